@@ -1,0 +1,127 @@
+package mpmetrics
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// dirfd is an open directory. Everything inside is reached through the descriptor, never again by path, so that
+// a directory that is renamed or replaced meanwhile cannot lead anywhere else.
+type dirfd struct {
+	fd   int
+	path string // for messages
+}
+
+// openDir opens a directory. The flags are added to those that this takes.
+func openDir(path string, flags int) (dirfd, error) {
+	var fd int
+	err := again(func() (err error) {
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|flags, 0)
+		return err
+	})
+	if err != nil {
+		return dirfd{}, &os.PathError{Op: "open metrics directory", Path: path, Err: err}
+	}
+	return dirfd{fd, path}, nil
+}
+
+func (d dirfd) Close() error { return unix.Close(d.fd) }
+
+func (d dirfd) join(name string) string { return filepath.Join(d.path, name) }
+
+// open opens a file without following a symbolic link and without waiting for the other end of a FIFO.
+func (d dirfd) open(name string, flags int, perm uint32) (int, error) {
+	var fd int
+	err := again(func() (err error) {
+		fd, err = unix.Openat(d.fd, name, unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|flags, perm)
+		return err
+	})
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: d.join(name), Err: err}
+	}
+	return fd, nil
+}
+
+func (d dirfd) mkdir(name string) error {
+	if err := unix.Mkdirat(d.fd, name, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+		return &os.PathError{Op: "mkdir", Path: d.join(name), Err: err}
+	}
+	return nil
+}
+
+func (d dirfd) unlink(name string) error {
+	if err := unix.Unlinkat(d.fd, name, 0); err != nil {
+		return &os.PathError{Op: "remove", Path: d.join(name), Err: err}
+	}
+	return nil
+}
+
+func (d dirfd) rmdir(name string) error {
+	if err := unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR); err != nil {
+		return &os.PathError{Op: "remove", Path: d.join(name), Err: err}
+	}
+	return nil
+}
+
+// rename gives a file another name. With unix.RENAME_NOREPLACE it fails with EEXIST where that name is taken.
+func (d dirfd) rename(from, to string, flags uint) error {
+	if err := unix.Renameat2(d.fd, from, d.fd, to, flags); err != nil {
+		return &os.LinkError{Op: "rename", Old: d.join(from), New: d.join(to), Err: err}
+	}
+	return nil
+}
+
+// stat does not follow a symbolic link.
+func (d dirfd) stat(name string) (unix.Stat_t, error) {
+	var st unix.Stat_t
+	if err := unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return st, &os.PathError{Op: "stat", Path: d.join(name), Err: err}
+	}
+	return st, nil
+}
+
+// list calls visit for each entry but . and .., in no order. The name is only valid during the call; the type is
+// one of unix.DT_*. buf is the memory to list into and determines how many system calls that takes.
+func (d dirfd) list(buf []byte, visit func(name []byte, inode uint64, typ uint8)) error {
+	if _, err := unix.Seek(d.fd, 0, unix.SEEK_SET); err != nil {
+		return &os.PathError{Op: "list", Path: d.path, Err: err}
+	}
+	for {
+		n, err := unix.Getdents(d.fd, buf)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return &os.PathError{Op: "list", Path: d.path, Err: err}
+		}
+		if n == 0 {
+			return nil
+		}
+		// struct linux_dirent64: u64 inode, s64 offset, u16 length of all, u8 type, name with a 0 after it.
+		for b := buf[:n]; len(b) > 0; {
+			entry := b[:binary.NativeEndian.Uint16(b[16:])]
+			b = b[len(entry):]
+			name := entry[19:]
+			name = name[:bytes.IndexByte(name, 0)]
+			if string(name) != "." && string(name) != ".." {
+				visit(name, binary.NativeEndian.Uint64(entry), entry[18])
+			}
+		}
+	}
+}
+
+// again repeats a call that a signal interrupted.
+func again(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+func regular(st unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFREG }

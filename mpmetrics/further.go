@@ -1,0 +1,80 @@
+package mpmetrics
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+// duplicateFamilies is the name of the gauge that counts families with more than one source.
+const duplicateFamilies = "multiproc_metric_families_duplicate"
+
+// gatherFurther gathers the further Gatherers' families, by name, without those that the directory gives or a
+// Gatherer before: these are logged once and counted.
+func (c *Collector) gatherFurther(p *plan) ([]*dto.MetricFamily, error) {
+	if len(c.gatherers) == 0 {
+		return nil, nil
+	}
+	var all []*dto.MetricFamily
+	var duplicates int
+	var errs []error
+	taken := map[string]bool{duplicateFamilies: true}
+	for _, g := range c.gatherers {
+		families, err := g.Gather()
+		errs = append(errs, err)
+		for _, f := range families {
+			switch name := f.GetName(); {
+			case len(f.GetMetric()) == 0:
+			case taken[name] || p.has(name):
+				duplicates++
+				c.tellDuplicate(name)
+			default:
+				taken[name] = true
+				all = append(all, f)
+			}
+		}
+	}
+	if duplicates > 0 {
+		all = append(all, &dto.MetricFamily{
+			Name:   new(duplicateFamilies),
+			Help:   new("Families that more than one source of this page gives: the first one's are shown."),
+			Type:   dto.MetricType_GAUGE.Enum(),
+			Metric: []*dto.Metric{{Gauge: &dto.Gauge{Value: new(float64(duplicates))}}},
+		})
+	}
+	slices.SortFunc(all, func(a, b *dto.MetricFamily) int { return cmp.Compare(a.GetName(), b.GetName()) })
+	return all, errors.Join(errs...)
+}
+
+func (c *Collector) tellDuplicate(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.toldDuplicates[name] {
+		c.toldDuplicates[name] = true
+		c.log.Warn("metric family has more than one source, the first one is shown", "family", name)
+	}
+}
+
+func (p *plan) has(name string) bool {
+	_, found := slices.BinarySearchFunc(p.families, name, func(f *mergedFamily, name string) int {
+		return strings.Compare(f.name, name)
+	})
+	return found
+}
+
+// merge goes through the directory's families and further ones in the order of their names.
+func (p *plan) merge(further []*dto.MetricFamily, own func(i int), other func(*dto.MetricFamily)) {
+	for i, f := range p.families {
+		for len(further) > 0 && further[0].GetName() < f.name {
+			other(further[0])
+			further = further[1:]
+		}
+		own(i)
+	}
+	for _, f := range further {
+		other(f)
+	}
+}

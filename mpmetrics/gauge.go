@@ -1,0 +1,89 @@
+package mpmetrics
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+)
+
+type gauge struct {
+	self
+	family *family
+	values []string
+	*series
+}
+
+// NewGauge makes a gauge, which is on the page from when it is first set. With a mode that goes by the time of
+// setting, Inc, Dec, Add and Sub change this process's own value and count as setting it.
+func (w *Writer) NewGauge(opts prometheus.GaugeOpts, mode Mode) (prometheus.Gauge, error) {
+	f, err := w.newGaugeFamily(opts, mode, nil)
+	if err != nil {
+		return nil, err
+	}
+	return newGauge(f, nil), nil
+}
+
+// NewGaugeVec makes a vector of gauges, each of which is on the page from when it is first set.
+func (w *Writer) NewGaugeVec(opts prometheus.GaugeOpts, mode Mode, labelNames []string) (*prometheus.GaugeVec, error) {
+	f, err := w.newGaugeFamily(opts, mode, labelNames)
+	if err != nil {
+		return nil, err
+	}
+	return &prometheus.GaugeVec{MetricVec: f.vec(func(values []string) prometheus.Metric {
+		return newGauge(f, values)
+	})}, nil
+}
+
+func (w *Writer) newGaugeFamily(o prometheus.GaugeOpts, mode Mode, labelNames []string) (*family, error) {
+	if int(mode) >= modes {
+		return nil, errors.New("new gauge: no such mode")
+	}
+	return w.newFamily(kind{gaugeType, mode}, options{
+		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,
+	})
+}
+
+func newGauge(f *family, values []string) *gauge {
+	g := &gauge{family: f, values: values}
+	g.metric = g
+	g.series = f.series(key{sample: f.name, labels: f.labels(values)})
+	return g
+}
+
+func (g *gauge) Desc() *prometheus.Desc { return g.family.desc }
+
+func (g *gauge) Set(v float64) { g.set(0, v, g.now()) }
+
+func (g *gauge) SetToCurrentTime() { g.Set(unixSeconds(time.Now())) }
+
+func (g *gauge) Inc() { g.Add(1) }
+
+func (g *gauge) Dec() { g.Add(-1) }
+
+func (g *gauge) Sub(v float64) { g.Add(-v) }
+
+func (g *gauge) Add(v float64) {
+	g.add(0, v)
+	if now := g.now(); now != 0 {
+		g.touch(0, now)
+	}
+}
+
+// now is the time of an update where the mode goes by it, else 0, which spares everyone else the clock.
+func (g *gauge) now() float64 {
+	if g.family.kind.mode.merge() != ModeMostRecent {
+		return 0
+	}
+	return unixSeconds(time.Now())
+}
+
+func unixSeconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
+
+// Write gives this process's own value.
+func (g *gauge) Write(m *dto.Metric) error {
+	m.Label = prometheus.MakeLabelPairs(g.family.desc, g.values)
+	m.Gauge = &dto.Gauge{Value: new(g.get(0))}
+	return nil
+}

@@ -1,0 +1,60 @@
+package mpmetrics
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/common/expfmt"
+)
+
+// ServeHTTP answers a scrape. The format is negotiated by Accept and the compression, gzip or zstd, by
+// Accept-Encoding, both as promhttp does; name[] in the query, repeatable, asks for some families only. An error of a
+// further Gatherer is logged when it is a new one, and the rest is answered.
+func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...)
+	buffer, _ := c.pages.Get().(*[]byte)
+	if buffer == nil {
+		buffer = new([]byte)
+	}
+	defer c.pages.Put(buffer)
+	page, gatherErr, err := c.appendPage((*buffer)[:0], format, r.URL.Query()["name[]"])
+	if err != nil {
+		c.log.Error("metrics cannot be encoded", "error", err)
+		http.Error(w, "metrics cannot be encoded", http.StatusInternalServerError)
+		return
+	}
+	*buffer = page
+	c.tellError(gatherErr)
+
+	header := w.Header()
+	header.Set("Content-Type", string(format))
+	header.Add("Vary", "Accept, Accept-Encoding")
+	encoding := negotiateEncoding(r.Header.Get("Accept-Encoding"))
+	if encoding == plain {
+		header.Set("Content-Length", strconv.Itoa(len(page)))
+		_, _ = w.Write(page) // a scraper that went away is none of our concern
+		return
+	}
+	header.Set("Content-Encoding", string(encoding))
+	if r.Method == http.MethodGet {
+		c.compressors.write(w, encoding, page)
+	}
+}
+
+func (c *Collector) tellError(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if text != c.toldError && text != "" {
+		c.log.Error("some metrics cannot be gathered", "error", err)
+	}
+	c.toldError = text
+}

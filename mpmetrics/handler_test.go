@@ -1,0 +1,372 @@
+package mpmetrics_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp/zstd" // promhttp offers zstd only with it
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+
+	"multiproc/mpmetrics"
+)
+
+// get scrapes with the headers given as name, value, name, value and so on.
+func get(t *testing.T, h http.Handler, target string, headers ...string) *http.Response {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, request)
+	return recorder.Result()
+}
+
+func body(t *testing.T, r io.Reader) string {
+	t.Helper()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+const namesDir = "../testdata/conformance/h16/names"
+
+// promhttpHandler negotiates as we are to.
+var promhttpHandler = promhttp.HandlerFor(prometheus.NewRegistry(), promhttp.HandlerOpts{EnableOpenMetrics: true})
+
+func TestHandlerFormats(t *testing.T) {
+	c := mpmetrics.NewCollector(namesDir, mpmetrics.CollectorOptions{})
+	defer c.Close()
+	const proto = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding="
+	for _, test := range []struct{ name, accept, has string }{
+		{"nothing asked for", "", "# TYPE data_bytes_total counter\ndata_bytes_total 6.0\n"},
+		{"anything", "*/*", "data_bytes_total 6.0\n"},
+		{"text", "text/plain;version=0.0.4", "ns_temp_celsius 2.0\n"},
+		{"any text", "text/*", "ns_temp_celsius 2.0\n"},
+		{"OpenMetrics", "application/openmetrics-text;version=1.0.0;q=0.7,text/plain;q=0.5", "# TYPE data_bytes counter\ndata_bytes_total 6.0\n"},
+		{"OpenMetrics of old", "application/openmetrics-text;version=0.0.1", "# EOF\n"},
+		{"UTF-8 names", "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8", "# EOF\n"},
+		{"by quality", "application/openmetrics-text;version=1.0.0;q=0.2,text/plain;version=0.0.4;q=0.5", "# TYPE data_bytes_total counter\n"},
+		{"protobuf", proto + "delimited", "data_bytes_total"},
+		{"protobuf as text", proto + "text", `name:`},
+		{"nonsense", "image/png;;;", "data_bytes_total 6.0\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			theirs := get(t, promhttpHandler, "/metrics", "Accept", test.accept)
+			defer theirs.Body.Close()
+			ours := get(t, c, "/metrics", "Accept", test.accept)
+			defer ours.Body.Close()
+			if got, want := ours.Header.Get("Content-Type"), theirs.Header.Get("Content-Type"); got != want {
+				t.Errorf("Content-Type %s, promhttp has %s", got, want)
+			}
+			if text := body(t, ours.Body); !strings.Contains(text, test.has) {
+				t.Errorf("no %q in:\n%s", test.has, text)
+			}
+		})
+	}
+}
+
+// TestProtobufEqualsText reads both with client_golang's own readers.
+func TestProtobufEqualsText(t *testing.T) {
+	for _, dir := range []string{"gauges", "histograms", "escapes", "r00", "r01", "r02"} {
+		c := mpmetrics.NewCollector("../testdata/conformance/h16/"+dir, mpmetrics.CollectorOptions{})
+		r := get(t, c, "/metrics", "Accept", string(expfmt.FmtProtoDelim))
+		got := page{map[string]string{}, map[string]float64{}}
+		decoder := expfmt.NewDecoder(r.Body, expfmt.FmtProtoDelim)
+		for {
+			var f dto.MetricFamily
+			if err := decoder.Decode(&f); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			got.Families[f.GetName()] = f.GetType().String() + " " + f.GetHelp()
+			for _, m := range f.GetMetric() {
+				got.add(f.GetName(), f.GetType(), m)
+			}
+		}
+		if diff := cmp.Diff(parsePage(t, scrapeWith(t, c)), got, equateNaN); diff != "" {
+			t.Errorf("%s (-text +protobuf):\n%s", dir, diff)
+		}
+		if err := r.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		c.Close()
+	}
+}
+
+func TestHandlerEncodings(t *testing.T) {
+	c := mpmetrics.NewCollector(namesDir, mpmetrics.CollectorOptions{})
+	defer c.Close()
+	want := string(scrapeWith(t, c))
+	for _, test := range []struct{ accept, want string }{
+		{"", ""},
+		{"identity", ""},
+		{"gzip", "gzip"},
+		{"zstd", "zstd"},
+		{"gzip, zstd", "gzip"},
+		{"gzip;q=0.5, zstd;q=0.8", "zstd"},
+		{"gzip;q=0", ""},
+		{"br", ""},
+		{"*", ""},
+		{"identity;q=0.1, gzip ; q=0.2", "gzip"},
+		{"gzip;q=nonsense", ""},
+	} {
+		theirs := get(t, promhttpHandler, "/metrics", "Accept-Encoding", test.accept)
+		if got := theirs.Header.Get("Content-Encoding"); got != test.want {
+			t.Errorf("%q: promhttp has Content-Encoding %q, want %q", test.accept, got, test.want)
+		}
+		if err := theirs.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		for range 2 { // the second time with a compressor that was used before
+			r := get(t, c, "/metrics", "Accept-Encoding", test.accept)
+			if got := r.Header.Get("Content-Encoding"); got != test.want {
+				t.Errorf("%q: Content-Encoding %q, want %q", test.accept, got, test.want)
+				continue
+			}
+			var reader io.Reader = r.Body
+			var err error
+			switch test.want {
+			case "gzip":
+				reader, err = gzip.NewReader(r.Body)
+			case "zstd":
+				reader, err = zstd.NewReader(r.Body)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := body(t, reader); got != want {
+				t.Errorf("%q: %d bytes unlike the %d of the plain page", test.accept, len(got), len(want))
+			}
+			if err := r.Body.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestHandlerNames(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "further_total", Help: "h"}))
+	c := mpmetrics.NewCollector(namesDir, mpmetrics.CollectorOptions{Gatherers: []prometheus.Gatherer{registry}})
+	defer c.Close()
+	families := func(query string) []string {
+		r := get(t, c, "/metrics?"+query, "Accept", "application/openmetrics-text;version=1.0.0")
+		defer r.Body.Close()
+		var found []string
+		for line := range strings.Lines(body(t, r.Body)) {
+			if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
+				name, _, _ = strings.Cut(name, " ")
+				found = append(found, name)
+			}
+		}
+		return found
+	}
+	for query, want := range map[string][]string{
+		"":                        {"d_seconds", "data_bytes", "further", "ns_sub_hits", "ns_temp_celsius"},
+		"name[]=data_bytes_total": {"data_bytes"},
+		"name[]=data_bytes":       {"data_bytes"},
+		"name[]=d_seconds":        {"d_seconds"},
+		"name[]=d_seconds_bucket": {"d_seconds"},
+		"name[]=further_total&name[]=ns_temp_celsius": {"further", "ns_temp_celsius"},
+		"name[]=nothing": nil,
+		"name=d_seconds": {"d_seconds", "data_bytes", "further", "ns_sub_hits", "ns_temp_celsius"},
+	} {
+		if diff := cmp.Diff(want, families(query)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", query, diff)
+		}
+	}
+}
+
+func TestHandlerMethods(t *testing.T) {
+	c := mpmetrics.NewCollector(namesDir, mpmetrics.CollectorOptions{})
+	defer c.Close()
+	server := httptest.NewServer(c)
+	defer server.Close()
+	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "POST": 405, "DELETE": 405} {
+		for _, encoding := range []string{"identity", "gzip"} {
+			request, err := http.NewRequestWithContext(t.Context(), method, server.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Accept-Encoding", encoding)
+			r, err := server.Client().Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := body(t, r.Body)
+			if err := r.Body.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if r.StatusCode != want || (len(text) > 0) == (method == "HEAD") {
+				t.Errorf("%s: %s, %d bytes", method, r.Status, len(text))
+			}
+		}
+	}
+}
+
+// gatherer is a prometheus.Gatherer that gives what it is made of.
+type gatherer struct {
+	families []*dto.MetricFamily
+	err      error
+}
+
+func (g *gatherer) Gather() ([]*dto.MetricFamily, error) { return g.families, g.err }
+
+func gaugeFamily(name string, v float64) *dto.MetricFamily {
+	return &dto.MetricFamily{
+		Name: &name, Help: new("Help."), Type: dto.MetricType_GAUGE.Enum(),
+		Metric: []*dto.Metric{{Gauge: &dto.Gauge{Value: &v}}},
+	}
+}
+
+// TestFurtherGatherers: the page is by name, the first source of a family wins, and a failing source takes nothing
+// with it.
+func TestFurtherGatherers(t *testing.T) {
+	var log bytes.Buffer
+	broken := &gatherer{families: []*dto.MetricFamily{gaugeFamily("a_first", 1)}, err: errors.New("no database")}
+	other := &gatherer{families: []*dto.MetricFamily{
+		gaugeFamily("a_first", 2), gaugeFamily("ns_temp_celsius", 99), gaugeFamily("z_last", 3), {Name: new("no_metrics")},
+	}}
+	c := mpmetrics.NewCollector(namesDir, mpmetrics.CollectorOptions{
+		Logger:    slog.New(slog.NewTextHandler(&log, nil)),
+		Gatherers: []prometheus.Gatherer{broken, other},
+	})
+	defer c.Close()
+	scrape := func() string {
+		r := get(t, c, "/metrics")
+		defer r.Body.Close()
+		return body(t, r.Body)
+	}
+	scrape()
+	text := scrape()
+	for _, want := range []string{
+		"# HELP a_first Help.\n# TYPE a_first gauge\na_first 1.0\n# HELP d_seconds",
+		"\nns_temp_celsius 2.0\n# HELP z_last",
+		"\nmultiproc_metric_families_duplicate 2.0\n",
+		"\nz_last 3.0\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+	for line, want := range map[string]int{
+		`msg="some metrics cannot be gathered" error="no database"`:                             1,
+		`msg="metric family has more than one source, the first one is shown" family=a_first`:   1,
+		`msg="metric family has more than one source, the first one is shown" family=ns_temp_c`: 1,
+	} {
+		if got := strings.Count(log.String(), line); got != want {
+			t.Errorf("%d times %s in the log:\n%s", got, line, &log)
+		}
+	}
+	families, err := c.Gather()
+	if err == nil || err.Error() != "no database" || len(families) != 7 {
+		t.Errorf("Gather: %d families, %v", len(families), err)
+	}
+	broken.err = nil
+	scrape()
+	broken.err = errors.New("no database")
+	scrape()
+	if got := strings.Count(log.String(), "no database"); got != 2 {
+		t.Errorf("an error that came again is %d times in the log:\n%s", got, &log)
+	}
+}
+
+// TestFurtherTypes holds what client_golang gathered against expfmt, which writes the same but for its numbers.
+func TestFurtherTypes(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	labels := prometheus.Labels{"l": "a\n\"\\b"}
+	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "C \\ \n.", ConstLabels: labels})
+	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "G."})
+	summary := prometheus.NewSummary(prometheus.SummaryOpts{Name: "s", Help: "S.", Objectives: map[float64]float64{0.5: 0.1}})
+	histogram := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "H.", ConstLabels: labels})
+	untyped := prometheus.NewUntypedFunc(prometheus.UntypedOpts{Name: "u", Help: "U."}, func() float64 { return 1e9 })
+	utf8 := prometheus.NewGauge(prometheus.GaugeOpts{Name: "name.with.dots", Help: "N.", ConstLabels: prometheus.Labels{"l.l": "v"}})
+	registry.MustRegister(counter, gauge, summary, histogram, untyped, utf8)
+	counter.Add(1e6)
+	gauge.Set(-2)
+	summary.Observe(3)
+	histogram.Observe(0.3)
+	utf8.Set(5)
+	c := mpmetrics.NewCollector(t.TempDir(), mpmetrics.CollectorOptions{Gatherers: []prometheus.Gatherer{registry}})
+	defer c.Close()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []expfmt.Format{
+		expfmt.FmtText, expfmt.FmtText + "; escaping=allow-utf-8", expfmt.FmtText + "; escaping=dots", expfmt.FmtText + "; escaping=values",
+	} {
+		var ours, theirs bytes.Buffer
+		if err := c.Write(&ours, format); err != nil {
+			t.Fatal(err)
+		}
+		encoder := expfmt.NewEncoder(&theirs, format)
+		for _, f := range families {
+			if err := encoder.Encode(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(parsePage(t, theirs.Bytes()), parsePage(t, ours.Bytes()), equateNaN); diff != "" {
+			t.Errorf("%s (-expfmt +mpmetrics):\n%s", format, diff)
+		}
+	}
+	var text bytes.Buffer
+	if err := c.Write(&text, expfmt.FmtOpenMetrics_1_0_0); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"# HELP c C \\\\ \\n.\n# TYPE c counter\nc_total{l=\"a\\n\\\"\\\\b\"} 1e+06\n",
+		"h_bucket{l=\"a\\n\\\"\\\\b\",le=\"5.0\"} 1.0\n",
+		"# TYPE u unknown\nu 1e+09\n",
+		"s{quantile=\"0.5\"} 3.0\n",
+		"\ng -2.0\n",
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in:\n%s", want, &text)
+		}
+	}
+}
+
+// TestNewNames: names that older scrapers cannot read are written as each asks for it.
+func TestNewNames(t *testing.T) {
+	dir := t.TempDir()
+	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "my.requests_total", Help: "h"}, []string{"http.code"})).
+		WithLabelValues("200").Inc()
+	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
+	defer c.Close()
+	for scheme, want := range map[string]string{
+		"allow-utf-8": "# TYPE \"my.requests_total\" counter\n{\"my.requests_total\",\"http.code\"=\"200\"} 1.0\n",
+		"underscores": "# TYPE my_requests_total counter\nmy_requests_total{http_code=\"200\"} 1.0\n",
+		"dots":        "# TYPE my_dot_requests__total counter\nmy_dot_requests__total{http_dot_code=\"200\"} 1.0\n",
+		"values":      "# TYPE U__my_2e_requests__total counter\nU__my_2e_requests__total{U__http_2e_code=\"200\"} 1.0\n",
+	} {
+		var text bytes.Buffer
+		if err := c.Write(&text, expfmt.FmtText+expfmt.Format("; escaping="+scheme)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%s: no %q in:\n%s", scheme, want, &text)
+		}
+	}
+}

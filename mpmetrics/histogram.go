@@ -1,0 +1,134 @@
+package mpmetrics
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+)
+
+// histogram is a sum and then a bucket per bound, each with the observations of its own only, in this order in the
+// file, as prometheus_client writes them. Readers add up the buckets, and the count from them.
+type histogram struct {
+	self
+	family *family
+	values []string
+	bounds []float64 // without +Inf
+	*series
+}
+
+// Cells of a histogram: bucket i is firstBucket+i, and the last one, of +Inf, has no bound.
+const (
+	histogramSum = iota
+	firstBucket
+)
+
+// linearSearch is how many bounds are faster searched one after another than by halves.
+const linearSearch = 35
+
+// NewHistogram makes a histogram with classic buckets, prometheus.DefBuckets unless opts name others, which must
+// increase. Options of native histograms are an error.
+func (w *Writer) NewHistogram(opts prometheus.HistogramOpts) (prometheus.Histogram, error) {
+	f, bounds, err := w.newHistogramFamily(opts, nil)
+	if err != nil {
+		return nil, err
+	}
+	return newHistogram(f, bounds, nil), nil
+}
+
+// NewHistogramVec makes a vector of histograms, each of which is on the page from when it is first asked for.
+func (w *Writer) NewHistogramVec(opts prometheus.HistogramOpts, labelNames []string) (*prometheus.HistogramVec, error) {
+	f, bounds, err := w.newHistogramFamily(opts, labelNames)
+	if err != nil {
+		return nil, err
+	}
+	return &prometheus.HistogramVec{MetricVec: f.vec(func(values []string) prometheus.Metric {
+		return newHistogram(f, bounds, values)
+	})}, nil
+}
+
+func (w *Writer) newHistogramFamily(o prometheus.HistogramOpts, labelNames []string) (*family, []float64, error) {
+	bounds, err := classicBounds(o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("new histogram %q: %w", prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), err)
+	}
+	f, err := w.newFamily(kind{typ: histogramType}, options{
+		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,
+	})
+	return f, bounds, err
+}
+
+func classicBounds(o prometheus.HistogramOpts) ([]float64, error) {
+	if o.NativeHistogramBucketFactor != 0 || o.NativeHistogramZeroThreshold != 0 ||
+		o.NativeHistogramMaxBucketNumber != 0 || o.NativeHistogramMinResetDuration != 0 ||
+		o.NativeHistogramMaxZeroThreshold != 0 || o.NativeHistogramMaxExemplars != 0 || o.NativeHistogramExemplarTTL != 0 {
+		return nil, errors.New("metric files have no place for native histograms")
+	}
+	bounds := slices.Clone(o.Buckets)
+	if len(bounds) == 0 {
+		bounds = slices.Clone(prometheus.DefBuckets)
+	}
+	for i, b := range bounds {
+		if math.IsNaN(b) || i > 0 && b <= bounds[i-1] {
+			return nil, fmt.Errorf("bounds of buckets must increase, but %v comes at place %d", b, i)
+		}
+	}
+	if last := len(bounds) - 1; math.IsInf(bounds[last], +1) {
+		bounds = bounds[:last]
+	}
+	return bounds, nil
+}
+
+func newHistogram(f *family, bounds []float64, values []string) *histogram {
+	h := &histogram{family: f, values: values, bounds: bounds}
+	h.metric = h
+	labels := f.labels(values)
+	at := sort.Search(len(labels), func(i int) bool { return labels[i].name > "le" })
+	keys := make([]key, 0, firstBucket+len(bounds)+1)
+	keys = append(keys, key{sample: f.name + "_sum", labels: labels})
+	for _, b := range append(slices.Clip(bounds), math.Inf(+1)) {
+		le := label{"le", string(appendFloat(nil, b))}
+		keys = append(keys, key{sample: f.name + "_bucket", labels: slices.Insert(slices.Clone(labels), at, le)})
+	}
+	h.series = f.series(keys...)
+	f.w.share(h.series)
+	return h
+}
+
+func (h *histogram) Desc() *prometheus.Desc { return h.family.desc }
+
+// Observe counts NaN in the last bucket, as client_golang does.
+func (h *histogram) Observe(v float64) {
+	h.add(firstBucket+h.bucket(v), 1)
+	h.add(histogramSum, v)
+}
+
+func (h *histogram) bucket(v float64) int {
+	if len(h.bounds) > linearSearch {
+		return sort.SearchFloat64s(h.bounds, v)
+	}
+	for i, b := range h.bounds {
+		if v <= b {
+			return i
+		}
+	}
+	return len(h.bounds)
+}
+
+// Write gives this process's own observations.
+func (h *histogram) Write(m *dto.Metric) error {
+	m.Label = prometheus.MakeLabelPairs(h.family.desc, h.values)
+	m.Histogram = &dto.Histogram{SampleSum: new(h.get(histogramSum))}
+	count := uint64(0)
+	for i, b := range h.bounds {
+		count += uint64(h.get(firstBucket + i))
+		m.Histogram.Bucket = append(m.Histogram.Bucket, &dto.Bucket{UpperBound: new(b), CumulativeCount: new(count)})
+	}
+	count += uint64(h.get(firstBucket + len(h.bounds)))
+	m.Histogram.SampleCount = new(count)
+	return nil
+}

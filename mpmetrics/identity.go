@@ -1,0 +1,101 @@
+package mpmetrics
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// identity is the right to write metrics under an id, held by a lock for the process's life.
+type identity struct {
+	dir  dirfd
+	id   string
+	lock int // descriptor of .mpm/<id>.lock
+}
+
+// holder is what the lock file says of the process that holds it, for people: one line of JSON.
+type holder struct {
+	PID        int       `json:"pid"`
+	Slot       int       `json:"slot"`
+	Generation int       `json:"generation"`
+	Start      time.Time `json:"start"`
+	Program    string    `json:"program"`
+}
+
+// takeIdentity fails with ErrHeld where a living process has the id. The live gauges of the last one who had it
+// are removed: they would count again.
+func takeIdentity(dir dirfd, id string, who holder) (identity, error) {
+	if !validID.MatchString(id) {
+		return identity{}, fmt.Errorf("take metrics id %q: want letters, digits, dots and dashes", id)
+	}
+	fail := func(err error) (identity, error) {
+		return identity{}, fmt.Errorf("take metrics id %s in %s: %w", id, dir.path, err)
+	}
+	for {
+		if err := dir.mkdir(ownDir); err != nil {
+			return fail(err)
+		}
+		fd, err := dir.open(lockName(id), unix.O_RDWR|unix.O_CREAT, 0o644)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // wiped in between
+		}
+		if err != nil {
+			return fail(err)
+		}
+		i := identity{dir, id, fd}
+		if err := i.take(who); err != nil {
+			return fail(errors.Join(err, unix.Close(fd)))
+		}
+		if i.stands() {
+			return i, nil
+		}
+		if err := unix.Close(fd); err != nil { // wiped in between
+			return fail(err)
+		}
+	}
+}
+
+func (i identity) take(who holder) (err error) {
+	if err := waitLock(i.lock, sweepByte); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock(i.lock, sweepByte)) }()
+	free, err := tryLock(i.lock, lifeByte)
+	if err != nil {
+		return err
+	}
+	if !free {
+		return ErrHeld
+	}
+	if err := removeLive(i.dir, i.id); err != nil {
+		return err
+	}
+	line, err := json.Marshal(who)
+	if err != nil {
+		return err
+	}
+	line = append(line, '\n')
+	if err := truncate(i.lock, int64(len(line))); err != nil {
+		return err
+	}
+	if err := writeAt(i.lock, line, 0); err != nil && !errors.Is(err, unix.ENOSPC) {
+		return err // on a full disk people go without; the lock holds
+	}
+	return nil
+}
+
+// stands reports whether the lock is still the one that others find at its path: it is not after a wipe.
+func (i identity) stands() bool {
+	var held unix.Stat_t
+	found, err := i.dir.stat(lockName(i.id))
+	return err == nil && unix.Fstat(i.lock, &held) == nil && held.Dev == found.Dev && held.Ino == found.Ino
+}
+
+func (i identity) release() error {
+	return os.NewSyscallError("close", unix.Close(i.lock))
+}

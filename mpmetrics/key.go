@@ -1,0 +1,266 @@
+package mpmetrics
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// label is one label of a series.
+type label struct{ name, value string }
+
+// key says what an entry's value is: a sample of a family. Its labels are sorted by name, without repetition.
+type key struct {
+	family string // a counter's without _total
+	sample string
+	labels []label
+	help   string
+}
+
+// encode gives the key as it stands in a file. It is, to the byte, what Python's
+//
+//	json.dumps([family, sample, labels, help], sort_keys=True)
+//
+// gives, because prometheus_client looks keys up by their text. encoding/json differs in its separators, in what
+// it escapes, and in writing other characters than ASCII as they are.
+func (k key) encode() string {
+	var b []byte
+	b = append(b, '[')
+	b = appendString(b, k.family)
+	b = append(b, ", "...)
+	b = appendString(b, k.sample)
+	b = append(b, ", {"...)
+	for i, l := range k.labels {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = appendString(b, l.name)
+		b = append(b, ": "...)
+		b = appendString(b, l.value)
+	}
+	b = append(b, "}, "...)
+	b = appendString(b, k.help)
+	return string(append(b, ']'))
+}
+
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for _, r := range s {
+		switch short := strings.IndexRune(shortEscaped, r); {
+		case short >= 0:
+			dst = append(dst, '\\', shortEscapes[short])
+		case ' ' <= r && r <= '~':
+			dst = append(dst, byte(r))
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			dst = fmt.Appendf(dst, `\u%04x\u%04x`, hi, lo)
+		default:
+			dst = fmt.Appendf(dst, `\u%04x`, r)
+		}
+	}
+	return append(dst, '"')
+}
+
+// What has an escape of two characters when encoded, and that escape's second one.
+const (
+	shortEscaped = "\b\f\n\r\t\"\\"
+	shortEscapes = `bfnrt"\`
+)
+
+// decodeKey reads a key in any form that prometheus_client has written: today's, [family, sample, labels] without
+// help, and [family, sample, [names], [values]]. Strings of the result may share the memory of text.
+func decodeKey(text string) (key, error) {
+	d := decoder{rest: text}
+	k := d.key()
+	if d.err != nil {
+		return key{}, fmt.Errorf("byte %d of the key: %w", len(text)-len(d.rest), d.err)
+	}
+	slices.SortStableFunc(k.labels, func(a, b label) int { return strings.Compare(a.name, b.name) })
+	// As in a Python dict, the last of equal names stays.
+	kept := k.labels[:0]
+	for i, l := range k.labels {
+		if i+1 < len(k.labels) && k.labels[i+1].name == l.name {
+			continue
+		}
+		kept = append(kept, l)
+	}
+	k.labels = kept
+	return k, nil
+}
+
+// decoder reads the JSON of keys and no other. After an error it stays where it is and reads nothing.
+type decoder struct {
+	rest string
+	err  error
+}
+
+func (d *decoder) fail(format string, args ...any) {
+	if d.err == nil {
+		d.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (d *decoder) key() (k key) {
+	d.expect('[')
+	k.family = d.string()
+	d.expect(',')
+	k.sample = d.string()
+	d.expect(',')
+	if d.peek() == '[' {
+		k.labels = d.parallelLabels()
+	} else {
+		k.labels = d.labels()
+		if d.peek() == ',' {
+			d.expect(',')
+			k.help = d.string()
+		}
+	}
+	d.expect(']')
+	if d.peek(); d.rest != "" {
+		d.fail("%.10q after the end", d.rest)
+	}
+	return k
+}
+
+// labels reads {"name": "value", …}.
+func (d *decoder) labels() (all []label) {
+	d.list('{', '}', func(int) {
+		name := d.string()
+		d.expect(':')
+		if all == nil {
+			all = make([]label, 0, 4)
+		}
+		all = append(all, label{name, d.string()})
+	})
+	return all
+}
+
+// parallelLabels reads ["name", …], ["value", …].
+func (d *decoder) parallelLabels() (all []label) {
+	values := 0
+	d.list('[', ']', func(int) { all = append(all, label{name: d.string()}) })
+	d.expect(',')
+	d.list('[', ']', func(i int) {
+		values++
+		if value := d.string(); i < len(all) {
+			all[i].value = value
+		}
+	})
+	if values != len(all) {
+		d.fail("%d label names and %d values", len(all), values)
+	}
+	return all
+}
+
+// list reads what item reads, separated by commas, between two brackets.
+func (d *decoder) list(open, end byte, item func(i int)) {
+	d.expect(open)
+	if d.peek() != end {
+		for i := 0; d.err == nil; i++ {
+			if item(i); d.peek() == end {
+				break
+			}
+			d.expect(',')
+		}
+	}
+	d.expect(end)
+}
+
+// peek skips white space and gives the next byte, 0 at the end.
+func (d *decoder) peek() byte {
+	for d.rest != "" && d.rest[0] <= ' ' && strings.IndexByte(" \t\r\n", d.rest[0]) >= 0 {
+		d.rest = d.rest[1:]
+	}
+	if d.rest == "" {
+		return 0
+	}
+	return d.rest[0]
+}
+
+func (d *decoder) expect(c byte) {
+	switch got := d.peek(); {
+	case d.err != nil:
+	case d.rest == "" || got != c:
+		d.fail("%q expected, not %.10q", c, d.rest)
+	default:
+		d.rest = d.rest[1:]
+	}
+}
+
+// string also takes control characters as they are, which strict JSON does not.
+func (d *decoder) string() string {
+	d.expect('"')
+	if d.err != nil {
+		return ""
+	}
+	var unescaped []byte // what was before rest, where that is not the text as it stands
+	for {
+		end := strings.IndexByte(d.rest, '"')
+		if end < 0 {
+			d.fail("string without an end")
+			return ""
+		}
+		if escape := strings.IndexByte(d.rest[:end], '\\'); escape >= 0 {
+			unescaped = append(unescaped, d.rest[:escape]...)
+			d.rest = d.rest[escape+1:]
+			unescaped = utf8.AppendRune(unescaped, d.escape())
+			if d.err != nil {
+				return ""
+			}
+			continue
+		}
+		s := d.rest[:end]
+		if unescaped != nil {
+			s = string(append(unescaped, s...))
+		}
+		if !utf8.ValidString(s) {
+			d.fail("string is not UTF-8: %.20q", s)
+		}
+		d.rest = d.rest[end+1:]
+		return s
+	}
+}
+
+// escape reads what follows a backslash. Half a surrogate pair, which Python writes for bytes that are not
+// UTF-8, becomes U+FFFD.
+func (d *decoder) escape() rune {
+	if d.rest == "" {
+		d.fail("string without an end")
+		return 0
+	}
+	if i := strings.IndexByte(shortEscapes, d.rest[0]); i >= 0 {
+		d.rest = d.rest[1:]
+		return rune(shortEscaped[i])
+	}
+	if d.rest[0] == '/' {
+		d.rest = d.rest[1:]
+		return '/'
+	}
+	hi, ok := hex4(d.rest)
+	if !ok {
+		d.fail(`bad escape \%.5s`, d.rest)
+		return 0
+	}
+	d.rest = d.rest[5:]
+	if utf16.IsSurrogate(hi) && strings.HasPrefix(d.rest, `\`) {
+		if lo, ok := hex4(d.rest[1:]); ok {
+			if r := utf16.DecodeRune(hi, lo); r != utf8.RuneError {
+				d.rest = d.rest[6:]
+				return r
+			}
+		}
+	}
+	return hi // AppendRune makes U+FFFD of half a pair
+}
+
+// hex4 reads u and four hexadecimal digits.
+func hex4(s string) (r rune, ok bool) {
+	if len(s) < 5 || s[0] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s[1:5], 16, 32)
+	return rune(n), err == nil
+}

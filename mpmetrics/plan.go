@@ -1,0 +1,316 @@
+package mpmetrics
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// faultyFiles is the name of the gauge that is in no file. A file that gives it too is in conflict.
+const faultyFiles = "multiproc_metric_files_faulty"
+
+// plan says, for one state of the directory's tables, where each value of each file goes and what the page is made
+// of. It is made when a table changes, does not change itself, and makes a scrape a loop over numbers.
+type plan struct {
+	families []*mergedFamily // by name
+	reads    []read          // by file name: sums of floats must come out the same each time
+	initial  []float64       // the cells before the first file is read; the last is for what is not shown
+	latest   bool            // whether there are gauges that go by the time of setting
+	series   int
+	faults   []*Fault // the files', and the conflicts between them
+
+	templates templates
+}
+
+// mergedFamily is a family of all files together.
+type mergedFamily struct {
+	name   string // as exposed: a counter's with _total
+	kind   kind
+	help   string
+	file   string // the first one that has it
+	series []mergedSeries
+}
+
+// mergedSeries owns the cells from first on: one for a counter or gauge, else one for each bound, the sum and the
+// count, in this order.
+type mergedSeries struct {
+	labels []label
+	text   string // the labels as on the page, without braces
+	bounds []float64
+	first  uint32
+}
+
+func (f *mergedFamily) cells(s *mergedSeries) int {
+	if f.kind.typ == histogramType || f.kind.typ == summaryType {
+		return len(s.bounds) + 2
+	}
+	return 1
+}
+
+// read is one file's part in a plan.
+type read struct {
+	source *source
+	steps  []step
+}
+
+// step sends the value at an offset to a cell.
+type step struct {
+	value, cell uint32
+}
+
+// planner makes a plan.
+type planner struct {
+	families map[string]*mergedFamily
+	placed   map[*sample]placed
+	refs     []ref
+	faults   []*Fault
+	hidden   uint32 // the ref of what is not shown
+	text     []byte
+	last     string // text of the ref before, which often is the next one's too
+}
+
+// placed is where the samples of one key went that files of one kind have.
+type placed struct {
+	kind kind
+	cell uint32
+}
+
+// ref is a sample that was found, before it is known which cell its rank among all others gives it.
+type ref struct {
+	family *mergedFamily
+	labels []label
+	text   string
+	part   part
+	bound  float64
+	cell   uint32
+}
+
+// makePlan plans the reading of sources, which must be in the order of their names. Where two files disagree about
+// the type or mode of a family, the first file's word holds, and the other's samples of it are left out and
+// told as a fault. The directory's own fault may be nil.
+func makePlan(sources []*source, directory *Fault) *plan {
+	own := &mergedFamily{
+		name: faultyFiles,
+		kind: kind{gaugeType, computed},
+		help: "Metric files that could not be used, or not all of them, by reason.",
+		file: "the scrape itself",
+	}
+	p := &planner{
+		families: map[string]*mergedFamily{own.name: own},
+		placed:   map[*sample]placed{},
+		refs:     make([]ref, 1),
+	}
+	out := &plan{}
+	if directory != nil {
+		out.faults = append(out.faults, directory)
+	}
+	// Files that share a table go to the same cells, unless each process is to be seen.
+	type shared struct {
+		kind  kind
+		table *entry
+		n     int
+	}
+	steps := map[shared][]step{}
+	for _, s := range sources {
+		out.faults = append(out.faults, s.faults...)
+		if !s.counts || len(s.table) == 0 {
+			continue
+		}
+		known := shared{s.kind, &s.table[0], len(s.table)}
+		if s.perProcess() {
+			out.reads = append(out.reads, read{s, p.steps(s)})
+			continue
+		}
+		if steps[known] == nil {
+			steps[known] = p.steps(s)
+		}
+		out.reads = append(out.reads, read{s, steps[known]})
+	}
+	out.faults = append(out.faults, p.faults...)
+	p.addFaults(own, out.faults)
+	cells := p.rank(out)
+	done := map[*step]bool{}
+	for _, r := range out.reads {
+		if done[&r.steps[0]] {
+			continue
+		}
+		done[&r.steps[0]] = true
+		for i := range r.steps {
+			r.steps[i].cell = cells[r.steps[i].cell]
+		}
+	}
+	return out
+}
+
+// perProcess reports whether each process's value is a series of its own.
+func (k kind) perProcess() bool { return k.typ == gaugeType && k.mode.merge() == ModeAll }
+
+// steps gives, as yet, the index of a ref in place of each cell.
+func (p *planner) steps(s *source) []step {
+	if len(p.refs) == 1 {
+		// The first table mostly has what the others have too.
+		p.refs = slices.Grow(p.refs, len(s.table))
+	}
+	steps := make([]step, len(s.table))
+	told := map[*mergedFamily]bool{}
+	for i, e := range s.table {
+		steps[i].value = e.value
+		if e.sample.err != nil {
+			steps[i].cell = p.hidden
+			continue
+		}
+		if at, ok := p.placed[e.sample]; ok && at.kind == s.kind && !s.perProcess() {
+			steps[i].cell = at.cell
+			continue
+		}
+		f := p.family(e.sample, s)
+		if f.kind != s.kind {
+			steps[i].cell = p.hidden
+			if !told[f] {
+				told[f] = true
+				p.faults = append(p.faults, &Fault{
+					s.file, int(e.value) - len(e.sample.encoded), ReasonConflict,
+					fmt.Errorf("%s is a %s here and a %s in %s", f.name, s.kind, f.kind, f.file),
+				})
+			}
+			continue
+		}
+		steps[i].cell = p.add(f, e.sample, s)
+	}
+	return steps
+}
+
+func (k kind) String() string {
+	if k.typ == gaugeType {
+		return k.mode.String() + " gauge"
+	}
+	return k.typ.String()
+}
+
+func (p *planner) family(s *sample, src *source) *mergedFamily {
+	f := p.families[s.family]
+	if f == nil {
+		f = &mergedFamily{name: s.family, kind: src.kind, help: s.help, file: src.file}
+		p.families[s.family] = f
+	}
+	return f
+}
+
+func (p *planner) add(f *mergedFamily, s *sample, src *source) uint32 {
+	cell := uint32(len(p.refs))
+	labels := s.labels
+	if s.part == partCount && f.kind.typ == histogramType {
+		return p.hidden // it is counted from the buckets
+	}
+	if src.perProcess() {
+		labels = append(slices.Clip(labels), label{"pid", src.id})
+		slices.SortStableFunc(labels, func(a, b label) int { return strings.Compare(a.name, b.name) })
+	} else {
+		p.placed[s] = placed{f.kind, cell}
+	}
+	p.refs = append(p.refs, ref{f, labels, p.labelText(labels), s.part, s.bound, cell})
+	return cell
+}
+
+func (p *planner) labelText(labels []label) string {
+	p.text = appendLabels(p.text[:0], labels)
+	if string(p.text) != p.last {
+		p.last = string(p.text)
+	}
+	return p.last
+}
+
+// compare orders samples as they come on the page.
+func (r *ref) compare(other *ref) int {
+	if r.family != other.family {
+		return strings.Compare(r.family.name, other.family.name)
+	}
+	if c := strings.Compare(r.text, other.text); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(r.part, other.part), cmp.Compare(r.bound, other.bound))
+}
+
+// rank puts families, series and samples in order, gives each its cell and says which cell each ref got.
+func (p *planner) rank(out *plan) []uint32 {
+	refs := make([]*ref, len(p.refs)-1)
+	for i := range refs {
+		refs[i] = &p.refs[i+1]
+	}
+	slices.SortFunc(refs, (*ref).compare)
+	cells := make([]uint32, len(p.refs))
+	var f *mergedFamily
+	var s *mergedSeries
+	next := uint32(0) // the first cell after the series
+	for _, r := range refs {
+		if f != r.family {
+			f = r.family
+			out.families = append(out.families, f)
+			s = nil
+		}
+		if s == nil || s.text != r.text {
+			f.series = append(f.series, mergedSeries{labels: r.labels, text: r.text, first: next})
+			s = &f.series[len(f.series)-1]
+			out.series++
+			next += uint32(f.cells(s))
+		}
+		switch at := len(s.bounds); r.part {
+		case partValue:
+			cells[r.cell] = s.first
+		case partBucket:
+			if at == 0 || s.bounds[at-1] != r.bound {
+				s.bounds = append(s.bounds, r.bound)
+				next++
+			}
+			cells[r.cell] = s.first + uint32(len(s.bounds)) - 1
+		case partSum:
+			cells[r.cell] = s.first + uint32(at)
+		case partCount:
+			cells[r.cell] = s.first + uint32(at) + 1
+		}
+	}
+	p.prepare(out, next)
+	cells[p.hidden] = next
+	return cells
+}
+
+// prepare makes the cells as they are before anything is read: 0 for what is added up, NaN for the smallest and
+// the largest, which any value replaces.
+func (p *planner) prepare(out *plan, hidden uint32) {
+	initial := make([]float64, hidden+1)
+	for _, f := range out.families {
+		mode := f.kind.mode.merge()
+		out.latest = out.latest || f.kind.typ == gaugeType && mode == ModeMostRecent
+		if f.kind.typ == gaugeType && (mode == ModeMin || mode == ModeMax) {
+			for i := range f.series {
+				initial[f.series[i].first] = math.NaN()
+			}
+		}
+		if f.name == faultyFiles {
+			for i := range f.series {
+				initial[f.series[i].first] = float64(out.faultyFiles(Reason(f.series[i].labels[0].value)))
+			}
+		}
+	}
+	out.initial = initial
+}
+
+// addFaults adds to the family that counts faulty files, which is only shown where there are any.
+func (p *planner) addFaults(own *mergedFamily, faults []*Fault) {
+	for _, fault := range faults {
+		labels := []label{{"reason", string(fault.Reason)}}
+		p.refs = append(p.refs, ref{own, labels, p.labelText(labels), partValue, 0, uint32(len(p.refs))})
+	}
+}
+
+func (out *plan) faultyFiles(r Reason) int {
+	files := map[string]bool{}
+	for _, f := range out.faults {
+		if f.Reason == r {
+			files[f.File] = true
+		}
+	}
+	return len(files)
+}

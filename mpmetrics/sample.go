@@ -1,0 +1,130 @@
+package mpmetrics
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/common/model"
+)
+
+// sample is a decoded key in the light of its file's type: what a reader makes of an entry. It is shared by all
+// files of the type that hold the same key.
+type sample struct {
+	encoded string // the key as in the file, with its length and padding
+	family  string // as exposed: a counter's with _total
+	help    string
+	labels  []label // without le of a bucket and pid of a gauge
+	part    part
+	bound   float64 // of a bucket
+	err     error   // why it cannot be exposed; then nothing else is set
+}
+
+// part tells the samples of one series apart, in their order on the page.
+type part uint8
+
+const (
+	partValue  part = iota // of a counter or gauge
+	partBucket             // of a histogram
+	partSum                // of a histogram or summary
+	partCount              // of a histogram or summary
+)
+
+// samples interns the samples of one type by their encoded keys.
+type samples struct {
+	typ   metricType
+	known map[string]*sample
+}
+
+func (s *samples) intern(encoded []byte) *sample {
+	if known := s.known[string(encoded)]; known != nil {
+		return known
+	}
+	made := newSample(s.typ, string(encoded))
+	s.keep(made)
+	return made
+}
+
+func (s *samples) keep(known *sample) {
+	if s.known == nil {
+		s.known = map[string]*sample{}
+	}
+	s.known[known.encoded] = known
+}
+
+func newSample(t metricType, encoded string) *sample {
+	s := &sample{encoded: encoded}
+	k, err := decodeKey(keyOf(encoded))
+	if err == nil {
+		err = s.interpret(t, k)
+	}
+	if err != nil {
+		return &sample{encoded: encoded, err: err}
+	}
+	return s
+}
+
+// interpret refuses whatever would make a line that a scraper cannot read or takes for another family's, since a
+// scraper that stumbles over one line drops the whole page.
+func (s *sample) interpret(t metricType, k key) error {
+	if !model.UTF8Validation.IsValidMetricName(k.family) {
+		return fmt.Errorf("%q is no name of a metric", k.family)
+	}
+	s.family, s.help, s.labels = k.family, k.help, k.labels
+	suffix, ok := strings.CutPrefix(k.sample, k.family)
+	if !ok {
+		return fmt.Errorf("sample %q is not of family %q", k.sample, k.family)
+	}
+	misfit := func() error { return fmt.Errorf("sample %q is not one of the %s %q", k.sample, t, k.family) }
+	switch t {
+	case counterType:
+		// Before version 0.4 counters were written without the suffix.
+		if suffix != "_total" && suffix != "" {
+			return misfit()
+		}
+		s.family = strings.TrimSuffix(k.family, "_total") + "_total"
+	case gaugeType:
+		if suffix != "" {
+			return misfit()
+		}
+		s.drop("pid")
+	case summaryType, histogramType:
+		switch {
+		case suffix == "_sum":
+			s.part = partSum
+		case suffix == "_count":
+			s.part = partCount
+		case suffix == "_bucket" && t == histogramType:
+			s.part = partBucket
+			le, ok := s.drop("le")
+			if s.bound, ok = parseBound(le, ok); !ok {
+				return fmt.Errorf("le of a bucket is %q, not a number", le)
+			}
+		default:
+			return misfit()
+		}
+	}
+	for _, l := range s.labels {
+		if !model.UTF8Validation.IsValidLabelName(l.name) || strings.HasPrefix(l.name, "__") || l.name == reservedLabel(t) {
+			return fmt.Errorf("%q is no name of a label of a %s", l.name, t)
+		}
+	}
+	return nil
+}
+
+func (s *sample) drop(name string) (value string, found bool) {
+	i := slices.IndexFunc(s.labels, func(l label) bool { return l.name == name })
+	if i < 0 {
+		return "", false
+	}
+	value = s.labels[i].value
+	s.labels = slices.Delete(s.labels, i, i+1)
+	return value, true
+}
+
+func parseBound(le string, found bool) (float64, bool) {
+	bound, err := strconv.ParseFloat(le, 64)
+	return bound, found && err == nil && !math.IsNaN(bound)
+}

@@ -1,0 +1,102 @@
+package mpmetrics
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/prometheus/common/expfmt"
+)
+
+// BenchmarkScrape reads and writes the page of directories as they are found: a small server, a large one, and a
+// Python server that has had many processes, whose files stay. Files of the latter's names have no lock.
+func BenchmarkScrape(b *testing.B) {
+	for _, size := range []struct{ processes, counters, histograms int }{{4, 1000, 100}, {64, 1000, 100}, {6802, 98, 0}} {
+		dir := b.TempDir()
+		makeDirectory(b, dir, size.processes, size.counters, size.histograms)
+		name := fmt.Sprintf("%dx%d", size.processes, size.counters+16*size.histograms)
+		b.Run(name+"/first", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				c := NewCollector(dir, CollectorOptions{})
+				if err := c.Write(io.Discard, expfmt.FmtText); err != nil {
+					b.Fatal(err)
+				}
+				b.StopTimer()
+				c.Close()
+				b.StartTimer()
+			}
+		})
+		b.Run(name+"/repeated", func(b *testing.B) {
+			c := NewCollector(dir, CollectorOptions{})
+			defer c.Close()
+			var page []byte
+			scrape := func() {
+				var err error
+				if page, _, err = c.appendPage(page[:0], expfmt.FmtText, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+			scrape()
+			b.ReportAllocs()
+			for b.Loop() {
+				scrape()
+			}
+		})
+	}
+}
+
+// makeDirectory makes a directory in which every process has counters, and histograms of 15 buckets.
+func makeDirectory(tb testing.TB, dir string, processes, counters, histograms int) {
+	tb.Helper()
+	const help = "Total number of requests handled, by path and method."
+	var counterKeys, histogramKeys []string
+	for i := range counters {
+		labels := []label{{"method", "GET"}, {"path", fmt.Sprintf("/api/v1/resource/%d", i)}, {"status", "200"}}
+		counterKeys = append(counterKeys, key{"app_requests", "app_requests_total", labels, help}.encode())
+	}
+	bounds := []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10, math.Inf(1)}
+	for i := range histograms {
+		path := label{"path", fmt.Sprintf("/api/v1/resource/%d", i)}
+		histogramKeys = append(histogramKeys, key{"app_latency_seconds", "app_latency_seconds_sum", []label{path}, help}.encode())
+		for _, bound := range bounds {
+			labels := []label{{"le", string(appendFloat(nil, bound))}, path}
+			histogramKeys = append(histogramKeys, key{"app_latency_seconds", "app_latency_seconds_bucket", labels, help}.encode())
+		}
+	}
+	for p := range processes {
+		writeFile(tb, filepath.Join(dir, fmt.Sprintf("counter_%d.db", 1000+p)), counterKeys, func(i int) float64 { return float64(i + p) })
+		if histograms > 0 {
+			writeFile(tb, filepath.Join(dir, fmt.Sprintf("histogram_%d.db", 1000+p)), histogramKeys, func(int) float64 { return 3 })
+		}
+	}
+}
+
+// writeFile writes a metric file as a process leaves it, with room after its entries.
+func writeFile(tb testing.TB, path string, keys []string, value func(i int) float64) {
+	tb.Helper()
+	content := appendHeader(nil)
+	var values []int
+	for _, k := range keys {
+		content = appendEntry(content, k)
+		values = append(values, len(content)-int(layout16))
+	}
+	m := image(content)
+	for i, at := range values {
+		m.word(at).Store(math.Float64bits(value(i)))
+	}
+	m.publish(len(content))
+	size := int64(initialSize)
+	for size < int64(len(content)) {
+		size *= 2
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.Truncate(path, size); err != nil {
+		tb.Fatal(err)
+	}
+}

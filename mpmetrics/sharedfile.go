@@ -1,0 +1,235 @@
+package mpmetrics
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// These do not pass: the metric stays in memory for good.
+	errWiped  = errors.New("the metrics directory was wiped by another process")
+	errFull   = errors.New("the file has as many series as it may have")
+	errClosed = errors.New("the writer is closed")
+)
+
+// sharedFile is a metric file that this process writes. It is not safe for concurrent use, but the pairs that it
+// gives out are good for the process's life, whatever becomes of the file, and are used without regard to it.
+type sharedFile struct {
+	fd       int
+	mappings []mapping // of the whole file, in order; never unmapped
+	size     int
+	used     int
+	entries  map[string]located // by key
+	buf      []byte
+}
+
+// mapping is an image of the file from an offset on.
+type mapping struct {
+	from  int
+	image image
+}
+
+type located struct {
+	value int  // offset
+	mine  bool // made by this process, not by the last one of the same id
+}
+
+// openShared opens or makes the file of a kind for an identity. What is there and cannot be continued, being
+// damaged or of the 8-byte layout, is moved into the library's own subdirectory, which setAside reports.
+func openShared(who identity, k kind) (f *sharedFile, setAside error, err error) {
+	name := fileName{k, who.id}.String()
+	f, err = continueShared(who.dir, name)
+	if d := (*damage)(nil); errors.As(err, &d) {
+		setAside = err
+		if err := who.dir.rename(name, ownDir+"/"+name+".damaged", 0); err != nil {
+			return nil, setAside, err
+		}
+		err = fs.ErrNotExist
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = createShared(who, name)
+	}
+	return f, setAside, err
+}
+
+// continueShared opens a file that the last process of the same id has left.
+func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
+	fd, err := dir.open(name, unix.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("open metric file %s: %w", dir.join(name), err)
+			f = nil
+			_ = unix.Close(fd)
+		}
+	}()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	switch {
+	case !regular(st):
+		return nil, errors.New("not a regular file")
+	case int(st.Uid) != os.Geteuid():
+		return nil, fmt.Errorf("belongs to user %d", st.Uid)
+	case st.Nlink != 1:
+		return nil, fmt.Errorf("has %d links", st.Nlink)
+	case st.Size < headerSize || st.Size > maxSize:
+		return nil, &damage{0, fmt.Sprintf("size %d", st.Size)}
+	}
+	// Read, not mapped: to look at a file that somebody cuts short must not be deadly.
+	header := make(image, headerSize)
+	if err := readAt(fd, header, 0); err != nil {
+		return nil, err
+	}
+	used := header.used()
+	if used < headerSize || int64(used) > st.Size {
+		return nil, &damage{0, fmt.Sprintf("used is %d in a file of %d bytes", used, st.Size)}
+	}
+	content := make(image, used)
+	if err := readAt(fd, content, 0); err != nil {
+		return nil, err
+	}
+	f = &sharedFile{fd: fd, used: used, entries: map[string]located{}}
+	for w := (walk{content, headerSize, used, layout16}); ; {
+		encoded, value, err := w.next()
+		if errors.Is(err, errEnd) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.entries[keyOf(string(encoded))] = located{value: value}
+	}
+	f.size = initialSize
+	for int64(f.size) < st.Size {
+		f.size *= 2
+	}
+	if err := truncate(fd, int64(f.size)); err != nil {
+		return nil, err
+	}
+	return f, f.mapFrom(0)
+}
+
+// createShared makes a file that appears whole: with header and room, under its name, once. A file of 0 bytes
+// would break prometheus_client's scrape.
+func createShared(who identity, name string) (f *sharedFile, err error) {
+	temp := ownDir + "/" + name + ".new"
+	if err := who.dir.unlink(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	fd, err := who.dir.open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o644)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = errWiped
+		}
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("make metric file %s: %w", who.dir.join(name), err)
+			f = nil
+			_ = unix.Close(fd)
+			_ = who.dir.unlink(temp)
+		}
+	}()
+	f = &sharedFile{fd: fd, size: initialSize, used: headerSize, entries: map[string]located{}}
+	if err := writeAt(fd, appendHeader(nil), 0); err != nil {
+		return nil, err
+	}
+	if err := truncate(fd, initialSize); err != nil {
+		return nil, err
+	}
+	if err := f.mapFrom(0); err != nil {
+		return nil, err
+	}
+	if !who.stands() {
+		return nil, errWiped
+	}
+	return f, who.dir.rename(temp, name, unix.RENAME_NOREPLACE)
+}
+
+// mapFrom maps the rest of the file. It begins a page early, so that no pair lies across two mappings.
+func (f *sharedFile) mapFrom(off int) error {
+	from := max(0, off-os.Getpagesize())
+	m, err := mapFile(f.fd, int64(from), f.size-from, true)
+	if err != nil {
+		return err
+	}
+	f.mappings = append(f.mappings, mapping{from, m})
+	return nil
+}
+
+// place finds or makes the entries of keys, all or none: readers see a histogram as a whole.
+func (f *sharedFile) place(keys []string, maxSeries int) ([]*pair, error) {
+	values := make([]int, len(keys))
+	f.buf = f.buf[:0]
+	var missing []int
+	for i, k := range keys {
+		if at, ok := f.entries[k]; ok {
+			values[i] = at.value
+			continue
+		}
+		missing = append(missing, i)
+		f.buf = appendEntry(f.buf, k)
+		values[i] = f.used + len(f.buf) - int(layout16)
+	}
+	if len(missing) > 0 {
+		if len(f.entries)+len(missing) > maxSeries {
+			return nil, errFull
+		}
+		if err := f.grow(f.used + len(f.buf)); err != nil {
+			return nil, err
+		}
+		if err := writeAt(f.fd, f.buf, int64(f.used)); err != nil {
+			return nil, err
+		}
+		f.used += len(f.buf)
+		f.mappings[0].image.publish(f.used)
+	}
+	for _, i := range missing {
+		f.entries[keys[i]] = located{values[i], true}
+	}
+	pairs := make([]*pair, len(keys))
+	for i, value := range values {
+		pairs[i] = f.pair(value)
+	}
+	return pairs, nil
+}
+
+func (f *sharedFile) grow(need int) error {
+	if need > maxSize {
+		return errFull
+	}
+	size := f.size
+	for size < need {
+		size *= 2
+	}
+	if size == f.size {
+		return nil
+	}
+	if err := truncate(f.fd, int64(size)); err != nil {
+		return err
+	}
+	old := f.size
+	f.size = size
+	if err := f.mapFrom(old); err != nil {
+		f.size = old
+		return err
+	}
+	return nil
+}
+
+func (f *sharedFile) pair(off int) *pair {
+	i := len(f.mappings) - 1
+	for f.mappings[i].from > off {
+		i--
+	}
+	return f.mappings[i].image.pair(off - f.mappings[i].from)
+}

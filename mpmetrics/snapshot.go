@@ -1,0 +1,123 @@
+package mpmetrics
+
+import "sync/atomic"
+
+// snapshot is what one reading of all files gave: a value for each cell of a plan.
+type snapshot struct {
+	plan   *plan
+	values []float64
+	times  []float64 // when each value was set, where the plan asks for the latest; 0 for never
+
+	holders atomic.Int32 // who may still read it
+}
+
+// readInto reads all files. It returns those that were cut short under it, whose values are in part missing.
+// The caller must have called debug.SetPanicOnFault.
+func (p *plan) readInto(s *snapshot) (cut []*source) {
+	s.plan = p
+	s.values = append(s.values[:0], p.initial...)
+	if p.latest {
+		s.times = append(s.times[:0], p.initial...)
+		clear(s.times)
+	}
+	for _, r := range p.reads {
+		if err := r.into(s); err != nil {
+			cut = append(cut, r.source)
+		}
+	}
+	for _, f := range p.families {
+		if f.kind.typ == histogramType {
+			for i := range f.series {
+				accumulate(s.values[f.series[i].first:], len(f.series[i].bounds))
+			}
+		}
+	}
+	return cut
+}
+
+// into merges one file's values into the snapshot's.
+func (r read) into(s *snapshot) (err error) {
+	defer recoverFault(&err)
+	m, values := r.source.image, s.values
+	mode := ModeSum
+	if r.source.typ == gaugeType {
+		mode = r.source.mode.merge()
+	}
+	switch mode {
+	case ModeSum:
+		for _, step := range r.steps {
+			values[step.cell] += float(m.word(int(step.value)))
+		}
+	case ModeAll:
+		for _, step := range r.steps {
+			values[step.cell] = float(m.word(int(step.value)))
+		}
+	case ModeMin: // a cell begins as NaN, which any value replaces
+		for _, step := range r.steps {
+			if v, at := float(m.word(int(step.value))), &values[step.cell]; v < *at || *at != *at {
+				*at = v
+			}
+		}
+	case ModeMax:
+		for _, step := range r.steps {
+			if v, at := float(m.word(int(step.value))), &values[step.cell]; v > *at || *at != *at {
+				*at = v
+			}
+		}
+	case ModeMostRecent:
+		if r.source.layout != layout16 {
+			return nil // without times
+		}
+		for _, step := range r.steps {
+			p := m.pair(int(step.value))
+			if at := float(&p.time); at > s.times[step.cell] {
+				s.times[step.cell], values[step.cell] = at, float(&p.value)
+			}
+		}
+	}
+	return nil
+}
+
+// accumulate turns the counts of n buckets into counts of all up to each bucket, and the count of all, which comes
+// after the sum.
+func accumulate(cells []float64, n int) {
+	total := 0.0
+	for i := range n {
+		total += cells[i]
+		cells[i] = total
+	}
+	cells[n+1] = total
+}
+
+// set reports whether a cell has a value: a gauge that goes by the time of setting has none before the first time.
+func (s *snapshot) set(f *mergedFamily, cell uint32) bool {
+	return f.kind.typ != gaugeType || f.kind.mode.merge() != ModeMostRecent || s.times[cell] != 0
+}
+
+// appendFamily appends a family's text.
+func (s *snapshot) appendFamily(dst []byte, t *template, i int, openMetrics bool) []byte {
+	f := s.plan.families[i]
+	if openMetrics {
+		dst = append(dst, t.headers[i].openMetrics...)
+	} else {
+		dst = append(dst, t.headers[i].text...)
+	}
+	if len(f.series) == 0 {
+		return dst
+	}
+	last := &f.series[len(f.series)-1]
+	start := uint32(0)
+	if first := f.series[0].first; first > 0 {
+		start = t.ends[first-1]
+	}
+	for cell := f.series[0].first; cell < last.first+uint32(f.cells(last)); cell++ {
+		end := t.ends[cell]
+		if s.set(f, cell) {
+			dst = append(dst, t.lines[start:end]...)
+			dst = appendFloat(dst, s.values[cell])
+			dst = append(dst, '\n')
+		}
+		start = end
+	}
+	return dst
+}

@@ -1,0 +1,223 @@
+package mpmetrics
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// settling is how old a file without content must be to count as faulty: a process may be making it.
+	settling = 10 * time.Second
+	// relook is how often a damaged file is read again though its header has not changed.
+	relook = 10 * time.Second
+)
+
+// source is a metric file as a reader knows it: mapped, with the table of its entries, which grows with the file.
+type source struct {
+	fileName
+	file    string // its name in the directory
+	foreign bool   // by its name or type
+	inode   uint64 // as the directory lists it; not given to another file as long as this one is mapped
+	seen    uint64 // number of the last listing that had it
+	counts  bool   // false for a live gauge of a dead process
+
+	image  image // the whole file, as long as it was when it was mapped; nil where there is nothing to read
+	used   int   // what the header said when the table was read
+	layout layout
+	table  []entry
+	looked time.Time
+
+	faults []*Fault // what is wrong with it now, at most one for a reason
+}
+
+// newSource makes the source of a listed file, whose type is one of unix.DT_*.
+func newSource(file string, inode uint64, typ uint8) *source {
+	s := &source{file: file, inode: inode}
+	var ok bool
+	s.fileName, ok = parseFileName(file)
+	switch {
+	case !ok:
+		s.faults = []*Fault{s.fault(ReasonForeign, errors.New("is not named as a metric file is"))}
+	case typ == unix.DT_LNK:
+		s.faults = []*Fault{s.fault(ReasonForeign, errors.New("is a symbolic link"))}
+	case typ != unix.DT_REG && typ != unix.DT_UNKNOWN:
+		s.faults = []*Fault{s.fault(ReasonForeign, errors.New("is not a regular file"))}
+	}
+	s.foreign = len(s.faults) > 0
+	return s
+}
+
+// refresh brings the table up to date and reports whether it or the faults have changed. The caller must have
+// called debug.SetPanicOnFault.
+func (s *source) refresh(dir dirfd, known *samples, like []entry, now time.Time) (changed bool) {
+	switch s.follow(known, now) {
+	case same:
+		return false
+	case grown:
+		return true
+	}
+	entries, reasons := len(s.table), s.reasons()
+	s.unmap()
+	s.faults, s.looked = nil, now
+	if fault := s.load(dir, known, like, now); fault != nil {
+		s.faults = append(s.faults, fault)
+	}
+	s.noteKeys()
+	return entries > 0 || len(s.table) > 0 || reasons != s.reasons()
+}
+
+// progress is what became of a file since it was read.
+type progress int
+
+const (
+	other progress = iota // to be read from the beginning
+	same
+	grown
+)
+
+// follow sees whether nothing has changed, or only entries were added within what is mapped, and reads these.
+func (s *source) follow(known *samples, now time.Time) (p progress) {
+	if s.image == nil {
+		return other
+	}
+	var err error
+	defer func() {
+		if err != nil {
+			p = other
+		}
+	}()
+	defer recoverFault(&err)
+	switch used := s.image.used(); {
+	case used == s.used && (len(s.faults) == 0 || now.Sub(s.looked) < relook):
+		return same
+	case used <= s.used || used > len(s.image) || s.hasFault(ReasonDamaged):
+		return other
+	default:
+		var table []entry
+		if table, err = extendTable(s.image, s.used, used, s.layout, known, s.table, nil); err != nil {
+			return other
+		}
+		s.table, s.used = table, used
+		s.noteKeys()
+		return grown
+	}
+}
+
+// load maps the file and reads its table. Where it fails the table has what was readable.
+func (s *source) load(dir dirfd, known *samples, like []entry, now time.Time) *Fault {
+	fd, err := dir.open(s.file, unix.O_RDONLY, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // removed since it was listed
+	case errors.Is(err, unix.ELOOP):
+		return s.fault(ReasonForeign, errors.New("is a symbolic link"))
+	case err != nil:
+		return s.fault(ReasonUnreadable, errors.Unwrap(err))
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return s.fault(ReasonUnreadable, err)
+	}
+	if !regular(st) {
+		return s.fault(ReasonForeign, errors.New("is not a regular file"))
+	}
+	young := now.Sub(time.Unix(st.Mtim.Unix())) < settling
+	switch {
+	case st.Size < headerSize && young:
+		return nil
+	case st.Size == 0:
+		return s.fault(ReasonEmpty, errors.New("has no content"))
+	case st.Size < headerSize:
+		return s.fault(ReasonDamaged, fmt.Errorf("has %d bytes, fewer than a header", st.Size))
+	}
+	if s.image, err = mapFile(fd, 0, int(min(st.Size, maxSize)), false); err != nil {
+		return s.fault(ReasonUnreadable, err)
+	}
+	err = s.read(known, like)
+	if err != nil {
+		err = s.read(known, like) // it may have been caught in the middle of something
+	}
+	if s.used == 0 && err == nil {
+		s.unmap()
+		if young {
+			return nil
+		}
+		return s.fault(ReasonEmpty, errors.New("used is 0"))
+	}
+	if err != nil {
+		return s.fault(ReasonDamaged, err)
+	}
+	return nil
+}
+
+// read reads the table of what is mapped, up to the first damage.
+func (s *source) read(known *samples, like []entry) (err error) {
+	defer recoverFault(&err)
+	s.used, s.table = s.image.used(), nil
+	if s.used == 0 {
+		return nil
+	}
+	if s.used < headerSize {
+		return &damage{0, fmt.Sprintf("used is %d", s.used)}
+	}
+	s.table, s.layout, err = readTable(s.image, min(s.used, len(s.image)), known, like)
+	if s.used > len(s.image) {
+		return &damage{0, fmt.Sprintf("used is %d in a file of %d bytes", s.used, len(s.image))}
+	}
+	return err
+}
+
+// unmap gives up the mapping and the table.
+func (s *source) unmap() {
+	if s.image != nil {
+		_ = unmap(s.image) // it cannot fail on what mapFile gave
+	}
+	s.image, s.used, s.table = nil, 0, nil
+}
+
+// noteKeys sees to it that the faults tell of keys that cannot be exposed.
+func (s *source) noteKeys() {
+	if s.hasFault(ReasonKey) {
+		return
+	}
+	for _, e := range s.table {
+		if e.sample.err != nil {
+			s.faults = append(s.faults, s.badKey(e))
+			return
+		}
+	}
+}
+
+func (s *source) badKey(e entry) *Fault {
+	return &Fault{s.file, int(e.value) - len(e.sample.encoded), ReasonKey, e.sample.err}
+}
+
+func (s *source) fault(r Reason, err error) *Fault {
+	f := &Fault{s.file, -1, r, err}
+	if d := (*damage)(nil); errors.As(err, &d) {
+		f.Offset, f.Err = d.off, errors.New(d.what)
+	}
+	return f
+}
+
+func (s *source) hasFault(r Reason) bool {
+	for _, f := range s.faults {
+		if f.Reason == r {
+			return true
+		}
+	}
+	return false
+}
+
+// reasons is what the faults look like from outside, to be compared.
+func (s *source) reasons() (all string) {
+	for _, f := range s.faults {
+		all += string(f.Reason) + " "
+	}
+	return all
+}

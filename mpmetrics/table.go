@@ -1,0 +1,65 @@
+package mpmetrics
+
+import (
+	"errors"
+	"slices"
+)
+
+// entry is where a sample's value is.
+type entry struct {
+	sample *sample
+	value  uint32 // offset
+}
+
+// readTable reads the entries before end, in whichever layout they are, up to the first damage. It is linear in
+// the bytes. like is the table of another file: as far as this one has the same keys in the same order, which it
+// does where two processes of one program did the same, nothing is looked up and the memory is shared.
+func readTable(m image, end int, known *samples, like []entry) ([]entry, layout, error) {
+	table16, err16 := extendTable(m, headerSize, end, layout16, known, nil, like)
+	if err16 == nil {
+		return table16, layout16, nil
+	}
+	table8, err8 := extendTable(m, headerSize, end, layout8, known, nil, nil)
+	if err8 == nil || len(table8) > len(table16) {
+		return table8, layout8, err8
+	}
+	return table16, layout16, err16
+}
+
+// extendTable appends the entries from pos to end to a table, which it does not write to. The error is a *damage.
+func extendTable(m image, pos, end int, l layout, known *samples, table, like []entry) ([]entry, error) {
+	if len(table) == 0 {
+		table = like[:sameEntries(m[:end], pos, l, like)]
+		if n := len(table); n > 0 {
+			pos = int(table[n-1].value) + int(l)
+		}
+	}
+	shared := len(table)
+	w := walk{m, pos, end, l}
+	for {
+		encoded, value, err := w.next()
+		if errors.Is(err, errEnd) {
+			return table, nil
+		}
+		if err != nil {
+			return table, err
+		}
+		if len(table) == shared {
+			// All the rest in one piece, if the rest is like the first.
+			table = slices.Grow(slices.Clip(table), 1+(end-value)/(len(encoded)+int(l)))
+		}
+		table = append(table, entry{known.intern(encoded), uint32(value)})
+	}
+}
+
+// sameEntries counts how many entries m has in common with a table, from pos on.
+func sameEntries(m image, pos int, l layout, like []entry) int {
+	for i, e := range like {
+		n := len(e.sample.encoded)
+		if int(e.value) != pos+n || len(m)-pos < n+int(l) || string(m[pos:pos+n]) != e.sample.encoded {
+			return i
+		}
+		pos += n + int(l)
+	}
+	return len(like)
+}

@@ -1,0 +1,262 @@
+package mpmetrics
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
+)
+
+// DefaultMaxSeries is how many series a metric file may hold unless WriterOptions say otherwise.
+const DefaultMaxSeries = 10_000
+
+// retryInterval is how long series that found the disk full wait before they are tried again.
+const retryInterval = time.Minute
+
+// WriterOptions are what a Writer may be told. The zero value is good.
+type WriterOptions struct {
+	// Logger gets a line for each kind of trouble, once. Nil discards.
+	Logger *slog.Logger
+	// MaxSeries bounds the series in each file, each bucket of a histogram being one. More are kept in memory
+	// and counted. Zero means DefaultMaxSeries.
+	MaxSeries int
+	// Slot and Generation go into the lock file, for people to read. Zero means none.
+	Slot, Generation int
+}
+
+// Writer makes metrics whose values lie in this process's files of a metrics directory, where any process can read
+// and merge them (see Collector), and where they survive the process.
+//
+// Metrics are made from client_golang's own options and are of its own interfaces and vector types, so that code
+// written for client_golang only changes the constructor, and promhttp's instrumentation takes them. Updates are
+// safe for any number of goroutines and cost one atomic operation a value: no lock, no allocation, no system call.
+//
+// A metric never fails for want of a file. When the disk or the file is full, or the directory was wiped by a new
+// master, it goes on in memory, is told once in the log, and is counted in the gauge
+// multiproc_metric_series_unshared, which every Writer has. Room on the disk is looked for every minute.
+//
+// What differs from metrics in memory:
+//
+//   - A process that takes the id of an earlier one continues its counters, histograms, summaries and gauges that
+//     are not live.
+//   - A gauge that was never set is not on the page, where one in memory would show 0.
+//   - Delete, DeleteLabelValues, DeletePartialMatch and Reset of a vector forget the series in this process, but do
+//     not take it from the file: it stays on the page, and goes on from where it was when it is made again. The
+//     log says so, once.
+//   - Exemplars, native histograms, quantiles of summaries, units and created timestamps are not in the format.
+type Writer struct {
+	id        identity
+	log       *slog.Logger
+	maxSeries int
+	unshared  *series
+
+	mu      sync.Mutex
+	names   names
+	files   map[kind]*sharedFile
+	waiting []*series // for room on the disk
+	kept    int       // series in memory only
+	told    map[string]bool
+
+	toldRemade bool
+	retry      time.Duration
+	retrying   *time.Timer // nil when none waits
+	closed     bool
+}
+
+// NewWriter opens a metrics directory, as OpenDirectory does, to write under an id, which it holds until Close or
+// the end of the process. It fails with ErrHeld where another living process has the id. The id consists of
+// letters, digits, dots and dashes; who takes one after another continues its files, so use few.
+func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
+	w := &Writer{
+		log:       opts.Logger,
+		maxSeries: opts.MaxSeries,
+		names:     names{},
+		files:     map[kind]*sharedFile{},
+		told:      map[string]bool{},
+		retry:     retryInterval,
+	}
+	if w.log == nil {
+		w.log = slog.New(slog.DiscardHandler)
+	}
+	if w.maxSeries <= 0 {
+		w.maxSeries = DefaultMaxSeries
+	}
+	dir, err := openWritable(path, w.log)
+	if err != nil {
+		return nil, err
+	}
+	w.id, err = takeIdentity(dir, id, holder{
+		PID: os.Getpid(), Slot: opts.Slot, Generation: opts.Generation, Start: time.Now().UTC(), Program: os.Args[0],
+	})
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	if err := w.countUnshared(); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+// Close gives up the id and removes the files of live gauges. The metrics may go on being updated, which their
+// files no longer show reliably: the next process of the same id may be at work on them.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	if w.retrying != nil {
+		w.retrying.Stop()
+	}
+	errs := []error{removeLive(w.id.dir, w.id.id), w.id.release(), w.id.dir.Close()}
+	for _, f := range w.files {
+		errs = append(errs, os.NewSyscallError("close", unix.Close(f.fd)))
+	}
+	return errors.Join(errs...)
+}
+
+// Must panics with err, if there is one, and gives the metric otherwise. It spares code that made its metrics with
+// client_golang's constructors, which panic too, an error to handle.
+func Must[T any](metric T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return metric
+}
+
+// countUnshared makes the Writer's own gauge.
+func (w *Writer) countUnshared() error {
+	g, err := w.NewGauge(prometheus.GaugeOpts{
+		Name: "multiproc_metric_series_unshared",
+		Help: "Series kept in the memory of processes because their metric files have no room.",
+	}, ModeLiveSum)
+	if err != nil {
+		return err
+	}
+	g.Set(0)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unshared = g.(*gauge).series
+	w.setKeptLocked(w.kept)
+	return nil
+}
+
+// share gives series their place in the file at once.
+func (w *Writer) share(s *series) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.shareLocked(s)
+}
+
+func (w *Writer) shareLocked(s *series) {
+	s.tried = true
+	if !w.toldRemade && w.remadeLocked(s) {
+		w.toldRemade = true
+		w.log.Warn("series deleted from a vector stay in the metric file", "id", w.id.id, "series", s.keys[0])
+	}
+	pairs, err := w.placeLocked(s)
+	if err == nil {
+		s.moveLocked(pairs, false)
+		return
+	}
+	w.setKeptLocked(w.kept + len(s.cells))
+	w.tellKeptLocked(err)
+	if !passes(err) {
+		return
+	}
+	w.waiting = append(w.waiting, s)
+	if w.retrying == nil {
+		w.retrying = time.AfterFunc(w.retry, w.shareWaiting)
+	}
+}
+
+// shareWaiting tries again what found no room.
+func (w *Writer) shareWaiting() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
+	for len(w.waiting) > 0 {
+		s := w.waiting[0]
+		pairs, err := w.placeLocked(s)
+		switch {
+		case err == nil:
+			s.moveLocked(pairs, true)
+			w.setKeptLocked(w.kept - len(s.cells))
+		case passes(err):
+			w.retrying.Reset(w.retry)
+			return
+		default:
+			w.tellKeptLocked(err)
+		}
+		w.waiting = w.waiting[1:]
+	}
+	w.retrying, w.waiting = nil, nil
+	clear(w.told)
+	w.log.Info("metrics that were kept in memory are shared", "id", w.id.id, "still_unshared", w.kept)
+}
+
+// passes reports whether it is worth to try again later what failed with err.
+func passes(err error) bool {
+	return !errors.Is(err, errFull) && !errors.Is(err, errWiped) && !errors.Is(err, errClosed)
+}
+
+func (w *Writer) placeLocked(s *series) ([]*pair, error) {
+	if w.closed {
+		return nil, errClosed
+	}
+	f, err := w.fileLocked(s.kind)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := f.place(s.keys, w.maxSeries)
+	if err != nil {
+		return nil, fmt.Errorf("write metric file %s: %w", w.id.dir.join(fileName{s.kind, w.id.id}.String()), err)
+	}
+	return pairs, nil
+}
+
+func (w *Writer) fileLocked(k kind) (*sharedFile, error) {
+	if f := w.files[k]; f != nil {
+		return f, nil
+	}
+	f, setAside, err := openShared(w.id, k)
+	if setAside != nil {
+		w.log.Warn("metric file cannot be continued and was moved to "+ownDir, "error", setAside)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w.files[k] = f
+	return f, nil
+}
+
+// remadeLocked reports whether this process has made these series before: they were deleted from their vector.
+func (w *Writer) remadeLocked(s *series) bool {
+	f := w.files[s.kind]
+	return f != nil && f.entries[s.keys[0]].mine
+}
+
+func (w *Writer) setKeptLocked(n int) {
+	w.kept = n
+	if w.unshared != nil {
+		w.unshared.slowLocked(0,
+			func(p *pair) { p.set(float64(n), 0) },
+			func(c *cell) { c.value = float64(n) })
+	}
+}
+
+// tellKeptLocked logs once for each cause that metrics are not shared.
+func (w *Writer) tellKeptLocked(err error) {
+	if once := err.Error(); !w.told[once] {
+		w.told[once] = true
+		w.log.Warn("metrics are kept in memory and not shared", "id", w.id.id, "error", err)
+	}
+}
