@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/urfave/cli/v2"
+
+	"multiproc/mpmetrics"
+)
+
+func metricsDumpCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "dump",
+		Usage: "print what a scrape would get: all processes' metrics, merged",
+		Flags: []cli.Flag{
+			dirFlag(),
+			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of the output: text or openmetrics", Value: "text"},
+		},
+		Before: noArguments,
+		Action: dumpMetrics,
+	}
+}
+
+func dumpMetrics(c *cli.Context) error {
+	var format expfmt.Format
+	switch name := c.String("format"); name {
+	case "text":
+		format = expfmt.FmtText
+	case "openmetrics":
+		format = expfmt.FmtOpenMetrics_1_0_0
+	default:
+		return usageError{fmt.Errorf("no such format: %s; there are text and openmetrics", name)}
+	}
+	dir, err := metricsDir(c)
+	if err != nil {
+		return err
+	}
+	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: newLogger()})
+	defer collector.Close()
+	return collector.Write(c.App.Writer, format)
+}
