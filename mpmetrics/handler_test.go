@@ -85,7 +85,7 @@ func TestProtobufEqualsText(t *testing.T) {
 	for _, dir := range []string{"gauges", "histograms", "escapes", "r00", "r01", "r02"} {
 		c := mpmetrics.NewCollector("../testdata/conformance/h16/"+dir, mpmetrics.CollectorOptions{})
 		r := get(t, c, "/metrics", "Accept", string(expfmt.FmtProtoDelim))
-		got := page{map[string]string{}, map[string]float64{}}
+		var families []*dto.MetricFamily
 		decoder := expfmt.NewDecoder(r.Body, expfmt.FmtProtoDelim)
 		for {
 			var f dto.MetricFamily
@@ -94,12 +94,9 @@ func TestProtobufEqualsText(t *testing.T) {
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			got.Families[f.GetName()] = f.GetType().String() + " " + f.GetHelp()
-			for _, m := range f.GetMetric() {
-				got.add(f.GetName(), f.GetType(), m)
-			}
+			families = append(families, &f)
 		}
-		if diff := cmp.Diff(parsePage(t, scrapeWith(t, c)), got, equateNaN); diff != "" {
+		if diff := cmp.Diff(parsePage(t, scrapeWith(t, c)), pageOf(families), equateNaN); diff != "" {
 			t.Errorf("%s (-text +protobuf):\n%s", dir, diff)
 		}
 		if err := r.Body.Close(); err != nil {

@@ -37,7 +37,9 @@ func takeIdentity(dir dirfd, id string, who holder) (identity, error) {
 		return identity{}, fmt.Errorf("take metrics id %s in %s: %w", id, dir.path, err)
 	}
 	for {
-		if err := dir.mkdir(ownDir); err != nil {
+		if err := makeOwnDir(dir); errors.Is(err, fs.ErrNotExist) {
+			continue // wiped in between
+		} else if err != nil {
 			return fail(err)
 		}
 		fd, err := dir.open(lockName(id), unix.O_RDWR|unix.O_CREAT, 0o644)
@@ -58,6 +60,21 @@ func takeIdentity(dir dirfd, id string, who holder) (identity, error) {
 			return fail(err)
 		}
 	}
+}
+
+// makeOwnDir makes the library's subdirectory, and sees to it that nobody else has put something in its place.
+func makeOwnDir(dir dirfd) error {
+	if err := dir.mkdir(ownDir); err != nil {
+		return err
+	}
+	st, err := dir.stat(ownDir)
+	if err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != os.Geteuid() && st.Uid != 0 {
+		return fmt.Errorf("%s is not a directory of this user", dir.join(ownDir))
+	}
+	return nil
 }
 
 func (i identity) take(who holder) (err error) {

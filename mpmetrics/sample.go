@@ -80,11 +80,14 @@ func (s *sample) interpret(t metricType, k key) error {
 	misfit := func() error { return fmt.Errorf("sample %q is not one of the %s %q", k.sample, t, k.family) }
 	switch t {
 	case counterType:
-		// Before version 0.4 counters were written without the suffix.
-		if suffix != "_total" && suffix != "" {
+		switch suffix {
+		case "_total":
+			s.family = k.sample
+		case "": // as before version 0.4
+			s.family = strings.TrimSuffix(k.family, "_total") + "_total"
+		default:
 			return misfit()
 		}
-		s.family = strings.TrimSuffix(k.family, "_total") + "_total"
 	case gaugeType:
 		if suffix != "" {
 			return misfit()

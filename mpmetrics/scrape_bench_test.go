@@ -5,14 +5,18 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/common/expfmt"
 )
 
 // BenchmarkScrape reads and writes the page of directories as they are found: a small server, a large one, and a
-// Python server that has had many processes, whose files stay. Files of the latter's names have no lock.
+// Python server that has had many processes, whose files stay. Where MULTIPROC_TEST_PROMETHEUS_CLIENT names the path of
+// prometheus_client, its scrape is timed beside ours.
 func BenchmarkScrape(b *testing.B) {
 	for _, size := range []struct{ processes, counters, histograms int }{{4, 1000, 100}, {64, 1000, 100}, {6802, 98, 0}} {
 		dir := b.TempDir()
@@ -46,7 +50,40 @@ func BenchmarkScrape(b *testing.B) {
 				scrape()
 			}
 		})
+		b.Run(name+"/prometheus_client", func(b *testing.B) {
+			b.ReportMetric(float64(scrapeInPython(b, dir)), "ns/op")
+		})
 	}
+}
+
+// scrapeInPython gives the median time of five scrapes by prometheus_client.
+func scrapeInPython(b *testing.B, dir string) time.Duration {
+	b.Helper()
+	path := os.Getenv("MULTIPROC_TEST_PROMETHEUS_CLIENT")
+	if path == "" {
+		b.Skip("MULTIPROC_TEST_PROMETHEUS_CLIENT is not set")
+	}
+	python := exec.CommandContext(b.Context(), "python3", "-c", `
+import time
+from prometheus_client import CollectorRegistry, generate_latest, multiprocess
+times = []
+for _ in range(5):
+    start = time.perf_counter()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)
+    generate_latest(registry)
+    times.append(time.perf_counter() - start)
+print(f"{sorted(times)[2]}s")`)
+	python.Env = append(os.Environ(), "PYTHONPATH="+path, "PROMETHEUS_MULTIPROC_DIR="+dir)
+	out, err := python.Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	took, err := time.ParseDuration(strings.TrimSpace(string(out)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return took
 }
 
 // makeDirectory makes a directory in which every process has counters, and histograms of 15 buckets.

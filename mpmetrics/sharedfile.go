@@ -43,7 +43,7 @@ type located struct {
 func openShared(who identity, k kind) (f *sharedFile, setAside error, err error) {
 	name := fileName{k, who.id}.String()
 	f, err = continueShared(who.dir, name)
-	if d := (*damage)(nil); errors.As(err, &d) {
+	if _, ok := errors.AsType[*damage](err); ok && who.stands() {
 		setAside = err
 		if err := who.dir.rename(name, ownDir+"/"+name+".damaged", 0); err != nil {
 			return nil, setAside, err
@@ -52,6 +52,12 @@ func openShared(who identity, k kind) (f *sharedFile, setAside error, err error)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err = createShared(who, name)
+	}
+	// After a wipe the name may be that of a file which another process of the same id has made since. A wipe takes
+	// the locks first.
+	if err == nil && !who.stands() {
+		_ = unix.Close(f.fd)
+		return nil, setAside, errWiped
 	}
 	return f, setAside, err
 }

@@ -199,7 +199,7 @@ func (s *source) badKey(e entry) *Fault {
 
 func (s *source) fault(r Reason, err error) *Fault {
 	f := &Fault{s.file, -1, r, err}
-	if d := (*damage)(nil); errors.As(err, &d) {
+	if d, ok := errors.AsType[*damage](err); ok {
 		f.Offset, f.Err = d.off, errors.New(d.what)
 	}
 	return f

@@ -114,7 +114,11 @@ func (w *Writer) Close() error {
 	if w.retrying != nil {
 		w.retrying.Stop()
 	}
-	errs := []error{removeLive(w.id.dir, w.id.id), w.id.release(), w.id.dir.Close()}
+	var errs []error
+	if w.id.stands() { // else the files are those of another process of the same id
+		errs = append(errs, removeLive(w.id.dir, w.id.id))
+	}
+	errs = append(errs, w.id.release(), w.id.dir.Close())
 	for _, f := range w.files {
 		errs = append(errs, os.NewSyscallError("close", unix.Close(f.fd)))
 	}

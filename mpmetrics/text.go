@@ -1,0 +1,137 @@
+package mpmetrics
+
+import (
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
+)
+
+// appendHeadings appends the lines HELP and TYPE. In OpenMetrics a counter's name is without _total.
+func appendHeadings(dst []byte, name, help, typ string, openMetrics bool) []byte {
+	escape := escapeHelp
+	if openMetrics {
+		escape = escapeQuoted
+		if typ == "counter" {
+			name = strings.TrimSuffix(name, "_total")
+		}
+	}
+	dst = append(dst, "# HELP "...)
+	dst = appendName(dst, name)
+	dst = append(dst, ' ')
+	dst = append(dst, escape.Replace(help)...)
+	dst = append(dst, "\n# TYPE "...)
+	dst = appendName(dst, name)
+	dst = append(dst, ' ')
+	dst = append(dst, typ...)
+	return append(dst, '\n')
+}
+
+// sampleNames are the names of a family's samples.
+type sampleNames struct {
+	value, bucket, sum, count sampleName
+}
+
+func familyNames(family string) sampleNames {
+	return sampleNames{
+		newSampleName(family), newSampleName(family + "_bucket"), newSampleName(family + "_sum"), newSampleName(family + "_count"),
+	}
+}
+
+// sampleName is a name as it begins a line. One of the new kind stands, quoted, among the labels.
+type sampleName struct {
+	text   string
+	braced bool // text has the opening brace already
+}
+
+func newSampleName(name string) sampleName {
+	if model.LegacyValidation.IsValidMetricName(name) {
+		return sampleName{name, false}
+	}
+	return sampleName{string(appendName([]byte{'{'}, name)), true}
+}
+
+// append appends a sample's name and labels, and the space before the value. own is the name of a label of the sample's
+// own, le or quantile, whose value is a number, or nothing.
+func (n sampleName) append(dst []byte, labels, own string, v float64) []byte {
+	dst = append(dst, n.text...)
+	open := byte('{')
+	if n.braced {
+		open = ','
+	}
+	if labels != "" {
+		dst = append(dst, open)
+		dst = append(dst, labels...)
+		open = ','
+	}
+	if own != "" {
+		dst = append(dst, open)
+		dst = append(dst, own...)
+		dst = append(dst, `="`...)
+		dst = append(appendFloat(dst, v), '"')
+		open = ','
+	}
+	if open == ',' {
+		dst = append(dst, '}')
+	}
+	return append(dst, ' ')
+}
+
+// appendLabels appends labels as they stand in braces.
+func appendLabels(dst []byte, labels []label) []byte {
+	for i, l := range labels {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if model.LegacyValidation.IsValidLabelName(l.name) {
+			dst = append(dst, l.name...)
+		} else {
+			dst = appendName(dst, l.name)
+		}
+		dst = append(dst, `="`...)
+		dst = appendEscaped(dst, l.value)
+		dst = append(dst, '"')
+	}
+	return dst
+}
+
+// appendName appends the name of a metric, in quotes where it must be.
+func appendName(dst []byte, name string) []byte {
+	if model.LegacyValidation.IsValidMetricName(name) {
+		return append(dst, name...)
+	}
+	dst = append(dst, '"')
+	dst = appendEscaped(dst, name)
+	return append(dst, '"')
+}
+
+// appendEscaped appends what stands in quotes.
+func appendEscaped(dst []byte, s string) []byte {
+	if !strings.ContainsAny(s, "\\\n\"") {
+		return append(dst, s...)
+	}
+	return append(dst, escapeQuoted.Replace(s)...)
+}
+
+var (
+	escapeHelp   = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
+	escapeQuoted = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
+)
+
+// escapeLabels writes names of labels that older scrapers cannot read in another way.
+func escapeLabels(labels []label, scheme model.EscapingScheme) []label {
+	escaped := make([]label, len(labels))
+	for i, l := range labels {
+		escaped[i] = label{model.EscapeName(l.name, scheme), l.value}
+	}
+	return escaped
+}
+
+// labelsOf are the labels of a metric of client_golang's.
+func labelsOf(m *dto.Metric) []label {
+	labels := make([]label, len(m.GetLabel()))
+	for i, l := range m.GetLabel() {
+		labels[i] = label{l.GetName(), l.GetValue()}
+	}
+	return labels
+}
