@@ -196,7 +196,7 @@ func (c *Collector) list(dir dirfd) (changed bool, err error) {
 		}
 		seen++
 		s := c.sources[string(name)]
-		if s == nil || s.inode != inode {
+		if s == nil || s.inode != inode || s.listed != typ {
 			if s != nil {
 				s.unmap()
 			}
@@ -279,10 +279,11 @@ func (c *Collector) tell(faults []*Fault) {
 	now := map[string]bool{}
 	for _, f := range faults {
 		once := f.File + " " + string(f.Reason)
-		if now[once] = true; !c.told[once] {
+		if !now[once] && !c.told[once] {
 			c.log.Warn("metric file is faulty", "directory", c.path, "file", f.File, "offset", f.Offset,
 				"reason", string(f.Reason), "error", f.Err)
 		}
+		now[once] = true
 	}
 	c.told = now
 }

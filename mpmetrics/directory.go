@@ -45,7 +45,14 @@ func OpenDirectory(path string, log *slog.Logger) (*Directory, error) {
 }
 
 // Close closes the directory and with it gives up what Wipe took.
-func (d *Directory) Close() error { return d.dir.Close() }
+func (d *Directory) Close() error {
+	if d.dir.fd < 0 {
+		return fmt.Errorf("close metrics directory %s: %w", d.dir.path, os.ErrClosed)
+	}
+	err := d.dir.Close()
+	d.dir.fd = -1
+	return err
+}
 
 func openWritable(path string, log *slog.Logger) (dirfd, error) {
 	refuse := func(cause string) error {

@@ -50,15 +50,14 @@ func takeIdentity(dir dirfd, id string, who holder) (identity, error) {
 			return fail(err)
 		}
 		i := identity{dir, id, fd}
-		if err := i.take(who); err != nil {
-			return fail(errors.Join(err, unix.Close(fd)))
-		}
-		if i.stands() {
+		taken, err := i.take(who)
+		if taken && err == nil {
 			return i, nil
 		}
-		if err := unix.Close(fd); err != nil { // wiped in between
+		if err := errors.Join(err, unix.Close(fd)); err != nil {
 			return fail(err)
 		}
+		// Wiped in between: this is not the file that others see.
 	}
 }
 
@@ -77,33 +76,37 @@ func makeOwnDir(dir dirfd) error {
 	return nil
 }
 
-func (i identity) take(who holder) (err error) {
+// take reports false where the file is not, or no longer, the one at the path.
+func (i identity) take(who holder) (taken bool, err error) {
 	if err := waitLock(i.lock, sweepByte); err != nil {
-		return err
+		return false, err
 	}
 	defer func() { err = errors.Join(err, unlock(i.lock, sweepByte)) }()
 	free, err := tryLock(i.lock, lifeByte)
 	if err != nil {
-		return err
+		return false, err
+	}
+	if !i.stands() {
+		return false, nil
 	}
 	if !free {
-		return ErrHeld
+		return false, ErrHeld
 	}
 	if err := removeLive(i.dir, i.id); err != nil {
-		return err
+		return false, err
 	}
 	line, err := json.Marshal(who)
 	if err != nil {
-		return err
+		return false, err
 	}
 	line = append(line, '\n')
 	if err := truncate(i.lock, int64(len(line))); err != nil {
-		return err
+		return false, err
 	}
 	if err := writeAt(i.lock, line, 0); err != nil && !errors.Is(err, unix.ENOSPC) {
-		return err // on a full disk people go without; the lock holds
+		return false, err // on a full disk people go without; the lock holds
 	}
-	return nil
+	return true, nil
 }
 
 // stands reports whether the lock is still the one that others find at its path: it is not after a wipe.

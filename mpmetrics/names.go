@@ -50,10 +50,9 @@ func exposedNames(t metricType, family string) []string {
 	switch t {
 	case counterType:
 		return []string{family, family + "_total"}
-	case histogramType:
-		return []string{family, family + "_bucket", family + "_sum", family + "_count"}
-	case summaryType:
-		return []string{family, family + "_sum", family + "_count"}
+	case gaugeType:
+		return []string{family}
+	default:
+		return append(lineNames(t, family), family)
 	}
-	return []string{family}
 }

@@ -63,6 +63,7 @@ type step struct {
 // planner makes a plan.
 type planner struct {
 	families map[string]*mergedFamily
+	lines    map[string]*mergedFamily // by each name that begins a line
 	placed   map[*sample]placed
 	refs     []ref
 	faults   []*Fault
@@ -99,6 +100,7 @@ func makePlan(sources []*source, directory *Fault) *plan {
 	}
 	p := &planner{
 		families: map[string]*mergedFamily{own.name: own},
+		lines:    map[string]*mergedFamily{own.name: own},
 		placed:   map[*sample]placed{},
 		refs:     make([]ref, 1),
 	}
@@ -166,13 +168,13 @@ func (p *planner) steps(s *source) []step {
 			continue
 		}
 		f := p.family(e.sample, s)
-		if f.kind != s.kind {
+		if f.name != e.sample.family || f.kind != s.kind {
 			steps[i].cell = p.hidden
 			if !told[f] {
 				told[f] = true
 				p.faults = append(p.faults, &Fault{
 					s.file, int(e.value) - len(e.sample.encoded), ReasonConflict,
-					fmt.Errorf("%s is a %s here and a %s in %s", f.name, s.kind, f.kind, f.file),
+					fmt.Errorf("the %s %s here conflicts with the %s %s in %s", s.kind, e.sample.family, f.kind, f.name, f.file),
 				})
 			}
 			continue
@@ -189,13 +191,34 @@ func (k kind) String() string {
 	return k.typ.String()
 }
 
+// family gives a sample's family, or the one that has taken a name of it before, as a gauge can that of a histogram's sum.
 func (p *planner) family(s *sample, src *source) *mergedFamily {
-	f := p.families[s.family]
-	if f == nil {
-		f = &mergedFamily{name: s.family, kind: src.kind, help: s.help, file: src.file}
-		p.families[s.family] = f
+	if f := p.families[s.family]; f != nil {
+		return f
+	}
+	names := lineNames(src.fileName.typ, s.family)
+	for _, name := range names {
+		if f := p.lines[name]; f != nil {
+			return f
+		}
+	}
+	f := &mergedFamily{name: s.family, kind: src.kind, help: s.help, file: src.file}
+	p.families[s.family] = f
+	for _, name := range names {
+		p.lines[name] = f
 	}
 	return f
+}
+
+// lineNames are the names that begin the lines of a family.
+func lineNames(t metricType, family string) []string {
+	switch t {
+	case histogramType:
+		return []string{family + "_bucket", family + "_sum", family + "_count"}
+	case summaryType:
+		return []string{family + "_sum", family + "_count"}
+	}
+	return []string{family}
 }
 
 func (p *planner) add(f *mergedFamily, s *sample, src *source) uint32 {

@@ -118,12 +118,19 @@ func addFloat(w *atomic.Uint64, v float64) {
 	}
 }
 
-// addContended waits a little, and longer each time, before it tries again: whoever has the cache line at the
-// moment gets more done than two who take it from each other.
+// How often an update that lost a race goes round an empty loop before it tries again, the first time and at most:
+// some hundred nanoseconds.
+const (
+	firstWait = 512
+	lastWait  = 2048
+)
+
+// addContended waits before each try: whoever has the cache line at the moment gets more done than two who keep
+// taking it from each other.
 func addContended(w *atomic.Uint64, v float64) {
-	for wait := 64; ; wait = min(2*wait, 1024) {
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		for range wait {
-			// No call that yields: this is a matter of nanoseconds.
+			// Nothing that could yield: the scheduler takes longer.
 		}
 		if old := w.Load(); w.CompareAndSwap(old, plus(old, v)) {
 			return

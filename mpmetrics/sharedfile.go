@@ -41,6 +41,11 @@ type located struct {
 // openShared opens or makes the file of a kind for an identity. What is there and cannot be continued, being
 // damaged or of the 8-byte layout, is moved into the library's own subdirectory, which setAside reports.
 func openShared(who identity, k kind) (f *sharedFile, setAside error, err error) {
+	// After a wipe the name may be that of a file which another process of the same id has made since. A wipe takes
+	// the locks first, so to see ours before and after is to have opened the right one.
+	if !who.stands() {
+		return nil, nil, errWiped
+	}
 	name := fileName{k, who.id}.String()
 	f, err = continueShared(who.dir, name)
 	if _, ok := errors.AsType[*damage](err); ok && who.stands() {
@@ -53,8 +58,6 @@ func openShared(who identity, k kind) (f *sharedFile, setAside error, err error)
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err = createShared(who, name)
 	}
-	// After a wipe the name may be that of a file which another process of the same id has made since. A wipe takes
-	// the locks first.
 	if err == nil && !who.stands() {
 		_ = unix.Close(f.fd)
 		return nil, setAside, errWiped
@@ -117,8 +120,10 @@ func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
 	for int64(f.size) < st.Size {
 		f.size *= 2
 	}
-	if err := truncate(fd, int64(f.size)); err != nil {
-		return nil, err
+	if int64(f.size) != st.Size {
+		if err := truncate(fd, int64(f.size)); err != nil {
+			return nil, err
+		}
 	}
 	return f, f.mapFrom(0)
 }

@@ -22,6 +22,7 @@ type source struct {
 	file    string // its name in the directory
 	foreign bool   // by its name or type
 	inode   uint64 // as the directory lists it; not given to another file as long as this one is mapped
+	listed  uint8  // the type that it has there, one of unix.DT_*
 	seen    uint64 // number of the last listing that had it
 	counts  bool   // false for a live gauge of a dead process
 
@@ -36,7 +37,7 @@ type source struct {
 
 // newSource makes the source of a listed file, whose type is one of unix.DT_*.
 func newSource(file string, inode uint64, typ uint8) *source {
-	s := &source{file: file, inode: inode}
+	s := &source{file: file, inode: inode, listed: typ}
 	var ok bool
 	s.fileName, ok = parseFileName(file)
 	switch {
@@ -92,7 +93,7 @@ func (s *source) follow(known *samples, now time.Time) (p progress) {
 	}()
 	defer recoverFault(&err)
 	switch used := s.image.used(); {
-	case used == s.used && (len(s.faults) == 0 || now.Sub(s.looked) < relook):
+	case used == s.used && (len(s.faults) == 0 && s.whole() || len(s.faults) > 0 && now.Sub(s.looked) < relook):
 		return same
 	case used <= s.used || used > len(s.image) || s.hasFault(ReasonDamaged):
 		return other
@@ -105,6 +106,12 @@ func (s *source) follow(known *samples, now time.Time) (p progress) {
 		s.noteKeys()
 		return grown
 	}
+}
+
+// whole reports whether the file still reaches to its last value. Where it was cut short within a page there are zeros
+// instead of the space before the value; beyond the page there is a memory fault.
+func (s *source) whole() bool {
+	return len(s.table) == 0 || s.image[s.table[len(s.table)-1].value-1] == ' '
 }
 
 // load maps the file and reads its table. Where it fails the table has what was readable.

@@ -1,0 +1,259 @@
+package mpmetrics
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+// FuzzReadTable reads any bytes as a metric file and holds the table against what the writer of entries makes of
+// the keys in it.
+func FuzzReadTable(f *testing.F) {
+	for _, name := range goldenFiles(f) {
+		content, used := goldenFile(f, name)
+		f.Add([]byte(content[:min(used, 1<<13)])) // the rest of the large ones is more of the same
+	}
+	f.Add(fileOf(layout16, shortKey, shortKey))
+	f.Add(fileOf(layout8, shortKey, shortKey))
+	f.Add(fileOf(layout16, shortKey, `["a", "b", {}, ""`, shortKey))
+	cut := fileOf(layout16, shortKey)
+	f.Add(cut[:len(cut)-4])
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if len(file) < headerSize {
+			return // is never read
+		}
+		m := alignedImage(file)
+		end := m.used()
+		if end < headerSize || end > len(m) {
+			end = len(m)
+		}
+		known := &samples{typ: counterType}
+		table, l, err := readTable(m, end, known, nil)
+
+		want, wantLayout, wantErr := expectedTable(m[:end])
+		if got := values(table); !slices.Equal(got, want) || l != wantLayout || (err != nil) != wantErr {
+			t.Fatalf("values at %v in layout %d, error %v; want %v in layout %d, error %t", got, l, err, want, wantLayout, wantErr)
+		}
+		pos := headerSize
+		for _, e := range table {
+			at := int(e.value)
+			if at%8 != 0 || at+int(l) > end || at-len(e.sample.encoded) != pos || string(m[pos:at]) != e.sample.encoded {
+				t.Fatalf("value at %d of %d after %q: not what is there, or not all of it", at, end, e.sample.encoded)
+			}
+			pos = at + int(l)
+		}
+		if d := (*damage)(nil); err == nil && pos != end || err != nil && (!errors.As(err, &d) || d.off < pos || d.off > end) {
+			t.Fatalf("read up to %d of %d: %v", pos, end, err)
+		}
+		if err == nil && l == layout16 && !bytes.Equal(rewritten(m, table), m[headerSize:end]) {
+			t.Fatalf("encoded anew:\n%q, was\n%q", rewritten(m, table), m[headerSize:end])
+		}
+
+		// The table of another file saves work and changes nothing.
+		short := []byte(entryOf(layout8, shortKey))
+		short = short[:len(short)-int(layout8)]
+		more := append(slices.Clip(table), entry{known.intern(short), uint32(pos + len(short))})
+		unlike := alignedImage(fileOf(layout8, shortKey, shortKey))
+		other, _, _ := readTable(unlike, len(unlike), known, nil)
+		for _, like := range [][]entry{table, table[:len(table)/2], more, other} {
+			again, l2, err2 := readTable(m, end, known, like)
+			if !slices.Equal(again, table) || l2 != l || fmt.Sprint(err2) != fmt.Sprint(err) {
+				t.Fatalf("after a file with values at %v: values at %v in layout %d, %v; alone at %v in layout %d, %v",
+					values(like), values(again), l2, err2, values(table), l, err)
+			}
+		}
+	})
+}
+
+// TestReadTableTruncated cuts every golden file short, as a reader meets it when somebody else has done so.
+func TestReadTableTruncated(t *testing.T) {
+	for _, name := range goldenFiles(t) {
+		content, used := goldenFile(t, name)
+		known := &samples{typ: counterType}
+		whole, l, err := readTable(content, used, known, nil)
+		if err != nil || len(whole) == 0 || !strings.Contains(name, fmt.Sprintf("/h%d/", l)) {
+			t.Fatalf("%s: %d entries in layout %d, %v", name, len(whole), l, err)
+		}
+		for _, n := range truncations(used, whole, l) {
+			got, _, err := readTable(content[:n:n], n, known, nil)
+			if len(got) > len(whole) || !slices.Equal(got, whole[:len(got)]) {
+				t.Fatalf("%s, cut to %d: values at %v, not a prefix of %v", name, n, values(got), values(whole))
+			}
+			left := 0
+			for left < len(whole) && int(whole[left].value+uint32(l)) <= n {
+				left++
+			}
+			// A first entry alone, with 8 value bytes too few or too many, is whole in the other layout.
+			if len(got) != left && (l != layout16 || left > 0 || len(got) > 1) {
+				t.Fatalf("%s, cut to %d: %d entries, %d are whole", name, n, len(got), left)
+			}
+			if last := pastEntry(whole, left, l); n != last && err == nil && len(got) > 1 {
+				t.Fatalf("%s, cut to %d, %d after an entry: no error", name, n, n-last)
+			}
+		}
+	}
+}
+
+// truncations are all lengths to cut a file to, or those around the ends of its entries and some others.
+func truncations(used int, whole []entry, l layout) (all []int) {
+	const small = 8 << 10
+	step := 1
+	if used > small {
+		step = 97
+		for i := range whole {
+			at := pastEntry(whole, i, l)
+			for n := at - 8; n <= at+8 && len(whole) < 1000 || n <= at+8 && i%50 == 0; n++ {
+				all = append(all, n)
+			}
+		}
+	}
+	for n := headerSize; n < used; n += step {
+		all = append(all, n)
+	}
+	return slices.DeleteFunc(all, func(n int) bool { return n < headerSize || n > used })
+}
+
+// pastEntry is where the first n entries end.
+func pastEntry(table []entry, n int, l layout) int {
+	if n == 0 {
+		return headerSize
+	}
+	return int(table[n-1].value) + int(l)
+}
+
+func TestReadTableLayout(t *testing.T) {
+	long := `["f", "f_total", {"path": "/"}, "Help."]`
+	e8, e16 := entryOf(layout8, long), entryOf(layout16, long)
+	f := func(name string, entries string, wantEntries int, wantLayout layout, wantDamage int) {
+		t.Helper()
+		m := alignedImage([]byte(string(appendHeader(nil)) + entries))
+		table, l, err := readTable(m, len(m), &samples{typ: counterType}, nil)
+		off := 0
+		if d := (*damage)(nil); errors.As(err, &d) {
+			off = d.off
+		} else if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(table) != wantEntries || l != wantLayout || off != wantDamage {
+			t.Errorf("%s: %d entries in layout %d, damage at %d; want %d in %d, damage at %d",
+				name, len(table), l, off, wantEntries, wantLayout, wantDamage)
+		}
+	}
+	past8, past16 := headerSize+len(e8), headerSize+len(e16)
+	f("no entries", "", 0, layout16, 0)
+	f("one of 16", e16, 1, layout16, 0)
+	f("one of 8", e8, 1, layout8, 0)
+	f("two of 16", e16+e16, 2, layout16, 0)
+	f("two of 8", e8+e8, 2, layout8, 0)
+	// Of a mixture, what comes first counts, and one entry of what follows, whose value is where both have it.
+	f("16, 16, 8", e16+e16+e8, 2, layout16, past16+len(e16))
+	f("8, 8, 16", e8+e8+e16, 3, layout8, past8+2*len(e8))
+	f("8, 8, 16, 16", e8+e8+e16+e16, 3, layout8, past8+2*len(e8))
+	f("16, 8, 8", e16+e8+e8, 2, layout16, past16+len(e16))
+	// The first entry alone can be of both: 16 is what is written today.
+	f("one of 16 and half of another", e16+e16[:20], 1, layout16, past16)
+	f("nothing whole", e8[:len(e8)-1], 0, layout16, headerSize)
+}
+
+const shortKey = `["a", "b", {}, ""]`
+
+// expectedTable says where the values in an image are by comparing it with the entries that would be written for
+// its keys: in the layout that explains all of it, else in the one that explains more.
+func expectedTable(m image) (values []int, l layout, damaged bool) {
+	in := func(l layout) (at []int, whole bool) {
+		pos := headerSize
+		for pos < len(m) {
+			var n uint32
+			if len(m)-pos >= 4 {
+				n = binary.LittleEndian.Uint32(m[pos:])
+			}
+			if n < 4 || n > uint32(len(m)) || pos+4+int(n) > len(m) {
+				return at, false
+			}
+			key := string(m[pos+4 : pos+4+int(n)])
+			e := entryOf(l, key)
+			if !strings.HasPrefix(key, `["`) || !strings.HasSuffix(key, "]") || len(m)-pos < len(e) ||
+				string(m[pos:pos+len(e)-int(l)]) != e[:len(e)-int(l)] {
+				return at, false
+			}
+			pos += len(e)
+			at = append(at, pos-int(l))
+		}
+		return at, true
+	}
+	at16, whole16 := in(layout16)
+	at8, whole8 := in(layout8)
+	if !whole16 && (whole8 || len(at8) > len(at16)) {
+		return at8, layout8, !whole8
+	}
+	return at16, layout16, !whole16
+}
+
+// rewritten is what the writer would make of the keys and values of a table.
+func rewritten(m image, table []entry) (entries []byte) {
+	for _, e := range table {
+		entries = appendEntry(entries, keyOf(e.sample.encoded))
+		entries = entries[:len(entries)-int(layout16)]
+		entries = append(entries, m[e.value:e.value+uint32(layout16)]...)
+	}
+	return entries
+}
+
+func values(table []entry) (at []int) {
+	for _, e := range table {
+		at = append(at, int(e.value))
+	}
+	return at
+}
+
+// entryOf is an entry in either layout, with value 1.
+func entryOf(l layout, key string) string {
+	b := appendEntry(nil, key)
+	binary.LittleEndian.PutUint64(b[len(b)-int(layout16):], math.Float64bits(1))
+	return string(b[:len(b)-int(layout16-l)])
+}
+
+func fileOf(l layout, keys ...string) []byte {
+	b := appendHeader(nil)
+	for _, k := range keys {
+		b = append(b, entryOf(l, k)...)
+	}
+	binary.LittleEndian.PutUint32(b, uint32(len(b)))
+	return b
+}
+
+// alignedImage copies content to where 64-bit words can be loaded from, with nothing behind it.
+func alignedImage(content []byte) image {
+	words := make([]uint64, (len(content)+7)/8)
+	m := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), len(words)*8)[:len(content):len(content)]
+	copy(m, content)
+	return m
+}
+
+// goldenFiles are metric files that prometheus_client wrote, in the folder h16 or h8 by their layout.
+func goldenFiles(tb testing.TB) []string {
+	tb.Helper()
+	names, err := filepath.Glob("../testdata/conformance/h*/*/*.db")
+	if err != nil || len(names) != 200 {
+		tb.Fatalf("%d golden files, %v; want 200", len(names), err)
+	}
+	return names
+}
+
+func goldenFile(tb testing.TB, name string) (content image, used int) {
+	tb.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	content = alignedImage(b)
+	return content, content.used()
+}
