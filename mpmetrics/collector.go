@@ -13,6 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// tries bounds how often a reading begins anew because files are cut short under it.
+const tries = 3
+
 // CollectorOptions are what a Collector may be told. The zero value is good.
 type CollectorOptions struct {
 	// Logger gets a line for each faulty file, once. Nil discards.
@@ -128,20 +131,30 @@ func (c *Collector) release(s *snapshot) {
 
 func (c *Collector) readDirectory() *snapshot {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	changed, fault := c.refresh()
-	if changed || c.plan == nil {
-		c.plan = makePlan(c.order, fault)
-		c.tell(c.plan.faults)
-		c.prune()
-	}
 	s, ok := c.snapshots.Get().(*snapshot)
 	if !ok {
 		s = &snapshot{}
 	}
-	for _, cut := range c.plan.readInto(s) {
-		cut.unmap() // to be looked at again by the next reading
+	for try := 1; ; try++ {
+		changed, fault := c.refresh()
+		if changed || c.plan == nil {
+			c.plan = makePlan(c.order, fault)
+			c.tell(c.plan.faults)
+			c.prune()
+		}
+		cut := c.plan.readInto(s)
+		if len(cut) == 0 {
+			return s
+		}
+		// What was cut short since it was looked at is in part missing: once more without it.
+		for _, source := range cut {
+			source.unmap()
+		}
+		c.plan = nil
+		if try == tries {
+			return s
+		}
 	}
-	return s
 }
 
 // refresh brings all sources up to date.
@@ -166,15 +179,18 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 	if changed, err = c.list(dir); err != nil {
 		return failed(err)
 	}
-	now := c.now()
+	v := &visit{dir: dir, now: c.now(), strict: st.Mode&0o022 != 0, owner: st.Uid}
 	alive := map[string]bool{}
 	var like [metricTypes * modes][]entry
 	for _, s := range c.order {
 		if !s.foreign {
 			table := &like[int(s.typ)*modes+int(s.mode)]
-			changed = s.refresh(dir, &c.known[s.typ], *table, now) || changed
+			changed = s.refresh(v, &c.known[s.typ], *table) || changed
 			if len(s.table) > 0 {
 				*table = s.table
+			}
+			if s.image != nil {
+				v.mapped++
 			}
 		}
 		if counts := !s.live() || c.alive(dir, s.id, alive); counts != s.counts {
@@ -199,6 +215,7 @@ func (c *Collector) list(dir dirfd) (changed bool, err error) {
 		if s == nil || s.inode != inode || s.listed != typ {
 			if s != nil {
 				s.unmap()
+				c.removed++
 			}
 			s = newSource(string(name), inode, typ)
 			c.sources[s.file] = s

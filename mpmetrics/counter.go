@@ -43,8 +43,7 @@ func (w *Writer) newCounterFamily(o prometheus.CounterOpts, labelNames []string)
 func newCounter(f *family, values []string) *counter {
 	c := &counter{family: f, values: values}
 	c.metric = c
-	c.series = f.series(key{sample: f.name + "_total", labels: f.labels(values)})
-	f.w.share(c.series)
+	c.series = f.w.share(f.series(key{sample: f.name + "_total", labels: f.labels(values)}))
 	return c
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -87,7 +88,7 @@ func unfit(dir dirfd, log *slog.Logger) string {
 	if int(st.Uid) != os.Geteuid() && st.Uid != 0 {
 		return fmt.Sprintf("belongs to user %d, who is neither root nor this user, %d", st.Uid, os.Geteuid())
 	}
-	if sharedPlace(st) {
+	if sharedPlace(dir, st) {
 		return "holds other files than metrics: give it a directory of its own"
 	}
 	var statfs unix.Statfs_t
@@ -104,21 +105,20 @@ func unfit(dir dirfd, log *slog.Logger) string {
 }
 
 // sharedPlace reports whether a directory is one that people keep other things in.
-func sharedPlace(st unix.Stat_t) bool {
+func sharedPlace(dir dirfd, st unix.Stat_t) bool {
 	places := []string{"/", "/tmp", "/var/tmp", "/dev/shm", "/home", "/root", os.Getenv("HOME")}
 	if u, err := user.Current(); err == nil {
 		places = append(places, u.HomeDir)
 	}
-	if homes, err := filepath.Glob("/home/*"); err == nil {
-		places = append(places, homes...)
-	}
-	for _, place := range places {
+	is := func(st unix.Stat_t, place string) bool {
 		var other unix.Stat_t
-		if unix.Stat(place, &other) == nil && other.Dev == st.Dev && other.Ino == st.Ino {
-			return true
-		}
+		return unix.Stat(place, &other) == nil && other.Dev == st.Dev && other.Ino == st.Ino
 	}
-	return false
+	if slices.ContainsFunc(places, func(place string) bool { return is(st, place) }) {
+		return true
+	}
+	parent, err := dir.stat("..")
+	return err == nil && is(parent, "/home")
 }
 
 // networkFS names the file systems, by their statfs(2) type, that keep no shared mappings between machines or

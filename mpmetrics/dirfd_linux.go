@@ -68,10 +68,18 @@ func (d dirfd) rmdir(name string) error {
 	return nil
 }
 
-// rename gives a file another name. With unix.RENAME_NOREPLACE it fails with EEXIST where that name is taken.
-func (d dirfd) rename(from, to string, flags uint) error {
-	if err := unix.Renameat2(d.fd, from, d.fd, to, flags); err != nil {
+// rename gives a file another name, instead of whatever has it.
+func (d dirfd) rename(from, to string) error {
+	if err := unix.Renameat(d.fd, from, d.fd, to); err != nil {
 		return &os.LinkError{Op: "rename", Old: d.join(from), New: d.join(to), Err: err}
+	}
+	return nil
+}
+
+// link gives a file one more name, which must be free.
+func (d dirfd) link(from, to string) error {
+	if err := unix.Linkat(d.fd, from, d.fd, to, 0); err != nil {
+		return &os.LinkError{Op: "link", Old: d.join(from), New: d.join(to), Err: err}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 )
 
 // Reason says in what way a file, or a part of it, could not be used. It is the label of the gauge
@@ -30,13 +31,17 @@ type Fault struct {
 
 // String is one line: the file, the offset and what is wrong.
 func (f *Fault) String() string {
+	file := f.File
+	if quoted := strconv.Quote(file); quoted != `"`+file+`"` {
+		file = quoted // it is anybody's choice, and goes to a terminal
+	}
 	switch {
-	case f.File == "":
+	case file == "":
 		return f.Err.Error()
 	case f.Offset < 0:
-		return fmt.Sprintf("%s: %v", f.File, f.Err)
+		return fmt.Sprintf("%s: %v", file, f.Err)
 	}
-	return fmt.Sprintf("%s: offset %d: %v", f.File, f.Offset, f.Err)
+	return fmt.Sprintf("%s: offset %d: %v", file, f.Offset, f.Err)
 }
 
 // errShrunk is what reading a mapping meets where somebody has cut the file short under it.

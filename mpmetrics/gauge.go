@@ -48,7 +48,7 @@ func (w *Writer) newGaugeFamily(o prometheus.GaugeOpts, mode Mode, labelNames []
 func newGauge(f *family, values []string) *gauge {
 	g := &gauge{family: f, values: values}
 	g.metric = g
-	g.series = f.series(key{sample: f.name, labels: f.labels(values)})
+	g.series = f.w.adopt(f.series(key{sample: f.name, labels: f.labels(values)}))
 	return g
 }
 

@@ -3,6 +3,7 @@ package mpmetrics
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/common/expfmt"
 )
@@ -34,7 +35,7 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", string(format))
 	header.Add("Vary", "Accept, Accept-Encoding")
-	encoding := negotiateEncoding(r.Header.Get("Accept-Encoding"))
+	encoding := negotiateEncoding(strings.Join(r.Header.Values("Accept-Encoding"), ","))
 	if encoding == plain {
 		header.Set("Content-Length", strconv.Itoa(len(page)))
 		_, _ = w.Write(page) // a scraper that went away is none of our concern

@@ -94,8 +94,7 @@ func newHistogram(f *family, bounds []float64, values []string) *histogram {
 		le := label{"le", string(appendFloat(nil, b))}
 		keys = append(keys, key{sample: f.name + "_bucket", labels: slices.Insert(slices.Clone(labels), at, le)})
 	}
-	h.series = f.series(keys...)
-	f.w.share(h.series)
+	h.series = f.w.share(f.series(keys...))
 	return h
 }
 

@@ -18,6 +18,9 @@ type identity struct {
 	lock int // descriptor of .mpm/<id>.lock
 }
 
+// sweepPatience is how long to wait for a sweeper, who needs no more than a moment.
+const sweepPatience = 5 * time.Second
+
 // holder is what the lock file says of the process that holds it, for people: one line of JSON.
 type holder struct {
 	PID        int       `json:"pid"`
@@ -78,22 +81,29 @@ func makeOwnDir(dir dirfd) error {
 
 // take reports false where the file is not, or no longer, the one at the path.
 func (i identity) take(who holder) (taken bool, err error) {
-	if err := waitLock(i.lock, sweepByte); err != nil {
+	if err := waitLock(i.lock, sweepByte, sweepPatience); err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, unlock(i.lock, sweepByte)) }()
-	free, err := tryLock(i.lock, lifeByte)
-	if err != nil {
-		return false, err
-	}
 	if !i.stands() {
 		return false, nil
 	}
-	if !free {
+	if err := i.own(); err != nil {
+		return false, err
+	}
+	// Removed before they would count again.
+	if alive, err := locked(i.lock, lifeByte); err != nil {
+		return false, err
+	} else if alive {
 		return false, ErrHeld
 	}
 	if err := removeLive(i.dir, i.id); err != nil {
 		return false, err
+	}
+	if free, err := tryLock(i.lock, lifeByte); err != nil {
+		return false, err
+	} else if !free {
+		return false, ErrHeld
 	}
 	line, err := json.Marshal(who)
 	if err != nil {
@@ -107,6 +117,18 @@ func (i identity) take(who holder) (taken bool, err error) {
 		return false, err // on a full disk people go without; the lock holds
 	}
 	return true, nil
+}
+
+// own checks that the lock file is no other file by another name, whose content would be lost.
+func (i identity) own() error {
+	var st unix.Stat_t
+	if err := unix.Fstat(i.lock, &st); err != nil {
+		return err
+	}
+	if !regular(st) || int(st.Uid) != os.Geteuid() || st.Nlink != 1 {
+		return fmt.Errorf("%s is not a file of this user with one name", i.dir.join(lockName(i.id)))
+	}
+	return nil
 }
 
 // stands reports whether the lock is still the one that others find at its path: it is not after a wipe.

@@ -197,31 +197,34 @@ func (d *decoder) string() string {
 		return ""
 	}
 	var unescaped []byte // what was before rest, where that is not the text as it stands
-	for {
-		end := strings.IndexByte(d.rest, '"')
-		if end < 0 {
-			d.fail("string without an end")
+	end := strings.IndexByte(d.rest, '"')
+	for end >= 0 {
+		escape := strings.IndexByte(d.rest[:end], '\\')
+		if escape < 0 {
+			s := d.rest[:end]
+			if unescaped != nil {
+				s = string(append(unescaped, s...))
+			}
+			if !utf8.ValidString(s) {
+				d.fail("string is not UTF-8: %.20q", s)
+			}
+			d.rest = d.rest[end+1:]
+			return s
+		}
+		unescaped = append(unescaped, d.rest[:escape]...)
+		left := len(d.rest)
+		d.rest = d.rest[escape+1:]
+		unescaped = utf8.AppendRune(unescaped, d.escape())
+		if d.err != nil {
 			return ""
 		}
-		if escape := strings.IndexByte(d.rest[:end], '\\'); escape >= 0 {
-			unescaped = append(unescaped, d.rest[:escape]...)
-			d.rest = d.rest[escape+1:]
-			unescaped = utf8.AppendRune(unescaped, d.escape())
-			if d.err != nil {
-				return ""
-			}
-			continue
+		// The quote stays where it is, unless it was what was escaped.
+		if end -= left - len(d.rest); end < 0 {
+			end = strings.IndexByte(d.rest, '"')
 		}
-		s := d.rest[:end]
-		if unescaped != nil {
-			s = string(append(unescaped, s...))
-		}
-		if !utf8.ValidString(s) {
-			d.fail("string is not UTF-8: %.20q", s)
-		}
-		d.rest = d.rest[end+1:]
-		return s
 	}
+	d.fail("string without an end")
+	return ""
 }
 
 // escape reads what follows a backslash. Half a surrogate pair, which Python writes for bytes that are not

@@ -2,7 +2,9 @@ package mpmetrics
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,10 +36,18 @@ func tryLock(fd int, at int64) (bool, error) {
 	return err == nil, err
 }
 
-// waitLock takes the lock on one byte when it becomes free.
-func waitLock(fd int, at int64) error {
-	lock := flockOn(at)
-	return again(func() error { return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLKW, &lock) })
+// waitLock takes the lock on one byte when it becomes free. It asks again and again, since a call that waits cannot be
+// told when to stop, and a process that is stopped holds its locks.
+func waitLock(fd int, at int64, patience time.Duration) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		free, err := tryLock(fd, at)
+		if err != nil || free {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("another process has held its lock for %v", patience)
+		}
+	}
 }
 
 func unlock(fd int, at int64) error {

@@ -2,7 +2,6 @@ package mpmetrics
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -70,7 +69,7 @@ func (c *Collector) appendEncoded(dst []byte, format expfmt.Format, names []stri
 	if closer, ok := encoder.(expfmt.Closer); ok {
 		err = closer.Close()
 	}
-	return out.Bytes(), gatherErr, errors.Join(err)
+	return out.Bytes(), gatherErr, err
 }
 
 // wanted reports whether a family is among the names asked for: by its own, as promhttp has it, or by a sample's,

@@ -18,8 +18,7 @@ type plan struct {
 	reads    []read          // by file name: sums of floats must come out the same each time
 	initial  []float64       // the cells before the first file is read; the last is for what is not shown
 	latest   bool            // whether there are gauges that go by the time of setting
-	series   int
-	faults   []*Fault // the files', and the conflicts between them
+	faults   []*Fault        // the files', and the conflicts between them
 
 	templates templates
 }
@@ -174,7 +173,7 @@ func (p *planner) steps(s *source) []step {
 				told[f] = true
 				p.faults = append(p.faults, &Fault{
 					s.file, int(e.value) - len(e.sample.encoded), ReasonConflict,
-					fmt.Errorf("the %s %s here conflicts with the %s %s in %s", s.kind, e.sample.family, f.kind, f.name, f.file),
+					fmt.Errorf("the %s %q here conflicts with the %s %q in %q", s.kind, e.sample.family, f.kind, f.name, f.file),
 				})
 			}
 			continue
@@ -196,7 +195,7 @@ func (p *planner) family(s *sample, src *source) *mergedFamily {
 	if f := p.families[s.family]; f != nil {
 		return f
 	}
-	names := lineNames(src.fileName.typ, s.family)
+	names := lineNames(src.typ, s.family)
 	for _, name := range names {
 		if f := p.lines[name]; f != nil {
 			return f
@@ -276,7 +275,6 @@ func (p *planner) rank(out *plan) []uint32 {
 		if s == nil || s.text != r.text {
 			f.series = append(f.series, mergedSeries{labels: r.labels, text: r.text, first: next})
 			s = &f.series[len(f.series)-1]
-			out.series++
 			next += uint32(f.cells(s))
 		}
 		switch at := len(s.bounds); r.part {

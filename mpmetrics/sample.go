@@ -69,7 +69,7 @@ func newSample(t metricType, encoded string) *sample {
 // interpret refuses whatever would make a line that a scraper cannot read or takes for another family's, since a
 // scraper that stumbles over one line drops the whole page.
 func (s *sample) interpret(t metricType, k key) error {
-	if !model.UTF8Validation.IsValidMetricName(k.family) {
+	if !model.UTF8Validation.IsValidMetricName(k.family) || strings.Contains(k.family, "\x00") {
 		return fmt.Errorf("%q is no name of a metric", k.family)
 	}
 	s.family, s.help, s.labels = k.family, k.help, k.labels
@@ -110,7 +110,8 @@ func (s *sample) interpret(t metricType, k key) error {
 		}
 	}
 	for _, l := range s.labels {
-		if !model.UTF8Validation.IsValidLabelName(l.name) || strings.HasPrefix(l.name, "__") || l.name == reservedLabel(t) {
+		if !model.UTF8Validation.IsValidLabelName(l.name) || strings.HasPrefix(l.name, "__") || strings.Contains(l.name, "\x00") ||
+			l.name == reservedLabel(t) {
 			return fmt.Errorf("%q is no name of a label of a %s", l.name, t)
 		}
 	}

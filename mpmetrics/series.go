@@ -17,8 +17,12 @@ type series struct {
 
 	// Guarded by w.mu.
 	keys  []string // one per cell; nil once shared
-	tried bool
+	tried bool     // to share them
+	final bool     // they never will be
 }
+
+// name tells series that are not shared yet apart.
+func (s *series) name() string { return s.kind.prefix() + s.keys[0] }
 
 // cell is one value.
 type cell struct {

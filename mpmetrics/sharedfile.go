@@ -16,13 +16,15 @@ var (
 	errClosed = errors.New("the writer is closed")
 )
 
-// sharedFile is a metric file that this process writes. It is not safe for concurrent use, but the pairs that it
+// sharedFile is a metric file that this process writes. On file systems that write anew what they change (btrfs, ZFS) a
+// full disk can still be deadly. It is not safe for concurrent use, but the pairs that it
 // gives out are good for the process's life, whatever becomes of the file, and are used without regard to it.
 type sharedFile struct {
 	fd       int
 	mappings []mapping // of the whole file, in order; never unmapped
 	size     int
 	used     int
+	backed   int                // up to where the file is written, to the end of a page
 	entries  map[string]located // by key
 	buf      []byte
 }
@@ -47,10 +49,14 @@ func openShared(who identity, k kind) (f *sharedFile, setAside error, err error)
 		return nil, nil, errWiped
 	}
 	name := fileName{k, who.id}.String()
+	// Where the last process of this id died in createShared, its file has two names.
+	if err := who.dir.unlink(tempName(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
 	f, err = continueShared(who.dir, name)
 	if _, ok := errors.AsType[*damage](err); ok && who.stands() {
 		setAside = err
-		if err := who.dir.rename(name, ownDir+"/"+name+".damaged", 0); err != nil {
+		if err := who.dir.rename(name, ownDir+"/"+name+".damaged"); err != nil {
 			return nil, setAside, err
 		}
 		err = fs.ErrNotExist
@@ -125,16 +131,18 @@ func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
 			return nil, err
 		}
 	}
+	if err := f.write(nil); err != nil {
+		return nil, err
+	}
 	return f, f.mapFrom(0)
 }
+
+func tempName(name string) string { return ownDir + "/" + name + ".new" }
 
 // createShared makes a file that appears whole: with header and room, under its name, once. A file of 0 bytes
 // would break prometheus_client's scrape.
 func createShared(who identity, name string) (f *sharedFile, err error) {
-	temp := ownDir + "/" + name + ".new"
-	if err := who.dir.unlink(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
+	temp := tempName(name)
 	fd, err := who.dir.open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o644)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -150,20 +158,40 @@ func createShared(who identity, name string) (f *sharedFile, err error) {
 			_ = who.dir.unlink(temp)
 		}
 	}()
-	f = &sharedFile{fd: fd, size: initialSize, used: headerSize, entries: map[string]located{}}
-	if err := writeAt(fd, appendHeader(nil), 0); err != nil {
+	f = &sharedFile{fd: fd, size: initialSize, entries: map[string]located{}}
+	if err := f.write(appendHeader(nil)); err != nil {
 		return nil, err
 	}
+	f.used = headerSize
 	if err := truncate(fd, initialSize); err != nil {
-		return nil, err
-	}
-	if err := f.mapFrom(0); err != nil {
 		return nil, err
 	}
 	if !who.stands() {
 		return nil, errWiped
 	}
-	return f, who.dir.rename(temp, name, unix.RENAME_NOREPLACE)
+	if err := who.dir.link(temp, name); err != nil {
+		return nil, err
+	}
+	if err := who.dir.unlink(temp); err != nil {
+		return nil, err
+	}
+	return f, f.mapFrom(0)
+}
+
+// write writes b at the end of what is used, and zeros after it up to the end of the page, so that all of what values
+// lie in has its place on the disk before anybody touches it through a mapping. A store that finds none is deadly.
+func (f *sharedFile) write(b []byte) error {
+	end := f.used + len(b)
+	if end > f.backed {
+		page := os.Getpagesize()
+		backed := (end + page - 1) / page * page
+		b = append(b, make([]byte, backed-end)...)
+	}
+	if err := writeAt(f.fd, b, int64(f.used)); err != nil {
+		return err
+	}
+	f.backed = max(f.backed, f.used+len(b))
+	return nil
 }
 
 // mapFrom maps the rest of the file. It begins a page early, so that no pair lies across two mappings.
@@ -198,7 +226,7 @@ func (f *sharedFile) place(keys []string, maxSeries int) ([]*pair, error) {
 		if err := f.grow(f.used + len(f.buf)); err != nil {
 			return nil, err
 		}
-		if err := writeAt(f.fd, f.buf, int64(f.used)); err != nil {
+		if err := f.write(f.buf); err != nil {
 			return nil, err
 		}
 		f.used += len(f.buf)

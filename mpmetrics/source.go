@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +14,8 @@ import (
 const (
 	// settling is how old a file without content must be to count as faulty: a process may be making it.
 	settling = 10 * time.Second
+	// maxMapped bounds the mappings, of which Linux lets a process have 65,530, the Go runtime's included.
+	maxMapped = 1 << 15
 	// relook is how often a damaged file is read again though its header has not changed.
 	relook = 10 * time.Second
 )
@@ -52,23 +56,45 @@ func newSource(file string, inode uint64, typ uint8) *source {
 	return s
 }
 
+// visit is what is the same for all files of one reading.
+type visit struct {
+	dir    dirfd
+	now    time.Time
+	strict bool   // others may write to the directory
+	owner  uint32 // of the directory
+	mapped int    // files so far
+}
+
+// distrusts says why a file in a directory that others may write to is none of the owner's, or nothing.
+func (v *visit) distrusts(st unix.Stat_t) string {
+	switch {
+	case !v.strict:
+		return ""
+	case st.Uid != v.owner && st.Uid != 0 && int(st.Uid) != os.Geteuid():
+		return fmt.Sprintf("belongs to user %d, in a directory that others may write to", st.Uid)
+	case st.Nlink != 1:
+		return fmt.Sprintf("has %d names, in a directory that others may write to", st.Nlink)
+	}
+	return ""
+}
+
 // refresh brings the table up to date and reports whether it or the faults have changed. The caller must have
 // called debug.SetPanicOnFault.
-func (s *source) refresh(dir dirfd, known *samples, like []entry, now time.Time) (changed bool) {
-	switch s.follow(known, now) {
+func (s *source) refresh(v *visit, known *samples, like []entry) (changed bool) {
+	switch s.follow(known, v.now) {
 	case same:
 		return false
 	case grown:
 		return true
 	}
-	entries, reasons := len(s.table), s.reasons()
+	table, reasons := s.table, s.reasons()
 	s.unmap()
-	s.faults, s.looked = nil, now
-	if fault := s.load(dir, known, like, now); fault != nil {
+	s.faults, s.looked = nil, v.now
+	if fault := s.load(v, known, like); fault != nil {
 		s.faults = append(s.faults, fault)
 	}
 	s.noteKeys()
-	return entries > 0 || len(s.table) > 0 || reasons != s.reasons()
+	return reasons != s.reasons() || !slices.Equal(table, s.table)
 }
 
 // progress is what became of a file since it was read.
@@ -93,10 +119,15 @@ func (s *source) follow(known *samples, now time.Time) (p progress) {
 	}()
 	defer recoverFault(&err)
 	switch used := s.image.used(); {
-	case used == s.used && (len(s.faults) == 0 && s.whole() || len(s.faults) > 0 && now.Sub(s.looked) < relook):
-		return same
-	case used <= s.used || used > len(s.image) || s.hasFault(ReasonDamaged):
+	case s.hasFault(ReasonDamaged):
+		if used == s.used && now.Sub(s.looked) < relook {
+			return same
+		}
 		return other
+	case used < s.used || used > len(s.image) || !s.whole():
+		return other
+	case used == s.used:
+		return same
 	default:
 		var table []entry
 		if table, err = extendTable(s.image, s.used, used, s.layout, known, s.table, nil); err != nil {
@@ -115,8 +146,8 @@ func (s *source) whole() bool {
 }
 
 // load maps the file and reads its table. Where it fails the table has what was readable.
-func (s *source) load(dir dirfd, known *samples, like []entry, now time.Time) *Fault {
-	fd, err := dir.open(s.file, unix.O_RDONLY, 0)
+func (s *source) load(v *visit, known *samples, like []entry) *Fault {
+	fd, err := v.dir.open(s.file, unix.O_RDONLY, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil // removed since it was listed
@@ -133,7 +164,10 @@ func (s *source) load(dir dirfd, known *samples, like []entry, now time.Time) *F
 	if !regular(st) {
 		return s.fault(ReasonForeign, errors.New("is not a regular file"))
 	}
-	young := now.Sub(time.Unix(st.Mtim.Unix())) < settling
+	if cause := v.distrusts(st); cause != "" {
+		return s.fault(ReasonForeign, errors.New(cause))
+	}
+	young := v.now.Sub(time.Unix(st.Mtim.Unix())) < settling
 	switch {
 	case st.Size < headerSize && young:
 		return nil
@@ -141,6 +175,9 @@ func (s *source) load(dir dirfd, known *samples, like []entry, now time.Time) *F
 		return s.fault(ReasonEmpty, errors.New("has no content"))
 	case st.Size < headerSize:
 		return s.fault(ReasonDamaged, fmt.Errorf("has %d bytes, fewer than a header", st.Size))
+	}
+	if v.mapped >= maxMapped {
+		return s.fault(ReasonUnreadable, fmt.Errorf("there are more than %d files", maxMapped))
 	}
 	if s.image, err = mapFile(fd, 0, int(min(st.Size, maxSize)), false); err != nil {
 		return s.fault(ReasonUnreadable, err)

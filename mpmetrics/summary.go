@@ -56,11 +56,10 @@ func newSummary(f *family, values []string) *summary {
 	s := &summary{family: f, values: values}
 	s.metric = s
 	labels := f.labels(values)
-	s.series = f.series(
+	s.series = f.w.share(f.series(
 		key{sample: f.name + "_count", labels: labels},
 		key{sample: f.name + "_sum", labels: labels},
-	)
-	f.w.share(s.series)
+	))
 	return s
 }
 

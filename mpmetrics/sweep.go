@@ -44,6 +44,9 @@ func (d *Directory) sweep(id string) error {
 	if alive, err := locked(lock, lifeByte); err != nil || alive {
 		return err
 	}
+	if i := (identity{d.dir, id, lock}); !i.stands() {
+		return nil // wiped in between: the files are those of a new process
+	}
 	return removeLive(d.dir, id)
 }
 

@@ -81,8 +81,9 @@ func (p *plan) makeTemplate(scheme model.EscapingScheme) *template {
 		}
 	}
 	t.lines = make([]byte, 0, size)
+	escaped := escapeNames(len(p.families), func(i int) string { return p.families[i].name }, scheme)
 	for i, f := range p.families {
-		name := model.EscapeName(f.name, scheme)
+		name := escaped[i]
 		t.headers[i] = headerOf(name, f.help, f.kind.typ.String())
 		names := familyNames(name)
 		for j := range f.series {

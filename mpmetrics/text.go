@@ -120,11 +120,37 @@ var (
 
 // escapeLabels writes names of labels that older scrapers cannot read in another way.
 func escapeLabels(labels []label, scheme model.EscapingScheme) []label {
+	names := escapeNames(len(labels), func(i int) string { return labels[i].name }, scheme)
 	escaped := make([]label, len(labels))
 	for i, l := range labels {
-		escaped[i] = label{model.EscapeName(l.name, scheme), l.value}
+		escaped[i] = label{names[i], l.value}
 	}
 	return escaped
+}
+
+// escapeNames escapes n names that differ so that they still do: a.b and a_b would both be a_b, and a scraper refuses
+// the whole page. The one that is escaped gets its unique form then.
+func escapeNames(n int, name func(i int) string, scheme model.EscapingScheme) []string {
+	taken := make(map[string]bool, n)
+	for i := range n {
+		if model.LegacyValidation.IsValidMetricName(name(i)) {
+			taken[name(i)] = true
+		}
+	}
+	names := make([]string, n)
+	for i := range n {
+		names[i] = name(i)
+		if model.LegacyValidation.IsValidMetricName(names[i]) {
+			continue
+		}
+		escaped := model.EscapeName(names[i], scheme)
+		if taken[escaped] {
+			escaped = model.EscapeName(names[i], model.ValueEncodingEscaping)
+		}
+		names[i] = escaped
+		taken[escaped] = true
+	}
+	return names
 }
 
 // labelsOf are the labels of a metric of client_golang's.

@@ -39,9 +39,15 @@ func (d *Directory) Wipe() error {
 			others = append(others, name)
 			continue
 		}
-		if err := d.dir.unlink(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := d.dir.unlink(name); errors.Is(err, fs.ErrPermission) {
+			others = append(others, name)
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+	}
+	// Who has taken an id meanwhile may have lost files, and is to see it by the lock.
+	if err := d.wipeOwn(); err != nil {
+		return err
 	}
 	if len(others) > 0 {
 		d.log.Warn("metrics directory holds other files, which stay", "path", d.dir.path, "files", others)

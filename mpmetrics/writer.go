@@ -2,13 +2,11 @@ package mpmetrics
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,7 +18,8 @@ const retryInterval = time.Minute
 
 // WriterOptions are what a Writer may be told. The zero value is good.
 type WriterOptions struct {
-	// Logger gets a line for each kind of trouble, once. Nil discards.
+	// Logger gets a line for each kind of trouble, once. It is called with locks held: a handler that counts lines
+	// must not do so in metrics of this Writer. Nil discards.
 	Logger *slog.Logger
 	// MaxSeries bounds the series in each file, each bucket of a histogram being one. More are kept in memory
 	// and counted. Zero means DefaultMaxSeries.
@@ -34,7 +33,8 @@ type WriterOptions struct {
 //
 // Metrics are made from client_golang's own options and are of its own interfaces and vector types, so that code
 // written for client_golang only changes the constructor, and promhttp's instrumentation takes them. Updates are
-// safe for any number of goroutines and cost one atomic operation a value: no lock, no allocation, no system call.
+// safe for any number of goroutines and cost one atomic operation a value: no lock, no allocation, no system call. Only
+// making series, and updating those that are kept in memory, takes a lock.
 //
 // A metric never fails for want of a file. When the disk or the file is full, or the directory was wiped by a new
 // master, it goes on in memory, is told once in the log, and is counted in the gauge
@@ -55,17 +55,17 @@ type Writer struct {
 	maxSeries int
 	unshared  *series
 
-	mu      sync.Mutex
-	names   names
-	files   map[kind]*sharedFile
-	waiting []*series // for room on the disk
-	kept    int       // series in memory only
-	told    map[string]bool
+	mu     sync.Mutex
+	names  names
+	files  map[kind]*sharedFile
+	kept   map[string]*series // in memory only, by series.name
+	nKept  int                // how many these are, each bucket being one
+	told   map[string]bool    // causes of keeping series
+	closed bool
 
 	toldRemade bool
 	retry      time.Duration
 	retrying   *time.Timer // nil when none waits
-	closed     bool
 }
 
 // NewWriter opens a metrics directory, as OpenDirectory does, to write under an id, which it holds until Close or
@@ -77,6 +77,7 @@ func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 		maxSeries: opts.MaxSeries,
 		names:     names{},
 		files:     map[kind]*sharedFile{},
+		kept:      map[string]*series{},
 		told:      map[string]bool{},
 		retry:     retryInterval,
 	}
@@ -132,135 +133,4 @@ func Must[T any](metric T, err error) T {
 		panic(err)
 	}
 	return metric
-}
-
-// countUnshared makes the Writer's own gauge.
-func (w *Writer) countUnshared() error {
-	g, err := w.NewGauge(prometheus.GaugeOpts{
-		Name: "multiproc_metric_series_unshared",
-		Help: "Series kept in the memory of processes because their metric files have no room.",
-	}, ModeLiveSum)
-	if err != nil {
-		return err
-	}
-	g.Set(0)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.unshared = g.(*gauge).series
-	w.setKeptLocked(w.kept)
-	return nil
-}
-
-// share gives series their place in the file at once.
-func (w *Writer) share(s *series) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.shareLocked(s)
-}
-
-func (w *Writer) shareLocked(s *series) {
-	s.tried = true
-	if !w.toldRemade && w.remadeLocked(s) {
-		w.toldRemade = true
-		w.log.Warn("series deleted from a vector stay in the metric file", "id", w.id.id, "series", s.keys[0])
-	}
-	pairs, err := w.placeLocked(s)
-	if err == nil {
-		s.moveLocked(pairs, false)
-		return
-	}
-	w.setKeptLocked(w.kept + len(s.cells))
-	w.tellKeptLocked(err)
-	if !passes(err) {
-		return
-	}
-	w.waiting = append(w.waiting, s)
-	if w.retrying == nil {
-		w.retrying = time.AfterFunc(w.retry, w.shareWaiting)
-	}
-}
-
-// shareWaiting tries again what found no room.
-func (w *Writer) shareWaiting() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return
-	}
-	for len(w.waiting) > 0 {
-		s := w.waiting[0]
-		pairs, err := w.placeLocked(s)
-		switch {
-		case err == nil:
-			s.moveLocked(pairs, true)
-			w.setKeptLocked(w.kept - len(s.cells))
-		case passes(err):
-			w.retrying.Reset(w.retry)
-			return
-		default:
-			w.tellKeptLocked(err)
-		}
-		w.waiting = w.waiting[1:]
-	}
-	w.retrying, w.waiting = nil, nil
-	clear(w.told)
-	w.log.Info("metrics that were kept in memory are shared", "id", w.id.id, "still_unshared", w.kept)
-}
-
-// passes reports whether it is worth to try again later what failed with err.
-func passes(err error) bool {
-	return !errors.Is(err, errFull) && !errors.Is(err, errWiped) && !errors.Is(err, errClosed)
-}
-
-func (w *Writer) placeLocked(s *series) ([]*pair, error) {
-	if w.closed {
-		return nil, errClosed
-	}
-	f, err := w.fileLocked(s.kind)
-	if err != nil {
-		return nil, err
-	}
-	pairs, err := f.place(s.keys, w.maxSeries)
-	if err != nil {
-		return nil, fmt.Errorf("write metric file %s: %w", w.id.dir.join(fileName{s.kind, w.id.id}.String()), err)
-	}
-	return pairs, nil
-}
-
-func (w *Writer) fileLocked(k kind) (*sharedFile, error) {
-	if f := w.files[k]; f != nil {
-		return f, nil
-	}
-	f, setAside, err := openShared(w.id, k)
-	if setAside != nil {
-		w.log.Warn("metric file cannot be continued and was moved to "+ownDir, "error", setAside)
-	}
-	if err != nil {
-		return nil, err
-	}
-	w.files[k] = f
-	return f, nil
-}
-
-// remadeLocked reports whether this process has made these series before: they were deleted from their vector.
-func (w *Writer) remadeLocked(s *series) bool {
-	f := w.files[s.kind]
-	return f != nil && f.entries[s.keys[0]].mine
-}
-
-func (w *Writer) setKeptLocked(n int) {
-	w.kept = n
-	if w.unshared != nil {
-		w.unshared.slowLocked(0,
-			func(p *pair) { p.set(float64(n), 0) },
-			func(c *cell) { c.value = float64(n) })
-	}
-}
-
-// tellKeptLocked logs once for each cause that metrics are not shared.
-func (w *Writer) tellKeptLocked(err error) {
-	if once := err.Error(); !w.told[once] {
-		w.told[once] = true
-		w.log.Warn("metrics are kept in memory and not shared", "id", w.id.id, "error", err)
-	}
 }

@@ -1,0 +1,152 @@
+package mpmetrics
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// countUnshared makes the Writer's own gauge.
+func (w *Writer) countUnshared() error {
+	g, err := w.NewGauge(prometheus.GaugeOpts{
+		Name: "multiproc_metric_series_unshared",
+		Help: "Series kept in the memory of processes because their metric files have no room.",
+	}, ModeLiveSum)
+	if err != nil {
+		return err
+	}
+	g.Set(0)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unshared = g.(*gauge).series
+	w.keepLocked(0)
+	return nil
+}
+
+// share gives series their place in the file, and gives those that are to be used from then on.
+func (w *Writer) share(s *series) *series {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s = w.adoptLocked(s)
+	if !s.tried {
+		w.shareLocked(s)
+	}
+	return s
+}
+
+// adopt is share without a place in the file, which the first update will take.
+func (w *Writer) adopt(s *series) *series {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.adoptLocked(s)
+}
+
+// adoptLocked gives the series that were made for the same labels before their vector was reset, where these are kept
+// in memory. What is in the file is found there.
+func (w *Writer) adoptLocked(s *series) *series {
+	if before := w.kept[s.name()]; before != nil {
+		return before
+	}
+	return s
+}
+
+func (w *Writer) shareLocked(s *series) {
+	s.tried = true
+	if !w.toldRemade && w.remadeLocked(s) {
+		w.toldRemade = true
+		w.log.Warn("series deleted from a vector stay in the metric file", "id", w.id.id, "series", s.keys[0])
+	}
+	pairs, err := w.placeLocked(s)
+	if err == nil {
+		s.moveLocked(pairs, false)
+		return
+	}
+	w.kept[s.name()] = s
+	w.keepLocked(len(s.cells))
+	w.failedLocked(s, err)
+	if !s.final && w.retrying == nil {
+		w.retrying = time.AfterFunc(w.retry, w.shareKept)
+	}
+}
+
+// shareKept tries again what found no room.
+func (w *Writer) shareKept() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
+	for name, s := range w.kept {
+		if s.final {
+			continue
+		}
+		pairs, err := w.placeLocked(s)
+		if err == nil {
+			s.moveLocked(pairs, true)
+			delete(w.kept, name)
+			w.keepLocked(-len(s.cells))
+		} else if w.failedLocked(s, err); !s.final {
+			w.retrying.Reset(w.retry)
+			return
+		}
+	}
+	w.retrying = nil
+	clear(w.told)
+	w.log.Info("metrics that were kept in memory are shared", "id", w.id.id, "still_unshared", w.nKept)
+}
+
+// failedLocked logs, once for each cause, that series are not shared.
+func (w *Writer) failedLocked(s *series, err error) {
+	s.final = errors.Is(err, errFull) || errors.Is(err, errWiped) || errors.Is(err, errClosed)
+	if once := err.Error(); !w.told[once] {
+		w.told[once] = true
+		w.log.Warn("metrics are kept in memory and not shared", "id", w.id.id, "error", err)
+	}
+}
+
+func (w *Writer) placeLocked(s *series) ([]*pair, error) {
+	if w.closed {
+		return nil, errClosed
+	}
+	f, err := w.fileLocked(s.kind)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := f.place(s.keys, w.maxSeries)
+	if err != nil {
+		return nil, fmt.Errorf("write metric file %s: %w", w.id.dir.join(fileName{s.kind, w.id.id}.String()), err)
+	}
+	return pairs, nil
+}
+
+func (w *Writer) fileLocked(k kind) (*sharedFile, error) {
+	if f := w.files[k]; f != nil {
+		return f, nil
+	}
+	f, setAside, err := openShared(w.id, k)
+	if setAside != nil {
+		w.log.Warn("metric file cannot be continued and was moved to "+ownDir, "error", setAside)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w.files[k] = f
+	return f, nil
+}
+
+// remadeLocked reports whether this process has made these series before: they were deleted from their vector.
+func (w *Writer) remadeLocked(s *series) bool {
+	f := w.files[s.kind]
+	return f != nil && f.entries[s.keys[0]].mine
+}
+
+// keepLocked takes note of n more series, or fewer, that are in memory only.
+func (w *Writer) keepLocked(n int) {
+	w.nKept += n
+	if w.unshared != nil {
+		count := float64(w.nKept)
+		w.unshared.slowLocked(0, func(p *pair) { p.set(count, 0) }, func(c *cell) { c.value = count })
+	}
+}
