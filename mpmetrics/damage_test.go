@@ -96,6 +96,8 @@ func TestFaultyFile(t *testing.T) {
 		{name: "sample of another family", content: around(`["x", "y_total", {}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
 		{name: "no name of a family", content: around(`["", "_total", {}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
 		{name: "sample of no family", content: around(`["x", "_total", {}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
+		{name: "NUL in a name", content: around(`["x\u0000", "x\u0000_total", {}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
+		{name: "NUL in a label's name", content: around(`["x", "x_total", {"l\u0000": "y"}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
 		{name: "label __name__", content: around(`["x", "x_total", {"__name__": "y"}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
 		{
 			name: "no name of a label", file: "gauge_max_1.db",

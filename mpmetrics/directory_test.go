@@ -459,6 +459,36 @@ func TestNewWriterForeignOwnDir(t *testing.T) {
 }
 
 // TestTakeOverID: the next process of an id continues what adds up and begins anew what says how things are now.
+// TestNewWriterForeignLock: a lock file that is another file too would cost that one its content.
+func TestNewWriterForeignLock(t *testing.T) {
+	dir := t.TempDir()
+	check(t, newWriter(t, dir, "w1").Close())
+	precious := filepath.Join(t.TempDir(), "precious")
+	put(t, precious, []byte("content"))
+	lock := filepath.Join(dir, ".mpm", "w1.lock")
+	check(t, os.Remove(lock))
+	check(t, os.Link(precious, lock))
+	if _, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{}); err == nil {
+		t.Error("the id was taken")
+	}
+	if got, err := os.ReadFile(precious); err != nil || string(got) != "content" {
+		t.Errorf("the other file has become %q, %v", got, err)
+	}
+}
+
+// TestCrashBeforeSecondNameGone: a process that dies while it makes a file leaves that with two names.
+func TestCrashBeforeSecondNameGone(t *testing.T) {
+	dir := t.TempDir()
+	w := newWriter(t, dir, "w1")
+	newCounter(t, w, "jobs_total").Add(3)
+	check(t, w.Close())
+	check(t, os.Link(filepath.Join(dir, "counter_w1.db"), filepath.Join(dir, ".mpm", "counter_w1.db.new")))
+	newCounter(t, newWriter(t, dir, "w1"), "jobs_total").Add(4)
+	if got := parsePage(t, scrape(t, dir)).Samples["jobs_total{}"]; got != 7 {
+		t.Errorf("jobs_total is %v, want 7", got)
+	}
+}
+
 func TestTakeOverID(t *testing.T) {
 	dir := t.TempDir()
 	f := func(w *mpmetrics.Writer, peak bool) {

@@ -1,7 +1,7 @@
 package mpmetrics
 
 import (
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,7 +38,7 @@ func (w *Writer) NewGaugeVec(opts prometheus.GaugeOpts, mode Mode, labelNames []
 
 func (w *Writer) newGaugeFamily(o prometheus.GaugeOpts, mode Mode, labelNames []string) (*family, error) {
 	if int(mode) >= modes {
-		return nil, errors.New("new gauge: no such mode")
+		return nil, fmt.Errorf("new gauge %q: no such mode: %d", prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), mode)
 	}
 	return w.newFamily(kind{gaugeType, mode}, options{
 		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,

@@ -157,6 +157,21 @@ func TestHandlerEncodings(t *testing.T) {
 	}
 }
 
+// TestHandlerEncodingLines: a header that comes twice counts as one.
+func TestHandlerEncodingLines(t *testing.T) {
+	c := mpmetrics.NewCollector(namesDir, mpmetrics.CollectorOptions{})
+	defer c.Close()
+	for _, h := range []http.Handler{c, promhttpHandler} {
+		r := get(t, h, "/metrics", "Accept-Encoding", "br", "Accept-Encoding", "gzip")
+		if got := r.Header.Get("Content-Encoding"); got != "gzip" {
+			t.Errorf("%T: Content-Encoding %q", h, got)
+		}
+		if err := r.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestHandlerNames(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "further_total", Help: "h"}))
@@ -336,6 +351,25 @@ func TestFurtherTypes(t *testing.T) {
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in:\n%s", want, &text)
+		}
+	}
+}
+
+// TestNewNamesCollide: names that would become the same ones for an older scraper, which would refuse the page, do not.
+func TestNewNamesCollide(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir+"/gauge_max_1.db", metricFile(
+		with(`["g", "g", {"a.b": "1", "a_b": "2"}, ""]`, 1),
+		with(`["my.gauge", "my.gauge", {}, ""]`, 2),
+		with(`["my_gauge", "my_gauge", {}, ""]`, 3)))
+	text := string(scrape(t, dir))
+	for _, want := range []string{
+		`g{U__a_2e_b="1",a_b="2"} 1.0`,
+		"# TYPE U__my_2e_gauge gauge\nU__my_2e_gauge 2.0\n",
+		"# TYPE my_gauge gauge\nmy_gauge 3.0\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
 		}
 	}
 }

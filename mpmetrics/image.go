@@ -52,14 +52,12 @@ func (m image) publish(used int) {
 }
 
 func (m image) header() *atomic.Uint32 {
-	_ = m[headerSize-1]
-	return (*atomic.Uint32)(unsafe.Pointer(unsafe.SliceData(m)))
+	return (*atomic.Uint32)(unsafe.Pointer(unsafe.SliceData(m[:headerSize])))
 }
 
 // word is the float64 at off, which must be a multiple of 8. Entries of a walk that held are aligned so.
 func (m image) word(off int) *atomic.Uint64 {
-	_ = m[off+7]
-	return (*atomic.Uint64)(unsafe.Pointer(&m[off]))
+	return (*atomic.Uint64)(unsafe.Pointer(unsafe.SliceData(m[off : off+8])))
 }
 
 // pair is the 16 value bytes of an entry.
@@ -68,8 +66,7 @@ type pair struct {
 }
 
 func (m image) pair(off int) *pair {
-	_ = m[off+15]
-	return (*pair)(unsafe.Pointer(&m[off]))
+	return (*pair)(unsafe.Pointer(unsafe.SliceData(m[off : off+16])))
 }
 
 // appendHeader appends the header of a file without entries.

@@ -71,9 +71,10 @@ const (
 )
 
 // decodeKey reads a key in any form that prometheus_client has written: today's, [family, sample, labels] without
-// help, and [family, sample, [names], [values]]. Strings of the result may share the memory of text.
-func decodeKey(text string) (key, error) {
-	d := decoder{rest: text}
+// help, and [family, sample, [names], [values]]. Strings of the result may share the memory of text. The labels
+// are appended to room, which may be nil.
+func decodeKey(text string, room []label) (key, error) {
+	d := decoder{rest: text, labels: room}
 	k := d.key()
 	if d.err != nil {
 		return key{}, fmt.Errorf("byte %d of the key: %w", len(text)-len(d.rest), d.err)
@@ -93,8 +94,9 @@ func decodeKey(text string) (key, error) {
 
 // decoder reads the JSON of keys and no other. After an error it stays where it is and reads nothing.
 type decoder struct {
-	rest string
-	err  error
+	rest   string
+	labels []label
+	err    error
 }
 
 func (d *decoder) fail(format string, args ...any) {
@@ -110,9 +112,9 @@ func (d *decoder) key() (k key) {
 	k.sample = d.string()
 	d.expect(',')
 	if d.peek() == '[' {
-		k.labels = d.parallelLabels()
+		d.parallelLabels()
 	} else {
-		k.labels = d.labels()
+		d.namedLabels()
 		if d.peek() == ',' {
 			d.expect(',')
 			k.help = d.string()
@@ -122,37 +124,33 @@ func (d *decoder) key() (k key) {
 	if d.peek(); d.rest != "" {
 		d.fail("%.10q after the end", d.rest)
 	}
+	k.labels = d.labels
 	return k
 }
 
-// labels reads {"name": "value", …}.
-func (d *decoder) labels() (all []label) {
+// namedLabels reads {"name": "value", …}.
+func (d *decoder) namedLabels() {
 	d.list('{', '}', func(int) {
 		name := d.string()
 		d.expect(':')
-		if all == nil {
-			all = make([]label, 0, 4)
-		}
-		all = append(all, label{name, d.string()})
+		d.labels = append(d.labels, label{name, d.string()})
 	})
-	return all
 }
 
 // parallelLabels reads ["name", …], ["value", …].
-func (d *decoder) parallelLabels() (all []label) {
+func (d *decoder) parallelLabels() {
 	values := 0
-	d.list('[', ']', func(int) { all = append(all, label{name: d.string()}) })
+	d.list('[', ']', func(int) { d.labels = append(d.labels, label{name: d.string()}) })
 	d.expect(',')
 	d.list('[', ']', func(i int) {
 		values++
-		if value := d.string(); i < len(all) {
-			all[i].value = value
+		if value := d.string(); i < len(d.labels) {
+			d.labels[i].value = value
 		}
 	})
-	if values != len(all) {
-		d.fail("%d label names and %d values", len(all), values)
+	if values != len(d.labels) {
+		d.fail("%d label names and %d values", len(d.labels), values)
 	}
-	return all
 }
 
 // list reads what item reads, separated by commas, between two brackets.

@@ -29,7 +29,7 @@ func TestKeyEncode(t *testing.T) {
 			if got != test.want {
 				t.Errorf("encode: %s, want %s", got, test.want)
 			}
-			back, err := decodeKey(got)
+			back, err := decodeKey(got, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -49,7 +49,7 @@ func TestDecodeKeyForms(t *testing.T) {
 		`["f","f_total",{"b":"2","a":"0","a":"1"},""]`,
 		" [\n\"\\u0066\" , \"f_total\",\t{\"b\" : \"2\", \"a\": \"1\" } ] ",
 	} {
-		got, err := decodeKey(text)
+		got, err := decodeKey(text, nil)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -68,8 +68,19 @@ func TestDecodeKeyRefuses(t *testing.T) {
 		`["f`, `["f\`, `["f\u12`, `["f\u12g4", "f", {}]`, `["f\x", "f", {}]`, "[\"f\xff\", \"f\", {}]",
 		`{"f": 1}`, `null`, `["f", "f", null, ""]`, "[\"f\", \"f\", {}]\x00",
 	} {
-		if k, err := decodeKey(text); err == nil {
+		if k, err := decodeKey(text, nil); err == nil {
 			t.Errorf("%s: no error, but %+v", text, k)
+		}
+	}
+}
+
+// TestDecodeKeyLinear: whoever writes a key must not be able to hold up a scrape. If the work were quadratic in the
+// escapes, this would run into the time limit of the tests.
+func TestDecodeKeyLinear(t *testing.T) {
+	for _, escape := range []string{`\n`, `\"`, `\u00e9`} {
+		k, err := decodeKey(`["f", "f", {}, "`+strings.Repeat(escape, 2<<20)+`"]`, nil)
+		if err != nil || len([]rune(k.help)) != 2<<20 {
+			t.Errorf("%s: help of %d bytes, %v", escape, len(k.help), err)
 		}
 	}
 }
@@ -81,7 +92,7 @@ func FuzzKey(f *testing.F) {
 	f.Add(`["f", "f", {}]`)
 	f.Add(`["f", "\ud800\u0041", {"": ""}, "\/\b"]`)
 	f.Fuzz(func(t *testing.T, text string) {
-		k, err := decodeKey(text)
+		k, err := decodeKey(text, nil)
 		if err != nil {
 			return
 		}
@@ -105,7 +116,7 @@ func FuzzKey(f *testing.F) {
 				}
 			}
 		}
-		again, err := decodeKey(k.encode())
+		again, err := decodeKey(k.encode(), nil)
 		if err != nil {
 			t.Fatalf("%q: encoded as %q: %v", text, k.encode(), err)
 		}

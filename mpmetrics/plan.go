@@ -100,7 +100,6 @@ func makePlan(sources []*source, directory *Fault) *plan {
 	p := &planner{
 		families: map[string]*mergedFamily{own.name: own},
 		lines:    map[string]*mergedFamily{own.name: own},
-		placed:   map[*sample]placed{},
 		refs:     make([]ref, 1),
 	}
 	out := &plan{}
@@ -150,9 +149,10 @@ func (k kind) perProcess() bool { return k.typ == gaugeType && k.mode.merge() ==
 
 // steps gives, as yet, the index of a ref in place of each cell.
 func (p *planner) steps(s *source) []step {
-	if len(p.refs) == 1 {
+	if p.placed == nil {
 		// The first table mostly has what the others have too.
 		p.refs = slices.Grow(p.refs, len(s.table))
+		p.placed = make(map[*sample]placed, len(s.table))
 	}
 	steps := make([]step, len(s.table))
 	told := map[*mergedFamily]bool{}

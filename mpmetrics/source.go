@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// settling is how old a file without content must be to count as faulty: a process may be making it.
+	// settling is how old a file without content must be to count as faulty.
 	settling = 10 * time.Second
 	// maxMapped bounds the mappings, of which Linux lets a process have 65,530, the Go runtime's included.
 	maxMapped = 1 << 15
@@ -167,34 +167,44 @@ func (s *source) load(v *visit, known *samples, like []entry) *Fault {
 	if cause := v.distrusts(st); cause != "" {
 		return s.fault(ReasonForeign, errors.New(cause))
 	}
-	young := v.now.Sub(time.Unix(st.Mtim.Unix())) < settling
+	if v.mapped >= maxMapped {
+		return s.fault(ReasonUnreadable, fmt.Errorf("there are more than %d files", maxMapped))
+	}
+	fault := s.mapAndRead(fd, known, like)
+	if fault != nil && fault.Reason == ReasonDamaged {
+		// It may have been caught in the middle of something: it grows, for one, between fstat and mmap.
+		s.unmap()
+		fault = s.mapAndRead(fd, known, like)
+	}
+	if fault != nil && (fault.Reason == ReasonEmpty || st.Size < headerSize) &&
+		v.now.Sub(time.Unix(st.Mtim.Unix())) < settling {
+		return nil // a process may be making it
+	}
+	return fault
+}
+
+// mapAndRead maps an open file as it is at the moment and reads its table.
+func (s *source) mapAndRead(fd int, known *samples, like []entry) *Fault {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return s.fault(ReasonUnreadable, err)
+	}
 	switch {
-	case st.Size < headerSize && young:
-		return nil
 	case st.Size == 0:
 		return s.fault(ReasonEmpty, errors.New("has no content"))
 	case st.Size < headerSize:
 		return s.fault(ReasonDamaged, fmt.Errorf("has %d bytes, fewer than a header", st.Size))
 	}
-	if v.mapped >= maxMapped {
-		return s.fault(ReasonUnreadable, fmt.Errorf("there are more than %d files", maxMapped))
-	}
+	var err error
 	if s.image, err = mapFile(fd, 0, int(min(st.Size, maxSize)), false); err != nil {
 		return s.fault(ReasonUnreadable, err)
 	}
-	err = s.read(known, like)
-	if err != nil {
-		err = s.read(known, like) // it may have been caught in the middle of something
-	}
-	if s.used == 0 && err == nil {
-		s.unmap()
-		if young {
-			return nil
-		}
-		return s.fault(ReasonEmpty, errors.New("used is 0"))
-	}
-	if err != nil {
+	if err := s.read(known, like); err != nil {
 		return s.fault(ReasonDamaged, err)
+	}
+	if s.used == 0 {
+		s.unmap()
+		return s.fault(ReasonEmpty, errors.New("used is 0"))
 	}
 	return nil
 }

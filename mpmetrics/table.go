@@ -46,7 +46,9 @@ func extendTable(m image, pos, end int, l layout, known *samples, table, like []
 		}
 		if len(table) == shared {
 			// All the rest in one piece, if the rest is like the first, and is there: a file can claim anything.
-			table = slices.Grow(slices.Clip(table), min(1+(end-value)/(len(encoded)+int(l)), 1<<12))
+			n := min(1+(end-value)/(len(encoded)+int(l)), 1<<12)
+			table = slices.Grow(slices.Clip(table), n)
+			known.expect(n)
 		}
 		table = append(table, entry{known.intern(encoded), uint32(value)})
 	}

@@ -1,0 +1,68 @@
+package mpmetrics
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/prometheus/common/expfmt"
+)
+
+// TestSamplesArePruned: files that come and go, under new names or the same, leave nothing behind in the memory of one
+// who reads the directory all the while.
+func TestSamplesArePruned(t *testing.T) {
+	for _, name := range []string{"gauge_livesum_%d.db", "gauge_livesum_w1.db"} {
+		dir := t.TempDir()
+		c := NewCollector(dir, CollectorOptions{})
+		defer c.Close()
+		last := ""
+		for i := range 1000 {
+			file := filepath.Join(dir, name)
+			if name != "gauge_livesum_w1.db" {
+				file = filepath.Join(dir, fmt.Sprintf(name, i))
+			}
+			k := key{"g", "g", []label{{"i", fmt.Sprint(i)}}, ""}.encode()
+			writeFile(t, file+".new", []string{k}, func(int) float64 { return 1 })
+			if last != "" {
+				if err := os.Remove(last); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Rename(file+".new", file); err != nil {
+				t.Fatal(err)
+			}
+			last = file
+			if err := c.Write(io.Discard, expfmt.FmtText); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(c.known[gaugeType].known); n > 200 {
+			t.Errorf("%s: %d samples are known of one that is there", name, n)
+		}
+		if len(c.sources) != 1 || len(c.order) != 1 || len(c.told) != 0 {
+			t.Errorf("%s: %d sources, %d in order, %d faults", name, len(c.sources), len(c.order), len(c.told))
+		}
+	}
+}
+
+// TestScrapeAllocatesNothing that grows with the number of series, when nothing has changed but values.
+func TestScrapeAllocatesNothing(t *testing.T) {
+	allocs := func(counters int) float64 {
+		dir := t.TempDir()
+		makeDirectory(t, dir, 4, counters, counters/10)
+		c := NewCollector(dir, CollectorOptions{})
+		defer c.Close()
+		var page []byte
+		return testing.AllocsPerRun(10, func() {
+			var err error
+			if page, _, err = c.appendPage(page[:0], expfmt.FmtText, nil); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if few, many := allocs(10), allocs(2000); many > few {
+		t.Errorf("%v allocations with 2000 counters, %v with 10", many, few)
+	}
+}

@@ -1,0 +1,273 @@
+package mpmetrics_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics"
+)
+
+const (
+	concurrentProcesses  = 4
+	concurrentGoroutines = 8
+	concurrentSeries     = 20
+	concurrentChunk      = 50 // rounds of each goroutine for each byte that its process is sent
+)
+
+// TestConcurrentProcesses lets processes of several goroutines each write the same series, making them and growing
+// their files at first, while others scrape: each of them must see everything only grow and add up, and in the end
+// everything must have been counted. Work comes in chunks, so that neither the writers nor the scrapers are far ahead.
+func TestConcurrentProcesses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	shared := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
+	defer shared.Close()
+
+	var children []*child
+	for i := range concurrentProcesses {
+		children = append(children, startChild(t, "concurrency", dir, fmt.Sprint("w", i+1)))
+	}
+	chunks := 200
+	if testing.Short() {
+		chunks = 20
+	}
+	t.Run("scrapers", func(t *testing.T) {
+		for i := range 2 {
+			t.Run(strconv.Itoa(i), func(t *testing.T) {
+				t.Parallel()
+				own := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
+				defer own.Close()
+				var last page
+				for n := range chunks {
+					for _, c := range children {
+						if _, err := c.stdin.Write([]byte{'.'}); err != nil {
+							t.Fatal(err)
+						}
+					}
+					done := float64(n * concurrentProcesses * concurrentGoroutines * concurrentChunk)
+					for range 100_000 {
+						last = checkGrowth(t, last, parsePage(t, scrapeWith(t, shared)))
+						last = checkGrowth(t, last, parsePage(t, scrapeWith(t, own)))
+						if last.Samples["concurrent_plain_total{}"] >= done {
+							break
+						}
+					}
+				}
+			})
+		}
+	})
+
+	rounds := 0.0
+	for _, c := range children {
+		c.stop(t, func(line string) {
+			n, err := strconv.ParseFloat(line, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rounds += n
+		})
+	}
+	want := map[string]float64{
+		`concurrent_plain_total{}`:             rounds,
+		`concurrent_quarters_total{}`:          rounds / 4,
+		`concurrent_seconds_bucket{le="0.5"}`:  rounds,
+		`concurrent_seconds_bucket{le="2"}`:    rounds * 2,
+		`concurrent_seconds_bucket{le="+Inf"}`: rounds * 3,
+		`concurrent_seconds_count{}`:           rounds * 3,
+		`concurrent_seconds_sum{}`:             rounds * 5.25,
+		`concurrent_size_bytes_count{}`:        rounds * 2,
+		`concurrent_size_bytes_sum{}`:          rounds * 1.25,
+	}
+	for i := range concurrentSeries {
+		want[fmt.Sprintf(`concurrent_wide_total{series="%d"}`, i)] = rounds * concurrentAmount(i)
+	}
+	for name, got := range map[string]page{"shared": parsePage(t, scrapeWith(t, shared)), "new": parsePage(t, scrape(t, dir))} {
+		if len(got.Samples) != len(want) {
+			t.Errorf("%s Collector: %d samples, want %d", name, len(got.Samples), len(want))
+		}
+		for sample, v := range want {
+			if got.Samples[sample] != v {
+				t.Errorf("%s Collector: %s is %v, want %v", name, sample, got.Samples[sample], v)
+			}
+		}
+	}
+	t.Logf("%v rounds", rounds)
+}
+
+// checkGrowth sees that no sample of an earlier page is missing or smaller in a later one, and that the buckets of
+// the later one add up to its count.
+func checkGrowth(t *testing.T, earlier, later page) page {
+	t.Helper()
+	for sample, v := range earlier.Samples {
+		if now, ok := later.Samples[sample]; strings.HasPrefix(sample, "concurrent_") && (!ok || now < v) {
+			t.Fatalf("%s is %v (there: %v), but was %v", sample, now, ok, v)
+		}
+	}
+	last := 0.0
+	for _, sample := range []string{`bucket{le="0.5"}`, `bucket{le="2"}`, `bucket{le="+Inf"}`} {
+		v := later.Samples["concurrent_seconds_"+sample]
+		if v < last {
+			t.Fatalf("%s is %v, fewer than the %v of the bucket before", sample, v, last)
+		}
+		last = v
+	}
+	if count := later.Samples["concurrent_seconds_count{}"]; count != last {
+		t.Fatalf("the bucket +Inf is %v and the count %v", last, count)
+	}
+	if _, faulty := later.Families["multiproc_metric_files_faulty"]; faulty {
+		t.Fatal("a scraper saw faulty files")
+	}
+	return later
+}
+
+// concurrentAmount gives numbers whose sums are exact in any order.
+func concurrentAmount(i int) float64 { return []float64{1, 0.25}[i%2] }
+
+// concurrencyChild works for each byte that it is sent, and reports in the end how many rounds its goroutines have done
+// together.
+func concurrencyChild(args []string) error {
+	w, err := mpmetrics.NewWriter(args[0], args[1], mpmetrics.WriterOptions{
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	})
+	if err != nil {
+		return err
+	}
+	plain := mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "concurrent_plain_total", Help: "Help."}))
+	quarters := mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "concurrent_quarters_total", Help: "Help."}))
+	wide := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{
+		Name: "concurrent_wide_total",
+		Help: strings.Repeat("Help is in each key: with this much of it the file grows past its first 64 KiB. ", 50),
+	}, []string{"series"}))
+	seconds := mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{
+		Name: "concurrent_seconds", Help: "Help.", Buckets: []float64{0.5, 2},
+	}))
+	bytes := mpmetrics.Must(w.NewSummary(prometheus.SummaryOpts{Name: "concurrent_size_bytes", Help: "Help."}))
+
+	rounds := 0
+	work := func() {
+		var series [concurrentSeries]prometheus.Counter
+		for i := range series {
+			series[i] = wide.WithLabelValues(strconv.Itoa(i))
+		}
+		for range concurrentChunk {
+			plain.Inc()
+			quarters.Add(0.25)
+			for i, c := range series {
+				c.Add(concurrentAmount(i))
+			}
+			for _, v := range []float64{0.25, 1, 4} {
+				seconds.Observe(v)
+			}
+			bytes.Observe(0.25)
+			bytes.Observe(1)
+		}
+	}
+	stdin := bufio.NewReader(os.Stdin)
+	for {
+		if _, err := stdin.ReadByte(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return err
+		}
+		var workers sync.WaitGroup
+		for range concurrentGoroutines {
+			workers.Go(work)
+		}
+		workers.Wait()
+		rounds += concurrentGoroutines * concurrentChunk
+	}
+	fmt.Println(rounds)
+	return w.Close()
+}
+
+// TestScrapesSeeWhatCameBefore lets goroutines scrape at the same time, so that they share readings of the
+// directory: none of them may be given one that began before its own last increment.
+func TestScrapesSeeWhatCameBefore(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
+	t.Cleanup(c.Close)
+	// Files are read in the order of their names. With many behind it the one of the increments has been read long
+	// before the reading is over.
+	w := makeWriter(t, dir, "a", nil)
+	increments := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{
+		Name: "increments_total", Help: "Help.",
+	}, []string{"goroutine"}))
+	ballast, err := os.ReadFile("../testdata/conformance/h16/growth/counter_21.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 {
+		if err := os.WriteFile(fmt.Sprintf("%s/counter_b%d.db", dir, i), ballast, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 8 {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			own := increments.WithLabelValues(strconv.Itoa(i))
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?name[]=increments_total", nil)
+			for n := range 200 {
+				own.Inc()
+				response := httptest.NewRecorder()
+				c.ServeHTTP(response, request)
+				line := fmt.Sprintf("increments_total{goroutine=\"%d\"} %d.0\n", i, n+1)
+				if body := response.Body.String(); !strings.Contains(body, line) {
+					t.Fatalf("after %d increments the page is:\n%s", n+1, body)
+				}
+			}
+		})
+	}
+}
+
+// TestScrapesWhileFilesGrow has a scraper open files that grow, hundreds of times, at that moment: the size that a reader
+// finds may be that before, and the bytes in use those after.
+func TestScrapesWhileFilesGrow(t *testing.T) {
+	dir := t.TempDir()
+	var over atomic.Bool
+	t.Run("writer", func(t *testing.T) {
+		t.Parallel()
+		defer over.Store(true)
+		for i := range 500 {
+			w := makeWriter(t, dir, "w1", nil)
+			v := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{
+				Name: "growing_total", Help: strings.Repeat("Help is in each key. ", 1000),
+			}, []string{"series"}))
+			for series := range 8 { // of 20 KiB each
+				v.WithLabelValues(strconv.Itoa(series)).Inc()
+			}
+			if err := errors.Join(w.Close(), os.Remove(dir+"/counter_w1.db")); err != nil {
+				t.Fatalf("writer %d: %v", i, err)
+			}
+		}
+	})
+	t.Run("scraper", func(t *testing.T) {
+		t.Parallel()
+		for !over.Load() {
+			c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
+			families, err := c.Gather()
+			c.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range families {
+				if f.GetName() == "multiproc_metric_files_faulty" {
+					t.Fatalf("the scraper saw faulty files: %v", f.GetMetric())
+				}
+			}
+		}
+	})
+}

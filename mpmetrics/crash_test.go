@@ -1,0 +1,303 @@
+package mpmetrics_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics"
+)
+
+// TestKilledWriters kills processes that take the same id one after the other, each in the midst of its work, and
+// looks after each death whether the files are whole, whether all that was reported as done is on the page, and
+// whether no more is than what was in flight.
+func TestKilledWriters(t *testing.T) {
+	directories, lives := 5, 48 // fewer lives with more series each would mostly test the reader
+	if testing.Short() {
+		directories, lives = 2, 10
+	}
+	for i := range directories {
+		t.Run(fmt.Sprint("directory", i), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			before := crashPage{fresh: map[string]float64{}}
+			for life := range lives {
+				c := startCrashChild(t, dir, life)
+				for range rand.N(40) {
+					c.count(t, c.line(t))
+				}
+				c.killWithin(t, 300*time.Microsecond)
+				before = c.check(t, before)
+			}
+		})
+	}
+}
+
+// TestKilledMakingFiles kills processes in an empty directory, while they make their first files, and lets another
+// one continue what they left.
+func TestKilledMakingFiles(t *testing.T) {
+	t.Parallel()
+	c := startCrashChild(t, t.TempDir(), 0)
+	start := time.Now()
+	c.count(t, c.line(t))
+	span := time.Since(start)
+	c.killWithin(t, span)
+
+	kills := 60
+	if testing.Short() {
+		kills = 10
+	}
+	early := 0
+	for range kills {
+		dir := t.TempDir()
+		c := startCrashChild(t, dir, 0)
+		c.killWithin(t, span)
+		if c.done == 0 {
+			early++
+		}
+		before := c.check(t, crashPage{fresh: map[string]float64{}})
+
+		successor := &crashWriter{dir: dir, life: 1}
+		w, err := makeCrashMetrics(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.batch(successor.life, 0)
+		successor.done = 1
+		if err := w.writer.Close(); err != nil {
+			t.Error(err)
+		}
+		successor.check(t, before)
+	}
+	t.Logf("%d of %d were killed before they had done anything else, within %v", early, kills, span)
+}
+
+// crashWriter is a process that works in batches, each of them reported when it is done, until it is killed.
+type crashWriter struct {
+	*child
+	dir  string
+	life int // how many had the id before
+	done int // batches, as reported
+}
+
+// startCrashChild returns when the child is about to open the directory.
+func startCrashChild(t *testing.T, dir string, life int) *crashWriter {
+	t.Helper()
+	c := &crashWriter{child: startChild(t, "crash", dir, strconv.Itoa(life)), dir: dir, life: life}
+	if line := c.line(t); line != "starting" {
+		t.Fatalf("report %q, want starting", line)
+	}
+	return c
+}
+
+func (c *crashWriter) count(t *testing.T, line string) {
+	t.Helper()
+	if line != fmt.Sprintf("batch %d done", c.done) {
+		t.Fatalf("report %q, want batch %d", line, c.done)
+	}
+	c.done++
+}
+
+// killWithin kills at a random moment from now on. It does not wait for anything that could be told by an event.
+func (c *crashWriter) killWithin(t *testing.T, span time.Duration) {
+	t.Helper()
+	<-time.After(rand.N(span))
+	c.kill(t, func(line string) { c.count(t, line) })
+}
+
+// crashBatch is what one batch adds to each sample.
+var crashBatch = map[string]float64{
+	`crash_plain_total{}`:             100,
+	`crash_coded_total{code="a"}`:     5,
+	`crash_coded_total{code="b"}`:     10,
+	`crash_seconds_bucket{le="1"}`:    10,
+	`crash_seconds_bucket{le="2"}`:    20,
+	`crash_seconds_bucket{le="+Inf"}`: 30,
+	`crash_seconds_sum{}`:             60,
+	`crash_seconds_count{}`:           30,
+	`crash_size_bytes_sum{}`:          20,
+	`crash_size_bytes_count{}`:        10,
+	`crash_batches{}`:                 1,
+	`crash_batches_all{pid="w1"}`:     1,
+	`crash_batches_mostrecent{}`:      1,
+	`crash_batches_livesum{}`:         0, // of the dead, who are all here
+}
+
+// crashPage is what is on the page of a directory.
+type crashPage struct {
+	samples map[string]float64
+	fresh   map[string]float64 // the values of crash_fresh_total by its label
+}
+
+// check holds the page against what was there before this life and what was reported during it.
+func (c *crashWriter) check(t *testing.T, before crashPage) crashPage {
+	t.Helper()
+	after := c.read(t)
+	for sample, amount := range crashBatch {
+		grown := after.samples[sample] - before.samples[sample]
+		if least := amount * float64(c.done); grown < least || grown > least+amount {
+			t.Errorf("life %d reported %d batches: %s grew by %v, want %v to %v",
+				c.life, c.done, sample, grown, least, least+amount)
+		}
+	}
+	want := maps.Clone(before.fresh)
+	for batch := range c.done {
+		want[freshLabel(c.life, batch)] = 3
+	}
+	last := freshLabel(c.life, c.done) // in flight
+	if v, ok := after.fresh[last]; ok && (v == 0 || v == 3) {
+		want[last] = v
+	}
+	for label, v := range want {
+		if got, ok := after.fresh[label]; !ok || got != v {
+			t.Errorf("life %d: fresh series %.10s is %v on the page (%v), want %v", c.life, label, got, ok, v)
+		}
+	}
+	for label := range after.fresh {
+		if _, ok := want[label]; !ok {
+			t.Errorf("life %d: fresh series %.10s is on the page, but nobody made it", c.life, label)
+		}
+	}
+	if t.Failed() {
+		t.FailNow() // the following lives would tell the same again
+	}
+	return after
+}
+
+func (c *crashWriter) read(t *testing.T) crashPage {
+	t.Helper()
+	checkFiles(t, c.dir)
+	collector := mpmetrics.NewCollector(c.dir, mpmetrics.CollectorOptions{})
+	defer collector.Close()
+	families, err := collector.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := page{Samples: map[string]float64{}}
+	fresh := map[string]float64{}
+	for _, f := range families {
+		switch f.GetName() {
+		case "multiproc_metric_files_faulty":
+			t.Fatalf("life %d left faulty files: %v", c.life, f)
+		case "crash_fresh_total":
+			for _, m := range f.GetMetric() {
+				fresh[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+			}
+		default:
+			for _, m := range f.GetMetric() {
+				p.add(f.GetName(), f.GetType(), m)
+			}
+		}
+	}
+	return crashPage{p.Samples, fresh}
+}
+
+// checkFiles is stricter than a reader, which gives a file that is not whole some time to become so, and than a
+// writer, which puts aside what it cannot continue.
+func checkFiles(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(dir + "/*.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(b) < 1<<16 || len(b)&(len(b)-1) != 0 {
+			t.Errorf("%s has %d bytes, want 64 KiB or a doubling of it", file, len(b))
+			continue
+		}
+		if used := binary.LittleEndian.Uint32(b); used < 8 || int(used) > len(b) || used%8 != 0 {
+			t.Errorf("%s has %d bytes, of which %d in use", file, len(b), used)
+		}
+	}
+	if damaged, err := filepath.Glob(dir + "/.mpm/*.damaged"); err != nil || len(damaged) > 0 {
+		t.Errorf("files that a successor could not continue: %s, %v", damaged, err)
+	}
+}
+
+func crashChild(args []string) error {
+	dir := args[0]
+	life, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	fmt.Println("starting")
+	m, err := makeCrashMetrics(dir)
+	if err != nil {
+		return err
+	}
+	for batch := range 10_000 {
+		m.batch(life, batch)
+		if _, err := fmt.Printf("batch %d done\n", batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type crashMetrics struct {
+	writer         *mpmetrics.Writer
+	plain          prometheus.Counter
+	coded, fresh   *prometheus.CounterVec
+	seconds, bytes prometheus.Observer
+	batches        []prometheus.Gauge
+}
+
+func makeCrashMetrics(dir string) (*crashMetrics, error) {
+	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{MaxSeries: 1e6})
+	if err != nil {
+		return nil, err
+	}
+	m := &crashMetrics{
+		writer:  w,
+		plain:   mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "crash_plain_total", Help: "Help."})),
+		coded:   mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "crash_coded_total", Help: "Help."}, []string{"code"})),
+		fresh:   mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "crash_fresh_total", Help: "Help."}, []string{"batch"})),
+		seconds: mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "crash_seconds", Help: "Help.", Buckets: []float64{1, 2}})),
+		bytes:   mpmetrics.Must(w.NewSummary(prometheus.SummaryOpts{Name: "crash_size_bytes", Help: "Help."})),
+	}
+	for name, mode := range map[string]mpmetrics.Mode{
+		"crash_batches":            mpmetrics.ModeMax,
+		"crash_batches_all":        mpmetrics.ModeAll,
+		"crash_batches_mostrecent": mpmetrics.ModeMostRecent,
+		"crash_batches_livesum":    mpmetrics.ModeLiveSum,
+	} {
+		m.batches = append(m.batches, mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: name}, mode)))
+	}
+	return m, nil
+}
+
+// batch does what crashBatch says. Its entries are of ever other lengths, so that they end anywhere in a page.
+func (m *crashMetrics) batch(life, batch int) {
+	for range 100 {
+		m.plain.Inc()
+	}
+	for range 10 {
+		m.coded.WithLabelValues("a").Add(0.5)
+		m.coded.WithLabelValues("b").Add(1)
+		m.seconds.Observe(1)
+		m.seconds.Observe(2)
+		m.seconds.Observe(3)
+		m.bytes.Observe(2)
+	}
+	for _, g := range m.batches {
+		g.Add(1)
+	}
+	m.fresh.WithLabelValues(freshLabel(life, batch)).Add(3)
+}
+
+func freshLabel(life, batch int) string {
+	return fmt.Sprintf("%d-%d-%s", life, batch, strings.Repeat("x", batch*397%2000))
+}

@@ -1,0 +1,292 @@
+package mpmetrics_test
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics"
+)
+
+// TestPythonReads has prometheus_client expose what Writers wrote: the page must say what our own says.
+func TestPythonReads(t *testing.T) {
+	t.Parallel()
+	requirePython(t)
+	for _, test := range []struct {
+		name  string
+		write func(t *testing.T, w *mpmetrics.Writer, process int)
+	}{
+		{"all types", writeAllTypes},
+		{"all modes", writeAllModes},
+		{"awkward texts", writeAwkwardTexts},
+		{"growth", writeManySeries},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for process, id := range []string{"master", "w1", "w1-1", "host.3"} {
+				w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				// Python counts live gauges as long as their files exist, we as long as their process does.
+				t.Cleanup(func() {
+					if err := w.Close(); err != nil {
+						t.Error(err)
+					}
+				})
+				test.write(t, w, process)
+			}
+			comparePages(t, dir)
+		})
+	}
+}
+
+func writeAllTypes(_ *testing.T, w *mpmetrics.Writer, process int) {
+	n := float64(process)
+	mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "plain_total", Help: "Plain."})).Add(n + 0.1)
+	mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "untouched_total", Help: "Help."}))
+	counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "ns", Subsystem: "sub", Name: "labelled_total", Help: "Labelled.",
+		ConstLabels: prometheus.Labels{"always": "same"},
+	}, []string{"zone", "app"}))
+	counters.WithLabelValues("z", "a").Add(n * 1e9)
+	counters.WithLabelValues("z", fmt.Sprint(process)).Inc()
+	mpmetrics.Must(w.NewSummary(prometheus.SummaryOpts{Name: "summary_bytes", Help: "Summary."})).Observe(n + 0.5)
+	bounds := []float64{-1, 0, 0.001, 1, 1e6, 1e21}
+	if process == 3 {
+		bounds = []float64{-0.5, 0, 1, 7} // of another version of the program
+	}
+	histograms := mpmetrics.Must(w.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "histogram_seconds", Help: "Histogram.", Buckets: bounds,
+	}, []string{"zone"}))
+	for _, v := range []float64{-2, -1, 0, 0.001, 0.5, 1, 2, 1e6, 1e20, 1e22, math.Inf(+1)} {
+		histograms.WithLabelValues("a").Observe(v)
+		histograms.WithLabelValues(fmt.Sprint(process)).Observe(v * n)
+	}
+	mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "untouched_seconds", Help: "Help."}))
+}
+
+// writeAllModes makes the processes differ in their values and in which series they have.
+func writeAllModes(_ *testing.T, w *mpmetrics.Writer, process int) {
+	for mode := mpmetrics.ModeAll; mode <= mpmetrics.ModeLiveMostRecent; mode++ {
+		gauges := mpmetrics.Must(w.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "gauge_" + mode.String(), Help: "Of mode " + mode.String() + ".",
+		}, mode, []string{"kind"}))
+		gauges.WithLabelValues("small").Set([]float64{-7.5, 0, 3, 1e-9}[process])
+		gauges.WithLabelValues("large").Set([]float64{1e300, math.Inf(+1), 12345678, -1e21}[process])
+		gauges.WithLabelValues("counted").Add(float64(2 - process))
+		gauges.WithLabelValues("unset")
+		if process == 2 {
+			gauges.WithLabelValues("one process").Set(-1)
+			gauges.WithLabelValues("not a number").Set(math.NaN())
+		}
+		plain := mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "plain_" + mode.String(), Help: "Help."}, mode))
+		if process < 2 {
+			plain.Set(float64(process))
+		}
+	}
+}
+
+func writeAwkwardTexts(_ *testing.T, w *mpmetrics.Writer, _ int) {
+	texts := []string{
+		"", " ", `"`, `\`, `\\n`, "a\nb", "\r", "\t\b\f\x00\x1f\x7f", "ü", "☃\u2028", "𝄞", "{x=\"y\"}", "a,b=", "</a>&", "\uffff",
+		"trailing ", strings.Repeat("long ", 1000), "1234567", "12345678", "123456789", // all paddings
+		"123456", "12345", "1234", "123",
+	}
+	for i, text := range texts {
+		help := text
+		if strings.ContainsAny(text, "\r") || strings.TrimSpace(text) != text {
+			help = "" // the parser of the pages takes white space for its own
+		}
+		counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{
+			Name: fmt.Sprintf("awkward_%d_total", i), Help: help,
+		}, []string{"text"}))
+		for _, value := range texts {
+			counters.WithLabelValues(value).Inc()
+		}
+		histograms := mpmetrics.Must(w.NewHistogramVec(prometheus.HistogramOpts{
+			Name: fmt.Sprintf("awkward_%d_seconds", i), Help: help, Buckets: []float64{1},
+		}, []string{"a", "z"}))
+		histograms.WithLabelValues(text, text).Observe(2)
+	}
+}
+
+func writeManySeries(_ *testing.T, w *mpmetrics.Writer, process int) {
+	counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "many_total", Help: "Many."}, []string{"id"}))
+	for i := range 1500 + 100*process {
+		counters.WithLabelValues(fmt.Sprintf("%0100d", i)).Add(float64(i))
+	}
+}
+
+// TestPythonContinues has prometheus_client go on with the files of a Writer that is closed, and the next Writer go on
+// with what it left.
+func TestPythonContinues(t *testing.T) {
+	t.Parallel()
+	requirePython(t)
+	dir := t.TempDir()
+	write := func() {
+		w, err := mpmetrics.NewWriter(dir, "77", mpmetrics.WriterOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "both_total", Help: "Both."}, []string{"l"}))
+		counters.WithLabelValues("ü \"both\"\n").Add(2)
+		counters.WithLabelValues("go").Add(3)
+		h := mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Both.", Buckets: []float64{1, 2.5}}))
+		h.Observe(2)
+		mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "Both."}, mpmetrics.ModeMax)).Add(1)
+		mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "r", Help: "Both."}, mpmetrics.ModeMostRecent)).Set(8)
+	}
+	const continues = `
+import os, sys
+os.getpid = lambda: 77
+from prometheus_client import Counter, Gauge, Histogram
+c = Counter("both", "Both.", ["l"])
+c.labels('ü "both"\n').inc(5)
+c.labels("python").inc(7)
+for i in range(1000):
+    c.labels("%0100d" % i).inc(i)
+Histogram("h", "Both.", buckets=[1, 2.5]).observe(3)
+Gauge("g", "Both.", multiprocess_mode="max").inc(10)
+Gauge("r", "Both.", multiprocess_mode="mostrecent").set(9)
+`
+	want := map[string]float64{}
+	grow := func(amounts map[string]float64) {
+		t.Helper()
+		for sample, v := range amounts {
+			want[sample] += v
+		}
+		checkSamples(t, want, comparePages(t, dir))
+	}
+	both := "both_total{l=\"ü \\\"both\\\"\\n\"}"
+	byGo := map[string]float64{
+		both: 2, `both_total{l="go"}`: 3, `h_bucket{le="1"}`: 0, `h_bucket{le="2.5"}`: 1,
+		`h_bucket{le="+Inf"}`: 1, "h_sum{}": 2, "h_count{}": 1, "g{}": 1, "r{}": 8,
+	}
+	byPython := map[string]float64{
+		both: 5, `both_total{l="python"}`: 7, `h_bucket{le="+Inf"}`: 1, "h_sum{}": 3, "h_count{}": 1, "g{}": 10, "r{}": 1, // from 8 to 9
+	}
+	for i := range 1000 {
+		byPython[fmt.Sprintf("both_total{l=%q}", fmt.Sprintf("%0100d", i))] = float64(i)
+	}
+
+	write()
+	grow(byGo)
+	python(t, dir, continues)
+	grow(byPython)
+	write()
+	byGo["r{}"] = -1 // from 9 to 8
+	grow(byGo)
+	python(t, dir, continues)
+	grow(byPython)
+}
+
+// TestPythonBegins has a Writer go on with files that prometheus_client made, and prometheus_client look up and add
+// keys in what the Writer left.
+func TestPythonBegins(t *testing.T) {
+	t.Parallel()
+	requirePython(t)
+	dir := t.TempDir()
+	python(t, dir, `
+import os, sys
+os.getpid = lambda: 78
+from prometheus_client import Counter
+c = Counter("both", "Both.", ["b", "a"])
+c.labels("b", "a").inc(5)
+c.labels("", "☃").inc(7)
+`)
+	w, err := mpmetrics.NewWriter(dir, "78", mpmetrics.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "both_total", Help: "Both."}, []string{"a", "b"}))
+	counters.WithLabelValues("a", "b").Add(1)
+	counters.WithLabelValues("☃", "").Add(1)
+	counters.WithLabelValues("new", "").Add(1)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]float64{
+		`both_total{a="a",b="b"}`: 6, `both_total{a="☃",b=""}`: 8, `both_total{a="new",b=""}`: 1,
+	}
+	checkSamples(t, want, comparePages(t, dir))
+
+	got := python(t, dir, `
+import os
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
+d = MmapedDict(os.path.join(os.environ["PROMETHEUS_MULTIPROC_DIR"], "counter_78.db"))
+key = mmap_key("both", "both_total", ["a", "b"], ["new", ""], "Both.")
+value, time = d.read_value(key)
+d.write_value(key, value + 10, 0)
+d.read_value(mmap_key("both", "both_total", ["a", "b"], ["newer", ""], "Both."))
+print(len(list(d.read_all_values())))
+d.close()
+`)
+	if strings.TrimSpace(string(got)) != "4" {
+		t.Errorf("prometheus_client finds %s entries, want 4", got)
+	}
+	want[`both_total{a="new",b=""}`] = 11
+	want[`both_total{a="newer",b=""}`] = 0
+	checkSamples(t, want, comparePages(t, dir))
+}
+
+// comparePages holds our page of a directory against prometheus_client's.
+func comparePages(t *testing.T, dir string) page {
+	t.Helper()
+	own := parsePage(t, scrape(t, dir))
+	theirs := parsePage(t, python(t, dir, `
+import os, sys
+from prometheus_client import CollectorRegistry, generate_latest, multiprocess
+registry = CollectorRegistry()
+multiprocess.MultiProcessCollector(registry)
+sys.stdout.buffer.write(generate_latest(registry))
+`))
+	if diff := cmp.Diff(theirs, own, cmpopts.EquateNaNs(), equateSums); diff != "" {
+		t.Errorf("page differs (-prometheus_client +mpmetrics):\n%s", diff)
+	}
+	if len(own.Samples) == 0 {
+		t.Error("nothing on the pages")
+	}
+	return own
+}
+
+// requirePython skips where there is no prometheus_client with the 16-byte layout, which came with 0.18.
+func requirePython(t *testing.T) {
+	t.Helper()
+	out, err := pythonCommand(t, t.TempDir(), "from prometheus_client.mmap_dict import _pack_two_doubles").CombinedOutput()
+	if err != nil {
+		skipOrFail(t, fmt.Sprintf("python3 has no prometheus_client >= 0.18 (%v), not in MULTIPROC_TEST_PROMETHEUS_CLIENT either:\n%s",
+			err, out))
+	}
+}
+
+func python(t *testing.T, dir, program string) []byte {
+	t.Helper()
+	cmd := pythonCommand(t, dir, program)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("python3: %v\n%s", err, &stderr)
+	}
+	return out
+}
+
+func pythonCommand(t *testing.T, dir, program string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "python3", "-c", program)
+	cmd.Env = append(os.Environ(), "PROMETHEUS_MULTIPROC_DIR="+dir, "PYTHONDONTWRITEBYTECODE=1", "PYTHONIOENCODING=utf-8")
+	if path := os.Getenv("MULTIPROC_TEST_PROMETHEUS_CLIENT"); path != "" {
+		cmd.Env = append(cmd.Env, "PYTHONPATH="+path)
+	}
+	return cmd
+}
