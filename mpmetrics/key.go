@@ -169,23 +169,25 @@ func (d *decoder) list(open, end byte, item func(i int)) {
 
 // peek skips white space and gives the next byte, 0 at the end.
 func (d *decoder) peek() byte {
-	for d.rest != "" && d.rest[0] <= ' ' && strings.IndexByte(" \t\r\n", d.rest[0]) >= 0 {
-		d.rest = d.rest[1:]
+	for i := range len(d.rest) {
+		if c := d.rest[i]; c > ' ' || c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			d.rest = d.rest[i:]
+			return c
+		}
 	}
-	if d.rest == "" {
-		return 0
-	}
-	return d.rest[0]
+	d.rest = ""
+	return 0
 }
 
 func (d *decoder) expect(c byte) {
-	switch got := d.peek(); {
-	case d.err != nil:
-	case d.rest == "" || got != c:
-		d.fail("%q expected, not %.10q", c, d.rest)
-	default:
-		d.rest = d.rest[1:]
+	if d.err != nil {
+		return
 	}
+	if d.peek() != c || d.rest == "" {
+		d.fail("%q expected, not %.10q", c, d.rest)
+		return
+	}
+	d.rest = d.rest[1:]
 }
 
 // string also takes control characters as they are, which strict JSON does not.

@@ -1,0 +1,111 @@
+package mpmetrics
+
+import (
+	"cmp"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// refresh brings all sources up to date.
+func (c *Collector) refresh() (changed bool, fault *Fault) {
+	failed := func(err error) (bool, *Fault) {
+		c.forget()
+		return true, &Fault{"", -1, ReasonDirectory, err}
+	}
+	dir, err := openDir(c.path, 0)
+	if err != nil {
+		return failed(err)
+	}
+	defer dir.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(dir.fd, &st); err != nil {
+		return failed(err)
+	}
+	if st.Dev != c.device || st.Ino != c.inode {
+		c.forget()
+		c.device, c.inode = st.Dev, st.Ino
+	}
+	if changed, err = c.list(dir); err != nil {
+		return failed(err)
+	}
+	v := &visit{dir: dir, now: c.now(), strict: st.Mode&0o022 != 0, owner: st.Uid}
+	alive := map[string]bool{}
+	var like [metricTypes * modes][]entry
+	for _, s := range c.order {
+		if !s.foreign {
+			table := &like[int(s.typ)*modes+int(s.mode)]
+			changed = s.refresh(v, &c.known[s.typ], *table) || changed
+			if len(s.table) > 0 {
+				*table = s.table
+			}
+			if s.image != nil {
+				v.mapped++
+			}
+		}
+		if counts := !s.live() || c.alive(dir, s.id, alive); counts != s.counts {
+			s.counts = counts
+			changed = true
+		}
+	}
+	return changed, nil
+}
+
+// list sees which files there are.
+func (c *Collector) list(dir dirfd) (changed bool, err error) {
+	c.listing++
+	before := len(c.sources)
+	seen := 0
+	err = dir.list(c.dirents, func(name []byte, inode uint64, typ uint8) {
+		if len(name) < len(fileSuffix) || string(name[len(name)-len(fileSuffix):]) != fileSuffix {
+			return
+		}
+		seen++
+		s := c.sources[string(name)]
+		if s == nil || s.inode != inode || s.listed != typ {
+			if s != nil {
+				s.unmap()
+				c.removed++
+			}
+			s = newSource(string(name), inode, typ)
+			c.sources[s.file] = s
+			changed = true
+		}
+		s.seen = c.listing
+	})
+	if err != nil {
+		return false, err
+	}
+	if seen != before || changed {
+		changed = true
+		c.order = c.order[:0]
+		for name, s := range c.sources {
+			if s.seen != c.listing {
+				s.unmap()
+				delete(c.sources, name)
+				c.removed++
+				continue
+			}
+			c.order = append(c.order, s)
+		}
+		slices.SortFunc(c.order, func(a, b *source) int { return cmp.Compare(a.file, b.file) })
+	}
+	return changed, nil
+}
+
+// alive reports whether the process of an id lives, as far as that can be told: ids without a lock file are
+// another library's, which removes the files of its dead itself.
+func (c *Collector) alive(dir dirfd, id string, known map[string]bool) bool {
+	alive, ok := known[id]
+	if ok {
+		return alive
+	}
+	alive = true
+	if fd, err := dir.open(lockName(id), unix.O_RDONLY, 0); err == nil {
+		alive, err = locked(fd, lifeByte)
+		alive = alive || err != nil
+		_ = unix.Close(fd)
+	}
+	known[id] = alive
+	return alive
+}
