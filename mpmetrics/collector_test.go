@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/prometheus/common/expfmt"
 )
@@ -64,5 +65,49 @@ func TestScrapeAllocatesNothing(t *testing.T) {
 	}
 	if few, many := allocs(10), allocs(2000); many > few {
 		t.Errorf("%v allocations with 2000 counters, %v with 10", many, few)
+	}
+}
+
+// TestDamagedFileIsReadAgain after a while, though nothing says that it was mended: whatever damaged it may have mended
+// it without touching its header.
+func TestDamagedFileIsReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "counter_1.db")
+	k := key{"x", "x_total", nil, "Help."}.encode()
+	writeFile(t, path, []string{k}, func(int) float64 { return 5 })
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	poke := func(at int64, b []byte) {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt(b, at); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	poke(headerSize+4, []byte("?"))
+	now := time.Now()
+	c := NewCollector(filepath.Dir(path), CollectorOptions{})
+	defer c.Close()
+	c.now = func() time.Time { return now }
+	faults := func() int {
+		c.release(c.read())
+		return len(c.plan.faults)
+	}
+	if n := faults(); n != 1 {
+		t.Fatalf("%d faults, want 1", n)
+	}
+	poke(0, content[:64])
+	if n := faults(); n != 1 {
+		t.Errorf("%d faults at once, want 1: this costs a walk each time", n)
+	}
+	now = now.Add(relook)
+	if n := faults(); n != 0 {
+		t.Errorf("%d faults after %v, want none", n, relook)
 	}
 }
