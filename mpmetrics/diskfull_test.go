@@ -42,6 +42,7 @@ func TestDiskFull(t *testing.T) {
 }
 
 func testDiskFull(t *testing.T, disk string) {
+	t.Helper()
 	dir := filepath.Join(disk, "metrics")
 	c := startChild(t, "diskfull", dir)
 	if line := c.line(t); line != "full" {

@@ -16,9 +16,11 @@ var (
 	errClosed = errors.New("the writer is closed")
 )
 
-// sharedFile is a metric file that this process writes. On file systems that write anew what they change (btrfs, ZFS) a
-// full disk can still be deadly. It is not safe for concurrent use, but the pairs that it
+// sharedFile is a metric file that this process writes. It is not safe for concurrent use, but the pairs that it
 // gives out are good for the process's life, whatever becomes of the file, and are used without regard to it.
+//
+// Their place on the disk is made sure of before. File systems that write elsewhere what is changed (btrfs, ZFS) may
+// yet find none when the disk is full, and that is a SIGBUS.
 type sharedFile struct {
 	fd       int
 	mappings []mapping // of the whole file, in order; never unmapped
