@@ -198,6 +198,38 @@ func TestYoungEmptyFile(t *testing.T) {
 	}
 }
 
+// TestConflictOfAlikeFiles: each file that is in conflict is one, also where they share a table.
+func TestConflictOfAlikeFiles(t *testing.T) {
+	dir := t.TempDir()
+	content := metricFile(with(`["g", "g", {}, ""]`, 9))
+	for _, name := range []string{"gauge_all_1.db", "gauge_max_1.db", "gauge_max_2.db", "gauge_max_3.db"} {
+		put(t, filepath.Join(dir, name), content)
+	}
+	newWatched(t, dir).wantPage(t, mpmetrics.ReasonConflict, 3, map[string]float64{`g{pid="1"}`: 9})
+	faults, err := mpmetrics.Verify(dir)
+	check(t, err)
+	if len(faults) != 3 || faults[2].File != "gauge_max_3.db" {
+		t.Errorf("faults: %v", faults)
+	}
+}
+
+// TestCounterBesideGauge: without _total the counter would be the gauge's family in OpenMetrics. As text there is nothing
+// between them.
+func TestCounterBesideGauge(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "counter_1.db"), metricFile(with(`["x", "x_total", {}, ""]`, 1)))
+	put(t, filepath.Join(dir, "gauge_max_1.db"), metricFile(with(`["x", "x", {}, ""]`, 2)))
+	newWatched(t, dir).wantPage(t, "", 0, map[string]float64{"x{}": 2, "x_total{}": 1})
+	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
+	defer c.Close()
+	var got bytes.Buffer
+	check(t, c.Write(&got, expfmt.FmtOpenMetrics_1_0_0))
+	want := "# HELP x \n# TYPE x gauge\nx 2.0\n# HELP x_total \n# TYPE x_total unknown\nx_total 1.0\n# EOF\n"
+	if got.String() != want {
+		t.Errorf("OpenMetrics:\n%swant:\n%s", &got, want)
+	}
+}
+
 // TestConflictOfNames: a histogram cannot be on the page beside a gauge that has the name of one of its samples.
 func TestConflictOfNames(t *testing.T) {
 	dir := t.TempDir()

@@ -76,10 +76,17 @@ func (d dirfd) rename(from, to string) error {
 	return nil
 }
 
-// link gives a file one more name, which must be free.
-func (d dirfd) link(from, to string) error {
-	if err := unix.Linkat(d.fd, from, d.fd, to, 0); err != nil {
-		return &os.LinkError{Op: "link", Old: d.join(from), New: d.join(to), Err: err}
+// renameFree gives a file another name, which must be free. Where the file system cannot do that in one step it takes
+// two, between which the file has both names.
+func (d dirfd) renameFree(from, to string) error {
+	err := unix.Renameat2(d.fd, from, d.fd, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		if err = unix.Linkat(d.fd, from, d.fd, to, 0); err == nil {
+			return d.unlink(from)
+		}
+	}
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: d.join(from), New: d.join(to), Err: err}
 	}
 	return nil
 }

@@ -18,6 +18,10 @@ type identity struct {
 	lock int // descriptor of .mpm/<id>.lock
 }
 
+// takeTries bounds how often to begin anew because the directory is wiped at that moment. One that was removed
+// altogether looks the same.
+const takeTries = 100
+
 // sweepPatience is how long to wait for a sweeper, who needs no more than a moment.
 const sweepPatience = 5 * time.Second
 
@@ -39,29 +43,32 @@ func takeIdentity(dir dirfd, id string, who holder) (identity, error) {
 	fail := func(err error) (identity, error) {
 		return identity{}, fmt.Errorf("take metrics id %s in %s: %w", id, dir.path, err)
 	}
-	for {
-		if err := makeOwnDir(dir); errors.Is(err, fs.ErrNotExist) {
+	var err error
+	for range takeTries {
+		if err = makeOwnDir(dir); errors.Is(err, fs.ErrNotExist) {
 			continue // wiped in between
 		} else if err != nil {
 			return fail(err)
 		}
-		fd, err := dir.open(lockName(id), unix.O_RDWR|unix.O_CREAT, 0o644)
+		var fd int
+		fd, err = dir.open(lockName(id), unix.O_RDWR|unix.O_CREAT, 0o644)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // wiped in between
-		}
-		if err != nil {
+			continue
+		} else if err != nil {
 			return fail(err)
 		}
 		i := identity{dir, id, fd}
-		taken, err := i.take(who)
+		var taken bool
+		taken, err = i.take(who)
 		if taken && err == nil {
 			return i, nil
 		}
 		if err := errors.Join(err, unix.Close(fd)); err != nil {
 			return fail(err)
 		}
-		// Wiped in between: this is not the file that others see.
+		err = errWiped // this is not the file that others see
 	}
+	return fail(err)
 }
 
 // makeOwnDir makes the library's subdirectory, and sees to it that nobody else has put something in its place.

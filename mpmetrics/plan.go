@@ -18,6 +18,7 @@ type plan struct {
 	reads    []read          // by file name: sums of floats must come out the same each time
 	initial  []float64       // the cells before the first file is read; the last is for what is not shown
 	latest   bool            // whether there are gauges that go by the time of setting
+	plain    bool            // whether all names are of the old kind, which is written the same in every scheme
 	faults   []*Fault        // the files', and the conflicts between them
 
 	templates templates
@@ -65,7 +66,6 @@ type planner struct {
 	lines    map[string]*mergedFamily // by each name that begins a line
 	placed   map[*sample]placed
 	refs     []ref
-	faults   []*Fault
 	hidden   uint32 // the ref of what is not shown
 	text     []byte
 	last     string // text of the ref before, which often is the next one's too
@@ -112,49 +112,51 @@ func makePlan(sources []*source, directory *Fault) *plan {
 		table *entry
 		n     int
 	}
-	steps := map[shared][]step{}
+	type planned struct {
+		steps     []step
+		conflicts []*Fault
+	}
+	done := map[shared]planned{}
+	var all [][]step
 	for _, s := range sources {
 		out.faults = append(out.faults, s.faults...)
 		if !s.counts || len(s.table) == 0 {
 			continue
 		}
-		known := shared{s.kind, &s.table[0], len(s.table)}
-		if s.perProcess() {
-			out.reads = append(out.reads, read{s, p.steps(s)})
-			continue
+		alike := shared{s.kind, &s.table[0], len(s.table)}
+		it, ok := done[alike]
+		if !ok || s.perProcess() {
+			it.steps, it.conflicts = p.steps(s)
+			all = append(all, it.steps)
+			done[alike] = it
 		}
-		if steps[known] == nil {
-			steps[known] = p.steps(s)
+		out.reads = append(out.reads, read{s, it.steps})
+		for _, f := range it.conflicts {
+			out.faults = append(out.faults, &Fault{s.file, f.Offset, f.Reason, f.Err})
 		}
-		out.reads = append(out.reads, read{s, steps[known]})
 	}
-	out.faults = append(out.faults, p.faults...)
 	p.addFaults(own, out.faults)
 	cells := p.rank(out)
-	done := map[*step]bool{}
-	for _, r := range out.reads {
-		if done[&r.steps[0]] {
-			continue
-		}
-		done[&r.steps[0]] = true
-		for i := range r.steps {
-			r.steps[i].cell = cells[r.steps[i].cell]
+	for _, steps := range all {
+		for i := range steps {
+			steps[i].cell = cells[steps[i].cell]
 		}
 	}
+	out.plain = out.hasPlainNames()
 	return out
 }
 
 // perProcess reports whether each process's value is a series of its own.
 func (k kind) perProcess() bool { return k.typ == gaugeType && k.mode.merge() == ModeAll }
 
-// steps gives, as yet, the index of a ref in place of each cell.
-func (p *planner) steps(s *source) []step {
+// steps gives, as yet, the index of a ref in place of each cell, and the conflicts of the file with those before it.
+func (p *planner) steps(s *source) (steps []step, conflicts []*Fault) {
 	if p.placed == nil {
 		// The first table mostly has what the others have too.
 		p.refs = slices.Grow(p.refs, len(s.table))
 		p.placed = make(map[*sample]placed, len(s.table))
 	}
-	steps := make([]step, len(s.table))
+	steps = make([]step, len(s.table))
 	told := map[*mergedFamily]bool{}
 	for i, e := range s.table {
 		steps[i].value = e.value
@@ -171,7 +173,7 @@ func (p *planner) steps(s *source) []step {
 			steps[i].cell = p.hidden
 			if !told[f] {
 				told[f] = true
-				p.faults = append(p.faults, &Fault{
+				conflicts = append(conflicts, &Fault{
 					s.file, int(e.value) - len(e.sample.encoded), ReasonConflict,
 					fmt.Errorf("the %s %q here conflicts with the %s %q in %q", s.kind, e.sample.family, f.kind, f.name, f.file),
 				})
@@ -180,7 +182,7 @@ func (p *planner) steps(s *source) []step {
 		}
 		steps[i].cell = p.add(f, e.sample, s)
 	}
-	return steps
+	return steps, conflicts
 }
 
 func (k kind) String() string {

@@ -52,21 +52,30 @@ func (c *Collector) readDirectory() *snapshot {
 	for try := 1; ; try++ {
 		changed, fault := c.refresh()
 		if changed || c.plan == nil {
-			c.plan = makePlan(c.order, fault)
-			c.tell(c.plan.faults)
-			c.prune()
+			c.makePlan(fault)
 		}
 		cut := c.plan.readInto(s)
 		if len(cut) == 0 {
 			return s
 		}
-		// What was cut short since it was looked at is in part missing: once more without it.
+		// What was cut short since it was looked at is in part missing: once more, and in the end without it.
 		for _, source := range cut {
 			source.unmap()
+			if try == tries {
+				source.faults = []*Fault{source.fault(ReasonDamaged, errShrunk)}
+			}
 		}
 		c.plan = nil
 		if try == tries {
+			c.makePlan(fault)
+			c.plan.readInto(s)
 			return s
 		}
 	}
+}
+
+func (c *Collector) makePlan(fault *Fault) {
+	c.plan = makePlan(c.order, fault)
+	c.tell(c.plan.faults)
+	c.prune()
 }

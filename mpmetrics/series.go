@@ -30,6 +30,7 @@ type cell struct {
 
 	// Guarded by the writer's mu, and only of meaning while shared is nil.
 	value, time float64
+	set         bool // value does not only add to what was before
 }
 
 // add adds to the i-th value. It is the hot path: in a file it is one compare-and-swap.
@@ -47,7 +48,7 @@ func (s *series) add(i int, v float64) {
 func (s *series) set(i int, v, time float64) {
 	p := s.cells[i].shared.Load()
 	if p == nil {
-		s.slow(i, func(p *pair) { p.set(v, time) }, func(c *cell) { c.value, c.time = v, time })
+		s.slow(i, func(p *pair) { p.set(v, time) }, func(c *cell) { c.value, c.time, c.set = v, time, true })
 		return
 	}
 	p.set(v, time)
@@ -93,16 +94,18 @@ func (s *series) slowLocked(i int, shared func(*pair), kept func(*cell)) {
 	kept(&s.cells[i])
 }
 
-// moveLocked carries what was kept here over into the file: what was counted is added to what the process's
-// predecessor has counted there, what was set replaces it.
-func (s *series) moveLocked(pairs []*pair, wasSet bool) {
+// moveLocked carries what was kept here over into the file: what was added is added to what the process's predecessor
+// left there, what was set replaces it.
+func (s *series) moveLocked(pairs []*pair) {
 	for i, p := range pairs {
 		c := &s.cells[i]
-		switch {
-		case s.kind.typ != gaugeType && c.value != 0:
+		if c.set {
+			p.value.Store(math.Float64bits(c.value))
+		} else if c.value != 0 {
 			addFloat(&p.value, c.value)
-		case s.kind.typ == gaugeType && wasSet:
-			p.set(c.value, c.time)
+		}
+		if c.time != 0 {
+			p.time.Store(math.Float64bits(c.time))
 		}
 		c.shared.Store(p)
 	}

@@ -43,7 +43,8 @@ type located struct {
 }
 
 // openShared opens or makes the file of a kind for an identity. What is there and cannot be continued, being
-// damaged or of the 8-byte layout, is moved into the library's own subdirectory, which setAside reports.
+// damaged or of the 8-byte layout, is moved into the library's own subdirectory, which setAside reports, and what readers
+// counted of it goes into a new file.
 func openShared(who identity, k kind) (f *sharedFile, setAside error, err error) {
 	// After a wipe the name may be that of a file which another process of the same id has made since. A wipe takes
 	// the locks first, so to see ours before and after is to have opened the right one.
@@ -51,20 +52,26 @@ func openShared(who identity, k kind) (f *sharedFile, setAside error, err error)
 		return nil, nil, errWiped
 	}
 	name := fileName{k, who.id}.String()
-	// Where the last process of this id died in createShared, its file has two names.
+	// Where the last process of this id died in createShared, its file may have two names.
 	if err := who.dir.unlink(tempName(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
 	f, err = continueShared(who.dir, name)
+	var rest map[string]salvaged
 	if _, ok := errors.AsType[*damage](err); ok && who.stands() {
 		setAside = err
+		if rest, err = salvage(who.dir, name); err != nil {
+			return nil, setAside, err
+		}
 		if err := who.dir.rename(name, ownDir+"/"+name+".damaged"); err != nil {
 			return nil, setAside, err
 		}
 		err = fs.ErrNotExist
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		f, err = createShared(who, name)
+		if f, err = createShared(who, name); err == nil {
+			err = f.restore(rest)
+		}
 	}
 	if err == nil && !who.stands() {
 		_ = unix.Close(f.fd)
@@ -171,10 +178,7 @@ func createShared(who identity, name string) (f *sharedFile, err error) {
 	if !who.stands() {
 		return nil, errWiped
 	}
-	if err := who.dir.link(temp, name); err != nil {
-		return nil, err
-	}
-	if err := who.dir.unlink(temp); err != nil {
+	if err := who.dir.renameFree(temp, name); err != nil {
 		return nil, err
 	}
 	return f, f.mapFrom(0)

@@ -1,6 +1,7 @@
 package mpmetrics
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/prometheus/common/model"
@@ -37,7 +38,7 @@ type templates struct {
 func (p *plan) template(scheme model.EscapingScheme) *template {
 	p.templates.mu.Lock()
 	defer p.templates.mu.Unlock()
-	if p.plain() {
+	if p.plain {
 		scheme = model.NoEscaping
 	}
 	t := p.templates.made[scheme]
@@ -51,8 +52,7 @@ func (p *plan) template(scheme model.EscapingScheme) *template {
 	return t
 }
 
-// plain reports whether all names are of the old kind, which is written the same in every scheme.
-func (p *plan) plain() bool {
+func (p *plan) hasPlainNames() bool {
 	for _, f := range p.families {
 		if !model.LegacyValidation.IsValidMetricName(f.name) {
 			return false
@@ -85,6 +85,10 @@ func (p *plan) makeTemplate(scheme model.EscapingScheme) *template {
 	for i, f := range p.families {
 		name := escaped[i]
 		t.headers[i] = headerOf(name, f.help, f.kind.typ.String())
+		if base, ok := strings.CutSuffix(f.name, "_total"); ok && f.kind.typ == counterType && p.has(base) {
+			// Without _total it would be another family in OpenMetrics, which has no counters of other names.
+			t.headers[i].openMetrics = string(appendHeadings(nil, name, f.help, "unknown", true))
+		}
 		names := familyNames(name)
 		for j := range f.series {
 			t.addSeries(f, &f.series[j], names, scheme)

@@ -40,13 +40,21 @@ func (w *Writer) share(s *series) *series {
 func (w *Writer) adopt(s *series) *series {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.adoptLocked(s)
+	s = w.adoptLocked(s)
+	if !s.tried {
+		w.untried[s.name()] = s
+	}
+	return s
 }
 
-// adoptLocked gives the series that were made for the same labels before their vector was reset, where these are kept
-// in memory. What is in the file is found there.
+// adoptLocked gives the series that were made for the same labels before their vector was reset, where these are not in
+// the file. What is there is found there.
 func (w *Writer) adoptLocked(s *series) *series {
-	if before := w.kept[s.name()]; before != nil {
+	name := s.name()
+	if before := w.kept[name]; before != nil {
+		return before
+	}
+	if before := w.untried[name]; before != nil {
 		return before
 	}
 	return s
@@ -54,13 +62,14 @@ func (w *Writer) adoptLocked(s *series) *series {
 
 func (w *Writer) shareLocked(s *series) {
 	s.tried = true
+	delete(w.untried, s.name())
 	if !w.toldRemade && w.remadeLocked(s) {
 		w.toldRemade = true
 		w.log.Warn("series deleted from a vector stay in the metric file", "id", w.id.id, "series", s.keys[0])
 	}
 	pairs, err := w.placeLocked(s)
 	if err == nil {
-		s.moveLocked(pairs, false)
+		s.moveLocked(pairs)
 		return
 	}
 	w.kept[s.name()] = s
@@ -71,30 +80,44 @@ func (w *Writer) shareLocked(s *series) {
 	}
 }
 
-// shareKept tries again what found no room.
+// shareKept tries again what found no room. Where one series of a file finds none the others are left for the next
+// time.
 func (w *Writer) shareKept() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
 		return
 	}
+	failed := map[kind]bool{}
+	shared := 0
 	for name, s := range w.kept {
-		if s.final {
+		if s.final || failed[s.kind] {
 			continue
 		}
 		pairs, err := w.placeLocked(s)
-		if err == nil {
-			s.moveLocked(pairs, true)
-			delete(w.kept, name)
-			w.keepLocked(-len(s.cells))
-		} else if w.failedLocked(s, err); !s.final {
-			w.retrying.Reset(w.retry)
-			return
+		if err != nil {
+			w.failedLocked(s, err)
+			failed[s.kind] = !s.final
+			continue
 		}
+		s.moveLocked(pairs)
+		delete(w.kept, name)
+		shared++
+		w.keepLocked(-len(s.cells))
+	}
+	again := false
+	for _, f := range failed {
+		again = again || f
+	}
+	if again {
+		w.retrying.Reset(w.retry)
+		return
 	}
 	w.retrying = nil
 	clear(w.told)
-	w.log.Info("metrics that were kept in memory are shared", "id", w.id.id, "still_unshared", w.nKept)
+	if shared > 0 {
+		w.log.Info("metrics that were kept in memory are shared", "id", w.id.id, "still_unshared", w.nKept)
+	}
 }
 
 // failedLocked logs, once for each cause, that series are not shared.
@@ -123,6 +146,9 @@ func (w *Writer) placeLocked(s *series) ([]*pair, error) {
 
 func (w *Writer) fileLocked(k kind) (*sharedFile, error) {
 	if f := w.files[k]; f != nil {
+		if !w.id.stands() {
+			return nil, errWiped
+		}
 		return f, nil
 	}
 	f, setAside, err := openShared(w.id, k)

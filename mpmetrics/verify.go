@@ -11,9 +11,10 @@ import (
 func Verify(path string) ([]*Fault, error) {
 	c := NewCollector(path, CollectorOptions{})
 	defer c.Close()
-	c.release(c.read())
+	s := c.read()
+	defer c.release(s)
 	var faults []*Fault
-	for _, f := range c.plan.faults {
+	for _, f := range s.plan.faults {
 		switch f.Reason {
 		case ReasonDirectory:
 			return nil, f.Err

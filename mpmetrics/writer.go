@@ -55,13 +55,15 @@ type Writer struct {
 	maxSeries int
 	unshared  *series
 
-	mu     sync.Mutex
-	names  names
-	files  map[kind]*sharedFile
-	kept   map[string]*series // in memory only, by series.name
-	nKept  int                // how many these are, each bucket being one
-	told   map[string]bool    // causes of keeping series
-	closed bool
+	mu    sync.Mutex
+	names names
+	files map[kind]*sharedFile
+	kept  map[string]*series // in memory only, by series.name
+	// untried are gauges that were never set, by series.name.
+	untried map[string]*series
+	nKept   int             // how many these are, each bucket being one
+	told    map[string]bool // causes of keeping series
+	closed  bool
 
 	toldRemade bool
 	retry      time.Duration
@@ -78,6 +80,7 @@ func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 		names:     names{},
 		files:     map[kind]*sharedFile{},
 		kept:      map[string]*series{},
+		untried:   map[string]*series{},
 		told:      map[string]bool{},
 		retry:     retryInterval,
 	}

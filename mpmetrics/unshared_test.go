@@ -1,0 +1,171 @@
+package mpmetrics
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+)
+
+// newLogged makes a Writer that retries only when the test does.
+func newLogged(t *testing.T, dir string) (*Writer, *bytes.Buffer) {
+	t.Helper()
+	log := &bytes.Buffer{}
+	w, err := NewWriter(dir, "w1", WriterOptions{Logger: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w, log
+}
+
+// block makes the file of a kind one that cannot be opened, until the function it gives is called.
+func block(t *testing.T, dir, name string) (unblock func()) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.Rename(path, path+".aside"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".aside", path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func wantLine(t *testing.T, dir, line string) {
+	t.Helper()
+	c := NewCollector(dir, CollectorOptions{})
+	defer c.Close()
+	var page bytes.Buffer
+	if err := c.Write(&page, expfmt.FmtText); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains("\n"+page.String(), "\n"+line+"\n") {
+		t.Errorf("no line %q in:\n%s", line, &page)
+	}
+}
+
+// TestRetryOfOneFileOnly: a file that stays unusable keeps no other one's metrics in memory.
+func TestRetryOfOneFileOnly(t *testing.T) {
+	dir := t.TempDir()
+	w, _ := newLogged(t, dir)
+	block(t, dir, "counter_w1.db")
+	unblock := block(t, dir, "histogram_w1.db")
+	counters := Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total"}, []string{"i"}))
+	for i := range 100 {
+		counters.WithLabelValues(fmt.Sprint(i)).Inc()
+	}
+	Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Buckets: []float64{1}})).Observe(1)
+	wantLine(t, dir, "multiproc_metric_series_unshared 103.0")
+	unblock()
+	w.shareKept()
+	wantLine(t, dir, "h_count 1.0")
+	wantLine(t, dir, "multiproc_metric_series_unshared 100.0")
+}
+
+// TestGaugeContinuesFromMemory: what was added in memory is added to what the last process left.
+func TestGaugeContinuesFromMemory(t *testing.T) {
+	dir := t.TempDir()
+	before, _ := newLogged(t, dir)
+	opts := prometheus.GaugeOpts{Name: "g"}
+	Must(before.NewGauge(opts, ModeSum)).Set(5)
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w, _ := newLogged(t, dir)
+	unblock := block(t, dir, "gauge_sum_w1.db")
+	g := Must(w.NewGauge(opts, ModeSum))
+	g.Inc()
+	unblock()
+	w.shareKept()
+	wantLine(t, dir, "g 6.0")
+	g.Dec()
+	wantLine(t, dir, "g 5.0")
+}
+
+// TestRemadeInMemory: series that were deleted before they had a place are the same ones when they are made again.
+func TestRemadeInMemory(t *testing.T) {
+	dir := t.TempDir()
+	w, _ := newLogged(t, dir)
+	gauges := Must(w.NewGaugeVec(prometheus.GaugeOpts{Name: "g"}, ModeSum, []string{"l"}))
+	counters := Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total"}, []string{"l"}))
+	unblockGauges, unblockCounters := block(t, dir, "gauge_sum_w1.db"), block(t, dir, "counter_w1.db")
+	for range 100 {
+		first := gauges.WithLabelValues("x")
+		gauges.Reset()
+		second := gauges.WithLabelValues("x")
+		first.Inc()
+		second.Inc()
+		counters.WithLabelValues("x").Inc()
+		counters.Reset()
+	}
+	wantLine(t, dir, "multiproc_metric_series_unshared 2.0")
+	unblockGauges()
+	unblockCounters()
+	w.shareKept()
+	wantLine(t, dir, `g{l="x"} 200.0`)
+	wantLine(t, dir, `c_total{l="x"} 100.0`)
+	wantLine(t, dir, "multiproc_metric_series_unshared 0.0")
+}
+
+// TestWipeIsTold: a process whose directory was wiped says so when it makes a series, also in a file that it has open.
+func TestWipeIsTold(t *testing.T) {
+	dir := t.TempDir()
+	w, log := newLogged(t, dir)
+	counters := Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total"}, []string{"l"}))
+	counters.WithLabelValues("before").Inc()
+	block(t, dir, "histogram_w1.db")
+	Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Buckets: []float64{1}}))
+	d, err := OpenDirectory(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.Wipe(); err != nil {
+		t.Fatal(err)
+	}
+	log.Reset()
+	counters.WithLabelValues("after").Inc()
+	if n := strings.Count(log.String(), errWiped.Error()); n != 1 || w.nKept != 4 {
+		t.Errorf("%d series kept, log:\n%s", w.nKept, log)
+	}
+	w.shareKept()
+	if strings.Contains(log.String(), "are shared") {
+		t.Errorf("log of a retry that could share nothing:\n%s", log)
+	}
+}
+
+// TestTakeIdentityInRemovedDirectory ends with an error: the directory may be removed after it was opened.
+func TestTakeIdentityInRemovedDirectory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "metrics")
+	dir, err := openWritable(path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := takeIdentity(dir, "w1", holder{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v, want one that there is no such directory", err)
+	}
+}
