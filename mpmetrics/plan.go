@@ -68,7 +68,6 @@ type planner struct {
 	refs     []ref
 	hidden   uint32 // the ref of what is not shown
 	text     []byte
-	last     string // text of the ref before, which often is the next one's too
 }
 
 // placed is where the samples of one key went that files of one kind have.
@@ -238,12 +237,13 @@ func (p *planner) add(f *mergedFamily, s *sample, src *source) uint32 {
 	return cell
 }
 
+// labelText is the text of labels, which often are those of the ref before: the next bucket's, or the sum's.
 func (p *planner) labelText(labels []label) string {
-	p.text = appendLabels(p.text[:0], labels)
-	if string(p.text) != p.last {
-		p.last = string(p.text)
+	if before := &p.refs[len(p.refs)-1]; slices.Equal(before.labels, labels) {
+		return before.text
 	}
-	return p.last
+	p.text = appendLabels(p.text[:0], labels)
+	return string(p.text)
 }
 
 // compare orders samples as they come on the page.

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/prometheus/common/model"
 )
 
 // sample is a decoded key in the light of its file's type: what a reader makes of an entry. It is shared by all
@@ -93,7 +91,7 @@ func (s *samples) make(encoded string) *sample {
 // interpret refuses whatever would make a line that a scraper cannot read or takes for another family's, since a
 // scraper that stumbles over one line drops the whole page.
 func (s *sample) interpret(t metricType, k key) error {
-	if !model.UTF8Validation.IsValidMetricName(k.family) || strings.Contains(k.family, "\x00") {
+	if !exposable(k.family) {
 		return fmt.Errorf("%q is no name of a metric", k.family)
 	}
 	s.family, s.help, s.labels = k.family, k.help, k.labels
@@ -133,13 +131,18 @@ func (s *sample) interpret(t metricType, k key) error {
 			return misfit()
 		}
 	}
+	reserved := reservedLabel(t)
 	for _, l := range s.labels {
-		if !model.UTF8Validation.IsValidLabelName(l.name) || strings.HasPrefix(l.name, "__") || strings.Contains(l.name, "\x00") ||
-			l.name == reservedLabel(t) {
+		if !exposable(l.name) || strings.HasPrefix(l.name, "__") || l.name == reserved {
 			return fmt.Errorf("%q is no name of a label of a %s", l.name, t)
 		}
 	}
 	return nil
+}
+
+// exposable reports whether a name can be written in any way. It is UTF-8, as all strings of a key.
+func exposable(name string) bool {
+	return name != "" && strings.IndexByte(name, 0) < 0
 }
 
 func (s *sample) drop(name string) (value string, found bool) {

@@ -70,11 +70,11 @@ func TestRetryOfOneFileOnly(t *testing.T) {
 	w, _ := newLogged(t, dir)
 	block(t, dir, "counter_w1.db")
 	unblock := block(t, dir, "histogram_w1.db")
-	counters := Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total"}, []string{"i"}))
+	counters := Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"i"}))
 	for i := range 100 {
 		counters.WithLabelValues(fmt.Sprint(i)).Inc()
 	}
-	Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Buckets: []float64{1}})).Observe(1)
+	Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help.", Buckets: []float64{1}})).Observe(1)
 	wantLine(t, dir, "multiproc_metric_series_unshared 103.0")
 	unblock()
 	w.shareKept()
@@ -86,7 +86,7 @@ func TestRetryOfOneFileOnly(t *testing.T) {
 func TestGaugeContinuesFromMemory(t *testing.T) {
 	dir := t.TempDir()
 	before, _ := newLogged(t, dir)
-	opts := prometheus.GaugeOpts{Name: "g"}
+	opts := prometheus.GaugeOpts{Name: "g", Help: "Help."}
 	Must(before.NewGauge(opts, ModeSum)).Set(5)
 	if err := before.Close(); err != nil {
 		t.Fatal(err)
@@ -106,8 +106,8 @@ func TestGaugeContinuesFromMemory(t *testing.T) {
 func TestRemadeInMemory(t *testing.T) {
 	dir := t.TempDir()
 	w, _ := newLogged(t, dir)
-	gauges := Must(w.NewGaugeVec(prometheus.GaugeOpts{Name: "g"}, ModeSum, []string{"l"}))
-	counters := Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total"}, []string{"l"}))
+	gauges := Must(w.NewGaugeVec(prometheus.GaugeOpts{Name: "g", Help: "Help."}, ModeSum, []string{"l"}))
+	counters := Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"l"}))
 	unblockGauges, unblockCounters := block(t, dir, "gauge_sum_w1.db"), block(t, dir, "counter_w1.db")
 	for range 100 {
 		first := gauges.WithLabelValues("x")
@@ -131,10 +131,10 @@ func TestRemadeInMemory(t *testing.T) {
 func TestWipeIsTold(t *testing.T) {
 	dir := t.TempDir()
 	w, log := newLogged(t, dir)
-	counters := Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total"}, []string{"l"}))
+	counters := Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"l"}))
 	counters.WithLabelValues("before").Inc()
 	block(t, dir, "histogram_w1.db")
-	Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Buckets: []float64{1}}))
+	Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help.", Buckets: []float64{1}}))
 	d, err := OpenDirectory(dir, nil)
 	if err != nil {
 		t.Fatal(err)
