@@ -63,7 +63,8 @@ func TestScrapeAllocatesNothing(t *testing.T) {
 			}
 		})
 	}
-	if few, many := allocs(10), allocs(2000); many > few {
+	// One for each further series would be thousands. Some may be new at any time: what is pooled can get lost.
+	if few, many := allocs(10), allocs(2000); many > few+10 {
 		t.Errorf("%v allocations with 2000 counters, %v with 10", many, few)
 	}
 }
