@@ -63,15 +63,10 @@ func openShared(who identity, k kind) (f *sharedFile, setAside error, err error)
 		if rest, err = salvage(who.dir, name); err != nil {
 			return nil, setAside, err
 		}
-		if err := who.dir.rename(name, ownDir+"/"+name+".damaged"); err != nil {
-			return nil, setAside, err
-		}
 		err = fs.ErrNotExist
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		if f, err = createShared(who, name); err == nil {
-			err = f.restore(rest)
-		}
+		f, err = createShared(who, name, setAside != nil, rest)
 	}
 	if err == nil && !who.stands() {
 		_ = unix.Close(f.fd)
@@ -148,9 +143,10 @@ func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
 
 func tempName(name string) string { return ownDir + "/" + name + ".new" }
 
-// createShared makes a file that appears whole: with header and room, under its name, once. A file of 0 bytes
-// would break prometheus_client's scrape.
-func createShared(who identity, name string) (f *sharedFile, err error) {
+// createShared makes a file that appears whole: with header, room and what was salvaged, under its name, once. A file of
+// 0 bytes would break prometheus_client's scrape. A damaged file that it is to replace is moved out of the way at the last
+// moment: until then, on a full disk for one, readers count what they can of it.
+func createShared(who identity, name string, replace bool, rest map[string]salvaged) (f *sharedFile, err error) {
 	temp := tempName(name)
 	fd, err := who.dir.open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o644)
 	if err != nil {
@@ -159,15 +155,17 @@ func createShared(who identity, name string) (f *sharedFile, err error) {
 		}
 		return nil, err
 	}
-	defer func() {
+	f = &sharedFile{fd: fd, size: initialSize, entries: map[string]located{}}
+	defer func(made *sharedFile) {
 		if err != nil {
 			err = fmt.Errorf("make metric file %s: %w", who.dir.join(name), err)
-			f = nil
+			for _, m := range made.mappings {
+				_ = unmap(m.image) // nobody has a pair of it yet
+			}
 			_ = unix.Close(fd)
 			_ = who.dir.unlink(temp)
 		}
-	}()
-	f = &sharedFile{fd: fd, size: initialSize, entries: map[string]located{}}
+	}(f)
 	if err := f.write(appendHeader(nil)); err != nil {
 		return nil, err
 	}
@@ -175,13 +173,24 @@ func createShared(who identity, name string) (f *sharedFile, err error) {
 	if err := truncate(fd, initialSize); err != nil {
 		return nil, err
 	}
+	if err := f.mapFrom(0); err != nil {
+		return nil, err
+	}
+	if err := f.restore(rest); err != nil {
+		return nil, err
+	}
 	if !who.stands() {
 		return nil, errWiped
+	}
+	if replace {
+		if err := who.dir.rename(name, ownDir+"/"+name+".damaged"); err != nil {
+			return nil, err
+		}
 	}
 	if err := who.dir.renameFree(temp, name); err != nil {
 		return nil, err
 	}
-	return f, f.mapFrom(0)
+	return f, nil
 }
 
 // write writes b at the end of what is used, and zeros after it up to the end of the page, so that all of what values

@@ -120,7 +120,7 @@ func (s *source) follow(known *samples, now time.Time) (p progress) {
 	defer recoverFault(&err)
 	switch used := s.image.used(); {
 	case s.hasFault(ReasonDamaged):
-		if used == s.used && now.Sub(s.looked) < relook {
+		if used == s.used && s.whole() && now.Sub(s.looked) < relook {
 			return same
 		}
 		return other

@@ -169,3 +169,32 @@ func TestTakeIdentityInRemovedDirectory(t *testing.T) {
 		t.Errorf("error %v, want one that there is no such directory", err)
 	}
 }
+
+// TestDamagedFileStaysUntilReplaced: where no new file can be made, readers go on to count what they can of the old one,
+// and so does the process when it can.
+func TestDamagedFileStaysUntilReplaced(t *testing.T) {
+	dir := t.TempDir()
+	k := key{"c", "c_total", nil, "Help."}.encode()
+	path := filepath.Join(dir, "counter_w1.db")
+	writeFile(t, path, []string{k, k}, func(int) float64 { return 5 })
+	if err := os.Truncate(path, int64(headerSize+len(appendEntry(nil, k))+10)); err != nil {
+		t.Fatal(err)
+	}
+	w, log := newLogged(t, dir)
+	unblock := block(t, dir, ".mpm/counter_w1.db.damaged")
+	if err := os.WriteFile(filepath.Join(dir, ".mpm/counter_w1.db.damaged/x"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := Must(w.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."}))
+	c.Add(2)
+	wantLine(t, dir, "c_total 5.0")
+	if err := os.Remove(filepath.Join(dir, ".mpm/counter_w1.db.damaged/x")); err != nil {
+		t.Fatal(err)
+	}
+	unblock()
+	w.shareKept()
+	wantLine(t, dir, "c_total 7.0")
+	if !strings.Contains(log.String(), "counter_w1.db") {
+		t.Errorf("log:\n%s", log)
+	}
+}
