@@ -1,0 +1,91 @@
+package config
+
+import (
+	"errors"
+	"strings"
+)
+
+// checkURLPath takes the path of a URL as requests have it.
+func checkURLPath(text string) error {
+	if !strings.HasPrefix(text, "/") {
+		return errors.New(quoted(text) + " does not begin with a slash")
+	}
+	if strings.ContainsAny(text, "?# \t\n") {
+		return errors.New(quoted(text) + " is no path alone")
+	}
+	return nil
+}
+
+// check looks at what keys say together. Without sockets in the configuration there must be some elsewhere.
+func (s *settler) check(elsewhere bool) {
+	c := s.config
+	if len(c.Sockets) == 0 && !s.tried["socket"] && !elsewhere {
+		s.fault(Origin{}, "socket is missing: add a line such as socket = 127.0.0.1:8000")
+	}
+	s.checkTwice()
+	if c.MinReady > c.Processes && !s.failed("processes") {
+		s.fault(s.origin("min-ready"), "min-ready = %d is more than processes = %d (%s)", c.MinReady, c.Processes, s.origin("processes"))
+	}
+	if c.Threads > s.sys.Cores {
+		s.note(s.origin("threads"), "threads = %d is more than the %d cores there are", c.Threads, s.sys.Cores)
+	}
+	s.checkIdle()
+	s.checkCommand()
+}
+
+// checkTwice finds addresses that are given twice. Port 0 is another port each time.
+func (s *settler) checkTwice() {
+	type place struct {
+		key    string
+		origin Origin
+	}
+	seen := map[string]place{}
+	for _, list := range []struct {
+		key       string
+		addresses []Address
+	}{{"socket", s.config.Sockets}, {"metrics-socket", s.config.MetricsSockets}, {"health", s.config.Health}} {
+		for i, a := range list.addresses {
+			text := a.String()
+			here := place{list.key, s.origins[list.key][i]}
+			if first, ok := seen[text]; ok && (a.Network != "tcp" || !strings.HasSuffix(text, ":0")) {
+				s.fault(here.origin, "%s: %s is already %s at %s", here.key, text, first.key, first.origin)
+				continue
+			}
+			seen[text] = here
+		}
+	}
+}
+
+// checkIdle notes keys that do nothing as long as others are not set.
+func (s *settler) checkIdle() {
+	c := s.config
+	idle := func(key string, does bool, without string) {
+		if s.isSet(key) && !does {
+			s.note(s.origin(key), "%s does nothing %s", key, without)
+		}
+	}
+	idle("harakiri-graceful-timeout", c.Harakiri > 0, "without harakiri")
+	idle("max-requests-delta", c.MaxRequests > 0, "without max-requests")
+	idle("max-worker-lifetime-delta", c.MaxWorkerLifetime > 0, "without max-worker-lifetime")
+	idle("processes", c.Master || c.Processes == 1, "without master: there is one process")
+	idle("notify", c.Command != "" || c.Notify, "without command: our own workers always notify")
+	if c.ReusePort {
+		for i, a := range c.Sockets {
+			if a.Network != "tcp" {
+				s.note(s.origins["socket"][i], "reuse-port does nothing for %s: only TCP ports can be shared so", a)
+			}
+		}
+	}
+}
+
+// checkCommand notes keys that only our own workers heed.
+func (s *settler) checkCommand() {
+	if s.config.Command == "" {
+		return
+	}
+	for _, k := range s.table.keys {
+		if k.ownWorker && s.isSet(k.Name) {
+			s.note(s.origin(k.Name), "%s does nothing for command: only multiproc's own workers heed it", k.Name)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package config
+
+import "time"
+
+// Config is a configuration that was checked: every field has its value, whether somebody set it or not. The JSON
+// names are the names of the keys; Keys says what each of them means.
+type Config struct {
+	Sockets        []Address `json:"socket"`
+	MetricsSockets []Address `json:"metrics-socket"`
+	Health         []Address `json:"health"`
+	ReusePort      bool      `json:"reuse-port"`
+	Listen         int       `json:"listen"` // 0: what the kernel allows
+	ChmodSocket    *uint32   `json:"chmod-socket"`
+
+	Master    bool   `json:"master"`
+	Processes int    `json:"processes"`
+	Threads   int    `json:"threads"` // GOMAXPROCS of a worker
+	MinReady  int    `json:"min-ready"`
+	Command   string `json:"command"` // empty: this program's own worker
+	Notify    bool   `json:"notify"`
+
+	MetricsDir       string `json:"metrics-dir"` // absolute; empty: nobody set one
+	MetricsPath      string `json:"metrics-path"`
+	MetricsMaxSeries int    `json:"metrics-max-series"`
+
+	Chdir          string     `json:"chdir"` // absolute, as are all paths; empty: stay
+	Pidfile        string     `json:"pidfile"`
+	Logto          string     `json:"logto"`
+	Control        string     `json:"control"` // a unix socket's path; empty: none
+	Vacuum         bool       `json:"vacuum"`
+	Umask          *uint32    `json:"umask"`
+	UID            *int       `json:"uid"`
+	GID            *int       `json:"gid"`
+	UserName       string     `json:"user-name"` // of uid where it was given by name, for supplementary groups
+	Env            []Variable `json:"env"`       // in order, each name once
+	Unenv          []string   `json:"unenv"`
+	TouchReload    []string   `json:"touch-reload"`
+	LogFormat      string     `json:"log-format"` // "text" or "json"
+	DisableLogging bool       `json:"disable-logging"`
+	ProcnamePrefix string     `json:"procname-prefix"`
+	Strict         bool       `json:"strict"`
+
+	BufferSize    int64         `json:"buffer-size"` // bytes
+	LimitPost     int64         `json:"limit-post"`  // bytes; 0: no limit
+	HTTPTimeout   time.Duration `json:"http-timeout"`
+	SocketTimeout time.Duration `json:"socket-timeout"`
+	AllowedHosts  []string      `json:"allowed-hosts"` // empty: all
+
+	Harakiri                time.Duration `json:"harakiri"` // 0: off
+	HarakiriGracefulTimeout time.Duration `json:"harakiri-graceful-timeout"`
+	MaxRequests             int           `json:"max-requests"` // 0: no limit
+	MaxRequestsDelta        int           `json:"max-requests-delta"`
+	MaxWorkerLifetime       time.Duration `json:"max-worker-lifetime"` // 0: no limit
+	MaxWorkerLifetimeDelta  time.Duration `json:"max-worker-lifetime-delta"`
+	ReloadOnRSS             int64         `json:"reload-on-rss"` // bytes; 0: no limit
+	WorkerReloadMercy       time.Duration `json:"worker-reload-mercy"`
+	StopMercy               time.Duration `json:"stop-mercy"`
+	DrainIdle               time.Duration `json:"drain-idle"`
+	StartTimeout            time.Duration `json:"start-timeout"`
+	HeartbeatTimeout        time.Duration `json:"heartbeat-timeout"` // 0: off
+	ShutdownDelay           time.Duration `json:"shutdown-delay"`
+}

@@ -1,0 +1,107 @@
+package config
+
+import (
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// derive computes what nobody set and what depends on other keys.
+func (s *settler) derive(files []string) {
+	settleAuto(s.config, s.sys.Cores)
+	s.deriveMetricsDir()
+	s.deriveGroup()
+	s.deriveControl(files)
+}
+
+// settleAuto replaces auto everywhere.
+func settleAuto(c *Config, cores int) {
+	if c.Processes == auto {
+		c.Processes = cores
+	}
+	if c.Threads == auto {
+		c.Threads = cores
+		if c.Master {
+			c.Threads = max(1, cores/c.Processes)
+		}
+	}
+	if c.MaxRequestsDelta == auto {
+		c.MaxRequestsDelta = c.MaxRequests / 10
+	}
+	if c.MaxWorkerLifetimeDelta == auto {
+		c.MaxWorkerLifetimeDelta = (c.MaxWorkerLifetime / 10).Round(time.Millisecond)
+	}
+}
+
+// metricsDirVariable is how programs with prometheus_client learn of the directory.
+const metricsDirVariable = "PROMETHEUS_MULTIPROC_DIR"
+
+func (s *settler) deriveMetricsDir() {
+	c := s.config
+	i := slices.IndexFunc(c.Env, func(v Variable) bool { return v.Name == metricsDirVariable })
+	if s.isSet("metrics-dir") {
+		if i >= 0 && c.Env[i].Value != c.MetricsDir {
+			s.note(s.origins["env"][i], "env %s is replaced by metrics-dir from %s", metricsDirVariable, s.origin("metrics-dir"))
+		}
+	} else if i >= 0 {
+		c.MetricsDir = c.Env[i].Value
+		s.origins["metrics-dir"] = []Origin{s.origins["env"][i]}
+	} else if dir, ok := s.sys.LookupEnv(metricsDirVariable); ok && dir != "" {
+		c.MetricsDir = dir
+		s.origins["metrics-dir"] = []Origin{{Place: "$" + metricsDirVariable}}
+	}
+	if c.MetricsDir == "" {
+		return
+	}
+	from := c.Chdir
+	if from == "" {
+		from = s.sys.Dir
+	}
+	dir, err := resolve(from, c.MetricsDir)
+	if err != nil {
+		s.fault(s.origin("metrics-dir"), "metrics-dir: %v", err)
+		return
+	}
+	c.MetricsDir = dir
+}
+
+// deriveGroup takes the primary group of a user who was given by name.
+func (s *settler) deriveGroup() {
+	c := s.config
+	if c.UserName == "" || s.tried["gid"] {
+		return
+	}
+	u, err := s.sys.LookupUser(c.UserName)
+	if err != nil {
+		s.fault(s.origin("uid"), "uid: the group of %s: %v", quoted(c.UserName), err)
+		return
+	}
+	gid, ok := parseID(u.Gid)
+	if !ok {
+		s.fault(s.origin("uid"), "uid: the group of %s is %s, which is no number", quoted(c.UserName), quoted(u.Gid))
+		return
+	}
+	c.GID = &gid
+	s.origins["gid"] = []Origin{s.origin("uid")}
+}
+
+func (s *settler) deriveControl(files []string) {
+	if s.tried["control"] || len(files) == 0 {
+		return
+	}
+	name, section := splitSpec(files[0])
+	ini, err := resolve(s.sys.Dir, name)
+	if err != nil || ini == "" {
+		return // it was told that it cannot be opened
+	}
+	getenv := func(name string) string {
+		value, _ := s.sys.LookupEnv(name)
+		return value
+	}
+	socket := filepath.Join(RuntimeDir(s.sys.Getuid(), getenv), controlName(ini, section))
+	if err := checkSocketPath(socket); err != nil {
+		s.fault(Origin{}, "control: %v: set the key control", err)
+		return
+	}
+	s.config.Control = socket
+}

@@ -1,0 +1,266 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// What expansion can need at most: it may be repeated, so that a few lines become many bytes.
+const (
+	maxExpanded = 64 << 10 // bytes of one value, and of a file in @(file)
+	maxNested   = 8        // parentheses in parentheses
+)
+
+// expander replaces in one value, from left to right and without looking at what it has put in:
+//
+//	%(key)           the value of a key that stands above
+//	$(NAME)          a variable of the environment, which must be set
+//	$(NAME-other)    other where it is not set
+//	$(NAME:-other)   other where it is not set or empty
+//	@(file)          the text of a file, without the newline at its end; relative to the ini file's directory
+//	%n and so on     see magic
+//
+// A doubled sign stands for itself: %%, $$( and @@(. In other, and in file, the same is replaced.
+type expander struct {
+	sys    *System
+	ini    string                           // absolute path of the ini file; empty on the command line
+	lookup func(key string) (string, error) // the value of a key that stands above
+	rest   string
+	size   int // bytes put in so far, also those that were dropped again
+}
+
+// expand gives the text with everything in it replaced.
+func (x *expander) expand(text string) (string, error) {
+	x.rest, x.size = text, 0
+	expanded, err := x.until("", 0)
+	if err != nil {
+		return "", err
+	}
+	if what := unprintable(expanded, "\t\n"); what != "" {
+		return "", fmt.Errorf("the value has %s once it is expanded", what)
+	}
+	return expanded, nil
+}
+
+// until expands up to the first of the stops, at which it stops, or to the end.
+func (x *expander) until(stops string, depth int) (string, error) {
+	var b strings.Builder
+	for x.rest != "" {
+		plain := strings.IndexAny(x.rest, "%$@"+stops)
+		if plain < 0 {
+			plain = len(x.rest)
+		}
+		piece, err := x.rest[:plain], error(nil)
+		x.rest = x.rest[plain:]
+		if x.rest != "" {
+			if strings.IndexByte(stops, x.rest[0]) >= 0 {
+				b.WriteString(piece)
+				return b.String(), nil
+			}
+			var replaced string
+			if replaced, err = x.reference(depth); err != nil {
+				return "", err
+			}
+			piece += replaced
+		}
+		if x.size += len(piece); x.size > maxExpanded {
+			return "", fmt.Errorf("the value has more than %d bytes once it is expanded", maxExpanded)
+		}
+		b.WriteString(piece)
+	}
+	return b.String(), nil
+}
+
+// reference reads what begins with one of the three signs.
+func (x *expander) reference(depth int) (string, error) {
+	sign := x.rest[0]
+	switch {
+	case strings.HasPrefix(x.rest, "%%"):
+		x.rest = x.rest[2:]
+		return "%", nil
+	case strings.HasPrefix(x.rest, "$$(") || strings.HasPrefix(x.rest, "@@("):
+		both := x.rest[1:3]
+		x.rest = x.rest[3:]
+		return both, nil
+	case len(x.rest) > 1 && x.rest[1] == '(':
+		whole := x.rest
+		x.rest = x.rest[2:]
+		if depth == maxNested {
+			return "", fmt.Errorf("more than %d parentheses in each other", maxNested)
+		}
+		var text string
+		var err error
+		switch sign {
+		case '%':
+			text, err = x.key()
+		case '$':
+			text, err = x.variable(depth + 1)
+		default:
+			text, err = x.file(depth + 1)
+		}
+		if errors.Is(err, errOpen) {
+			err = fmt.Errorf("%s has no closing parenthesis; %[2]c%[2]c( stands for %[2]c(", quoted(whole), sign)
+		}
+		return text, err
+	case sign == '%':
+		return x.magic()
+	}
+	x.rest = x.rest[1:]
+	return string(sign), nil
+}
+
+// errOpen tells reference that the text ended before its parenthesis did.
+var errOpen = errors.New("no closing parenthesis")
+
+// name reads up to one of the stops, which are there.
+func (x *expander) name(stops string) (string, error) {
+	end := strings.IndexAny(x.rest, stops)
+	if end < 0 {
+		return "", errOpen
+	}
+	name := x.rest[:end]
+	x.rest = x.rest[end:]
+	return name, nil
+}
+
+// nested reads what stands in parentheses, and the closing one.
+func (x *expander) nested(depth int) (string, error) {
+	text, err := x.until(")", depth)
+	if err == nil && x.rest == "" {
+		err = errOpen
+	}
+	if err == nil {
+		x.rest = x.rest[1:]
+	}
+	return text, err
+}
+
+func (x *expander) key() (string, error) {
+	key, err := x.name(")")
+	if err != nil {
+		return "", err
+	}
+	x.rest = x.rest[1:]
+	return x.lookup(strings.TrimSpace(key))
+}
+
+func (x *expander) variable(depth int) (string, error) {
+	name, err := x.name(":-)")
+	if err != nil {
+		return "", err
+	}
+	value, set := x.sys.LookupEnv(name)
+	switch {
+	case name == "":
+		return "", errors.New("$( needs the name of a variable; $$( stands for $(")
+	case x.rest[0] == ')':
+		x.rest = x.rest[1:]
+		if !set {
+			return "", fmt.Errorf("%s is not set in the environment; $(NAME:-default) need not be, and $$( stands for $(", quoted("$("+name+")"))
+		}
+		return value, nil
+	case strings.HasPrefix(x.rest, ":-"):
+		x.rest = x.rest[2:]
+		set = set && value != ""
+	case x.rest[0] == '-':
+		x.rest = x.rest[1:]
+	default:
+		return "", fmt.Errorf("%s cannot be the name of a variable: want $(NAME) or $(NAME:-default)", quoted(name+":"))
+	}
+	other, err := x.nested(depth)
+	if err != nil || !set {
+		return other, err
+	}
+	return value, nil
+}
+
+func (x *expander) file(depth int) (string, error) {
+	name, err := x.nested(depth)
+	if err != nil {
+		return "", err
+	}
+	if name == "" {
+		return "", errors.New("@( needs the name of a file; @@( stands for @(")
+	}
+	text, err := x.read(name)
+	if err != nil {
+		return "", fmt.Errorf("%s cannot be read: %w", quoted("@("+name+")"), cause(err))
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"), nil
+}
+
+func (x *expander) read(name string) (string, error) {
+	dir := x.sys.Dir
+	if x.ini != "" {
+		dir = filepath.Dir(x.ini)
+	}
+	path, err := resolve(dir, name)
+	if err != nil {
+		return "", err
+	}
+	f, err := x.sys.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxExpanded+1))
+	if err == nil && len(data) > maxExpanded {
+		err = fmt.Errorf("it has more than %d bytes", maxExpanded)
+	}
+	return string(data), err
+}
+
+// magic reads a percent sign and a letter, with uWSGI's meanings.
+func (x *expander) magic() (string, error) {
+	if len(x.rest) < 2 {
+		return "", errors.New("a percent sign at the end: %% stands for one")
+	}
+	letter := x.rest[1]
+	switch letter {
+	case 'p', 's', 'n', 'e', 'd', 'c':
+		if x.ini == "" {
+			return "", fmt.Errorf("%%%c stands for a part of the ini file's path, and can stand only there", letter)
+		}
+	}
+	base, ext := filepath.Base(x.ini), filepath.Ext(x.ini)
+	var text string
+	switch letter {
+	case 'p': // the ini file
+		text = x.ini
+	case 's': // its name
+		text = base
+	case 'n': // its name without extension
+		text = strings.TrimSuffix(base, ext)
+	case 'e': // its extension
+		text = strings.TrimPrefix(ext, ".")
+	case 'd': // its directory
+		text = filepath.Dir(x.ini)
+	case 'c': // the name of its directory
+		text = filepath.Base(filepath.Dir(x.ini))
+	case 'v': // the working directory
+		text = x.sys.Dir
+	case 'h':
+		text = x.sys.Hostname
+	case 'k':
+		text = strconv.Itoa(x.sys.Cores)
+	case 'u':
+		text = strconv.Itoa(x.sys.Getuid())
+	case 'g':
+		text = strconv.Itoa(x.sys.Getgid())
+	case 't':
+		text = strconv.FormatInt(x.sys.Now.Unix(), 10)
+	default:
+		letter, _ := utf8.DecodeRuneInString(x.rest[1:])
+		return "", fmt.Errorf("%s stands for nothing here; %%%% stands for a percent sign", quoted("%"+string(letter)))
+	}
+	if text == "" && letter != 'e' {
+		return "", fmt.Errorf("%%%c: the system does not tell", letter)
+	}
+	x.rest = x.rest[2:]
+	return text, nil
+}

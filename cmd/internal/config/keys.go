@@ -1,0 +1,283 @@
+package config
+
+import "time"
+
+// Key is a row of the table of keys: what may stand in an ini file, and what it means.
+type Key struct {
+	Name         string
+	Aliases      []string
+	Kind         string // of its values, in a word or two
+	Default      string // as it would stand in a file; empty: none, or what Help says
+	Help         string // one line
+	Unchangeable bool   // by a reload
+	Repeatable   bool   // it is a list, and each further line adds to it
+
+	adds      bool                 // a repeatable one given on the command line adds to the files' values too
+	ownWorker bool                 // only this program's own workers heed it, so that it does nothing for a command
+	lenient   bool                 // what cannot be expanded is taken as it is, and then refused for what it is
+	alone     string               // what it means without a value; empty: it needs one
+	bind      func(c target) value // its field
+}
+
+// Keys is the table of keys, the one place that knows them all, in the order in which people read them. The result
+// belongs to the caller.
+func Keys() []Key {
+	keys := []Key{
+		{
+			Name: "socket", Aliases: []string{"http-socket", "http11-socket", "http"}, Repeatable: true,
+			Help: "serve HTTP here: HOST:PORT, :PORT, [IPV6]:PORT, a path with a slash, @ABSTRACT or fd://N",
+			bind: func(c target) value { return addressList{&c.Sockets, c.sys.Dir} },
+		},
+		{
+			Name: "metrics-socket", Repeatable: true, ownWorker: true,
+			Help: "serve the metrics here, and no longer at socket",
+			bind: func(c target) value { return addressList{&c.MetricsSockets, c.sys.Dir} },
+		},
+		{
+			Name: "health", Repeatable: true,
+			Help: "the master answers /livez and /readyz here, also when no worker lives",
+			bind: func(c target) value { return addressList{&c.Health, c.sys.Dir} },
+		},
+		{
+			Name: "listen", Default: "0",
+			Help: "length of the queue of connections not yet accepted; 0: what the kernel allows",
+			bind: func(c target) value { return number{&c.Listen, 0} },
+		},
+		{
+			Name: "reuse-port", Default: "false", Unchangeable: true,
+			Help: "give each worker a socket of its own on the same port, so that the kernel spreads the connections",
+			bind: func(c target) value { return boolean{&c.ReusePort} },
+		},
+		{
+			Name: "chmod-socket", Aliases: []string{"chmod"}, alone: "1",
+			Help: "mode of unix sockets; alone: 666",
+			bind: func(c target) value { return octal{&c.ChmodSocket, 0o666} },
+		},
+
+		{
+			Name: "master", Default: "true", Unchangeable: true,
+			Help: "supervise workers; false: one process that serves by itself",
+			bind: func(c target) value { return boolean{&c.Master} },
+		},
+		{
+			Name: "processes", Aliases: []string{"workers"}, Default: "1",
+			Help: "number of workers; auto: as many as there are cores",
+			bind: func(c target) value { return autoNumber{number{&c.Processes, 1}} },
+		},
+		{
+			Name: "threads", Default: autoText,
+			Help: "cores that one worker uses at a time (GOMAXPROCS); auto: its share of all cores",
+			bind: func(c target) value { return autoNumber{number{&c.Threads, 1}} },
+		},
+		{
+			Name: "min-ready", Default: "1",
+			Help: "ready with so many workers ready",
+			bind: func(c target) value { return number{&c.MinReady, 0} },
+		},
+		{
+			Name: "command",
+			Help: "program to run as worker, with its arguments; by default this program's own",
+			bind: func(c target) value { return plainText{&c.Command, nil} },
+		},
+		{
+			Name: "notify", Default: "true",
+			Help: "a worker says when it is ready, as systemd's services do; false: it is when it has lived 1s",
+			bind: func(c target) value { return boolean{&c.Notify} },
+		},
+
+		{
+			Name: "metrics-dir", Unchangeable: true,
+			Help: "directory of the metric files, relative to chdir; by default PROMETHEUS_MULTIPROC_DIR",
+			bind: func(c target) value { return laterPath{&c.MetricsDir} },
+		},
+		{
+			Name: "metrics-path", Default: "/metrics", ownWorker: true,
+			Help: "path at which the metrics are served",
+			bind: func(c target) value { return plainText{&c.MetricsPath, checkURLPath} },
+		},
+		{
+			Name: "metrics-max-series", Default: "10000", ownWorker: true,
+			Help: "series in one metric file; more stay in the memory of their process",
+			bind: func(c target) value { return number{&c.MetricsMaxSeries, 1} },
+		},
+
+		{
+			Name: "chdir", Unchangeable: true,
+			Help: "change to this directory after pidfile, logto and sockets are open",
+			bind: func(c target) value { return path{&c.Chdir, c.sys.Dir} },
+		},
+		{
+			Name: "pidfile", Aliases: []string{"safe-pidfile"}, Unchangeable: true,
+			Help: "write the master's process id here, and lock it",
+			bind: func(c target) value { return path{&c.Pidfile, c.sys.Dir} },
+		},
+		{
+			Name: "control", Unchangeable: true,
+			Help: "unix socket for status, reload and stop; by default in the runtime directory, named after the ini file",
+			bind: func(c target) value { return socketPath{path{&c.Control, c.sys.Dir}} },
+		},
+		{
+			Name: "vacuum", Default: "false",
+			Help: "remove unix sockets at the end",
+			bind: func(c target) value { return boolean{&c.Vacuum} },
+		},
+		{
+			Name: "umask", Unchangeable: true,
+			Help: "mask of the modes of new files, in octal",
+			bind: func(c target) value { return octal{&c.Umask, 1} },
+		},
+		{
+			Name: "uid", Unchangeable: true,
+			Help: "user to become once the sockets are bound, by number or name; a name brings its groups",
+			bind: func(c target) value { return userID{&c.UID, &c.UserName, c.sys} },
+		},
+		{
+			Name: "gid", Unchangeable: true,
+			Help: "group to become once the sockets are bound, by number or name",
+			bind: func(c target) value { return groupID{&c.GID, c.sys} },
+		},
+		{
+			Name: "env", Repeatable: true, adds: true,
+			Help: "set a variable of the environment",
+			bind: func(c target) value { return variableList{&c.Env} },
+		},
+		{
+			Name: "unenv", Repeatable: true, adds: true,
+			Help: "remove a variable from the environment",
+			bind: func(c target) value { return variableNames{&c.Unenv} },
+		},
+		{
+			Name: "touch-reload", Aliases: []string{"touch-workers-reload", "touch-chain-reload", "fs-reload"}, Repeatable: true,
+			Help: "reload when this file is touched",
+			bind: func(c target) value { return pathList{&c.TouchReload, c.sys.Dir} },
+		},
+
+		{
+			Name: "logto", Unchangeable: true,
+			Help: "append the log to this file; by default it goes to standard error",
+			bind: func(c target) value { return path{&c.Logto, c.sys.Dir} },
+		},
+		{
+			Name: "log-format", Default: "text", lenient: true,
+			Help: "form of the lines of the log",
+			bind: func(c target) value { return choice{&c.LogFormat, []string{"text", "json"}} },
+		},
+		{
+			Name: "disable-logging", Aliases: []string{"disable-request-logging"}, Default: "false", ownWorker: true,
+			Help: "do not log requests",
+			bind: func(c target) value { return boolean{&c.DisableLogging} },
+		},
+		{
+			Name: "procname-prefix",
+			Help: "text before the names of the processes",
+			bind: func(c target) value { return plainText{&c.ProcnamePrefix, nil} },
+		},
+		{
+			Name: "strict", Default: "true",
+			Help: "an unknown key is an error; false: it is noted",
+			bind: func(c target) value { return boolean{&c.Strict} },
+		},
+
+		{
+			Name: "allowed-hosts", Repeatable: true, ownWorker: true,
+			Help: "hosts that requests may name, separated by commas; .example.org: with all below it; none: all",
+			bind: func(c target) value { return hostList{&c.AllowedHosts} },
+		},
+		{
+			Name: "buffer-size", Default: "64k", ownWorker: true,
+			Help: "most bytes of a request's head",
+			bind: func(c target) value { return size{&c.BufferSize, kib, 1} },
+		},
+		{
+			Name: "limit-post", Default: "0", ownWorker: true,
+			Help: "most bytes of a request's body; 0: no limit",
+			bind: func(c target) value { return size{&c.LimitPost, 0, 1} },
+		},
+		{
+			Name: "http-timeout", Default: "60s", ownWorker: true,
+			Help: "time for a request's head, and for a connection without requests; 0: no limit",
+			bind: func(c target) value { return duration{&c.HTTPTimeout, 0} },
+		},
+		{
+			Name: "socket-timeout", Default: "60s", ownWorker: true,
+			Help: "cut off a client that neither takes nor sends anything for so long; 0: never",
+			bind: func(c target) value { return duration{&c.SocketTimeout, 0} },
+		},
+
+		{
+			Name: "harakiri", Default: "0", ownWorker: true,
+			Help: "a request may take so long until its client is told 503; 0: no limit",
+			bind: func(c target) value { return duration{&c.Harakiri, 0} },
+		},
+		{
+			Name: "harakiri-graceful-timeout", Default: "5s", ownWorker: true,
+			Help: "its handler may go on for so long until the worker is replaced",
+			bind: func(c target) value { return duration{&c.HarakiriGracefulTimeout, 0} },
+		},
+		{
+			Name: "max-requests", Default: "0", ownWorker: true,
+			Help: "replace a worker after so many requests; 0: never",
+			bind: func(c target) value { return number{&c.MaxRequests, 0} },
+		},
+		{
+			Name: "max-requests-delta", Default: autoText, ownWorker: true,
+			Help: "spread of max-requests, so that not all workers go at once; auto: a tenth",
+			bind: func(c target) value { return autoNumber{number{&c.MaxRequestsDelta, 0}} },
+		},
+		{
+			Name: "max-worker-lifetime", Default: "0",
+			Help: "replace a worker after so long; 0: never",
+			bind: func(c target) value { return duration{&c.MaxWorkerLifetime, 0} },
+		},
+		{
+			Name: "max-worker-lifetime-delta", Default: autoText,
+			Help: "spread of max-worker-lifetime, so that not all workers go at once; auto: a tenth",
+			bind: func(c target) value { return autoDuration{duration{&c.MaxWorkerLifetimeDelta, 0}} },
+		},
+		{
+			Name: "reload-on-rss", Aliases: []string{"evil-reload-on-rss"}, Default: "0",
+			Help: "replace a worker that has so much memory resident; without a suffix in MB; 0: never",
+			bind: func(c target) value { return size{&c.ReloadOnRSS, 0, mib} },
+		},
+
+		{
+			Name: "start-timeout", Default: "60s",
+			Help: "time for a new worker to get ready",
+			bind: func(c target) value { return duration{&c.StartTimeout, time.Millisecond} },
+		},
+		{
+			Name: "heartbeat-timeout", Default: "30s",
+			Help: "replace a worker that gives no sign of life for so long; 0: never",
+			bind: func(c target) value { return duration{&c.HeartbeatTimeout, 0} },
+		},
+		{
+			Name: "worker-reload-mercy", Default: "60s",
+			Help: "time for an old worker to end its requests in a reload",
+			bind: func(c target) value { return duration{&c.WorkerReloadMercy, 0} },
+		},
+		{
+			Name: "drain-idle", Default: "5s", ownWorker: true,
+			Help: "a worker that ends keeps a connection without requests open for so long",
+			bind: func(c target) value { return duration{&c.DrainIdle, 0} },
+		},
+		{
+			Name: "shutdown-delay", Default: "0",
+			Help: "at a stop, go on serving for so long while readiness is off",
+			bind: func(c target) value { return duration{&c.ShutdownDelay, 0} },
+		},
+		{
+			Name: "stop-mercy", Default: "25s",
+			Help: "time for the workers to end their requests in a stop",
+			bind: func(c target) value { return duration{&c.StopMercy, 0} },
+		},
+	}
+	for i := range keys {
+		k := &keys[i]
+		v := k.bind(target{new(Config), new(System)})
+		k.Kind = v.kind()
+		if _, ok := v.(boolean); ok {
+			k.alone = "true"
+		}
+	}
+	return keys
+}

@@ -1,0 +1,127 @@
+package config
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// TestTables looks at each row of the tables, and whether they contradict each other.
+func TestTables(t *testing.T) {
+	seen := map[string]bool{"ini": true, "include": true, "set": true, "set-placeholder": true, "set-ph": true, "uwsgi-ini": true, "help": true}
+	name := func(name string) {
+		t.Helper()
+		if seen[name] {
+			t.Errorf("%s is there twice", name)
+		}
+		seen[name] = true
+		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_*") != "" {
+			t.Errorf("%q is no name of a key", name)
+		}
+	}
+	keys := newTable()
+	for _, k := range keys.keys {
+		name(k.Name)
+		for _, alias := range k.Aliases {
+			name(alias)
+		}
+		if k.Kind == "" || k.Help == "" || len(k.Help) > 110 || strings.HasSuffix(k.Help, ".") || unicode.IsUpper(rune(k.Help[0])) {
+			t.Errorf("%s: kind %q, help %q", k.Name, k.Kind, k.Help)
+		}
+		for _, known := range append(k.Aliases, k.Name) {
+			if row, ignored := keys.ignored(known); ignored {
+				t.Errorf("%s is a key, and ignored by %s", known, row.Name)
+			}
+			if why, refused := refusal(known); refused {
+				t.Errorf("%s is a key, and refused: %s", known, why)
+			}
+		}
+	}
+	for _, k := range Ignored() {
+		name(k.Name)
+		if k.Reason == "" || strings.HasSuffix(k.Reason, ".") {
+			t.Errorf("%s: reason %q", k.Name, k.Reason)
+		}
+		if why, refused := refusal(k.Name); refused {
+			t.Errorf("%s is ignored, and refused: %s", k.Name, why)
+		}
+	}
+	for _, name := range []string{"module", "wsgi-file", "plugins", "virtualenv", "enable-threads", "lazy-apps", "single-interpreter", "thunder-lock", "die-on-term", "py-autoreload", "cheaper-algo", "route-host"} {
+		if _, ok := keys.ignored(name); !ok {
+			t.Errorf("%s is not ignored", name)
+		}
+	}
+	for _, name := range []string{"uwsgi-socket", "daemonize", "if-env", "chroot", "https"} {
+		if _, ok := refusal(name); !ok {
+			t.Errorf("%s is not refused", name)
+		}
+	}
+}
+
+// samples are values that are not the default, one for each key.
+func samples() map[string]string {
+	return map[string]string{
+		"socket": "127.0.0.1:8000", "metrics-socket": ":9394", "health": "/run/health", "listen": "7", "reuse-port": "true",
+		"chmod-socket": "660", "master": "false", "processes": "3", "threads": "7", "min-ready": "2", "command": "serve",
+		"notify": "false", "metrics-dir": "/run/metrics", "metrics-path": "/m", "metrics-max-series": "7", "chdir": "/srv",
+		"pidfile": "/run/pid", "control": "/run/control", "vacuum": "true", "umask": "022", "uid": "1000", "gid": "100",
+		"env": "A=b", "unenv": "C", "touch-reload": "/run/touch", "logto": "/var/log/x", "log-format": "json",
+		"disable-logging": "true", "procname-prefix": "x", "strict": "false", "allowed-hosts": "example.org",
+		"buffer-size": "8k", "limit-post": "1M", "http-timeout": "7s", "socket-timeout": "7s", "harakiri": "7s",
+		"harakiri-graceful-timeout": "7s", "max-requests": "7", "max-requests-delta": "7", "max-worker-lifetime": "7s",
+		"max-worker-lifetime-delta": "7s", "reload-on-rss": "1G", "start-timeout": "7s", "heartbeat-timeout": "7s",
+		"worker-reload-mercy": "7s", "drain-idle": "7s", "shutdown-delay": "7s", "stop-mercy": "7s",
+	}
+}
+
+// TestKeysChangeFields sets one key after the other: each changes one field, and no two the same.
+func TestKeysChangeFields(t *testing.T) {
+	keys := newTable()
+	unset := reflect.ValueOf(*defaults(keys))
+	by := map[string]string{"UserName": "uid, by name"}
+	for _, k := range keys.keys {
+		sample, ok := samples()[k.Name]
+		if !ok {
+			t.Errorf("no sample for %s", k.Name)
+			continue
+		}
+		c := defaults(keys)
+		sys := testSystem(nil)
+		v := k.bind(target{c, &sys})
+		if k.Default != "" && !slices.Equal(v.texts(), []string{k.Default}) && k.Default != "60s" {
+			t.Errorf("%s has the default %s, which is %q", k.Name, k.Default, v.texts())
+		}
+		if err := v.set(sample); err != nil {
+			t.Errorf("%s = %s: %v", k.Name, sample, err)
+		}
+		if got := v.texts(); !slices.Equal(got, []string{sample}) {
+			t.Errorf("%s = %s is %q", k.Name, sample, got)
+		}
+		for i := range unset.NumField() {
+			if reflect.DeepEqual(unset.Field(i).Interface(), reflect.ValueOf(*c).Field(i).Interface()) {
+				continue
+			}
+			field := unset.Type().Field(i)
+			if other := by[field.Name]; other != "" {
+				t.Errorf("%s and %s change %s", other, k.Name, field.Name)
+			}
+			by[field.Name] = k.Name
+			if field.Tag.Get("json") != k.Name {
+				t.Errorf("%s changes %s, whose name is %s", k.Name, field.Name, field.Tag.Get("json"))
+			}
+		}
+		if err := v.set(sample); err != nil {
+			t.Error(err)
+		}
+		if again := len(v.texts()); again > 1 != k.Repeatable && k.Name != "env" {
+			t.Errorf("%s, set twice, has %d values; repeatable: %v", k.Name, again, k.Repeatable)
+		}
+	}
+	for field := range unset.Type().Fields() {
+		if by[field.Name] == "" {
+			t.Errorf("no key changes %s", field.Name)
+		}
+	}
+}

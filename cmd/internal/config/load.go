@@ -1,0 +1,47 @@
+package config
+
+import (
+	"slices"
+)
+
+// Loaded is a configuration with all that was found out on the way to it.
+type Loaded struct {
+	Config   *Config
+	Settings []Effective // every key of the table, in its order; a repeatable one once for each of its values
+	Notes    []Note      // in the order of files and lines
+	Files    []string    // absolute paths of all ini files that were read, included ones too
+}
+
+// Effective is the value that a key has in the end. It is empty where there is none.
+type Effective struct {
+	Key    string
+	Value  string
+	Origin Origin
+}
+
+// Load reads the files and settles every key. Whatever is wrong is told at once, by a *Faults. It opens ini files
+// and what they name by @(file), looks up users and groups, and does nothing else.
+func Load(args Arguments, sys System) (*Loaded, error) {
+	sys = sys.filled()
+	keys := newTable()
+	r := newReader(&sys, keys)
+	commandLine := r.commandLine(args.Settings)
+	for _, spec := range args.Files {
+		r.top(spec)
+	}
+
+	s := newSettler(&sys, keys, r.used, r.broken)
+	s.assignAll(r.assignments, commandLine)
+	s.judgeUnknown()
+	s.derive(args.Files)
+	s.check(args.Activated || r.incomplete)
+
+	order := inOrder(r.shown)
+	if faults := slices.Concat(r.faults, s.faults); len(faults) > 0 {
+		slices.SortStableFunc(faults, func(a, b Fault) int { return order(a.Origin, b.Origin) })
+		return nil, &Faults{slices.Compact(faults)} // a file that is included twice has its faults twice
+	}
+	notes := slices.Concat(r.notes, s.notes)
+	slices.SortStableFunc(notes, func(a, b Note) int { return order(a.Origin, b.Origin) })
+	return &Loaded{s.config, s.effective(), slices.Compact(notes), r.files}, nil
+}

@@ -1,0 +1,332 @@
+package config
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestLoad sets keys in a file, in [multiproc] below its first line, and looks at what comes out.
+func TestLoad(t *testing.T) {
+	for name, test := range map[string]struct {
+		lines string
+		env   []string
+		want  map[string]string // key: values, separated by spaces
+		notes []string
+	}{
+		"the last of two wins": {
+			lines: "processes = 4\nworkers = 2",
+			want:  map[string]string{"processes": "2"},
+			notes: []string{"a.ini:4: workers is another name of processes", "a.ini:4: workers replaces the value from a.ini:3"},
+		},
+		"threads share the cores":   {lines: "processes = 2", want: map[string]string{"threads": "2"}},
+		"threads are at least one":  {lines: "processes = 9", want: map[string]string{"threads": "1"}},
+		"threads without a master":  {lines: "master = false\nprocesses = 2", want: map[string]string{"threads": "4"}, notes: []string{"a.ini:4: processes does nothing without master: there is one process"}},
+		"as many workers as cores":  {lines: "processes = auto", want: map[string]string{"threads": "1", "processes": "4"}},
+		"deltas are a tenth":        {lines: "max-requests = 105\nmax-worker-lifetime = 1h", want: map[string]string{"max-requests-delta": "10", "max-worker-lifetime-delta": "6m"}},
+		"deltas can be 0":           {lines: "max-requests = 105\nmax-requests-delta = 0", want: map[string]string{"max-requests-delta": "0"}},
+		"uid by name":               {lines: "uid = exporter", want: map[string]string{"uid": "1001", "gid": "1002"}},
+		"uid by name with a gid":    {lines: "gid = www\nuid = exporter", want: map[string]string{"uid": "1001", "gid": "33"}},
+		"uid by number":             {lines: "uid = 1001", want: map[string]string{"uid": "1001", "gid": ""}},
+		"metrics directory":         {lines: "metrics-dir = m", want: map[string]string{"metrics-dir": "/srv/app/m"}},
+		"metrics after chdir":       {lines: "metrics-dir = ./m/\nchdir = data", want: map[string]string{"metrics-dir": "/srv/app/data/m"}},
+		"metrics from env":          {lines: "env = PROMETHEUS_MULTIPROC_DIR=/m/", env: []string{"PROMETHEUS_MULTIPROC_DIR=/n"}, want: map[string]string{"metrics-dir": "/m"}},
+		"metrics from environment":  {env: []string{"PROMETHEUS_MULTIPROC_DIR=/n/"}, want: map[string]string{"metrics-dir": "/n"}},
+		"metrics from nowhere":      {env: []string{"PROMETHEUS_MULTIPROC_DIR="}, want: map[string]string{"metrics-dir": ""}},
+		"no metrics by the key":     {lines: "metrics-dir =", env: []string{"PROMETHEUS_MULTIPROC_DIR=/n/"}, want: map[string]string{"metrics-dir": ""}},
+		"control":                   {want: map[string]string{"control": "/tmp/multiproc-1000/a-93256f24.sock"}},
+		"control with XDG":          {env: []string{"XDG_RUNTIME_DIR=/run/user/1000"}, want: map[string]string{"control": "/run/user/1000/multiproc/a-93256f24.sock"}},
+		"control elsewhere":         {lines: "control = c.sock", want: map[string]string{"control": "/srv/app/c.sock"}},
+		"no control":                {lines: "control =", want: map[string]string{"control": ""}},
+		"a variable twice":          {lines: "env = A=1\nenv = B=2\nenv = A=3", want: map[string]string{"env": "A=3 B=2"}},
+		"no environment for keys":   {env: []string{"MULTIPROC_PROCESSES=9", "UWSGI_PROCESSES=9", "PROCESSES=9"}, want: map[string]string{"processes": "1"}},
+		"a key alone":               {lines: "vacuum\nchmod-socket", want: map[string]string{"vacuum": "true", "chmod-socket": "666"}},
+		"chmod-socket as uWSGI's 1": {lines: "chmod-socket = 1", want: map[string]string{"chmod-socket": "666"}},
+		"a value with signs":        {lines: "command = a ; b # c = d", want: map[string]string{"command": "a ; b # c = d"}},
+		"hosts are cleared":         {lines: "allowed-hosts =", want: map[string]string{"allowed-hosts": ""}},
+		"placeholder": {
+			lines: "base = /srv\npidfile = %(base)/%n.pid\nset-ph = unused = 1\nset = umask = 022",
+			want:  map[string]string{"pidfile": "/srv/a.pid", "umask": "022"},
+			notes: []string{"a.ini:3: base is a placeholder", "a.ini:5: unused is a placeholder"},
+		},
+		"the value of a key": {lines: "processes = 4\nmin-ready = %(workers)\nvacuum\nmaster = %(vacuum)", want: map[string]string{"min-ready": "4", "master": "true"}},
+		"the last value":     {lines: "x = 1\nx = 2\nprocesses = %(x)", want: map[string]string{"processes": "2"}, notes: []string{"a.ini:3: x is a placeholder", "a.ini:4: x is a placeholder"}},
+		"a formula for an ignored key": {
+			lines: "static-map = /=%(docroot)/$(NOPE)/100%\ndocroot = /x",
+			notes: []string{
+				"a.ini:3: static-map is ignored: files, headers and rules for requests are the matter of the program, or of a proxy before it",
+				"a.ini:4: docroot is a placeholder",
+			},
+		},
+		"not strict": {
+			lines: "prozesses = 4\nstrict = false\nxyz = 1",
+			want:  map[string]string{"processes": "1"},
+			notes: []string{
+				`a.ini:3: unknown key "prozesses" is ignored, because strict is false: did you mean processes?`,
+				`a.ini:5: unknown key "xyz" is ignored, because strict is false`,
+			},
+		},
+		"idle": {
+			lines: "harakiri-graceful-timeout = 1\nmax-requests-delta = 1\nmax-worker-lifetime-delta = 1\nnotify = false\nmaster = false\nprocesses = 3\nthreads = 9",
+			notes: []string{
+				"a.ini:3: harakiri-graceful-timeout does nothing without harakiri",
+				"a.ini:4: max-requests-delta does nothing without max-requests",
+				"a.ini:5: max-worker-lifetime-delta does nothing without max-worker-lifetime",
+				"a.ini:6: notify does nothing without command: our own workers always notify",
+				"a.ini:8: processes does nothing without master: there is one process",
+				"a.ini:9: threads = 9 is more than the 4 cores there are",
+			},
+		},
+		"command": {
+			lines: "command = gunicorn\nharakiri = 5\nprocesses = 2\nmax-requests = 5",
+			notes: []string{
+				"a.ini:4: harakiri does nothing for command: only multiproc's own workers heed it",
+				"a.ini:6: max-requests does nothing for command: only multiproc's own workers heed it",
+			},
+		},
+		"reuse-port": {
+			lines: "reuse-port\nsocket = /run/a.sock",
+			want:  map[string]string{"socket": ":8000 /run/a.sock"},
+			notes: []string{"a.ini:4: reuse-port does nothing for /run/a.sock: only TCP ports can be shared so"},
+		},
+		"free ports": {lines: "socket = :0\nsocket = :0", want: map[string]string{"socket": ":8000 :0 :0"}},
+		"variable and key disagree": {
+			lines: "env = PROMETHEUS_MULTIPROC_DIR=/m\nmetrics-dir = /n",
+			want:  map[string]string{"metrics-dir": "/n"},
+			notes: []string{"a.ini:3: env PROMETHEUS_MULTIPROC_DIR is replaced by metrics-dir from a.ini:4"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			loaded := mustLoad(t, test.lines, test.env...)
+			for key, want := range test.want {
+				if values, origins := setting(loaded, key); strings.Join(values, " ") != want {
+					t.Errorf("%s = %q from %q; want %q", key, values, origins, want)
+				}
+			}
+			if diff := cmp.Diff(test.notes, notesOf(loaded)); diff != "" {
+				t.Errorf("notes, -want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestOrigins traces each value of a list to its line.
+func TestOrigins(t *testing.T) {
+	for lines, want := range map[string]string{
+		"allowed-hosts =\nallowed-hosts = a, b":          "a.ini:4 a.ini:4",
+		"allowed-hosts = a, b\nallowed-hosts =":          "a.ini:3 a.ini:3",
+		"allowed-hosts = a\n\nallowed-hosts = b\nvacuum": "a.ini:3 a.ini:5",
+		"allowed-hosts = a, a\nallowed-hosts = a":        "a.ini:3 a.ini:3 a.ini:4",
+		"": "default",
+	} {
+		_, origins := setting(mustLoad(t, lines), "allowed-hosts")
+		if got := strings.Join(origins, " "); got != want {
+			t.Errorf("%q: %s; want %s", lines, got, want)
+		}
+	}
+	_, origins := setting(mustLoad(t, "env = A=1\nenv = B=1\nenv = A=2\nenv = B=1"), "env")
+	if got := strings.Join(origins, " "); got != "a.ini:5 a.ini:4" {
+		t.Errorf("variables that are set anew: %s", got)
+	}
+}
+
+func TestLoadFaults(t *testing.T) {
+	for name, test := range map[string]struct {
+		lines string
+		want  []string
+	}{
+		"no socket":           {"processes = 1", []string{"socket is missing: add a line such as socket = 127.0.0.1:8000"}},
+		"a wrong socket only": {"socket = 8000", []string{`a.ini:2: socket: "8000" is no address: want :8000 for all interfaces, or 127.0.0.1:8000`}},
+		"a socket that cannot be expanded": {"socket = $(NOPE)", []string{
+			`a.ini:2: socket: "$(NOPE)" is not set in the environment; $(NAME:-default) need not be, and $$( stands for $(`,
+		}},
+		"the same twice": {"socket = /srv/app/a.sock\nsocket = fd://3\nhttp = fd://3\nmetrics-socket = :1\nhealth = a.sock\nhealth = :1", []string{
+			"a.ini:4: socket: fd://3 is already socket at a.ini:3",
+			"a.ini:6: health: /srv/app/a.sock is already socket at a.ini:2",
+			"a.ini:7: health: :1 is already metrics-socket at a.ini:5",
+		}},
+		"more ready than there are":    {"socket = :1\nmin-ready = 3\nprocesses = 2", []string{"a.ini:3: min-ready = 3 is more than processes = 2 (a.ini:4)"}},
+		"min-ready of unknown workers": {"socket = :1\nmin-ready = 3\nprocesses = two", []string{`a.ini:4: processes: "two" is no number`}},
+		"every value is looked at":     {"socket = :1\nprocesses = two\nprocesses = 2", []string{`a.ini:3: processes: "two" is no number`}},
+		"one fault for what depends":   {"socket = :1\nbase = $(NOPE:-\npidfile = %(base)/pid\nlogto = $(A:-%(pidfile))", []string{`a.ini:3: base: "$(NOPE:-" has no closing parenthesis; $$( stands for $(`}},
+		"a key that was set anew": {"socket = :1\nx = $(A\nx = two\nprocesses = %(x)", []string{
+			`a.ini:3: x: "$(A" has no closing parenthesis; $$( stands for $(`, `a.ini:5: processes: "two" is no number`,
+		}},
+		"a key from below":             {"socket = :1\npidfile = %(base)\nbase = /srv", []string{`a.ini:3: pidfile: "%(base)" is set in line 4: it must stand above`}},
+		"a key that uses itself":       {"socket = :1\nx = %(x)\n", []string{`a.ini:3: x: "%(x)" is set in line 3: it must stand above`}},
+		"arithmetic":                   {"socket = :1\nx = 1\nprocesses = %(x + 1)", []string{`a.ini:3: unknown key "x"`, `a.ini:4: processes: "%(x + 1)" is no key: there is no arithmetic, and %%( stands for %(`}},
+		"unknown keys":                 {"socket = :1\nevn = A=B\nMaster = 1\nsockets = :2\nqqqqqqq = 1", []string{`a.ini:3: unknown key "evn": did you mean env?`, `a.ini:4: unknown key "Master": did you mean master?`, `a.ini:5: unknown key "sockets": did you mean socket?`, `a.ini:6: unknown key "qqqqqqq"`}},
+		"unknown keys, strict unclear": {"socket = :1\nabc\nstrict = no way", []string{`a.ini:3: unknown key "abc"`, `a.ini:4: strict: "no way" is neither true nor false`}},
+		"a key is no placeholder":      {"socket = :1\nset-ph = processes = 3", []string{"a.ini:3: processes is a key and cannot be a placeholder"}},
+		"no value":                     {"socket = :1\npidfile\nprocesses\nenv", []string{"a.ini:3: pidfile: a value is missing: pidfile = path", "a.ini:4: processes: a value is missing: processes = number or auto", "a.ini:5: env: a value is missing: env = NAME=VALUE"}},
+		"an empty value":               {"socket =\nmaster =\nprocesses =\ntouch-reload =", []string{"a.ini:2: socket: a value is missing", `a.ini:3: master: "" is neither true nor false`, `a.ini:4: processes: "" is no number`, "a.ini:5: touch-reload: a value is missing"}},
+		"a bomb":                       {"socket = :1\na = " + strings.Repeat("x", 60000) + "\nb = %(a)%(a)\ncommand = %(b)", []string{"a.ini:4: b: the value has more than 65536 bytes once it is expanded"}},
+		"another protocol":             {"fastcgi-socket = :9000", []string{"socket is missing: add a line such as socket = 127.0.0.1:8000"}},
+		"set without a key":            {"socket = :1\nset = x\nset\nset-placeholder = =1", []string{"a.ini:3: set: want set = KEY=VALUE", "a.ini:4: set: want set = KEY=VALUE", "a.ini:5: set-placeholder: want set-placeholder = KEY=VALUE"}},
+		"a control path with no room":  {"socket = :1\ncontrol = " + strings.Repeat("/aaaaaaaaa", 11), []string{`a.ini:3: control: "` + strings.Repeat("/aaaaaaaaa", 8) + `"… has 110 bytes: the path of a unix socket can have 107`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			loaded, err := loadText(test.lines)
+			if err == nil {
+				t.Fatalf("loaded: %+v", loaded.Config)
+			}
+			got := faultsOf(t, err)
+			if name == "another protocol" {
+				got = got[1:] // see TestTables for the first
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestLoadCommandLine has flags and two files, as they are written for a shell.
+func TestLoadCommandLine(t *testing.T) {
+	sys := testSystem(map[string]string{
+		"/srv/app/a.ini": "[uwsgi]\nsocket = :1\nsocket = :2\nprocesses = 2\nmin-ready = %(processes)\nenv = A=1\nenv = B=2\npidfile = %(base)/x\nlogto = bad\x01",
+		"/srv/app/b.ini": "[uwsgi]\nsocket = :1\nsocket = :2\nprocesses = 2\nthreads = %(processes)\nenv = A=1\nenv = B=2\npidfile = %(base)/x\nallowed-hosts = a",
+		"/srv/app/c.ini": "[uwsgi]\nsocket = :3\ntouch-reload = c",
+	}, "HOME=/home/me")
+	load := func(t *testing.T, args ...string) (*Loaded, error) {
+		t.Helper()
+		arguments, _, err := ParseArguments(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Load(arguments, sys)
+	}
+	loaded, err := load(
+		t, "b.ini", "--socket", ":9", "--workers=3", "--set", "base = /y", "--env", "A=%(base)$(HOME)", "--vacuum",
+		"--allowed-hosts=", "--set-ph", "q=1", "--chmod-socket", "--ini", "c.ini", "--touch-reload", "rel",
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{
+		"socket":        ":9 --socket",
+		"processes":     "3 --workers",
+		"threads":       "3 b.ini:5",
+		"env":           "A=/y/home/me --env B=2 b.ini:7",
+		"pidfile":       "/y/x b.ini:8",
+		"vacuum":        "true --vacuum",
+		"chmod-socket":  "666 --chmod-socket",
+		"allowed-hosts": " --allowed-hosts",
+		"touch-reload":  "/srv/app/rel --touch-reload",
+		"control":       "/tmp/multiproc-1000/b-def71f85.sock default",
+		"metrics-dir":   " default",
+	} {
+		values, origins := setting(loaded, key)
+		var got []string
+		for i := range values {
+			got = append(got, values[i], origins[i])
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %s; want %s", key, strings.Join(got, " "), want)
+		}
+	}
+	wantNotes := []string{
+		"--workers: workers is another name of processes",
+		"--set base: base is a placeholder",
+		"--set-ph q: q is a placeholder",
+	}
+	if diff := cmp.Diff(wantNotes, notesOf(loaded)); diff != "" {
+		t.Errorf("notes, -want +got:\n%s", diff)
+	}
+
+	_, err = load(t, "--processes", "x", "a.ini", "--pidfile", "%n", "--set", "unheard=1", "--set", "base=%(no)", "--logto", "\xff", "c.ini", "--module", "m")
+	want := []string{
+		`a.ini:5: min-ready: "x" is no number`,
+		"a.ini:9: has the control character U+0001",
+		`--pidfile: %n stands for a part of the ini file's path, and can stand only there`,
+		`--set base: "%(no)" is not set above, and %%( stands for %(`,
+		`--logto: the value has byte 0xff, which is no UTF-8 once it is expanded`,
+		`--processes: "x" is no number`,
+		`--set unheard: unknown key "unheard"`,
+	}
+	if diff := cmp.Diff(want, faultsOf(t, err)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+
+	if _, err := Load(Arguments{}, sys); err == nil {
+		t.Error("nothing at all is a configuration")
+	}
+	loaded, err = Load(Arguments{Activated: true}, sys)
+	if err != nil || len(loaded.Config.Sockets) != 0 || loaded.Config.Control != "" {
+		t.Errorf("sockets from systemd: %+v, %v", loaded, err)
+	}
+}
+
+// TestLoadProtocolNote tells who comes from uWSGI that its protocol is not spoken.
+func TestLoadProtocolNote(t *testing.T) {
+	for text, want := range map[string]int{
+		"[uwsgi]\nsocket = /run/a":                            1,
+		"[uwsgi]\nini = :uwsgi2\n[uwsgi2]\nsocket = /run/a":   0,
+		"[multiproc]\nini = :uwsgi\n[uwsgi]\nsocket = /run/a": 1,
+		"[uwsgi]\nhttp-socket = /run/a":                       0,
+		"[uwsgi]\nsocket = :1":                                0,
+		"[uwsgi]\nsocket = fd://1":                            0,
+		"[multiproc]\nsocket = /run/a":                        0,
+	} {
+		loaded, err := Load(Arguments{Files: []string{"a"}}, testSystem(map[string]string{"/srv/app/a": text}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(strings.Join(notesOf(loaded), "\n"), "uwsgi_pass"); got != want {
+			t.Errorf("%q: %q", text, notesOf(loaded))
+		}
+	}
+}
+
+// FuzzLoad reads one file, which may include itself and a second one.
+func FuzzLoad(f *testing.F) {
+	for _, seed := range seeds(f) {
+		f.Add(string(seed), "[uwsgi]\nsocket = :1", "processes", "4")
+	}
+	f.Add("[uwsgi]\nini = b.ini\nini = :x\n[x]\nini=a.ini:x", "[x]\na=@(a.ini)$(A:-%(a))", "set", "%(a)%n")
+	f.Fuzz(func(t *testing.T, first, second, key, value string) {
+		files := map[string]string{"/srv/app/a.ini": first, "/srv/app/b.ini": second}
+		args := Arguments{Files: []string{"a.ini"}, Settings: []Setting{{Key: key, Value: value, Origin: Origin{Place: "--" + key}}}}
+		loaded, err := Load(args, testSystem(files, "A=a"))
+		if err != nil {
+			lines := 1 + max(strings.Count(first, "\n"), strings.Count(second, "\n"))
+			for i, line := range faultsOf(t, err) {
+				if line == "" {
+					t.Errorf("fault %d is empty", i)
+				}
+			}
+			for _, fault := range err.(*Faults).List { //nolint:errorlint // faultsOf has seen that it is
+				if fault.Origin.Line > lines || strings.ContainsFunc(fault.String(), func(r rune) bool { return r < ' ' }) {
+					t.Errorf("fault %q", fault)
+				}
+			}
+			return
+		}
+		c := loaded.Config
+		if c.Processes < 1 || c.Threads < 1 || c.MinReady > c.Processes || c.MaxRequestsDelta < 0 || c.MaxWorkerLifetimeDelta < 0*time.Second {
+			t.Errorf("%+v", c)
+		}
+		for _, path := range []string{c.Pidfile, c.Logto, c.Control, c.Chdir, c.MetricsDir} {
+			if path != "" && path[0] != '/' {
+				t.Errorf("relative path %q", path)
+			}
+		}
+		data, err := c.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := ParseSnapshot(data)
+		if err != nil {
+			t.Fatalf("%v: %s", err, data)
+		}
+		if diff := cmp.Diff(c, back); diff != "" {
+			t.Errorf("-loaded +from the snapshot:\n%s", diff)
+		}
+		if err := WriteSettings(io.Discard, loaded); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,97 @@
+package config
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os/user"
+	"strings"
+	"testing"
+	"time"
+)
+
+// testSystem is a machine that is the same everywhere. Its files are given, by absolute path.
+func testSystem(files map[string]string, env ...string) System {
+	return System{
+		Dir:      "/srv/app",
+		Hostname: "host7",
+		Cores:    4,
+		Now:      time.Unix(1700000000, 0),
+		Getuid:   func() int { return 1000 },
+		Getgid:   func() int { return 100 },
+		LookupEnv: func(name string) (string, bool) {
+			for _, variable := range env {
+				if value, ok := strings.CutPrefix(variable, name+"="); ok {
+					return value, true
+				}
+			}
+			return "", false
+		},
+		LookupUser: func(name string) (*user.User, error) {
+			if name == "exporter" {
+				return &user.User{Uid: "1001", Gid: "1002", Username: name}, nil
+			}
+			return nil, user.UnknownUserError(name)
+		},
+		LookupGroup: func(name string) (*user.Group, error) {
+			if name == "www" {
+				return &user.Group{Gid: "33", Name: name}, nil
+			}
+			return nil, user.UnknownGroupError(name)
+		},
+		Open: func(path string) (io.ReadCloser, error) {
+			if text, ok := files[path]; ok {
+				return io.NopCloser(strings.NewReader(text)), nil
+			}
+			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+		},
+	}
+}
+
+// loadText loads the lines as the section of a file in the working directory.
+func loadText(lines string, env ...string) (*Loaded, error) {
+	return Load(Arguments{Files: []string{"a.ini"}}, testSystem(map[string]string{"/srv/app/a.ini": "[multiproc]\n" + lines}, env...))
+}
+
+// mustLoad adds a socket.
+func mustLoad(t *testing.T, lines string, env ...string) *Loaded {
+	t.Helper()
+	loaded, err := loadText("socket = :8000\n"+lines, env...)
+	if err != nil {
+		t.Fatalf("%s\n%v", lines, err)
+	}
+	return loaded
+}
+
+// faultsOf gives one line for each fault.
+func faultsOf(t *testing.T, err error) []string {
+	t.Helper()
+	faults, ok := errors.AsType[*Faults](err)
+	if !ok {
+		t.Fatalf("want faults, got %v", err)
+	}
+	if len(faults.List) == 0 {
+		t.Fatal("an error without faults")
+	}
+	return strings.Split(faults.Error(), "\n")
+}
+
+// notesOf gives one line for each note.
+func notesOf(loaded *Loaded) []string {
+	var lines []string
+	for _, note := range loaded.Notes {
+		lines = append(lines, note.String())
+	}
+	return lines
+}
+
+// setting gives the values of a key, and where they are from.
+func setting(loaded *Loaded, key string) (values, origins []string) {
+	for _, e := range loaded.Settings {
+		if e.Key == key {
+			values = append(values, e.Value)
+			origins = append(origins, e.Origin.String())
+		}
+	}
+	return values, origins
+}

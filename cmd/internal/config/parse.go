@@ -1,0 +1,172 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// What a file can have at most. Whoever needs more has given us another file than an ini.
+const (
+	maxFile = 1 << 20  // bytes
+	maxLine = 64 << 10 // bytes
+	maxKey  = 100      // bytes
+)
+
+// file is an ini file, taken apart.
+type file struct {
+	name     string
+	sections []section // in order; a name may come again
+}
+
+type section struct {
+	name    string
+	line    int
+	entries []entry
+}
+
+// entry is a line that sets a key. Nothing in it is expanded.
+type entry struct {
+	key   string
+	value string
+	alone bool // there was no =
+	line  int
+}
+
+// find gives all entries of a section, which may be spread over the file, and the line where it first stands.
+func (f *file) find(name string) (entries []entry, line int, found bool) {
+	for _, s := range f.sections {
+		if s.name != name {
+			continue
+		}
+		if !found {
+			line, found = s.line, true
+		}
+		entries = append(entries, s.entries...)
+	}
+	return entries, line, found
+}
+
+// inventory says which sections there are.
+func (f *file) inventory() string {
+	var names []string
+	for _, s := range f.sections {
+		if name := printable("[" + s.name + "]"); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if names == nil {
+		return "there is none"
+	}
+	return "there is " + strings.Join(names, ", ")
+}
+
+// parse reads an ini file, which faults call name. It gives what could be read, and what could not; no file where it
+// is none at all.
+//
+// Lines end in LF or CRLF, also the last one if it does. A byte order mark at the start is skipped. Spaces and tabs
+// around sections, keys and values do not count. What is no UTF-8 and control characters are faults.
+func parse(name string, r io.Reader) (*file, []Fault) {
+	p := parser{file: &file{name: name}}
+	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	switch {
+	case err != nil:
+		p.fault(0, "cannot be read: %v", cause(err))
+		return nil, p.faults
+	case len(data) > maxFile:
+		p.fault(0, "has more than %d bytes, which no ini file has", maxFile)
+		return nil, p.faults
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	line := 0
+	for text := range bytes.SplitSeq(data, []byte("\n")) {
+		line++
+		p.line(line, string(bytes.TrimSuffix(text, []byte("\r"))))
+	}
+	return p.file, p.faults
+}
+
+type parser struct {
+	file   *file
+	faults []Fault
+	lost   bool // a key before any section was met: one fault is enough
+}
+
+func (p *parser) fault(line int, format string, args ...any) {
+	p.faults = append(p.faults, Fault{Origin{p.file.name, line}, fmt.Sprintf(format, args...)})
+}
+
+func (p *parser) line(line int, text string) {
+	if len(text) > maxLine {
+		p.fault(line, "has %d bytes: a line can have %d", len(text), maxLine)
+		return
+	}
+	if what := unprintable(text, "\t"); what != "" {
+		p.fault(line, "has %s", what)
+		return
+	}
+	text = strings.Trim(text, " \t")
+	switch {
+	case text == "" || text[0] == ';' || text[0] == '#':
+	case text[0] == '[':
+		p.section(line, text)
+	default:
+		p.entry(line, text)
+	}
+}
+
+func (p *parser) section(line int, text string) {
+	name, closed := strings.CutSuffix(text[1:], "]")
+	name = strings.Trim(name, " \t")
+	switch {
+	case !closed || strings.ContainsAny(name, "[]"):
+		p.fault(line, "%s is no section: want [name], and nothing after it", quoted(text))
+	case name == "":
+		p.fault(line, "a section needs a name")
+	}
+	// Also a faulty one: what follows was not meant for the section before it.
+	p.file.sections = append(p.file.sections, section{name: name, line: line})
+}
+
+func (p *parser) entry(line int, text string) {
+	key, value, ok := strings.Cut(text, "=")
+	key, value = strings.TrimRight(key, " \t"), strings.TrimLeft(value, " \t")
+	if key == "" {
+		p.fault(line, "a value without a key")
+		return
+	}
+	if len(key) > maxKey {
+		p.fault(line, "%s is no key: it has %d bytes", quoted(key), len(key))
+		return
+	}
+	if len(p.file.sections) == 0 {
+		if !p.lost {
+			p.lost = true
+			p.fault(line, "%s stands before any section: begin with [multiproc]", quoted(key))
+		}
+		return
+	}
+	last := &p.file.sections[len(p.file.sections)-1]
+	last.entries = append(last.entries, entry{key: key, value: value, alone: !ok, line: line})
+}
+
+// unprintable says what in a text is no text, or nothing. The control characters in allowed may be in it.
+func unprintable(text, allowed string) string {
+	for i, r := range text {
+		switch {
+		case r == 0:
+			return "a NUL byte"
+		case r == utf8.RuneError:
+			if _, width := utf8.DecodeRuneInString(text[i:]); width == 1 {
+				return fmt.Sprintf("byte 0x%02x, which is no UTF-8", text[i])
+			}
+		case unicode.IsControl(r) && !strings.ContainsRune(allowed, r):
+			return fmt.Sprintf("the control character %U", r)
+		}
+	}
+	return ""
+}

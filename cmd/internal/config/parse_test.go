@@ -1,0 +1,197 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// dump gives a line for each section and each key of a file.
+func dump(f *file) string {
+	var b strings.Builder
+	for _, s := range f.sections {
+		fmt.Fprintf(&b, "%d [%s]\n", s.line, s.name)
+		for _, e := range s.entries {
+			fmt.Fprintf(&b, "%d %q", e.line, e.key)
+			if !e.alone {
+				fmt.Fprintf(&b, " = %q", e.value)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
+}
+
+func TestParse(t *testing.T) {
+	for name, test := range map[string]struct{ text, want, faults string }{
+		"nothing":                {},
+		"one line":               {text: "[a]\nk = v\n", want: "1 [a]\n2 \"k\" = \"v\"\n"},
+		"no newline at the end":  {text: "[a]\nk = v", want: "1 [a]\n2 \"k\" = \"v\"\n"},
+		"CRLF":                   {text: "[a]\r\nk = v\r\n\r\n", want: "1 [a]\n2 \"k\" = \"v\"\n"},
+		"byte order mark":        {text: "\ufeff[a]\nk = v\n", want: "1 [a]\n2 \"k\" = \"v\"\n"},
+		"spaces and tabs":        {text: " \t[ a ]\t\n\tk\t=\tv w\t \n \t \n", want: "1 [a]\n2 \"k\" = \"v w\"\n"},
+		"the first = splits":     {text: "[a]\nenv = A=b = c\n", want: "1 [a]\n2 \"env\" = \"A=b = c\"\n"},
+		"alone and empty":        {text: "[a]\nk\nk=\n", want: "1 [a]\n2 \"k\"\n3 \"k\" = \"\"\n"},
+		"comments":               {text: "; k = v\n[a]\n# k\n  ;k\nk = ; v # w\n", want: "2 [a]\n5 \"k\" = \"; v # w\"\n"},
+		"brackets in a value":    {text: "[a]\nk = [b]\n", want: "1 [a]\n2 \"k\" = \"[b]\"\n"},
+		"a section twice":        {text: "[a]\nk\n[b]\n[a]\nl\n", want: "1 [a]\n2 \"k\"\n3 [b]\n4 [a]\n5 \"l\"\n"},
+		"other than ASCII":       {text: "[ä]\nö = ü\n", want: "1 [ä]\n2 \"ö\" = \"ü\"\n"},
+		"replacement character":  {text: "[a]\nk = \ufffd\n", want: "1 [a]\n2 \"k\" = \"\ufffd\"\n"},
+		"before any section":     {text: "k = v\nl\n[a]\n", want: "3 [a]\n", faults: "x:1: \"k\" stands before any section: begin with [multiproc]\n"},
+		"no key":                 {text: "[a]\n= v\n", want: "1 [a]\n", faults: "x:2: a value without a key\n"},
+		"section not closed":     {text: "[a\nk\n", want: "1 [a]\n2 \"k\"\n", faults: "x:1: \"[a\" is no section: want [name], and nothing after it\n"},
+		"text after a section":   {text: "[a] ; b\n", want: "1 [a] ; b]\n", faults: "x:1: \"[a] ; b\" is no section: want [name], and nothing after it\n"},
+		"section without a name": {text: "[ ]\nk\n", want: "1 []\n2 \"k\"\n", faults: "x:1: a section needs a name\n"},
+		"NUL":                    {text: "[a]\nk = \x00\nl\n", want: "1 [a]\n3 \"l\"\n", faults: "x:2: has a NUL byte\n"},
+		"no UTF-8":               {text: "[a]\nk = \xff\n", want: "1 [a]\n", faults: "x:2: has byte 0xff, which is no UTF-8\n"},
+		"UTF-16":                 {text: "\xff\xfe[\x00a\x00", faults: "x:1: has byte 0xff, which is no UTF-8\n"},
+		"carriage return within": {text: "[a]\rk = v\n", faults: "x:1: has the control character U+000D\n"},
+		"escape":                 {text: "; \x1b[31m\n", faults: "x:1: has the control character U+001B\n"},
+		"longest line":           {text: "[a]\nk=" + strings.Repeat("v", maxLine-2), want: "1 [a]\n2 \"k\" = \"" + strings.Repeat("v", maxLine-2) + "\"\n"},
+		"line too long":          {text: "[a]\nk=" + strings.Repeat("v", maxLine-1) + "\nl\n", want: "1 [a]\n3 \"l\"\n", faults: "x:2: has 65537 bytes: a line can have 65536\n"},
+		"key too long":           {text: "[a]\n" + strings.Repeat("k", maxKey+1) + "\n", want: "1 [a]\n", faults: "x:2: \"" + strings.Repeat("k", 80) + "\"… is no key: it has 101 bytes\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, faults := parse("x", strings.NewReader(test.text))
+			var lines strings.Builder
+			for _, fault := range faults {
+				fmt.Fprintln(&lines, fault)
+			}
+			if diff := cmp.Diff(test.want, dump(f)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(test.faults, lines.String()); diff != "" {
+				t.Errorf("faults, -want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseUnreadable(t *testing.T) {
+	for want, r := range map[string]io.Reader{
+		"x: cannot be read: broken disk":                        iotest.ErrReader(errors.New("broken disk")),
+		"x: has more than 1048576 bytes, which no ini file has": strings.NewReader(strings.Repeat("\n", maxFile+1)),
+	} {
+		f, faults := parse("x", r)
+		if f != nil || len(faults) != 1 || faults[0].String() != want {
+			t.Errorf("%v, %v; want %s", f, faults, want)
+		}
+	}
+	if f, faults := parse("x", strings.NewReader(strings.Repeat("\n", maxFile))); f == nil || faults != nil {
+		t.Errorf("the largest file: %v", faults)
+	}
+}
+
+// seeds are the golden files.
+func seeds(tb testing.TB) [][]byte {
+	tb.Helper()
+	var all [][]byte
+	for _, pattern := range []string{"/*.ini", "/include/*.ini"} {
+		paths, err := filepath.Glob(goldenDir + pattern)
+		if err != nil || len(paths) == 0 {
+			tb.Fatalf("%s: %v, %v", pattern, paths, err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// TestParseTruncated cuts the golden files at every length: all lines before the cut are read as they were.
+func TestParseTruncated(t *testing.T) {
+	for _, text := range seeds(t) {
+		whole, _ := parse("x", strings.NewReader(string(text)))
+		for n := range text {
+			f, faults := parse("x", strings.NewReader(string(text[:n])))
+			checkParsed(t, string(text[:n]), f, faults)
+			cut := strings.Count(string(text[:n]), "\n") + 1
+			if got, want := before(f, cut), before(whole, cut); got != want {
+				t.Fatalf("cut at %d:\n%swant\n%s", n, got, want)
+			}
+		}
+	}
+}
+
+// before dumps what stands above a line.
+func before(f *file, line int) string {
+	var above file
+	for _, s := range f.sections {
+		if s.line >= line {
+			continue
+		}
+		kept := section{name: s.name, line: s.line}
+		for _, e := range s.entries {
+			if e.line < line {
+				kept.entries = append(kept.entries, e)
+			}
+		}
+		above.sections = append(above.sections, kept)
+	}
+	return dump(&above)
+}
+
+// checkParsed holds for every input: all lines named are in the file, and what was read is read the same when it is
+// written down.
+func checkParsed(t *testing.T, text string, f *file, faults []Fault) {
+	t.Helper()
+	lines := strings.Count(text, "\n") + 1
+	last := 0
+	for _, fault := range faults {
+		if fault.Origin.Line < last || fault.Origin.Line > lines || fault.Message == "" {
+			t.Fatalf("fault %+v after line %d of %d", fault, last, lines)
+		}
+		last = fault.Origin.Line
+	}
+	if f == nil {
+		if len(faults) != 1 || faults[0].Origin.Line != 0 {
+			t.Fatalf("no file, and faults %v", faults)
+		}
+		return
+	}
+	if len(faults) > 0 {
+		return
+	}
+	var written strings.Builder
+	at := 1
+	put := func(line int, text string) {
+		written.WriteString(strings.Repeat("\n", line-at) + text)
+		at = line
+	}
+	for _, s := range f.sections {
+		put(s.line, "["+s.name+"]")
+		for _, e := range s.entries {
+			if e.alone {
+				put(e.line, e.key)
+			} else {
+				put(e.line, e.key+"="+e.value)
+			}
+		}
+	}
+	back, faults := parse("x", strings.NewReader(written.String()))
+	if faults != nil || dump(back) != dump(f) {
+		t.Fatalf("%q is written %q and read as\n%s%v, not\n%s", text, written.String(), dump(back), faults, dump(f))
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range seeds(f) {
+		f.Add(string(seed))
+	}
+	f.Add("\ufeff[a]\r\nk = \x00\xff\n=\n[")
+	f.Fuzz(func(t *testing.T, text string) {
+		parsed, faults := parse("x", strings.NewReader(text))
+		checkParsed(t, text, parsed, faults)
+	})
+}

@@ -1,0 +1,63 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/user"
+	"runtime"
+	"slices"
+)
+
+// Snapshot is the configuration as JSON, for the workers of its generation.
+func (c *Config) Snapshot() ([]byte, error) {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("write snapshot: %w", err)
+	}
+	return data, nil
+}
+
+// ParseSnapshot reads a snapshot, also one that another version of the program has written: a field that is missing
+// gets its default, and one that nobody knows is left out. A value that no ini file could give is an error.
+func ParseSnapshot(data []byte) (*Config, error) {
+	t := newTable()
+	c := defaults(t)
+	if err := json.Unmarshal(data, c); err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
+	scratch := target{new(Config), &System{
+		LookupUser:  func(string) (*user.User, error) { return nil, errNumber },
+		LookupGroup: func(string) (*user.Group, error) { return nil, errNumber },
+	}}
+	for _, k := range t.keys {
+		for _, text := range k.bind(target{c, scratch.sys}).texts() {
+			if what := unprintable(text, "\t\n"); what != "" {
+				return nil, fmt.Errorf("read snapshot: %s has %s", k.Name, what)
+			}
+			if err := k.bind(scratch).set(text); err != nil {
+				return nil, fmt.Errorf("read snapshot: %s: %w", k.Name, err)
+			}
+		}
+	}
+	settleAuto(c, runtime.GOMAXPROCS(0))
+	return c, nil
+}
+
+// errNumber is what comes of a user or group in a snapshot that is none.
+var errNumber = errors.New("want a number")
+
+// Unchangeable names the keys that differ in another configuration and cannot change in a reload.
+func (c *Config) Unchangeable(other *Config) []string {
+	var names []string
+	for _, k := range Keys() {
+		if !k.Unchangeable {
+			continue
+		}
+		mine, theirs := k.bind(target{c, new(System)}).texts(), k.bind(target{other, new(System)}).texts()
+		if !slices.Equal(mine, theirs) {
+			names = append(names, k.Name)
+		}
+	}
+	return names
+}
