@@ -1,0 +1,70 @@
+package handoff
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Names of the descriptors that a worker of this module gets after the sockets.
+const (
+	ConfigName   = "config"
+	LifelineName = "lifeline"
+	LogName      = "log"
+)
+
+// The variables of systemd's protocols. Those of the master's own manager never reach a worker.
+const (
+	listenPID     = "LISTEN_PID"
+	listenPIDFD   = "LISTEN_PIDFDID" // the same by another number, which libsystemd checks too where it is set
+	listenFDs     = "LISTEN_FDS"
+	listenNames   = "LISTEN_FDNAMES"
+	notifySocket  = "NOTIFY_SOCKET"
+	watchdogPID   = "WATCHDOG_PID"
+	watchdogMicro = "WATCHDOG_USEC"
+)
+
+// Outfit is what a worker is started with.
+type Outfit struct {
+	Identity Identity
+	Names    []string      // of its descriptors from 3 on, in order
+	Notify   string        // where it sends its notices; empty: nowhere
+	Watchdog time.Duration // how often at least it must send one; 0: it need not
+}
+
+// Environ is the environment of a worker: base, without what is said there for another process, and the outfit.
+func (o Outfit) Environ(base []string) []string {
+	env := slices.DeleteFunc(slices.Clone(base), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		switch name {
+		case listenPID, listenPIDFD, listenFDs, listenNames, notifySocket, watchdogPID, watchdogMicro,
+			slotVariable, idVariable, generationVariable:
+			return true
+		}
+		return false
+	})
+	env = append(env, o.Identity.environ()...)
+	env = append(env, listenFDs+"="+strconv.Itoa(len(o.Names)), listenNames+"="+strings.Join(o.Names, ":"))
+	if o.Notify != "" {
+		env = append(env, notifySocket+"="+o.Notify)
+	}
+	if o.Notify != "" && o.Watchdog > 0 {
+		env = append(env, watchdogMicro+"="+strconv.FormatInt(o.Watchdog.Microseconds(), 10))
+	}
+	return env
+}
+
+// Address makes what the environment says hold for this process, whose pid its parent could not know: it is the one
+// that the sockets and the watchdog are meant for. A program that this one is replaced by keeps the pid.
+func Address() error {
+	pid := strconv.Itoa(os.Getpid())
+	if err := os.Setenv(listenPID, pid); err != nil {
+		return err
+	}
+	if os.Getenv(watchdogMicro) == "" {
+		return nil
+	}
+	return os.Setenv(watchdogPID, pid)
+}

@@ -1,0 +1,111 @@
+package handoff
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+)
+
+func TestEnviron(t *testing.T) {
+	base := []string{
+		"PATH=/bin", "LISTEN_PID=1", "LISTEN_PIDFDID=1", "LISTEN_FDS=9", "LISTEN_FDNAMES=a:b", "NOTIFY_SOCKET=/run/systemd/notify",
+		"WATCHDOG_PID=1", "WATCHDOG_USEC=1", "MULTIPROC_SLOT=7", "MULTIPROC_ID=w7", "MULTIPROC_GENERATION=7",
+		"MULTIPROC_PORT=tcp://10.0.0.1", "LISTEN_FDS_OF_MINE=1", "EMPTY=", "ODD",
+	}
+	kept := []string{"PATH=/bin", "MULTIPROC_PORT=tcp://10.0.0.1", "LISTEN_FDS_OF_MINE=1", "EMPTY=", "ODD"}
+	identity := []string{"MULTIPROC_SLOT=2", "MULTIPROC_ID=w2-1", "MULTIPROC_GENERATION=3"}
+	cases := map[string]struct {
+		outfit Outfit
+		added  []string
+	}{
+		"all": {
+			Outfit{Identity{2, "w2-1", 3}, []string{"http", "metrics", "config"}, "@notify", 1500 * time.Millisecond},
+			slices.Concat(identity, []string{
+				"LISTEN_FDS=3", "LISTEN_FDNAMES=http:metrics:config", "NOTIFY_SOCKET=@notify", "WATCHDOG_USEC=1500000",
+			}),
+		},
+		"a watchdog that nobody hears": {
+			Outfit{Identity{2, "w2-1", 3}, []string{"http"}, "", time.Second},
+			slices.Concat(identity, []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=http"}),
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			given := slices.Clone(base)
+			env := c.outfit.Environ(base)
+			if want := slices.Concat(kept, c.added); !slices.Equal(env, want) {
+				t.Errorf("environment\n%q, want\n%q", env, want)
+			}
+			if !slices.Equal(base, given) {
+				t.Error("the base has changed")
+			}
+		})
+	}
+}
+
+func TestAddress(t *testing.T) {
+	pid := strconv.Itoa(os.Getpid())
+	t.Setenv("LISTEN_PID", "1")
+	t.Setenv("WATCHDOG_PID", "")
+	if err := Address(); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getenv("LISTEN_PID") != pid || os.Getenv("WATCHDOG_PID") != "" {
+		t.Errorf("LISTEN_PID %q, WATCHDOG_PID %q", os.Getenv("LISTEN_PID"), os.Getenv("WATCHDOG_PID"))
+	}
+	t.Setenv("WATCHDOG_USEC", "1")
+	if err := Address(); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getenv("WATCHDOG_PID") != pid {
+		t.Errorf("WATCHDOG_PID %q", os.Getenv("WATCHDOG_PID"))
+	}
+}
+
+func TestWatchdogFromEnviron(t *testing.T) {
+	pid := strconv.Itoa(os.Getpid())
+	for _, c := range []struct {
+		pid, micro string
+		want       time.Duration
+	}{
+		{"", "1500000", 1500 * time.Millisecond},
+		{pid, "1", time.Microsecond},
+		{"1", "1500000", 0}, // somebody else's
+		{"", "", 0},
+		{"", "0", 0},
+		{"", "-5", 0},
+		{"", "soon", 0},
+		{"", "9223372036854775807", 0},
+		{"", "99999999999999999999", 0},
+	} {
+		t.Setenv("WATCHDOG_PID", c.pid)
+		t.Setenv("WATCHDOG_USEC", c.micro)
+		if got := WatchdogFromEnviron(); got != c.want {
+			t.Errorf("pid %q, %q µs: %v, want %v", c.pid, c.micro, got, c.want)
+		}
+	}
+}
+
+func TestIdentityFromEnviron(t *testing.T) {
+	for _, c := range []struct {
+		slot, id, generation string
+		want                 Identity
+		ok                   bool
+	}{
+		{"", "", "", Identity{}, true},
+		{"3", "", "4", Identity{}, true},
+		{"3", "w3-1", "4", Identity{3, "w3-1", 4}, true},
+		{"", "w3", "4", Identity{}, false},
+		{"3", "w3", "new", Identity{}, false},
+	} {
+		t.Setenv("MULTIPROC_SLOT", c.slot)
+		t.Setenv("MULTIPROC_ID", c.id)
+		t.Setenv("MULTIPROC_GENERATION", c.generation)
+		got, err := IdentityFromEnviron()
+		if (err == nil) != c.ok || c.ok && got != c.want {
+			t.Errorf("%q %q %q: %+v, %v", c.slot, c.id, c.generation, got, err)
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package handoff
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// inheritChild is a worker that reports what it was started with, and what it hears from its master.
+func inheritChild() error {
+	if err := Address(); err != nil {
+		return err
+	}
+	in, err := Inherit()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("identity %+v\n", in.Identity)
+	for _, l := range in.Listeners {
+		fmt.Printf("listener %s %s\n", l.Name, l.Addr())
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				fmt.Fprintf(c, "%s of %s\n", l.Name, in.Identity.ID)
+				_ = c.Close()
+			}
+		}()
+	}
+	fmt.Printf("config %d %.20q\n", len(in.Config), in.Config)
+	for fd := range in.Listeners {
+		if _, err := unix.FcntlInt(uintptr(3+fd), unix.F_GETFD, 0); !errors.Is(err, unix.EBADF) {
+			fmt.Printf("descriptor %d is open\n", 3+fd)
+		}
+	}
+	for _, variable := range os.Environ() {
+		if strings.HasPrefix(variable, "LISTEN_") {
+			fmt.Println(variable)
+		}
+	}
+	again, err := Inherit()
+	fmt.Printf("again %d %v %v\n", len(again.Listeners), again.Config, err)
+	for in.Lifeline != nil {
+		word, err := in.Lifeline.Next()
+		if err != nil {
+			fmt.Println("end", err)
+			break
+		}
+		fmt.Printf("word %q\n", byte(word))
+	}
+	return in.Close()
+}
+
+// memory is a file in memory with this content, whose offset is at its end.
+func memory(t *testing.T, content string) *os.File {
+	t.Helper()
+	fd, err := unix.MemfdCreate("config", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), "config")
+	t.Cleanup(func() { _ = file.Close() })
+	if _, err := io.WriteString(file, content); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func listenOn(t *testing.T, network, address string) net.Listener {
+	t.Helper()
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// TestInherit has two workers that share all but their lifelines.
+func TestInherit(t *testing.T) {
+	tcp := listenOn(t, "tcp", "127.0.0.1:0")
+	path := filepath.Join(t.TempDir(), "socket")
+	unixSocket := listenOn(t, "unix", path)
+	config := memory(t, strings.Repeat("processes = 4\n", 1000))
+	for _, identity := range []Identity{{1, "w1", 5}, {2, "w2-1", 5}} {
+		tether, lifeline := newLifeline(t)
+		outfit := Outfit{Identity: identity, Names: []string{"http", "side", ConfigName, LifelineName}}
+		c := fork(t, "inherit", outfit, tcp.(syscall.Conn), unixSocket.(syscall.Conn), config, lifeline.file)
+		for _, want := range []string{
+			fmt.Sprintf("identity %+v", identity),
+			"listener http " + tcp.Addr().String(),
+			"listener side " + path,
+			fmt.Sprintf("config 14000 %q", "processes = 4\nproces"),
+			"again 0 [] <nil>",
+		} {
+			if line := c.line(); line != want {
+				t.Errorf("%s, want %s", line, want)
+			}
+		}
+		for name, l := range map[string]net.Listener{"http": tcp, "side": unixSocket} {
+			if said := askOnce(t, l.Addr()); said != name+" of "+identity.ID+"\n" {
+				t.Errorf("at %s: %q", name, said)
+			}
+		}
+		if err := tether.Tell(Unready); err != nil {
+			t.Fatal(err)
+		}
+		if line := c.line(); line != `word 'u'` {
+			t.Error(line)
+		}
+		if err := tether.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if rest := c.rest(); rest != "end EOF" {
+			t.Error(rest)
+		}
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("the worker has removed the socket: %v", err)
+		}
+	}
+}
+
+func askOnce(t *testing.T, addr net.Addr) string {
+	t.Helper()
+	var dialer net.Dialer
+	c, err := dialer.DialContext(t.Context(), addr.Network(), addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	said, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return said
+}
+
+// TestInheritASocketThatBlocks, as systemd's do.
+func TestInheritASocketThatBlocks(t *testing.T) {
+	l := listenOn(t, "tcp", "127.0.0.1:0").(syscall.Conn)
+	fd, err := rawDescriptor(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SetNonblock(int(fd), false); err != nil {
+		t.Fatal(err)
+	}
+	c := fork(t, "inherit", Outfit{Names: []string{"http"}}, l)
+	if line := c.line(); line != "identity {Slot:0 ID: Generation:0}" {
+		t.Error(line)
+	}
+	c.rest()
+	if _, shared := flags(t, l); shared&unix.O_NONBLOCK == 0 {
+		t.Errorf("flags %#x", shared)
+	}
+}
+
+func TestInheritFaults(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	c := fork(t, "inherit", Outfit{Names: []string{"http"}}, null)
+	if rest := c.rest(); !strings.Contains(rest, "take over inherited descriptors: http (descriptor 3)") {
+		t.Errorf("not a socket: %s", rest)
+	}
+	large := memory(t, "")
+	if err := large.Truncate(maxConfig + 1); err != nil {
+		t.Fatal(err)
+	}
+	c = fork(t, "inherit", Outfit{Names: []string{ConfigName}}, large)
+	if rest := c.rest(); !strings.Contains(rest, "config (descriptor 3): "+syscall.EFBIG.Error()) {
+		t.Errorf("a config too large: %s", rest)
+	}
+}
+
+// TestInheritNothing: what is said to another process is not taken.
+func TestInheritNothing(t *testing.T) {
+	for _, pid := range []string{"", "1", "me"} {
+		t.Setenv("LISTEN_PID", pid)
+		t.Setenv("LISTEN_FDS", "100")
+		in, err := Inherit()
+		if err != nil || len(in.Listeners) > 0 || in.Lifeline != nil || in.Config != nil {
+			t.Errorf("LISTEN_PID %q: %+v, %v", pid, in, err)
+		}
+		if err := in.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestInheritedCloseTwice(t *testing.T) {
+	_, lifeline := newLifeline(t)
+	in := &Inherited{Listeners: []Listener{{listenOn(t, "tcp", "127.0.0.1:0"), "http"}}, Lifeline: lifeline}
+	if err := errors.Join(in.Close(), in.Close()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,205 @@
+package handoff
+
+import (
+	"errors"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// openMailbox makes a mailbox, and a notifier for it.
+func openMailbox(t *testing.T) (*Mailbox, *Notifier) {
+	t.Helper()
+	box, err := NewMailbox()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = box.Close() })
+	if err := box.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("NOTIFY_SOCKET", box.Address())
+	return box, NotifierFromEnviron()
+}
+
+func (m *Mailbox) expect(t *testing.T, want Notice) {
+	t.Helper()
+	if got, err := m.Receive(); err != nil || got != want {
+		t.Errorf("received %+v, %v, want %+v", got, err, want)
+	}
+}
+
+func TestNoticesArrive(t *testing.T) {
+	box, notifier := openMailbox(t)
+	notices := []Notice{
+		{Ready: true, Status: "serving"}, {Alive: true}, {Stuck: true}, {Stopping: true, Alive: true}, {Status: "ünïcode"},
+	}
+	for _, notice := range notices {
+		if err := notifier.Send(notice); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := notifier.Send(Notice{Status: "two\nREADY=1"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, notice := range notices {
+		box.expect(t, notice)
+	}
+	box.expect(t, Notice{Status: "two READY=1"})
+}
+
+func TestEmptyNoticeIsNotSent(t *testing.T) {
+	box, notifier := openMailbox(t)
+	if err := errors.Join(notifier.Send(Notice{}), notifier.Send(Notice{Alive: true})); err != nil {
+		t.Fatal(err)
+	}
+	box.expect(t, Notice{Alive: true})
+}
+
+func TestMailboxesAreApart(t *testing.T) {
+	one, toOne := openMailbox(t)
+	other, toOther := openMailbox(t)
+	if err := errors.Join(toOther.Send(Notice{Stuck: true}), toOne.Send(Notice{Alive: true})); err != nil {
+		t.Fatal(err)
+	}
+	one.expect(t, Notice{Alive: true})
+	other.expect(t, Notice{Stuck: true})
+}
+
+// TestNoticesOfOthersArePassedOver: only that of the one user counts, though the stranger's came first.
+func TestNoticesOfOthersArePassedOver(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skipOrFail(t, "becoming somebody else needs root")
+	}
+	box, notifier := openMailbox(t)
+	sent := make(chan error)
+	go func() {
+		// The thread becomes another user for good, and ends with the goroutine that is locked to it.
+		runtime.LockOSThread()
+		_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 65534, 65534, 65534)
+		if errno != 0 {
+			sent <- errno
+			return
+		}
+		sent <- sendRaw(box.Address(), []byte("WATCHDOG=trigger"), nil)
+	}()
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	if err := notifier.Send(Notice{Alive: true}); err != nil {
+		t.Fatal(err)
+	}
+	box.expect(t, Notice{Alive: true})
+}
+
+func sendRaw(address string, message, control []byte) error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return unix.Sendmsg(fd, message, control, &unix.SockaddrUnix{Name: address}, 0)
+}
+
+func TestMessagesThatAreTooLongArePassedOver(t *testing.T) {
+	box, _ := openMailbox(t)
+	for _, message := range []string{
+		"STOPPING=1\nSTATUS=" + strings.Repeat("x", maxNotice),
+		"STOPPING=1\nSTATUS=" + strings.Repeat("x", maxNotice-18),
+	} {
+		if err := sendRaw(box.Address(), []byte(message), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	box.expect(t, Notice{Stopping: true, Status: strings.Repeat("x", maxNotice-18)})
+}
+
+// TestSentDescriptorsAreClosed: whoever sends some must not fill the master's table, also where there are more of them
+// than there is room for.
+func TestSentDescriptorsAreClosed(t *testing.T) {
+	box, notifier := openMailbox(t)
+	file, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	fds := make([]int, 253) // the kernel's limit
+	for i := range fds {
+		fds[i] = int(file.Fd())
+	}
+	before := openDescriptors(t)
+	for _, n := range []int{1, 10, 100, 120, 253} {
+		if err := sendRaw(box.Address(), []byte("STATUS=take these"), unix.UnixRights(fds[:n]...)); err != nil {
+			t.Fatal(err)
+		}
+		if err := notifier.Send(Notice{Alive: true}); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			notice, err := box.Receive()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if notice.Alive {
+				break
+			}
+		}
+		if now := openDescriptors(t); now != before {
+			t.Errorf("after %d were sent, %d descriptors are open, and %d were before", n, now, before)
+		}
+	}
+}
+
+func openDescriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// TestSendDoesNotWaitForLong: the manager may be stopped, and its queue full.
+func TestSendDoesNotWaitForLong(t *testing.T) {
+	_, notifier := openMailbox(t)
+	var err error
+	for range 100_000 {
+		if err = notifier.Send(Notice{Alive: true}); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("at the end: %v", err)
+	}
+}
+
+func TestNotifierWithoutAManager(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", "")
+	if err := NotifierFromEnviron().Send(Notice{Ready: true}); err != nil {
+		t.Error(err)
+	}
+	t.Setenv("NOTIFY_SOCKET", "/nonexistent")
+	if err := NotifierFromEnviron().Send(Notice{Ready: true}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("nobody there: %v", err)
+	}
+}
+
+func TestMailboxCloseEndsReceive(t *testing.T) {
+	box, _ := openMailbox(t)
+	ended := make(chan error)
+	go func() {
+		_, err := box.Receive()
+		ended <- err
+	}()
+	if err := box.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Receive: %v", err)
+	}
+}
