@@ -1,0 +1,346 @@
+package worker
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// conn is a client's connection as net/http sees it. It knows where the connection is between two requests, and gives
+// reads and writes their deadlines: net/http's own would limit requests as a whole.
+//
+// What net/http does to it is how it knows: a deadline for reading is set while a request's head is waited for, and any
+// call that sets one ends the reading of a body (it is made before the background read that watches for the client's
+// going away, on which a deadline must not be left).
+type conn struct {
+	net.Conn
+	server  *server
+	handler http.Handler
+
+	mu sync.Mutex // guards what follows
+	// waiting is for the first byte of a request: in the drain, for Config.DrainIdle.
+	waiting bool
+	// readDeadline is what net/http asked for. While waiting the real one may be earlier.
+	readDeadline time.Time
+	// bodyRemains is that reads are of a request's body, each of which has a deadline.
+	bodyRemains bool
+	// stalled is that such a deadline has passed. It stays so: where in the body the client is is not known any more.
+	stalled bool
+	// ownWriteDeadline is that the handler has set one. Otherwise each write has its own.
+	ownWriteDeadline bool
+	// answering is that the answer to the request, or its beginning, has been given to the kernel.
+	answering bool
+	// hijacked is that the handler took the connection over, deadlines and all.
+	hijacked bool
+	// condemned is that the request's time was up, or the worker's: net/http and the handler are cut off, and it is
+	// closed by expire or by cut.
+	condemned bool
+	closed    bool
+	// abandoned is that the worker has ended before the handler did.
+	abandoned bool
+	// served is that net/http has finished with the connection. It does not say so of a hijacked one.
+	served bool
+
+	x *exchange // the request that is being handled, or nil
+	// timer is for x's harakiri deadline. It is made once: it costs less to set it anew than to make one.
+	timer *time.Timer
+}
+
+// became is told by net/http what it does with the connection next.
+func (c *conn) became(state http.ConnState) {
+	c.mu.Lock()
+	switch state {
+	case http.StateIdle:
+		c.waiting = true
+	case http.StateActive:
+		c.waiting = false // all of a request may have come together with the one before it
+	case http.StateHijacked:
+		c.hijacked = true
+	case http.StateClosed:
+		c.served = true
+	}
+	c.unlockAndForget()
+}
+
+// begin is that a request has come to its handler.
+func (c *conn) begin(x *exchange, hasBody bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.x = x
+	c.answering = false
+	c.bodyRemains = hasBody
+}
+
+// end is that the handler has returned and all is done for its request that is the worker's to do.
+func (c *conn) end() {
+	c.mu.Lock()
+	c.x = nil
+	c.unlockAndForget()
+}
+
+// busy is whether a request is being handled that has no answer yet, or the connection is hijacked.
+func (c *conn) busy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.x != nil && !c.condemned || c.hijacked && !c.closed
+}
+
+// cutOff lets neither net/http nor the handler write to the client any more.
+func (c *conn) cutOff() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.condemned = true
+}
+
+// unlockAndForget unlocks mu, and leaves the connection behind if nothing goes on there any more.
+func (c *conn) unlockAndForget() {
+	done := c.closed && c.x == nil && (c.served || c.hijacked)
+	c.mu.Unlock()
+	if done {
+		c.server.forget(c)
+	}
+}
+
+func (c *conn) Close() error {
+	c.mu.Lock()
+	condemned := c.condemned
+	c.mu.Unlock()
+	if condemned {
+		return nil
+	}
+	return c.close()
+}
+
+func (c *conn) close() error {
+	err := c.Conn.Close()
+	c.mu.Lock()
+	c.closed = true
+	c.unlockAndForget()
+	return err
+}
+
+// CloseWrite tells the client that nothing more will come. net/http uses it to get a last answer through.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	if err := c.readableLocked(); err != nil {
+		c.mu.Unlock()
+		return 0, err
+	}
+	waiting, body := c.waiting, c.bodyRemains
+	c.mu.Unlock()
+	n, err := c.Conn.Read(p)
+	if waiting && n > 0 {
+		c.begun()
+	}
+	if body && errors.Is(err, os.ErrDeadlineExceeded) {
+		c.stall()
+	}
+	return n, err
+}
+
+func (c *conn) readableLocked() error {
+	switch {
+	case c.condemned:
+		return http.ErrHandlerTimeout
+	case !c.bodyRemains:
+		return nil
+	case c.stalled:
+		return os.ErrDeadlineExceeded
+	}
+	return c.Conn.SetReadDeadline(time.Now().Add(c.server.cfg.SocketTimeout))
+}
+
+// begun is that a request has: it has the time that net/http gives it.
+func (c *conn) begun() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.waiting {
+		return
+	}
+	c.waiting = false
+	if c.server.health.draining.Load() {
+		_ = c.Conn.SetReadDeadline(c.readDeadline)
+	}
+}
+
+func (c *conn) stall() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stalled = c.bodyRemains // else somebody else's deadline passed
+}
+
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.condemned {
+		return nil
+	}
+	c.bodyRemains = false
+	c.readDeadline = t
+	return c.Conn.SetReadDeadline(c.limitIdleLocked(t))
+}
+
+// limitIdleLocked is an earlier deadline than t where the worker drains and the connection is silent.
+func (c *conn) limitIdleLocked(t time.Time) time.Time {
+	if !c.waiting || t.IsZero() || !c.server.health.draining.Load() {
+		return t
+	}
+	if limit := time.Now().Add(c.server.cfg.DrainIdle); limit.Before(t) {
+		return limit
+	}
+	return t
+}
+
+// drain is that the drain has begun.
+func (c *conn) drain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting && !c.readDeadline.IsZero() {
+		_ = c.Conn.SetReadDeadline(c.limitIdleLocked(c.readDeadline))
+	}
+}
+
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.setWriteDeadlineLocked(t)
+}
+
+func (c *conn) setWriteDeadlineLocked(t time.Time) error {
+	if c.condemned {
+		return nil
+	}
+	// net/http takes it away after each request. That of the last write may stay: the next one has its own.
+	if t.IsZero() && !c.ownWriteDeadline && !c.hijacked {
+		return nil
+	}
+	c.ownWriteDeadline = !t.IsZero()
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline is called to take both deadlines away, by net/http when the connection is hijacked, and by the hijacker.
+func (c *conn) SetDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.condemned {
+		return nil
+	}
+	c.bodyRemains = false
+	c.readDeadline = t
+	c.ownWriteDeadline = !t.IsZero()
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	timed, err := c.admitWrite(p)
+	if err != nil {
+		return 0, err
+	}
+	if !timed {
+		return c.Conn.Write(p)
+	}
+	written := 0
+	err = c.whileTaken(func() (int64, error) {
+		n, err := c.Conn.Write(p[written:])
+		written += n
+		return int64(n), err
+	})
+	return written, err
+}
+
+// ReadFrom lets the kernel copy a file to a client, as *net.TCPConn does. From other sources it reads itself: there, a
+// deadline for the client would also run while the source has nothing.
+func (c *conn) ReadFrom(src io.Reader) (int64, error) {
+	tcp, ok := c.Conn.(*net.TCPConn)
+	limited := limitedFile(src)
+	if !ok || limited == nil {
+		return c.copyFrom(src)
+	}
+	timed, err := c.admitWrite(nil)
+	if err != nil {
+		return 0, err
+	}
+	if !timed {
+		return tcp.ReadFrom(src)
+	}
+	written := int64(0)
+	err = c.whileTaken(func() (int64, error) {
+		before := limited.N
+		n, err := tcp.ReadFrom(limited)
+		written += n
+		if before-limited.N != n && errors.Is(err, os.ErrDeadlineExceeded) {
+			err = errLost
+		}
+		return n, err
+	})
+	return written, err
+}
+
+// copyBuffer is what is read at once from a source that is no file.
+type copyBuffer [32 << 10]byte
+
+func (c *conn) copyFrom(src io.Reader) (int64, error) {
+	buffer, ok := c.server.buffers.Get().(*copyBuffer)
+	if !ok {
+		buffer = new(copyBuffer)
+	}
+	defer c.server.buffers.Put(buffer)
+	return io.CopyBuffer(struct{ io.Writer }{c}, src, buffer[:])
+}
+
+// errLost ends an answer on a file system without sendfile, where net reads and writes instead, when its deadline has
+// passed: what was read but not written cannot be had again.
+var errLost = errors.New("the client takes too long")
+
+// limitedFile is src, if that is a file on a disk or a part of one, and nil otherwise.
+func limitedFile(src io.Reader) *io.LimitedReader {
+	limited, ok := src.(*io.LimitedReader)
+	if !ok {
+		limited = &io.LimitedReader{R: src, N: 1<<63 - 1}
+	}
+	file, ok := limited.R.(interface {
+		Stat() (fs.FileInfo, error)
+		syscall.Conn
+	})
+	if !ok {
+		return nil
+	}
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	return limited
+}
+
+// admitWrite is asked before something is written; p is nil where it is not known yet. timed is that the write has a
+// deadline of its own.
+func (c *conn) admitWrite(p []byte) (timed bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.condemned {
+		return false, http.ErrHandlerTimeout
+	}
+	if !c.answering {
+		c.answering = !informational(p)
+	}
+	return !c.ownWriteDeadline && !c.hijacked, nil
+}
+
+// informational is whether p, which net/http writes before any other part of an answer, is only a 100 Continue or the
+// like, after which the answer is still to come.
+func informational(p []byte) bool {
+	return bytes.HasPrefix(p, []byte("HTTP/1.1 1")) && !bytes.HasPrefix(p, []byte("HTTP/1.1 101"))
+}

@@ -1,0 +1,377 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"multiproc/worker"
+	"multiproc/worker/handoff"
+)
+
+// hello answers with what it was sent.
+func hello(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	fmt.Fprintf(w, "hello %s", body)
+}
+
+// TestDrainLosesNothing has clients at two workers that share a socket, one of which drains again and again.
+func TestDrainLosesNothing(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		t.Run(network, func(t *testing.T) {
+			kept, other := listenBoth(t, network)
+			var served atomic.Int64
+			startOn(t, other, worker.Config{}, http.HandlerFunc(hello))
+
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var clients sync.WaitGroup
+			errs := make(chan error, 100)
+			for i := range 12 {
+				clients.Go(func() {
+					if err := askUntil(ctx, kept.Addr(), i%3); err != nil {
+						errs <- err
+						cancel()
+					}
+				})
+			}
+			for range 5 {
+				w := startOn(t, copyOf(t, kept), worker.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					served.Add(1)
+					hello(w, r)
+				}))
+				before := served.Load()
+				await(t, "the worker is under load", func() bool { return served.Load() > before+100 || ctx.Err() != nil })
+				w.stop()
+				if err := w.wait(); err != nil {
+					t.Errorf("Run: %v", err)
+				}
+			}
+			cancel()
+			clients.Wait()
+			close(errs)
+			for err := range errs {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// askUntil asks again and again until ctx ends: one request in each connection, or as many as it lasts, or those with
+// a body. The server may end a connection only where it said so.
+func askUntil(ctx context.Context, addr net.Addr, kind int) error {
+	var c *client
+	for n := 0; ctx.Err() == nil; n++ {
+		if c == nil {
+			var err error
+			if c, err = dial(context.WithoutCancel(ctx), addr); err != nil {
+				return fmt.Errorf("request %d: %w", n, err)
+			}
+		}
+		method, body := "GET", ""
+		if kind == 2 {
+			method, body = "POST", strings.Repeat("x", 3000)
+		}
+		r, err := c.ask(method, "/", body)
+		if err != nil {
+			return fmt.Errorf("%s %d: %w", method, n, err)
+		}
+		answer, err := io.ReadAll(r.body)
+		if err != nil || r.code != 200 || string(answer) != "hello "+body {
+			return fmt.Errorf("%s %d: %d, %d bytes, %w", method, n, r.code, len(answer), err)
+		}
+		if r.last || kind == 0 {
+			_ = c.Close()
+			c = nil
+		}
+	}
+	if c != nil {
+		return c.Close()
+	}
+	return nil
+}
+
+func copyOf(t *testing.T, l net.Listener) net.Listener {
+	t.Helper()
+	file, err := l.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	c, err := net.FileListener(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestDrainGivesAnIdleConnectionOneMoreAnswer(t *testing.T) {
+	w := start(t, worker.Config{}, http.HandlerFunc(hello))
+	c := w.dial()
+	r := c.do("GET", "/", "")
+	readAll(t, r)
+	if r.last {
+		t.Error("before the drain an answer says that it is the last one")
+	}
+	fresh := w.dial() // and has not asked yet
+	w.drain()
+	for _, c := range []*client{c, fresh} {
+		r = c.do("POST", "/", "there")
+		if body := readAll(t, r); body != "hello there" {
+			t.Errorf("in the drain: %d %q", r.code, body)
+		}
+		if !r.last {
+			t.Error("in the drain an answer does not say that it is the last one")
+		}
+		c.expectEnd()
+	}
+	if err := w.wait(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if line := w.log.await(t, "drained"); !strings.Contains(line, "requests=2 cut=0") {
+		t.Error(line)
+	}
+	expectNoGoroutines(t)
+}
+
+func TestDrainClosesSilentConnections(t *testing.T) {
+	w := start(t, worker.Config{DrainIdle: 50 * time.Millisecond}, http.HandlerFunc(hello))
+	used, fresh := w.dial(), w.dial()
+	readAll(t, used.do("GET", "/", ""))
+	w.stop()
+	used.expectEnd()
+	fresh.expectEnd()
+	if err := w.wait(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+func TestDrainLetsARequestComeThatHasBegun(t *testing.T) {
+	w := start(t, worker.Config{DrainIdle: 50 * time.Millisecond}, http.HandlerFunc(hello))
+	silent, slow, slowFresh := w.dial(), w.dial(), w.dial()
+	readAll(t, slow.do("GET", "/", ""))
+	w.stop()
+	slow.send("POST / HTTP/1.1\r\nHost: te")
+	slowFresh.send("POST / HTTP/1.1\r\nHost: te")
+	silent.expectEnd() // so that the others' patience would be over too
+	for _, c := range []*client{slow, slowFresh} {
+		c.send("st\r\nContent-Length: 5\r\n\r\nth")
+		c.send("ere")
+		r := c.answer()
+		if body := readAll(t, r); body != "hello there" || !r.last {
+			t.Errorf("%d %q, close %v", r.code, body, r.last)
+		}
+	}
+}
+
+func TestDrainFinishesStreams(t *testing.T) {
+	proceed := make(chan struct{})
+	w := start(t, worker.Config{DrainIdle: time.Millisecond}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "first ")
+		w.(http.Flusher).Flush()
+		<-proceed
+		if err := r.Context().Err(); err != nil {
+			t.Errorf("in the drain the context has ended: %v", err)
+		}
+		fmt.Fprint(w, "last")
+	}))
+	c := w.dial()
+	r := c.do("GET", "/", "")
+	w.drain()
+	if _, err := dial(t.Context(), w.addr); err == nil {
+		await(t, "the listener is closed", func() bool {
+			_, err := dial(t.Context(), w.addr)
+			return err != nil
+		})
+	}
+	close(proceed)
+	if body := readAll(t, r); body != "first last" {
+		t.Errorf("body %q", body)
+	}
+}
+
+func TestDrainCutsAtTheDeadline(t *testing.T) {
+	causes := make(chan error, 2)
+	entered := make(chan struct{}, 2)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) {
+		entered <- struct{}{}
+		<-r.Context().Done()
+		causes <- context.Cause(r.Context())
+	})
+	mux.HandleFunc("/leave", func(w http.ResponseWriter, _ *http.Request) {
+		if _, _, err := http.NewResponseController(w).Hijack(); err != nil {
+			t.Error(err)
+		}
+		entered <- struct{}{}
+	})
+	mux.HandleFunc("/hijack", func(w http.ResponseWriter, r *http.Request) {
+		nc, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		entered <- struct{}{}
+		_, err = io.Copy(io.Discard, nc) // until it is closed
+		if !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the hijacked connection: %v", err)
+		}
+		causes <- context.Cause(r.Context())
+	})
+	metrics, page := openMetrics(t)
+	w := start(t, worker.Config{DrainTimeout: 100 * time.Millisecond, Metrics: metrics}, mux)
+	slow, hijacked, left := w.dial(), w.dial(), w.dial()
+	// A body that never comes whole: then net/http does not watch the connection, and would not cancel anything.
+	slow.send("POST /slow HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n")
+	hijacked.send("GET /hijack HTTP/1.1\r\nHost: test\r\n\r\n")
+	left.send("GET /leave HTTP/1.1\r\nHost: test\r\n\r\n")
+	for range 3 {
+		receive(t, "a handler", entered)
+	}
+	w.stop()
+	err := w.wait()
+	if cut, ok := errors.AsType[*worker.CutError](err); !ok || cut.Requests != 3 {
+		t.Errorf("Run: %v, want 3 requests cut", err)
+	}
+	for range 2 {
+		if cause := receive(t, "the context's end", causes); cause == nil || errors.Is(cause, context.Canceled) {
+			t.Errorf("cause %v", cause)
+		}
+	}
+	slow.expectEnd()
+	hijacked.expectEnd()
+	left.expectEnd()
+	if line := w.log.await(t, "drained"); !strings.Contains(line, "cut=3") {
+		t.Error(line)
+	}
+	page.expect(`http_requests_total{code="503"`, `http_requests_total{code="503",method="POST",route="/slow"} 1.0`)
+	expectNoGoroutines(t)
+}
+
+func TestDrainWaitsForHijackedConnections(t *testing.T) {
+	conns := make(chan net.Conn, 1)
+	w := start(t, worker.Config{DrainIdle: time.Millisecond}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		nc, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		conns <- nc
+	}))
+	c := w.dial()
+	c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	nc := receive(t, "the connection", conns)
+	silent := w.dial()
+	w.drain()
+	silent.expectEnd()
+	select {
+	case <-w.end:
+		t.Fatal("Run has returned while a hijacked connection was open")
+	default:
+	}
+	if _, err := io.WriteString(nc, "still here"); err != nil {
+		t.Error(err)
+	}
+	if err := nc.Close(); err != nil {
+		t.Error(err)
+	}
+	if said, err := io.ReadAll(c); err != nil || string(said) != "still here" {
+		t.Errorf("%q, %v", said, err)
+	}
+	if err := w.wait(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// held is a listener on which nothing is accepted before its deadline passes.
+type held struct {
+	*net.TCPListener
+	passed chan struct{}
+}
+
+func (l held) Accept() (net.Conn, error) {
+	<-l.passed
+	return l.TCPListener.Accept()
+}
+
+func (l held) SetDeadline(t time.Time) error {
+	defer close(l.passed)
+	return l.TCPListener.SetDeadline(t)
+}
+
+func TestDrainAcceptsWhatIsQueued(t *testing.T) {
+	l := held{listen(t, "tcp", "127.0.0.1:0").(*net.TCPListener), make(chan struct{})}
+	w := startOn(t, l, worker.Config{}, http.HandlerFunc(hello))
+	w.log.await(t, "serving")
+	var queued []*client
+	for range 5 {
+		c := w.dial()
+		c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+		queued = append(queued, c)
+	}
+	w.drain()
+	for _, c := range queued {
+		if r := c.answer(); r.code != 200 || !r.last {
+			t.Errorf("%d, close %v", r.code, r.last)
+		}
+	}
+	if err := w.wait(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if _, err := dial(t.Context(), w.addr); err == nil {
+		t.Error("after the drain somebody listens")
+	}
+}
+
+func TestDrainLeavesTheSocketsPath(t *testing.T) {
+	a, b := listenBoth(t, "unix")
+	w := startOn(t, a, worker.Config{}, http.HandlerFunc(hello))
+	w.stop()
+	if err := w.wait(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	other := startOn(t, b, worker.Config{}, http.HandlerFunc(hello))
+	if code, body := other.get("/"); code != 200 {
+		t.Errorf("at the other worker: %d %q", code, body)
+	}
+}
+
+func TestRunWithoutSockets(t *testing.T) {
+	err := worker.Run(t.Context(), worker.Config{Inherited: &handoff.Inherited{}}, nil)
+	if err == nil || !strings.Contains(err.Error(), "no sockets inherited") {
+		t.Errorf("Run: %v", err)
+	}
+	err = worker.Run(t.Context(), worker.Config{}, nil)
+	if err == nil || !strings.Contains(err.Error(), "no sockets inherited") {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// TestRunEndsWithItsListener has a listener that fails without being told to.
+func TestRunEndsWithItsListener(t *testing.T) {
+	broken := errors.New("broken")
+	w := startOn(t, failing{listen(t, "tcp", "127.0.0.1:0"), broken}, worker.Config{}, nil)
+	if err := w.wait(); !errors.Is(err, broken) {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+type failing struct {
+	net.Listener
+	err error
+}
+
+func (l failing) Accept() (net.Conn, error) { return nil, l.err }

@@ -1,0 +1,54 @@
+package worker
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync/atomic"
+)
+
+// health is whether the worker should get requests.
+type health struct {
+	draining    atomic.Bool
+	toldUnready atomic.Bool // by the master
+	fewReady    atomic.Bool // workers, fewer than the master wants for any to be ready
+}
+
+// unready is why the worker should get no requests, and empty when it should.
+func (h *health) unready() string {
+	switch {
+	case h.draining.Load():
+		return "draining"
+	case h.toldUnready.Load():
+		return "told unready by the master"
+	case h.fewReady.Load():
+		return "fewer than min-ready workers are ready"
+	}
+	return ""
+}
+
+// Livez answers that the process lives: 200, always.
+func Livez(w http.ResponseWriter, _ *http.Request) { writeHealth(w, "") }
+
+// Readyz answers whether the worker that serves the request should get more of them: 200, or 503 with the reason. Being
+// busy is none. Outside of a worker it answers 200.
+func Readyz(w http.ResponseWriter, r *http.Request) {
+	reason := ""
+	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+		reason = c.server.health.unready()
+	}
+	writeHealth(w, reason)
+}
+
+func writeHealth(w http.ResponseWriter, unready string) {
+	answer := struct {
+		Status string `json:"status"`
+		Reason string `json:"reason,omitempty"`
+	}{"ok", unready}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if unready != "" {
+		answer.Status = "unavailable"
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}

@@ -1,0 +1,361 @@
+package worker_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/worker"
+)
+
+func TestClientThatTakesNothingIsCut(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	for _, network := range []string{"tcp", "unix"} {
+		for _, path := range []string{"/write", "/file"} {
+			t.Run(network+path, func(t *testing.T) {
+				t.Parallel()
+				failed := make(chan error, 1)
+				l, _ := listenBoth(t, network)
+				w := startOn(t, l, worker.Config{SocketTimeout: soon}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path == "/file" {
+						http.ServeFile(&noting{w, failed}, r, file)
+						return
+					}
+					_, err := w.Write(make([]byte, 64<<20))
+					failed <- err
+				}))
+				w.dial().send("GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n")
+				if err := receive(t, "the write", failed); !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("write: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// noting hands over the error of the copy to a client.
+type noting struct {
+	http.ResponseWriter
+	err chan error
+}
+
+func (n *noting) ReadFrom(src io.Reader) (int64, error) {
+	copied, err := io.Copy(n.ResponseWriter, src)
+	n.err <- err
+	return copied, err
+}
+
+// TestSlowClientIsNotCut has a client that always takes something, but so slowly that a write, which goes on when a good
+// part of the kernel's queue is free, waits for longer than a client may be silent.
+func TestSlowClientIsNotCut(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	content := bytes.Repeat([]byte("0123456789abcde\n"), 1<<20)
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, network := range []string{"unix", "tcp"} {
+		for _, path := range []string{"/write", "/file"} {
+			t.Run(network+path, func(t *testing.T) {
+				t.Parallel()
+				l, _ := listenBoth(t, network)
+				w := startOn(t, l, worker.Config{SocketTimeout: 400 * time.Millisecond}, http.HandlerFunc(
+					func(w http.ResponseWriter, r *http.Request) {
+						if r.URL.Path == "/file" {
+							http.ServeFile(w, r, file)
+							return
+						}
+						w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+						_, _ = w.Write(content)
+					}))
+				c := w.dial()
+				if tcp, ok := c.Conn.(*net.TCPConn); ok {
+					// With more, the kernels would not tell each other for too long that something was taken.
+					if err := tcp.SetReadBuffer(32 << 10); err != nil {
+						t.Fatal(err)
+					}
+				}
+				c.send("GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n")
+				slowly := c.readSlowly(4<<10, 20*time.Millisecond, 1500*time.Millisecond)
+				c.r.Reset(io.MultiReader(bytes.NewReader(slowly), c.Conn)) // and the rest as fast as it comes
+				body, err := io.ReadAll(c.answer().body)
+				if err != nil || !bytes.Equal(body, content) {
+					t.Errorf("%d bytes, %v", len(body), err)
+				}
+			})
+		}
+	}
+}
+
+// readSlowly reads a part at each interval, for a while.
+func (c *client) readSlowly(size int, interval, while time.Duration) (read []byte) {
+	c.t.Helper()
+	part := make([]byte, size)
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for until := time.After(while); ; {
+		select {
+		case <-until:
+			return read
+		case <-tick.C:
+			n, err := c.Read(part)
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			read = append(read, part[:n]...)
+		}
+	}
+}
+
+func TestClientThatSendsNothingOfItsBodyIsCut(t *testing.T) {
+	failed, late := make(chan error), make(chan struct{})
+	w := start(t, worker.Config{SocketTimeout: soon}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.ReadAll(r.Body)
+		failed <- err
+		<-late
+		_, err = io.ReadAll(r.Body)
+		failed <- err
+	}))
+	c := w.dial()
+	c.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf")
+	if err := receive(t, "the read", failed); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("read: %v", err)
+	}
+	c.send("too la")
+	close(late)
+	if err := receive(t, "the late read", failed); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("late read: %v", err)
+	}
+	if r := c.answer(); !r.last {
+		t.Error("the connection goes on")
+	}
+}
+
+// TestBodyThatTheHandlerDoesNotReadIsNotWaitedForLong: net/http reads the rest of it, for the next request's sake.
+func TestBodyThatTheHandlerDoesNotReadIsNotWaitedForLong(t *testing.T) {
+	w := start(t, worker.Config{SocketTimeout: soon}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	c := w.dial()
+	c.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf")
+	c.answer()
+	c.expectEnd()
+}
+
+// TestBodyThatIsNotAskedFor: the client waits to be told to go on, and the handler does not want to know.
+func TestBodyThatIsNotAskedFor(t *testing.T) {
+	w := start(t, worker.Config{Harakiri: later, MaxBody: 100}, http.HandlerFunc(
+		func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "no, thanks") }))
+	c := w.dial()
+	c.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+	if r := c.answer(); r.code != 200 || !r.last {
+		t.Errorf("%d, last %v", r.code, r.last)
+	}
+	_ = c.Close()
+}
+
+// TestSlowBodyIsNotCut has a client that always sends something, and a handler that takes longer after the body than
+// the client may be silent: nothing is left of the body's deadlines.
+func TestSlowBodyIsNotCut(t *testing.T) {
+	const limit = 100 * time.Millisecond
+	read := make(chan struct{})
+	w := start(t, worker.Config{SocketTimeout: limit}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/stall" {
+			_, _ = io.ReadAll(r.Body)
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		read <- struct{}{}
+		<-read
+		if err := r.Context().Err(); err != nil {
+			t.Errorf("the context has ended: %v", err)
+		}
+		fmt.Fprint(w, len(body))
+	}))
+	for _, head := range []string{"Content-Length: 30\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n"} {
+		c := w.dial()
+		c.send("POST / HTTP/1.1\r\nHost: test\r\n" + head)
+		tick := time.NewTicker(limit / 10)
+		for range 30 {
+			<-tick.C
+			if strings.HasPrefix(head, "Content") {
+				c.send("x")
+			} else {
+				c.send("1\r\nx\r\n")
+			}
+		}
+		tick.Stop()
+		if !strings.HasPrefix(head, "Content") {
+			c.send("0\r\n\r\n")
+		}
+		receive(t, "the body", read)
+		other := w.dial() // whose body's deadline passes, and so the first one's has
+		other.send("POST /stall HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n")
+		other.answer()
+		read <- struct{}{}
+		if body := readAll(t, c.answer()); body != "30" {
+			t.Errorf("%q", body)
+		}
+	}
+}
+
+func TestBodyTooLarge(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/read", func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.ReadAll(r.Body)
+		if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); !ok || tooLarge.Limit != 10 {
+			t.Errorf("read: %v", err)
+		}
+	})
+	mux.HandleFunc("/answer", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			http.Error(w, "my own words", http.StatusTeapot)
+		}
+	})
+	mux.HandleFunc("/never", func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") })
+	mux.HandleFunc("/ok", hello)
+	w := start(t, worker.Config{MaxBody: 10}, mux)
+
+	ask := func(path, head, body string) (int, string) {
+		t.Helper()
+		c := w.dial()
+		c.send("POST " + path + " HTTP/1.1\r\nHost: test\r\n" + head + "\r\n" + body)
+		r := c.answer()
+		if r.code == 413 && !r.last {
+			t.Error("the connection goes on after 413")
+		}
+		return r.code, readAll(t, r)
+	}
+	const chunked = "Transfer-Encoding: chunked\r\n"
+	long := "b\r\n01234567890\r\n0\r\n\r\n"
+	if code, _ := ask("/never", "Content-Length: 11\r\n", ""); code != 413 {
+		t.Errorf("a length too large: %d", code)
+	}
+	if code, _ := ask("/never", "Content-Length: 11\r\nExpect: 100-continue\r\n", ""); code != 413 {
+		t.Errorf("a length too large that is to be continued: %d", code)
+	}
+	if code, _ := ask("/read", chunked, long); code != 413 {
+		t.Errorf("chunks too large: %d", code)
+	}
+	if code, body := ask("/answer", chunked, long); code != http.StatusTeapot {
+		t.Errorf("chunks too large, and a handler that answers: %d %s", code, body)
+	}
+	if code, body := ask("/ok", chunked, "a\r\n0123456789\r\n0\r\n\r\n"); code != 200 || body != "hello 0123456789" {
+		t.Errorf("as large as may be: %d %s", code, body)
+	}
+	if code, body := w.do("POST", "/ok", "0123456789"); code != 200 || body != "hello 0123456789" {
+		t.Errorf("as large as may be: %d %s", code, body)
+	}
+}
+
+// TestRequestsCopyIsWhole: where the handler gets a copy of the request, what happens to one of both happens to the other.
+func TestRequestsCopyIsWhole(t *testing.T) {
+	trailers := make(chan string, 1)
+	files := make(chan string, 1)
+	w := start(t, worker.Config{MaxBody: 1 << 20, Harakiri: later}, http.HandlerFunc(
+		func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/trailer" {
+				_, _ = io.ReadAll(r.Body)
+				trailers <- r.Trailer.Get("X-Sum")
+				return
+			}
+			if err := r.ParseMultipartForm(1); err != nil {
+				t.Error(err)
+				return
+			}
+			file, err := r.MultipartForm.File["f"][0].Open()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer file.Close()
+			files <- file.(*os.File).Name()
+		}))
+	c := w.dial()
+	c.send("POST /trailer HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 42\r\n\r\n")
+	if sum := receive(t, "the trailer", trailers); sum != "42" {
+		t.Errorf("trailer %q", sum)
+	}
+	c.answer()
+	form := "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n" + strings.Repeat("x", 20000) + "\r\n--b--\r\n"
+	c.send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: test\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n\r\n%s",
+		len(form), form))
+	name := receive(t, "the file", files)
+	c.answer()
+	await(t, "the form's file is gone", func() bool {
+		_, err := os.Stat(name)
+		return errors.Is(err, os.ErrNotExist)
+	})
+}
+
+func TestHeadTooLarge(t *testing.T) {
+	w := start(t, worker.Config{MaxHeader: 8 << 10}, http.HandlerFunc(hello))
+	for _, size := range []struct{ header, code int }{{7 << 10, 200}, {16 << 10, 431}} {
+		c := w.dial()
+		c.send("GET / HTTP/1.1\r\nHost: test\r\nX-Long: " + strings.Repeat("x", size.header) + "\r\n\r\n")
+		if r := c.answer(); r.code != size.code {
+			t.Errorf("header of %d bytes: %d", size.header, r.code)
+		}
+	}
+}
+
+func TestHeadThatDoesNotCome(t *testing.T) {
+	w := start(t, worker.Config{HTTPTimeout: soon}, http.HandlerFunc(hello))
+	silent, half, idle := w.dial(), w.dial(), w.dial()
+	half.send("GET / HTTP/1.1\r\nHo")
+	readAll(t, idle.do("GET", "/", ""))
+	silent.expectEnd()
+	idle.expectEnd()
+	if r := half.answer(); r.code != 400 || !r.last {
+		t.Errorf("half a head: %d", r.code)
+	}
+}
+
+func TestHandlersOwnDeadlines(t *testing.T) {
+	errs := make(chan error, 2)
+	w := start(t, worker.Config{SocketTimeout: later}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rc := http.NewResponseController(w)
+		if err := errors.Join(rc.SetReadDeadline(time.Now().Add(soon)), rc.SetWriteDeadline(time.Now().Add(soon)),
+			rc.EnableFullDuplex()); err != nil {
+			t.Error(err)
+		}
+		_, err := io.ReadAll(r.Body)
+		errs <- err
+		for err = nil; err == nil; {
+			_, err = w.Write(make([]byte, 1<<20))
+		}
+		errs <- err
+	}))
+	w.dial().send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n")
+	for range 2 {
+		if err := receive(t, "an error", errs); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error(err)
+		}
+	}
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	l := listen(t, "tcp", "127.0.0.1:0")
+	w := startOn(t, l, worker.Config{MaxHeader: -1, Harakiri: -1}, nil)
+	err := w.wait()
+	if err == nil || !strings.Contains(err.Error(), "MaxHeader") || !strings.Contains(err.Error(), "Harakiri") {
+		t.Errorf("Run: %v", err)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the listener is open: %v", err)
+	}
+}

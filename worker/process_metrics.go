@@ -1,0 +1,95 @@
+package worker
+
+import (
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics"
+)
+
+// processInterval is how often the process's metrics are set.
+const processInterval = time.Second
+
+// processMetrics are of the process, and are shared as those of requests are: a scrape reaches one worker only.
+type processMetrics struct {
+	goroutines, heap prometheus.Gauge
+	samples          []metrics.Sample // reused
+}
+
+// What the process's metrics are read from, none of which stops the process.
+const (
+	goroutinesSample  = "/sched/goroutines:goroutines"
+	heapObjectsSample = "/memory/classes/heap/objects:bytes"
+	heapUnusedSample  = "/memory/classes/heap/unused:bytes"
+)
+
+func newProcessMetrics(w *mpmetrics.Writer) (*processMetrics, error) {
+	goroutines, err := w.NewGauge(prometheus.GaugeOpts{
+		Name: "go_goroutines",
+		Help: "Goroutines of all workers.",
+	}, mpmetrics.ModeLiveSum)
+	if err != nil {
+		return nil, err
+	}
+	heap, err := w.NewGauge(prometheus.GaugeOpts{
+		Name: "go_memstats_heap_inuse_bytes",
+		Help: "Bytes in heap spans that are in use, of all workers.",
+	}, mpmetrics.ModeLiveSum)
+	if err != nil {
+		return nil, err
+	}
+	if err := setBuildInfo(w); err != nil {
+		return nil, err
+	}
+	p := &processMetrics{
+		goroutines: goroutines,
+		heap:       heap,
+		samples:    []metrics.Sample{{Name: goroutinesSample}, {Name: heapObjectsSample}, {Name: heapUnusedSample}},
+	}
+	p.set()
+	return p, nil
+}
+
+func setBuildInfo(w *mpmetrics.Writer) error {
+	build, err := w.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "multiproc_build_info",
+		Help: "1, with what the workers were built from.",
+	}, mpmetrics.ModeLiveMax, []string{"version", "revision", "goversion"})
+	if err != nil {
+		return err
+	}
+	var version, revision, goversion string
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version, goversion = info.Main.Version, info.GoVersion
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" {
+				revision = setting.Value
+			}
+		}
+	}
+	build.WithLabelValues(version, revision, goversion).Set(1)
+	return nil
+}
+
+// keep sets the metrics again and again until the worker has ended.
+func (p *processMetrics) keep(ended <-chan struct{}) {
+	ticker := time.NewTicker(processInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-ticker.C:
+			p.set()
+		}
+	}
+}
+
+func (p *processMetrics) set() {
+	metrics.Read(p.samples)
+	p.goroutines.Set(float64(p.samples[0].Value.Uint64()))
+	p.heap.Set(float64(p.samples[1].Value.Uint64() + p.samples[2].Value.Uint64()))
+}

@@ -1,0 +1,102 @@
+package worker
+
+import (
+	"maps"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics"
+)
+
+// requestMetrics counts requests. No client can make series: labels are the methods of RFC 9110, the patterns of the
+// handler, and the codes that it answers with.
+type requestMetrics struct {
+	total    *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+
+	// Metrics that were looked up before. The map is never changed, but replaced by one with more in it, so that
+	// looking up takes no lock. mu is for who replaces it.
+	cells atomic.Pointer[map[cellKey]cell]
+	mu    sync.Mutex
+}
+
+// cellKey is what a request is counted by.
+type cellKey struct {
+	method, pattern string
+	code            int
+}
+
+type cell struct {
+	total    prometheus.Counter
+	duration prometheus.Observer
+}
+
+func newRequestMetrics(w *mpmetrics.Writer) (*requestMetrics, error) {
+	total, err := w.NewCounterVec(prometheus.CounterOpts{
+		Name: "http_requests_total",
+		Help: "Requests answered, by method, route and status code.",
+	}, []string{"method", "route", "code"})
+	if err != nil {
+		return nil, err
+	}
+	duration, err := w.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "http_request_duration_seconds",
+		Help: "Time from a request's head to the end of its handler.",
+	}, []string{"method", "route"})
+	if err != nil {
+		return nil, err
+	}
+	inFlight, err := w.NewGauge(prometheus.GaugeOpts{
+		Name: "http_requests_in_flight",
+		Help: "Requests being handled.",
+	}, mpmetrics.ModeLiveSum)
+	if err != nil {
+		return nil, err
+	}
+	inFlight.Set(0)
+	m := &requestMetrics{total: total, duration: duration, inFlight: inFlight}
+	m.cells.Store(&map[cellKey]cell{})
+	return m, nil
+}
+
+// count counts a request that was in flight.
+func (m *requestMetrics) count(method, pattern string, code int, took time.Duration) {
+	m.inFlight.Dec()
+	key := cellKey{knownMethod(method), pattern, code}
+	found, ok := (*m.cells.Load())[key]
+	if !ok {
+		found = m.add(key)
+	}
+	found.total.Inc()
+	found.duration.Observe(took.Seconds())
+}
+
+func (m *requestMetrics) add(key cellKey) cell {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	route := route(key.pattern)
+	added := cell{
+		m.total.WithLabelValues(key.method, route, strconv.Itoa(key.code)),
+		m.duration.WithLabelValues(key.method, route),
+	}
+	cells := maps.Clone(*m.cells.Load())
+	cells[key] = added
+	m.cells.Store(&cells)
+	return added
+}
+
+// knownMethod is the method's label.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return method
+	}
+	return "other"
+}

@@ -1,0 +1,216 @@
+package worker_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"multiproc/worker"
+)
+
+// TestResponses compares answers with those of net/http alone.
+func TestResponses(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file.txt")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("0123456789"), 10000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	handle := func(path string, h http.HandlerFunc) { mux.HandleFunc(path, h) }
+	handle("/empty", func(http.ResponseWriter, *http.Request) {})
+	handle("/code", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	handle("/nocontent", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	handle("/text", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
+	handle("/long", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 100000)) })
+	handle("/flush", func(w http.ResponseWriter, _ *http.Request) {
+		w.(http.Flusher).Flush()
+		fmt.Fprint(w, "one")
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Error(err)
+		}
+		fmt.Fprint(w, "two")
+	})
+	handle("/file", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
+	handle("/pipe", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "5000")
+		if _, err := io.Copy(w, iotest.OneByteReader(strings.NewReader(strings.Repeat("x", 5000)))); err != nil {
+			t.Error(err)
+		}
+	})
+	handle("/source", func(w http.ResponseWriter, _ *http.Request) {
+		if _, err := io.Copy(w, iotest.ErrReader(io.ErrUnexpectedEOF)); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Error(err)
+		}
+		w.WriteHeader(http.StatusBadGateway) // nothing was written yet
+	})
+	handle("/trailer", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Trailer", "X-Sum")
+		fmt.Fprint(w, "body")
+		w.Header().Set("X-Sum", "42")
+	})
+	handle("/late", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "body")
+		w.Header().Set("X-Late", "yes")
+	})
+	handle("/length", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "3")
+		if _, err := fmt.Fprint(w, "too long"); !errors.Is(err, http.ErrContentLength) {
+			t.Error(err)
+		}
+	})
+	handle("/body", hello)
+
+	plain := httptest.NewServer(mux)
+	defer plain.Close()
+	w := start(t, worker.Config{Harakiri: later, MaxBody: 1 << 20}, mux)
+	dump := func(base, method, path string) string {
+		body := io.Reader(nil)
+		if method == "POST" {
+			body = strings.NewReader("there")
+		}
+		r, err := http.NewRequestWithContext(t.Context(), method, base+path, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := plain.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		answer.Header.Del("Date")
+		all, err := httputil.DumpResponse(answer, true)
+		return fmt.Sprint(string(all), err, answer.Trailer)
+	}
+	for _, path := range []string{
+		"/empty", "/code", "/nocontent", "/text", "/long", "/flush", "/file", "/pipe", "/source", "/trailer",
+		"/late", "/length", "/body", "/nowhere",
+	} {
+		for _, method := range []string{"GET", "HEAD", "POST"} {
+			if method == "HEAD" && (path == "/length" || path == "/source") {
+				continue // errors that the handlers do not expect
+			}
+			want, got := dump(plain.URL, method, path), dump(w.url(""), method, path)
+			if got != want {
+				t.Errorf("%s %s:\n%.300q\nnet/http:\n%.300q", method, path, got, want)
+			}
+		}
+	}
+}
+
+// TestFileIsSentByTheKernel: without sendfile, the file would go through this process, 32 KiB at a time.
+func TestFileIsSentByTheKernel(t *testing.T) {
+	const size = 32 << 20
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := start(t, worker.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/copied" {
+			f, err := os.Open(file)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer f.Close()
+			w.Header().Set("Content-Length", fmt.Sprint(size))
+			_, _ = io.Copy(w, struct{ io.Reader }{f}) // not known to be a file
+			return
+		}
+		http.ServeFile(w, r, file)
+	}))
+	writes := func(path string) (calls int) {
+		before := writeCalls(t)
+		r := w.dial().do("GET", path, "")
+		if n, err := io.Copy(io.Discard, r.body); n != size || err != nil {
+			t.Fatalf("%s: %d bytes, %v", path, n, err)
+		}
+		return writeCalls(t) - before
+	}
+	if copied, sent := writes("/copied"), writes("/sent"); sent > copied/4 {
+		t.Errorf("sent with %d writes, and copied with %d", sent, copied)
+	}
+}
+
+// writeCalls is how many times the process has written, or sent, something.
+func writeCalls(t *testing.T) int {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/io")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(data), "syscw: ")
+	n, err := strconv.Atoi(strings.Fields(after)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestPanicCutsTheConnection(t *testing.T) {
+	w := start(t, worker.Config{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/abort" {
+			panic(http.ErrAbortHandler)
+		}
+		panic(fmt.Errorf("oh no"))
+	}))
+	for _, path := range []string{"/abort", "/panic"} {
+		c := w.dial()
+		c.send("GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n")
+		c.expectEnd()
+	}
+	if line := w.log.await(t, "panic"); !strings.Contains(line, "oh no") || !strings.Contains(line, "response_test.go") {
+		t.Error(line)
+	}
+	if lines, _ := w.log.find("/abort"); len(lines) > 0 {
+		t.Errorf("log %q", lines)
+	}
+}
+
+func TestReverseProxy(t *testing.T) {
+	backend := start(t, worker.Config{}, http.HandlerFunc(hello))
+	target, err := url.Parse(backend.url(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.Transport = transport
+	t.Cleanup(transport.CloseIdleConnections)
+	front := start(t, worker.Config{Harakiri: later}, proxy)
+	if code, body := front.do("POST", "/", "through a proxy"); code != 200 || body != "hello through a proxy" {
+		t.Errorf("%d %q", code, body)
+	}
+}
+
+func TestAccessLog(t *testing.T) {
+	log := newLogbook()
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /items/{id}", hello)
+	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	w := start(t, worker.Config{AccessLog: slog.New(log), Harakiri: soon}, mux)
+	c := w.dial()
+	readAll(t, c.do("POST", "/items/%0a1?secret=1", "you"))
+	line := log.await(t, "request")
+	if want := "request method=POST path=/items/\n1 route=/items/{id} code=200 bytes=9 duration="; !strings.HasPrefix(line, want) {
+		t.Errorf("%q, want %q…", line, want)
+	}
+	if !strings.HasSuffix(line, " remote="+c.LocalAddr().String()) || strings.Contains(line, "secret") {
+		t.Errorf("%q", line)
+	}
+	w.get("/slow")
+	log.await(t, "route=/slow code=503")
+	if lines, _ := log.find(""); len(lines) != 2 {
+		t.Errorf("log %q", lines)
+	}
+}
