@@ -1,0 +1,71 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+)
+
+// maxCaptured bounds how much of a worker's stderr is kept, in bytes: from its beginning, where a failed start is told.
+const maxCaptured = 16 << 10
+
+// capture passes on what a worker writes to stderr, and keeps the beginning, so that whoever asked for a reload hears why
+// it failed. A worker of this module gives the pipe up as soon as it serves.
+type capture struct {
+	pipe *os.File
+	done chan struct{} // closed at the end of the pipe
+
+	mu    sync.Mutex
+	start []byte
+}
+
+// newCapture gives the end that the worker writes to as well, which the caller closes.
+func newCapture() (*capture, *os.File, error) {
+	var fds [2]int
+	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC); err != nil {
+		return nil, nil, fmt.Errorf("make pipe: %w", os.NewSyscallError("pipe2", err))
+	}
+	if err := syscall.SetNonblock(fds[0], true); err != nil {
+		return nil, nil, errors.Join(os.NewSyscallError("fcntl", err), syscall.Close(fds[0]), syscall.Close(fds[1]))
+	}
+	return &capture{pipe: os.NewFile(uintptr(fds[0]), "stderr"), done: make(chan struct{})}, os.NewFile(uintptr(fds[1]), "stderr"), nil
+}
+
+// pass passes on until everybody who holds the other end has closed it. It closes the pipe.
+func (c *capture) pass(to io.Writer) {
+	defer close(c.done)
+	defer c.pipe.Close()
+	chunk := make([]byte, 4096)
+	for {
+		n, err := c.pipe.Read(chunk)
+		if n > 0 {
+			c.keep(chunk[:n])
+			_, _ = to.Write(chunk[:n]) // a log that is gone must not stop the worker
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (c *capture) keep(chunk []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.start = append(c.start, chunk[:min(len(chunk), maxCaptured-len(c.start))]...)
+}
+
+// text is what came first.
+func (c *capture) text() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]byte(nil), c.start...)
+}
+
+// abandon closes a pipe that nobody passes on.
+func (c *capture) abandon() error {
+	close(c.done)
+	return c.pipe.Close()
+}

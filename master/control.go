@@ -1,0 +1,137 @@
+package master
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The control socket speaks HTTP:
+//
+//	GET /status    Status as JSON
+//	POST /reload   reloads and answers with an Outcome, 200 where it was committed, 409 where it was taken back
+//	POST /stop     stops; with ?fast=1 at once. The answer is 202, and its body ends when the master does
+//
+// Who may open the socket may do all that.
+func (m *Master) control() http.Handler {
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {
+		reply := make(chan Status, 1)
+		m.send(func(m *Master) { reply <- m.status() })
+		select {
+		case s := <-reply:
+			writeJSON(w, http.StatusOK, s)
+		case <-m.gone:
+			writeJSON(w, http.StatusServiceUnavailable, Outcome{Error: errStopping.Error()})
+		case <-r.Context().Done():
+		}
+	})
+	routes.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
+		reply := make(chan Outcome, 1)
+		m.send(func(m *Master) { m.reloadFor(reply) })
+		var o Outcome
+		select {
+		case o = <-reply:
+		case <-m.gone:
+			o.Error = errStopping.Error()
+		case <-r.Context().Done():
+			return
+		}
+		code := http.StatusOK
+		if !o.OK {
+			code = http.StatusConflict
+		}
+		writeJSON(w, code, o)
+	})
+	routes.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) {
+		fast := r.FormValue("fast") != ""
+		m.send(func(m *Master) {
+			if m.fleet.stop == nil || fast {
+				m.handle(stopAsked{fast})
+			}
+		})
+		w.WriteHeader(http.StatusAccepted)
+		_ = http.NewResponseController(w).Flush() // who has gone does not wait
+		select {
+		case <-m.gone:
+		case <-r.Context().Done():
+		}
+	})
+	return routes
+}
+
+// reloadFor reloads for somebody who waits for the outcome.
+func (m *Master) reloadFor(reply chan<- Outcome) {
+	if m.fleet.stop != nil {
+		reply <- Outcome{Generation: m.fleet.current.number, Error: errStopping.Error()}
+		return
+	}
+	m.callers.add(reply)
+	m.handle(reloadAsked{})
+}
+
+// probes answers health checks in place of the workers: also while none is alive.
+func (m *Master) probes() http.Handler {
+	routes := http.NewServeMux()
+	live := func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, "") }
+	routes.HandleFunc("GET /livez", live)
+	routes.HandleFunc("GET /healthz", live)
+	routes.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		reason := "starting"
+		if s := m.health.Load(); s != nil {
+			reason = s.Unready()
+		}
+		writeHealth(w, reason)
+	})
+	return routes
+}
+
+// writeHealth answers as workers do.
+func writeHealth(w http.ResponseWriter, reason string) {
+	w.Header().Set("Cache-Control", "no-store")
+	if reason == "" {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+		return
+	}
+	writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "reason": reason})
+}
+
+func writeJSON(w http.ResponseWriter, code int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(body) // who has gone needs no answer
+}
+
+// serverPatience bounds how long the control and health servers wait for a client's request.
+const serverPatience = 10 * time.Second
+
+// serve answers on the control socket and the health addresses until the returned function is called, which lets
+// those who wait have their answers.
+func (m *Master) serve() func() {
+	var servers []*http.Server
+	var serving sync.WaitGroup
+	start := func(l net.Listener, handler http.Handler) {
+		server := &http.Server{Handler: handler, ReadTimeout: serverPatience, MaxHeaderBytes: 16 << 10}
+		servers = append(servers, server)
+		serving.Go(func() { _ = server.Serve(l) }) // it ends when it is shut down
+	}
+	if m.config.Control != nil {
+		start(m.config.Control, m.control())
+	}
+	for _, l := range m.config.Health {
+		start(l, m.probes())
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		for _, server := range servers {
+			if server.Shutdown(ctx) != nil {
+				_ = server.Close()
+			}
+		}
+		serving.Wait()
+	}
+}

@@ -1,0 +1,31 @@
+package master
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// What the master exits with, beside 1 and 2, which are its caller's.
+const (
+	exitOK        = 0
+	exitNoneReady = 3 // no worker became ready at the start
+)
+
+// exit is how a process came to its end, or that it never began.
+type exit struct {
+	status syscall.WaitStatus
+	failed error // it could not be started
+}
+
+// clean is what a process says of itself that has done all it was to do.
+func (e exit) clean() bool { return e.failed == nil && e.status.Exited() && e.status.ExitStatus() == 0 }
+
+func (e exit) String() string {
+	switch {
+	case e.failed != nil:
+		return fmt.Sprintf("could not be started: %v", e.failed)
+	case e.status.Signaled():
+		return fmt.Sprintf("was killed by signal %d (%s)", e.status.Signal(), e.status.Signal())
+	}
+	return fmt.Sprintf("exited with code %d", e.status.ExitStatus())
+}

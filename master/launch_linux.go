@@ -1,0 +1,115 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"multiproc/worker/handoff"
+)
+
+// launch holds what the workers of one generation are started from. All of it stays as it was when the generation began,
+// whatever is deployed in the meantime.
+type launch struct {
+	plan     Plan
+	program  *Program
+	sockets  *SocketSet
+	settings *os.File // nil where the workers are foreign
+}
+
+// newLaunch takes the program over, also when it fails.
+func newLaunch(plan Plan, program *Program, sockets *Sockets) (*launch, error) {
+	l := &launch{plan: plan, program: program}
+	var err error
+	if !plan.Foreign {
+		if l.settings, err = sealedFile("multiproc-settings", plan.Settings); err != nil {
+			return nil, errors.Join(err, l.close())
+		}
+	}
+	if l.sockets, err = sockets.Open(plan.Sockets); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	return l, nil
+}
+
+// close gives up everything; the sockets must have been closed before.
+func (l *launch) close() error {
+	var errs []error
+	if l.settings != nil {
+		errs = append(errs, l.settings.Close())
+	}
+	return errors.Join(append(errs, l.program.Close())...)
+}
+
+// closeSockets closes those that no other launch shares, and with unlink removes the files of unix sockets.
+func (l *launch) closeSockets(unlink bool) error { return l.sockets.Close(unlink) }
+
+// start starts a worker. It must be called on a thread that lives as long as the worker shall: see handoff.Become.
+//
+// Everything is passed as a raw descriptor: os/exec, and whatever else calls File.Fd, makes a socket block, for all
+// processes that share it.
+func (l *launch) start(who handoff.Identity) (p *process, err error) {
+	p = &process{identity: who}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("start worker %s: %w", who.ID, err), p.close())
+		}
+	}()
+	sockets, names, err := l.sockets.Descriptors(who.Slot)
+	if err != nil {
+		return p, err
+	}
+	if p.mailbox, err = handoff.NewMailbox(); err != nil {
+		return p, err
+	}
+	var lifeline *os.File
+	if p.tether, lifeline, err = handoff.NewLifeline(); err != nil {
+		return p, err
+	}
+	defer lifeline.Close()
+	var stderr *os.File
+	if p.stderr, stderr, err = newCapture(); err != nil {
+		return p, err
+	}
+	defer stderr.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return p, err
+	}
+	defer null.Close()
+
+	out := handoff.Outfit{Identity: who, Names: names, Notify: p.mailbox.Address(), Watchdog: l.plan.Limits.Heartbeat}
+	files := []uintptr{rawFD(null), 1, rawFD(stderr)}
+	for _, fd := range sockets {
+		files = append(files, uintptr(fd))
+	}
+	if l.plan.Foreign {
+		files = append(files, rawFD(lifeline))
+	} else {
+		out.Names = append(out.Names, handoff.ConfigName, handoff.LifelineName, handoff.LogName)
+		files = append(files, rawFD(l.settings), rawFD(lifeline), 2)
+	}
+	if !l.plan.Limits.Notifies {
+		out.Notify = ""
+	}
+	p.pid, err = syscall.ForkExec(l.program.Exec(), l.plan.Args, &syscall.ProcAttr{
+		Dir:   l.plan.Dir,
+		Env:   out.Environ(l.plan.Env),
+		Files: files,
+		Sys:   &syscall.SysProcAttr{Setpgid: true}, // a terminal's signals are the master's
+	})
+	if err != nil {
+		return p, fmt.Errorf("%s: %w", l.program.Path, err)
+	}
+	return p, nil
+}
+
+// rawFD is a file's descriptor, left as it is. The file must stay open as long as it is used.
+func rawFD(file *os.File) uintptr {
+	fd := ^uintptr(0)
+	if raw, err := file.SyscallConn(); err == nil {
+		_ = raw.Control(func(f uintptr) { fd = f }) // a closed file leaves no descriptor, and ForkExec says so
+	}
+	return fd
+}

@@ -1,0 +1,455 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"multiproc/worker/handoff"
+)
+
+// Config is what a master is made of.
+type Config struct {
+	Plan    Plan     // of the first generation
+	Program string   // the path of what workers run. Links in it are followed anew for each generation
+	Sockets *Sockets // what is open already; the master opens the plan's in it, and closes them
+
+	// Check are the arguments, the name first, with which the program prints the settings of a next generation. It runs
+	// in CheckDir with the environment CheckEnv. Read makes the plan of what it has printed.
+	Check    []string
+	CheckEnv []string
+	CheckDir string
+	Read     func(settings []byte) (Plan, error)
+
+	Control net.Listener   // where commands are taken; nil: nowhere. The master closes it
+	Health  []net.Listener // where health checks are answered. The master closes them
+	Pidfile *Pidfile       // gets the pid when the first workers are ready; nil: none. The caller closes it
+	Unlink  bool           // remove the files of unix sockets at the end
+
+	Reopen func() error // opens the log anew; nil: there is nothing to open
+	Logger *slog.Logger // nil: discard
+}
+
+// sampling is how often the master looks at its workers' memory and at the queues.
+const sampling = time.Second
+
+// pauseNoticed is by how much the master must have overslept to say that it was stopped.
+const pauseNoticed = 500 * time.Millisecond
+
+// Master runs workers. All its state belongs to the goroutine of Run; others send it messages.
+type Master struct {
+	config  Config
+	log     *slog.Logger
+	pid     int
+	started time.Time
+	manager manager
+	watcher *watcher
+	hooks   Hooks
+
+	fleet     *fleet
+	launches  map[handoff.Generation]*launch
+	processes map[serial]*process
+	pids      map[int]serial
+	ends      []end // of workers that ended lately, for who asks why
+	errand    *errand
+	queues    []Queue
+	callers   callers
+	slots     handoff.Slot           // the highest that a worker was started in and that was not released
+	health    atomic.Pointer[Status] // for the health checks, which do not wait for the master
+
+	inbox    chan message
+	gone     chan struct{} // closed at the end of Run: nobody reads the inbox any more
+	sampled  time.Time
+	served   bool // enough workers were ready once
+	closing  bool // no more requests are taken
+	finished bool
+	code     int
+	last     error // why the fleet ended, if it did so by itself
+}
+
+// message is what other goroutines send to the master's.
+type message func(m *Master)
+
+// New makes a master that has not started anything yet. It opens the sockets of the first plan that are not open.
+func New(config Config) (*Master, error) {
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	m := &Master{
+		config:    config,
+		log:       config.Logger,
+		pid:       os.Getpid(),
+		launches:  map[handoff.Generation]*launch{},
+		processes: map[serial]*process{},
+		pids:      map[int]serial{},
+		inbox:     make(chan message),
+		gone:      make(chan struct{}),
+		manager: manager{
+			notifier: handoff.NotifierFromEnviron(),
+			watchdog: handoff.WatchdogFromEnviron(),
+			log:      config.Logger,
+		},
+	}
+	program, err := ResolveProgram(config.Program)
+	if err != nil {
+		return nil, err
+	}
+	first, err := newLaunch(config.Plan, program, config.Sockets)
+	if err != nil {
+		return nil, err
+	}
+	m.fleet = newFleet(config.Plan.Limits, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	m.launches[m.fleet.current.number] = first
+	return m, nil
+}
+
+// send gives a message to the master's goroutine, unless that has ended.
+func (m *Master) send(message message) {
+	select {
+	case m.inbox <- message:
+	case <-m.gone:
+	}
+}
+
+// Run starts the workers and keeps them until the master is told to stop, by a signal, through the control socket or by
+// the end of ctx. It returns what the process is to exit with, and why where that is not 0. It must be called once.
+//
+// It reaps all children of the process, so nothing else in it may start any.
+func (m *Master) Run(ctx context.Context, hooks Hooks) (int, error) {
+	m.hooks = hooks
+	// The kernel ends foreign workers with the thread that started them.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT, syscall.SIGHUP,
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
+	defer signal.Stop(signals)
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, syscall.SIGCHLD)
+	defer signal.Stop(children)
+	// Somebody who reads the log may end before the master, which would die of its next line. To ignore the signal
+	// instead would have the workers ignore it.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	defer signal.Stop(broken)
+
+	m.started = time.Now()
+	m.log.Info("master started", "pid", m.pid)
+	m.logGeneration(m.fleet.current.number)
+	m.watch(m.config.Plan.Watch)
+	closeServers := m.serve()
+
+	cancelled := ctx.Done()
+	m.handle(tick{})
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for !m.finished {
+		asleep := time.Now()
+		wait := m.wait(asleep)
+		timer.Reset(wait)
+		happened := func() {}
+		select {
+		case <-cancelled:
+			cancelled = nil
+			happened = func() { m.handle(stopAsked{}) }
+		case s := <-signals:
+			happened = func() { m.signalled(s) }
+		case <-children:
+		case message := <-m.inbox:
+			happened = func() { message(m) }
+		case <-timer.C:
+		}
+		// It may have been stopped meanwhile. The workers' signs of life from that time are still unread.
+		if by := time.Since(asleep) - wait; by > pauseNoticed {
+			m.handle(paused{by})
+		}
+		happened()
+		m.reap()
+		m.readAll()
+		m.look()
+		m.handle(tick{})
+	}
+	return m.finish(closeServers)
+}
+
+// wait is for how long there is nothing to do unless something happens.
+func (m *Master) wait(now time.Time) time.Duration {
+	next := m.sampled.Add(sampling)
+	if at := m.fleet.wake(); !at.IsZero() && at.Before(next) {
+		next = at
+	}
+	if m.errand != nil && !m.errand.killed && m.errand.deadline.Before(next) {
+		next = m.errand.deadline
+	}
+	return max(0, next.Sub(now))
+}
+
+// readAll takes the messages that wait. Nothing is judged before.
+func (m *Master) readAll() {
+	for {
+		select {
+		case message := <-m.inbox:
+			message(m)
+		default:
+			return
+		}
+	}
+}
+
+func (m *Master) signalled(s os.Signal) {
+	switch s {
+	case syscall.SIGTERM, syscall.SIGQUIT:
+		m.handle(stopAsked{})
+	case syscall.SIGINT:
+		m.handle(stopAsked{fast: true})
+	case syscall.SIGHUP:
+		m.handle(reloadAsked{})
+	case syscall.SIGUSR1:
+		m.reopenLogs()
+	case syscall.SIGTTIN:
+		m.handle(resized{+1})
+	case syscall.SIGTTOU:
+		m.handle(resized{-1})
+	default:
+		m.log.Info("signal has no meaning", "signal", s.String())
+	}
+}
+
+func (m *Master) reopenLogs() {
+	if m.config.Reopen != nil {
+		if err := m.config.Reopen(); err != nil {
+			m.log.Error("log cannot be opened anew, goes on to the old one", "error", err)
+			return
+		}
+	}
+	for _, p := range m.processes {
+		m.tell(p, handoff.Reopen)
+	}
+	m.log.Info("log opened anew")
+}
+
+func (m *Master) tell(p *process, word handoff.Word) {
+	if err := p.tether.Tell(word); err != nil && !errors.Is(err, syscall.EPIPE) {
+		m.log.Warn("worker cannot be told", "worker", p.identity.ID, "error", err)
+	}
+}
+
+// handle lets the fleet decide about an event, and does what it has decided.
+func (m *Master) handle(e event) {
+	actions := m.fleet.handle(time.Now(), e)
+	m.releaseSlots() // before their workers are told to drain
+	for _, a := range actions {
+		m.do(a)
+	}
+	m.closeSockets()
+	if len(actions) > 0 {
+		m.publish()
+	}
+}
+
+// closeSockets gives up the master's copies as soon as the workers are told to: when the last of them has taken what the
+// kernel had queued, clients are to be refused rather than left waiting.
+func (m *Master) closeSockets() {
+	if stop := m.fleet.stop; m.closing || stop == nil || !stop.begin.IsZero() {
+		return
+	}
+	m.closing = true
+	for g, l := range m.launches {
+		if err := l.closeSockets(m.config.Unlink); err != nil {
+			m.log.Warn("sockets cannot be closed", "generation", int(g), "error", err)
+		}
+	}
+}
+
+// releaseSlots gives up the sockets of slots that are no more. The workers that drain there have their own copies; to one
+// that is open in the master alone the kernel would still give connections.
+func (m *Master) releaseSlots() {
+	target := handoff.Slot(m.fleet.target())
+	if m.fleet.reload != nil {
+		target = max(target, m.slots) // the next workers may need them
+	}
+	for ; m.slots > target; m.slots-- {
+		if err := m.launches[m.fleet.current.number].sockets.ReleaseSlot(m.slots); err != nil {
+			m.log.Warn("sockets of a slot cannot be closed", "error", err)
+		}
+	}
+}
+
+func (m *Master) do(a action) {
+	switch a := a.(type) {
+	case spawn:
+		m.spawn(a)
+	case kill:
+		if p := m.processes[a.serial]; p != nil {
+			if err := p.signal(a.signal); err != nil {
+				m.log.Error("worker cannot be signalled", "worker", p.identity.ID, "signal", a.signal.String(), "error", err)
+			}
+		}
+	case tell:
+		if p := m.processes[a.serial]; p != nil {
+			m.tell(p, a.word)
+		}
+	case ended:
+		m.hooks.ended(a.identity, a.why)
+	case prepare:
+		m.prepare(a.generation)
+	case retire:
+		m.retire(a.generation)
+	case reloaded:
+		m.reloaded(a)
+	case serving:
+		m.serving()
+	case finish:
+		m.finished, m.code = true, a.code
+	case note:
+		m.log.Log(context.Background(), a.level, a.message, a.args...) //nolint:sloglint // the fleet's messages are constants
+	default:
+		panic(fmt.Sprintf("BUG: no such action: %T", a))
+	}
+}
+
+func (m *Master) spawn(a spawn) {
+	p, err := m.launches[a.identity.Generation].start(a.identity)
+	if err != nil {
+		m.last = err
+		// Not from within the actions of another event, which are not done yet.
+		go m.send(func(m *Master) { m.handle(exited{a.serial, exit{failed: err}}) })
+		return
+	}
+	m.slots = max(m.slots, a.identity.Slot)
+	m.processes[a.serial] = p
+	m.pids[p.pid] = a.serial
+	m.hooks.started(a.identity)
+	m.log.Info("worker started", "worker", a.identity.ID, "generation", int(a.identity.Generation), "pid", p.pid)
+	go p.stderr.pass(os.Stderr)
+	go m.listen(a.serial, p.mailbox)
+}
+
+// listen passes a worker's notices on until its mailbox is closed.
+func (m *Master) listen(s serial, mailbox *handoff.Mailbox) {
+	for {
+		notice, err := mailbox.Receive()
+		if err != nil {
+			return
+		}
+		m.send(func(m *Master) { m.handle(noticed{s, notice}) })
+	}
+}
+
+// serving is called whenever enough workers are ready that were not before.
+func (m *Master) serving() {
+	if m.served {
+		return
+	}
+	m.served = true
+	m.manager.ready()
+	if m.config.Pidfile != nil {
+		if err := m.config.Pidfile.Write(m.pid); err != nil {
+			m.log.Error("pid cannot be written", "error", err)
+		}
+	}
+}
+
+// reap takes the ends of all children that have ended, also of those that this process has inherited as PID 1.
+func (m *Master) reap() {
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil || pid <= 0 {
+			return
+		}
+		how := exit{status: status}
+		if m.errand != nil && m.errand.pid == pid {
+			m.errand.ended = &how
+			m.errandDone()
+			continue
+		}
+		s, ok := m.pids[pid]
+		if !ok {
+			m.log.Debug("orphan reaped", "pid", pid)
+			continue
+		}
+		m.bury(pid, s, how)
+	}
+}
+
+// bury gives up what the master holds of a worker that has been reaped.
+func (m *Master) bury(pid int, s serial, how exit) {
+	p := m.processes[s]
+	delete(m.pids, pid)
+	delete(m.processes, s)
+	if err := p.close(); err != nil {
+		m.log.Warn("worker's descriptors cannot be closed", "worker", p.identity.ID, "error", err)
+	}
+	m.keepEnd(end{s, how, p.stderr})
+	m.handle(exited{s, how})
+}
+
+// publish tells everybody who wants to know how things are.
+func (m *Master) publish() {
+	s := m.status()
+	m.manager.status(s)
+	m.hooks.status(s)
+	m.health.Store(&s)
+}
+
+// look measures what workers use and how long the queues are, from time to time.
+func (m *Master) look() {
+	if now := time.Now(); now.Sub(m.sampled) >= sampling {
+		m.sampled = now
+	} else {
+		return
+	}
+	m.manager.alive()
+	m.overdueErrand()
+	for s, p := range m.processes {
+		u, err := readUsage(p.pid)
+		if err != nil {
+			continue // it has just ended, and is about to be reaped
+		}
+		p.usage = u
+		m.handle(measured{s, u.AnonBytes})
+	}
+	m.queues = nil
+	if !m.closing {
+		var err error
+		if m.queues, err = m.launches[m.fleet.current.number].sockets.Queues(); err != nil {
+			m.log.Debug("queues cannot be read", "error", err)
+		}
+	}
+	m.publish()
+}
+
+// finish gives up everything and says how it went.
+func (m *Master) finish(closeServers func()) (int, error) {
+	close(m.gone)
+	if m.watcher != nil {
+		m.watcher.Close()
+	}
+	m.callers.answerAll(Outcome{Error: errStopping.Error()})
+	closeServers()
+	var errs []error
+	for _, l := range m.launches {
+		errs = append(errs, l.close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		m.log.Warn("not all could be given up", "error", err)
+	}
+	if m.code != exitOK {
+		return m.code, m.whyNoneReady()
+	}
+	return m.code, nil
+}

@@ -1,0 +1,129 @@
+package master
+
+import (
+	"fmt"
+	"time"
+
+	"multiproc/worker/handoff"
+)
+
+// Outcome is how a reload went.
+type Outcome struct {
+	OK         bool               `json:"ok"`
+	Generation handoff.Generation `json:"generation"`      // the one that serves now
+	Error      string             `json:"error,omitempty"` // why it was taken back
+}
+
+// callers wait for reloads: those whose reload has begun to read the settings, and those whose has not.
+type callers struct {
+	active, queued []chan<- Outcome
+}
+
+// add takes a channel with room for one outcome.
+func (c *callers) add(answer chan<- Outcome) { c.queued = append(c.queued, answer) }
+
+// begin moves those who wait for a reload that begins now.
+func (c *callers) begin() {
+	c.active, c.queued = append(c.active, c.queued...), nil
+}
+
+// take hands over those whose reload has ended.
+func (c *callers) take() []chan<- Outcome {
+	active := c.active
+	c.active = nil
+	return active
+}
+
+func (c *callers) answerAll(o Outcome) {
+	c.begin()
+	answer(c.take(), o)
+}
+
+func answer(callers []chan<- Outcome, o Outcome) {
+	for _, c := range callers {
+		c <- o
+	}
+}
+
+// lastWords is how long to wait for the stderr of a process that has ended: something that it started may hold it.
+const lastWords = 200 * time.Millisecond
+
+// reloaded ends a reload.
+func (m *Master) reloaded(r reloaded) {
+	m.manager.ready()
+	m.hooks.reloaded(r.failed)
+	waiting := m.callers.take()
+	if r.failed == nil {
+		m.log.Info("reloaded", "generation", int(r.generation))
+		m.watch(m.launches[r.generation].plan.Watch)
+		answer(waiting, Outcome{OK: true, Generation: r.generation})
+		return
+	}
+	outcome := Outcome{Generation: m.fleet.current.number, Error: r.failed.Error()}
+	log := m.log
+	tell := func(line string) {
+		if line != "" {
+			outcome.Error += ": " + line
+		}
+		log.Error("reload taken back, the workers go on as they were", "generation", int(r.generation), "error", outcome.Error)
+		answer(waiting, outcome)
+	}
+	stderr := m.stderr(r.culprit)
+	if stderr == nil {
+		tell("")
+		return
+	}
+	go func() { tell(stderr.firstError()) }()
+}
+
+// firstError waits for a moment for the end of what the process has to say.
+func (c *capture) firstError() string {
+	select {
+	case <-c.done:
+	case <-time.After(lastWords):
+	}
+	return firstError(c.text())
+}
+
+// maxEnds bounds for how many workers that have ended the beginning of their stderr is kept.
+const maxEnds = 16
+
+// end is what is kept of a worker that has ended.
+type end struct {
+	serial serial
+	how    exit
+	stderr *capture
+}
+
+func (m *Master) keepEnd(e end) {
+	m.ends = append(m.ends, e)
+	if len(m.ends) > maxEnds {
+		m.ends = append(m.ends[:0:0], m.ends[1:]...)
+	}
+}
+
+// stderr is what a worker has said, alive or not; nil where that is not known.
+func (m *Master) stderr(s serial) *capture {
+	if p := m.processes[s]; p != nil {
+		return p.stderr
+	}
+	for _, e := range m.ends {
+		if e.serial == s {
+			return e.stderr
+		}
+	}
+	return nil
+}
+
+// whyNoneReady tells of the first worker that has said something before it ended.
+func (m *Master) whyNoneReady() error {
+	if m.last != nil {
+		return fmt.Errorf("%w: %w", errNoneReady, m.last)
+	}
+	for _, e := range m.ends {
+		if line := e.stderr.firstError(); line != "" {
+			return fmt.Errorf("%w: %s: %s", errNoneReady, e.how, line)
+		}
+	}
+	return errNoneReady
+}

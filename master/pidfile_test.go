@@ -1,0 +1,256 @@
+package master
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func lockPidfile(t *testing.T, path string) *Pidfile {
+	t.Helper()
+	p, err := LockPidfile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func contentOf(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	check(t, err)
+	return string(content)
+}
+
+func TestPidfile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.pid")
+	p := lockPidfile(t, path)
+	before := inodeAt(t, path)
+	for _, pid := range []int{4194304, 7} { // the second one is shorter
+		check(t, p.Write(pid))
+		if got := contentOf(t, path); got != strconv.Itoa(pid)+"\n" {
+			t.Errorf("pid %d is written as %q", pid, got)
+		}
+	}
+	if now := inodeAt(t, path); now != before {
+		t.Errorf("the file was %v, is %v: its lock is worth nothing", before, now)
+	}
+	check(t, p.Close())
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("it is left behind")
+	}
+}
+
+func TestPidfileHeld(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.pid")
+	c := startChild(t, "pidfile", "hold", path)
+	f := func(want string) {
+		t.Helper()
+		before, err := os.Stat(path)
+		check(t, err)
+		content := contentOf(t, path)
+		_, err = LockPidfile(path)
+		if !errors.Is(err, ErrInUse) || err.Error() != "lock pidfile "+path+": "+want {
+			t.Errorf("%v, want: %s", err, want)
+		}
+		after, err := os.Stat(path)
+		check(t, err)
+		if now := contentOf(t, path); now != content || !after.ModTime().Equal(before.ModTime()) || !os.SameFile(before, after) {
+			t.Errorf("it was %q, %v and is %q, %v", content, before.ModTime(), now, after.ModTime())
+		}
+	}
+	pid := c.line(t)
+	f("a process that is starting has it")
+	c.ask(t, "write")
+	f("already running with pid " + pid)
+	c.kill(t)
+	p := lockPidfile(t, path) // what the dead has left is nobody's
+	check(t, p.Write(1))
+	if got := contentOf(t, path); got != "1\n" {
+		t.Errorf("%q", got)
+	}
+	check(t, p.Close())
+}
+
+// A worker that outlives its master must not hold its pidfile.
+func TestPidfileIsNotInherited(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.pid")
+	p := lockPidfile(t, path)
+	exe, err := os.Executable()
+	check(t, err)
+	in, out, err := os.Pipe()
+	check(t, err)
+	ready, report, err := os.Pipe()
+	check(t, err)
+	defer ready.Close()
+	pid, err := syscall.ForkExec(exe, []string{exe, "idle"}, &syscall.ProcAttr{
+		Env:   append(os.Environ(), roleVariable+"=pidfile", "GORACE=atexit_sleep_ms=0"),
+		Files: []uintptr{rawFD(in), rawFD(report), 2},
+	})
+	check(t, err)
+	check(t, in.Close())
+	check(t, report.Close())
+	t.Cleanup(func() {
+		check(t, out.Close())
+		_, err := syscall.Wait4(pid, nil, 0, nil)
+		check(t, err)
+	})
+	_, err = bufio.NewReader(ready).ReadString('\n') // it has been replaced by the program
+	check(t, err)
+	check(t, p.file.Close()) // as at the end of a process that was killed
+	check(t, lockPidfile(t, path).Close())
+}
+
+func TestPidfileRefuses(t *testing.T) {
+	dir := t.TempDir()
+	f := func(name, cause string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		p, err := LockPidfile(path)
+		if err == nil {
+			t.Errorf("%s: no error, and %v on Close", name, p.Close())
+		} else if !strings.HasPrefix(err.Error(), "lock pidfile "+path+": ") || !strings.Contains(err.Error(), cause) || errors.Is(err, ErrInUse) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, content := range map[string]string{
+		"text": "root:x:0:0\n", "number": strings.Repeat("1", 40), "negative": "-1\n", "long": "1" + strings.Repeat(" ", 40) + "text",
+	} {
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+		f(name, "something else than a pid")
+		if got := contentOf(t, filepath.Join(dir, name)); got != content {
+			t.Errorf("%s is %q now", name, got)
+		}
+	}
+	check(t, os.WriteFile(dir+"/pid", []byte("12"), 0o600))
+	check(t, os.Symlink(dir+"/pid", dir+"/link"))
+	f("link", "symbolic link")
+	check(t, unix.Mkfifo(dir+"/fifo", 0o600))
+	f("fifo", "not a regular file")
+	f("missing/pid", "no such file or directory")
+	f(".", "is a directory")
+	check(t, lockPidfile(t, dir+"/pid").Close())
+}
+
+func TestPidfileCloseReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.pid")
+	p := lockPidfile(t, path)
+	check(t, os.Remove(path))
+	other := lockPidfile(t, path) // another master, after somebody has cleaned up
+	check(t, other.Write(3))
+	check(t, p.Write(2))
+	check(t, p.Close())
+	if got := contentOf(t, path); got != "3\n" {
+		t.Errorf("%q", got)
+	}
+	check(t, os.Remove(path))
+	check(t, other.Close())
+}
+
+// The holder may remove the file after another process has opened it and before that has the lock.
+func TestPidfileRemovedMeanwhile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.pid")
+	p := lockPidfile(t, path)
+	file, err := openPidfile(path)
+	check(t, err)
+	check(t, p.Close())
+	if err := takePidfile(file, path); !errors.Is(err, errRemoved) {
+		t.Errorf("a file that is not at the path any more is taken: %v", err)
+	}
+	if _, err := file.Stat(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("it is left open: %v", err)
+	}
+}
+
+// Many masters take and leave one pidfile. While one has it no other does.
+func TestPidfileMastersAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "master.pid")
+	var children []*child
+	for range 4 {
+		children = append(children, startChild(t, "pidfile", "contend", path))
+	}
+	for _, c := range children {
+		if got := c.line(t); got != "done" {
+			t.Error(got)
+		}
+		c.stop(t)
+	}
+}
+
+func TestPidfileAfterDrop(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skipOrFail(t, "only root can drop privileges")
+	}
+	dir := t.TempDir()
+	check(t, os.Chmod(filepath.Dir(dir), 0o711)) //nolint:gosec // nobody must be able to pass
+	check(t, os.Chmod(dir, 0o755))
+	path := filepath.Join(dir, "master.pid")
+	c := startChild(t, "drop", "pidfile", path)
+	if pid := c.line(t); contentOf(t, path) != pid+"\n" {
+		t.Errorf("%q instead of %s", contentOf(t, path), pid)
+	}
+	if _, err := LockPidfile(path); !errors.Is(err, ErrInUse) {
+		t.Errorf("the hold is lost: %v", err)
+	}
+	c.stop(t)
+	if got := contentOf(t, path); got != "" {
+		t.Errorf("what could not be removed tells of %q", got)
+	}
+	check(t, lockPidfile(t, path).Close())
+}
+
+func pidfileChild(args []string) error {
+	switch args[0] {
+	case "idle":
+		fmt.Println("idle")
+		return untilTold()
+	case "contend":
+		return contendForPidfile(args[1])
+	}
+	p, err := LockPidfile(args[1])
+	if err != nil {
+		return err
+	}
+	fmt.Println(os.Getpid())
+	if requests := bufio.NewScanner(os.Stdin); requests.Scan() {
+		if err := p.Write(os.Getpid()); err != nil {
+			return err
+		}
+		fmt.Println("written")
+	}
+	if err := untilTold(); err != nil {
+		return err
+	}
+	return p.Close()
+}
+
+// contendForPidfile takes the file many times, and sees each time that it is the only one.
+func contendForPidfile(path string) error {
+	for taken := 0; taken < 100; {
+		p, err := LockPidfile(path)
+		if errors.Is(err, ErrInUse) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		taken++
+		alone, err := os.OpenFile(path+".alone", os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(alone.Close(), os.Remove(path+".alone"), p.Close()); err != nil {
+			return err
+		}
+	}
+	fmt.Println("done")
+	return untilTold()
+}

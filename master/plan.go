@@ -1,0 +1,48 @@
+package master
+
+import "multiproc/worker/handoff"
+
+// Plan is what the workers of one generation are: data, which a master needs to start them and to judge them by.
+type Plan struct {
+	Limits  Limits
+	Args    []string // of the workers' process; the first is the name that it is shown by, not what is run
+	Env     []string // its environment, without what says who it is; see handoff.Outfit
+	Dir     string   // where it runs
+	Foreign bool     // it becomes another program, which gets sockets only; see handoff.Become
+
+	Settings []byte   // what workers that are not foreign read from handoff.ConfigName
+	Sockets  []Socket // what they serve
+	Watch    []string // files whose change asks for a reload
+}
+
+// Hooks tell what happens. They are called by the goroutine of Run, one at a time, and must not block. Each may be nil.
+type Hooks struct {
+	Started  func(handoff.Identity)
+	Ended    func(who handoff.Identity, why string) // one word of a small set; the process has been reaped
+	Reloaded func(failed error)
+	Status   func(Status) // after each change, and every second
+}
+
+func (h Hooks) started(who handoff.Identity) {
+	if h.Started != nil {
+		h.Started(who)
+	}
+}
+
+func (h Hooks) ended(who handoff.Identity, why reason) {
+	if h.Ended != nil {
+		h.Ended(who, string(why))
+	}
+}
+
+func (h Hooks) reloaded(failed error) {
+	if h.Reloaded != nil {
+		h.Reloaded(failed)
+	}
+}
+
+func (h Hooks) status(s Status) {
+	if h.Status != nil {
+		h.Status(s)
+	}
+}

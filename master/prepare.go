@@ -1,0 +1,133 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"multiproc/worker/handoff"
+)
+
+// checkTime bounds how long a program may take to read its settings.
+const checkTime = 30 * time.Second
+
+// prepare has the program of the next generation read its settings: its code, not this one's, knows what they mean.
+func (m *Master) prepare(g handoff.Generation) {
+	m.callers.begin()
+	m.manager.reloading()
+	if err := m.check(g); err != nil {
+		go m.send(func(m *Master) { m.handle(prepared{generation: g, failed: err}) })
+	}
+}
+
+func (m *Master) check(g handoff.Generation) error {
+	program, err := ResolveProgram(m.config.Program)
+	if err != nil {
+		return err
+	}
+	m.errand, err = startErrand(g, program, m.config.Check, m.config.CheckEnv, m.config.CheckDir, func(output *errandOutput) {
+		m.send(func(m *Master) {
+			if m.errand != nil && m.errand.generation == g {
+				m.errand.output = output
+				m.errandDone()
+			}
+		})
+	})
+	if err != nil {
+		return errors.Join(err, program.Close())
+	}
+	m.errand.deadline = time.Now().Add(checkTime)
+	return nil
+}
+
+// errandDone goes on once the errand has ended and all that it has written is here.
+func (m *Master) errandDone() {
+	e := m.errand
+	if e.ended == nil || e.output == nil {
+		return
+	}
+	m.errand = nil
+	limits, err := m.plan(e)
+	m.handle(prepared{generation: e.generation, limits: limits, failed: err})
+}
+
+// plan makes ready what the next generation is to be started from.
+func (m *Master) plan(e *errand) (Limits, error) {
+	fail := func(err error) (Limits, error) {
+		return Limits{}, errors.Join(err, e.program.Close())
+	}
+	if m.fleet.reload == nil || m.fleet.reload.next.number != e.generation {
+		return fail(errStopping) // it was given up in the meantime
+	}
+	if err := e.outcome(); err != nil {
+		return fail(fmt.Errorf("read settings: %w", err))
+	}
+	plan, err := m.config.Read(e.output.stdout)
+	if err != nil {
+		return fail(fmt.Errorf("read settings: %w", err))
+	}
+	next, err := newLaunch(plan, e.program, m.config.Sockets)
+	if err != nil {
+		return Limits{}, err
+	}
+	m.launches[e.generation] = next
+	m.logGeneration(e.generation)
+	return plan.Limits, nil
+}
+
+func (m *Master) logGeneration(g handoff.Generation) {
+	l := m.launches[g]
+	args := []any{"generation", int(g), "program", l.program.Path, "workers", l.plan.Limits.Workers}
+	for _, address := range l.sockets.Addresses() {
+		args = append(args, "listening", address)
+	}
+	m.log.Info("new generation", args...)
+}
+
+// retire gives up what a generation was started from.
+func (m *Master) retire(g handoff.Generation) {
+	l := m.launches[g]
+	if l == nil {
+		return // its settings were never read
+	}
+	delete(m.launches, g)
+	if err := errors.Join(l.closeSockets(true), l.close()); err != nil {
+		m.log.Warn("generation cannot be given up", "generation", int(g), "error", err)
+	}
+}
+
+// overdueErrand ends an errand that takes too long, or that nobody waits for any more.
+func (m *Master) overdueErrand() {
+	e := m.errand
+	if e == nil || e.killed || e.ended != nil {
+		return
+	}
+	if unwanted := m.fleet.reload == nil || m.fleet.reload.next.number != e.generation; unwanted || time.Now().After(e.deadline) {
+		if err := e.kill(); err != nil {
+			m.log.Warn("errand cannot be ended", "error", err)
+		}
+	}
+}
+
+// watch asks for a reload when one of the files has changed.
+func (m *Master) watch(paths []string) {
+	if m.watcher != nil {
+		m.watcher.Close()
+		m.watcher = nil
+	}
+	if len(paths) == 0 {
+		return
+	}
+	watcher, err := watchFiles(paths, func(path string) {
+		// The master may be waiting for the end of this very watcher.
+		go m.send(func(m *Master) {
+			m.log.Info("file has changed", "path", path)
+			m.handle(reloadAsked{})
+		})
+	})
+	if err != nil {
+		m.log.Error("files cannot be watched", "error", err)
+		return
+	}
+	m.watcher = watcher
+}

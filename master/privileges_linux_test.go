@@ -1,0 +1,252 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// nobody is a user that has nothing, whether it is in /etc/passwd or not.
+var nobody = Privileges{UID: 65534, GID: 65533, Groups: []int{65533, 12345}}
+
+// asNobody starts a child without privileges, in namespaces of its own. The directory of this program may not be open to
+// it; what is open already can be started all the same.
+func asNobody(t *testing.T, namespaces uintptr) func(*exec.Cmd) {
+	t.Helper()
+	exe, err := os.Executable()
+	check(t, err)
+	program, err := ResolveProgram(exe)
+	check(t, err)
+	t.Cleanup(func() { check(t, program.Close()) })
+	return func(cmd *exec.Cmd) {
+		cmd.Path = program.Exec()
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Credential: &syscall.Credential{Uid: uint32(nobody.UID), Gid: uint32(nobody.GID)},
+			Cloneflags: namespaces,
+		}
+	}
+}
+
+func TestDrop(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skipOrFail(t, "only root can drop privileges")
+	}
+	c := startChild(t, "drop", "report")
+	// Of all threads.
+	if got, want := c.line(t), "65534 65534 65534 65534, 65533 65533 65533 65533, 12345 65533"; got != want {
+		t.Errorf("threads are %s instead of %s", got, want)
+	}
+	for _, want := range []string{"setuid: operation not permitted", "seteuid: operation not permitted", "setgid: operation not permitted", "setgroups: operation not permitted"} {
+		if got := c.line(t); got != want {
+			t.Errorf("%s instead of %s", got, want)
+		}
+	}
+	if got := c.line(t); got != "dumpable 0" {
+		t.Errorf("others of the user may look into it: %s", got)
+	}
+	if got := c.line(t); !strings.HasPrefix(got, "usage {") {
+		t.Errorf("it cannot look into itself: %s", got)
+	}
+	if got := c.line(t); got != "a program that is nobody" {
+		t.Errorf("what it starts is %s", got)
+	}
+	c.stop(t)
+}
+
+func TestDropRefuses(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skipOrFail(t, "only root can drop privileges")
+	}
+	for _, p := range []Privileges{{UID: -1, GID: 1}, {UID: 1, GID: -1}} {
+		if err := Drop(p); err == nil || !strings.Contains(err.Error(), "negative") {
+			t.Errorf("%+v: %v", p, err)
+		}
+	}
+	c := startChildWith(t, asNobody(t, 0), "drop", "again")
+	if got := c.line(t); got != "drop privileges to user 65534, group 65533: <nil>" {
+		t.Errorf("to what it is: %s", got)
+	}
+	if got := c.line(t); got != "drop privileges to user 1, group 65533: setgroups: operation not permitted" {
+		t.Errorf("to another: %s", got)
+	}
+	c.stop(t)
+
+	// The capability to change the user is not lost with it.
+	for _, gid := range []string{"0", "1"} {
+		c = startChildWith(t, func(cmd *exec.Cmd) {
+			asNobody(t, 0)(cmd)
+			cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SETUID, unix.CAP_SETGID}
+		}, "drop", "capable", gid)
+		if got := c.line(t); got != "drop privileges to user 1, group "+gid+": they can be had back" {
+			t.Error(got)
+		}
+		c.stop(t)
+	}
+}
+
+// dropChild drops privileges, with something that it holds from before or comes to later.
+func dropChild(args []string) error {
+	switch args[0] {
+	case "report":
+		return dropAndReport()
+	case "again":
+		fmt.Printf("drop privileges to user 65534, group 65533: %v\n", Drop(nobody))
+		other := nobody
+		other.UID = 1
+		fmt.Println(Drop(other))
+		return untilTold()
+	case "capable":
+		gid, err := strconv.Atoi(args[1])
+		if err != nil {
+			return err
+		}
+		fmt.Println(Drop(Privileges{UID: 1, GID: gid, Groups: []int{gid}}))
+		return untilTold()
+	case "pidfile":
+		return dropWithPidfile(args[1])
+	case "reuse-port":
+		return dropWithReusePort(args[1] == "give")
+	case "unix":
+		return dropWithUnixSocket(args[1])
+	}
+	return fmt.Errorf("drop %s: unknown", args[0])
+}
+
+func dropAndReport() error {
+	for range 4 { // threads
+		release := make(chan struct{})
+		defer close(release)
+		started := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(started)
+			<-release
+		}()
+		<-started
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	program, err := ResolveProgram(exe)
+	if err != nil {
+		return err
+	}
+	if err := Drop(nobody); err != nil {
+		return err
+	}
+	identity, err := threadsIdentity()
+	if err != nil {
+		return err
+	}
+	fmt.Println(identity)
+	fmt.Println(os.NewSyscallError("setuid", syscall.Setuid(0)))
+	fmt.Println(os.NewSyscallError("seteuid", syscall.Seteuid(0)))
+	fmt.Println(os.NewSyscallError("setgid", syscall.Setgid(0)))
+	fmt.Println(os.NewSyscallError("setgroups", syscall.Setgroups([]int{0})))
+	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	if err != nil {
+		return err
+	}
+	fmt.Println("dumpable", dumpable)
+	u, err := readUsage(os.Getpid())
+	if err != nil {
+		return err
+	}
+	fmt.Println("usage", u)
+	if err := startProgram(program, 3, "a program that is nobody"); err != nil {
+		return err
+	}
+	return untilTold()
+}
+
+// threadsIdentity is the user, group and further groups that all threads have.
+func threadsIdentity() (string, error) {
+	paths, err := filepath.Glob("/proc/self/task/*/status")
+	if err != nil {
+		return "", err
+	}
+	if len(paths) < 5 {
+		return "", fmt.Errorf("only the threads %v", paths)
+	}
+	all := ""
+	for _, path := range paths {
+		status, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		var one []string
+		for line := range strings.Lines(string(status)) {
+			for _, name := range []string{"Uid:", "Gid:", "Groups:"} {
+				if value, ok := strings.CutPrefix(line, name); ok {
+					one = append(one, strings.Join(strings.Fields(value), " "))
+				}
+			}
+		}
+		identity := strings.Join(one, ", ")
+		if all != "" && identity != all {
+			return "", fmt.Errorf("one thread is %s, another %s", all, identity)
+		}
+		all = identity
+	}
+	return all, nil
+}
+
+func dropWithPidfile(path string) error {
+	p, err := LockPidfile(path)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(Drop(nobody), p.Write(os.Getpid())); err != nil {
+		return err
+	}
+	fmt.Println(os.Getpid())
+	return errors.Join(untilTold(), p.Close())
+}
+
+func dropWithUnixSocket(path string) error {
+	set, err := NewSockets(nil).Open([]Socket{unixSocket(path)})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(Drop(nobody), set.Close(true)); err != nil {
+		return err
+	}
+	fmt.Println("closed")
+	return untilTold()
+}
+
+func dropWithReusePort(give bool) error {
+	s := NewSockets(nil)
+	set, err := s.Open([]Socket{shared()})
+	if err != nil {
+		return err
+	}
+	if give {
+		if err := s.Give(nobody.UID, nobody.GID); err != nil {
+			return err
+		}
+	}
+	if err := Drop(nobody); err != nil {
+		return err
+	}
+	_, _, err = set.Descriptors(2)
+	switch {
+	case errors.Is(err, ErrInUse):
+		fmt.Println("in use")
+	case err != nil:
+		return err
+	default:
+		fmt.Println("slot 2 is open")
+	}
+	return errors.Join(untilTold(), set.Close(true))
+}

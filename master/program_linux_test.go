@@ -1,0 +1,181 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// copyExecutable makes a copy of this program.
+func copyExecutable(t *testing.T, to string) {
+	t.Helper()
+	exe, err := os.Executable()
+	check(t, err)
+	from, err := os.Open(exe)
+	check(t, err)
+	defer from.Close()
+	file, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o700)
+	check(t, err)
+	_, err = io.Copy(file, from)
+	check(t, errors.Join(err, file.Close()))
+}
+
+// replace puts a file in the place of another, as a deployment does.
+func replace(t *testing.T, path, content string, mode os.FileMode) {
+	t.Helper()
+	check(t, os.WriteFile(path+".new", []byte(content), mode))
+	check(t, os.Rename(path+".new", path))
+}
+
+// startProgram starts it as a worker is, with so many descriptors, and waits for its end. It says what it is told to.
+func startProgram(p *Program, descriptors int, says string) error {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	files := []uintptr{rawFD(null), 1, 2}
+	for len(files) < descriptors {
+		files = append(files, rawFD(null))
+	}
+	pid, err := syscall.ForkExec(p.Exec(), []string{"program", says}, &syscall.ProcAttr{
+		Env:   append(os.Environ(), roleVariable+"=program", "GORACE=atexit_sleep_ms=0"),
+		Files: files,
+	})
+	if err != nil {
+		return err
+	}
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil || status != 0 {
+		return fmt.Errorf("program: status %#x, %w", uint32(status), err)
+	}
+	return nil
+}
+
+// programChild is a program: it says what it is told to, and starts another where it is told so.
+func programChild(args []string) error {
+	if args[0] != "start" {
+		fmt.Println(args[0])
+		return nil
+	}
+	p, err := ResolveProgram(args[1])
+	if err != nil {
+		return err
+	}
+	fmt.Println(p.Path)
+	if err := untilTold(); err != nil {
+		return err
+	}
+	return errors.Join(startProgram(p, 600, "old code"), p.Close())
+}
+
+// An old generation goes on with its code whatever is put in its place, with more descriptors than usual.
+func TestProgramIsPinned(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "release")
+	copyExecutable(t, path)
+	link := filepath.Join(dir, "current")
+	check(t, os.Symlink("release", link))
+	c := startChild(t, "program", "start", link)
+	if got := c.line(t); got != path {
+		t.Errorf("found %s", got)
+	}
+	replace(t, path, "new", 0o700)
+	check(t, c.stdin.Close())
+	if got := c.line(t); got != "old code" {
+		t.Errorf("it says %s", got)
+	}
+	check(t, c.wait())
+
+	p, err := ResolveProgram(link)
+	check(t, err)
+	defer p.Close()
+	if got := contentOf(t, p.Exec()); got != "new" {
+		t.Errorf("the next generation gets %d bytes of something else", len(got))
+	}
+}
+
+func TestProgramDescriptor(t *testing.T) {
+	exe, err := os.Executable()
+	check(t, err)
+	p, err := ResolveProgram(exe)
+	check(t, err)
+	if p.fd < 512 {
+		t.Errorf("descriptor %d is in the way of a worker's", p.fd)
+	}
+	check(t, startProgram(p, 3, ""))
+	check(t, p.Close())
+	if _, err := os.Stat(p.Exec()); err == nil {
+		t.Error("it is open after Close")
+	}
+}
+
+func TestResolveProgramRefuses(t *testing.T) {
+	dir := t.TempDir()
+	check(t, os.WriteFile(dir+"/text", nil, 0o600))
+	check(t, os.Symlink(dir+"/missing", dir+"/dangling"))
+	before, err := os.ReadDir("/proc/self/fd")
+	check(t, err)
+	for name, cause := range map[string]string{
+		"missing": "no such file or directory", "dangling": "no such file or directory", "text": "permission denied", ".": "not a regular file",
+	} {
+		path := filepath.Join(dir, name)
+		if p, err := ResolveProgram(path); err == nil {
+			t.Errorf("%s: no error, and %v on Close", name, p.Close())
+		} else if err.Error() != "find program "+path+": "+cause {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	after, err := os.ReadDir("/proc/self/fd")
+	check(t, err)
+	if len(after) != len(before) {
+		t.Errorf("%d descriptors have become %d", len(before), len(after))
+	}
+}
+
+func TestInvoked(t *testing.T) {
+	exe, err := os.Executable()
+	check(t, err)
+	dir := t.TempDir()
+	link := filepath.Join(dir, "multiproc")
+	check(t, os.Symlink(exe, link))
+	f := func(argv0, workingDir, path, want string) {
+		t.Helper()
+		c := startChildWith(t, func(cmd *exec.Cmd) {
+			cmd.Args[0] = argv0
+			cmd.Dir = workingDir
+			cmd.Env = append(cmd.Env, "PATH="+path)
+		}, "invoked")
+		if got := c.line(t); got != want {
+			t.Errorf("%s in %s with PATH=%s: %s, want %s", argv0, workingDir, path, got, want)
+		}
+		c.stop(t)
+	}
+	elsewhere := t.TempDir()
+	f(link, "", "", link)
+	f("./multiproc", dir, "", link)
+	f("../"+filepath.Base(dir)+"/multiproc", elsewhere, "", link)
+	f("multiproc", elsewhere, "/nowhere:"+dir, link)
+	f("multiproc", elsewhere, "/bin", exe)       // not found
+	f("./multiproc", elsewhere, "", exe)         // not there
+	f("sh", elsewhere, "/bin:/usr/bin", exe)     // another program
+	f("uwsgi worker 1", elsewhere, "/bin", exe)  // a title
+	f("multiproc", dir, ".", exe)                // found where anybody could have put it
+	f("-"+exe, elsewhere, "/bin", exe)           // as login shells are called
+	f(strings.Repeat("x", 5000), dir, "/a", exe) // longer than a path
+}
+
+func invokedChild([]string) error {
+	path, err := Invoked(os.Args[0])
+	if err != nil {
+		return err
+	}
+	fmt.Println(path)
+	return untilTold()
+}

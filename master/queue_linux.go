@@ -1,0 +1,60 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Queue are the connections that wait at a listener to be accepted.
+type Queue struct {
+	Listener string // its address
+	Length   int    // how many wait
+	Limit    int    // how many can; further ones are refused or told to try again
+}
+
+// Queues are those of all listeners; of a reuse-port one, the sum over its sockets. Those that cannot be read are
+// missing, and the error says why. It does not block.
+func (set *SocketSet) Queues() ([]Queue, error) {
+	var queues []Queue
+	var errs []error
+	for _, l := range set.listeners {
+		q := Queue{Listener: l.address}
+		if err := l.addQueues(&q); err != nil {
+			errs = append(errs, fmt.Errorf("read queue of %s: %w", l.address, err))
+			continue
+		}
+		queues = append(queues, q)
+	}
+	return queues, errors.Join(errs...)
+}
+
+func (l *listener) addQueues(to *Queue) error {
+	for _, fd := range l.descriptors() {
+		length, limit, err := queueOf(fd)
+		if err != nil {
+			return err
+		}
+		to.Length += length
+		to.Limit += limit
+	}
+	return nil
+}
+
+func queueOf(fd int) (length, limit int, err error) {
+	family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil {
+		return 0, 0, os.NewSyscallError("getsockopt SO_DOMAIN", err)
+	}
+	if family == unix.AF_UNIX {
+		return unixQueue(fd)
+	}
+	// Of a socket that listens, the kernel tells its queue in the place of segments that are under way.
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return 0, 0, os.NewSyscallError("getsockopt TCP_INFO", err)
+	}
+	return int(info.Unacked), int(info.Sacked), nil
+}

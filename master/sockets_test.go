@@ -1,0 +1,449 @@
+package master
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"multiproc/worker/handoff"
+)
+
+// open opens sockets that are closed at the end of the test.
+func open(t *testing.T, s *Sockets, want ...Socket) *SocketSet {
+	t.Helper()
+	set, err := s.Open(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { check(t, set.Close(true)) })
+	return set
+}
+
+func descriptors(t *testing.T, set *SocketSet, slot handoff.Slot) []int {
+	t.Helper()
+	fds, names, err := set.Descriptors(slot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(fds) != len(names) {
+		t.Errorf("%d descriptors with %d names", len(fds), len(names))
+	}
+	return fds
+}
+
+func dial(network, address string) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(context.Background(), network, address)
+}
+
+// connect makes a connection that lasts as long as the test.
+func connect(t *testing.T, network, address string) {
+	t.Helper()
+	conn, err := dial(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { check(t, conn.Close()) })
+}
+
+// acceptOne takes a connection that is there already.
+func acceptOne(t *testing.T, fd int) {
+	t.Helper()
+	conn, _, err := unix.Accept(fd)
+	if err != nil {
+		t.Fatalf("accept: %v", err)
+	}
+	check(t, unix.Close(conn))
+}
+
+func refuses(t *testing.T, network, address string) {
+	t.Helper()
+	if conn, err := dial(network, address); err == nil {
+		check(t, conn.Close())
+		t.Errorf("somebody listens on %s %s", network, address)
+	}
+}
+
+func loopback(name string) Socket { return Socket{Name: name, Network: "tcp", Address: "127.0.0.1:0"} }
+
+func TestOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	abstract := fmt.Sprintf("@%s-%d", t.Name(), os.Getpid())
+	set := open(
+		t, NewSockets(nil), loopback("http"), Socket{Name: "metrics", Network: "unix", Address: path},
+		Socket{Name: "http", Network: "unix", Address: abstract},
+	)
+	fds, names, err := set.Descriptors(1)
+	check(t, err)
+	if diff := cmp.Diff([]string{"http", "metrics", "http"}, names); diff != "" {
+		t.Errorf("names:\n%s", diff)
+	}
+	addresses := set.Addresses()
+	if strings.HasSuffix(addresses[0], ":0") {
+		t.Errorf("address %s has no port", addresses[0])
+	}
+	if diff := cmp.Diff([]string{path, abstract}, addresses[1:]); diff != "" {
+		t.Errorf("addresses:\n%s", diff)
+	}
+	for i, network := range []string{"tcp", "unix", "unix"} {
+		connect(t, network, addresses[i])
+		acceptOne(t, fds[i])
+		if _, _, err := unix.Accept(fds[i]); !errors.Is(err, unix.EAGAIN) {
+			t.Errorf("%s: with nothing to accept: %v", addresses[i], err)
+		}
+		if flags, err := unix.FcntlInt(uintptr(fds[i]), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("%s: descriptor has the flags %#x (%v), is passed on to every program", addresses[i], flags, err)
+		}
+	}
+	if protocol, err := unix.GetsockoptInt(fds[0], unix.SOL_SOCKET, unix.SO_PROTOCOL); err != nil || protocol != unix.IPPROTO_TCP {
+		t.Errorf("protocol %d (%v) instead of TCP", protocol, err)
+	}
+}
+
+// A listener in the poller would wake the master for each connection, however many workers take them.
+func TestSocketsAreNotPolled(t *testing.T) {
+	other := loopback("http")
+	other.ReusePort = true
+	set := open(t, NewSockets(nil), loopback("http"), other)
+	polled := map[uint64]bool{}
+	entries, err := os.ReadDir("/proc/self/fd")
+	check(t, err)
+	pollers := 0
+	for _, entry := range entries {
+		if link, _ := os.Readlink("/proc/self/fd/" + entry.Name()); link != "anon_inode:[eventpoll]" {
+			continue
+		}
+		pollers++
+		info, err := os.ReadFile("/proc/self/fdinfo/" + entry.Name())
+		check(t, err)
+		for line := range strings.Lines(string(info)) {
+			if _, rest, ok := strings.Cut(line, "ino:"); ok {
+				number, err := strconv.ParseUint(strings.Fields(rest)[0], 16, 64)
+				check(t, err)
+				polled[number] = true
+			}
+		}
+	}
+	if pollers == 0 {
+		t.Fatal("the poller is not found")
+	}
+	for i, fd := range descriptors(t, set, 1) {
+		var st unix.Stat_t
+		check(t, unix.Fstat(fd, &st))
+		if polled[st.Ino] {
+			t.Errorf("%s is polled", set.Addresses()[i])
+		}
+	}
+}
+
+func TestOpenAddresses(t *testing.T) {
+	l, err := net.ListenTCP("tcp6", &net.TCPAddr{IP: net.IPv6loopback})
+	if err != nil {
+		skipOrFail(t, fmt.Sprintf("there is no IPv6: %v", err))
+	}
+	check(t, l.Close())
+	for _, test := range []struct {
+		address, resolved string
+		v6                bool
+	}{
+		{":0", "[::]:", true},
+		{"[::]:0", "[::]:", true},
+		{"0.0.0.0:0", "0.0.0.0:", false},
+		{"127.0.0.1:0", "127.0.0.1:", false},
+		{"localhost:0", "127.0.0.1:", false},
+	} {
+		set := open(t, NewSockets(nil), Socket{Name: "http", Network: "tcp", Address: test.address})
+		resolved := set.Addresses()[0]
+		port, ok := strings.CutPrefix(resolved, test.resolved)
+		if !ok {
+			t.Errorf("%s listens on %s", test.address, resolved)
+			continue
+		}
+		connect(t, "tcp", "127.0.0.1:"+port)
+		if test.v6 {
+			connect(t, "tcp", "[::1]:"+port)
+		} else {
+			refuses(t, "tcp", "[::1]:"+port)
+		}
+	}
+}
+
+func TestSetsShare(t *testing.T) {
+	s := NewSockets(nil)
+	path := filepath.Join(t.TempDir(), "s")
+	stays, goes := Socket{Name: "http", Network: "unix", Address: path}, loopback("http")
+	// Two sockets on any port are two, and each is found again.
+	first := open(t, s, goes, stays, goes)
+	a := descriptors(t, first, 1)
+	if a[0] == a[2] {
+		t.Error("two ports are one socket")
+	}
+	stays.Name = "metrics"
+	second := open(t, s, stays, goes)
+	fds, names, err := second.Descriptors(1)
+	check(t, err)
+	if diff := cmp.Diff([]int{a[1], a[0]}, fds); diff != "" {
+		t.Errorf("not the same sockets:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"metrics", "http"}, names); diff != "" {
+		t.Errorf("names:\n%s", diff)
+	}
+	addresses := first.Addresses()
+	check(t, first.Close(true))
+	check(t, first.Close(true)) // it is empty by now
+	refuses(t, "tcp", addresses[2])
+	connect(t, "tcp", addresses[0])
+	connect(t, "unix", path)
+	check(t, second.Close(true))
+	refuses(t, "tcp", addresses[0])
+	refuses(t, "unix", path)
+	if fds, _, err := second.Descriptors(1); err != nil || len(fds) > 0 {
+		t.Errorf("a closed set has %v, %v", fds, err)
+	}
+}
+
+func TestNewestSetDecides(t *testing.T) {
+	s := NewSockets(nil)
+	path := filepath.Join(t.TempDir(), "s")
+	socket := func(mode fs.FileMode, backlog int) Socket {
+		return Socket{Name: "http", Network: "unix", Address: path, Mode: &mode, Backlog: backlog}
+	}
+	expect := func(set *SocketSet, mode fs.FileMode, limit int) {
+		t.Helper()
+		info, err := os.Lstat(path)
+		check(t, err)
+		queues, err := set.Queues()
+		check(t, err)
+		if info.Mode().Perm() != mode || len(queues) != 1 || queues[0].Limit != limit {
+			t.Errorf("mode %v, queues %+v; want %v, %d", info.Mode(), queues, mode, limit)
+		}
+	}
+	first := open(t, s, socket(0o600, 5))
+	expect(first, 0o600, 5)
+	second := open(t, s, socket(0o666, 7))
+	expect(first, 0o666, 7)
+	check(t, second.Close(true)) // taken back
+	expect(first, 0o600, 5)
+	third := open(t, s, socket(0o660, 3))
+	check(t, first.Close(true)) // committed
+	expect(third, 0o660, 3)
+	if _, err := s.Open([]Socket{socket(0o606, 9), {Network: "tcp", Address: "nonsense"}}); err == nil {
+		t.Error("a nonsensical address is opened")
+	}
+	expect(third, 0o660, 3)
+}
+
+func TestBacklog(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/net/core/somaxconn")
+	check(t, err)
+	most, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	check(t, err)
+	for backlog, limit := range map[int]int{0: most, 3: 3, most + 1: most} {
+		for _, socket := range []Socket{loopback("http"), {Network: "unix", Address: fmt.Sprintf("@%s-%d", t.Name(), os.Getpid())}} {
+			socket.Backlog = backlog
+			set := open(t, NewSockets(nil), socket)
+			queues, err := set.Queues()
+			check(t, err)
+			if queues[0].Limit != limit {
+				t.Errorf("%s with a backlog of %d: %+v, want %d", socket, backlog, queues, limit)
+			}
+			check(t, set.Close(true))
+		}
+	}
+}
+
+func TestOpenAllOrNothing(t *testing.T) {
+	s := NewSockets(nil)
+	taken := open(t, NewSockets(nil), loopback("http")).Addresses()[0]
+	path := filepath.Join(t.TempDir(), "s")
+	before, err := os.ReadDir("/proc/self/fd")
+	check(t, err)
+	for _, reusePort := range []bool{false, true} {
+		first := loopback("http")
+		first.ReusePort = reusePort
+		set, err := s.Open([]Socket{
+			first,
+			{Name: "http", Network: "unix", Address: path},
+			{Name: "http", Network: "tcp", Address: taken, ReusePort: reusePort},
+		})
+		if set != nil || !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "listen on tcp "+taken+": address already in use") {
+			t.Errorf("%v, %v", set, err)
+		}
+	}
+	after, err := os.ReadDir("/proc/self/fd")
+	check(t, err)
+	if len(after) != len(before) {
+		t.Errorf("%d descriptors have become %d", len(before), len(after))
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a socket's file is left: %v", err)
+	}
+	if len(s.open) > 0 {
+		t.Errorf("open: %v", s.open)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	s := NewSockets(nil)
+	held := open(t, s, loopback("http"))
+	port := held.Addresses()[0][len("127.0.0.1"):]
+	f := func(cause string, want ...Socket) {
+		t.Helper()
+		set, err := s.Open(want)
+		if err == nil {
+			t.Errorf("%v: no error, and %v on Close", want, set.Close(true))
+		} else if !strings.Contains(err.Error(), cause) {
+			t.Errorf("%v: %v; want %s", want, err, cause)
+		}
+	}
+	dir := t.TempDir()
+	f("unknown network", Socket{Network: "udp", Address: "127.0.0.1:0"})
+	f("missing port", Socket{Network: "tcp", Address: "127.0.0.1"})
+	f("invalid port", Socket{Network: "tcp", Address: "127.0.0.1:65536"})
+	f("absolute path", Socket{Network: "unix", Address: "s"})
+	f("107 bytes", Socket{Network: "unix", Address: "/" + strings.Repeat("s", 107)})
+	f("no such file", Socket{Network: "unix", Address: dir + "/missing/s"})
+	f("not the number", Socket{Network: "fd", Address: "x"})
+	f("not the number", Socket{Network: "fd", Address: "-1"})
+	f("is http already, and cannot be metrics", Socket{Name: "http", Network: "unix", Address: dir + "/s"},
+		Socket{Name: "metrics", Network: "unix", Address: dir + "/s"})
+	f("reuse-port cannot change", Socket{Network: "tcp", Address: "127.0.0.1:0", ReusePort: true})
+	f("by this master itself, which listens on 127.0.0.1"+port, Socket{Network: "tcp", Address: port})
+	connect(t, "tcp", "127.0.0.1"+port) // in spite of all that
+
+	twice := open(t, s, Socket{Name: "http", Network: "unix", Address: dir + "/s"}, Socket{Name: "http", Network: "unix", Address: dir + "/s"})
+	if fds := descriptors(t, twice, 1); len(fds) != 1 {
+		t.Errorf("an address that is said twice is opened %d times", len(fds))
+	}
+}
+
+func TestPrivilegedPort(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skipOrFail(t, "only root can make a network namespace, where ports are privileged for sure")
+	}
+	c := startChildWith(t, asNobody(t, syscall.CLONE_NEWNET), "listen")
+	if got := c.ask(t, "open tcp :80"); !strings.Contains(got, "listen on tcp :80: bind: permission denied (ports below") {
+		t.Error(got)
+	}
+	c.stop(t)
+}
+
+// A worker that makes a socket block makes it so for all.
+func TestDescriptorsDoNotBlock(t *testing.T) {
+	s := NewSockets(nil)
+	var told []string
+	s.Blocking = func(address string) { told = append(told, address) }
+	set := open(t, s, loopback("http"), loopback("http"))
+	fds := descriptors(t, set, 1)
+	check(t, unix.SetNonblock(fds[1], false))
+	descriptors(t, set, 1)
+	if _, _, err := unix.Accept(fds[1]); !errors.Is(err, unix.EAGAIN) {
+		t.Errorf("accept: %v", err)
+	}
+	descriptors(t, set, 2)
+	if diff := cmp.Diff(set.Addresses()[1:], told); diff != "" {
+		t.Errorf("told:\n%s", diff)
+	}
+	s.Blocking = nil
+	check(t, unix.SetNonblock(fds[1], false))
+	descriptors(t, set, 1)
+}
+
+// listenChild is a master as far as its sockets go. It is asked, by lines, to open one socket, for a slot's socket, to
+// close all, or to leave their files behind.
+func listenChild([]string) error {
+	s := NewSockets(nil)
+	var sets []*SocketSet
+	for requests := bufio.NewScanner(os.Stdin); requests.Scan(); {
+		words := strings.Fields(requests.Text())
+		switch words[0] {
+		case "open":
+			set, err := s.Open([]Socket{{Name: "http", Network: words[1], Address: words[2], ReusePort: slices.Contains(words, "reuse-port")}})
+			switch {
+			case errors.Is(err, ErrInUse):
+				fmt.Println("in use")
+			case err != nil:
+				fmt.Println(err)
+			default:
+				sets = append(sets, set)
+				fmt.Println("open", set.Addresses()[0])
+			}
+		case "close", "abandon":
+			for _, set := range sets {
+				if err := set.Close(words[0] == "close"); err != nil {
+					return err
+				}
+			}
+			sets = nil
+			fmt.Println("closed")
+		}
+	}
+	return nil
+}
+
+// tell sends a child a line.
+func (c *child) tell(t *testing.T, request string) {
+	t.Helper()
+	if _, err := fmt.Fprintln(c.stdin, request); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask sends a child a line and waits for another.
+func (c *child) ask(t *testing.T, request string) string {
+	t.Helper()
+	c.tell(t, request)
+	return c.line(t)
+}
+
+// contend has several masters open a socket at the same moment, several times. Each time one must get it.
+func contend(t *testing.T, request, network, address string) {
+	t.Helper()
+	const masters, rounds = 4, 300
+	var children []*child
+	for range masters {
+		children = append(children, startChild(t, "listen"))
+	}
+	for range rounds {
+		for _, c := range children {
+			c.tell(t, request)
+		}
+		opened := 0
+		for _, c := range children {
+			switch report := c.line(t); report {
+			case "open " + address:
+				opened++
+			case "in use":
+			default:
+				t.Errorf("a master reports: %s", report)
+			}
+		}
+		if opened != 1 {
+			t.Fatalf("%d masters have it", opened)
+		}
+		conn, err := dial(network, address)
+		check(t, err)
+		check(t, conn.Close())
+		for _, c := range children {
+			if report := c.ask(t, "abandon"); report != "closed" {
+				t.Fatal(report)
+			}
+		}
+	}
+	for _, c := range children {
+		c.stop(t)
+	}
+}

@@ -1,0 +1,101 @@
+package master
+
+import (
+	"time"
+
+	"multiproc/worker/handoff"
+)
+
+// Status is what a master knows of itself and its workers at one moment.
+type Status struct {
+	PID        int                `json:"pid"`
+	Started    time.Time          `json:"started"`
+	Generation handoff.Generation `json:"generation"`
+	Program    string             `json:"program"` // symbolic links resolved
+	Target     int                `json:"target"`  // how many workers there are to be
+	MinReady   int                `json:"min_ready"`
+	Reloading  bool               `json:"reloading"`
+	Stopping   bool               `json:"stopping"`
+	Workers    []WorkerStatus     `json:"workers"` // the oldest first
+	Listeners  []Queue            `json:"listeners"`
+}
+
+// WorkerStatus is what a master knows of one process.
+type WorkerStatus struct {
+	Slot       handoff.Slot       `json:"slot"`
+	ID         string             `json:"id"`
+	PID        int                `json:"pid"`
+	Generation handoff.Generation `json:"generation"`
+	State      string             `json:"state"`             // starting, ready, draining or ending
+	Leaving    string             `json:"leaving,omitempty"` // why it is being replaced
+	Started    time.Time          `json:"started"`
+	Says       string             `json:"says,omitempty"` // its own words
+	Resident   uint64             `json:"resident_bytes"`
+	CPU        time.Duration      `json:"cpu_nanoseconds"`
+}
+
+// States are the states of workers, in the order of a worker's life.
+func States() []string {
+	var states []string
+	for p := starting; p <= ending; p++ {
+		states = append(states, p.String())
+	}
+	return states
+}
+
+// Ready is how many workers are ready.
+func (s Status) Ready() int {
+	n := 0
+	for _, w := range s.Workers {
+		if w.State == ready.String() {
+			n++
+		}
+	}
+	return n
+}
+
+// Unready says why requests should go elsewhere, and nothing where they need not.
+func (s Status) Unready() string {
+	switch {
+	case s.Stopping:
+		return "the master is stopping"
+	case s.Ready() < max(1, s.MinReady):
+		return "fewer than min-ready workers are ready"
+	}
+	return ""
+}
+
+func (m *Master) status() Status {
+	f := m.fleet
+	s := Status{
+		PID:        m.pid,
+		Started:    m.started,
+		Generation: f.current.number,
+		Program:    m.launches[f.current.number].program.Path,
+		Target:     f.target(),
+		MinReady:   f.current.limits.MinReady,
+		Reloading:  f.reload != nil,
+		Stopping:   f.stop != nil,
+		Workers:    []WorkerStatus{},
+		Listeners:  m.queues,
+	}
+	for _, w := range f.workers {
+		p := m.processes[w.serial]
+		if p == nil {
+			continue
+		}
+		s.Workers = append(s.Workers, WorkerStatus{
+			Slot:       w.identity.Slot,
+			ID:         w.identity.ID,
+			PID:        p.pid,
+			Generation: w.identity.Generation,
+			State:      w.phase.String(),
+			Leaving:    string(w.leaving),
+			Started:    w.started,
+			Says:       w.status,
+			Resident:   p.usage.ResidentBytes,
+			CPU:        p.usage.CPU,
+		})
+	}
+	return s
+}

@@ -1,0 +1,106 @@
+package master
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"multiproc/worker/handoff"
+)
+
+// stop is the end of the master: unready, after a delay no more new requests, and then it waits for its workers.
+type stop struct {
+	begin        time.Time // when the workers are to drain; zero once they do
+	code         int
+	drained, cut int // workers that came to their end by themselves, and that did not
+	finished     bool
+}
+
+var (
+	errStopping  = errors.New("the master is stopping")
+	errNoneReady = errors.New("no worker became ready")
+)
+
+// stopAsked comes from a signal or the control socket. Asked a second time, it is to be fast.
+type stopAsked struct{ fast bool }
+
+func (e stopAsked) happen(f *fleet, now time.Time) {
+	again := f.stop != nil
+	if !again {
+		f.note(slog.LevelInfo, "stopping", "fast", e.fast, "workers", len(f.workers))
+		f.beginStop(now, exitOK, errStopping)
+	}
+	if e.fast || again {
+		f.stopFast(now)
+	}
+}
+
+func (f *fleet) beginStop(now time.Time, code int, why error) {
+	f.stop = &stop{begin: now.Add(f.current.limits.ShutdownDelay), code: code}
+	f.again = false
+	if f.reload != nil {
+		f.failReload(now, nil, why)
+	}
+	for _, w := range f.workers {
+		f.do(tell{w.serial, handoff.Unready})
+	}
+}
+
+// stopFast gives workers no time for what they are at.
+func (f *fleet) stopFast(now time.Time) {
+	f.stop.begin = time.Time{}
+	for _, w := range f.workers {
+		if w.phase == ending {
+			continue
+		}
+		f.do(tell{w.serial, handoff.Cut})
+		if w.active() {
+			f.drain(now, w, forStop, fastMercy)
+		}
+		w.hurry(now.Add(fastMercy))
+	}
+}
+
+// settleStop goes on with the stop as far as it can.
+func (f *fleet) settleStop(now time.Time) {
+	if f.stop == nil && f.cold && f.last > 0 && len(f.workers) == 0 {
+		f.note(slog.LevelError, errNoneReady.Error())
+		f.beginStop(now, exitNoneReady, errNoneReady)
+		f.stop.begin = time.Time{}
+	}
+	if f.stop == nil {
+		return
+	}
+	if begin := f.stop.begin; !begin.IsZero() && !now.Before(begin) {
+		f.stop.begin = time.Time{}
+		for _, w := range f.workers {
+			if w.active() {
+				f.drain(now, w, forStop, f.current.limits.StopMercy)
+			}
+			w.hurry(now.Add(f.current.limits.StopMercy))
+		}
+	}
+	if len(f.workers) == 0 && !f.stop.finished {
+		f.stop.finished, f.stop.begin = true, time.Time{} // nobody is left to wait for
+		f.note(slog.LevelInfo, "stopped", "workers_drained", f.stop.drained, "workers_cut", f.stop.cut)
+		f.do(finish{f.stop.code})
+	}
+}
+
+// hurry brings the deadline of a draining worker forward.
+func (w *worker) hurry(latest time.Time) {
+	if w.phase == draining && latest.Before(w.deadline) {
+		w.deadline = latest
+	}
+}
+
+// ended counts how a worker came to its end.
+func (s *stop) ended(w *worker, how exit) {
+	switch {
+	case w.readyAt.IsZero(): // it had no requests
+	case w.phase == draining && how.clean():
+		s.drained++
+	default:
+		s.cut++
+	}
+}

@@ -1,0 +1,85 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// resolveTime bounds how long the lookup of a host's name may hold the master up.
+const resolveTime = 5 * time.Second
+
+// listenTCP opens a socket and returns its descriptor and where it listens. With share it joins those that listen there
+// already and are shareable.
+func listenTCP(address string, share bool) (fd int, resolved string, err error) {
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		if !share {
+			return nil
+		}
+		var failed error
+		err := raw.Control(func(fd uintptr) { failed = shareable(int(fd)) })
+		return errors.Join(err, failed)
+	}}
+	config.SetMultipathTCP(false) // Go's default is on: other languages' workers do not expect that of what they get
+	ctx, cancel := context.WithTimeout(context.Background(), resolveTime)
+	defer cancel()
+	l, err := config.Listen(ctx, tcpNetwork(address), address)
+	if err != nil {
+		return -1, "", explainTCP(err)
+	}
+	// The listener is in Go's poller until it is closed, the copy is not.
+	defer l.Close()
+	fd, err = copyDescriptor(l)
+	if err != nil {
+		return -1, "", err
+	}
+	return fd, l.Addr().String(), nil
+}
+
+// tcpNetwork keeps 0.0.0.0 to IPv4, where Go listens on IPv6 as well, as it does for an empty host and for [::].
+func tcpNetwork(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
+// explainTCP leaves out what the caller says anyway, and adds what helps.
+func explainTCP(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		return ErrInUse
+	case errors.Is(err, unix.EACCES):
+		return fmt.Errorf("%w (ports below net.ipv4.ip_unprivileged_port_start, 1024 by default, take root or CAP_NET_BIND_SERVICE)", err)
+	}
+	return err
+}
+
+// copyDescriptor never uses File or Fd, which make the socket block, for all who share it.
+func copyDescriptor(l net.Listener) (int, error) {
+	conn, ok := l.(syscall.Conn)
+	if !ok {
+		return -1, fmt.Errorf("BUG: no descriptor in a %T", l)
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	copied := -1
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		copied, failed = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	return copied, errors.Join(err, os.NewSyscallError("fcntl", failed))
+}

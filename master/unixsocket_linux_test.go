@@ -1,0 +1,206 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func unixSocket(path string) Socket { return Socket{Name: "http", Network: "unix", Address: path} }
+
+// withUmask sets the umask until the end of the test.
+func withUmask(t *testing.T, mask int) {
+	t.Helper()
+	before := syscall.Umask(mask)
+	t.Cleanup(func() { syscall.Umask(before) })
+}
+
+func inodeAt(t *testing.T, path string) inode {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		t.Fatal(err)
+	}
+	return inodeOf(&st)
+}
+
+func TestUnixStale(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	c := startChild(t, "listen")
+	if got := c.ask(t, "open unix "+path); got != "open "+path {
+		t.Fatal(got)
+	}
+	before := inodeAt(t, path)
+	if _, err := NewSockets(nil).Open([]Socket{unixSocket(path)}); !errors.Is(err, ErrInUse) {
+		t.Errorf("while somebody listens: %v", err)
+	}
+	if now := inodeAt(t, path); now != before {
+		t.Errorf("the file of somebody who listens was %v, is %v", before, now)
+	}
+	c.kill(t)
+	if now := inodeAt(t, path); now != before {
+		t.Fatalf("a killed process leaves %v instead of %v", now, before)
+	}
+	set := open(t, NewSockets(nil), unixSocket(path))
+	connect(t, "unix", path)
+	acceptOne(t, descriptors(t, set, 1)[0])
+}
+
+func TestUnixInUse(t *testing.T) {
+	dir := t.TempDir()
+	full := open(t, NewSockets(nil), Socket{Network: "unix", Address: dir + "/full", Backlog: 1})
+	for range 2 { // as many as wait are one more than the backlog
+		connect(t, "unix", dir+"/full")
+	}
+	if got := queueLengths(t, descriptors(t, full, 1)...); got[0] != 2 {
+		t.Fatalf("%d connections wait", got)
+	}
+	datagrams, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: dir + "/datagrams", Net: "unixgram"})
+	check(t, err)
+	defer datagrams.Close()
+	abstract := fmt.Sprintf("@%s-%d", t.Name(), os.Getpid())
+	open(t, NewSockets(nil), unixSocket(abstract))
+	for _, address := range []string{dir + "/full", dir + "/datagrams", abstract} {
+		if _, err := NewSockets(nil).Open([]Socket{unixSocket(address)}); !errors.Is(err, ErrInUse) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+// What is not a stale socket is never removed.
+func TestUnixForeignFiles(t *testing.T) {
+	dir := t.TempDir()
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: dir + "/stale", Net: "unix"})
+	check(t, err)
+	stale.SetUnlinkOnClose(false)
+	check(t, stale.Close())
+	check(t, os.WriteFile(dir+"/file", []byte("content"), 0o600))
+	check(t, os.Mkdir(dir+"/dir", 0o700))
+	check(t, os.Symlink(dir+"/stale", dir+"/link"))
+	check(t, os.Symlink(dir+"/missing", dir+"/dangling"))
+	check(t, unix.Mkfifo(dir+"/fifo", 0o600))
+	for _, name := range []string{"file", "dir", "link", "dangling", "fifo"} {
+		path := filepath.Join(dir, name)
+		before := inodeAt(t, path)
+		_, err := NewSockets(nil).Open([]Socket{unixSocket(path)})
+		if err == nil || errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "no socket") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if now := inodeAt(t, path); now != before {
+			t.Errorf("%s was %v, is %v", name, before, now)
+		}
+	}
+	if content, err := os.ReadFile(dir + "/file"); string(content) != "content" {
+		t.Errorf("the file has %q, %v", content, err)
+	}
+}
+
+func TestUnixMode(t *testing.T) {
+	dir := t.TempDir()
+	for _, umask := range []int{0, 0o022, 0o077} {
+		withUmask(t, umask)
+		for _, mode := range []fs.FileMode{0o600, 0o660, 0o666, 0o777} {
+			path := filepath.Join(dir, fmt.Sprintf("%o-%o", umask, mode))
+			s := unixSocket(path)
+			s.Mode = &mode
+			open(t, NewSockets(nil), s)
+			if info, err := os.Lstat(path); err != nil || info.Mode() != fs.ModeSocket|mode {
+				t.Errorf("umask %o: %v instead of %v (%v)", umask, info.Mode(), mode, err)
+			}
+			// From the first moment.
+			early := path + "-early"
+			fd, err := bindUnix(early, &mode)
+			check(t, err)
+			if info, err := os.Lstat(early); err != nil || info.Mode().Perm()&^mode != 0 {
+				t.Errorf("umask %o: %v for a moment, wider than %v (%v)", umask, info.Mode(), mode, err)
+			}
+			check(t, unix.Close(fd))
+		}
+		path := filepath.Join(dir, fmt.Sprintf("%o", umask))
+		open(t, NewSockets(nil), unixSocket(path))
+		if info, err := os.Lstat(path); err != nil || info.Mode().Perm() != 0o777&^fs.FileMode(umask) {
+			t.Errorf("umask %o leaves %v (%v)", umask, info.Mode(), err)
+		}
+	}
+}
+
+// Whoever can write to the directory must not get the master to change another file.
+func TestUnixModeOfReplacedFile(t *testing.T) {
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	check(t, os.WriteFile(secret, nil, 0o600))
+	s := NewSockets(nil)
+	open(t, s, unixSocket(dir+"/s"))
+	check(t, os.Remove(dir+"/s"))
+	check(t, os.Symlink(secret, dir+"/s"))
+	wide := unixSocket(dir + "/s")
+	mode := fs.FileMode(0o666)
+	wide.Mode = &mode
+	if _, err := s.Open([]Socket{wide}); err == nil || !strings.Contains(err.Error(), "replaced") {
+		t.Error(err)
+	}
+	if info, err := os.Stat(secret); err != nil || info.Mode() != 0o600 {
+		t.Errorf("the other file has %v (%v)", info.Mode(), err)
+	}
+}
+
+func TestUnixClose(t *testing.T) {
+	dir := t.TempDir()
+	f := func(name string, unlink bool, meanwhile func(path string), want bool) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		set, err := NewSockets(nil).Open([]Socket{unixSocket(path)})
+		check(t, err)
+		meanwhile(path)
+		check(t, set.Close(unlink))
+		refuses(t, "unix", path)
+		if _, err := os.Lstat(path); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	f("removed", true, func(string) {}, false)
+	f("kept", false, func(string) {}, true)
+	f("gone", true, func(path string) { check(t, os.Remove(path)) }, false)
+	f("replaced", true, func(path string) {
+		check(t, os.Remove(path))
+		check(t, os.WriteFile(path, nil, 0o600))
+	}, true)
+}
+
+func TestUnixCloseAfterDrop(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skipOrFail(t, "only root can drop privileges")
+	}
+	path := filepath.Join(t.TempDir(), "s") // nobody may not even look into it
+	c := startChild(t, "drop", "unix", path)
+	if got := c.line(t); got != "closed" {
+		t.Error(got)
+	}
+	c.stop(t)
+	open(t, NewSockets(nil), unixSocket(path))
+}
+
+func TestUnixMastersAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	contend(t, "open unix "+path, "unix", path)
+}
+
+// Somebody may hold a lock on the directory for ever.
+func TestUnixLockedDirectory(t *testing.T) {
+	path := t.TempDir()
+	dir, err := lockDir(path)
+	check(t, err)
+	if set, err := NewSockets(nil).Open([]Socket{unixSocket(path + "/s")}); err == nil || !strings.Contains(err.Error(), "has held it for 1s") {
+		t.Errorf("%v, %v", set, err)
+	}
+	check(t, dir.Close())
+	open(t, NewSockets(nil), unixSocket(path+"/s"))
+}

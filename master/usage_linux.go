@@ -1,0 +1,95 @@
+package master
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"time"
+)
+
+// usage is what a process takes.
+type usage struct {
+	ResidentBytes uint64        // memory, with what it shares with others
+	AnonBytes     uint64        // of that, what is not a file's: mapped metric files do not count
+	CPU           time.Duration // in user and kernel mode, of all threads, the living and the dead
+}
+
+// readUsage asks the kernel about a process. One that has ended and has not been reaped has no memory.
+func readUsage(pid int) (usage, error) {
+	dir := "/proc/" + strconv.Itoa(pid)
+	status, err := os.ReadFile(dir + "/status")
+	if err != nil {
+		return usage{}, err
+	}
+	stat, err := os.ReadFile(dir + "/stat")
+	if err != nil {
+		return usage{}, err
+	}
+	var u usage
+	if u.ResidentBytes, u.AnonBytes, err = parseStatus(status); err != nil {
+		return usage{}, fmt.Errorf("read %s/status: %w", dir, err)
+	}
+	if u.CPU, err = parseStat(stat); err != nil {
+		return usage{}, fmt.Errorf("read %s/stat: %w", dir, err)
+	}
+	return u, nil
+}
+
+// parseStatus reads memory from /proc/<pid>/status; see proc_pid_status(5). What is not there is 0.
+func parseStatus(status []byte) (resident, anon uint64, err error) {
+	for line := range bytes.Lines(status) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		switch string(name) {
+		case "VmRSS":
+			resident, err = parseKilobytes(value)
+		case "RssAnon":
+			anon, err = parseKilobytes(value)
+		}
+		if err != nil {
+			return 0, 0, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return resident, anon, nil
+}
+
+// parseKilobytes reads "  1234 kB", which are units of 1024 bytes.
+func parseKilobytes(value []byte) (uint64, error) {
+	digits, ok := bytes.CutSuffix(bytes.TrimSpace(value), []byte(" kB"))
+	if !ok {
+		return 0, fmt.Errorf("%q is no number of kB", value)
+	}
+	n, err := strconv.ParseUint(string(digits), 10, 64-10)
+	return n << 10, err
+}
+
+// clockTick is the unit of CPU time that the kernel shows to programs, on all architectures that Go runs on.
+const clockTick = time.Second / 100
+
+// parseStat reads the CPU time from /proc/<pid>/stat; see proc_pid_stat(5). The second field is the name of the program
+// in parentheses, and may hold anything, these and spaces as well.
+func parseStat(stat []byte) (time.Duration, error) {
+	const user, system = 14 - 3, 15 - 3 // fields are counted from 1, and the third is the first after the name
+	end := bytes.LastIndexByte(stat, ')')
+	if end < 0 {
+		return 0, errors.New("no program name")
+	}
+	fields := bytes.Fields(stat[end+1:])
+	if len(fields) <= system {
+		return 0, fmt.Errorf("only %d fields", len(fields)+2)
+	}
+	var ticks uint64
+	for _, field := range fields[user : system+1] {
+		n, err := strconv.ParseUint(string(field), 10, 63)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	if ticks > math.MaxInt64/uint64(clockTick) {
+		return 0, fmt.Errorf("%d ticks of CPU time", ticks)
+	}
+	return time.Duration(ticks) * clockTick, nil
+}

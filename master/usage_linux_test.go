@@ -1,0 +1,120 @@
+package master
+
+import (
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReadUsage(t *testing.T) {
+	before, err := readUsage(os.Getpid())
+	check(t, err)
+	if before.AnonBytes < 1<<20 || before.ResidentBytes <= before.AnonBytes || before.ResidentBytes > 1<<33 {
+		t.Errorf("memory of a test: %+v", before)
+	}
+	const size = 32 << 20
+	memory := make([]byte, size)
+	for i := range memory {
+		memory[i] = byte(i)
+	}
+	// More than a tick of CPU time must show.
+	for deadline := time.Now().Add(time.Minute); ; {
+		now, err := readUsage(os.Getpid())
+		check(t, err)
+		if now.CPU > before.CPU+2*clockTick {
+			if grown := now.AnonBytes - before.AnonBytes; now.AnonBytes < before.AnonBytes || grown < size*3/4 {
+				t.Errorf("%d bytes more after %d were taken", grown, size)
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("CPU time stays %v", now.CPU)
+		}
+	}
+	if memory[size-1] != byte((size-1)&0xff) {
+		t.Error("memory has been given back too early")
+	}
+}
+
+// A process may be called anything.
+func TestReadUsageName(t *testing.T) {
+	name, err := os.ReadFile("/proc/self/comm")
+	check(t, err)
+	defer func() { check(t, os.WriteFile("/proc/self/comm", name, 0)) }()
+	for _, odd := range []string{"a) R 1 (b", "x\ny", ") ) )", "VmRSS:\t1"} {
+		check(t, os.WriteFile("/proc/self/comm", []byte(odd), 0))
+		if u, err := readUsage(os.Getpid()); err != nil || u.CPU > time.Hour || u.ResidentBytes < 1<<20 {
+			t.Errorf("%q: %+v, %v", odd, u, err)
+		}
+	}
+}
+
+func TestReadUsageGone(t *testing.T) {
+	if u, err := readUsage(math.MaxInt32); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%+v, %v", u, err)
+	}
+}
+
+const (
+	someStatus = "Name:\tmultiproc\nVmPeak:\t  900 kB\nVmRSS:\t    1234 kB\nRssAnon:\t\t 1000 kB\nRssFile:\t 234 kB\nThreads:\t5\n"
+	someStat   = "71 (multi (proc) R) S 1 71 71 0 -1 4194560 1000 0 2 0 250 50 7 8 20 0 5 0 12345 700000 300 18446744073709551615\n"
+)
+
+func TestParseStatus(t *testing.T) {
+	f := func(text string, resident, anon uint64, cause string) {
+		t.Helper()
+		r, a, err := parseStatus([]byte(text))
+		if r != resident || a != anon || (err == nil) != (cause == "") || err != nil && !strings.Contains(err.Error(), cause) {
+			t.Errorf("%q: %d, %d, %v", text, r, a, err)
+		}
+	}
+	f(someStatus, 1234<<10, 1000<<10, "")
+	f("Name:\tzombie\nState:\tZ (zombie)\n", 0, 0, "")
+	f("", 0, 0, "")
+	f("VmRSS:\t1234\n", 0, 0, `VmRSS: "\t1234\n" is no number of kB`)
+	f("RssAnon:\t-1 kB\n", 0, 0, "RssAnon: ")
+	f("VmRSS:\t18014398509481983 kB\n", math.MaxUint64-1023, 0, "")
+	f("VmRSS:\t18014398509481984 kB\n", 0, 0, "VmRSS: ") // more than there are bytes to count
+}
+
+func TestParseStat(t *testing.T) {
+	f := func(text string, want time.Duration, cause string) {
+		t.Helper()
+		cpu, err := parseStat([]byte(text))
+		if cpu != want || (err == nil) != (cause == "") || err != nil && !strings.Contains(err.Error(), cause) {
+			t.Errorf("%q: %v, %v", text, cpu, err)
+		}
+	}
+	f(someStat, 3*time.Second, "")
+	f("", 0, "no program name")
+	f("71 (x", 0, "no program name")
+	f("71 (x) S 1 2", 0, "only 5 fields")
+	f("71 (x) S 1 2 3 4 5 6 7 8 9 10 -1 2", 0, "invalid syntax")
+	f("71 (x) S 1 2 3 4 5 6 7 8 9 10 9223372036854775807 9223372036854775807", 0, "ticks")
+	f("71 (x) S 1 2 3 4 5 6 7 8 9 10 922337203685 0", 9223372036850000000, "")
+}
+
+func FuzzParseStatus(f *testing.F) {
+	f.Add([]byte(someStatus))
+	f.Add([]byte("VmRSS: 1 kB"))
+	f.Fuzz(func(t *testing.T, status []byte) {
+		resident, anon, err := parseStatus(status)
+		if resident%1024 != 0 || anon%1024 != 0 || err != nil && (resident != 0 || anon != 0) {
+			t.Errorf("%d, %d, %v", resident, anon, err)
+		}
+	})
+}
+
+func FuzzParseStat(f *testing.F) {
+	f.Add([]byte(someStat))
+	f.Add([]byte("71 () S 1 2 3 4 5 6 7 8 9 10 922337203685 0"))
+	f.Fuzz(func(t *testing.T, stat []byte) {
+		if cpu, err := parseStat(stat); cpu < 0 || err != nil && cpu != 0 {
+			t.Errorf("%v, %v", cpu, err)
+		}
+	})
+}
