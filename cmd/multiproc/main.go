@@ -1,21 +1,23 @@
-// Command multiproc shows, checks and serves the metrics that the processes of one application share in a
-// directory.
+// Command multiproc runs a master with workers that share its sockets, and shows, checks and serves the metrics that the
+// processes of one application share in a directory.
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
 
-// What the process exits with.
+// What the process exits with, beside what a master says.
 const (
 	exitOK     = 0
 	exitFailed = 1 // the command could not do what it was asked for
 	exitUsage  = 2 // it was asked wrongly: arguments, configuration
+	exitInUse  = 4 // an address, a pidfile or a directory is somebody else's
 )
 
 func main() {
@@ -24,12 +26,20 @@ func main() {
 
 // run is one life of the process. The error of a command is its last line.
 func run(args []string) int {
-	err := newApp().Run(args)
+	var err error
+	if app := newApp(); startsServer(app, args[1:]) {
+		err = start(context.Background(), args[1:])
+	} else {
+		err = app.Run(args)
+	}
 	if err == nil {
 		return exitOK
 	}
 	if err.Error() != "" {
 		fmt.Fprintln(os.Stderr, "multiproc:", err)
+	}
+	if exit, ok := errors.AsType[exitError](err); ok {
+		return exit.code
 	}
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
@@ -37,16 +47,44 @@ func run(args []string) int {
 	return exitFailed
 }
 
+// startsServer reports whether the arguments are those of a server: flags that are keys, or a plain ini file. Which keys
+// there are is not for the flag parser of the commands to know.
+func startsServer(app *cli.App, args []string) bool {
+	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || app.Command(args[0]) != nil {
+		return false
+	}
+	if strings.HasPrefix(args[0], "-") {
+		return true
+	}
+	path, _, _ := strings.Cut(args[0], ":")
+	_, err := os.Stat(path)
+	return err == nil || strings.HasSuffix(path, ".ini")
+}
+
+const usageText = `multiproc --ini FILE[:SECTION] [--KEY VALUE...]   start a master and its workers
+multiproc FILE[:SECTION] [--KEY VALUE...]         the same
+multiproc COMMAND ...
+
+"multiproc check --keys" lists the keys.`
+
 func newApp() *cli.App {
 	app := &cli.App{
 		Name:            "multiproc",
-		Usage:           "metrics of several processes as one",
+		Usage:           "a pre-fork server whose workers' metrics are one page",
+		UsageText:       usageText,
 		HideVersion:     true,
 		HideHelpCommand: true,
-		Commands:        []*cli.Command{metricsCommand()},
-		Action:          unknownCommand,
-		OnUsageError:    onUsageError,
-		ExitErrHandler:  func(*cli.Context, error) {}, // run decides
+		Commands: []*cli.Command{
+			checkCommand(),
+			statusCommand(),
+			reloadCommand(),
+			stopCommand(),
+			metricsCommand(),
+			workerCommand(),
+		},
+		Action:         unknownCommand,
+		OnUsageError:   onUsageError,
+		ExitErrHandler: func(*cli.Context, error) {}, // run decides
 	}
 	settle(app.Commands)
 	return app
@@ -84,7 +122,17 @@ func noArguments(c *cli.Context) error {
 	return nil
 }
 
-// newLogger logs what happens beside a command's output.
-func newLogger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(os.Stderr, nil))
+// exitError is an error with a code of its own to exit with.
+type exitError struct {
+	code int
+	err  error
 }
+
+func (e exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e exitError) Unwrap() error { return e.err }

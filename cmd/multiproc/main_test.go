@@ -18,9 +18,19 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the scripts run this binary as the command.
+// TestMain lets this binary be run as the command, and as the application of the tests.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"multiproc": main})
+	testscript.Main(m, map[string]func(){"multiproc": main, "testapp": testApp, "activate": activate})
+}
+
+// skipOrFail skips a test for want of something that not every machine has. Where MULTIPROC_TEST_REQUIRE=all says
+// that all of it is there, so that green means that all tests ran, it fails instead.
+func skipOrFail(tb testing.TB, why string) {
+	tb.Helper()
+	if os.Getenv("MULTIPROC_TEST_REQUIRE") == "all" {
+		tb.Fatalf("MULTIPROC_TEST_REQUIRE=all, but %s", why)
+	}
+	tb.Skip(why)
 }
 
 // TestScript runs the scripts in testdata, one for each verb. Beside testscript's own commands they have
@@ -40,7 +50,7 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TESTDATA", golden)
-			env.Values[serverKey{}] = new(*server)
+			env.Values[serverKey{}] = new(*scraped)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
@@ -50,7 +60,7 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serve, "signal": signalServer, "scrape": scrape, "exits": exits, "poke": poke,
+			"serve": serveDirectory, "signal": signalServer, "scrape": scrape, "exits": exits, "poke": poke,
 		},
 	})
 }
@@ -58,12 +68,12 @@ func TestScript(t *testing.T) {
 // serverKey is where a script keeps the server that it started.
 type serverKey struct{}
 
-type server struct {
+type scraped struct {
 	cmd    *exec.Cmd
 	stderr *bufio.Reader
 }
 
-func serve(ts *testscript.TestScript, neg bool, args []string) {
+func serveDirectory(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("serve cannot be negated: use exec")
 	}
@@ -80,7 +90,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	s := &server{cmd, bufio.NewReader(stderr)}
+	s := &scraped{cmd, bufio.NewReader(stderr)}
 	line, err := s.stderr.ReadString('\n')
 	if err != nil {
 		ts.Fatalf("serve: no address: %q, %v", line, err)
@@ -88,12 +98,12 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	_, url, _ := strings.Cut(line, "url=")
 	url, _, _ = strings.Cut(url, " ")
 	ts.Setenv("URL", url)
-	*ts.Value(serverKey{}).(**server) = s
+	*ts.Value(serverKey{}).(**scraped) = s
 }
 
 func signalServer(ts *testscript.TestScript, _ bool, args []string) {
 	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT}
-	s := *ts.Value(serverKey{}).(**server)
+	s := *ts.Value(serverKey{}).(**scraped)
 	ts.Check(s.cmd.Process.Signal(signals[args[0]]))
 	rest, err := io.ReadAll(s.stderr)
 	ts.Check(err)

@@ -36,7 +36,7 @@ func dumpMetrics(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: newLogger()})
+	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: newLogger("text")})
 	defer collector.Close()
 	return collector.Write(c.App.Writer, format)
 }

@@ -37,7 +37,7 @@ func serveMetrics(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger()
+	log := newLogger("text")
 	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: log})
 	defer collector.Close()
 	routes := http.NewServeMux()

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"multiproc/cmd/internal/config"
+)
+
+func checkCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "check",
+		Usage:     "check a configuration, and print each setting with where it comes from",
+		ArgsUsage: "--ini FILE [--KEY VALUE...]",
+		Description: "--keys       print all keys instead\n" +
+			"--snapshot   print the settings as workers get them, JSON",
+		SkipFlagParsing: true,
+		Action:          check,
+	}
+}
+
+func check(c *cli.Context) error {
+	arguments, own, err := settingsArguments(c, "keys", "snapshot", "activated")
+	if err != nil || own["help"] {
+		return err
+	}
+	if own["keys"] {
+		return config.WriteKeys(c.App.Writer)
+	}
+	arguments.Activated = own["activated"]
+	loaded, err := config.Load(arguments, config.System{})
+	if err != nil {
+		return usageError{err}
+	}
+	if own["snapshot"] {
+		data, err := loaded.Config.Snapshot()
+		if err != nil {
+			return err
+		}
+		_, err = c.App.Writer.Write(data)
+		return err
+	}
+	for _, note := range loaded.Notes {
+		fmt.Fprintln(c.App.ErrWriter, note)
+	}
+	return config.WriteSettings(c.App.Writer, loaded)
+}
+
+// settingsArguments reads the arguments of a command that takes all keys as flags. Asked for help, it has given it.
+func settingsArguments(c *cli.Context, own ...string) (config.Arguments, map[string]bool, error) {
+	arguments, given, err := config.ParseArguments(c.Args().Slice(), own...)
+	if err != nil {
+		return config.Arguments{}, nil, usageError{err}
+	}
+	if given["help"] {
+		err = cli.ShowSubcommandHelp(c)
+	}
+	return arguments, given, err
+}
+
+// errNoControl is what a command says that has no way to the master.
+var errNoControl = errors.New("which server? give --ini FILE, or --control PATH")

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestSecondServer starts a second server, by mistake, that wants something which the first one has. It is refused with
+// an exit code of its own and a line that names what it is, and has touched nothing.
+func TestSecondServer(t *testing.T) {
+	dir := t.TempDir()
+	unixSocket, abstract := filepath.Join(dir, "http.sock"), "@"+t.Name()+strconv.Itoa(os.Getpid())
+	metrics, pidfile := filepath.Join(dir, "metrics"), filepath.Join(dir, "multiproc.pid")
+	health := freeAddress(t)
+	first := startServer(t, "socket = "+freeAddress(t)+"\nsocket = "+unixSocket+"\nsocket = "+abstract+
+		"\nhealth = "+health+"\nprocesses = 2\npidfile = "+pidfile+"\nmetrics-dir = "+metrics+"\nenv = PROMETHEUS_MULTIPROC_DIR="+metrics+"\n")
+	if text, err := os.ReadFile(pidfile); err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(first.cmd.Process.Pid) {
+		t.Fatalf("the pidfile has %q, %v", text, err)
+	}
+
+	for _, second := range []struct{ name, ini, want string }{
+		{"all of it", "socket = " + first.address + "\npidfile = " + pidfile + "\nmetrics-dir = " + metrics + "\n", pidfile},
+		{"pidfile", "socket = 127.0.0.1:0\npidfile = " + pidfile + "\n", pidfile},
+		{"address", "socket = " + first.address + "\n", first.address},
+		{"another address and this one", "socket = 127.0.0.1:0\nsocket = " + first.address + "\n", first.address},
+		{"all addresses of the port", "socket = :" + first.address[strings.LastIndex(first.address, ":")+1:] + "\n", "address already in use"},
+		{"unix socket", "socket = " + unixSocket + "\n", unixSocket},
+		{"abstract socket", "socket = " + abstract + "\n", abstract},
+		{"health", "socket = 127.0.0.1:0\nhealth = " + health + "\n", health},
+		{"metrics directory", "socket = 127.0.0.1:0\nmetrics-dir = " + metrics + "\nenv = PROMETHEUS_MULTIPROC_DIR=" + metrics + "\n", metrics},
+		{"control socket", "socket = 127.0.0.1:0\ncontrol = " + first.control() + "\n", first.control()},
+		{"metrics directory without a master", "master = false\nsocket = 127.0.0.1:0\nmetrics-dir = " + metrics +
+			"\nenv = PROMETHEUS_MULTIPROC_DIR=" + metrics + "\n", metrics},
+		{"address without a master", "master = false\nsocket = " + first.address + "\n", first.address},
+	} {
+		t.Run(second.name, func(t *testing.T) {
+			before := tree(t, dir)
+			home := t.TempDir()
+			ini := "[multiproc]\n" + second.ini
+			if !strings.Contains(ini, "control = ") {
+				ini += "control = " + filepath.Join(home, "control.sock") + "\n"
+			}
+			if !strings.Contains(ini, "metrics-dir = ") {
+				ini += "metrics-dir = " + filepath.Join(home, "metrics") + "\n"
+			}
+			path := filepath.Join(home, "multiproc.ini")
+			if err := os.WriteFile(path, []byte(ini), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, stderr, code := first.run("--ini", path)
+			if code != 4 {
+				t.Errorf("exit code %d, want 4", code)
+			}
+			lines := strings.Split(strings.TrimSpace(stderr), "\n")
+			if last := lines[len(lines)-1]; !strings.HasPrefix(last, "multiproc: ") || !strings.Contains(last, second.want) {
+				t.Errorf("the last line does not name %s: %q", second.want, last)
+			}
+			t.Log(lines[len(lines)-1])
+			if strings.Contains(stderr, "worker started") {
+				t.Errorf("it has started workers:\n%s", stderr)
+			}
+			after := tree(t, dir)
+			for name, was := range before {
+				if after[name] != was {
+					t.Errorf("%s: was %s, is %s", name, was, after[name])
+				}
+			}
+			for name := range after {
+				if _, ok := before[name]; !ok {
+					t.Errorf("%s is new", name)
+				}
+			}
+			entries, err := os.ReadDir(home)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, entry := range entries {
+				if entry.Name() != "multiproc.ini" {
+					t.Errorf("%s is left in the second one's own directory", entry.Name())
+				}
+			}
+			for range 5 {
+				if code, _ := first.get("/readyz"); code != http.StatusOK {
+					t.Errorf("the first one says %d", code)
+				}
+			}
+		})
+	}
+	unix := *first
+	l := startLoad(t, []client{{"unix", unixSocket, false, false, "/"}, {"unix", abstract, false, false, "/"}})
+	eventually(t, "answers", func() bool { return l.answered.Load() > 10 })
+	l.mustNotFail(&unix)
+	if reason := first.unready(t, health); reason != "" {
+		t.Errorf("the first one is not ready: %s", reason)
+	}
+	first.stop()
+	if fileExists(pidfile) {
+		t.Error("the pidfile is left")
+	}
+}
+
+// tree is what is in a directory, by name: the inodes, and the contents of what nobody writes to. Metric files are
+// written to all the time.
+func tree(tb testing.TB, dir string) map[string]string {
+	tb.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		stat := info.Sys().(*syscall.Stat_t)
+		text := fmt.Sprintf("%s inode %d owner %d", info.Mode(), stat.Ino, stat.Uid)
+		if info.Mode().IsRegular() && !strings.HasSuffix(path, ".db") {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			text += fmt.Sprintf(" %q", content)
+		}
+		found[path] = text
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return found
+}
+
+// TestStalePidfile has a pidfile and sockets of a server that was killed, which are in nobody's way.
+func TestStalePidfile(t *testing.T) {
+	dir := t.TempDir()
+	ini := "socket = " + filepath.Join(dir, "http.sock") + "\npidfile = " + filepath.Join(dir, "multiproc.pid") + "\n"
+	s := startServer(t, ini)
+	workers := s.workers()
+	kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
+	awaitGone(t, append(workers, s.cmd.Process.Pid)...)
+	next := startServer(t, ini, func(o *serverOptions) { o.dir = s.dir })
+	text, err := os.ReadFile(filepath.Join(dir, "multiproc.pid"))
+	if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(next.cmd.Process.Pid) {
+		t.Errorf("the pidfile has %q, %v", text, err)
+	}
+	next.stop()
+}

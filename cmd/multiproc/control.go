@@ -1,0 +1,145 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"multiproc/cmd/internal/config"
+	"multiproc/master"
+)
+
+// The commands that ask a running master, through its control socket.
+
+func statusCommand() *cli.Command {
+	return &cli.Command{
+		Name:            "status",
+		Usage:           "show the workers of a running server",
+		ArgsUsage:       "--ini FILE [--json]",
+		SkipFlagParsing: true,
+		Action:          showStatus,
+	}
+}
+
+func reloadCommand() *cli.Command {
+	return &cli.Command{
+		Name:            "reload",
+		Usage:           "replace all workers without losing a request; wait for the outcome",
+		ArgsUsage:       "--ini FILE [--json]",
+		SkipFlagParsing: true,
+		Action:          reload,
+	}
+}
+
+func stopCommand() *cli.Command {
+	return &cli.Command{
+		Name:            "stop",
+		Usage:           "stop a running server, and wait until it has",
+		ArgsUsage:       "--ini FILE [--fast]",
+		SkipFlagParsing: true,
+		Action:          stop,
+	}
+}
+
+// clientOf is the way to the master of the configuration that the arguments name.
+func clientOf(c *cli.Context, own ...string) (*master.Client, map[string]bool, error) {
+	arguments, given, err := settingsArguments(c, own...)
+	if err != nil || given["help"] {
+		return nil, given, err
+	}
+	// A server that systemd opens the sockets of is asked without them.
+	arguments.Activated = true
+	loaded, err := config.Load(arguments, config.System{})
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	if loaded.Config.Control == "" {
+		return nil, nil, usageError{errNoControl}
+	}
+	return master.NewClient(loaded.Config.Control), given, nil
+}
+
+func showStatus(c *cli.Context) error {
+	client, given, err := clientOf(c, "json")
+	if err != nil || client == nil {
+		return err
+	}
+	s, err := client.Status(c.Context)
+	if err != nil {
+		return err
+	}
+	if given["json"] {
+		return printJSON(c, s)
+	}
+	return printStatus(c, s)
+}
+
+func printStatus(c *cli.Context, s master.Status) error {
+	state := "serving"
+	if s.Unready() != "" {
+		state = "not ready: " + s.Unready()
+	} else if s.Reloading {
+		state = "reloading"
+	}
+	now := time.Now()
+	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "master %d, up %s, generation %d, %d of %d workers ready, %s\n%s\n\n",
+		s.PID, now.Sub(s.Started).Round(time.Second), s.Generation, s.Ready(), s.Target, state, s.Program)
+	fmt.Fprintln(w, "WORKER\tPID\tGENERATION\tSTATE\tUP\tMEMORY\tCPU\t")
+	for _, p := range s.Workers {
+		state := p.State
+		if p.Leaving != "" {
+			state += " (" + p.Leaving + ")"
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%.1f MiB\t%s\t%s\n", p.ID, p.PID, p.Generation, state,
+			now.Sub(p.Started).Round(time.Second), float64(p.Resident)/(1<<20), p.CPU.Round(10*time.Millisecond), p.Says)
+	}
+	if len(s.Listeners) > 0 {
+		fmt.Fprintln(w, "\nLISTENER\tQUEUE\tLIMIT")
+	}
+	for _, q := range s.Listeners {
+		fmt.Fprintf(w, "%s\t%d\t%d\n", q.Listener, q.Length, q.Limit)
+	}
+	return w.Flush()
+}
+
+func reload(c *cli.Context) error {
+	client, given, err := clientOf(c, "json")
+	if err != nil || client == nil {
+		return err
+	}
+	outcome, err := client.Reload(c.Context)
+	if err != nil {
+		return err
+	}
+	if given["json"] {
+		if err := printJSON(c, outcome); err != nil {
+			return err
+		}
+	}
+	if !outcome.OK {
+		return fmt.Errorf("reload taken back, generation %d goes on: %w", outcome.Generation, errors.New(outcome.Error))
+	}
+	if !given["json"] {
+		fmt.Fprintf(c.App.Writer, "reloaded: generation %d\n", outcome.Generation)
+	}
+	return nil
+}
+
+func stop(c *cli.Context) error {
+	client, given, err := clientOf(c, "fast")
+	if err != nil || client == nil {
+		return err
+	}
+	return client.Stop(c.Context, given["fast"])
+}
+
+func printJSON(c *cli.Context, value any) error {
+	encoder := json.NewEncoder(c.App.Writer)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/master"
+)
+
+// TestCrashLoop has workers that cannot start any more. They are tried again, ever more seldom, which costs the master
+// nothing; whoever asks hears that nothing is ready; and when the fault is mended, the server serves again.
+func TestCrashLoop(t *testing.T) {
+	t.Parallel()
+	starts := 9
+	if testing.Short() {
+		starts = 7
+	}
+	fault := filepath.Join(t.TempDir(), "fault")
+	command := script(t,
+		"if [ -e "+fault+" ]; then echo 'error: the database is gone' >&2; exit 1; fi",
+		"exec "+lookPath(t, "testapp"))
+	health := freeAddress(t)
+	s := startServer(t, "socket = 127.0.0.1:0\nhealth = "+health+"\ncommand = "+command+"\n")
+	gauges := filepath.Join(s.metricsDir(), "gauge_live*_w1.db")
+	if found, err := filepath.Glob(gauges); err != nil || len(found) == 0 {
+		t.Fatalf("no files of live gauges: %v", err)
+	}
+	if err := os.WriteFile(fault, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := cpuTime(t, s.cmd.Process.Pid)
+	kill(t, s.workers()[0], 9)
+
+	// The first is that which served.
+	var at []time.Time
+	for n := 2; n <= starts+1; n++ {
+		waitFor(t, 2*time.Minute, fmt.Sprintf("start %d", n), func() bool { return s.log.count("worker started") >= n })
+	}
+	for _, line := range s.log.all("worker started")[1:] {
+		at = append(at, timeOf(t, line))
+	}
+	// The first death was that of one that had served, for less than a second perhaps: then there was one more wait.
+	for n := 2; n < len(at); n++ {
+		least := time.Duration(float64(time.Second) * math.Pow(1.5, float64(n-2)))
+		if gap := at[n].Sub(at[n-1]); gap < least-50*time.Millisecond {
+			t.Errorf("start %d came %s after the one before, want at least %s", n+1, gap, least)
+		}
+	}
+	passed := at[len(at)-1].Sub(at[0])
+	used := cpuTime(t, s.cmd.Process.Pid) - before
+	t.Logf("%d starts in %s, for which the master has used %s", len(at), passed.Round(time.Millisecond), used)
+	if used > passed/10 {
+		t.Error("the master is not idle")
+	}
+
+	if reason := s.unready(t, health); reason != "fewer than min-ready workers are ready" {
+		t.Errorf("readyz says %q", reason)
+	}
+	if s.log.count("error: the database is gone") < starts-1 { // the last may not have said it yet
+		t.Errorf("not all that the workers said is in the log:\n%s", s.log)
+	}
+	if found, err := filepath.Glob(gauges); err != nil || len(found) > 0 {
+		t.Errorf("live gauges of a worker that is dead: %q %v", found, err)
+	}
+	if testing.Short() {
+		// The next try is not long off.
+		if err := os.Remove(fault); err != nil {
+			t.Fatal(err)
+		}
+		s.await("a ready worker", func(status master.Status) bool { return status.Ready() == 1 })
+		if reason := s.unready(t, health); reason != "" {
+			t.Errorf("readyz says %q", reason)
+		}
+	}
+	s.stop()
+}
+
+// waitFor is eventually with another patience.
+func waitFor(tb testing.TB, limit time.Duration, what string, is func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(limit); !is(); <-time.After(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("not within %s: %s", limit, what)
+		}
+	}
+}
+
+// all are the lines with all these parts.
+func (b *logBuffer) all(parts ...string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []string
+	for _, line := range b.lines {
+		if hasAll(line, parts) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// timeOf is when a line was logged.
+func timeOf(tb testing.TB, line string) time.Time {
+	tb.Helper()
+	_, text, _ := strings.Cut(line, "time=")
+	text, _, _ = strings.Cut(text, " ")
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		tb.Fatalf("%q: %v", line, err)
+	}
+	return at
+}
+
+// TestColdStartFails has workers that cannot start at all: whoever started the server is to hear why, by an exit code of
+// its own and by the last line.
+func TestColdStartFails(t *testing.T) {
+	for _, start := range []struct {
+		name, ini, env, want string
+	}{
+		{"the worker says why", appINI(t), "APP_FAIL=the database is gone", "testapp: error: the database is gone"},
+		{"no such program", "command = /nonexistent/program -x\n", "", "/nonexistent/program"},
+		{"it ends without a word", "command = /bin/false\n", "", "exited with code 1"},
+		{"it ends without a word as if all were well", "command = /bin/true\n", "", "exited with code 0"},
+		{"it does not get ready", "start-timeout = 1\n" + appINI(t), "APP_NEVER_READY=1", "start-timeout"},
+		{"it ends too early to count as ready", "notify = false\ncommand = /bin/false\n", "", "exited with code 1"},
+	} {
+		t.Run(start.name, func(t *testing.T) {
+			t.Parallel()
+			s, code := startFailing(t, "socket = 127.0.0.1:0\nprocesses = 2\npidfile = multiproc.pid\n"+start.ini, withEnv(start.env))
+			if code != 3 {
+				t.Errorf("exit code %d, want 3", code)
+			}
+			lines := s.log.all()
+			if last := lines[len(lines)-1]; !hasAll(last, []string{"multiproc: no worker became ready", start.want}) {
+				t.Errorf("the last line is %q", last)
+			}
+			if n := s.log.count("worker started"); n > 2 {
+				t.Errorf("%d starts of 2 workers", n)
+			}
+			if t.Failed() {
+				t.Logf("log:\n%s", s.log)
+			}
+			for _, left := range []string{filepath.Join(s.dir, "multiproc.pid"), s.control()} {
+				if fileExists(left) {
+					t.Errorf("%s is left", left)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,508 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"multiproc/master"
+)
+
+// deployment is a place that a program is deployed to, as an operator would do it: whole files, by rename.
+type deployment struct {
+	tb   testing.TB
+	path string // that the server is started by
+}
+
+// newDeployment has the test binary, as multiproc, for its first program.
+func newDeployment(tb testing.TB) *deployment {
+	tb.Helper()
+	dir, err := filepath.EvalSymlinks(tb.TempDir())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	d := &deployment{tb, filepath.Join(dir, "multiproc")}
+	d.deploy(copyOf(tb, lookPath(tb, "multiproc"), filepath.Join(dir, "first")))
+	return d
+}
+
+// deploy puts this file, or another name of it, in the program's place.
+func (d *deployment) deploy(file string) {
+	d.tb.Helper()
+	temporary := d.path + ".new"
+	if err := os.Link(file, temporary); err != nil {
+		d.tb.Fatal(err)
+	}
+	if err := os.Rename(temporary, d.path); err != nil {
+		d.tb.Fatal(err)
+	}
+	// To rename one name of a file to another one of it does nothing.
+	if err := os.Remove(temporary); err != nil && !os.IsNotExist(err) {
+		d.tb.Fatal(err)
+	}
+}
+
+// shell gives a program that does what the files check and worker in the server's directory say, which are the words that
+// it is called with: it takes them for its scripts. They are no programs themselves.
+func (d *deployment) shell() string {
+	d.tb.Helper()
+	path, err := exec.LookPath("sh")
+	if err != nil {
+		d.tb.Fatal(err)
+	}
+	return copyOf(d.tb, path, filepath.Join(filepath.Dir(d.path), "shell"))
+}
+
+// writeVerb writes what the shell does when it is called with this word.
+func (s *server) writeVerb(verb, does string) {
+	s.tb.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, verb), []byte(does+"\n"), 0o600); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+// start starts a server that was called by that path.
+func (d *deployment) start(ini string) *server {
+	d.tb.Helper()
+	return startServer(d.tb, ini, calledBy(d.path))
+}
+
+// calledBy is a server that was called by this path. It is found in PATH, since the test binary, when it is to be a
+// program, forgets the path that it was called by.
+func calledBy(path string) func(*serverOptions) {
+	return func(o *serverOptions) {
+		o.program = path
+		o.env = append(o.env, "PATH="+filepath.Dir(path)+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	}
+}
+
+// copyOf makes a new executable file with the content of another one, and returns its path.
+func copyOf(tb testing.TB, from, to string) string {
+	tb.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		tb.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return to
+}
+
+// mustRun fails the test unless all workers of the server run this program. The file is compared, not its path, which
+// may have come to be another's.
+func (s *server) mustRun(what string, program os.FileInfo) {
+	s.tb.Helper()
+	for _, w := range s.awaitNoneDraining().Workers {
+		running, err := os.Stat(fmt.Sprintf("/proc/%d/exe", w.PID))
+		if err != nil {
+			s.tb.Fatal(err)
+		}
+		if !os.SameFile(running, program) {
+			s.tb.Errorf("worker %s does not run %s\n%s", w.ID, what, s.log)
+		}
+	}
+}
+
+func fileInfo(tb testing.TB, path string) os.FileInfo {
+	tb.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return info
+}
+
+// TestBadDeploys deploys, under load, what cannot work, in all kinds, three times each: no client notices, the workers
+// are the same as before, whoever asked for the reload hears why it was refused, and once it is mended a reload works.
+func TestBadDeploys(t *testing.T) {
+	rounds := 3
+	if testing.Short() {
+		rounds = 1
+	}
+	d := newDeployment(t)
+	good := filepath.Join(filepath.Dir(d.path), "first")
+	shell := d.shell()
+	busy, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+
+	const base = "socket = 127.0.0.1:0\nprocesses = 2\ndrain-idle = 1\n"
+	app := appINI(t)
+	s := d.start(base + app)
+	l := startLoad(t, allKinds("tcp", s.address, "/pid", "/echo"))
+	deploys := []struct {
+		name    string
+		program string            // empty: as before
+		verbs   map[string]string // what the program does if it is the shell
+		ini     string            // empty: as before
+		says    []string
+	}{
+		{name: "a typo in the ini", ini: base + app + "procesess = 3\n", says: []string{"procesess", "processes"}},
+		{
+			name:    "a program that ends at once",
+			program: shell,
+			verbs:   map[string]string{"check": "exit 3"},
+			says:    []string{"exited with code 3"},
+		},
+		{
+			name:    "a program that says why it ends at once",
+			program: shell,
+			verbs:   map[string]string{"check": "echo 'error: no such release' >&2; exit 3"},
+			says:    []string{"error: no such release"},
+		},
+		{
+			name:    "a program that prints something else than settings",
+			program: shell,
+			verbs:   map[string]string{"check": "echo hello"},
+			says:    []string{"read settings"},
+		},
+		{
+			name:    "a program whose workers say why they end at once",
+			program: shell,
+			verbs: map[string]string{
+				"check":  "exec " + lookPath(t, "multiproc") + ` check "$@"`,
+				"worker": "echo 'error: no such table' >&2; exit 3",
+			},
+			ini:  base,
+			says: []string{"exited with code 3", "error: no such table"},
+		},
+		{
+			name:    "a script instead of a program",
+			program: script(t, "echo 'error: no such release' >&2", "exit 3"),
+			says:    []string{"script"},
+		},
+		{name: "a file that is no program", program: s.ini, says: []string{d.path}},
+		{
+			name: "a worker that fails at once",
+			ini:  base + app + "env = APP_FAIL=no such database\n",
+			says: []string{"exited with code 1", "no such database"},
+		},
+		{
+			name: "a worker that never gets ready",
+			ini:  base + app + "env = APP_NEVER_READY=1\nstart-timeout = 500ms\n",
+			says: []string{"start-timeout"},
+		},
+		{
+			name: "a worker that is no program",
+			ini:  base + "command = /no/such/program\n",
+			says: []string{"exited with code 1", "/no/such/program"},
+		},
+		{
+			name: "an own worker that fails at once", // in the runtime, before it is anybody's code
+			ini:  base + "env = GOMEMLIMIT=nonsense\n",
+			says: []string{"exited with code", "malformed GOMEMLIMIT"},
+		},
+		{
+			name: "an address that somebody else has",
+			ini:  base + app + "socket = " + busy.Addr().String() + "\n",
+			says: []string{busy.Addr().String(), "in use"},
+		},
+	}
+	for round := range rounds {
+		for _, bad := range deploys {
+			t.Run(fmt.Sprintf("%s %d", bad.name, round+1), func(t *testing.T) {
+				s := s.in(t)
+				if bad.program != "" {
+					d.deploy(bad.program)
+				}
+				for verb, does := range bad.verbs {
+					s.writeVerb(verb, does)
+				}
+				if bad.ini != "" {
+					s.writeINI(bad.ini)
+				}
+				s.mustRefuse(bad.says...)
+				d.deploy(good)
+				s.writeINI(base + app)
+				s.reload()
+			})
+		}
+	}
+	l.mustNotFail(s)
+	s.awaitNoneDraining()
+	s.stop()
+}
+
+// in is the same server for a part of the test.
+func (s *server) in(tb testing.TB) *server {
+	part := *s
+	part.tb = tb
+	return &part
+}
+
+// TestDeployByLink deploys by a link that is set anew: what it leads to at the time of a reload is what runs from then on,
+// and not before.
+func TestDeployByLink(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := map[string]string{}
+	for _, version := range []string{"v1", "v2"} {
+		if err := os.Mkdir(filepath.Join(dir, version), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		programs[version] = copyOf(t, lookPath(t, "multiproc"), filepath.Join(dir, version, "multiproc"))
+	}
+	current := filepath.Join(dir, "current")
+	deploy := func(version string) {
+		t.Helper()
+		if err := os.Symlink(version, current+".new"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(current+".new", current); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deploy("v1")
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n", calledBy(filepath.Join(current, "multiproc")))
+	mustServe := func(version string) {
+		t.Helper()
+		s.mustRun(version, fileInfo(t, programs[version]))
+		if status, err := s.status(); err != nil || status.Program != programs[version] {
+			t.Errorf("the status says that %s runs, want %s (%v)", status.Program, programs[version], err)
+		}
+	}
+	mustServe("v1")
+
+	deploy("v2")
+	killed := s.workers()[0]
+	kill(t, killed, syscall.SIGKILL)
+	s.awaitReplaced(killed)
+	mustServe("v1") // it was not asked for
+
+	s.reload()
+	mustServe("v2")
+	for _, path := range programs {
+		if s.log.count("new generation", "program="+path) != 1 {
+			t.Errorf("the log does not name %s\n%s", path, s.log)
+		}
+	}
+	s.stop()
+}
+
+// TestDeployOverSamePath puts another program at the path: who dies is replaced by what it was, until the reload.
+func TestDeployOverSamePath(t *testing.T) {
+	d := newDeployment(t)
+	first := fileInfo(t, d.path)
+	s := d.start("socket = 127.0.0.1:0\nprocesses = 2\n")
+	d.deploy(copyOf(t, d.path, filepath.Join(filepath.Dir(d.path), "second")))
+	second := fileInfo(t, d.path)
+
+	killed := s.workers()
+	for _, pid := range killed {
+		kill(t, pid, syscall.SIGKILL)
+	}
+	s.awaitReplaced(killed...)
+	s.mustRun("the first program", first)
+	if code, _ := s.get("/"); code != 200 {
+		t.Errorf("a worker of a program that is no more answers %d", code)
+	}
+	s.reload()
+	s.mustRun("the second program", second)
+	s.stop()
+}
+
+// TestProgramAway takes the program away while all workers end: the master goes on, with what it holds, and needs nobody
+// when the program is back.
+func TestProgramAway(t *testing.T) {
+	t.Run("own", func(t *testing.T) {
+		d := newDeployment(t)
+		s := d.start("socket = 127.0.0.1:0\nprocesses = 2\n")
+		pid := s.cmd.Process.Pid
+		if err := os.Rename(d.path, d.path+".away"); err != nil {
+			t.Fatal(err)
+		}
+		killed := s.workers()
+		for _, pid := range killed {
+			kill(t, pid, syscall.SIGKILL)
+		}
+		s.awaitReplaced(killed...) // the file is still open
+		s.mustRefuse(d.path, "no such file")
+		if err := os.Rename(d.path+".away", d.path); err != nil {
+			t.Fatal(err)
+		}
+		s.reload()
+		if status := s.awaitNoneDraining(); status.PID != pid {
+			t.Errorf("the master is %d, was %d", status.PID, pid)
+		}
+		s.stop()
+	})
+	t.Run("command", func(t *testing.T) {
+		app := copyOf(t, lookPath(t, "testapp"), filepath.Join(t.TempDir(), "testapp"))
+		s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ncommand = "+app+"\n")
+		pid := s.cmd.Process.Pid
+		if err := os.Rename(app, app+".away"); err != nil {
+			t.Fatal(err)
+		}
+		killed := s.workers()
+		for _, pid := range killed {
+			kill(t, pid, syscall.SIGKILL)
+		}
+		s.log.wait(t, s.done, app, "no such file")
+		s.await("no worker", func(status master.Status) bool { return status.Ready() == 0 })
+		if err := os.Rename(app+".away", app); err != nil {
+			t.Fatal(err)
+		}
+		status := s.awaitReplaced(killed...)
+		if status.PID != pid {
+			t.Errorf("the master is %d, was %d", status.PID, pid)
+		}
+		if code, _ := s.get("/pid"); code != 200 {
+			t.Errorf("it answers %d", code)
+		}
+		s.stop()
+	})
+}
+
+// TestDeployLeavesSomethingBehind deploys a program that ends, but has started something that has not: it has the
+// program's output still open, and must not keep the reload from its end.
+func TestDeployLeavesSomethingBehind(t *testing.T) {
+	d := newDeployment(t)
+	s := d.start("socket = 127.0.0.1:0\n" + appINI(t))
+	d.deploy(d.shell())
+	s.writeVerb("check", "sleep 1000 & echo $! >left; exec "+lookPath(t, "multiproc")+` check "$@"`)
+	defer func() {
+		text, err := os.ReadFile(filepath.Join(s.dir, "left"))
+		if pid, _ := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && alive(pid) {
+			kill(t, pid, syscall.SIGKILL)
+		}
+	}()
+	// It does not matter whether this one succeeds, but that it ends.
+	output, code := s.tryReload()
+	t.Logf("exit code %d: %s", code, output)
+	d.deploy(filepath.Join(filepath.Dir(d.path), "first"))
+	s.reload()
+	s.stop()
+}
+
+// TestDeployOfNewerKey deploys a version of the program that knows a key more, as well as the ini with it, and then goes
+// back. Each version reads the ini itself, and its workers get what it has read, though the master is of the older one.
+func TestDeployOfNewerKey(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds another version of the program")
+	}
+	newer := buildProgram(t, map[string]func(string) string{
+		"cmd/internal/config/config.go": func(text string) string {
+			return replaceOnce(t, text, "type Config struct {\n", "type Config struct {\n\tGreeting string `json:\"greeting\"`\n")
+		},
+		"cmd/internal/config/keys.go": func(text string) string {
+			return replaceOnce(t, text, "keys := []Key{\n", `keys := []Key{
+		{Name: "greeting", Default: "hello", bind: func(c target) value { return plainText{&c.Greeting, nil} }},
+`)
+		},
+		"cmd/multiproc/site.go": func(text string) string {
+			return replaceOnce(t, text, `[]byte("multiproc\n")`, `[]byte(s.cfg.Greeting + "\n")`)
+		},
+	})
+	const ini = "socket = 127.0.0.1:0\nprocesses = 2\ndrain-idle = 1\ndisable-logging = true\n"
+	d := newDeployment(t)
+	older := filepath.Join(filepath.Dir(d.path), "first")
+	s := d.start(ini)
+	l := startLoad(t, []client{
+		{network: "tcp", address: s.address, keepAlive: true, path: "/"},
+		{network: "tcp", address: s.address, path: "/"},
+	})
+	mustGreet := func(want string) {
+		t.Helper()
+		s.awaitNoneDraining()
+		if _, got := s.get("/"); got != want+"\n" {
+			t.Errorf("it says %q, want %q\n%s", got, want, s.log)
+		}
+	}
+	mustGreet("multiproc")
+
+	s.writeINI(ini + "greeting = good morning\n")
+	s.mustRefuse("greeting") // the program is still the older one
+	mustGreet("multiproc")
+
+	d.deploy(newer)
+	s.mustReload()
+	mustGreet("good morning")
+	s.mustRun("the newer program", fileInfo(t, newer))
+
+	d.deploy(older)
+	s.mustRefuse("greeting")
+	mustGreet("good morning")
+	s.mustRun("the newer program", fileInfo(t, newer))
+
+	s.writeINI(ini)
+	s.reload()
+	mustGreet("multiproc")
+	s.mustRun("the older program", fileInfo(t, older))
+	l.mustNotFail(s)
+	s.stop()
+}
+
+// buildProgram builds multiproc with other texts for some of its files, which are named by their paths in the module.
+func buildProgram(tb testing.TB, edits map[string]func(string) string) string {
+	tb.Helper()
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		skipOrFail(tb, "there is no go to build another version of the program with")
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	dir := tb.TempDir()
+	replace := map[string]string{}
+	for name, edit := range edits {
+		path := filepath.Join(root, name)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		edited := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))
+		if err := os.WriteFile(edited, []byte(edit(string(text))), 0o600); err != nil {
+			tb.Fatal(err)
+		}
+		replace[path] = edited
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(overlay, text, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	program := filepath.Join(dir, "multiproc")
+	build := exec.CommandContext(tb.Context(), goTool, "build", "-overlay", overlay, "-o", program, ".")
+	if output, err := build.CombinedOutput(); err != nil {
+		tb.Fatalf("%v: %v\n%s", build.Args, err, output)
+	}
+	return program
+}
+
+// replaceOnce replaces texts, given in pairs, each of which must be there once.
+func replaceOnce(tb testing.TB, text string, pairs ...string) string {
+	tb.Helper()
+	for pair := range slices.Chunk(pairs, 2) {
+		if n := strings.Count(text, pair[0]); n != 1 {
+			tb.Fatalf("%q is there %d times", pair[0], n)
+		}
+		text = strings.Replace(text, pair[0], pair[1], 1)
+	}
+	return text
+}

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"multiproc/master"
+)
+
+// TestShellWorker has a worker that knows nothing of multiproc. It finds the sockets and nothing else, what it says on
+// stderr is in the log, and it dies with the master.
+func TestShellWorker(t *testing.T) {
+	command := script(t,
+		`echo "this is worker $MULTIPROC_SLOT" >&2`,
+		`exec sleep 1000`) // a shell has the script open itself
+	s := startServer(t, "socket = 127.0.0.1:0\nsocket = @"+t.Name()+strconv.Itoa(os.Getpid())+"\nprocesses = 2\nnotify = false\n"+
+		"env = APP_COLOUR=blue\nunenv = APP_SECRET\ncommand = "+command+"\n",
+		withEnv("APP_SECRET=x", "NOTIFY_SOCKET=/nonexistent", "WATCHDOG_USEC=1000000", "LISTEN_FDS=7", "LISTEN_PID=1"))
+	s.log.wait(t, s.done, "this is worker 1")
+	s.log.wait(t, s.done, "this is worker 2")
+	sockets, others := listening(t), links(os.Getpid()) // whatever the test itself was started with is passed on
+	for _, pid := range s.workers() {
+		eventually(t, "the program", func() bool { return nameOf(pid) == "sleep" })
+		open := links(pid)
+		for fd, to := range open {
+			if fd >= 5 && to != others[fd] {
+				t.Errorf("descriptor %d is %s", fd, to)
+			}
+		}
+		if !sockets[open[3]] || !sockets[open[4]] || open[0] != os.DevNull {
+			t.Errorf("descriptors %v", open)
+		}
+		env := strings.Join(environ(t, pid), "\n") + "\n"
+		for _, want := range []string{
+			"LISTEN_PID=" + strconv.Itoa(pid), "LISTEN_FDS=2", "LISTEN_FDNAMES=http:http", "APP_COLOUR=blue",
+			"PROMETHEUS_MULTIPROC_DIR=" + s.metricsDir(), "MULTIPROC_GENERATION=1",
+		} {
+			if !strings.Contains(env, want+"\n") {
+				t.Errorf("not in the environment: %s", want)
+			}
+		}
+		// notify = false: it is not to be told where.
+		for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "APP_SECRET"} {
+			if strings.Contains(env, name+"=") {
+				t.Errorf("in the environment: %s", name)
+			}
+		}
+	}
+
+	workers := s.workers()
+	kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
+	awaitGone(t, workers...)
+}
+
+// TestForeignWorkerStops has a worker that ends at TERM without a word, and one that does not heed it.
+func TestForeignWorkerStops(t *testing.T) {
+	t.Parallel()
+	for name, ignore := range map[string]string{"by TERM": "", "by KILL": "trap '' TERM"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			command := script(t, ignore, `sleep 1000 &`, `echo $! >"$CHILDREN/$$"`, `while :; do sleep 0.1; done`)
+			children := t.TempDir()
+			s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nnotify = false\nstop-mercy = 1\ncommand = "+command+
+				"\nenv = CHILDREN="+children+"\n")
+			workers := s.workers()
+			var started []int
+			for _, pid := range workers {
+				text, err := os.ReadFile(filepath.Join(children, strconv.Itoa(pid)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				child, err := strconv.Atoi(strings.TrimSpace(string(text)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				started = append(started, child)
+			}
+			s.signal(syscall.SIGTERM)
+			awaitGone(t, workers...)
+			if ignore == "" { // what else it has started is its own affair
+				for _, pid := range started {
+					kill(t, pid, syscall.SIGKILL)
+				}
+			}
+			awaitGone(t, started...)
+			if code := s.exitCode(); code != 0 {
+				t.Errorf("exit code %d\n%s", code, s.log)
+			}
+		})
+	}
+}
+
+// pythonServer is a worker in Python that takes its sockets as systemd gives them and says when it is ready.
+const pythonServer = `
+import http.server, os, socket, sys
+
+assert os.environ["LISTEN_PID"] == str(os.getpid())
+listener = socket.socket(fileno=3)
+if "CLEAR" in os.environ:
+    listener.setblocking(True)
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = b"%d\n" % os.getpid()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+class Server(http.server.HTTPServer):
+    def __init__(self):
+        super().__init__(listener.getsockname(), Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+
+def notify(text):
+    path = os.environ["NOTIFY_SOCKET"]
+    if path.startswith("@"):
+        path = "\0" + path[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.sendto(text.encode(), path)
+
+server = Server()
+server.timeout = 0.1
+print("python serves", file=sys.stderr, flush=True)
+notify("READY=1\nSTATUS=serving in python")
+server.serve_forever()
+`
+
+func pythonINI(tb testing.TB) string {
+	tb.Helper()
+	s := server{tb: tb, dir: tb.TempDir()}
+	python, err := s.command("python3", "-c", "import sys; print(sys.executable)")
+	if err != nil {
+		skipOrFail(tb, "there is no python3: "+err.Error())
+	}
+	path := filepath.Join(s.dir, "server.py")
+	if err := os.WriteFile(path, []byte(pythonServer), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return fmt.Sprintf("command = %s %s\n", python, path)
+}
+
+// TestPythonWorker serves from Python, reloads, and replaces a worker that was killed.
+func TestPythonWorker(t *testing.T) {
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+pythonINI(t))
+	s.log.wait(t, s.done, "python serves")
+	before := s.workers()
+	if code, body := s.get("/"); code != http.StatusOK || !strings.Contains(fmt.Sprintln(before), strings.TrimSpace(body)) {
+		t.Errorf("%d %s of %d", code, body, before)
+	}
+	status := s.await("what the workers say", func(status master.Status) bool { return status.Workers[0].Says != "" })
+	if says := status.Workers[0].Says; says != "serving in python" {
+		t.Errorf("it says %q", says)
+	}
+	s.reload()
+	s.awaitReplaced(before...)
+	if code, _ := s.get("/"); code != http.StatusOK {
+		t.Errorf("%d after a reload", code)
+	}
+	victim := pidsOf(s.awaitNoneDraining())[0]
+	kill(t, victim, syscall.SIGKILL)
+	s.awaitReplaced(victim)
+	// Without a handler, it ends by TERM.
+	s.stop()
+}
+
+// TestListenersDoNotBlock looks at the sockets of all processes after each start of a worker. A socket that blocks does so
+// for all who share it: they would hang in accept.
+func TestListenersDoNotBlock(t *testing.T) {
+	s := startServer(t, "socket = 127.0.0.1:0\nsocket = "+filepath.Join(t.TempDir(), "http.sock")+
+		"\nhealth = 127.0.0.1:0\nprocesses = 2\n"+appINI(t))
+	s.mustNotBlock(2, 4)
+	for range 3 {
+		s.reload()
+		s.awaitNoneDraining()
+		s.mustNotBlock(2, 4)
+		victim := s.workers()[0]
+		kill(t, victim, syscall.SIGKILL)
+		s.awaitReplaced(victim)
+		s.mustNotBlock(2, 4)
+	}
+	s.stop()
+}
+
+// TestBlockingIsMended has a worker clear the flag, which it may not care about. The next start of another sets it again.
+func TestBlockingIsMended(t *testing.T) {
+	ini := pythonINI(t)
+	s := startServer(t, "socket = 127.0.0.1:0\nenv = CLEAR=1\n"+ini)
+	own := links(s.cmd.Process.Pid)
+	blocks := false
+	for fd, to := range own {
+		if mode, ok := flags(s.cmd.Process.Pid, fd); ok && listening(t)[to] && mode&syscall.O_NONBLOCK == 0 {
+			blocks = true
+		}
+	}
+	if !blocks {
+		t.Fatal("the worker did not make the socket block: the test is of no use")
+	}
+	before := s.workers()
+	s.writeINI("socket = 127.0.0.1:0\n" + ini)
+	s.reload()
+	s.awaitReplaced(before...)
+	s.mustNotBlock(1, 2)
+	s.stop()
+}
+
+// mustNotBlock expects this many listening sockets in each worker and in the master, and that none of them blocks.
+func (s *server) mustNotBlock(inWorker, inMaster int) {
+	s.tb.Helper()
+	sockets := listening(s.tb)
+	for i, pid := range append([]int{s.cmd.Process.Pid}, s.workers()...) {
+		found := 0
+		for fd, to := range links(pid) {
+			if !sockets[to] {
+				continue
+			}
+			found++
+			if mode, ok := flags(pid, fd); ok && mode&syscall.O_NONBLOCK == 0 {
+				s.tb.Errorf("descriptor %d of process %d (the master is %d) blocks", fd, pid, s.cmd.Process.Pid)
+			}
+		}
+		if want := []int{inMaster, inWorker}[min(i, 1)]; found < want {
+			s.tb.Errorf("process %d (the master is %d) has %d listening sockets, want %d", pid, s.cmd.Process.Pid, found, want)
+		}
+	}
+}
+
+// TestForeignLogIsReopened has a worker that knows nothing of the log: what it says goes to the new one after USR1, be it
+// on stdout or on stderr.
+func TestForeignLogIsReopened(t *testing.T) {
+	command := script(t, `while :; do echo "this is stdout"; echo "this is stderr" >&2; sleep 0.05; done`)
+	s, path := startLogging(t, "notify = false\ncommand = "+command+"\n")
+	for _, log := range []string{"first", "second"} {
+		eventually(t, "both in the "+log+" log", func() bool { return logHas(path, "this is stdout") && logHas(path, "this is stderr") })
+		if log == "first" {
+			if err := os.Rename(path, path+".old"); err != nil {
+				t.Fatal(err)
+			}
+			s.signal(syscall.SIGUSR1)
+		}
+	}
+	s.stop()
+}
+
+// TestForeignLinesStayWhole has workers that say a lot at the same time, in pieces that do not end with a line. However the
+// master reads it, the log has whole lines.
+func TestForeignLinesStayWhole(t *testing.T) {
+	const lines = 5000
+	text := strings.Repeat("x", 100)
+	command := script(t,
+		`seq -f "worker $MULTIPROC_SLOT line %.0f `+text+` end" `+strconv.Itoa(lines)+` >&2`,
+		`exec sleep 1000`)
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 4\nnotify = false\ncommand = "+command+"\n")
+	for slot := range 4 {
+		s.log.wait(t, s.done, fmt.Sprintf("worker %d line %d ", slot+1, lines))
+	}
+	s.stop()
+	whole := regexp.MustCompile(`^(worker [1-4] line \d+ x{100} end|time=\S+ level=[A-Z]+ msg=.*)$`)
+	var broken []string
+	for _, line := range s.log.all() {
+		if !whole.MatchString(line) {
+			broken = append(broken, line[:min(len(line), 300)])
+		}
+	}
+	if len(broken) > 0 {
+		t.Errorf("%d lines are broken, such as\n%s", len(broken), strings.Join(broken[:min(10, len(broken))], "\n"))
+	}
+	if said := s.log.count(text + " end"); said != 4*lines {
+		t.Errorf("%d lines of %d", said, 4*lines)
+	}
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"multiproc/master"
+)
+
+// TestReadyzSaysWhy has fewer workers ready than there have to be, which both the master and the workers that are left
+// say, and why, until there are enough again.
+func TestReadyzSaysWhy(t *testing.T) {
+	health := freeAddress(t)
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nmin-ready = 2\nheartbeat-timeout = 1\nhealth = "+health+"\n")
+	ask := func() (worker, master string) { return s.unready(t, s.address), s.unready(t, health) }
+	if worker, master := ask(); worker != "" || master != "" {
+		t.Fatalf("unready: %q, %q", worker, master)
+	}
+	// A successor that is killed at once is not replaced at once.
+	const few = "fewer than min-ready workers are ready"
+	eventually(t, "unreadiness", func() bool {
+		if pids := s.workers(); len(pids) == 2 {
+			kill(t, pids[1], syscall.SIGKILL)
+		}
+		if worker, master := ask(); worker != few || master != few {
+			return false
+		}
+		// Alive it is all the same.
+		for _, address := range []string{s.address, health} {
+			at := *s
+			at.address = address
+			for _, path := range []string{"/livez", "/healthz"} {
+				if code, body := at.get(path); code != http.StatusOK {
+					t.Errorf("%s: %d %s", path, code, body)
+				}
+			}
+		}
+		return true
+	})
+	eventually(t, "readiness", func() bool {
+		worker, master := ask()
+		return worker == "" && master == ""
+	})
+	s.stop()
+}
+
+// TestReadyzBeforeTheFirst asks the master before any worker is ready.
+func TestReadyzBeforeTheFirst(t *testing.T) {
+	health := freeAddress(t)
+	gate := filepath.Join(t.TempDir(), "gate")
+	if err := syscall.Mkfifo(gate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := script(t, "read line <"+gate, "exec "+lookPath(t, "testapp"))
+	s := startServer(t, "socket = 127.0.0.1:0\nhealth = "+health+"\ncommand = "+command+"\n", failing)
+	s.await("a worker", func(status master.Status) bool { return len(status.Workers) == 1 })
+	if reason := s.unready(t, health); reason == "" {
+		t.Error("ready without a ready worker")
+	}
+	if err := os.WriteFile(gate, []byte("go\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	s.await("a ready worker", func(status master.Status) bool { return status.Ready() == 1 })
+	if reason := s.unready(t, health); reason != "" {
+		t.Errorf("unready with a ready worker: %s", reason)
+	}
+	s.stop()
+}
+
+// TestBusyIsNotUnready has a request in every worker, and in the only one many: they are to get more all the same.
+func TestBusyIsNotUnready(t *testing.T) {
+	health := freeAddress(t)
+	s := startServer(t, "socket = 127.0.0.1:0\nhealth = "+health+"\n"+appINI(t))
+	requests := newSlow(s)
+	requests.start(100, 2*time.Second)
+	for _, address := range []string{s.address, health} {
+		if reason := s.unready(t, address); reason != "" {
+			t.Errorf("a busy server is unready: %s", reason)
+		}
+	}
+	requests.mustAnswer(100)
+	s.stop()
+}

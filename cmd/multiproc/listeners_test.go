@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"multiproc/master"
+)
+
+// ask asks for a path on a connection of its own, and gives the status code.
+func ask(tb testing.TB, network, address, path string) (int, error) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	defer cancel()
+	transport := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://server"+path, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		return 0, err
+	}
+	return response.StatusCode, response.Body.Close()
+}
+
+func mustAnswer(tb testing.TB, network, address, path string, want int) {
+	tb.Helper()
+	if code, err := ask(tb, network, address, path); err != nil || code != want {
+		tb.Errorf("%s at %s: %d %v, want %d", path, address, code, err, want)
+	}
+}
+
+// refused is whether nobody listens at an address any more.
+func refused(tb testing.TB, network, address string) bool {
+	tb.Helper()
+	_, err := ask(tb, network, address, "/")
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
+}
+
+// TestReloadListeners has listeners come and go in reloads, while the others are asked without end: whoever asked for the
+// reload can use the new ones at once, those that have gone refuse, and the others never do.
+func TestReloadListeners(t *testing.T) {
+	dir := t.TempDir()
+	tcp, kept, unix := freeAddress(t), filepath.Join(dir, "kept.sock"), filepath.Join(dir, "http.sock")
+	base := "processes = 2\ndrain-idle = 1\nsocket = 127.0.0.1:0\nsocket = " + kept + "\n" + appINI(t)
+	more := "socket = " + tcp + "\nsocket = " + unix + "\n"
+	s := startServer(t, base)
+	l := startLoad(t, append(allKinds("tcp", s.address, "/pid", "/echo"), allKinds("unix", kept, "/pid", "/echo")...))
+	descriptors := entries(t, s.cmd.Process.Pid, "fd")
+	for range 3 {
+		s.writeINI(base + more)
+		s.reload()
+		mustAnswer(t, "tcp", tcp, "/pid", http.StatusOK)
+		mustAnswer(t, "unix", unix, "/pid", http.StatusOK)
+		s.log.wait(t, s.done, "new generation", "listening="+tcp, "listening="+unix)
+
+		s.writeINI(base)
+		s.reload()
+		eventually(t, "refusal at what is no listener any more", func() bool {
+			return refused(t, "tcp", tcp) && refused(t, "unix", unix)
+		})
+		if fileExists(unix) {
+			t.Error("the file of a unix socket that has gone is still there")
+		}
+	}
+	s.awaitNoneDraining()
+	l.mustNotFail(s)
+	eventually(t, "no more descriptors than before", func() bool { return entries(t, s.cmd.Process.Pid, "fd") <= descriptors })
+	s.stop()
+}
+
+// TestReloadListenerFailed takes back a reload with new listeners: none of them may be left, whether another of them or
+// a worker was at fault.
+func TestReloadListenerFailed(t *testing.T) {
+	busy, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	dir := t.TempDir()
+	tcp, kept, unix := freeAddress(t), filepath.Join(dir, "kept.sock"), filepath.Join(dir, "http.sock")
+	base := "socket = 127.0.0.1:0\nsocket = " + kept + "\n" + appINI(t)
+	more := "socket = " + tcp + "\nsocket = " + unix + "\nchmod-socket = 666\n"
+	s := startServer(t, base)
+	mode := fileInfo(t, kept).Mode()
+	for name, bad := range map[string]struct{ ini, says string }{
+		"another listener": {"socket = " + busy.Addr().String() + "\n", "in use"},
+		"a worker":         {"env = APP_FAIL=no such database\n", "no such database"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := s.in(t)
+			s.writeINI(base + more + bad.ini)
+			s.mustRefuse(bad.says)
+			eventually(t, "refusal at the listeners of a reload that was taken back", func() bool {
+				return refused(t, "tcp", tcp) && refused(t, "unix", unix)
+			})
+			if fileExists(unix) {
+				t.Error("the file of its unix socket is still there")
+			}
+			if now := fileInfo(t, kept).Mode(); now != mode {
+				t.Errorf("the mode of a socket that was there before is %s, was %s", now, mode)
+			}
+			mustAnswer(t, "tcp", s.address, "/pid", http.StatusOK)
+			mustAnswer(t, "unix", kept, "/pid", http.StatusOK)
+		})
+	}
+	s.writeINI(base + more)
+	s.reload()
+	mustAnswer(t, "tcp", tcp, "/pid", http.StatusOK)
+	for _, path := range []string{kept, unix} {
+		if mode := fileInfo(t, path).Mode().Perm(); mode != 0o666 {
+			t.Errorf("the mode of %s is %o after the reload, want 666", path, mode)
+		}
+	}
+	s.stop()
+}
+
+// TestReloadMetricsSocket moves the metrics to a listener of their own and back.
+func TestReloadMetricsSocket(t *testing.T) {
+	base := "socket = 127.0.0.1:0\nprocesses = 2\n"
+	metrics := freeAddress(t)
+	s := startServer(t, base)
+	for range 2 {
+		mustAnswer(t, "tcp", s.address, "/metrics", http.StatusOK)
+		s.writeINI(base + "metrics-socket = " + metrics + "\n")
+		s.reload()
+		s.awaitNoneDraining()
+		mustAnswer(t, "tcp", metrics, "/metrics", http.StatusOK)
+		mustAnswer(t, "tcp", metrics, "/", http.StatusNotFound)
+		mustAnswer(t, "tcp", s.address, "/metrics", http.StatusNotFound)
+		mustAnswer(t, "tcp", s.address, "/", http.StatusOK)
+		s.writeINI(base)
+		s.reload()
+		eventually(t, "refusal at what is no listener any more", func() bool { return refused(t, "tcp", metrics) })
+		s.awaitNoneDraining()
+	}
+	s.stop()
+}
+
+// TestReloadMasterKeys changes keys that are the master's own. A reload does what they say or is refused with a line that
+// names the key; what it must not do is to succeed without.
+func TestReloadMasterKeys(t *testing.T) {
+	base := "socket = 127.0.0.1:0\n" + appINI(t)
+	refusedFor := func(t *testing.T, s *server, key string) bool {
+		t.Helper()
+		output, code := s.tryReload()
+		if code != exitOK && !strings.Contains(output, key) {
+			t.Errorf("refused without the key: %s", output)
+		}
+		return code != exitOK
+	}
+	t.Run("health", func(t *testing.T) {
+		s := startServer(t, base)
+		health := freeAddress(t)
+		s.writeINI(base + "health = " + health + "\n")
+		if !refusedFor(t, s, "health") {
+			mustAnswer(t, "tcp", health, "/readyz", http.StatusOK)
+		}
+		s.stop()
+	})
+	t.Run("vacuum", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "http.sock")
+		ini := base + "socket = " + path + "\n"
+		s := startServer(t, ini)
+		s.writeINI(ini + "vacuum = true\n")
+		heeded := !refusedFor(t, s, "vacuum")
+		s.stop()
+		if heeded && fileExists(path) {
+			t.Error("a reload has set vacuum, and the socket's file is still there at the end")
+		}
+	})
+	t.Run("log-format", func(t *testing.T) {
+		s := startServer(t, base)
+		s.writeINI(base + "log-format = json\n")
+		heeded := !refusedFor(t, s, "log-format")
+		s.stop()
+		if heeded && s.log.count(`"msg":"stopped"`) == 0 {
+			t.Errorf("a reload has set log-format, and the master goes on as before\n%s", s.log)
+		}
+	})
+	t.Run("backlog", func(t *testing.T) {
+		s := startServer(t, base)
+		s.writeINI(base + "listen = 7\n")
+		if !refusedFor(t, s, "listen") {
+			want := fmt.Sprintf("%s of 7", s.address)
+			s.await(want, func(status master.Status) bool {
+				for _, q := range status.Listeners {
+					if q.Limit == 7 {
+						return true
+					}
+				}
+				return false
+			})
+		}
+		s.stop()
+	})
+}

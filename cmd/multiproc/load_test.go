@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// load asks a server for as long as a test wants, and keeps what went wrong.
+type load struct {
+	tb       testing.TB
+	stopping chan struct{}
+	workers  sync.WaitGroup
+	answered atomic.Int64
+
+	mu       sync.Mutex
+	failures []string
+	last     time.Time     // of the answers
+	longest  time.Duration // without an answer
+}
+
+// client is one of those that make the load.
+type client struct {
+	network   string // tcp or unix
+	address   string
+	keepAlive bool
+	post      bool
+	path      string
+}
+
+// startLoad starts one goroutine for each client. They are told to stop by stop, or else by the test's end.
+func startLoad(tb testing.TB, clients []client) *load {
+	tb.Helper()
+	l := &load{tb: tb, stopping: make(chan struct{})}
+	for _, c := range clients {
+		l.workers.Go(func() { l.ask(c) })
+	}
+	tb.Cleanup(func() { l.stop() })
+	return l
+}
+
+// allKinds are clients that keep connections and such that do not, half of each with POST.
+func allKinds(network, address, getPath, postPath string) []client {
+	var clients []client
+	for _, keepAlive := range []bool{true, false} {
+		clients = append(clients,
+			client{network, address, keepAlive, false, getPath},
+			client{network, address, keepAlive, true, postPath})
+	}
+	return clients
+}
+
+func (l *load) ask(c client) {
+	transport := &http.Transport{
+		DisableKeepAlives: !c.keepAlive,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, c.network, c.address)
+		},
+	}
+	defer transport.CloseIdleConnections()
+	asking := http.Client{Transport: transport, Timeout: patience}
+	body := bytes.Repeat([]byte("x"), 1000)
+	for {
+		select {
+		case <-l.stopping:
+			return
+		default:
+		}
+		if err := l.once(&asking, c, body); err != nil {
+			l.fail(fmt.Sprintf("%s keep-alive=%t post=%t: %v", c.network, c.keepAlive, c.post, err))
+		} else {
+			l.succeed()
+		}
+	}
+}
+
+func (l *load) succeed() {
+	l.answered.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if !l.last.IsZero() {
+		l.longest = max(l.longest, now.Sub(l.last))
+	}
+	l.last = now
+}
+
+func (l *load) once(asking *http.Client, c client, body []byte) error {
+	method, reader := http.MethodGet, io.Reader(http.NoBody)
+	if c.post {
+		// Not one that net/http could send a second time by itself when the first gets no answer.
+		method, reader = http.MethodPost, io.MultiReader(bytes.NewReader(body))
+	}
+	request, err := http.NewRequestWithContext(context.WithoutCancel(l.tb.Context()), method, "http://server"+c.path, reader)
+	if err != nil {
+		return err
+	}
+	response, err := asking.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s", response.Status)
+	}
+	if c.post && !bytes.Equal(answer, body) {
+		return fmt.Errorf("another answer than what was sent: %d bytes", len(answer))
+	}
+	return nil
+}
+
+func (l *load) fail(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failures = append(l.failures, text)
+}
+
+// stop ends the load and waits for the last answers.
+func (l *load) stop() {
+	l.mu.Lock()
+	select {
+	case <-l.stopping:
+	default:
+		close(l.stopping)
+	}
+	l.mu.Unlock()
+	l.workers.Wait()
+}
+
+// mustNotFail ends the load and fails the test where any request has failed.
+func (l *load) mustNotFail(s *server) {
+	l.tb.Helper()
+	l.stop()
+	if len(l.failures) > 0 {
+		l.tb.Errorf("%d of %d requests failed:\n%s\n%s", len(l.failures), l.answered.Load()+int64(len(l.failures)),
+			strings.Join(l.failures[:min(10, len(l.failures))], "\n"), s.log)
+	}
+	if l.answered.Load() == 0 {
+		l.tb.Error("no request was answered")
+	}
+	l.tb.Logf("%d requests answered", l.answered.Load())
+}

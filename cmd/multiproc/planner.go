@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"multiproc/cmd/internal/config"
+	"multiproc/master"
+)
+
+// planner makes a master's plans of settings.
+type planner struct {
+	first      *config.Config // what the master itself was started with
+	origin     origin
+	metricsDir string
+	activated  []master.Socket // from systemd
+}
+
+// read makes the plan of the settings that the program of a next generation has printed.
+func (p *planner) read(settings []byte) (master.Plan, error) {
+	next, err := config.ParseSnapshot(settings)
+	if err != nil {
+		return master.Plan{}, err
+	}
+	if keys := p.first.Unchangeable(next); len(keys) > 0 {
+		return master.Plan{}, fmt.Errorf("a restart is needed to change %s", strings.Join(keys, ", "))
+	}
+	plan, err := p.plan(next)
+	plan.Settings = settings // as they are: the program may have printed more than is known here
+	return plan, err
+}
+
+func (p *planner) plan(cfg *config.Config) (master.Plan, error) {
+	settings, err := cfg.Snapshot()
+	if err != nil {
+		return master.Plan{}, err
+	}
+	plan := master.Plan{
+		Limits: master.Limits{
+			Workers:          cfg.Processes,
+			MinReady:         cfg.MinReady,
+			Starting:         runtime.GOMAXPROCS(0),
+			Notifies:         cfg.Notify,
+			StartTimeout:     cfg.StartTimeout,
+			Heartbeat:        cfg.HeartbeatTimeout,
+			ReloadMercy:      cfg.WorkerReloadMercy,
+			StopMercy:        cfg.StopMercy,
+			ShutdownDelay:    cfg.ShutdownDelay,
+			MaxLifetime:      cfg.MaxWorkerLifetime,
+			MaxLifetimeDelta: cfg.MaxWorkerLifetimeDelta,
+			MaxAnon:          uint64(cfg.ReloadOnRSS),
+		},
+		Args:     []string{cfg.ProcnamePrefix + "multiproc", "worker"},
+		Env:      p.environ(cfg),
+		Dir:      cfg.Chdir,
+		Settings: settings,
+		Sockets:  p.sockets(cfg),
+		Watch:    cfg.TouchReload,
+	}
+	if cfg.Command != "" {
+		plan.Foreign = true
+		plan.Args = append(append(plan.Args, "--"), programArgs(cfg.Command)...)
+	}
+	return plan, nil
+}
+
+// environ is what workers find in their environment, beside who they are.
+func (p *planner) environ(cfg *config.Config) []string {
+	env := slices.DeleteFunc(slices.Clone(p.origin.env), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(cfg.Unenv, name)
+	})
+	// A process sees the last of those with one name.
+	env = append(env, "GOMAXPROCS="+strconv.Itoa(cfg.Threads))
+	for _, v := range cfg.Env {
+		env = append(env, v.Name+"="+v.Value)
+	}
+	return append(env, metricsDirVariable+"="+p.metricsDir)
+}
+
+// metricsDirVariable is prometheus_client's: workers in other languages find the directory by it.
+const metricsDirVariable = "PROMETHEUS_MULTIPROC_DIR"
+
+// Names of listeners, by which a worker knows what to serve there.
+const (
+	httpListener    = "http"
+	metricsListener = "metrics"
+	healthListener  = "health" // without a master; else it is the master who answers there
+)
+
+// sockets are those that the workers serve.
+func (p *planner) sockets(cfg *config.Config) []master.Socket {
+	sockets := slices.Clone(p.activated)
+	for _, a := range cfg.Sockets {
+		sockets = append(sockets, socketOf(httpListener, a, cfg))
+	}
+	for _, a := range cfg.MetricsSockets {
+		sockets = append(sockets, socketOf(metricsListener, a, cfg))
+	}
+	return sockets
+}
+
+// healthSockets are those where only health checks are answered.
+func healthSockets(cfg *config.Config) []master.Socket {
+	var sockets []master.Socket
+	for _, a := range cfg.Health {
+		s := socketOf(healthListener, a, cfg)
+		s.ReusePort = false // it belongs to no slot
+		sockets = append(sockets, s)
+	}
+	return sockets
+}
+
+func socketOf(name string, a config.Address, cfg *config.Config) master.Socket {
+	s := master.Socket{Name: name, Network: a.Network, Address: a.Address, Backlog: cfg.Listen, ReusePort: cfg.ReusePort}
+	if a.Network == "fd" {
+		s.Address = strconv.Itoa(a.FD)
+	}
+	if cfg.ChmodSocket != nil {
+		mode := fs.FileMode(*cfg.ChmodSocket)
+		s.Mode = &mode
+	}
+	return s
+}
+
+// programArgs is the command line of another program. What only a shell understands is left to a shell, as make does;
+// it is replaced by the program, so that the pid stays.
+func programArgs(command string) []string {
+	if strings.ContainsAny(command, "|&;<>()$`\\\"'*?[]#~=%{}!\n") {
+		return []string{"/bin/sh", "-c", "exec " + command}
+	}
+	return strings.Fields(command)
+}

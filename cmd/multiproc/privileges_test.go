@@ -1,0 +1,218 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// nobody is the user that these tests have the server run as.
+const nobody = 65534
+
+// startDropping starts a server as root that is to run as nobody, from a folder that nobody can reach. Its pidfile and its
+// unix socket are where only root can write.
+func startDropping(t *testing.T, ini string) (s *server, roots string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		skipOrFail(t, "only root can give up privileges")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "multiproc")
+	copyProgram(t, program)
+	metrics := filepath.Join(dir, "metrics")
+	if err := os.Mkdir(metrics, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(metrics, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	roots = filepath.Join(dir, "roots")
+	if err := os.Mkdir(roots, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s = startServer(t, ini+"processes = 2\npidfile = "+filepath.Join(roots, "multiproc.pid")+
+		"\nsocket = "+filepath.Join(roots, "http.sock")+"\nhealth = 127.0.0.1:0\n",
+		func(o *serverOptions) { o.dir, o.program = dir, program })
+	if err := os.Chmod(s.ini, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return s, roots
+}
+
+func copyProgram(tb testing.TB, to string) {
+	tb.Helper()
+	from, err := os.Open(multiprocPath(tb))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer from.Close()
+	file, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := io.Copy(file, from); err != nil {
+		tb.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// rootsPort is an address that only root can listen on, on most machines.
+func rootsPort(t *testing.T) string {
+	t.Helper()
+	for port := 1023; port > 600; port-- {
+		address := "127.0.0.1:" + strconv.Itoa(port)
+		if l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
+	}
+	skipOrFail(t, "no port below 1024 is free")
+	return ""
+}
+
+// TestPrivilegesAreGivenUp binds as root and runs as somebody else: every thread of every process does, with no group of
+// root's left, what only root could open is open, and what the server makes is that user's.
+func TestPrivilegesAreGivenUp(t *testing.T) {
+	for name, ini := range map[string]string{
+		"by name":   "uid = nobody\n",
+		"by number": fmt.Sprintf("uid = %d\ngid = %d\n", nobody, nobody),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if os.Geteuid() != 0 {
+				skipOrFail(t, "only root can give up privileges")
+			}
+			s, roots := startDropping(t, "socket = "+rootsPort(t)+"\n"+ini)
+			mustRunAsNobody(t, append(s.workers(), s.cmd.Process.Pid)...)
+			if n := s.log.count("level=WARN") + s.log.count("level=ERROR"); n > 0 {
+				t.Errorf("something is not right:\n%s", s.log)
+			}
+			text, err := os.ReadFile(filepath.Join(roots, "multiproc.pid"))
+			if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(s.cmd.Process.Pid) {
+				t.Errorf("pidfile: %q, %v", text, err)
+			}
+			code, body := s.get("/metrics")
+			if code != http.StatusOK || !strings.Contains(body, `multiproc_workers{state="ready"} 2.0`) {
+				t.Errorf("%d %s", code, body)
+			}
+			mustBeNobodys(t, s.metricsDir(), s.control())
+
+			// The next generation is started, and checked, without the privileges.
+			before := s.workers()
+			s.reload()
+			s.awaitReplaced(before...)
+			mustRunAsNobody(t, s.workers()...)
+			victim := pidsOf(s.awaitNoneDraining())[0]
+			kill(t, victim, syscall.SIGKILL)
+			s.awaitReplaced(victim)
+			if stdout, stderr, code := s.run("stop", "--ini", s.ini); code != 0 {
+				t.Errorf("stop: exit code %d: %s%s", code, stdout, stderr)
+			}
+			if code := s.exitCode(); code != 0 {
+				t.Errorf("exit code %d, though nothing went wrong but what could not be removed\n%s", code, s.log)
+			}
+
+			// What could not be removed is in nobody's way.
+			next := startServer(t, "socket = "+s.address+"\n"+ini+"pidfile = "+filepath.Join(roots, "multiproc.pid")+
+				"\nsocket = "+filepath.Join(roots, "http.sock")+"\n", func(o *serverOptions) { o.dir, o.program = s.dir, filepath.Join(s.dir, "multiproc") })
+			next.stop()
+		})
+	}
+}
+
+// mustRunAsNobody looks at all threads.
+func mustRunAsNobody(tb testing.TB, pids ...int) {
+	tb.Helper()
+	for _, pid := range pids {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+		if err != nil || len(threads) == 0 {
+			tb.Fatalf("no threads of %d, %v", pid, err)
+		}
+		for _, thread := range threads {
+			text, err := os.ReadFile(thread)
+			if err != nil {
+				continue // it has ended
+			}
+			for line := range strings.Lines(string(text)) {
+				fields := strings.Fields(line)
+				switch fields[0] {
+				case "Uid:", "Gid:", "Groups:":
+					for _, id := range fields[1:] {
+						if id != strconv.Itoa(nobody) {
+							tb.Errorf("%s: %s", thread, line)
+						}
+					}
+				case "CapEff:", "CapPrm:":
+					if strings.Trim(fields[1], "0") != "" {
+						tb.Errorf("%s: %s", thread, line)
+					}
+				}
+			}
+		}
+	}
+}
+
+// mustBeNobodys looks at these and at all that is in them.
+func mustBeNobodys(tb testing.TB, paths ...string) {
+	tb.Helper()
+	for _, path := range paths {
+		for name, is := range tree(tb, path) {
+			if !strings.Contains(is, fmt.Sprintf("owner %d", nobody)) {
+				tb.Errorf("%s: %s", name, is)
+			}
+		}
+	}
+}
+
+// TestPrivilegesAndTheDefaultControl has no key control: where the control socket is depends on who asks, and that is
+// somebody else when the settings are read again for a reload.
+func TestPrivilegesAndTheDefaultControl(t *testing.T) {
+	s, _ := startDropping(t, "socket = 127.0.0.1:0\nuid = nobody\n")
+	s.stop()
+	text, err := os.ReadFile(s.ini)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As it was, but for the line that every server of a test has.
+	var kept []string
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "control = ") {
+			kept = append(kept, line)
+		}
+	}
+	ini := filepath.Join(s.dir, "without.ini")
+	if err := os.WriteFile(ini, []byte(strings.Join(kept, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(ini, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	settings, _, _ := s.run("check", "--ini", ini)
+	control := ""
+	for line := range strings.Lines(settings) {
+		if fields := strings.Fields(line); len(fields) > 2 && fields[0] == "control" {
+			control = fields[2]
+		}
+	}
+	t.Cleanup(func() { _ = os.Remove(control) }) // which the server may not do
+	again := startServer(t, "socket = 127.0.0.1:0\n", failing, func(o *serverOptions) {
+		o.dir, o.program, o.args = s.dir, filepath.Join(s.dir, "multiproc"), nil
+		o.wrap = []string{"/bin/sh", "-c", `exec "$0" --ini ` + ini}
+	})
+	again.log.wait(t, again.done, "worker is ready", "worker=w2")
+	if stdout, stderr, code := again.run("reload", "--ini", ini); code != 0 {
+		t.Errorf("reload: exit code %d: %s%s\n%s", code, stdout, stderr, again.log)
+	}
+	again.stop()
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"multiproc/master"
+)
+
+// recycled is how often a test of recycling waits for a worker to be replaced.
+func recycled() int {
+	if testing.Short() {
+		return 4
+	}
+	return 12
+}
+
+// TestMaxRequests replaces workers all the time, while clients ask who may not notice.
+func TestMaxRequests(t *testing.T) {
+	testRecycling(t, "max-requests = 50\n", "reason=requests")
+}
+
+// TestMaxLifetime is the same for the age of workers.
+func TestMaxLifetime(t *testing.T) {
+	testRecycling(t, "max-worker-lifetime = 1\n", "reason=lifetime")
+}
+
+func testRecycling(t *testing.T, ini, reason string) {
+	t.Helper()
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ndrain-idle = 1\ndisable-logging = true\n"+ini)
+	l := startLoad(t, []client{
+		{"tcp", s.address, true, false, "/"},
+		{"tcp", s.address, false, false, "/"},
+		{"tcp", s.address, false, false, "/metrics"},
+	})
+	eventually(t, "workers replaced", func() bool { return s.log.count(`msg="worker ended"`, reason) >= recycled() })
+	l.mustNotFail(s)
+	if ended := s.log.all("worker ended"); slices.ContainsFunc(ended, func(line string) bool {
+		return !hasAll(line, []string{reason, "exited with code 0"})
+	}) {
+		t.Errorf("workers ended for other reasons:\n%s", strings.Join(ended, "\n"))
+	}
+	s.stop()
+}
+
+// TestReloadOnRSS has a worker take more memory than it may. It is replaced, and the other one is not.
+func TestReloadOnRSS(t *testing.T) {
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nreload-on-rss = 300\n"+appINI(t))
+	before := s.workers()
+	code, body := s.get("/take?bytes=500000000")
+	if code != http.StatusOK {
+		t.Fatalf("%d %s", code, body)
+	}
+	s.log.wait(t, s.done, `msg="worker ended"`, "reason=memory", "exited with code 0")
+	after := s.await("all workers ready", func(status master.Status) bool { return status.Ready() == 2 && len(status.Workers) == 2 })
+	left := 0
+	for _, pid := range pidsOf(after) {
+		if slices.Contains(before, pid) {
+			left++
+		}
+	}
+	if left != 1 {
+		t.Errorf("workers %d, before %d: want one to be replaced\n%s", pidsOf(after), before, s.log)
+	}
+	s.stop()
+}

@@ -1,0 +1,496 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"multiproc/master"
+)
+
+// TestReloadsUnderLoad reloads again and again while clients of all kinds ask: none of them may notice, and the master
+// is to have no more descriptors, threads or goroutines than before.
+func TestReloadsUnderLoad(t *testing.T) {
+	reloads := 100
+	if testing.Short() {
+		reloads = 10
+	}
+	unix := filepath.Join(t.TempDir(), "http.sock")
+	ini := "socket = 127.0.0.1:0\nsocket = " + unix + "\nprocesses = 2\ndrain-idle = 1\ndisable-logging = true\n"
+	t.Run("command", func(t *testing.T) {
+		reloadUnderLoad(t, reloads, ini+appINI(t), func(tcp string) []client {
+			return append(allKinds("tcp", tcp, "/pid", "/echo"), allKinds("unix", unix, "/pid", "/echo")...)
+		})
+	})
+	t.Run("own", func(t *testing.T) {
+		reloadUnderLoad(t, reloads, ini, func(tcp string) []client {
+			var clients []client
+			for _, keepAlive := range []bool{true, false} {
+				clients = append(clients,
+					client{network: "tcp", address: tcp, keepAlive: keepAlive, path: "/"},
+					client{network: "tcp", address: tcp, keepAlive: keepAlive, path: "/metrics"},
+					client{network: "unix", address: unix, keepAlive: keepAlive, path: "/metrics"})
+			}
+			return clients
+		})
+	})
+}
+
+func reloadUnderLoad(t *testing.T, reloads int, ini string, clients func(tcp string) []client) {
+	t.Helper()
+	s := startServer(t, ini, withEnv("GOTRACEBACK=all"))
+	s.reload() // so that everything has happened once
+	s.awaitNoneDraining()
+	descriptorsBefore, threadsBefore := entries(t, s.cmd.Process.Pid, "fd"), entries(t, s.cmd.Process.Pid, "task")
+
+	l := startLoad(t, clients(s.address))
+	for range reloads {
+		s.reload()
+	}
+	l.mustNotFail(s)
+
+	status := s.awaitNoneDraining()
+	if int(status.Generation) != reloads+2 {
+		t.Errorf("generation %d after %d reloads", status.Generation, reloads+1)
+	}
+	for _, w := range status.Workers {
+		if w.Generation != status.Generation {
+			t.Errorf("a worker of generation %d is left", w.Generation)
+		}
+	}
+	// That of the question how things are may still be open.
+	eventually(t, fmt.Sprintf("no more than the %d descriptors that the master had before", descriptorsBefore), func() bool {
+		return entries(t, s.cmd.Process.Pid, "fd") <= descriptorsBefore
+	})
+	// The runtime never ends threads, and starts some when many calls to the kernel block at once.
+	if after := entries(t, s.cmd.Process.Pid, "task"); after > threadsBefore+max(8, reloads/4) {
+		t.Errorf("the master has %d threads after, %d before", after, threadsBefore)
+	}
+	goroutinesAfter := s.goroutines()
+
+	fresh := startServer(t, ini, withEnv("GOTRACEBACK=all"))
+	if before := fresh.goroutines(); before == 0 || goroutinesAfter > before+max(5, reloads/4) {
+		t.Errorf("the master has %d goroutines after, %d before\n%s", goroutinesAfter, before, s.log)
+	}
+}
+
+// awaitNoneDraining waits until the only workers are those that serve.
+func (s *server) awaitNoneDraining() master.Status {
+	s.tb.Helper()
+	return s.await("no worker draining", func(status master.Status) bool {
+		return status.Ready() == status.Target && len(status.Workers) == status.Target
+	})
+}
+
+// entries is how many there are in a directory of a process's: fd, task.
+func entries(tb testing.TB, pid int, of string) int {
+	tb.Helper()
+	list, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), of))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return len(list)
+}
+
+// goroutines ends the master by a signal at which the runtime tells of all goroutines, and counts them. The server must
+// have been started with GOTRACEBACK=all.
+func (s *server) goroutines() int {
+	s.tb.Helper()
+	workers := s.workers()
+	s.signal(syscall.SIGABRT)
+	s.exitCode()
+	awaitGone(s.tb, workers...)
+	return s.log.count("goroutine ", "]:")
+}
+
+// tryReload asks for a reload that may fail, and gives all that it says. It does not look at the ini, as the master must.
+func (s *server) tryReload() (output string, code int) {
+	s.tb.Helper()
+	stdout, stderr, code := s.run("reload", "--control", s.control())
+	return stdout + stderr, code
+}
+
+// mustReload asks for a reload as tryReload does.
+func (s *server) mustReload() {
+	s.tb.Helper()
+	if output, code := s.tryReload(); code != exitOK {
+		s.tb.Fatalf("reload: exit code %d: %s\n%s", code, output, s.log)
+	}
+}
+
+// mustRefuse asks for a reload that must be refused with a line that has these parts, and leave the workers alone.
+func (s *server) mustRefuse(parts ...string) {
+	s.tb.Helper()
+	before := s.awaitNoneDraining()
+	output, code := s.tryReload()
+	if code != exitFailed {
+		s.tb.Errorf("exit code %d of a reload that is to be refused: %s\n%s", code, output, s.log)
+	}
+	if !hasAll(output, parts) {
+		s.tb.Errorf("a refused reload says %q, want %q", output, parts)
+	}
+	after := s.awaitNoneDraining()
+	if !slices.Equal(pidsOf(after), pidsOf(before)) || after.Generation != before.Generation {
+		s.tb.Errorf("a refused reload has changed the workers: %+v, before %+v\n%s", after.Workers, before.Workers, s.log)
+	}
+}
+
+// TestReloadSlowReader has a client that reads nothing of a large answer. A reload does not wait for it, and its worker
+// is gone when the mercy is over, long before it would have given up on the client by itself.
+func TestReloadSlowReader(t *testing.T) {
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nworker-reload-mercy = 2\n"+appINI(t))
+	old := s.workers()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// So that the answer cannot fit into what the kernel keeps.
+	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET /big?size=10485760 HTTP/1.1\r\nHost: server\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil { // the answer has begun
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	s.reload()
+	t.Logf("the reload took %s", time.Since(begun))
+	s.log.wait(t, s.done, "worker is killed", "reason=reload")
+	log := s.log.String()
+	if reloaded, killed := strings.Index(log, "msg=reloaded"), strings.Index(log, "worker is killed"); reloaded < 0 || reloaded > killed {
+		t.Errorf("the reload ended after the slow client's worker\n%s", log)
+	}
+	awaitGone(t, old...)
+	t.Logf("the old workers were gone after %s", time.Since(begun))
+	if n := s.log.count("worker is killed"); n != 1 {
+		t.Errorf("%d workers were killed, one has a slow client", n)
+	}
+	s.stop()
+}
+
+// TestReloadGap measures for how long clients get no answer at most, while workers take 1 s to start. What a reload must
+// not do is to let the old go before the new are there.
+func TestReloadGap(t *testing.T) {
+	reloads := 3
+	if testing.Short() {
+		reloads = 1
+	}
+	const delay = time.Second
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t), withEnv("APP_START_DELAY="+delay.String()))
+	l := startLoad(t, allKinds("tcp", s.address, "/pid", "/echo"))
+	for range reloads {
+		s.reload()
+	}
+	s.awaitNoneDraining()
+	l.mustNotFail(s)
+	t.Logf("the longest time without an answer was %s", l.longest)
+	if l.longest > delay/2 {
+		t.Errorf("%s without an answer, where workers take %s to start", l.longest, delay)
+	}
+	s.stop()
+}
+
+// TestReloadByHUP is the same by a signal. What fails then is for the log.
+func TestReloadByHUP(t *testing.T) {
+	ini := "socket = 127.0.0.1:0\nprocesses = 2\n" + appINI(t)
+	s := startServer(t, ini)
+	l := startLoad(t, allKinds("tcp", s.address, "/pid", "/echo"))
+	s.signal(syscall.SIGHUP)
+	s.await("a reload by HUP", func(status master.Status) bool { return status.Generation == 2 })
+	before := s.awaitNoneDraining()
+
+	s.writeINI(ini + "procesess = 3\n")
+	s.signal(syscall.SIGHUP)
+	s.log.wait(t, s.done, "level=ERROR", "reload taken back", "procesess")
+	if after := s.awaitNoneDraining(); !slices.Equal(pidsOf(after), pidsOf(before)) {
+		t.Errorf("workers %+v after a reload that failed, %+v before", after.Workers, before.Workers)
+	}
+
+	s.writeINI(ini)
+	s.signal(syscall.SIGHUP)
+	s.await("a reload after one that failed", func(status master.Status) bool { return status.Generation > before.Generation })
+	s.awaitNoneDraining()
+	l.mustNotFail(s)
+	s.stop()
+}
+
+// TestReloadsCoalesce has five ask for a reload while one is under way that has read the settings already: all five get
+// what the ini says now, by fewer reloads than five.
+func TestReloadsCoalesce(t *testing.T) {
+	const ini = "socket = 127.0.0.1:0\nprocesses = 2\nenv = APP_START_DELAY=1s\nenv = VERSION=%d\n"
+	app := appINI(t)
+	s := startServer(t, fmt.Sprintf(ini, 1)+app)
+	var asking sync.WaitGroup
+	ask := func() {
+		output, code := s.tryReload()
+		if code != exitOK {
+			t.Errorf("reload: exit code %d: %s", code, output)
+		}
+		// The workers of the first reload may still drain here. Whoever was told that its reload is done is served by it.
+		if status, err := s.status(); err != nil || status.Generation < 3 {
+			t.Errorf("one who asked after the settings had been read was told too early: %+v %v", status, err)
+		}
+	}
+	s.writeINI(fmt.Sprintf(ini, 2) + app)
+	asking.Go(func() {
+		if output, code := s.tryReload(); code != exitOK {
+			t.Errorf("the first reload: exit code %d: %s", code, output)
+		}
+	})
+	s.log.wait(t, s.done, "new generation", "generation=2")
+	s.writeINI(fmt.Sprintf(ini, 3) + app)
+	for range 5 {
+		asking.Go(ask)
+	}
+	asking.Wait()
+	status := s.awaitNoneDraining()
+	if status.Generation >= 2+5 {
+		t.Errorf("generation %d: each of them got a reload of its own", status.Generation)
+	}
+	for _, pid := range pidsOf(status) {
+		if !slices.Contains(environ(t, pid), "VERSION=3") {
+			t.Errorf("a worker does not have the settings of the last ini\n%s", s.log)
+		}
+	}
+	s.stop()
+}
+
+// TestReloadWhileStopping asks for a reload of a server that is at its end.
+func TestReloadWhileStopping(t *testing.T) {
+	s := startServer(t, "socket = 127.0.0.1:0\nshutdown-delay = 2\n"+appINI(t))
+	s.signal(syscall.SIGTERM)
+	s.log.wait(t, s.done, "msg=stopping")
+	if output, code := s.tryReload(); code != exitFailed || !strings.Contains(output, "stopping") {
+		t.Errorf("reload of a server that stops: exit code %d: %s\n%s", code, output, s.log)
+	}
+	if code := s.exitCode(); code != exitOK {
+		t.Errorf("exit code %d\n%s", code, s.log)
+	}
+	if n := s.log.count("new generation"); n != 1 {
+		t.Errorf("a server that stops has begun a reload\n%s", s.log)
+	}
+}
+
+// TestStopWhileReloading stops a server whose new workers are not ready yet: they end too, and who asked for the reload
+// hears why it failed.
+func TestStopWhileReloading(t *testing.T) {
+	ini := "socket = 127.0.0.1:0\nprocesses = 2\n" + appINI(t)
+	s := startServer(t, ini)
+	s.writeINI(ini + "env = APP_NEVER_READY=1\n")
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		if output, code := s.tryReload(); code != exitFailed || !strings.Contains(output, "stopping") {
+			t.Errorf("a reload that a stop ends: exit code %d: %s", code, output)
+		}
+	})
+	s.await("a new worker", func(status master.Status) bool { return len(status.Workers) > status.Target })
+	workers := s.workers()
+	s.stop()
+	asking.Wait()
+	awaitGone(t, workers...)
+}
+
+// TestReloadProcesses changes how many workers there are, under load: by the ini, and by signals until the next reload.
+func TestReloadProcesses(t *testing.T) {
+	ini := func(n int) string {
+		return fmt.Sprintf("socket = 127.0.0.1:0\nprocesses = %d\ndrain-idle = 1\n", n) + appINI(t)
+	}
+	s := startServer(t, ini(2))
+	l := startLoad(t, allKinds("tcp", s.address, "/pid", "/echo"))
+	awaitWorkers := func(n int) {
+		t.Helper()
+		s.await(fmt.Sprintf("%d workers", n), func(status master.Status) bool {
+			return status.Target == n && status.Ready() == n && len(status.Workers) == n
+		})
+	}
+	for _, n := range []int{4, 1, 2} {
+		s.writeINI(ini(n))
+		s.reload()
+		awaitWorkers(n)
+	}
+	s.signal(syscall.SIGTTIN)
+	awaitWorkers(3)
+	s.signal(syscall.SIGTTIN)
+	awaitWorkers(4)
+	s.signal(syscall.SIGTTOU)
+	awaitWorkers(3)
+	s.reload()
+	awaitWorkers(2)
+	s.signal(syscall.SIGTTOU)
+	awaitWorkers(1)
+	s.signal(syscall.SIGTTOU)
+	s.log.wait(t, s.done, "one worker is the fewest")
+	awaitWorkers(1)
+	s.reload()
+	awaitWorkers(2)
+	l.mustNotFail(s)
+	s.stop()
+}
+
+// TestReloadUnchangeable changes what a running server cannot change any more: each reload is refused with a line that
+// names the key, and the server goes on as before.
+func TestReloadUnchangeable(t *testing.T) {
+	ini := "socket = 127.0.0.1:0\n" + appINI(t)
+	s := startServer(t, ini)
+	dir := t.TempDir()
+	for key, value := range map[string]string{
+		"pidfile":    filepath.Join(dir, "pid"),
+		"logto":      filepath.Join(dir, "log"),
+		"chdir":      dir,
+		"uid":        "65534",
+		"gid":        "65534",
+		"umask":      "077",
+		"master":     "false",
+		"reuse-port": "true",
+	} {
+		t.Run(key, func(t *testing.T) {
+			s.writeINI(ini + key + " = " + value + "\n")
+			s.mustRefuse(key)
+			for _, file := range []string{"pid", "log"} {
+				if fileExists(filepath.Join(dir, file)) {
+					t.Errorf("there is a %s", file)
+				}
+			}
+		})
+	}
+	// The harness has its own of these.
+	for key, text := range map[string]string{
+		"control":     fmt.Sprintf("[multiproc]\n%scontrol = %s\nmetrics-dir = %s\n", ini, filepath.Join(dir, "control"), s.metricsDir()),
+		"metrics-dir": fmt.Sprintf("[multiproc]\n%scontrol = %s\nmetrics-dir = %s\n", ini, s.control(), filepath.Join(dir, "metrics")),
+	} {
+		t.Run(key, func(t *testing.T) {
+			if err := os.WriteFile(s.ini, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s.mustRefuse(key)
+		})
+	}
+	s.writeINI(ini)
+	s.reload()
+	s.stop()
+}
+
+// TestReloadReusePort reloads where each slot has a socket of its own on the port. A slot keeps its socket, with who waits
+// there, from one worker to the next.
+func TestReloadReusePort(t *testing.T) {
+	reloads := 20
+	if testing.Short() {
+		reloads = 5
+	}
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 3\nreuse-port = true\ndrain-idle = 1\n"+appINI(t))
+	l := startLoad(t, slices.Repeat(allKinds("tcp", s.address, "/pid", "/echo"), 3))
+	for range reloads {
+		s.reload()
+	}
+	l.mustNotFail(s)
+	s.awaitNoneDraining()
+	s.stop()
+}
+
+// hold opens a connection and writes the beginning of a request there.
+func (s *server) hold(text string) net.Conn {
+	s.tb.Helper()
+	conn, err := new(net.Dialer).DialContext(s.tb.Context(), "tcp", s.address)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	s.tb.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, text); err != nil {
+		s.tb.Fatal(err)
+	}
+	return conn
+}
+
+// mustEnd reads the answer to the one request on a connection, which must be good and the connection's last.
+func mustEnd(tb testing.TB, conn net.Conn, body string) {
+	tb.Helper()
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		tb.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if text := string(answer); err != nil || !strings.HasPrefix(text, "HTTP/1.1 200 ") || !strings.HasSuffix(text, "\r\n\r\n"+body) {
+		tb.Errorf("the answer to a request that a reload came upon: %q %v", text, err)
+	}
+}
+
+// TestReloadInFlight reloads while a request is being handled, another one is half sent, and a third is a connection on
+// which the client has not said anything yet: all are answered by those who have them.
+func TestReloadInFlight(t *testing.T) {
+	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
+	old := s.workers()
+	handled := s.hold("GET /slow?for=1s HTTP/1.1\r\nHost: server\r\n\r\n")
+	halfSent := s.hold("POST /echo HTTP/1.1\r\nHost: server\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+	// It is asked to go on once its handler reads, which is the last of these to come.
+	if line, err := bufio.NewReader(io.LimitReader(halfSent, 25)).ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
+		t.Fatalf("%q %v", line, err)
+	}
+	silent := s.hold("")
+	s.reload()
+	s.await("one draining", func(status master.Status) bool { return slices.Equal(pidsOf(status, "draining"), old) })
+	for part := range slices.Chunk([]byte("0123456789"), 2) {
+		if _, err := halfSent.Write(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := io.WriteString(silent, "GET /livez HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	mustEnd(t, halfSent, "0123456789")
+	mustEnd(t, handled, "done\n")
+	answer, err := io.ReadAll(silent)
+	if !strings.HasPrefix(string(answer), "HTTP/1.1 404") || err != nil {
+		t.Errorf("the answer on a connection that had been silent before the reload: %q %v", answer, err)
+	}
+	awaitGone(t, old...)
+	s.stop()
+}
+
+// TestReloadWaitsForPlace has requests that do not end in the workers of two generations: a third reload does not add to
+// those that drain before one of them has ended.
+func TestReloadWaitsForPlace(t *testing.T) {
+	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
+	var held []net.Conn
+	for range 2 {
+		conn := s.hold("POST /echo HTTP/1.1\r\nHost: server\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+		if _, err := io.ReadFull(conn, make([]byte, 25)); err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, conn)
+		s.reload()
+	}
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		if output, code := s.tryReload(); code != exitOK {
+			t.Errorf("a reload that had to wait: exit code %d: %s", code, output)
+		}
+	})
+	s.await("a reload", func(status master.Status) bool { return status.Reloading })
+	if _, err := io.WriteString(held[0], "0123456789"); err != nil {
+		t.Fatal(err)
+	}
+	mustEnd(t, held[0], "0123456789")
+	asking.Wait()
+	log := s.log.String()
+	ended, begun := strings.Index(log, "worker ended"), strings.Index(log, "msg=\"new generation\" generation=4")
+	if ended < 0 || begun < ended {
+		t.Errorf("the third reload did not wait for a worker to end\n%s", log)
+	}
+	if err := held[1].Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitNoneDraining()
+	s.stop()
+}

@@ -1,0 +1,376 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"multiproc/master"
+)
+
+// patience is how long a test waits for an event that is to come at once: long, since machines are shared.
+const patience = 30 * time.Second
+
+// server is a multiproc that a test has started, as a process of its own.
+type server struct {
+	tb      testing.TB
+	dir     string // its own, also its working directory
+	ini     string // path
+	cmd     *exec.Cmd
+	log     *logBuffer
+	stderr  io.Closer     // where the log is read from
+	done    chan struct{} // closed when it has ended
+	err     error         // of its end; after done
+	address string        // of its first listener
+}
+
+// serverOptions is how a server is started, beside its ini.
+type serverOptions struct {
+	program string   // instead of multiproc in PATH
+	dir     string   // instead of a new one
+	env     []string // more variables
+	wrap    []string // a command that runs it, such as unshare
+	args    []string // more arguments
+	failing bool     // it is not expected to serve
+}
+
+// startServer starts a server with this ini, with a control socket and a metrics directory of its own, and waits until
+// enough workers are ready. At the end of the test it must stop in an orderly way.
+func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *server {
+	tb.Helper()
+	var o serverOptions
+	for _, option := range options {
+		option(&o)
+	}
+	s := &server{tb: tb, dir: o.dir, log: newLogBuffer(), done: make(chan struct{})}
+	if s.dir == "" {
+		s.dir = tb.TempDir()
+	}
+	s.ini = filepath.Join(s.dir, "multiproc.ini")
+	s.writeINI(ini)
+	program := o.program
+	if program == "" {
+		program = multiprocPath(tb)
+	}
+	args := append(append(o.wrap, program, "--ini", s.ini), o.args...)
+	s.cmd = exec.Command(args[0], args[1:]...) //nolint:noctx // ended by the test's end, in an orderly way
+	s.cmd.Dir = s.dir
+	s.cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), o.env...)
+	stderr, err := s.cmd.StderrPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.cmd.Stdout, s.stderr = io.Discard, stderr
+	if err := s.cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(s.cleanup)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		s.log.readFrom(stderr)
+	}()
+	go func() {
+		defer close(s.done)
+		// Not before the pipe has been read, which Wait closes. Workers that outlive the master hold it, too.
+		<-read
+		s.err = s.cmd.Wait()
+	}()
+	if o.failing {
+		return s
+	}
+	line := s.log.wait(tb, s.done, "new generation", "listening=")
+	_, s.address, _ = strings.Cut(line, "listening=")
+	s.address, _, _ = strings.Cut(s.address, " ")
+	s.await("enough workers ready", func(status master.Status) bool { return status.Ready() >= status.Target })
+	return s
+}
+
+// multiprocPath is this test binary under the name by which it is multiproc.
+func multiprocPath(tb testing.TB) string {
+	tb.Helper()
+	path, err := exec.LookPath("multiproc")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// writeINI replaces the ini, whole. What every server of a test needs is added.
+func (s *server) writeINI(ini string) {
+	s.tb.Helper()
+	if !strings.Contains(ini, "[") {
+		ini = "[multiproc]\n" + ini
+	}
+	ini += "\ncontrol = " + s.control() + "\n"
+	if !strings.Contains(ini, "PROMETHEUS_MULTIPROC_DIR") {
+		ini += "metrics-dir = " + s.metricsDir() + "\n"
+	}
+	temporary := s.ini + ".new"
+	if err := os.WriteFile(temporary, []byte(ini), 0o600); err != nil {
+		s.tb.Fatal(err)
+	}
+	if err := os.Rename(temporary, s.ini); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+func (s *server) control() string { return filepath.Join(s.dir, "control.sock") }
+
+func (s *server) metricsDir() string { return filepath.Join(s.dir, "metrics") }
+
+func (s *server) url(path string) string { return "http://" + s.address + path }
+
+// status asks the master.
+func (s *server) status() (master.Status, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), patience)
+	defer cancel()
+	return master.NewClient(s.control()).Status(ctx)
+}
+
+// await waits until the master says what the test waits for. It asks again and again: what it waits for has no event
+// that the outside could see.
+func (s *server) await(what string, is func(master.Status) bool) master.Status {
+	s.tb.Helper()
+	deadline := time.Now().Add(patience)
+	var last master.Status
+	var err error
+	for time.Now().Before(deadline) {
+		select {
+		case <-s.done:
+			s.tb.Fatalf("the server ended while a test waited for: %s\n%s", what, s.log)
+		case <-time.After(5 * time.Millisecond):
+		}
+		if last, err = s.status(); err == nil && is(last) {
+			return last
+		}
+	}
+	s.tb.Fatalf("%s: not within %s: %+v %v\n%s", what, patience, last, err, s.log)
+	return last
+}
+
+// signal sends the master a signal.
+func (s *server) signal(signal syscall.Signal) {
+	s.tb.Helper()
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+// exitCode waits for the master's end and for that of all who hold its log.
+func (s *server) exitCode() int {
+	s.tb.Helper()
+	select {
+	case <-s.done:
+	case <-time.After(2 * patience):
+		s.tb.Fatalf("the server did not end\n%s", s.log)
+	}
+	return s.cmd.ProcessState.ExitCode()
+}
+
+// stop ends it in an orderly way.
+func (s *server) stop() {
+	s.tb.Helper()
+	s.signal(syscall.SIGTERM)
+	if code := s.exitCode(); code != 0 {
+		s.tb.Errorf("exit code %d after TERM\n%s", code, s.log)
+	}
+}
+
+// cleanup leaves nothing behind, also when the test has failed.
+func (s *server) cleanup() {
+	select {
+	case <-s.done:
+		return
+	default:
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGCONT)
+	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	select {
+	case <-s.done:
+	case <-time.After(patience):
+		s.tb.Errorf("the server did not end after INT\n%s", s.log)
+		_ = s.cmd.Process.Kill()
+	}
+	if s.tb.Failed() {
+		s.tb.Logf("log of the server:\n%s", s.log)
+	}
+}
+
+// run runs multiproc to its end.
+func (s *server) run(args ...string) (stdout, stderr string, code int) {
+	s.tb.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 2*patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, multiprocPath(s.tb), args...)
+	cmd.Dir = s.dir
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		s.tb.Fatal(err)
+	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// reload runs multiproc reload, which must succeed.
+func (s *server) reload() {
+	s.tb.Helper()
+	if stdout, stderr, code := s.run("reload", "--ini", s.ini); code != 0 {
+		s.tb.Fatalf("reload: exit code %d: %s%s\n%s", code, stdout, stderr, s.log)
+	}
+}
+
+// get asks once, on a connection of its own.
+func (s *server) get(path string) (int, string) {
+	s.tb.Helper()
+	ctx, cancel := context.WithTimeout(s.tb.Context(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(path), nil)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		s.tb.Fatalf("%v\n%s", err, s.log)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.tb.Fatalf("%v\n%s", err, s.log)
+	}
+	return response.StatusCode, string(body)
+}
+
+// logBuffer keeps what a server logs, and lets tests wait for lines.
+type logBuffer struct {
+	mu    sync.Mutex
+	lines []string
+	more  chan struct{} // closed when there are more, and replaced
+}
+
+func newLogBuffer() *logBuffer { return &logBuffer{more: make(chan struct{})} }
+
+func (b *logBuffer) readFrom(r io.Reader) {
+	lines := bufio.NewReader(r)
+	for {
+		line, err := lines.ReadString('\n')
+		if line != "" {
+			b.mu.Lock()
+			b.lines = append(b.lines, strings.TrimSuffix(line, "\n"))
+			close(b.more)
+			b.more = make(chan struct{})
+			b.mu.Unlock()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// find is the first line with all these parts, and what is closed when there are more.
+func (b *logBuffer) find(parts []string) (string, chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, line := range b.lines {
+		if hasAll(line, parts) {
+			return line, b.more
+		}
+	}
+	return "", b.more
+}
+
+func hasAll(line string, parts []string) bool {
+	for _, part := range parts {
+		if !strings.Contains(line, part) {
+			return false
+		}
+	}
+	return true
+}
+
+// count is how many lines have all these parts.
+func (b *logBuffer) count(parts ...string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for _, line := range b.lines {
+		if hasAll(line, parts) {
+			n++
+		}
+	}
+	return n
+}
+
+// wait waits for a line with all these parts.
+func (b *logBuffer) wait(tb testing.TB, done chan struct{}, parts ...string) string {
+	tb.Helper()
+	deadline := time.After(patience)
+	for {
+		line, more := b.find(parts)
+		if line != "" {
+			return line
+		}
+		select {
+		case <-more:
+		case <-done:
+			if line, _ := b.find(parts); line != "" {
+				return line
+			}
+			tb.Fatalf("the server ended without logging %q:\n%s", parts, b)
+		case <-deadline:
+			tb.Fatalf("not logged within %s: %q\n%s", patience, parts, b)
+		}
+	}
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return strings.Join(b.lines, "\n")
+}
+
+// freeAddress is an address that nobody listens on at the moment.
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
+	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func withEnv(env ...string) func(*serverOptions) {
+	return func(o *serverOptions) { o.env = append(o.env, env...) }
+}
+
+func withProgram(path string) func(*serverOptions) {
+	return func(o *serverOptions) { o.program = path }
+}
+
+func failing(o *serverOptions) { o.failing = true }
+
+// appINI is the part of an ini that has the application of the tests as the worker; see testApp.
+func appINI(tb testing.TB) string {
+	tb.Helper()
+	path, err := exec.LookPath("testapp")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return fmt.Sprintf("command = %s\n", path)
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"multiproc/master"
+)
+
+// startLogging starts a server that logs to a file, which it returns.
+func startLogging(tb testing.TB, ini string) (s *server, path string) {
+	tb.Helper()
+	dir := tb.TempDir()
+	path = filepath.Join(dir, "multiproc.log")
+	s = startServer(tb, "socket = "+freeAddress(tb)+"\nlogto = "+path+"\n"+ini, failing, func(o *serverOptions) { o.dir = dir })
+	text, err := os.ReadFile(s.ini)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	_, s.address, _ = strings.Cut(string(text), "socket = ")
+	s.address, _, _ = strings.Cut(s.address, "\n")
+	s.await("enough workers ready", func(status master.Status) bool { return status.Ready() == status.Target })
+	return s, path
+}
+
+// logHas is whether a file has a line with all these parts.
+func logHas(path string, parts ...string) bool {
+	text, _ := os.ReadFile(path)
+	for line := range strings.Lines(string(text)) {
+		if hasAll(line, parts) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestLogIsReopened renames the log, as logrotate does, and asks for a new one by USR1. The master and every worker go on
+// there, and no line is torn by all of them writing at once.
+func TestLogIsReopened(t *testing.T) {
+	s, path := startLogging(t, "processes = 3\n")
+	l := startLoad(t, []client{
+		{"tcp", s.address, false, false, "/"}, {"tcp", s.address, true, false, "/"},
+	})
+	eventually(t, "requests in the log", func() bool { return logHas(path, "path=/") })
+	const rotations = 3
+	for n := range rotations {
+		old := path + string(rune('1'+n))
+		if err := os.Rename(path, old); err != nil {
+			t.Fatal(err)
+		}
+		s.signal(syscall.SIGUSR1)
+		eventually(t, "the master in the new log", func() bool { return logHas(path, "log opened anew") })
+		for _, worker := range []string{"w1", "w2", "w3"} {
+			eventually(t, worker+" in the new log", func() bool { return logHas(path, "worker="+worker, "path=/") })
+		}
+		for _, pid := range append(s.workers(), s.cmd.Process.Pid) {
+			for fd, to := range links(pid) {
+				if strings.HasPrefix(to, old) {
+					t.Errorf("process %d (the master is %d) still has %s open as %d", pid, s.cmd.Process.Pid, to, fd)
+				}
+			}
+		}
+	}
+	l.mustNotFail(s)
+
+	// One that is started later writes there as well.
+	victim := s.workers()[0]
+	kill(t, victim, syscall.SIGKILL)
+	s.awaitReplaced(victim)
+	s.stop()
+	if !logHas(path, "worker ended by itself") || !logHas(path, "msg=stopped") {
+		t.Error("the end is not in the last log")
+	}
+	whole := regexp.MustCompile(`^(time=\S+ level=[A-Z]+ msg=.*)$`)
+	for n := range rotations + 1 {
+		name := path + string(rune('1'+n))
+		if n == rotations {
+			name = path
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if !whole.MatchString(strings.TrimSuffix(line, "\n")) || strings.Count(line, "time=") != 1 {
+				t.Errorf("%s: %q", name, line)
+			}
+		}
+	}
+	if s.log.String() != "" {
+		t.Errorf("on stderr, though there is a log:\n%s", s.log)
+	}
+}
+
+// TestLogIsReopenedDuringStart asks for a new log while workers start, which have been given the old one.
+func TestLogIsReopenedDuringStart(t *testing.T) {
+	rounds := 30
+	if testing.Short() {
+		rounds = 10
+	}
+	s, path := startLogging(t, "processes = 2\n")
+	for round := range rounds {
+		reloaded := make(chan struct{})
+		go func() {
+			defer close(reloaded)
+			s.reload()
+		}()
+		s.await("a worker that starts", func(status master.Status) bool {
+			return len(status.Workers) > 2 || int(status.Generation) > round+1
+		})
+		if err := os.Rename(path, path+".old"); err != nil {
+			t.Fatal(err)
+		}
+		s.signal(syscall.SIGUSR1)
+		<-reloaded
+		eventually(t, "all logging to the new log", func() bool {
+			return !slices.ContainsFunc(pidsOf(s.awaitNoneDraining()), func(pid int) bool {
+				open := links(pid)
+				return open[1] != path || open[2] != path
+			})
+		})
+	}
+	s.stop()
+}
+
+// TestLogCannotBeReopened goes on with the log that there is.
+func TestLogCannotBeReopened(t *testing.T) {
+	s, path := startLogging(t, "")
+	old := path + ".old"
+	if err := os.Rename(path, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.signal(syscall.SIGUSR1)
+	eventually(t, "the fault in the old log", func() bool { return logHas(old, "log cannot be opened anew") })
+	if code, _ := s.get("/livez"); code != http.StatusOK {
+		t.Errorf("%d", code)
+	}
+	s.stop()
+	if !logHas(old, "msg=stopped") {
+		t.Error("the old log does not have the end")
+	}
+}
+
+// TestSignalsWithoutMeaning sends what nobody is to send: USR2 to the master, and to the workers what is the master's.
+func TestSignalsWithoutMeaning(t *testing.T) {
+	for name, command := range map[string]string{"own worker": "", "command": appINI(t)} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+command)
+			before := s.workers()
+			s.signal(syscall.SIGUSR2)
+			for _, pid := range before {
+				for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE} {
+					kill(t, pid, signal)
+				}
+			}
+			s.log.wait(t, s.done, "signal has no meaning")
+			for range 20 {
+				if code, _ := s.get("/readyz"); code != http.StatusOK {
+					t.Errorf("%d", code)
+				}
+			}
+			if after := s.workers(); !slices.Equal(after, before) {
+				t.Errorf("workers %d, before %d\n%s", after, before, s.log)
+			}
+			status, err := s.status()
+			if err != nil || status.Generation != 1 || status.Reloading {
+				t.Errorf("%+v %v", status, err)
+			}
+			s.stop()
+		})
+	}
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"net/http"
+
+	"multiproc/cmd/internal/config"
+	"multiproc/worker"
+)
+
+// site is what a worker serves.
+type site struct {
+	cfg     *config.Config
+	metrics http.Handler
+}
+
+func newSite(cfg *config.Config, metrics http.Handler) *site { return &site{cfg, metrics} }
+
+// main is the handler of the main listeners. Where the metrics have listeners of their own, it has none.
+func (s *site) main() http.Handler {
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write([]byte("multiproc\n"))
+	})
+	if len(s.cfg.MetricsSockets) == 0 {
+		routes.Handle("GET "+s.cfg.MetricsPath, s.metrics)
+	}
+	return s.guard(routes)
+}
+
+// named are the handlers of the listeners that are not the main ones.
+func (s *site) named() map[string]http.Handler {
+	routes := http.NewServeMux()
+	routes.Handle("GET "+s.cfg.MetricsPath, s.metrics)
+	return map[string]http.Handler{
+		metricsListener: s.guard(routes),
+		healthListener:  s.guard(http.NewServeMux()),
+	}
+}
+
+// guard adds the health routes, which answer whatever host is asked for: a load balancer asks for an address.
+func (s *site) guard(routes *http.ServeMux) http.Handler {
+	all := http.NewServeMux()
+	all.HandleFunc("GET /livez", worker.Livez)
+	all.HandleFunc("GET /healthz", worker.Livez)
+	all.HandleFunc("GET /readyz", worker.Readyz)
+	all.Handle("/", allowHosts(s.cfg.AllowedHosts, routes))
+	return all
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/coreos/go-systemd/v22/activation"
+
+	"multiproc/cmd/internal/config"
+	"multiproc/master"
+	"multiproc/mpmetrics"
+)
+
+// start is the main job: the server that an ini file and the command line describe, in the foreground.
+func start(ctx context.Context, args []string) error {
+	from, err := originOf(args)
+	if err != nil {
+		return err
+	}
+	arguments, _, err := config.ParseArguments(args)
+	if err != nil {
+		return usageError{err}
+	}
+	activated := activation.Files(true) // theirs must not reach the workers
+	from.activated = len(activated) > 0
+	arguments.Activated = from.activated
+	loaded, err := config.Load(arguments, config.System{})
+	if err != nil {
+		return usageError{err}
+	}
+	claim, err := newClaim(loaded, master.NewSockets(activated))
+	if err == nil {
+		if loaded.Config.Master {
+			err = supervise(ctx, claim, from)
+		} else {
+			err = alone(ctx, claim)
+		}
+		claim.close()
+	}
+	if errors.Is(err, master.ErrInUse) || errors.Is(err, mpmetrics.ErrHeld) {
+		return exitError{exitInUse, err}
+	}
+	return err
+}
+
+// origin is how the process was started, before it changed anything: the next generation is to see the same.
+type origin struct {
+	program   string // the path that it was called by, links kept
+	args      []string
+	env       []string
+	dir       string
+	activated bool
+
+	privileged bool // privileges are given up later
+}
+
+func originOf(args []string) (origin, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return origin{}, err
+	}
+	program, err := master.Invoked(os.Args[0])
+	if err != nil {
+		return origin{}, err
+	}
+	return origin{program: program, args: args, env: os.Environ(), dir: dir}, nil
+}
+
+// check is the command with which the program prints what these arguments mean to it.
+func (o origin) check(cfg *config.Config) []string {
+	args := []string{"multiproc", "check", "--snapshot"}
+	if o.activated {
+		args = append(args, "--activated")
+	}
+	args = append(args, o.args...)
+	if o.privileged && cfg.Control != "" {
+		// Another user's would be elsewhere by default.
+		args = append(args, "--control="+cfg.Control)
+	}
+	return args
+}
+
+// supervise is the life of a master.
+func supervise(ctx context.Context, c *claim, from origin) error {
+	_, from.privileged = c.privileges()
+	plans := &planner{first: c.cfg, origin: from, metricsDir: c.metricsDir, activated: c.sockets.Activated()}
+	plan, err := plans.plan(c.cfg)
+	if err != nil {
+		return err
+	}
+	control, err := c.control()
+	if err != nil {
+		return err
+	}
+	health, err := c.health()
+	if err != nil {
+		return err
+	}
+	m, err := master.New(master.Config{
+		Plan:     plan,
+		Program:  from.program,
+		Sockets:  c.sockets,
+		Check:    from.check(c.cfg),
+		CheckEnv: from.env,
+		CheckDir: from.dir,
+		Read:     plans.read,
+		Control:  control,
+		Health:   health,
+		Pidfile:  c.pidfile,
+		Unlink:   c.cfg.Vacuum,
+		Reopen:   c.reopen,
+		Logger:   c.log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.enter(); err != nil {
+		return err
+	}
+	metrics, err := newMasterMetrics(c)
+	if err != nil {
+		return err
+	}
+	defer metrics.close()
+	code, err := m.Run(ctx, metrics.hooks())
+	if code != exitOK {
+		return exitError{code, err}
+	}
+	return nil
+}

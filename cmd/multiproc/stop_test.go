@@ -1,0 +1,243 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"multiproc/master"
+)
+
+// TestStop stops a server that has requests to finish: all of them are answered, those of one second as those of three.
+func TestStop(t *testing.T) {
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t))
+	requests := newSlow(s)
+	requests.start(50, 3*time.Second)
+	s.signal(syscall.SIGTERM)
+	if code := s.exitCode(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, s.log)
+	}
+	requests.mustAnswer(50)
+	if s.log.count("msg=stopped", "workers_drained=2", "workers_cut=0") != 1 {
+		t.Errorf("the log does not say that both workers have drained:\n%s", s.log)
+	}
+}
+
+// mustAnswer waits for the requests, which must all have been answered.
+func (w *slow) mustAnswer(n int64) {
+	w.server.tb.Helper()
+	w.wait()
+	if answered := w.answered.Load(); answered != n {
+		w.server.tb.Errorf("%d of %d requests were answered: %v\n%s", answered, n, w.failures, w.server.log)
+	}
+}
+
+// TestStopIsBounded has requests that take longer than they may: they are cut, the log says so, and that is no failure.
+func TestStopIsBounded(t *testing.T) {
+	s := startServer(t, "socket = 127.0.0.1:0\nstop-mercy = 1\n"+appINI(t))
+	requests := newSlow(s)
+	requests.start(1, time.Minute)
+	began := time.Now()
+	s.signal(syscall.SIGTERM)
+	if code := s.exitCode(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, s.log)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("stopped after %s", took)
+	}
+	if s.log.count("msg=stopped", "workers_drained=0", "workers_cut=1") != 1 {
+		t.Errorf("the log does not say that a worker was cut:\n%s", s.log)
+	}
+}
+
+// TestStopFast stops a server at once that has a request which takes long. Its exit code is that of any stop.
+func TestStopFast(t *testing.T) {
+	for _, way := range []struct {
+		name string
+		stop func(t *testing.T, s *server)
+	}{
+		{"INT", func(_ *testing.T, s *server) { s.signal(syscall.SIGINT) }},
+		{"TERM twice", func(t *testing.T, s *server) {
+			t.Helper()
+			s.signal(syscall.SIGTERM)
+			s.log.wait(t, s.done, "msg=stopping")
+			s.signal(syscall.SIGTERM)
+		}},
+		{"QUIT, then INT", func(t *testing.T, s *server) {
+			t.Helper()
+			s.signal(syscall.SIGQUIT)
+			s.log.wait(t, s.done, "msg=stopping")
+			s.signal(syscall.SIGINT)
+		}},
+		{"stop --fast", func(t *testing.T, s *server) {
+			t.Helper()
+			if stdout, stderr, code := s.run("stop", "--fast", "--ini", s.ini); code != 0 {
+				t.Errorf("stop --fast: exit code %d: %s%s", code, stdout, stderr)
+			}
+		}},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t))
+			requests := newSlow(s)
+			requests.start(4, time.Minute)
+			workers := s.workers()
+			began := time.Now()
+			way.stop(t, s)
+			if code := s.exitCode(); code != 0 {
+				t.Errorf("exit code %d\n%s", code, s.log)
+			}
+			if took := time.Since(began); took > 20*time.Second {
+				t.Errorf("stopped after %s", took)
+			}
+			awaitGone(t, workers...)
+		})
+	}
+}
+
+// TestStopDuringStart stops a server whose workers are not ready yet.
+func TestStopDuringStart(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t), withEnv("APP_NEVER_READY=1"), failing)
+	s.await("workers", func(status master.Status) bool { return len(status.Workers) == 2 })
+	workers := s.workers()
+	s.signal(syscall.SIGTERM)
+	s.log.wait(t, s.done, "msg=stopping")
+	s.signal(syscall.SIGINT)
+	if code := s.exitCode(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, s.log)
+	}
+	awaitGone(t, workers...)
+}
+
+// TestShutdownDelay has a load balancer find out that it is to look elsewhere, while those that do not know yet are served.
+func TestShutdownDelay(t *testing.T) {
+	t.Parallel()
+	health := freeAddress(t)
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nshutdown-delay = 3\nhealth = "+health+"\n")
+	if reason := s.unready(t, s.address); reason != "" {
+		t.Fatalf("unready before the stop: %s", reason)
+	}
+	began := time.Now()
+	s.signal(syscall.SIGTERM)
+	eventually(t, "unreadiness", func() bool {
+		return s.unready(t, s.address) != "" && s.unready(t, s.address) != "" && s.unready(t, health) != ""
+	})
+	for address, want := range map[string]string{s.address: "told unready by the master", health: "the master is stopping"} {
+		if reason := s.unready(t, address); reason != want {
+			t.Errorf("reason %q, want %q", reason, want)
+		}
+	}
+	if code, body := s.get("/"); code != http.StatusOK {
+		t.Errorf("a request in the delay: %d %s", code, body)
+	}
+	if code := s.exitCode(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, s.log)
+	}
+	if took := time.Since(began); took < 3*time.Second {
+		t.Errorf("stopped after %s, before the delay was over", took)
+	}
+}
+
+// unready is the reason that the readiness check at an address gives, and empty where it says that all is well.
+func (s *server) unready(tb testing.TB, address string) string {
+	tb.Helper()
+	at := *s
+	at.address = address
+	code, body := at.get("/readyz")
+	var answer struct{ Status, Reason string }
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		tb.Fatalf("readyz: %d %q: %v", code, body, err)
+	}
+	switch {
+	case code == http.StatusOK && answer.Status == "ok" && answer.Reason == "":
+	case code == http.StatusServiceUnavailable && answer.Status == "unavailable" && answer.Reason != "":
+	default:
+		tb.Errorf("readyz: %d %s", code, body)
+	}
+	return answer.Reason
+}
+
+// TestStopCommand stops a server by the command, which waits for its end: as soon as it has returned, another server can
+// have all that the first one had.
+func TestStopCommand(t *testing.T) {
+	dir := t.TempDir()
+	ini := "socket = " + freeAddress(t) + "\nsocket = " + filepath.Join(dir, "http.sock") +
+		"\npidfile = multiproc.pid\nprocesses = 2\nvacuum = true\n"
+	s := startServer(t, ini)
+	for range 5 {
+		if stdout, stderr, code := s.run("stop", "--ini", s.ini); code != 0 || stdout != "" || stderr != "" {
+			t.Fatalf("stop: exit code %d: %s%s\n%s", code, stdout, stderr, s.log)
+		}
+		if alive(s.cmd.Process.Pid) {
+			t.Error("the master lives on after stop has returned")
+		}
+		next := startServer(t, ini, func(o *serverOptions) { o.dir = s.dir })
+		if code := s.exitCode(); code != 0 {
+			t.Errorf("exit code %d\n%s", code, s.log)
+		}
+		s = next
+	}
+	s.stop()
+	for _, left := range []string{filepath.Join(dir, "http.sock"), filepath.Join(s.dir, "multiproc.pid"), s.control()} {
+		if fileExists(left) {
+			t.Errorf("%s is left", left)
+		}
+	}
+}
+
+// TestStopOfPID1 has the master as the first process of a container: it is who reaps what workers leave behind, and
+// without a handler the kernel would not even end it by TERM.
+func TestStopOfPID1(t *testing.T) {
+	unshare := unsharePath(t)
+	// Two processes that nobody waits for but their ancestor: one ends at once, one later.
+	command := script(t,
+		`sh -c "true & sleep 0.2 & exit 0"`,
+		`exec `+lookPath(t, "testapp"))
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ncommand = "+command+"\n", func(o *serverOptions) {
+		o.wrap = []string{unshare, "--pid", "--fork", "--mount-proc"}
+	})
+	inside := children(s.cmd.Process.Pid)
+	if len(inside) != 1 {
+		t.Fatalf("%d children of unshare", len(inside))
+	}
+	if status, err := s.status(); err != nil || status.PID != 1 {
+		t.Fatalf("the master has pid %d, %v", status.PID, err)
+	}
+	eventually(t, "the end of all orphans", func() bool { return len(children(inside[0])) == 2 })
+
+	requests := newSlow(s)
+	requests.start(10, time.Second)
+	kill(t, inside[0], syscall.SIGTERM)
+	if code := s.exitCode(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, s.log)
+	}
+	requests.mustAnswer(10)
+}
+
+// unsharePath is a program that makes namespaces, for which it must be root.
+func unsharePath(t *testing.T) string {
+	t.Helper()
+	s := server{tb: t, dir: t.TempDir()}
+	path := "/usr/bin/unshare"
+	if !fileExists(path) {
+		skipOrFail(t, "there is no "+path)
+	}
+	if out, err := s.command(path, "--pid", "--fork", "--mount-proc", "true"); err != nil {
+		skipOrFail(t, fmt.Sprintf("no namespace can be made: %v: %s", err, out))
+	}
+	return path
+}
+
+// command runs a program to its end and returns what it says.
+func (s *server) command(args ...string) (string, error) {
+	cmd := commandIn(s.tb, s.dir, args...)
+	out, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"multiproc/master"
+)
+
+// activate is what systemd does for a service that it opens sockets for, as main function of a program:
+//
+//	activate NAME=IP:PORT... -- PROGRAM ARG...
+//
+// It binds the addresses, leaves the sockets blocking as systemd does, and becomes the program.
+func activate() {
+	err := becomeActivated(os.Args[1:])
+	fmt.Fprintln(os.Stderr, "activate: error:", err)
+	os.Exit(1) //nolint:forbidigo // it is a main function
+}
+
+func becomeActivated(args []string) error {
+	var names []string
+	var sockets []int
+	for ; len(args) > 0 && args[0] != "--"; args = args[1:] {
+		name, address, _ := strings.Cut(args[0], "=")
+		at, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return err
+		}
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return err
+		}
+		if err := unix.Bind(fd, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}); err != nil {
+			return err
+		}
+		if err := unix.Listen(fd, 128); err != nil {
+			return err
+		}
+		// Out of the way of those that it is to become.
+		if fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD, 100); err != nil {
+			return err
+		}
+		names, sockets = append(names, name), append(sockets, fd)
+	}
+	path, err := exec.LookPath(args[1])
+	if err != nil {
+		return err
+	}
+	for i, fd := range sockets {
+		if err := unix.Dup3(fd, 3+i, 0); err != nil {
+			return err
+		}
+		unix.CloseOnExec(fd)
+	}
+	env := append(os.Environ(), "LISTEN_PID="+strconv.Itoa(os.Getpid()), "LISTEN_FDS="+strconv.Itoa(len(sockets)),
+		"LISTEN_FDNAMES="+strings.Join(names, ":"))
+	return unix.Exec(path, args[1:], env)
+}
+
+// serviceManager is what stands in for systemd: a socket for notices.
+type serviceManager struct {
+	tb   testing.TB
+	conn *net.UnixConn
+	path string
+	got  []string // messages
+}
+
+func newServiceManager(tb testing.TB) *serviceManager {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "notify.sock")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = conn.Close() })
+	return &serviceManager{tb: tb, conn: conn, path: path}
+}
+
+// wait reads until a message has this line, and returns that message.
+func (m *serviceManager) wait(line string) string {
+	m.tb.Helper()
+	if err := m.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		m.tb.Fatal(err)
+	}
+	message := make([]byte, 4096)
+	for {
+		n, err := m.conn.Read(message)
+		if err != nil {
+			m.tb.Fatalf("no message with %s: %v; came: %q", line, err, m.got)
+		}
+		text := string(message[:n])
+		m.got = append(m.got, text)
+		if slices.Contains(strings.Split(text, "\n"), line) {
+			return text
+		}
+	}
+}
+
+// TestNotifiesSystemd is Type=notify-reload with WatchdogSec=: systemd hears of the start when the workers are ready, of
+// reloads with a time, of the end, and all the while that the master lives.
+func TestNotifiesSystemd(t *testing.T) {
+	manager := newServiceManager(t)
+	gate := filepath.Join(t.TempDir(), "gate")
+	for _, slot := range []string{"1", "2"} {
+		if err := syscall.Mkfifo(gate+slot, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := script(t, "read line <"+gate+"$MULTIPROC_SLOT", "exec "+lookPath(t, "testapp"))
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nmin-ready = 2\ncommand = "+command+"\n",
+		withEnv("NOTIFY_SOCKET="+manager.path, "WATCHDOG_USEC=2000000"), failing)
+	manager.wait("STATUS=generation 1, 0 of 2 workers ready")
+	manager.wait("WATCHDOG=1")
+	open := func(slot string) {
+		if err := os.WriteFile(gate+slot, []byte("go\n"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open("1")
+	manager.wait("STATUS=generation 1, 1 of 2 workers ready")
+	if slices.ContainsFunc(manager.got, func(text string) bool { return strings.Contains(text, "READY=1") }) {
+		t.Errorf("told that it is ready too early: %q", manager.got)
+	}
+	open("2")
+	manager.wait("READY=1")
+	s.await("all ready", func(status master.Status) bool { return status.Ready() == 2 })
+	for _, pid := range s.workers() {
+		for _, variable := range environ(t, pid) {
+			if name, value, _ := strings.Cut(variable, "="); name == "NOTIFY_SOCKET" && value == manager.path ||
+				name == "WATCHDOG_USEC" && value == "2000000" {
+				t.Errorf("worker %d has the master's %s", pid, variable)
+			}
+		}
+	}
+
+	var before unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &before); err != nil {
+		t.Fatal(err)
+	}
+	reloaded := make(chan struct{})
+	go func() {
+		defer close(reloaded)
+		s.reload()
+	}()
+	_, text, _ := strings.Cut(manager.wait("RELOADING=1"), "MONOTONIC_USEC=")
+	micro, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if now := time.Duration(micro) * time.Microsecond; err != nil || now < time.Duration(before.Nano()).Truncate(time.Microsecond) ||
+		now > time.Duration(before.Nano())+2*patience {
+		t.Errorf("MONOTONIC_USEC=%s, %v; the clock says %s", text, err, time.Duration(before.Nano()))
+	}
+	open("1")
+	open("2")
+	manager.wait("READY=1")
+	<-reloaded
+	manager.wait("STATUS=generation 2, 2 of 2 workers ready")
+
+	// One that is taken back ends as well.
+	s.writeINI("socket = 127.0.0.1:0\nno-such-key = 1\n")
+	s.signal(syscall.SIGHUP)
+	manager.wait("RELOADING=1")
+	manager.wait("READY=1")
+	manager.wait("WATCHDOG=1")
+
+	s.signal(syscall.SIGTERM)
+	manager.wait("STOPPING=1")
+	if code := s.exitCode(); code != 0 {
+		t.Errorf("exit code %d\n%s", code, s.log)
+	}
+}
+
+// TestWatchdogIsPrompt has a manager that wants to hear more often than the master looks at its workers.
+func TestWatchdogIsPrompt(t *testing.T) {
+	manager := newServiceManager(t)
+	s := startServer(t, "socket = 127.0.0.1:0\n", withEnv("NOTIFY_SOCKET="+manager.path, "WATCHDOG_USEC=200000"))
+	const pings = 20
+	manager.wait("WATCHDOG=1")
+	began := time.Now()
+	for range pings {
+		manager.wait("WATCHDOG=1")
+	}
+	// On average, with much room for machines that are busy.
+	if took := time.Since(began); took > pings*400*time.Millisecond {
+		t.Errorf("%d signs of life took %s, systemd wants one every 200ms", pings, took)
+	}
+	s.stop()
+}
+
+// TestSocketActivation has sockets that somebody else has opened, and no key that names them. They stay the same over a
+// reload and over the death of a worker, and none of the variables that tell of them is the workers'.
+func TestSocketActivation(t *testing.T) {
+	address, metrics := freeAddress(t), freeAddress(t)
+	s := startServer(t, "processes = 2\n", func(o *serverOptions) {
+		o.wrap = []string{lookPath(t, "activate"), "http=" + address, "metrics=" + metrics, "--"}
+	})
+	check := func() {
+		t.Helper()
+		if code, _ := s.get("/"); code != http.StatusOK {
+			t.Errorf("%d", code)
+		}
+		s.mustNotBlock(2, 2)
+		for _, pid := range s.workers() {
+			env := environ(t, pid)
+			if !slices.Contains(env, "LISTEN_FDNAMES=http:metrics:config:lifeline:log") || slices.ContainsFunc(env, func(v string) bool {
+				return strings.HasPrefix(v, "LISTEN_PID=")
+			}) {
+				t.Errorf("worker %d has %q", pid, env)
+			}
+		}
+	}
+	if s.address != address {
+		t.Errorf("listening on %s, not on %s", s.address, address)
+	}
+	check()
+	socketsBefore := links(s.cmd.Process.Pid)
+	s.reload()
+	s.awaitNoneDraining()
+	check()
+	for fd, to := range socketsBefore {
+		if listening(t)[to] && links(s.cmd.Process.Pid)[fd] != to {
+			t.Errorf("descriptor %d is not the socket any more that it was: %s", fd, to)
+		}
+	}
+	victim := s.workers()[0]
+	kill(t, victim, syscall.SIGKILL)
+	s.awaitReplaced(victim)
+	check()
+	// The commands know nothing of the sockets.
+	if stdout, stderr, code := s.run("status", "--ini", s.ini); code != 0 {
+		t.Errorf("status: exit code %d: %s%s", code, stdout, stderr)
+	}
+	s.stop()
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/master"
+)
+
+func inDir(dir string) func(*serverOptions) {
+	return func(o *serverOptions) { o.dir = dir }
+}
+
+// TestTouchReload changes a file that is watched in all the ways in which files change. Each time there is one reload, by
+// which the watch does not end.
+func TestTouchReload(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		make func(t *testing.T, path string) // what is there at the start
+		// change makes the nth change, the first is 1.
+		change func(t *testing.T, path string, n int)
+	}{
+		{
+			name: "touched",
+			make: func(t *testing.T, path string) { t.Helper(); mustWrite(t, path, "") },
+			change: func(t *testing.T, path string, _ int) {
+				t.Helper()
+				now := time.Now()
+				if err := os.Chtimes(path, now, now); err != nil {
+					t.Fatal(err)
+				}
+			},
+		},
+		{
+			name:   "written",
+			make:   func(t *testing.T, path string) { t.Helper(); mustWrite(t, path, "") },
+			change: func(t *testing.T, path string, n int) { t.Helper(); mustWrite(t, path, fmt.Sprint(n)) },
+		},
+		{
+			name: "replaced by rename",
+			make: func(t *testing.T, path string) { t.Helper(); mustWrite(t, path, "") },
+			change: func(t *testing.T, path string, n int) {
+				t.Helper()
+				mustWrite(t, path+".new", fmt.Sprint(n))
+				mustRename(t, path+".new", path)
+			},
+		},
+		{
+			name:   "made",
+			make:   func(*testing.T, string) {},
+			change: func(t *testing.T, path string, n int) { t.Helper(); mustWrite(t, path, fmt.Sprint(n)) },
+		},
+		{
+			// As Kubernetes does it with what is mounted of a ConfigMap: the file is a link into ..data, which is a link to
+			// a directory, and only that is ever set anew.
+			name: "in another directory",
+			make: func(t *testing.T, path string) {
+				t.Helper()
+				dir := filepath.Dir(path)
+				writeRevision(t, dir, filepath.Base(path), 0)
+				mustLink(t, filepath.Join("..data", filepath.Base(path)), path)
+			},
+			change: func(t *testing.T, path string, n int) {
+				t.Helper()
+				writeRevision(t, filepath.Dir(path), filepath.Base(path), n)
+				if err := os.RemoveAll(filepath.Join(filepath.Dir(path), fmt.Sprintf("..%d", n-1))); err != nil {
+					t.Fatal(err)
+				}
+			},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "touched")
+			test.make(t, path)
+			s := startServer(t, "socket = 127.0.0.1:0\ntouch-reload = "+path+"\n"+appINI(t))
+			for n := range 3 {
+				test.change(t, path, n+1)
+				s.await("a reload", func(status master.Status) bool { return int(status.Generation) == n+2 && !status.Reloading })
+			}
+			s.awaitNoneDraining()
+			if n := s.log.count("file has changed", "path="+path); n != 3 {
+				t.Errorf("%d changes are told of, there were 3\n%s", n, s.log)
+			}
+			s.stop()
+		})
+	}
+}
+
+func mustWrite(tb testing.TB, path, text string) {
+	tb.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func mustRename(tb testing.TB, from, to string) {
+	tb.Helper()
+	if err := os.Rename(from, to); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func mustLink(tb testing.TB, to, path string) {
+	tb.Helper()
+	if err := os.Symlink(to, path); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// writeRevision writes the file into a new directory and makes ..data lead there.
+func writeRevision(tb testing.TB, dir, name string, revision int) {
+	tb.Helper()
+	of := fmt.Sprintf("..%d", revision)
+	if err := os.Mkdir(filepath.Join(dir, of), 0o700); err != nil {
+		tb.Fatal(err)
+	}
+	mustWrite(tb, filepath.Join(dir, of, name), fmt.Sprint(revision))
+	data := filepath.Join(dir, "..data")
+	mustLink(tb, of, data+"_tmp")
+	mustRename(tb, data+"_tmp", data)
+}
+
+// watchedINI is an ini that names itself in touch-reload, and a version that the workers' environment shows.
+func watchedINI(tb testing.TB, dir string, version int) string {
+	tb.Helper()
+	return fmt.Sprintf("socket = 127.0.0.1:0\nprocesses = 2\ntouch-reload = %s\nenv = VERSION=%d\n%s",
+		filepath.Join(dir, "multiproc.ini"), version, appINI(tb))
+}
+
+// awaitVersion waits until all workers have the settings of this version.
+func (s *server) awaitVersion(version int) {
+	s.tb.Helper()
+	s.await(fmt.Sprintf("version %d", version), func(status master.Status) bool {
+		return !slices.ContainsFunc(status.Workers, func(w master.WorkerStatus) bool {
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", w.PID))
+			return err != nil || !slices.Contains(strings.Split(string(text), "\x00"), fmt.Sprintf("VERSION=%d", version))
+		})
+	})
+}
+
+// TestTouchReloadOfINI has the ini itself be watched, as people do who edit it under a running server. An edit with a
+// mistake is refused, and the next one is seen nevertheless.
+func TestTouchReloadOfINI(t *testing.T) {
+	dir := t.TempDir()
+	s := startServer(t, watchedINI(t, dir, 1), inDir(dir))
+	l := startLoad(t, allKinds("tcp", s.address, "/pid", "/echo"))
+	s.awaitVersion(1)
+	s.writeINI(watchedINI(t, dir, 2))
+	s.awaitVersion(2)
+	before := s.awaitNoneDraining()
+
+	s.writeINI(watchedINI(t, dir, 3) + "procesess = 3\n")
+	s.log.wait(t, s.done, "level=ERROR", "reload taken back", "procesess")
+	if after := s.awaitNoneDraining(); !slices.Equal(pidsOf(after), pidsOf(before)) {
+		t.Errorf("a bad edit has changed the workers: %+v, before %+v\n%s", after.Workers, before.Workers, s.log)
+	}
+
+	s.writeINI(watchedINI(t, dir, 4))
+	s.awaitVersion(4)
+	l.mustNotFail(s)
+	s.stop()
+}
+
+// TestTouchReloadMeanwhile edits the ini again as soon as a reload has read it: the second edit must not be taken for part
+// of the first, however fast the reload ends.
+func TestTouchReloadMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	s := startServer(t, watchedINI(t, dir, 0), inDir(dir))
+	for version := 1; version <= 9; version += 2 {
+		begun := s.log.count("new generation")
+		s.writeINI(watchedINI(t, dir, version))
+		s.await("a reload that has read the settings", func(master.Status) bool { return s.log.count("new generation") > begun })
+		s.writeINI(watchedINI(t, dir, version+1))
+		s.awaitVersion(version + 1)
+	}
+	s.stop()
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"multiproc/cmd/internal/config"
+	"multiproc/mpmetrics"
+	"multiproc/worker"
+	"multiproc/worker/handoff"
+)
+
+func workerCommand() *cli.Command {
+	return &cli.Command{
+		Name:            "worker",
+		Usage:           "what a master starts; not for people",
+		ArgsUsage:       "[-- PROGRAM ARG...]",
+		Hidden:          true,
+		SkipFlagParsing: true,
+		Action:          runWorker,
+	}
+}
+
+// runWorker is one worker's life: as another program, or as this one's own.
+func runWorker(c *cli.Context) error {
+	args := c.Args().Slice()
+	if len(args) > 1 && args[0] == "--" {
+		path, err := exec.LookPath(args[1])
+		if err != nil {
+			return err
+		}
+		return handoff.Become(path, args[1:])
+	}
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("worker: unexpected argument %q", args[0])}
+	}
+	if err := handoff.Address(); err != nil {
+		return err
+	}
+	in, err := handoff.Inherit()
+	if err != nil {
+		return err
+	}
+	if in.Config == nil {
+		return errors.Join(usageError{errors.New("worker: no settings: it is the master who starts workers")}, in.Close())
+	}
+	cfg, err := config.ParseSnapshot(in.Config)
+	if err != nil {
+		return errors.Join(err, in.Close())
+	}
+	showName(filepath.Base(os.Args[0]))
+	return serve(c.Context, service{
+		cfg:        cfg,
+		inherited:  in,
+		identity:   in.Identity,
+		metricsDir: os.Getenv(metricsDirVariable),
+		log:        newLogger(cfg.LogFormat).With("worker", in.Identity.ID),
+	})
+}
+
+// showName is the name that ps and top show. The program was started through its descriptor, whose number they would
+// show otherwise.
+func showName(name string) {
+	_ = os.WriteFile(fmt.Sprintf("/proc/self/task/%d/comm", os.Getpid()), []byte(name), 0) // for people only
+}
+
+// service is what a process serves with.
+type service struct {
+	cfg        *config.Config
+	inherited  *handoff.Inherited
+	identity   handoff.Identity
+	metricsDir string
+	log        *slog.Logger
+}
+
+// serve serves until it is told to stop. It closes what is inherited.
+func serve(ctx context.Context, s service) (err error) {
+	cfg, log := s.cfg, s.log
+	metrics, err := mpmetrics.NewWriter(s.metricsDir, s.identity.ID, mpmetrics.WriterOptions{
+		Logger:     log,
+		MaxSeries:  cfg.MetricsMaxSeries,
+		Slot:       int(s.identity.Slot),
+		Generation: int(s.identity.Generation),
+	})
+	if err != nil {
+		return errors.Join(err, s.inherited.Close())
+	}
+	defer func() { err = errors.Join(err, metrics.Close()) }()
+	collector := mpmetrics.NewCollector(s.metricsDir, mpmetrics.CollectorOptions{Logger: log})
+	defer collector.Close()
+
+	site := newSite(cfg, collector)
+	conf := worker.Config{
+		Inherited:        s.inherited,
+		Named:            site.named(),
+		Logger:           log,
+		Metrics:          metrics,
+		MaxHeader:        int(cfg.BufferSize),
+		MaxBody:          cfg.LimitPost,
+		HTTPTimeout:      cfg.HTTPTimeout,
+		SocketTimeout:    cfg.SocketTimeout,
+		Harakiri:         cfg.Harakiri,
+		HarakiriGrace:    cfg.HarakiriGracefulTimeout,
+		MaxRequests:      cfg.MaxRequests,
+		MaxRequestsDelta: cfg.MaxRequestsDelta,
+		DrainIdle:        cfg.DrainIdle,
+		DrainTimeout:     max(cfg.WorkerReloadMercy, cfg.StopMercy),
+	}
+	if !cfg.DisableLogging {
+		conf.AccessLog = log
+	}
+	if cfg.Logto != "" {
+		conf.Reopen = func() error { return openLog(cfg.Logto) }
+	}
+	return worker.Run(ctx, conf, site.main())
+}
