@@ -3,6 +3,7 @@ package master
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,7 +64,22 @@ func (p *Program) find() (string, error) {
 	if err := unix.Faccessat(unix.AT_FDCWD, p.Exec(), unix.X_OK, unix.AT_EACCESS); err != nil {
 		return "", err
 	}
+	if p.script() {
+		return "", errors.New("it is a script")
+	}
 	return os.Readlink(p.Exec())
+}
+
+// script reports whether an interpreter would run it. Of what may be run but not read, it is not known.
+func (p *Program) script() bool {
+	file, err := os.Open(p.Exec())
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	start := make([]byte, 2)
+	_, err = io.ReadFull(file, start)
+	return err == nil && string(start) == "#!"
 }
 
 // Exec is the path to start it by: it leads there in this process and between fork and exec. A process started by it is

@@ -14,8 +14,8 @@ import (
 
 // Sockets are all the sockets that a master has open. It belongs to one goroutine, and its sets with it.
 //
-// All of them are plain descriptors, closed on exec, which no poller of this process watches: it would be woken by
-// each connection that is meant for a worker.
+// All of them are plain descriptors, closed on exec, and not in this process's poller, which would be woken by each
+// connection that is meant for a worker. (Those from a service manager are, if it has made them non-blocking.)
 type Sockets struct {
 	// Blocking is called with the address of a socket that a worker has made block. The flag is shared by all who have
 	// the socket, so that their calls to accept would hang; it has been set right. Nil: nobody wants to know.

@@ -217,10 +217,6 @@ func (c *conn) drain() {
 func (c *conn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.setWriteDeadlineLocked(t)
-}
-
-func (c *conn) setWriteDeadlineLocked(t time.Time) error {
 	if c.condemned {
 		return nil
 	}

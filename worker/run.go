@@ -14,8 +14,9 @@ import (
 // Run serves handler until it is told to stop: by SIGTERM, the end of ctx, or the end of the lifeline, which means that
 // the master is gone. Then it drains. A nil handler is http.DefaultServeMux.
 //
-// It returns nil when all requests were answered, and a *CutError when some were not at the drain's deadline. All that
-// it started has ended then, except handlers that do not return though their requests were cut.
+// It returns nil when all requests were answered, and a *CutError when some were not, at the drain's deadline or because
+// the master did not want to wait for them (handoff.Cut). All that it started has ended then, except handlers that do not
+// return though their requests were cut.
 //
 // While it runs, SIGPIPE does not end the process, and SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 mean nothing to one that a
 // master started. It may be called again, with other listeners.

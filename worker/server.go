@@ -32,7 +32,7 @@ type server struct {
 	buffers     sync.Pool // of *copyBuffer
 
 	hurry     chan struct{} // closed when the drain is to wait for nothing
-	hurryOnce sync.Once
+	hurryOnce sync.Once     // closes hurry
 
 	mu    sync.Mutex // guards what follows, and is never held while a conn's is taken
 	conns map[*conn]struct{}

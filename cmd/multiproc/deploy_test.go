@@ -134,7 +134,7 @@ func fileInfo(tb testing.TB, path string) os.FileInfo {
 // are the same as before, whoever asked for the reload hears why it was refused, and once it is mended a reload works.
 func TestBadDeploys(t *testing.T) {
 	rounds := 3
-	if testing.Short() {
+	if testing.Short() || underRace() {
 		rounds = 1
 	}
 	d := newDeployment(t)
@@ -157,7 +157,7 @@ func TestBadDeploys(t *testing.T) {
 		ini     string            // empty: as before
 		says    []string
 	}{
-		{name: "a typo in the ini", ini: base + app + "procesess = 3\n", says: []string{"procesess", "processes"}},
+		{name: "a typo in the ini", ini: base + app + "max-request = 3\n", says: []string{`unknown key "max-request"`, "max-requests"}},
 		{
 			name:    "a program that ends at once",
 			program: shell,
@@ -245,6 +245,7 @@ func TestBadDeploys(t *testing.T) {
 
 // in is the same server for a part of the test.
 func (s *server) in(tb testing.TB) *server {
+	tb.Helper()
 	part := *s
 	part.tb = tb
 	return &part

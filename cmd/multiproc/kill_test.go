@@ -328,6 +328,7 @@ func TestKilledMaster(t *testing.T) {
 }
 
 func testKilledMaster(t *testing.T, command string) {
+	t.Helper()
 	dir := t.TempDir()
 	ini := "socket = " + freeAddress(t) + "\nsocket = " + filepath.Join(dir, "http.sock") + "\nprocesses = 2\n" + command
 	s := startServer(t, ini)
@@ -422,4 +423,3 @@ func (w *slow) start(n int, d time.Duration) {
 
 // wait waits until all have been answered or have failed.
 func (w *slow) wait() { w.asking.Wait() }
-

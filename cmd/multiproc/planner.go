@@ -70,16 +70,30 @@ func (p *planner) plan(cfg *config.Config) (master.Plan, error) {
 
 // environ is what workers find in their environment, beside who they are.
 func (p *planner) environ(cfg *config.Config) []string {
-	env := slices.DeleteFunc(slices.Clone(p.origin.env), func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains(cfg.Unenv, name)
-	})
-	// A process sees the last of those with one name.
-	env = append(env, "GOMAXPROCS="+strconv.Itoa(cfg.Threads))
+	set := []string{"GOMAXPROCS=" + strconv.Itoa(cfg.Threads)}
 	for _, v := range cfg.Env {
-		env = append(env, v.Name+"="+v.Value)
+		set = append(set, v.String())
 	}
-	return append(env, metricsDirVariable+"="+p.metricsDir)
+	set = append(set, metricsDirVariable+"="+p.metricsDir)
+	gone := slices.Clone(cfg.Unenv)
+	for _, variable := range set {
+		gone = append(gone, variableName(variable))
+	}
+	// Of two with one name, which of them a program sees is up to its language.
+	env := slices.DeleteFunc(slices.Clone(p.origin.env), func(variable string) bool {
+		return slices.Contains(gone, variableName(variable))
+	})
+	for i, variable := range set {
+		if !slices.ContainsFunc(set[i+1:], func(later string) bool { return variableName(later) == variableName(variable) }) {
+			env = append(env, variable)
+		}
+	}
+	return env
+}
+
+func variableName(variable string) string {
+	name, _, _ := strings.Cut(variable, "=")
+	return name
 }
 
 // metricsDirVariable is prometheus_client's: workers in other languages find the directory by it.
@@ -92,14 +106,22 @@ const (
 	healthListener  = "health" // without a master; else it is the master who answers there
 )
 
-// sockets are those that the workers serve.
+// sockets are those that the workers serve. What the settings say of one that systemd has passed counts.
 func (p *planner) sockets(cfg *config.Config) []master.Socket {
-	sockets := slices.Clone(p.activated)
+	var sockets []master.Socket
 	for _, a := range cfg.Sockets {
 		sockets = append(sockets, socketOf(httpListener, a, cfg))
 	}
 	for _, a := range cfg.MetricsSockets {
 		sockets = append(sockets, socketOf(metricsListener, a, cfg))
+	}
+	for _, s := range p.activated {
+		named := slices.ContainsFunc(sockets, func(other master.Socket) bool {
+			return other.Network == s.Network && other.Address == s.Address
+		})
+		if !named {
+			sockets = append(sockets, s)
+		}
 	}
 	return sockets
 }
@@ -127,11 +149,18 @@ func socketOf(name string, a config.Address, cfg *config.Config) master.Socket {
 	return s
 }
 
-// programArgs is the command line of another program. What only a shell understands is left to a shell, as make does;
-// it is replaced by the program, so that the pid stays.
+// programArgs is the command line of another program. What only a shell understands is left to a shell, as make does.
+//
+// The pid must stay the one that the master knows: a shell is replaced by a command that stands alone. Of several, the
+// last is to be begun with exec by whoever wrote them.
 func programArgs(command string) []string {
-	if strings.ContainsAny(command, "|&;<>()$`\\\"'*?[]#~=%{}!\n") {
-		return []string{"/bin/sh", "-c", "exec " + command}
+	words := strings.Fields(command)
+	several := strings.ContainsAny(command, "|&;(){}\n")
+	if !several && !strings.ContainsAny(command, "<>$`\\\"'*?[]#~!") && !strings.Contains(words[0], "=") {
+		return words
 	}
-	return strings.Fields(command)
+	if !several && !strings.Contains(words[0], "=") && words[0] != "exec" {
+		command = "exec " + command
+	}
+	return []string{"/bin/sh", "-c", command}
 }

@@ -42,7 +42,7 @@ func startDropping(t *testing.T, ini string) (s *server, roots string) {
 	}
 	s = startServer(t, ini+"processes = 2\npidfile = "+filepath.Join(roots, "multiproc.pid")+
 		"\nsocket = "+filepath.Join(roots, "http.sock")+"\nhealth = 127.0.0.1:0\n",
-		func(o *serverOptions) { o.dir, o.program = dir, program })
+		withProgram(program), func(o *serverOptions) { o.dir = dir })
 	if err := os.Chmod(s.ini, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,13 @@ func testRecycling(t *testing.T, ini, reason string) {
 		{"tcp", s.address, false, false, "/"},
 		{"tcp", s.address, false, false, "/metrics"},
 	})
-	eventually(t, "workers replaced", func() bool { return s.log.count(`msg="worker ended"`, reason) >= recycled() })
+	eventually(t, "workers replaced", func() bool {
+		// The successor is there first.
+		if status, err := s.status(); err != nil || status.Ready() < status.Target {
+			t.Fatalf("%d of %d workers ready, %v\n%s", status.Ready(), status.Target, err, s.log)
+		}
+		return s.log.count(`msg="worker ended"`, reason) >= recycled()
+	})
 	l.mustNotFail(s)
 	if ended := s.log.all("worker ended"); slices.ContainsFunc(ended, func(line string) bool {
 		return !hasAll(line, []string{reason, "exited with code 0"})

@@ -154,8 +154,8 @@ func TestTouchReloadOfINI(t *testing.T) {
 	s.awaitVersion(2)
 	before := s.awaitNoneDraining()
 
-	s.writeINI(watchedINI(t, dir, 3) + "procesess = 3\n")
-	s.log.wait(t, s.done, "level=ERROR", "reload taken back", "procesess")
+	s.writeINI(watchedINI(t, dir, 3) + "max-request = 3\n")
+	s.log.wait(t, s.done, "level=ERROR", "reload taken back", "max-request")
 	if after := s.awaitNoneDraining(); !slices.Equal(pidsOf(after), pidsOf(before)) {
 		t.Errorf("a bad edit has changed the workers: %+v, before %+v\n%s", after.Workers, before.Workers, s.log)
 	}

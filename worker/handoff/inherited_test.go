@@ -39,7 +39,7 @@ func inheritChild() error {
 			}
 		}()
 	}
-	fmt.Printf("config %d %.20q\n", len(in.Config), in.Config)
+	fmt.Printf("config %d %.14q\n", len(in.Config), in.Config)
 	for fd := range in.Listeners {
 		if _, err := unix.FcntlInt(uintptr(3+fd), unix.F_GETFD, 0); !errors.Is(err, unix.EBADF) {
 			fmt.Printf("descriptor %d is open\n", 3+fd)
@@ -103,7 +103,7 @@ func TestInherit(t *testing.T) {
 			fmt.Sprintf("identity %+v", identity),
 			"listener http " + tcp.Addr().String(),
 			"listener side " + path,
-			fmt.Sprintf("config 14000 %q", "processes = 4\nproces"),
+			fmt.Sprintf("config 14000 %q", "processes = 4\n"),
 			"again 0 [] <nil>",
 		} {
 			if line := c.line(); line != want {

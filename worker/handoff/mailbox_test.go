@@ -109,7 +109,7 @@ func sendRaw(address string, message, control []byte) error {
 func TestMessagesThatAreTooLongArePassedOver(t *testing.T) {
 	box, _ := openMailbox(t)
 	for _, message := range []string{
-		"STOPPING=1\nSTATUS=" + strings.Repeat("x", maxNotice),
+		"WATCHDOG=trigger\nSTATUS=" + strings.Repeat("x", maxNotice),
 		"STOPPING=1\nSTATUS=" + strings.Repeat("x", maxNotice-18),
 	} {
 		if err := sendRaw(box.Address(), []byte(message), nil); err != nil {

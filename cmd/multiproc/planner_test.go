@@ -1,0 +1,64 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"multiproc/cmd/internal/config"
+	"multiproc/master"
+)
+
+// Each name is there once: of two, a Go program sees the first one and a C program may see the last.
+func TestEnviron(t *testing.T) {
+	p := planner{
+		origin:     origin{env: []string{"HOME=/root", "SECRET=s", "GOMAXPROCS=64", metricsDirVariable + "=/other", "TZ=CET"}},
+		metricsDir: "/metrics",
+	}
+	cfg := &config.Config{
+		Threads: 2,
+		Env:     []config.Variable{{Name: "TZ", Value: "UTC"}, {Name: metricsDirVariable, Value: "/ini"}, {Name: "EMPTY"}},
+		Unenv:   []string{"SECRET"},
+	}
+	want := []string{"HOME=/root", "GOMAXPROCS=2", "TZ=UTC", "EMPTY=", metricsDirVariable + "=/metrics"}
+	if diff := cmp.Diff(want, p.environ(cfg)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	cfg.Env = append(cfg.Env, config.Variable{Name: "GOMAXPROCS", Value: "3"})
+	want = []string{"HOME=/root", "TZ=UTC", "EMPTY=", "GOMAXPROCS=3", metricsDirVariable + "=/metrics"}
+	if diff := cmp.Diff(want, p.environ(cfg)); diff != "" {
+		t.Errorf("threads by env (-want +got)\n%s", diff)
+	}
+}
+
+// A socket from systemd that the settings name is what they say, and is listed once.
+func TestActivatedSockets(t *testing.T) {
+	p := planner{activated: []master.Socket{
+		{Name: "http", Network: "fd", Address: "3"},
+		{Name: "http", Network: "fd", Address: "4"},
+	}}
+	cfg := &config.Config{MetricsSockets: []config.Address{{Network: "fd", FD: 4}}}
+	want := []master.Socket{
+		{Name: "metrics", Network: "fd", Address: "4"},
+		{Name: "http", Network: "fd", Address: "3"},
+	}
+	if diff := cmp.Diff(want, p.sockets(cfg)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestProgramArgs(t *testing.T) {
+	for command, want := range map[string][]string{
+		"python3  server.py -v":   {"python3", "server.py", "-v"},
+		`./serve --name "a b"`:    {"/bin/sh", "-c", `exec ./serve --name "a b"`},
+		"serve $PORT":             {"/bin/sh", "-c", "exec serve $PORT"},
+		"/opt/app/bin/serve":      {"/opt/app/bin/serve"},
+		"serve --key=value":       {"serve", "--key=value"},
+		"A=1 serve":               {"/bin/sh", "-c", "A=1 serve"},
+		"cd /srv && exec ./serve": {"/bin/sh", "-c", "cd /srv && exec ./serve"},
+	} {
+		if diff := cmp.Diff(want, programArgs(command)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", command, diff)
+		}
+	}
+}
