@@ -53,6 +53,7 @@ type Master struct {
 	started time.Time
 	manager manager
 	watcher *watcher
+	watched []string // by it
 	hooks   Hooks
 
 	fleet     *fleet

@@ -3,6 +3,7 @@ package master
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"multiproc/worker/handoff"
@@ -111,6 +112,10 @@ func (m *Master) overdueErrand() {
 
 // watch asks for a reload when one of the files has changed.
 func (m *Master) watch(paths []string) {
+	if slices.Equal(paths, m.watched) {
+		return // a new watch would miss what has changed since the settings were read
+	}
+	m.watched = nil
 	if m.watcher != nil {
 		m.watcher.Close()
 		m.watcher = nil
@@ -129,5 +134,5 @@ func (m *Master) watch(paths []string) {
 		m.log.Error("files cannot be watched", "error", err)
 		return
 	}
-	m.watcher = watcher
+	m.watcher, m.watched = watcher, paths
 }

@@ -16,9 +16,9 @@ import (
 // nothing; whoever asks hears that nothing is ready; and when the fault is mended, the server serves again.
 func TestCrashLoop(t *testing.T) {
 	t.Parallel()
-	starts := 9
+	starts := 8
 	if testing.Short() {
-		starts = 7
+		starts = 6
 	}
 	fault := filepath.Join(t.TempDir(), "fault")
 	command := script(t,

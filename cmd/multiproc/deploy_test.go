@@ -382,11 +382,13 @@ func TestDeployLeavesSomethingBehind(t *testing.T) {
 	d := newDeployment(t)
 	s := d.start("socket = 127.0.0.1:0\n" + appINI(t))
 	d.deploy(d.shell())
-	s.writeVerb("check", "sleep 1000 & echo $! >left; exec "+lookPath(t, "multiproc")+` check "$@"`)
+	s.writeVerb("check", "sleep 1000 & echo $! >>left; exec "+lookPath(t, "multiproc")+` check "$@"`)
 	defer func() {
-		text, err := os.ReadFile(filepath.Join(s.dir, "left"))
-		if pid, _ := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && alive(pid) {
-			kill(t, pid, syscall.SIGKILL)
+		text, _ := os.ReadFile(filepath.Join(s.dir, "left"))
+		for _, left := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(left); err == nil && alive(pid) {
+				kill(t, pid, syscall.SIGKILL)
+			}
 		}
 	}()
 	// It does not matter whether this one succeeds, but that it ends.

@@ -17,6 +17,7 @@ import (
 // TestShellWorker has a worker that knows nothing of multiproc. It finds the sockets and nothing else, what it says on
 // stderr is in the log, and it dies with the master.
 func TestShellWorker(t *testing.T) {
+	t.Parallel()
 	command := script(t,
 		`echo "this is worker $MULTIPROC_SLOT" >&2`,
 		`exec sleep 1000`) // a shell has the script open itself
@@ -239,6 +240,7 @@ func (s *server) mustNotBlock(inWorker, inMaster int) {
 // TestForeignLogIsReopened has a worker that knows nothing of the log: what it says goes to the new one after USR1, be it
 // on stdout or on stderr.
 func TestForeignLogIsReopened(t *testing.T) {
+	t.Parallel()
 	command := script(t, `while :; do echo "this is stdout"; echo "this is stderr" >&2; sleep 0.05; done`)
 	s, path := startLogging(t, "notify = false\ncommand = "+command+"\n")
 	for _, log := range []string{"first", "second"} {

@@ -14,6 +14,7 @@ import (
 // TestReadyzSaysWhy has fewer workers ready than there have to be, which both the master and the workers that are left
 // say, and why, until there are enough again.
 func TestReadyzSaysWhy(t *testing.T) {
+	t.Parallel()
 	health := freeAddress(t)
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nmin-ready = 2\nheartbeat-timeout = 1\nhealth = "+health+"\n")
 	ask := func() (worker, master string) { return s.unready(t, s.address), s.unready(t, health) }
@@ -73,6 +74,7 @@ func TestReadyzBeforeTheFirst(t *testing.T) {
 
 // TestBusyIsNotUnready has a request in every worker, and in the only one many: they are to get more all the same.
 func TestBusyIsNotUnready(t *testing.T) {
+	t.Parallel()
 	health := freeAddress(t)
 	s := startServer(t, "socket = 127.0.0.1:0\nhealth = "+health+"\n"+appINI(t))
 	requests := newSlow(s)

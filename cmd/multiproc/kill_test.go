@@ -330,7 +330,7 @@ func TestKilledMaster(t *testing.T) {
 func testKilledMaster(t *testing.T, command string) {
 	t.Helper()
 	dir := t.TempDir()
-	ini := "socket = " + freeAddress(t) + "\nsocket = " + filepath.Join(dir, "http.sock") + "\nprocesses = 2\n" + command
+	ini := "socket = " + freeAddress(t) + "\nsocket = " + filepath.Join(dir, "http.sock") + "\nprocesses = 2\ndrain-idle = 1\n" + command
 	s := startServer(t, ini)
 	workers := s.workers()
 

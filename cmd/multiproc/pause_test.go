@@ -11,6 +11,7 @@ import (
 
 // TestStoppedWorker stops a worker by SIGSTOP: it gives no sign of life any more, and so is replaced, and killed.
 func TestStoppedWorker(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nheartbeat-timeout = 1\n")
 	status := s.await("workers that have said that they live", func(status master.Status) bool {
 		return !slices.ContainsFunc(status.Workers, func(w master.WorkerStatus) bool { return time.Since(w.Started) < 2*time.Second })
@@ -20,6 +21,7 @@ func TestStoppedWorker(t *testing.T) {
 
 // TestWorkerStoppedAtOnce stops a worker that has not said more yet than that it is ready.
 func TestWorkerStoppedAtOnce(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nheartbeat-timeout = 2\n")
 	s.mustReplaceStopped(s.workers()[0])
 }
@@ -40,6 +42,7 @@ func (s *server) mustReplaceStopped(pid int) {
 // TestStoppedMaster stops the master for longer than a worker may be silent. That it has heard nothing meanwhile is not the
 // workers' fault: none of them may be replaced.
 func TestStoppedMaster(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nheartbeat-timeout = 1\n"+appINI(t))
 	before := s.workers()
 	// As a clock, and to see that the workers do not need the master for this.

@@ -61,7 +61,7 @@ func (p *planner) plan(cfg *config.Config) (master.Plan, error) {
 		Sockets:  p.sockets(cfg),
 		Watch:    cfg.TouchReload,
 	}
-	if cfg.Command != "" {
+	if strings.TrimSpace(cfg.Command) != "" {
 		plan.Foreign = true
 		plan.Args = append(append(plan.Args, "--"), programArgs(cfg.Command)...)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -277,14 +276,19 @@ func TestReloadsCoalesce(t *testing.T) {
 	s.stop()
 }
 
-// TestReloadWhileStopping asks for a reload of a server that is at its end.
+// TestReloadWhileStopping asks for a reload of a server that waits for a last request: it is refused at once.
 func TestReloadWhileStopping(t *testing.T) {
-	s := startServer(t, "socket = 127.0.0.1:0\nshutdown-delay = 2\n"+appINI(t))
+	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
+	held := s.holdPost()
 	s.signal(syscall.SIGTERM)
 	s.log.wait(t, s.done, "msg=stopping")
 	if output, code := s.tryReload(); code != exitFailed || !strings.Contains(output, "stopping") {
 		t.Errorf("reload of a server that stops: exit code %d: %s\n%s", code, output, s.log)
 	}
+	if _, err := io.WriteString(held, "0123456789"); err != nil {
+		t.Fatal(err)
+	}
+	mustEnd(t, held, "0123456789")
 	if code := s.exitCode(); code != exitOK {
 		t.Errorf("exit code %d\n%s", code, s.log)
 	}
@@ -423,6 +427,18 @@ func (s *server) hold(text string) net.Conn {
 	return conn
 }
 
+// holdPost opens a connection with a request whose handler waits for the 10 bytes of its body.
+func (s *server) holdPost() net.Conn {
+	s.tb.Helper()
+	conn := s.hold("POST /echo HTTP/1.1\r\nHost: server\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+	const goOn = "HTTP/1.1 100 Continue\r\n\r\n" // which is sent when the handler reads
+	got := make([]byte, len(goOn))
+	if _, err := io.ReadFull(conn, got); err != nil || string(got) != goOn {
+		s.tb.Fatalf("%q %v", got, err)
+	}
+	return conn
+}
+
 // mustEnd reads the answer to the one request on a connection, which must be good and the connection's last.
 func mustEnd(tb testing.TB, conn net.Conn, body string) {
 	tb.Helper()
@@ -441,11 +457,7 @@ func TestReloadInFlight(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
 	old := s.workers()
 	handled := s.hold("GET /slow?for=1s HTTP/1.1\r\nHost: server\r\n\r\n")
-	halfSent := s.hold("POST /echo HTTP/1.1\r\nHost: server\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
-	// It is asked to go on once its handler reads, which is the last of these to come.
-	if line, err := bufio.NewReader(io.LimitReader(halfSent, 25)).ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
-		t.Fatalf("%q %v", line, err)
-	}
+	halfSent := s.holdPost()
 	silent := s.hold("")
 	s.reload()
 	s.await("one draining", func(status master.Status) bool { return slices.Equal(pidsOf(status, "draining"), old) })
@@ -473,11 +485,7 @@ func TestReloadWaitsForPlace(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
 	var held []net.Conn
 	for range 2 {
-		conn := s.hold("POST /echo HTTP/1.1\r\nHost: server\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
-		if _, err := io.ReadFull(conn, make([]byte, 25)); err != nil {
-			t.Fatal(err)
-		}
-		held = append(held, conn)
+		held = append(held, s.holdPost())
 		s.reload()
 	}
 	var asking sync.WaitGroup
@@ -501,5 +509,22 @@ func TestReloadWaitsForPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.awaitNoneDraining()
+	s.stop()
+}
+
+// TestReloadWhileStarting asks for a reload before any worker has ever been ready. It waits until it is known that the
+// settings of the start work at all.
+func TestReloadWhileStarting(t *testing.T) {
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t), failing, withEnv("APP_START_DELAY=500ms"))
+	s.log.wait(t, s.done, "new generation")
+	s.mustReload()
+	log := s.log.String()
+	first, second := strings.Index(log, "worker is ready"), strings.Index(log, "msg=\"new generation\" generation=2")
+	if first < 0 || second < first {
+		t.Errorf("the reload has begun before a worker was ready\n%s", log)
+	}
+	if status := s.awaitNoneDraining(); status.Generation != 2 {
+		t.Errorf("generation %d after the reload", status.Generation)
+	}
 	s.stop()
 }

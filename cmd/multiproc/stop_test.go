@@ -15,6 +15,7 @@ import (
 
 // TestStop stops a server that has requests to finish: all of them are answered, those of one second as those of three.
 func TestStop(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t))
 	requests := newSlow(s)
 	requests.start(50, 3*time.Second)
@@ -39,6 +40,7 @@ func (w *slow) mustAnswer(n int64) {
 
 // TestStopIsBounded has requests that take longer than they may: they are cut, the log says so, and that is no failure.
 func TestStopIsBounded(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nstop-mercy = 1\n"+appINI(t))
 	requests := newSlow(s)
 	requests.start(1, time.Minute)
