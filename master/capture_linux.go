@@ -1,6 +1,7 @@
 package master
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,10 @@ import (
 
 // maxCaptured bounds how much of a worker's stderr is kept, in bytes: from its beginning, where a failed start is told.
 const maxCaptured = 16 << 10
+
+// maxPassed is how much of a worker's stderr is written at once, in bytes: what the kernel does not mix with what others
+// write to the same pipe (PIPE_BUF).
+const maxPassed = 4096
 
 // capture passes on what a worker writes to stderr, and keeps the beginning, so that whoever asked for a reload hears why
 // it failed. A worker of this module gives the pipe up as soon as it serves.
@@ -38,12 +43,19 @@ func newCapture() (*capture, *os.File, error) {
 func (c *capture) pass(to io.Writer) {
 	defer close(c.done)
 	defer c.pipe.Close()
-	chunk := make([]byte, 4096)
+	// Whole lines, as long as there is room for them: others write there, too. A log that is gone must not stop the worker.
+	chunk, held := make([]byte, maxPassed), 0
 	for {
-		n, err := c.pipe.Read(chunk)
-		if n > 0 {
-			c.keep(chunk[:n])
-			_, _ = to.Write(chunk[:n]) // a log that is gone must not stop the worker
+		n, err := c.pipe.Read(chunk[held:])
+		c.keep(chunk[held : held+n])
+		held += n
+		end := bytes.LastIndexByte(chunk[:held], '\n') + 1
+		if end == 0 && held == len(chunk) || err != nil {
+			end = held
+		}
+		if end > 0 {
+			_, _ = to.Write(chunk[:end])
+			held = copy(chunk, chunk[end:held])
 		}
 		if err != nil {
 			return

@@ -3,6 +3,7 @@ package master
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -48,17 +49,19 @@ func (m *Master) control() http.Handler {
 	})
 	routes.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) {
 		fast := r.FormValue("fast") != ""
+		// Nobody closes the connection but the kernel, when the process is no more: only then all is given up.
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 202 Accepted\r\nConnection: close\r\n\r\n") // who has gone does not wait
 		m.send(func(m *Master) {
+			m.waiting = append(m.waiting, conn)
 			if m.fleet.stop == nil || fast {
 				m.handle(stopAsked{fast})
 			}
 		})
-		w.WriteHeader(http.StatusAccepted)
-		_ = http.NewResponseController(w).Flush() // who has gone does not wait
-		select {
-		case <-m.gone:
-		case <-r.Context().Done():
-		}
 	})
 	return routes
 }

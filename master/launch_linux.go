@@ -81,6 +81,9 @@ func (l *launch) start(who handoff.Identity) (p *process, err error) {
 
 	out := handoff.Outfit{Identity: who, Names: names, Notify: p.mailbox.Address(), Watchdog: l.plan.Limits.Heartbeat}
 	files := []uintptr{rawFD(null), 1, rawFD(stderr)}
+	if l.plan.Foreign {
+		files[1] = files[2] // it cannot be told to reopen the log
+	}
 	for _, fd := range sockets {
 		files = append(files, uintptr(fd))
 	}

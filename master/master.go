@@ -64,6 +64,7 @@ type Master struct {
 	errand    *errand
 	queues    []Queue
 	callers   callers
+	waiting   []net.Conn             // of those who wait for the end of the process; never closed
 	slots     handoff.Slot           // the highest that a worker was started in and that was not released
 	health    atomic.Pointer[Status] // for the health checks, which do not wait for the master
 
@@ -170,9 +171,10 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) (int, error) {
 			happened = func() { message(m) }
 		case <-timer.C:
 		}
-		// It may have been stopped meanwhile. The workers' signs of life from that time are still unread.
-		if by := time.Since(asleep) - wait; by > pauseNoticed {
-			m.handle(paused{by})
+		// It may have been stopped meanwhile. The workers' signs of life from that time are still unread, also those that
+		// came before the end of the wait.
+		if slept := time.Since(asleep); slept-wait > pauseNoticed {
+			m.handle(paused{slept})
 		}
 		happened()
 		m.reap()
@@ -185,7 +187,7 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) (int, error) {
 
 // wait is for how long there is nothing to do unless something happens.
 func (m *Master) wait(now time.Time) time.Duration {
-	next := m.sampled.Add(sampling)
+	next := m.sampled.Add(m.manager.rhythm())
 	if at := m.fleet.wake(); !at.IsZero() && at.Before(next) {
 		next = at
 	}
@@ -395,7 +397,8 @@ func (m *Master) bury(pid int, s serial, how exit) {
 	if err := p.close(); err != nil {
 		m.log.Warn("worker's descriptors cannot be closed", "worker", p.identity.ID, "error", err)
 	}
-	m.keepEnd(end{s, how, p.stderr})
+	w := m.fleet.find(s)
+	m.keepEnd(end{s, how, w != nil && w.leaving == forTimeout, p.stderr})
 	m.handle(exited{s, how})
 }
 
@@ -409,7 +412,7 @@ func (m *Master) publish() {
 
 // look measures what workers use and how long the queues are, from time to time.
 func (m *Master) look() {
-	if now := time.Now(); now.Sub(m.sampled) >= sampling {
+	if now := time.Now(); now.Sub(m.sampled) >= m.manager.rhythm() {
 		m.sampled = now
 	} else {
 		return

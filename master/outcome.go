@@ -92,6 +92,7 @@ const maxEnds = 16
 type end struct {
 	serial serial
 	how    exit
+	late   bool // it was ended because it was not ready in time
 	stderr *capture
 }
 
@@ -122,8 +123,18 @@ func (m *Master) whyNoneReady() error {
 	}
 	for _, e := range m.ends {
 		if line := e.stderr.firstError(); line != "" {
-			return fmt.Errorf("%w: %s: %s", errNoneReady, e.how, line)
+			return fmt.Errorf("%w: %s: %s", errNoneReady, e, line)
 		}
 	}
+	if len(m.ends) > 0 {
+		return fmt.Errorf("%w: %s", errNoneReady, m.ends[0])
+	}
 	return errNoneReady
+}
+
+func (e end) String() string {
+	if e.late {
+		return string(forTimeout)
+	}
+	return e.how.String()
 }

@@ -14,11 +14,17 @@ import (
 // maxErrorLine bounds the line by which a failure is told, in bytes.
 const maxErrorLine = 300
 
+// goroutineDump is what Go programs write first when QUIT ends them.
+const goroutineDump = "SIGQUIT: quit\n"
+
 // firstError is the line of a failed program's output that tells best why it failed; empty where none does.
 //
 // That is how a Python traceback ends, or else the first line that sounds like an error, or else the last one. What the
 // program has logged below a warning is none of these. The line is short, printable text.
 func firstError(output []byte) string {
+	if i := bytes.Index(output, []byte(goroutineDump)); i >= 0 {
+		output = output[:i] // what follows is where it was when it was ended, not why
+	}
 	var lines []outputLine
 	for line := range bytes.Lines(output) {
 		if l := parseOutputLine(strings.TrimRightFunc(string(line), unicode.IsSpace)); l.text != "" && !l.unimportant {

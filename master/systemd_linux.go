@@ -27,6 +27,14 @@ func (m *manager) tell(lines ...string) {
 
 func (m *manager) ready() { m.tell("READY=1") }
 
+// rhythm is how often the manager must be told, at least.
+func (m *manager) rhythm() time.Duration {
+	if m.watchdog > 0 {
+		return min(sampling, m.watchdog/2)
+	}
+	return sampling
+}
+
 func (m *manager) alive() {
 	if m.watchdog > 0 {
 		m.tell("WATCHDOG=1")

@@ -51,14 +51,16 @@ func run(ctx context.Context, cfg Config, in *handoff.Inherited, handler http.Ha
 	if s.process != nil {
 		background.Go(func() { s.process.keep(ended) })
 	}
+	// Before the first word of the master, which may be that the log is to be reopened.
+	if err := in.UseLog(); err != nil {
+		cfg.Logger.Warn("cannot write to the log directly; the master passes it on", "error", err)
+	}
 	if in.Lifeline != nil {
 		background.Go(func() { s.listenToMaster(in.Lifeline, stop) })
 	}
 	s.serve(stop)
-	if err := in.UseLog(); err != nil {
-		cfg.Logger.Warn("cannot write to the log directly; the master passes it on", "error", err)
-	}
-	s.herald.announce(handoff.Notice{Ready: true, Status: "serving"})
+	// Alive, too: from now on its silence means something.
+	s.herald.announce(handoff.Notice{Ready: true, Alive: s.herald.watchdog > 0, Status: "serving"})
 
 	<-ctx.Done()
 	err = s.drain(context.Cause(ctx))

@@ -385,7 +385,7 @@ func TestDeployLeavesSomethingBehind(t *testing.T) {
 	s.writeVerb("check", "sleep 1000 & echo $! >>left; exec "+lookPath(t, "multiproc")+` check "$@"`)
 	defer func() {
 		text, _ := os.ReadFile(filepath.Join(s.dir, "left"))
-		for _, left := range strings.Fields(string(text)) {
+		for left := range strings.FieldsSeq(string(text)) {
 			if pid, err := strconv.Atoi(left); err == nil && alive(pid) {
 				kill(t, pid, syscall.SIGKILL)
 			}
