@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
 
 // Client speaks to a running master through its control socket. It is safe for concurrent use.
@@ -28,22 +29,37 @@ func NewClient(path string) *Client {
 	return c
 }
 
+// statusPatience is how long a master may take to say how it is: it has nothing to wait for.
+const statusPatience = 5 * time.Second
+
 // Status asks how things are.
 func (c *Client) Status(ctx context.Context) (Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusPatience)
+	defer cancel()
 	var s Status
 	err := c.do(ctx, http.MethodGet, "/status", &s)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("ask master at %s: no answer within %s", c.path, statusPatience)
+	}
 	return s, err
 }
 
-// Reload asks for a reload and waits for its end. A reload that was taken back is no error.
+// Reload asks for a reload and waits for its end, as long as that takes, once it is clear that the master answers. A
+// reload that was taken back is no error.
 func (c *Client) Reload(ctx context.Context) (Outcome, error) {
 	var o Outcome
+	if _, err := c.Status(ctx); err != nil {
+		return o, err
+	}
 	err := c.do(ctx, http.MethodPost, "/reload", &o)
 	return o, err
 }
 
-// Stop asks the master to stop and waits until it is gone.
+// Stop asks the master to stop and waits until it is gone, as long as that takes, once it is clear that it answers.
 func (c *Client) Stop(ctx context.Context, fast bool) error {
+	if _, err := c.Status(ctx); err != nil {
+		return err
+	}
 	path := "/stop"
 	if fast {
 		path += "?fast=1"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -69,7 +70,7 @@ func (m *Master) control() http.Handler {
 // reloadFor reloads for somebody who waits for the outcome.
 func (m *Master) reloadFor(reply chan<- Outcome) {
 	if m.fleet.stop != nil {
-		reply <- Outcome{Generation: m.fleet.current.number, Error: errStopping.Error()}
+		reply <- Outcome{Error: errStopping.Error()}
 		return
 	}
 	m.callers.add(reply)
@@ -108,6 +109,9 @@ func writeJSON(w http.ResponseWriter, code int, body any) {
 	_ = json.NewEncoder(w).Encode(body) // who has gone needs no answer
 }
 
+// serverConnections is how many clients the control socket and each health address answer at a time. Others wait.
+const serverConnections = 64
+
 // serverPatience bounds how long the control and health servers wait for a client's request.
 const serverPatience = 10 * time.Second
 
@@ -116,16 +120,19 @@ const serverPatience = 10 * time.Second
 func (m *Master) serve() func() {
 	var servers []*http.Server
 	var serving sync.WaitGroup
-	start := func(l net.Listener, handler http.Handler) {
-		server := &http.Server{Handler: handler, ReadTimeout: serverPatience, MaxHeaderBytes: 16 << 10}
+	start := func(l net.Listener, server *http.Server) {
+		server.ReadTimeout, server.MaxHeaderBytes = serverPatience, 16<<10
+		server.ErrorLog = slog.NewLogLogger(m.log.Handler(), slog.LevelWarn)
+		server.SetKeepAlivesEnabled(false)
 		servers = append(servers, server)
-		serving.Go(func() { _ = server.Serve(l) }) // it ends when it is shut down
+		// It ends when it is shut down. The master needs descriptors for more than those who ask how it is.
+		serving.Go(func() { _ = server.Serve(newBoundedListener(l, serverConnections)) })
 	}
 	if m.config.Control != nil {
-		start(m.config.Control, m.control())
+		start(m.config.Control, &http.Server{Handler: m.control()}) // a reload takes its time
 	}
 	for _, l := range m.config.Health {
-		start(l, m.probes())
+		start(l, &http.Server{Handler: m.probes(), WriteTimeout: serverPatience})
 	}
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)

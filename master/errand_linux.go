@@ -22,6 +22,7 @@ type errand struct {
 	pid        int
 	deadline   time.Time
 	killed     bool
+	pipes      [2]*os.File   // of its output
 	ended      *exit         // nil while it runs
 	output     *errandOutput // nil until it has been read
 }
@@ -71,7 +72,7 @@ func startErrand(g handoff.Generation, program *Program, args, env []string, dir
 		<-read
 		done(output)
 	}()
-	return &errand{generation: g, program: program, pid: pid}, nil
+	return &errand{generation: g, program: program, pid: pid, pipes: [2]*os.File{stdout, stderr}}, nil
 }
 
 // readUpTo reads to the end, and keeps no more than the limit.
@@ -88,6 +89,30 @@ func readUpTo(pipe *os.File, limit int64) []byte {
 func (e *errand) kill() error {
 	e.killed = true
 	return syscall.Kill(-e.pid, syscall.SIGKILL)
+}
+
+// due is when to lose patience with it: once it has ended, with whoever holds its output.
+func (e *errand) due() time.Time {
+	if e.killed && e.ended == nil {
+		return time.Time{} // the kernel will tell
+	}
+	return e.deadline
+}
+
+// exited is that it has been reaped. What it has started may hold its output, for a moment and no longer.
+func (e *errand) exited(how exit, now time.Time) {
+	e.ended = &how
+	e.deadline = now.Add(lastWords)
+}
+
+// giveUp goes on without what nobody has waited for: the errand's end, or the end of its output.
+func (e *errand) giveUp() error {
+	if e.ended == nil {
+		return e.kill()
+	}
+	e.deadline = time.Time{}
+	past := time.Unix(1, 0)
+	return errors.Join(e.pipes[0].SetReadDeadline(past), e.pipes[1].SetReadDeadline(past))
 }
 
 // outcome is what is wrong with an errand that has ended.

@@ -20,6 +20,11 @@ type exit struct {
 // clean is what a process says of itself that has done all it was to do.
 func (e exit) clean() bool { return e.failed == nil && e.status.Exited() && e.status.ExitStatus() == 0 }
 
+// asked is the end of a process that was asked to end by TERM: what most programs do that know nothing of it is to die.
+func (e exit) asked() bool {
+	return e.clean() || e.failed == nil && e.status.Signaled() && e.status.Signal() == syscall.SIGTERM
+}
+
 func (e exit) String() string {
 	switch {
 	case e.failed != nil:

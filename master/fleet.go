@@ -263,7 +263,7 @@ func (f *fleet) becameReady(now time.Time, w *worker) {
 
 // roll tells the workers whether enough of them are ready, where that has changed.
 func (f *fleet) roll() {
-	few := f.ready() < max(1, f.current.limits.MinReady)
+	few := f.ready() < f.minReady()
 	if few == f.few {
 		return
 	}
@@ -280,6 +280,9 @@ func (f *fleet) roll() {
 		}
 	}
 }
+
+// minReady is how many must be ready for any to be. With fewer workers than that by TTOU, all of them.
+func (f *fleet) minReady() int { return min(max(1, f.current.limits.MinReady), f.target()) }
 
 func (f *fleet) ready() int {
 	return f.count(func(w *worker) bool { return w.phase == ready })

@@ -936,6 +936,16 @@ func TestWords(t *testing.T) {
 		"TERM 6", "TERM 7", "TERM 8")
 }
 
+// A minimum that cannot be reached any more is that of all workers there are.
+func TestWordsWithFewerWorkers(t *testing.T) {
+	limits := usual(2)
+	limits.MinReady = 2
+	s := newServing(t, limits)
+	s.words = true
+	s.on(resized{-1}, "TERM 2")
+	s.on(done(2), "ended w2 fewer")
+}
+
 func TestIDs(t *testing.T) {
 	s := newServing(t, usual(1))
 	for n, want := range []string{"w1-1", "w1-2"} {

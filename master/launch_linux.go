@@ -103,9 +103,19 @@ func (l *launch) start(who handoff.Identity) (p *process, err error) {
 		Sys:   &syscall.SysProcAttr{Setpgid: true}, // a terminal's signals are the master's
 	})
 	if err != nil {
-		return p, fmt.Errorf("%s: %w", l.program.Path, err)
+		return p, l.explain(err)
 	}
 	return p, nil
+}
+
+// explain names what it is that the kernel has not found.
+func (l *launch) explain(err error) error {
+	if l.plan.Dir != "" {
+		if _, failed := os.Stat(l.plan.Dir); failed != nil {
+			return fmt.Errorf("change directory: %w", failed)
+		}
+	}
+	return fmt.Errorf("%s: %w", l.program.Path, err)
 }
 
 // rawFD is a file's descriptor, left as it is. The file must stay open as long as it is used.

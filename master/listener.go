@@ -142,8 +142,8 @@ func (l *listener) settle() error {
 		return nil
 	}
 	want := l.users[len(l.users)-1].want
-	if l.file != nil && want.Mode != nil {
-		if err := l.file.chmod(*want.Mode); err != nil {
+	if l.file != nil {
+		if err := l.file.setMode(want.Mode); err != nil {
 			return err
 		}
 	}

@@ -179,6 +179,7 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) (int, error) {
 		happened()
 		m.reap()
 		m.readAll()
+		m.overdueErrand(time.Now())
 		m.look()
 		m.handle(tick{})
 	}
@@ -191,8 +192,10 @@ func (m *Master) wait(now time.Time) time.Duration {
 	if at := m.fleet.wake(); !at.IsZero() && at.Before(next) {
 		next = at
 	}
-	if m.errand != nil && !m.errand.killed && m.errand.deadline.Before(next) {
-		next = m.errand.deadline
+	if m.errand != nil {
+		if due := m.errand.due(); !due.IsZero() && due.Before(next) {
+			next = due
+		}
 	}
 	return max(0, next.Sub(now))
 }
@@ -267,6 +270,7 @@ func (m *Master) closeSockets() {
 		return
 	}
 	m.closing = true
+	m.callers.answerAll(Outcome{Error: errStopping.Error()})
 	for g, l := range m.launches {
 		if err := l.closeSockets(m.config.Unlink); err != nil {
 			m.log.Warn("sockets cannot be closed", "generation", int(g), "error", err)
@@ -365,27 +369,34 @@ func (m *Master) serving() {
 
 // reap takes the ends of all children that have ended, also of those that this process has inherited as PID 1.
 func (m *Master) reap() {
-	for {
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
-		if errors.Is(err, syscall.EINTR) {
-			continue
+	for pid, ok := endedChild(); ok; pid, ok = endedChild() {
+		s, worker := m.pids[pid]
+		if worker {
+			m.killRest(s)
 		}
-		if err != nil || pid <= 0 {
+		status, err := reapChild(pid)
+		if err != nil {
+			m.log.Error("child cannot be reaped", "pid", pid, "error", err)
 			return
 		}
 		how := exit{status: status}
-		if m.errand != nil && m.errand.pid == pid {
-			m.errand.ended = &how
+		switch {
+		case worker:
+			m.bury(pid, s, how)
+		case m.errand != nil && m.errand.pid == pid:
+			m.errand.exited(how, time.Now())
 			m.errandDone()
-			continue
-		}
-		s, ok := m.pids[pid]
-		if !ok {
+		default:
 			m.log.Debug("orphan reaped", "pid", pid)
-			continue
 		}
-		m.bury(pid, s, how)
+	}
+}
+
+// killRest ends what a dead worker has started and left behind, which may have its sockets. As long as the worker is not
+// reaped, its process group is nobody else's.
+func (m *Master) killRest(s serial) {
+	if err := m.processes[s].signal(syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		m.log.Warn("rest of a worker cannot be ended", "worker", m.processes[s].identity.ID, "error", err)
 	}
 }
 
@@ -418,7 +429,6 @@ func (m *Master) look() {
 		return
 	}
 	m.manager.alive()
-	m.overdueErrand()
 	for s, p := range m.processes {
 		u, err := readUsage(p.pid)
 		if err != nil {

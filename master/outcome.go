@@ -10,7 +10,7 @@ import (
 // Outcome is how a reload went.
 type Outcome struct {
 	OK         bool               `json:"ok"`
-	Generation handoff.Generation `json:"generation"`      // the one that serves now
+	Generation handoff.Generation `json:"generation"`      // the one that serves on; 0: the master stops
 	Error      string             `json:"error,omitempty"` // why it was taken back
 }
 
@@ -60,6 +60,9 @@ func (m *Master) reloaded(r reloaded) {
 		return
 	}
 	outcome := Outcome{Generation: m.fleet.current.number, Error: r.failed.Error()}
+	if m.fleet.stop != nil {
+		outcome.Generation = 0
+	}
 	log := m.log
 	tell := func(line string) {
 		if line != "" {

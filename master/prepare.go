@@ -98,13 +98,14 @@ func (m *Master) retire(g handoff.Generation) {
 }
 
 // overdueErrand ends an errand that takes too long, or that nobody waits for any more.
-func (m *Master) overdueErrand() {
+func (m *Master) overdueErrand(now time.Time) {
 	e := m.errand
-	if e == nil || e.killed || e.ended != nil {
+	if e == nil {
 		return
 	}
-	if unwanted := m.fleet.reload == nil || m.fleet.reload.next.number != e.generation; unwanted || time.Now().After(e.deadline) {
-		if err := e.kill(); err != nil {
+	unwanted := e.ended == nil && !e.killed && (m.fleet.reload == nil || m.fleet.reload.next.number != e.generation)
+	if due := e.due(); unwanted || !due.IsZero() && !now.Before(due) {
+		if err := e.giveUp(); err != nil {
 			m.log.Warn("errand cannot be ended", "error", err)
 		}
 	}

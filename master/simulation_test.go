@@ -1000,7 +1000,7 @@ func (w *world) checkJudgement(r *result, x expectation) {
 
 // checkWords looks whether workers know whether enough of them are ready.
 func (w *world) checkWords(r *result, readies int) {
-	few := readies < max(1, w.current.limits.MinReady)
+	few := readies < min(max(1, w.current.limits.MinReady), w.target())
 	w.must(r.serving == (w.few && !few && !w.stopped), "serving: %t, few before: %t, now: %t", r.serving, w.few, few)
 	w.few = few
 	for _, a := range w.living {

@@ -59,7 +59,7 @@ func (s Status) Unready() string {
 	switch {
 	case s.Stopping:
 		return "the master is stopping"
-	case s.Ready() < max(1, s.MinReady):
+	case s.Ready() < s.MinReady:
 		return "fewer than min-ready workers are ready"
 	}
 	return ""
@@ -73,7 +73,7 @@ func (m *Master) status() Status {
 		Generation: f.current.number,
 		Program:    m.launches[f.current.number].program.Path,
 		Target:     f.target(),
-		MinReady:   f.current.limits.MinReady,
+		MinReady:   f.minReady(),
 		Reloading:  f.reload != nil,
 		Stopping:   f.stop != nil,
 		Workers:    []WorkerStatus{},

@@ -98,7 +98,7 @@ func (w *worker) hurry(latest time.Time) {
 func (s *stop) ended(w *worker, how exit) {
 	switch {
 	case w.readyAt.IsZero(): // it had no requests
-	case w.phase == draining && how.clean():
+	case w.phase == draining && how.asked():
 		s.drained++
 	default:
 		s.cut++

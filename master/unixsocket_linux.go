@@ -152,8 +152,10 @@ func lockDir(path string) (*os.File, error) {
 
 // socketFile is the file of a unix socket that this process has made.
 type socketFile struct {
-	path string
-	at   inode
+	path  string
+	at    inode
+	first fs.FileMode // that it was made with
+	mode  fs.FileMode // that it has now
 }
 
 // inode is which file something is, whatever it is called.
@@ -167,7 +169,24 @@ func newSocketFile(path string) (*socketFile, error) {
 	if err := unix.Lstat(path, &st); err != nil {
 		return nil, &os.PathError{Op: "stat", Path: path, Err: err}
 	}
-	return &socketFile{path, inodeOf(&st)}, nil
+	mode := fs.FileMode(st.Mode).Perm()
+	return &socketFile{path, inodeOf(&st), mode, mode}, nil
+}
+
+// setMode gives it this mode, or the one that it was made with where nobody wants another: a mode goes with the set that
+// wanted it.
+func (f *socketFile) setMode(want *fs.FileMode) error {
+	mode := f.first
+	if want != nil {
+		mode = want.Perm()
+	} else if f.mode == f.first {
+		return nil
+	}
+	if err := f.chmod(mode); err != nil {
+		return err
+	}
+	f.mode = mode
+	return nil
 }
 
 // chmod gives the file exactly this mode. Where somebody has put another one there it is left as it is: a link, say, to

@@ -12,6 +12,8 @@ import (
 )
 
 // Config is what Run may be told. The zero value is good.
+//
+// Where 0 is a default, a negative time says what 0 cannot: no limit, or no time at all.
 type Config struct {
 	// Inherited is what the process was started with. Run closes it. Nil: Run takes it over (handoff.Inherit).
 	Inherited *handoff.Inherited
@@ -34,15 +36,17 @@ type Config struct {
 	// MaxBody is how long a request's body may be, in bytes. More is answered with 413, at once where the request says
 	// how long it is; else the handler's read fails with *http.MaxBytesError. 0: no limit.
 	MaxBody int64
-	// HTTPTimeout is how long a request's head may take, and how long a connection may be idle. Default 60 s.
+	// HTTPTimeout is how long a request's head may take, and how long a connection may be idle. Default 60 s. Negative: as
+	// long as they like.
 	HTTPTimeout time.Duration
 	// SocketTimeout is after how long a client is cut that takes nothing of an answer, or sends nothing of a body that
-	// is waited for. Default 60 s.
+	// is waited for. Default 60 s. Negative: never.
 	SocketTimeout time.Duration
 
 	// Harakiri is how long a request may take, see ExtendDeadline. 0: as long as it likes.
 	Harakiri time.Duration
-	// HarakiriGrace is how long its handler may then take to return. Default 5 s.
+	// HarakiriGrace is how long its handler may then take to return. Default 5 s. Negative: not at all, it should have
+	// returned when the client has its answer.
 	HarakiriGrace time.Duration
 
 	// MaxRequests is after how many requests the worker asks its master to be replaced. 0: never.
@@ -50,31 +54,46 @@ type Config struct {
 	// MaxRequestsDelta is up to how many more, at random, so that not all workers ask at once.
 	MaxRequestsDelta int
 
-	// DrainIdle is how long a connection may be silent in the drain before it is closed. Default 5 s.
+	// DrainIdle is how long a connection may be silent in the drain before it is closed. Default 5 s. Negative: no
+	// longer than it takes to read what has come. What is on its way is lost then.
 	DrainIdle time.Duration
-	// DrainTimeout is how long the drain may take. Default 60 s.
+	// DrainTimeout is how long the drain may take. Default 60 s. Negative: no time, the requests are cut at once.
 	DrainTimeout time.Duration
+	// Hurry is closed when nothing is to be waited for any more: the worker stops, if it was not told to before, and its
+	// requests are cancelled and cut, as when its master does not want to wait. Nil: that is not to be.
+	Hurry <-chan struct{}
 }
 
 func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	setDefault(&c.MaxHeader, 64<<10)
-	setDefault(&c.HTTPTimeout, 60*time.Second)
-	setDefault(&c.SocketTimeout, 60*time.Second)
-	setDefault(&c.HarakiriGrace, 5*time.Second)
-	setDefault(&c.DrainIdle, 5*time.Second)
-	setDefault(&c.DrainTimeout, 60*time.Second)
+	if c.MaxHeader == 0 {
+		c.MaxHeader = 64 << 10
+	}
+	setDefault(&c.HTTPTimeout, 60*time.Second, forever)
+	setDefault(&c.SocketTimeout, 60*time.Second, forever)
+	setDefault(&c.HarakiriGrace, 5*time.Second, 0)
+	setDefault(&c.DrainIdle, 5*time.Second, 10*time.Millisecond) // the kernel has it already
+	setDefault(&c.DrainTimeout, 60*time.Second, 0)
 	return c
 }
 
-func setDefault[T int | time.Duration](field *T, value T) {
-	if *field == 0 {
+// forever is a limit that no process reaches. It is one all the same, so that what is told by a deadline, such as that a
+// connection is idle, is told where there is no limit, too.
+const forever = 100 * 365 * 24 * time.Hour
+
+// setDefault gives the field its value where it has none, and another one where it is negative.
+func setDefault(field *time.Duration, value, negative time.Duration) {
+	switch {
+	case *field == 0:
 		*field = value
+	case *field < 0:
+		*field = negative
 	}
 }
 
+// validate checks what withDefaults has left as it was.
 func (c Config) validate() error {
 	var faults []error
 	positive := func(name string, value int64) {
@@ -84,13 +103,8 @@ func (c Config) validate() error {
 	}
 	positive("MaxHeader", int64(c.MaxHeader))
 	positive("MaxBody", c.MaxBody)
-	positive("HTTPTimeout", int64(c.HTTPTimeout))
-	positive("SocketTimeout", int64(c.SocketTimeout))
 	positive("Harakiri", int64(c.Harakiri))
-	positive("HarakiriGrace", int64(c.HarakiriGrace))
 	positive("MaxRequests", int64(c.MaxRequests))
 	positive("MaxRequestsDelta", int64(c.MaxRequestsDelta))
-	positive("DrainIdle", int64(c.DrainIdle))
-	positive("DrainTimeout", int64(c.DrainTimeout))
 	return errors.Join(faults...)
 }

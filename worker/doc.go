@@ -11,11 +11,11 @@
 //
 // # The drain
 //
-// Told to stop, a worker is unready at once, accepts what the kernel has queued for it and closes its copy of the
+// Told to stop, a worker accepts what the kernel has queued for it and closes its copy of the
 // listeners, while other processes go on with theirs. Each open connection gets one more answer, which says that it
 // is the last one (Connection: close), unless it is silent for Config.DrainIdle: closing idle connections at once, as
 // http.Server.Shutdown does, loses the requests that are on their way. What is not answered at Config.DrainTimeout
-// is cut.
+// is cut. Readyz answers that it is unready, unless its master lives and has not said so: then it is being replaced.
 //
 // # Time limits
 //

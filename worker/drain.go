@@ -14,7 +14,8 @@ const cutGrace = time.Second
 // errCut is the cause with which the contexts of requests end that are cut.
 var errCut = errors.New("the worker ends")
 
-// CutError is returned by Run when not all could be answered before the drain's deadline, or the master did not want to wait.
+// CutError is returned by Run when not all could be answered before the drain's deadline, or the master or
+// Config.Hurry did not want to wait.
 type CutError struct {
 	Requests int // that were being handled, hijacked connections included
 }

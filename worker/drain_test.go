@@ -148,14 +148,27 @@ func TestDrainGivesAnIdleConnectionOneMoreAnswer(t *testing.T) {
 }
 
 func TestDrainClosesSilentConnections(t *testing.T) {
-	w := start(t, worker.Config{DrainIdle: 50 * time.Millisecond}, http.HandlerFunc(hello))
-	used, fresh := w.dial(), w.dial()
-	readAll(t, used.do("GET", "/", ""))
-	w.stop()
-	used.expectEnd()
-	fresh.expectEnd()
-	if err := w.wait(); err != nil {
-		t.Errorf("Run: %v", err)
+	for name, cfg := range map[string]worker.Config{
+		"drain-idle":                {DrainIdle: 50 * time.Millisecond},
+		"at once":                   {DrainIdle: -1},
+		"without an idle time":      {DrainIdle: 50 * time.Millisecond, HTTPTimeout: -1},
+		"without that, and at once": {DrainIdle: -1, HTTPTimeout: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t, cfg, http.HandlerFunc(hello))
+			used, fresh := w.dial(), w.dial()
+			readAll(t, used.do("GET", "/", ""))
+			began := time.Now()
+			w.stop()
+			used.expectEnd()
+			fresh.expectEnd()
+			if err := w.wait(); err != nil {
+				t.Errorf("Run: %v", err)
+			}
+			if took := time.Since(began); took >= 5*time.Second {
+				t.Errorf("drained in %s, as by default", took)
+			}
+		})
 	}
 }
 
@@ -259,6 +272,68 @@ func TestDrainCutsAtTheDeadline(t *testing.T) {
 	}
 	page.expect(`http_requests_total{code="503"`, `http_requests_total{code="503",method="POST",route="/slow"} 1.0`)
 	expectNoGoroutines(t)
+}
+
+// stuckInARequest starts a worker with a request that ends by its context only.
+func stuckInARequest(t *testing.T, cfg worker.Config) (*running, *client) {
+	t.Helper()
+	entered := make(chan struct{})
+	w := start(t, cfg, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(entered)
+		<-r.Context().Done()
+	}))
+	c := w.dial()
+	c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	receive(t, "the handler", entered)
+	return w, c
+}
+
+func (w *running) mustCut(c *client) {
+	w.t.Helper()
+	if cut, ok := errors.AsType[*worker.CutError](w.wait()); !ok || cut.Requests != 1 {
+		w.t.Errorf("Run: %v, want 1 request cut", cut)
+	}
+	c.expectEnd()
+}
+
+func TestDrainWithoutTime(t *testing.T) {
+	w, c := stuckInARequest(t, worker.Config{DrainTimeout: -1})
+	w.stop()
+	w.mustCut(c)
+}
+
+func TestHurry(t *testing.T) {
+	t.Run("in the drain", func(t *testing.T) {
+		hurry := make(chan struct{})
+		w, c := stuckInARequest(t, worker.Config{Hurry: hurry, DrainTimeout: later})
+		w.drain()
+		select {
+		case <-w.end:
+			t.Error("it was not waited for the request")
+		default:
+		}
+		close(hurry)
+		w.mustCut(c)
+	})
+	t.Run("before", func(t *testing.T) {
+		hurry := make(chan struct{})
+		w, c := stuckInARequest(t, worker.Config{Hurry: hurry, DrainTimeout: later})
+		close(hurry)
+		w.mustCut(c)
+		w.log.await(t, "told to hurry")
+	})
+	t.Run("without requests", func(t *testing.T) {
+		hurry := make(chan struct{})
+		w := start(t, worker.Config{Hurry: hurry, DrainIdle: later, DrainTimeout: later}, http.HandlerFunc(hello))
+		c := w.dial()
+		readAll(t, c.do("GET", "/", ""))
+		close(hurry)
+		if err := w.wait(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		c.expectEnd()
+		expectNoGoroutines(t)
+	})
 }
 
 func TestDrainWaitsForHijackedConnections(t *testing.T) {

@@ -37,6 +37,7 @@ func ExtendDeadline(ctx context.Context, d time.Duration) {
 type harakiri struct {
 	deadline time.Time // guarded by conn.mu
 	settled  bool      // there is no deadline any more; guarded by conn.mu
+	returned bool      // the handler has, after the deadline; guarded by conn.mu
 	expired  atomic.Bool
 	done     chan struct{} // of expire; made when it begins, closed at its end
 	grace    *time.Timer   // for the handler to return from then on
@@ -148,6 +149,9 @@ func (c *conn) lastWords(r *http.Request) {
 
 // endHarakiri is for the handler's goroutine, when it returns after the deadline.
 func (x *exchange) endHarakiri() {
+	x.conn.mu.Lock()
+	x.harakiri.returned = true
+	x.conn.mu.Unlock()
 	<-x.harakiri.done
 	x.harakiri.grace.Stop()
 }
@@ -173,7 +177,7 @@ func (x *exchange) hang() {
 func (c *conn) hangs(x *exchange) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.x == x && !c.abandoned
+	return c.x == x && !x.harakiri.returned && !c.abandoned
 }
 
 // abandon leaves a handler behind that does not return.

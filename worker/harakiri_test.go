@@ -310,6 +310,43 @@ func TestHarakiriOfAHandlerThatHangs(t *testing.T) {
 	expectNoGoroutines(t)
 }
 
+// TestHarakiriWithoutGrace: the handler should have returned with the client's answer. One that has is not reported.
+func TestHarakiriWithoutGrace(t *testing.T) {
+	notices := openMailbox(t)
+	release := make(chan struct{})
+	returned := make(chan struct{}, 1)
+	w := start(t, worker.Config{Harakiri: soon, HarakiriGrace: -1}, http.HandlerFunc(
+		func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/hang" {
+				theHandlerThatHangs(release)
+				return
+			}
+			<-r.Context().Done()
+			returned <- struct{}{}
+		}))
+	for range 3 {
+		c := w.dial() // and is not closed before the handler is done
+		r := c.do("GET", "/", "")
+		if readAll(t, r); r.code != 503 {
+			t.Error(r.code)
+		}
+		receive(t, "the handler's end", returned)
+		c.expectEnd()
+	}
+	if lines, _ := w.log.find("does not return"); len(lines) > 0 {
+		t.Error(lines)
+	}
+	if code, _ := w.get("/hang"); code != 503 {
+		t.Error(code)
+	}
+	began := time.Now()
+	notices.await(func(n handoff.Notice) bool { return n.Stuck })
+	if took := time.Since(began); took >= 4*time.Second {
+		t.Errorf("reported after %s, as by default", took)
+	}
+	close(release)
+}
+
 func theHandlerThatHangs(release chan struct{}) { <-release }
 
 func TestHarakiriOfAHandlerThatReturnsInTimeIsNotReported(t *testing.T) {

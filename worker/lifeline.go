@@ -8,8 +8,11 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// errToldToCut is why a worker stops that the master told to cut its requests.
-var errToldToCut = errors.New("told to cut by the master")
+// Why a worker stops that is not to wait for its requests.
+var (
+	errToldToCut = errors.New("told to cut by the master")
+	errHurry     = errors.New("told to hurry")
+)
 
 // listenToMaster does what the master says until its end, which stops the worker, or the lifeline's.
 func (s *server) listenToMaster(lifeline *handoff.Lifeline, stop context.CancelCauseFunc) {
@@ -19,6 +22,7 @@ func (s *server) listenToMaster(lifeline *handoff.Lifeline, stop context.CancelC
 			return
 		}
 		if err != nil { // io.EOF; and with any other fault the master is as good as gone
+			s.health.supervised.Store(false)
 			stop(handoff.ErrMasterGone)
 			return
 		}
@@ -32,11 +36,23 @@ func (s *server) listenToMaster(lifeline *handoff.Lifeline, stop context.CancelC
 		case handoff.Reopen:
 			s.reopen()
 		case handoff.Cut:
-			s.hurryOnce.Do(func() { close(s.hurry) })
+			s.waitForNothing()
 			stop(errToldToCut)
 		}
 	}
 }
+
+// heedHurry does what Config.Hurry says, until the worker has ended.
+func (s *server) heedHurry(ended <-chan struct{}, stop context.CancelCauseFunc) {
+	select {
+	case <-s.cfg.Hurry:
+		s.waitForNothing()
+		stop(errHurry)
+	case <-ended:
+	}
+}
+
+func (s *server) waitForNothing() { s.hurryOnce.Do(func() { close(s.hurry) }) }
 
 func (s *server) reopen() {
 	if s.cfg.Reopen == nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -323,6 +324,72 @@ func TestHeadThatDoesNotCome(t *testing.T) {
 	if r := half.answer(); r.code != 400 || !r.last {
 		t.Errorf("half a head: %d", r.code)
 	}
+}
+
+// TestNoTimeLimits looks at the deadlines of a connection rather than wait for what must not happen.
+func TestNoTimeLimits(t *testing.T) {
+	for name, limited := range map[string]struct {
+		cfg worker.Config
+		set bool // deadlines that will pass
+	}{
+		"none":           {worker.Config{HTTPTimeout: -1, SocketTimeout: -1}, false},
+		"http-timeout":   {worker.Config{SocketTimeout: -1}, true},
+		"socket-timeout": {worker.Config{HTTPTimeout: -1}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &noted{Listener: listen(t, "tcp", "127.0.0.1:0")}
+			w := startOn(t, l, limited.cfg, http.HandlerFunc(hello))
+			c := w.dial()
+			for range 2 {
+				if body := readAll(t, c.do("POST", "/", "there")); body != "hello there" {
+					t.Errorf("%q", body)
+				}
+			}
+			if l.set.Load() != limited.set {
+				t.Errorf("deadlines that will pass: %v, want %v", l.set.Load(), limited.set)
+			}
+		})
+	}
+}
+
+// noted is a listener that notes whether its connections have deadlines that a client could live to see.
+type noted struct {
+	net.Listener
+	set atomic.Bool
+}
+
+func (l *noted) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &notedConn{c, l}, nil
+}
+
+type notedConn struct {
+	net.Conn
+	l *noted
+}
+
+func (c *notedConn) note(t time.Time) {
+	if until := time.Until(t); until > 0 && until < 365*24*time.Hour { // net/http aborts reads by one long past
+		c.l.set.Store(true)
+	}
+}
+
+func (c *notedConn) SetDeadline(t time.Time) error {
+	c.note(t)
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *notedConn) SetReadDeadline(t time.Time) error {
+	c.note(t)
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *notedConn) SetWriteDeadline(t time.Time) error {
+	c.note(t)
+	return c.Conn.SetWriteDeadline(t)
 }
 
 func TestHandlersOwnDeadlines(t *testing.T) {

@@ -161,6 +161,9 @@ func TestTermDrains(t *testing.T) {
 		readAll(t, r)
 		r = idle.do("GET", "/readyz", "")
 	}
+	if body := readAll(t, r); r.code != 200 { // others serve in its place
+		t.Errorf("readyz: %d %s", r.code, body)
+	}
 	p.signal(syscall.SIGTERM) // which changes nothing
 	c.send("there")
 	if body := readAll(t, c.answer()); body != "hello there" {
@@ -241,6 +244,100 @@ func TestWordsOfTheMaster(t *testing.T) {
 	if code, _ := p.get("/"); code != 200 {
 		t.Errorf("unready, it does not serve: %d", code)
 	}
+}
+
+// TestReadyzInTheDrain: that a worker is being replaced takes nothing off the air. That all end does, and that nobody is
+// there to say what goes on.
+func TestReadyzInTheDrain(t *testing.T) {
+	const draining = `{"status":"unavailable","reason":"draining"}` + "\n"
+	// begin starts a worker that is at a request, and connects while there are connections to be had.
+	begin := func(t *testing.T) (*process, []*client) {
+		t.Helper()
+		p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
+		conns := make([]*client, 100)
+		for i := range conns {
+			conns[i] = p.dial()
+		}
+		readAll(t, conns[len(conns)-1].do("GET", "/", "")) // so that those before it are accepted, too
+		return p, conns
+	}
+	// ask asks for the answer in the drain, on the second connection: that to the last request on the first one may have
+	// been made up before, and says only that the drain has begun.
+	ask := func(t *testing.T, conns []*client) (int, string) {
+		t.Helper()
+		for last := false; !last; {
+			r := conns[0].do("GET", "/readyz", "")
+			readAll(t, r)
+			last = r.last
+		}
+		r := conns[1].do("GET", "/readyz", "")
+		if !r.last {
+			t.Error("in the drain an answer does not say that it is the last one")
+		}
+		return r.code, readAll(t, r)
+	}
+	t.Run("replaced", func(t *testing.T) {
+		p, conns := begin(t)
+		if err := p.tether.Tell(handoff.Few); err != nil { // and is told no more when that ends
+			t.Fatal(err)
+		}
+		await(t, "the word is heard", func() bool {
+			code, _ := p.get("/readyz")
+			return code == 503
+		})
+		p.signal(syscall.SIGTERM)
+		if code, body := ask(t, conns); code != 200 || body != `{"status":"ok"}`+"\n" {
+			t.Errorf("%d %s", code, body)
+		}
+		conns = conns[2:]
+		if err := p.tether.Close(); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the end of the master is heard", func() bool {
+			code, body := ask(t, conns)
+			conns = conns[2:]
+			return code == 503 && body == draining
+		})
+	})
+	t.Run("told unready", func(t *testing.T) {
+		p, conns := begin(t)
+		if err := p.tether.Tell(handoff.Unready); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the word is heard", func() bool {
+			code, _ := p.get("/readyz")
+			return code == 503
+		})
+		p.signal(syscall.SIGTERM)
+		if code, body := ask(t, conns); code != 503 || body != draining {
+			t.Errorf("%d %s", code, body)
+		}
+	})
+	t.Run("told unready later", func(t *testing.T) {
+		p, conns := begin(t)
+		p.signal(syscall.SIGTERM)
+		if code, body := ask(t, conns); code != 200 {
+			t.Errorf("%d %s", code, body)
+		}
+		conns = conns[2:]
+		if err := p.tether.Tell(handoff.Unready); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the word is heard", func() bool {
+			code, body := ask(t, conns)
+			conns = conns[2:]
+			return code == 503 && body == draining
+		})
+	})
+	t.Run("without a master", func(t *testing.T) {
+		p, conns := begin(t)
+		if err := p.tether.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if code, body := ask(t, conns); code != 503 || body != draining {
+			t.Errorf("%d %s", code, body)
+		}
+	})
 }
 
 func TestEndOfTheMaster(t *testing.T) {

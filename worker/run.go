@@ -15,7 +15,7 @@ import (
 // the master is gone. Then it drains. A nil handler is http.DefaultServeMux.
 //
 // It returns nil when all requests were answered, and a *CutError when some were not, at the drain's deadline or because
-// the master did not want to wait for them (handoff.Cut). All that it started has ended then, except handlers that do not
+// the master (handoff.Cut) or Config.Hurry did not want to wait for them. All that it started has ended then, except handlers that do not
 // return though their requests were cut.
 //
 // While it runs, SIGPIPE does not end the process, and SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 mean nothing to one that a
@@ -56,7 +56,11 @@ func run(ctx context.Context, cfg Config, in *handoff.Inherited, handler http.Ha
 		cfg.Logger.Warn("cannot write to the log directly; the master passes it on", "error", err)
 	}
 	if in.Lifeline != nil {
+		s.health.supervised.Store(true)
 		background.Go(func() { s.listenToMaster(in.Lifeline, stop) })
+	}
+	if cfg.Hurry != nil {
+		background.Go(func() { s.heedHurry(ended, stop) })
 	}
 	s.serve(stop)
 	// Alive, too: from now on its silence means something.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"runtime"
@@ -36,7 +37,7 @@ func alone(ctx context.Context, c *claim) error {
 		}
 	}
 	c.log.Info("serving without a master", "pid", os.Getpid())
-	ctx, release := c.aloneSignals(ctx)
+	ctx, hurry, release := c.aloneSignals(ctx)
 	defer release()
 	return serve(ctx, service{
 		cfg:        c.cfg,
@@ -44,6 +45,8 @@ func alone(ctx context.Context, c *claim) error {
 		identity:   handoff.Identity{Slot: 1, ID: aloneID, Generation: 1},
 		metricsDir: c.metricsDir,
 		log:        c.log,
+		access:     c.log,
+		hurry:      hurry,
 	})
 }
 
@@ -62,26 +65,40 @@ func settleEnviron(c *claim) error {
 	return os.Setenv(metricsDirVariable, c.metricsDir)
 }
 
-// aloneSignals ends the returned context by INT, and reopens the log by USR1. There is nothing to reload by HUP.
-func (c *claim) aloneSignals(ctx context.Context) (context.Context, func()) {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT)
-	others := make(chan os.Signal, 1)
-	signal.Notify(others, syscall.SIGUSR1, syscall.SIGHUP)
+// aloneSignals makes signals mean what they mean to a master. TERM and QUIT end the returned context; INT, and any of
+// them once more, also closes hurry: nothing is to be waited for. USR1 reopens the log. There is nothing to reload by HUP.
+func (c *claim) aloneSignals(ctx context.Context) (stopped context.Context, hurry <-chan struct{}, release func()) {
+	stopped, stop := context.WithCancelCause(ctx)
+	fast := make(chan struct{})
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGHUP)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for s := range others {
-			if s != syscall.SIGUSR1 {
+		asked, hurrying := false, false
+		for s := range signals {
+			switch s {
+			case syscall.SIGUSR1:
+				if err := c.reopen(); err != nil {
+					c.log.Error("log cannot be opened anew, goes on to the old one", "error", err)
+				}
+			case syscall.SIGHUP:
 				c.log.Info("signal has no meaning without a master", "signal", s.String())
-			} else if err := c.reopen(); err != nil {
-				c.log.Error("log cannot be opened anew, goes on to the old one", "error", err)
+			default:
+				again := asked || s == syscall.SIGINT
+				c.log.Info("stopping", "signal", s.String(), "fast", again)
+				stop(fmt.Errorf("signal: %s", s))
+				if again && !hurrying {
+					close(fast)
+				}
+				asked, hurrying = true, hurrying || again
 			}
 		}
 	}()
-	return ctx, func() {
-		stop()
-		signal.Stop(others)
-		close(others)
+	return stopped, fast, func() {
+		signal.Stop(signals)
+		close(signals)
 		<-ended
+		stop(nil)
 	}
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,6 +11,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics"
 )
 
 // startAlone starts a server without a master, and waits until it serves.
@@ -32,7 +39,7 @@ func TestWithoutMaster(t *testing.T) {
 	if err := os.WriteFile(old, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 		t.Run(signal.String(), func(t *testing.T) {
 			manager := newServiceManager(t)
 			s := startAlone(t, "pidfile = multiproc.pid\n", withEnv("NOTIFY_SOCKET="+manager.path),
@@ -63,6 +70,103 @@ func TestWithoutMaster(t *testing.T) {
 			}
 			if fileExists(filepath.Join(dir, "multiproc.pid")) {
 				t.Error("the pidfile is left")
+			}
+		})
+	}
+}
+
+// stallAlone starts a server without a master that is at a request: its client takes nothing of a page that is longer than
+// what the kernel keeps.
+func stallAlone(t *testing.T, ini string) (*server, *bufio.Reader) {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "http.sock")
+	s := startServer(t, "master = false\nsocket = "+path+"\n"+ini, failing)
+	s.log.wait(t, s.done, "msg=serving", "address=")
+	metrics, err := mpmetrics.NewWriter(s.metricsDir(), "long", mpmetrics.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := metrics.NewCounterVec(prometheus.CounterOpts{Name: "long_total", Help: "Makes the page long."}, []string{"text"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5000 {
+		long.WithLabelValues(strings.Repeat("x", 400) + strconv.Itoa(i)).Inc()
+	}
+	if err := metrics.Close(); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := new(net.Dialer).DialContext(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer := bufio.NewReaderSize(conn, 16)
+	if _, err := answer.Peek(1); err != nil { // it has begun
+		t.Fatal(err)
+	}
+	return s, answer
+}
+
+// TestStopWithoutMaster has a request that would take for ever. However it is stopped, it does as it was asked to.
+func TestStopWithoutMaster(t *testing.T) {
+	const long = "stop-mercy = 1h\nworker-reload-mercy = 1h\n"
+	for _, way := range []struct {
+		name    string
+		ini     string
+		signals []syscall.Signal
+	}{
+		{"INT", long, []syscall.Signal{syscall.SIGINT}},
+		{"TERM twice", long, []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}},
+		{"QUIT twice", long, []syscall.Signal{syscall.SIGQUIT, syscall.SIGQUIT}},
+		{"QUIT, then INT, then TERM", long, []syscall.Signal{syscall.SIGQUIT, syscall.SIGINT, syscall.SIGTERM}},
+		{"stop-mercy", "stop-mercy = 1\nworker-reload-mercy = 1h\n", []syscall.Signal{syscall.SIGTERM}},
+		{"no stop-mercy", "stop-mercy = 0\nworker-reload-mercy = 1h\n", []syscall.Signal{syscall.SIGQUIT}},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			s, _ := stallAlone(t, way.ini)
+			for i, signal := range way.signals {
+				if i == 1 {
+					s.log.wait(t, s.done, "msg=draining")
+				}
+				_ = s.cmd.Process.Signal(signal) // the third may find nobody
+			}
+			if code := s.exitCode(); code != 0 {
+				t.Errorf("exit code %d\n%s", code, s.log)
+			}
+			if s.log.count("level=WARN", "stopped before all requests were answered", "cut=1") != 1 {
+				t.Errorf("the log does not say that a request was cut:\n%s", s.log)
+			}
+		})
+	}
+}
+
+// TestQuitWithoutMaster is the same as TERM: what has begun is ended.
+func TestQuitWithoutMaster(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			s, answer := stallAlone(t, "")
+			s.signal(signal)
+			s.log.wait(t, s.done, "msg=draining")
+			response, err := http.ReadResponse(answer, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if page, err := io.ReadAll(response.Body); err != nil || strings.Count(string(page), "\nlong_total{") != 5000 {
+				t.Errorf("the answer is not whole: %d bytes, %v", len(page), err)
+			}
+			if code := s.exitCode(); code != 0 {
+				t.Errorf("exit code %d\n%s", code, s.log)
+			}
+			if s.log.count("msg=drained", "cut=0") != 1 {
+				t.Errorf("not drained:\n%s", s.log)
 			}
 		})
 	}

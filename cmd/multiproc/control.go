@@ -53,14 +53,14 @@ func clientOf(c *cli.Context, own ...string) (*master.Client, map[string]bool, e
 	}
 	// A server that systemd opens the sockets of is asked without them.
 	arguments.Activated = true
-	loaded, err := config.Load(arguments, config.System{})
+	path, err := config.ControlPath(arguments, config.System{})
 	if err != nil {
 		return nil, nil, usageError{err}
 	}
-	if loaded.Config.Control == "" {
+	if path == "" {
 		return nil, nil, usageError{errNoControl}
 	}
-	return master.NewClient(loaded.Config.Control), given, nil
+	return master.NewClient(path), given, nil
 }
 
 func showStatus(c *cli.Context) error {
@@ -122,7 +122,11 @@ func reload(c *cli.Context) error {
 		}
 	}
 	if !outcome.OK {
-		return fmt.Errorf("reload taken back, generation %d goes on: %w", outcome.Generation, errors.New(outcome.Error))
+		err := fmt.Errorf("reload: %w", errors.New(outcome.Error))
+		if outcome.Generation > 0 {
+			err = fmt.Errorf("%w; generation %d goes on", err, outcome.Generation)
+		}
+		return err
 	}
 	if !given["json"] {
 		fmt.Fprintf(c.App.Writer, "reloaded: generation %d\n", outcome.Generation)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 )
@@ -36,7 +37,7 @@ func run(args []string) int {
 		return exitOK
 	}
 	if err.Error() != "" {
-		fmt.Fprintln(os.Stderr, "multiproc:", err)
+		printError(err)
 	}
 	if exit, ok := errors.AsType[exitError](err); ok {
 		return exit.code
@@ -45,6 +46,19 @@ func run(args []string) int {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// printError says what went wrong, if anybody reads it.
+func printError(err error) {
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		fmt.Fprintln(os.Stderr, "multiproc:", err)
+	}()
+	select {
+	case <-printed:
+	case <-time.After(flushPatience):
+	}
 }
 
 // startsServer reports whether the arguments are those of a server: flags that are keys, or a plain ini file. Which keys

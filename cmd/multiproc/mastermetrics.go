@@ -35,6 +35,7 @@ type masterMetrics struct {
 	exits      *prometheus.CounterVec
 	reloads    *prometheus.CounterVec
 
+	fault     string                // of the last sweep
 	slots     map[handoff.Slot]bool // that have been on the page
 	listeners map[string]bool       // the same
 	cpuSeen   map[int]time.Duration // by pid, of those alive
@@ -108,9 +109,19 @@ func (m *masterMetrics) started(handoff.Identity) { m.starts.Inc() }
 
 func (m *masterMetrics) ended(_ handoff.Identity, why string) {
 	m.exits.WithLabelValues(why).Inc()
+	m.sweep()
+}
+
+// sweep removes what the dead have left. A fault that stays is logged once.
+func (m *masterMetrics) sweep() {
+	fault := ""
 	if err := m.directory.Sweep(); err != nil {
-		m.log.Warn("metrics directory cannot be swept", "error", err)
+		fault = err.Error()
 	}
+	if fault != "" && fault != m.fault {
+		m.log.Warn("metrics directory cannot be swept", "error", fault)
+	}
+	m.fault = fault
 }
 
 func (m *masterMetrics) reloaded(failed error) {

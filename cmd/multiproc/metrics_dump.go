@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/urfave/cli/v2"
@@ -36,7 +37,7 @@ func dumpMetrics(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: newLogger("text")})
+	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: newLogger("text", os.Stderr)})
 	defer collector.Close()
 	return collector.Write(c.App.Writer, format)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -37,7 +38,7 @@ func serveMetrics(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger("text")
+	log := newLogger("text", os.Stderr)
 	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: log})
 	defer collector.Close()
 	routes := http.NewServeMux()

@@ -531,3 +531,23 @@ func TestReloadWhileStarting(t *testing.T) {
 	}
 	s.stop()
 }
+
+// An ini that is refused does not keep anybody from asking the server that it was written for.
+func TestReloadRefusesFaultyINI(t *testing.T) {
+	const ini = "socket = 127.0.0.1:0\n"
+	s := startServer(t, ini)
+	s.writeINI(ini + "no-such-key = 1\n")
+	stdout, stderr, code := s.run("reload", "--ini", s.ini)
+	if code != 1 || !strings.Contains(stderr, "no-such-key") {
+		t.Errorf("reload: exit code %d: %s%s", code, stdout, stderr)
+	}
+	if stdout, stderr, code := s.run("status", "--ini", s.ini); code != 0 || !strings.Contains(stdout, "1 of 1 workers ready") {
+		t.Errorf("status: exit code %d: %s%s", code, stdout, stderr)
+	}
+	if _, stderr, code := s.run("stop", "--ini", s.ini); code != 0 {
+		t.Errorf("stop: exit code %d: %s", code, stderr)
+	}
+	if code := s.exitCode(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}

@@ -36,6 +36,9 @@ func start(ctx context.Context, args []string) error {
 		} else {
 			err = alone(ctx, claim)
 		}
+		if err != nil {
+			claim.complain(err)
+		}
 		claim.close()
 	}
 	if errors.Is(err, master.ErrInUse) || errors.Is(err, mpmetrics.ErrHeld) {
@@ -97,6 +100,7 @@ func supervise(ctx context.Context, c *claim, from origin) error {
 	if err != nil {
 		return err
 	}
+	showName(c.cfg.ProcnamePrefix + "multiproc")
 	m, err := master.New(master.Config{
 		Plan:     plan,
 		Program:  from.program,

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -56,12 +57,16 @@ func runWorker(c *cli.Context) error {
 		return errors.Join(err, in.Close())
 	}
 	showName(filepath.Base(os.Args[0]))
+	direct := newLogger(cfg.LogFormat, os.Stderr).With("worker", in.Identity.ID)
+	queue := newLogQueue(os.Stderr, direct)
+	defer queue.close()
 	return serve(c.Context, service{
 		cfg:        cfg,
 		inherited:  in,
 		identity:   in.Identity,
 		metricsDir: os.Getenv(metricsDirVariable),
-		log:        newLogger(cfg.LogFormat).With("worker", in.Identity.ID),
+		log:        newLogger(cfg.LogFormat, queue).With("worker", in.Identity.ID),
+		access:     direct,
 	})
 }
 
@@ -78,6 +83,42 @@ type service struct {
 	identity   handoff.Identity
 	metricsDir string
 	log        *slog.Logger
+	access     *slog.Logger // of requests, whose lines are waited for rather than lost
+
+	hurry <-chan struct{} // see worker.Config; nil where there is a master
+}
+
+// config is what the settings are to package worker.
+func (s service) config() worker.Config {
+	cfg := s.cfg
+	mercy := max(cfg.WorkerReloadMercy, cfg.StopMercy) // which of them it is, the master sees to
+	if !cfg.Master {
+		mercy = cfg.StopMercy
+	}
+	return worker.Config{
+		Inherited:        s.inherited,
+		Logger:           s.log,
+		MaxHeader:        int(cfg.BufferSize),
+		MaxBody:          cfg.LimitPost,
+		HTTPTimeout:      timeLimit(cfg.HTTPTimeout),
+		SocketTimeout:    timeLimit(cfg.SocketTimeout),
+		Harakiri:         cfg.Harakiri,
+		HarakiriGrace:    timeLimit(cfg.HarakiriGracefulTimeout),
+		MaxRequests:      cfg.MaxRequests,
+		MaxRequestsDelta: cfg.MaxRequestsDelta,
+		DrainIdle:        timeLimit(cfg.DrainIdle),
+		DrainTimeout:     timeLimit(mercy),
+		Hurry:            s.hurry,
+	}
+}
+
+// timeLimit is a time of the settings as worker.Config has it, where 0 is a default. What 0 is in the settings, no limit or
+// no time, a negative one is there.
+func timeLimit(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
 }
 
 // serve serves until it is told to stop. It closes what is inherited.
@@ -97,27 +138,19 @@ func serve(ctx context.Context, s service) (err error) {
 	defer collector.Close()
 
 	site := newSite(cfg, collector)
-	conf := worker.Config{
-		Inherited:        s.inherited,
-		Named:            site.named(),
-		Logger:           log,
-		Metrics:          metrics,
-		MaxHeader:        int(cfg.BufferSize),
-		MaxBody:          cfg.LimitPost,
-		HTTPTimeout:      cfg.HTTPTimeout,
-		SocketTimeout:    cfg.SocketTimeout,
-		Harakiri:         cfg.Harakiri,
-		HarakiriGrace:    cfg.HarakiriGracefulTimeout,
-		MaxRequests:      cfg.MaxRequests,
-		MaxRequestsDelta: cfg.MaxRequestsDelta,
-		DrainIdle:        cfg.DrainIdle,
-		DrainTimeout:     max(cfg.WorkerReloadMercy, cfg.StopMercy),
-	}
+	conf := s.config()
+	conf.Named, conf.Metrics = site.named(), metrics
 	if !cfg.DisableLogging {
-		conf.AccessLog = log
+		conf.AccessLog = s.access
 	}
 	if cfg.Logto != "" {
 		conf.Reopen = func() error { return openLog(cfg.Logto) }
 	}
-	return worker.Run(ctx, conf, site.main())
+	err = worker.Run(ctx, conf, site.main())
+	if cut, ok := errors.AsType[*worker.CutError](err); ok && !cfg.Master {
+		// It was asked to stop, and there is no master to count the requests that it did not wait for.
+		log.Warn("stopped before all requests were answered", "cut", cut.Requests)
+		return nil
+	}
+	return err
 }

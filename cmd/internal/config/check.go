@@ -29,8 +29,11 @@ func (s *settler) check(elsewhere bool) {
 	if c.Threads > s.sys.Cores {
 		s.note(s.origin("threads"), "threads = %d is more than the %d cores there are", c.Threads, s.sys.Cores)
 	}
+	if c.Command != "" && !c.Master {
+		s.fault(s.origin("command"), "command needs a master: a process alone serves by itself")
+	}
 	s.checkIdle()
-	s.checkCommand()
+	s.checkOwners()
 }
 
 // checkTwice finds addresses that are given twice. Port 0 is another port each time.
@@ -56,20 +59,20 @@ func (s *settler) checkTwice() {
 	}
 }
 
-// checkIdle notes keys that do nothing as long as others are not set.
+// checkIdle notes keys that do nothing as long as others are not set. What does nothing without a master is left to
+// checkOwners.
 func (s *settler) checkIdle() {
 	c := s.config
 	idle := func(key string, does bool, without string) {
-		if s.isSet(key) && !does {
+		if k, _ := s.table.find(key); s.isSet(key) && !does && (c.Master || !k.ownMaster) {
 			s.note(s.origin(key), "%s does nothing %s", key, without)
 		}
 	}
 	idle("harakiri-graceful-timeout", c.Harakiri > 0, "without harakiri")
 	idle("max-requests-delta", c.MaxRequests > 0, "without max-requests")
 	idle("max-worker-lifetime-delta", c.MaxWorkerLifetime > 0, "without max-worker-lifetime")
-	idle("processes", c.Master || c.Processes == 1, "without master: there is one process")
 	idle("notify", c.Command != "" || c.Notify, "without command: our own workers always notify")
-	if c.ReusePort {
+	if c.ReusePort && c.Master {
 		for i, a := range c.Sockets {
 			if a.Network != "tcp" {
 				s.note(s.origins["socket"][i], "reuse-port does nothing for %s: only TCP ports can be shared so", a)
@@ -78,13 +81,15 @@ func (s *settler) checkIdle() {
 	}
 }
 
-// checkCommand notes keys that only our own workers heed.
-func (s *settler) checkCommand() {
-	if s.config.Command == "" {
-		return
-	}
+// checkOwners notes keys that only a master heeds, where there is none, and those that only our own workers heed, where
+// there is a command instead.
+func (s *settler) checkOwners() {
 	for _, k := range s.table.keys {
-		if k.ownWorker && s.isSet(k.Name) {
+		switch {
+		case !s.isSet(k.Name):
+		case k.ownMaster && !s.config.Master:
+			s.note(s.origin(k.Name), "%s does nothing without a master", k.Name)
+		case k.ownWorker && s.config.Command != "":
 			s.note(s.origin(k.Name), "%s does nothing for command: only multiproc's own workers heed it", k.Name)
 		}
 	}

@@ -31,7 +31,7 @@ type Config struct {
 	Umask          *uint32    `json:"umask"`
 	UID            *int       `json:"uid"`
 	GID            *int       `json:"gid"`
-	UserName       string     `json:"user-name"` // of uid where it was given by name, for supplementary groups
+	UserName       string     `json:"user-name"` // of uid, for supplementary groups; empty where it is a number with a gid
 	Env            []Variable `json:"env"`       // in order, each name once
 	Unenv          []string   `json:"unenv"`
 	TouchReload    []string   `json:"touch-reload"`

@@ -1,8 +1,11 @@
 package config
 
 import (
+	"errors"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -65,21 +68,34 @@ func (s *settler) deriveMetricsDir() {
 	c.MetricsDir = dir
 }
 
-// deriveGroup takes the primary group of a user who was given by name.
+// deriveGroup takes the primary group of the user, whose number alone would leave the group of the start. A user who was
+// given by number gets a name with it.
 func (s *settler) deriveGroup() {
 	c := s.config
-	if c.UserName == "" || s.tried["gid"] {
+	if c.UID == nil || s.tried["gid"] {
 		return
 	}
-	u, err := s.sys.LookupUser(c.UserName)
+	number := strconv.Itoa(*c.UID)
+	who, lookup := quoted(c.UserName), func() (*user.User, error) { return s.sys.LookupUser(c.UserName) }
+	if c.UserName == "" {
+		who, lookup = number, func() (*user.User, error) { return s.sys.LookupUserID(number) }
+	}
+	u, err := lookup()
+	if _, unknown := errors.AsType[user.UnknownUserIdError](err); unknown {
+		s.fault(s.origin("uid"), "uid = %s has no known group: set gid too", number)
+		return
+	}
 	if err != nil {
-		s.fault(s.origin("uid"), "uid: the group of %s: %v", quoted(c.UserName), err)
+		s.fault(s.origin("uid"), "uid: the group of %s: %v", who, err)
 		return
 	}
 	gid, ok := parseID(u.Gid)
 	if !ok {
-		s.fault(s.origin("uid"), "uid: the group of %s is %s, which is no number", quoted(c.UserName), quoted(u.Gid))
+		s.fault(s.origin("uid"), "uid: the group of %s is %s, which is no number", who, quoted(u.Gid))
 		return
+	}
+	if c.UserName == "" {
+		c.UserName = u.Username
 	}
 	c.GID = &gid
 	s.origins["gid"] = []Origin{s.origin("uid")}

@@ -8,7 +8,7 @@ import (
 // userID is the number of a user, who may be given by name.
 type userID struct {
 	field **int
-	name  *string // stays empty where the number is given
+	name  *string // stays empty where the number is given; see deriveGroup
 	sys   *System
 }
 

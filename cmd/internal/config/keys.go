@@ -14,6 +14,7 @@ type Key struct {
 
 	adds      bool                 // a repeatable one given on the command line adds to the files' values too
 	ownWorker bool                 // only this program's own workers heed it, so that it does nothing for a command
+	ownMaster bool                 // only a master heeds it, so that it does nothing where master is false
 	lenient   bool                 // what cannot be expanded is taken as it is, and then refused for what it is
 	alone     string               // what it means without a value; empty: it needs one
 	bind      func(c target) value // its field
@@ -34,7 +35,7 @@ func Keys() []Key {
 			bind: func(c target) value { return addressList{&c.MetricsSockets, c.sys.Dir} },
 		},
 		{
-			Name: "health", Repeatable: true,
+			Name: "health", Unchangeable: true, Repeatable: true,
 			Help: "the master answers /livez and /readyz here, also when no worker lives",
 			bind: func(c target) value { return addressList{&c.Health, c.sys.Dir} },
 		},
@@ -44,7 +45,7 @@ func Keys() []Key {
 			bind: func(c target) value { return number{&c.Listen, 0} },
 		},
 		{
-			Name: "reuse-port", Default: "false", Unchangeable: true,
+			Name: "reuse-port", Default: "false", Unchangeable: true, ownMaster: true,
 			Help: "give each worker a socket of its own on the same port, so that the kernel spreads the connections",
 			bind: func(c target) value { return boolean{&c.ReusePort} },
 		},
@@ -60,7 +61,7 @@ func Keys() []Key {
 			bind: func(c target) value { return boolean{&c.Master} },
 		},
 		{
-			Name: "processes", Aliases: []string{"workers"}, Default: "1",
+			Name: "processes", Aliases: []string{"workers"}, Default: "1", ownMaster: true,
 			Help: "number of workers; auto: as many as there are cores",
 			bind: func(c target) value { return autoNumber{number{&c.Processes, 1}} },
 		},
@@ -70,8 +71,8 @@ func Keys() []Key {
 			bind: func(c target) value { return autoNumber{number{&c.Threads, 1}} },
 		},
 		{
-			Name: "min-ready", Default: "1",
-			Help: "ready with so many workers ready",
+			Name: "min-ready", Default: "1", ownMaster: true,
+			Help: "ready with so many workers ready; 0: with one, as 1",
 			bind: func(c target) value { return number{&c.MinReady, 0} },
 		},
 		{
@@ -80,7 +81,7 @@ func Keys() []Key {
 			bind: func(c target) value { return plainText{&c.Command, nil} },
 		},
 		{
-			Name: "notify", Default: "true",
+			Name: "notify", Default: "true", ownMaster: true,
 			Help: "a worker says when it is ready, as systemd's services do; false: it is when it has lived 1s",
 			bind: func(c target) value { return boolean{&c.Notify} },
 		},
@@ -112,12 +113,12 @@ func Keys() []Key {
 			bind: func(c target) value { return path{&c.Pidfile, c.sys.Dir} },
 		},
 		{
-			Name: "control", Unchangeable: true,
+			Name: "control", Unchangeable: true, ownMaster: true,
 			Help: "unix socket for status, reload and stop; by default in the runtime directory, named after the ini file",
 			bind: func(c target) value { return socketPath{path{&c.Control, c.sys.Dir}} },
 		},
 		{
-			Name: "vacuum", Default: "false",
+			Name: "vacuum", Default: "false", Unchangeable: true,
 			Help: "remove unix sockets at the end",
 			bind: func(c target) value { return boolean{&c.Vacuum} },
 		},
@@ -128,7 +129,7 @@ func Keys() []Key {
 		},
 		{
 			Name: "uid", Unchangeable: true,
-			Help: "user to become once the sockets are bound, by number or name; a name brings its groups",
+			Help: "user to become once the sockets are bound, by number or name; its groups come too, unless a number has a gid",
 			bind: func(c target) value { return userID{&c.UID, &c.UserName, c.sys} },
 		},
 		{
@@ -147,18 +148,18 @@ func Keys() []Key {
 			bind: func(c target) value { return variableNames{&c.Unenv} },
 		},
 		{
-			Name: "touch-reload", Aliases: []string{"touch-workers-reload", "touch-chain-reload", "fs-reload"}, Repeatable: true,
+			Name: "touch-reload", Aliases: []string{"touch-workers-reload", "touch-chain-reload", "fs-reload"}, Repeatable: true, ownMaster: true,
 			Help: "reload when this file is touched",
 			bind: func(c target) value { return pathList{&c.TouchReload, c.sys.Dir} },
 		},
 
 		{
 			Name: "logto", Unchangeable: true,
-			Help: "append the log to this file; by default it goes to standard error",
+			Help: "append the log here, else to stderr; uid gets it, and needs its directory writable to reopen it once rotated",
 			bind: func(c target) value { return path{&c.Logto, c.sys.Dir} },
 		},
 		{
-			Name: "log-format", Default: "text", lenient: true,
+			Name: "log-format", Default: "text", Unchangeable: true, lenient: true,
 			Help: "form of the lines of the log",
 			bind: func(c target) value { return choice{&c.LogFormat, []string{"text", "json"}} },
 		},
@@ -168,8 +169,8 @@ func Keys() []Key {
 			bind: func(c target) value { return boolean{&c.DisableLogging} },
 		},
 		{
-			Name: "procname-prefix",
-			Help: "text before the names of the processes",
+			Name: "procname-prefix", ownWorker: true, ownMaster: true,
+			Help: "text before the names of the master and its workers in ps; a command keeps its own name",
 			bind: func(c target) value { return plainText{&c.ProcnamePrefix, nil} },
 		},
 		{
@@ -211,63 +212,63 @@ func Keys() []Key {
 		},
 		{
 			Name: "harakiri-graceful-timeout", Default: "5s", ownWorker: true,
-			Help: "its handler may go on for so long until the worker is replaced",
+			Help: "its handler may go on for so long until the worker is replaced; 0: replaced at once",
 			bind: func(c target) value { return duration{&c.HarakiriGracefulTimeout, 0} },
 		},
 		{
-			Name: "max-requests", Default: "0", ownWorker: true,
+			Name: "max-requests", Default: "0", ownWorker: true, ownMaster: true,
 			Help: "replace a worker after so many requests; 0: never",
 			bind: func(c target) value { return number{&c.MaxRequests, 0} },
 		},
 		{
-			Name: "max-requests-delta", Default: autoText, ownWorker: true,
-			Help: "spread of max-requests, so that not all workers go at once; auto: a tenth",
+			Name: "max-requests-delta", Default: autoText, ownWorker: true, ownMaster: true,
+			Help: "spread of max-requests, so that not all workers go at once; auto: a tenth; 0: none",
 			bind: func(c target) value { return autoNumber{number{&c.MaxRequestsDelta, 0}} },
 		},
 		{
-			Name: "max-worker-lifetime", Default: "0",
+			Name: "max-worker-lifetime", Default: "0", ownMaster: true,
 			Help: "replace a worker after so long; 0: never",
 			bind: func(c target) value { return duration{&c.MaxWorkerLifetime, 0} },
 		},
 		{
-			Name: "max-worker-lifetime-delta", Default: autoText,
-			Help: "spread of max-worker-lifetime, so that not all workers go at once; auto: a tenth",
+			Name: "max-worker-lifetime-delta", Default: autoText, ownMaster: true,
+			Help: "spread of max-worker-lifetime, so that not all workers go at once; auto: a tenth; 0: none",
 			bind: func(c target) value { return autoDuration{duration{&c.MaxWorkerLifetimeDelta, 0}} },
 		},
 		{
-			Name: "reload-on-rss", Aliases: []string{"evil-reload-on-rss"}, Default: "0",
+			Name: "reload-on-rss", Aliases: []string{"evil-reload-on-rss"}, Default: "0", ownMaster: true,
 			Help: "replace a worker that has so much memory resident; without a suffix in MB; 0: never",
 			bind: func(c target) value { return size{&c.ReloadOnRSS, 0, mib} },
 		},
 
 		{
-			Name: "start-timeout", Default: "60s",
+			Name: "start-timeout", Default: "60s", ownMaster: true,
 			Help: "time for a new worker to get ready",
 			bind: func(c target) value { return duration{&c.StartTimeout, time.Millisecond} },
 		},
 		{
-			Name: "heartbeat-timeout", Default: "30s",
+			Name: "heartbeat-timeout", Default: "30s", ownMaster: true,
 			Help: "replace a worker that gives no sign of life for so long; 0: never",
 			bind: func(c target) value { return duration{&c.HeartbeatTimeout, 0} },
 		},
 		{
-			Name: "worker-reload-mercy", Default: "60s",
-			Help: "time for an old worker to end its requests in a reload",
+			Name: "worker-reload-mercy", Default: "60s", ownMaster: true,
+			Help: "time for an old worker to end its requests in a reload; 0: it ends at once",
 			bind: func(c target) value { return duration{&c.WorkerReloadMercy, 0} },
 		},
 		{
 			Name: "drain-idle", Default: "5s", ownWorker: true,
-			Help: "a worker that ends keeps a connection without requests open for so long",
+			Help: "a worker that ends keeps a connection without requests open for so long; 0: closed at once",
 			bind: func(c target) value { return duration{&c.DrainIdle, 0} },
 		},
 		{
-			Name: "shutdown-delay", Default: "0",
-			Help: "at a stop, go on serving for so long while readiness is off",
+			Name: "shutdown-delay", Default: "0", ownMaster: true,
+			Help: "at a stop, go on serving for so long while readiness is off; 0: not at all",
 			bind: func(c target) value { return duration{&c.ShutdownDelay, 0} },
 		},
 		{
 			Name: "stop-mercy", Default: "25s",
-			Help: "time for the workers to end their requests in a stop",
+			Help: "time for the workers to end their requests in a stop; 0: they end at once",
 			bind: func(c target) value { return duration{&c.StopMercy, 0} },
 		},
 	}

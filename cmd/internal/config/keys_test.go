@@ -60,6 +60,20 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// TestZeroHelp wants to read what 0 means, wherever it can be set.
+func TestZeroHelp(t *testing.T) {
+	for _, k := range Keys() {
+		sys := testSystem(nil)
+		kind, _, _ := strings.Cut(k.Kind, " ")
+		if !slices.Contains([]string{"number", "size", "duration"}, kind) || k.bind(target{new(Config), &sys}).set("0") != nil {
+			continue
+		}
+		if !strings.Contains(k.Help, "; 0: ") {
+			t.Errorf("%s can be 0, and its help is %q", k.Name, k.Help)
+		}
+	}
+}
+
 // samples are values that are not the default, one for each key.
 func samples() map[string]string {
 	return map[string]string{

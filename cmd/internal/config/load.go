@@ -22,6 +22,27 @@ type Effective struct {
 // Load reads the files and settles every key. Whatever is wrong is told at once, by a *Faults. It opens ini files
 // and what they name by @(file), looks up users and groups, and does nothing else.
 func Load(args Arguments, sys System) (*Loaded, error) {
+	r, s := settle(args, sys)
+	if err := allFaults(r, s); err != nil {
+		return nil, err
+	}
+	order := inOrder(r.shown)
+	notes := slices.Concat(r.notes, s.notes)
+	slices.SortStableFunc(notes, func(a, b Note) int { return order(a.Origin, b.Origin) })
+	return &Loaded{s.config, s.effective(), slices.Compact(notes), r.files}, nil
+}
+
+// ControlPath is the key control of a configuration that may have faults in other keys: whoever has spoilt the file of a
+// running server must still be able to ask it, and to stop it. It is empty where there is no control socket.
+func ControlPath(args Arguments, sys System) (string, error) {
+	r, s := settle(args, sys)
+	if s.config.Control == "" {
+		return "", allFaults(r, s)
+	}
+	return s.config.Control, nil
+}
+
+func settle(args Arguments, sys System) (*reader, *settler) {
 	sys = sys.filled()
 	keys := newTable()
 	r := newReader(&sys, keys)
@@ -35,13 +56,16 @@ func Load(args Arguments, sys System) (*Loaded, error) {
 	s.judgeUnknown()
 	s.derive(args.Files)
 	s.check(args.Activated || r.incomplete)
+	return r, s
+}
 
-	order := inOrder(r.shown)
-	if faults := slices.Concat(r.faults, s.faults); len(faults) > 0 {
-		slices.SortStableFunc(faults, func(a, b Fault) int { return order(a.Origin, b.Origin) })
-		return nil, &Faults{slices.Compact(faults)} // a file that is included twice has its faults twice
+// allFaults is all that is wrong, in the order of files and lines; nil where nothing is.
+func allFaults(r *reader, s *settler) error {
+	faults := slices.Concat(r.faults, s.faults)
+	if len(faults) == 0 {
+		return nil
 	}
-	notes := slices.Concat(r.notes, s.notes)
-	slices.SortStableFunc(notes, func(a, b Note) int { return order(a.Origin, b.Origin) })
-	return &Loaded{s.config, s.effective(), slices.Compact(notes), r.files}, nil
+	order := inOrder(r.shown)
+	slices.SortStableFunc(faults, func(a, b Fault) int { return order(a.Origin, b.Origin) })
+	return &Faults{slices.Compact(faults)} // a file that is included twice has its faults twice
 }

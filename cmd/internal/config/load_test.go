@@ -2,6 +2,7 @@ package config
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,13 +25,15 @@ func TestLoad(t *testing.T) {
 		},
 		"threads share the cores":   {lines: "processes = 2", want: map[string]string{"threads": "2"}},
 		"threads are at least one":  {lines: "processes = 9", want: map[string]string{"threads": "1"}},
-		"threads without a master":  {lines: "master = false\nprocesses = 2", want: map[string]string{"threads": "4"}, notes: []string{"a.ini:4: processes does nothing without master: there is one process"}},
+		"threads without a master":  {lines: "master = false\nprocesses = 2", want: map[string]string{"threads": "4"}, notes: []string{"a.ini:4: processes does nothing without a master"}},
 		"as many workers as cores":  {lines: "processes = auto", want: map[string]string{"threads": "1", "processes": "4"}},
 		"deltas are a tenth":        {lines: "max-requests = 105\nmax-worker-lifetime = 1h", want: map[string]string{"max-requests-delta": "10", "max-worker-lifetime-delta": "6m"}},
 		"deltas can be 0":           {lines: "max-requests = 105\nmax-requests-delta = 0", want: map[string]string{"max-requests-delta": "0"}},
 		"uid by name":               {lines: "uid = exporter", want: map[string]string{"uid": "1001", "gid": "1002"}},
 		"uid by name with a gid":    {lines: "gid = www\nuid = exporter", want: map[string]string{"uid": "1001", "gid": "33"}},
-		"uid by number":             {lines: "uid = 1001", want: map[string]string{"uid": "1001", "gid": ""}},
+		"uid by number":             {lines: "uid = 1001", want: map[string]string{"uid": "1001", "gid": "1002"}},
+		"uid by number with a gid":  {lines: "gid = 0\nuid = 65534", want: map[string]string{"uid": "65534", "gid": "0"}},
+		"gid alone":                 {lines: "gid = 33", want: map[string]string{"uid": "", "gid": "33"}},
 		"metrics directory":         {lines: "metrics-dir = m", want: map[string]string{"metrics-dir": "/srv/app/m"}},
 		"metrics after chdir":       {lines: "metrics-dir = ./m/\nchdir = data", want: map[string]string{"metrics-dir": "/srv/app/data/m"}},
 		"metrics from env":          {lines: "env = PROMETHEUS_MULTIPROC_DIR=/m/", env: []string{"PROMETHEUS_MULTIPROC_DIR=/n"}, want: map[string]string{"metrics-dir": "/m"}},
@@ -70,27 +73,31 @@ func TestLoad(t *testing.T) {
 			},
 		},
 		"idle": {
-			lines: "harakiri-graceful-timeout = 1\nmax-requests-delta = 1\nmax-worker-lifetime-delta = 1\nnotify = false\nmaster = false\nprocesses = 3\nthreads = 9",
+			lines: "harakiri-graceful-timeout = 1\nmax-requests-delta = 1\nmax-worker-lifetime-delta = 1\nnotify = false\nthreads = 9",
 			notes: []string{
 				"a.ini:3: harakiri-graceful-timeout does nothing without harakiri",
 				"a.ini:4: max-requests-delta does nothing without max-requests",
 				"a.ini:5: max-worker-lifetime-delta does nothing without max-worker-lifetime",
 				"a.ini:6: notify does nothing without command: our own workers always notify",
-				"a.ini:8: processes does nothing without master: there is one process",
-				"a.ini:9: threads = 9 is more than the 4 cores there are",
+				"a.ini:7: threads = 9 is more than the 4 cores there are",
 			},
 		},
 		"command": {
-			lines: "command = gunicorn\nharakiri = 5\nprocesses = 2\nmax-requests = 5",
+			lines: "command = gunicorn\nharakiri = 5\nprocesses = 2\nmax-requests = 5\nprocname-prefix = x",
 			notes: []string{
 				"a.ini:4: harakiri does nothing for command: only multiproc's own workers heed it",
 				"a.ini:6: max-requests does nothing for command: only multiproc's own workers heed it",
+				"a.ini:7: procname-prefix does nothing for command: only multiproc's own workers heed it",
 			},
 		},
 		"reuse-port": {
 			lines: "reuse-port\nsocket = /run/a.sock",
 			want:  map[string]string{"socket": ":8000 /run/a.sock"},
 			notes: []string{"a.ini:4: reuse-port does nothing for /run/a.sock: only TCP ports can be shared so"},
+		},
+		"reuse-port without a master": {
+			lines: "master = false\nreuse-port\nsocket = /run/a.sock",
+			notes: []string{"a.ini:4: reuse-port does nothing without a master"},
 		},
 		"free ports": {lines: "socket = :0\nsocket = :0", want: map[string]string{"socket": ":8000 :0 :0"}},
 		"variable and key disagree": {
@@ -110,6 +117,65 @@ func TestLoad(t *testing.T) {
 				t.Errorf("notes, -want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestLoadAlone sets each key without a master: what only a master heeds is noted, and once.
+func TestLoadAlone(t *testing.T) {
+	var got []string
+	for key, sample := range samples() {
+		if key == "command" || key == "master" {
+			continue
+		}
+		values := key + " = " + sample + "\n"
+		switch key {
+		case "min-ready":
+			values += "processes = 4\n"
+		case "uid":
+			values += "gid = 100\n"
+		}
+		var about int
+		for _, note := range notesOf(mustLoad(t, values+"master = false")) {
+			if strings.HasPrefix(note, "a.ini:3: ") {
+				about++
+			}
+			if note == "a.ini:3: "+key+" does nothing without a master" {
+				got = append(got, key)
+			}
+		}
+		if about > 1 {
+			t.Errorf("%s is noted %d times", key, about)
+		}
+	}
+	slices.Sort(got)
+	want := []string{
+		"control", "heartbeat-timeout", "max-requests", "max-requests-delta", "max-worker-lifetime",
+		"max-worker-lifetime-delta", "min-ready", "notify", "processes", "procname-prefix", "reload-on-rss", "reuse-port",
+		"shutdown-delay", "start-timeout", "touch-reload", "worker-reload-mercy",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestUserName looks who is given to the caller, to take the supplementary groups of.
+func TestUserName(t *testing.T) {
+	for lines, want := range map[string]string{
+		"uid = exporter":             "exporter",
+		"uid = exporter\ngid = www":  "exporter",
+		"uid = 1001":                 "exporter",
+		"uid = exporter\nuid = 1001": "exporter",
+		"uid = 1001\ngid = 33":       "",
+		"gid = 33":                   "",
+		"":                           "",
+	} {
+		if got := mustLoad(t, lines).Config.UserName; got != want {
+			t.Errorf("%q: the user is %q, want %q", lines, got, want)
+		}
+	}
+	_, origins := setting(mustLoad(t, "uid = 1001"), "gid")
+	if got := strings.Join(origins, " "); got != "a.ini:3" {
+		t.Errorf("the group is from %s", got)
 	}
 }
 
@@ -166,6 +232,11 @@ func TestLoadFaults(t *testing.T) {
 		"a bomb":                       {"socket = :1\na = " + strings.Repeat("x", 60000) + "\nb = %(a)%(a)\ncommand = %(b)", []string{"a.ini:4: b: the value has more than 65536 bytes once it is expanded"}},
 		"another protocol":             {"fastcgi-socket = :9000", []string{"socket is missing: add a line such as socket = 127.0.0.1:8000"}},
 		"set without a key":            {"socket = :1\nset = x\nset\nset-placeholder = =1", []string{"a.ini:3: set: want set = KEY=VALUE", "a.ini:4: set: want set = KEY=VALUE", "a.ini:5: set-placeholder: want set-placeholder = KEY=VALUE"}},
+		"a command alone":              {"socket = :1\ncommand = serve\nmaster = false", []string{"a.ini:3: command needs a master: a process alone serves by itself"}},
+		"a command, master unclear":    {"socket = :1\ncommand = serve\nmaster = no way", []string{`a.ini:4: master: "no way" is neither true nor false`}},
+		"a user nobody knows":          {"socket = :1\nuid = 65534", []string{"a.ini:3: uid = 65534 has no known group: set gid too"}},
+		"a user without a group":       {"socket = :1\nuid = 1003", []string{`a.ini:3: uid: the group of 1003 is "S-1-5", which is no number`}},
+		"a user who is not found":      {"socket = :1\nuid = 1004", []string{"a.ini:3: uid: the group of 1004: directory is down"}},
 		"a control path with no room":  {"socket = :1\ncontrol = " + strings.Repeat("/aaaaaaaaa", 11), []string{`a.ini:3: control: "` + strings.Repeat("/aaaaaaaaa", 8) + `"… has 110 bytes: the path of a unix socket can have 107`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -329,4 +400,35 @@ func FuzzLoad(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// A running server must be reachable with an ini that it would refuse.
+func TestControlPath(t *testing.T) {
+	const faulty = "[multiproc]\nprocesses = many\nno-such-key = 1\nmin-ready = 7\n"
+	for name, test := range map[string]struct {
+		ini, want string
+		fails     bool
+	}{
+		"set":               {ini: faulty + "control = /run/c.sock\n", want: "/run/c.sock"},
+		"by default":        {ini: faulty, want: "/run/multiproc/x-"},
+		"wrong":             {ini: faulty + "control = \n", fails: true},
+		"nothing is faulty": {ini: "[multiproc]\nsocket = :80\ncontrol = /run/c.sock\n", want: "/run/c.sock"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sys := System{
+				Dir:    "/srv",
+				Getuid: func() int { return 0 },
+				Open: func(string) (io.ReadCloser, error) {
+					return io.NopCloser(strings.NewReader(test.ini)), nil
+				},
+			}
+			path, err := ControlPath(Arguments{Files: []string{"x.ini"}}, sys)
+			if (err != nil) != test.fails {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(path, test.want) {
+				t.Errorf("%s, want %s…", path, test.want)
+			}
+		})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os/user"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,21 @@ func testSystem(files map[string]string, env ...string) System {
 				return &user.User{Uid: "1001", Gid: "1002", Username: name}, nil
 			}
 			return nil, user.UnknownUserError(name)
+		},
+		LookupUserID: func(id string) (*user.User, error) {
+			switch id {
+			case "1001":
+				return &user.User{Uid: id, Gid: "1002", Username: "exporter"}, nil
+			case "1003":
+				return &user.User{Uid: id, Gid: "S-1-5", Username: "foreigner"}, nil
+			case "1004":
+				return nil, errors.New("directory is down")
+			}
+			n, err := strconv.Atoi(id)
+			if err != nil {
+				return nil, err
+			}
+			return nil, user.UnknownUserIdError(n)
 		},
 		LookupGroup: func(name string) (*user.Group, error) {
 			if name == "www" {

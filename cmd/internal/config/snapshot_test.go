@@ -138,7 +138,10 @@ func FuzzParseSnapshot(f *testing.F) {
 }
 
 func TestUnchangeable(t *testing.T) {
-	want := []string{"reuse-port", "master", "metrics-dir", "chdir", "pidfile", "control", "umask", "uid", "gid", "logto"}
+	want := []string{
+		"health", "reuse-port", "master", "metrics-dir", "chdir", "pidfile", "control", "vacuum", "umask", "uid", "gid", "logto",
+		"log-format",
+	}
 	var unset Config
 	if diff := cmp.Diff(want[:1], full(t).Unchangeable(&unset)[:1]); diff != "" {
 		t.Error(diff)

@@ -11,16 +11,17 @@ import (
 // System is what a configuration takes from the process and the machine. A zero field stands for the real thing;
 // tests set what they need.
 type System struct {
-	Dir         string // the working directory at the start: what relative paths are relative to
-	Hostname    string
-	Cores       int // by default as many as the process may use, a cgroup's limit considered
-	Now         time.Time
-	Getuid      func() int
-	Getgid      func() int
-	LookupEnv   func(name string) (string, bool)
-	LookupUser  func(name string) (*user.User, error)
-	LookupGroup func(name string) (*user.Group, error)
-	Open        func(path string) (io.ReadCloser, error) // for ini files and @(file)
+	Dir          string // the working directory at the start: what relative paths are relative to
+	Hostname     string
+	Cores        int // by default as many as the process may use, a cgroup's limit considered
+	Now          time.Time
+	Getuid       func() int
+	Getgid       func() int
+	LookupEnv    func(name string) (string, bool)
+	LookupUser   func(name string) (*user.User, error)
+	LookupUserID func(id string) (*user.User, error)
+	LookupGroup  func(name string) (*user.Group, error)
+	Open         func(path string) (io.ReadCloser, error) // for ini files and @(file)
 }
 
 // filled has no zero field. A working directory or a hostname that cannot be found out stays empty.
@@ -48,6 +49,9 @@ func (s System) filled() System {
 	}
 	if s.LookupUser == nil {
 		s.LookupUser = user.Lookup
+	}
+	if s.LookupUserID == nil {
+		s.LookupUserID = user.LookupId
 	}
 	if s.LookupGroup == nil {
 		s.LookupGroup = user.LookupGroup

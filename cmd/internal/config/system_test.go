@@ -1,9 +1,20 @@
 package config
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 )
+
+// TestSystemFilled looks for what nobody has filled in.
+func TestSystemFilled(t *testing.T) {
+	filled := reflect.ValueOf(System{}.filled())
+	for i := range filled.NumField() {
+		if filled.Field(i).IsZero() {
+			t.Errorf("%s is zero", filled.Type().Field(i).Name)
+		}
+	}
+}
 
 // TestSystem takes what is not given from the machine.
 func TestSystem(t *testing.T) {

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"multiproc/master"
+)
+
+// TestLogThatNobodyReads starts a server whose log is a pipe that is full and stays so: it serves, it reloads, and it
+// stops when it is told to.
+func TestLogThatNobodyReads(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	fill(t, w)
+	dir := t.TempDir()
+	ini := filepath.Join(dir, "multiproc.ini")
+	control := filepath.Join(dir, "control.sock")
+	text := fmt.Sprintf("[multiproc]\nsocket = 127.0.0.1:0\ndisable-logging = true\ncontrol = %s\nmetrics-dir = %s\n",
+		control, filepath.Join(dir, "metrics"))
+	if err := os.WriteFile(ini, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(multiprocPath(t), "--ini", ini) //nolint:noctx // ended below
+	cmd.Stderr, cmd.Dir = w, dir
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	client := master.NewClient(control)
+	ready := func() bool {
+		s, err := client.Status(t.Context())
+		return err == nil && s.Ready() == s.Target
+	}
+	for deadline := time.Now().Add(patience); !ready(); {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not serve")
+		}
+		<-time.After(5 * time.Millisecond) // it has no way to tell
+	}
+	if o, err := client.Reload(t.Context()); err != nil || !o.OK {
+		t.Errorf("reload: %+v, %v", o, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Error("it does not stop")
+	}
+}
+
+// fill writes until there is no room.
+func fill(tb testing.TB, w *os.File) {
+	tb.Helper()
+	raw, err := w.SyscallConn()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		for _, size := range []int{4096, 1} {
+			for failed = nil; failed == nil; {
+				_, failed = syscall.Write(int(fd), make([]byte, size))
+			}
+		}
+	})
+	if err = errors.Join(err, failed); !errors.Is(err, syscall.EAGAIN) {
+		tb.Fatal(err)
+	}
+	// The flag is shared with the server, which is to find an ordinary pipe.
+	if err := raw.Control(func(fd uintptr) { failed = syscall.SetNonblock(int(fd), false) }); err != nil || failed != nil {
+		tb.Fatal(err, failed)
+	}
+}
+
+// TestHealthFlood opens more connections to the health address than the master may have descriptors, asks and reads no
+// answers: a dead worker is still replaced, and the control socket still answers.
+func TestHealthFlood(t *testing.T) {
+	health := freeAddress(t)
+	s := startServer(t, "socket = 127.0.0.1:0\nhealth = "+health+"\n", func(o *serverOptions) {
+		o.wrap = []string{"/bin/sh", "-c", `ulimit -n 128; exec "$@"`, "sh"}
+	})
+	for range 200 {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", health)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: x\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := s.await("ready", func(status master.Status) bool { return status.Ready() == 1 }).Workers[0].PID
+	if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s.await("another worker", func(status master.Status) bool { return status.Ready() == 1 && status.Workers[0].PID != before })
+	s.stop()
+}
+
+// TestWorkerLeavesChildren has workers that fork: when one has ended, nothing of it has the socket any more.
+func TestWorkerLeavesChildren(t *testing.T) {
+	dir := t.TempDir()
+	children := filepath.Join(dir, "children")
+	address := freeAddress(t)
+	script := filepath.Join(dir, "worker.sh")
+	text := fmt.Sprintf("#!/bin/sh\nsleep 1000 &\necho $! >>%s\nexec sleep 1000\n", children)
+	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := startServer(t, "socket = "+address+"\nnotify = false\ncommand = "+script+"\n")
+	s.reload()
+	s.awaitNoneDraining()
+	s.stop()
+	data, err := os.ReadFile(children)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := strings.Fields(string(data))
+	if len(pids) != 2 {
+		t.Fatalf("%d workers have forked", len(pids))
+	}
+	for _, pid := range pids {
+		if state, err := os.ReadFile("/proc/" + pid + "/stat"); err == nil && !strings.Contains(string(state), ") Z ") {
+			t.Errorf("child %s of a worker lives on: %s", pid, state)
+		}
+	}
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"multiproc/cmd/internal/config"
+)
+
+// findMetricsDir is the directory of the settings, or else a private one.
+func (c *claim) findMetricsDir() (string, error) {
+	if c.cfg.MetricsDir != "" {
+		return c.cfg.MetricsDir, nil
+	}
+	dir := strings.TrimSuffix(c.cfg.Control, ".sock") + ".metrics"
+	if c.cfg.Control == "" {
+		dir = filepath.Join(config.RuntimeDir(os.Getuid(), os.Getenv), "multiproc-"+strconv.Itoa(os.Getpid())+".metrics")
+	}
+	if err := c.makeRuntimeDir(filepath.Dir(dir)); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("make metrics directory: %w", err)
+	}
+	if err := c.give(dir); err != nil {
+		return "", err
+	}
+	c.private = true
+	c.log.Info("no metrics directory is set: a private one is used", "path", dir)
+	return dir, nil
+}
+
+// makeRuntimeDir makes the directory for what lives as long as the server. In /tmp somebody else may have been faster.
+func (c *claim) makeRuntimeDir(path string) error {
+	mode := fs.FileMode(0o700)
+	if os.Geteuid() == 0 {
+		mode = 0o755 // the server may give up its privileges
+	}
+	if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make runtime directory: %w", err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("make runtime directory: %w", err)
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.IsDir() || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
+		return fmt.Errorf("runtime directory %s: is not a directory of this user", path)
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package master
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// endedChild is a child that has ended and is not reaped yet.
+func endedChild() (pid int, ok bool) {
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || info.Signo == 0 {
+			return 0, false // there are no children, or they live
+		}
+		return pidOf(&info), true
+	}
+}
+
+// pidOf is si_pid, the first field after those that all signals have; it is aligned as a pointer.
+func pidOf(info *unix.Siginfo) int {
+	const common = 3 * 4 // si_signo, si_errno, si_code
+	const offset = (common + unsafe.Sizeof(uintptr(0)) - 1) / unsafe.Sizeof(uintptr(0)) * unsafe.Sizeof(uintptr(0))
+	raw := (*[unsafe.Sizeof(*info)]byte)(unsafe.Pointer(info))
+	return int(binary.NativeEndian.Uint32(raw[offset:]))
+}
+
+// reapChild takes the end of a child that has ended.
+func reapChild(pid int) (syscall.WaitStatus, error) {
+	for {
+		var status syscall.WaitStatus
+		_, err := syscall.Wait4(pid, &status, 0, nil)
+		if !errors.Is(err, syscall.EINTR) {
+			return status, os.NewSyscallError("wait4", err)
+		}
+	}
+}
