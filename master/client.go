@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -75,6 +76,9 @@ func (c *Client) do(ctx context.Context, method, path string, into any) error {
 		return fail(err)
 	}
 	response, err := c.http.Do(request)
+	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) {
+		return fail(errors.New("no server runs there"))
+	}
 	if err != nil {
 		return fail(err)
 	}
