@@ -60,7 +60,7 @@ func (s Status) Unready() string {
 	case s.Stopping:
 		return "the master is stopping"
 	case s.Ready() < s.MinReady:
-		return "fewer than min-ready workers are ready"
+		return handoff.FewReady
 	}
 	return ""
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"sync/atomic"
+
+	"multiproc/worker/handoff"
 )
 
 // health is whether the worker should get requests.
@@ -29,7 +31,7 @@ func (h *health) unready() string {
 	case h.toldUnready.Load():
 		return "told unready by the master"
 	case h.fewReady.Load():
-		return "fewer than min-ready workers are ready"
+		return handoff.FewReady
 	}
 	return ""
 }

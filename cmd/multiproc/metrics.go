@@ -24,7 +24,7 @@ func dirFlag() *cli.StringFlag {
 	return &cli.StringFlag{
 		Name:      "dir",
 		Usage:     "the metrics directory `DIR`",
-		EnvVars:   []string{"PROMETHEUS_MULTIPROC_DIR"},
+		EnvVars:   []string{metricsDirVariable},
 		TakesFile: true,
 	}
 }

@@ -97,7 +97,7 @@ func variableName(variable string) string {
 }
 
 // metricsDirVariable is prometheus_client's: workers in other languages find the directory by it.
-const metricsDirVariable = "PROMETHEUS_MULTIPROC_DIR"
+const metricsDirVariable = config.MetricsDirVariable
 
 // Names of listeners, by which a worker knows what to serve there.
 const (

@@ -18,6 +18,9 @@ const (
 	Cut     Word = 'c' // do not wait for requests: cancel them and end
 )
 
+// FewReady is what both ends say to a readiness check because of Few.
+const FewReady = "fewer than min-ready workers are ready"
+
 // Lifeline is a worker's end of the pipe from its master. Its end is the master's end, however that came about: the
 // worker drains and exits. A parent's pid tells less: it changes to 1, to a subreaper, or in a container was 1 before.
 type Lifeline struct{ file *os.File }

@@ -36,22 +36,22 @@ func settleAuto(c *Config, cores int) {
 	}
 }
 
-// metricsDirVariable is how programs with prometheus_client learn of the directory.
-const metricsDirVariable = "PROMETHEUS_MULTIPROC_DIR"
+// MetricsDirVariable is how programs with prometheus_client learn of the directory.
+const MetricsDirVariable = "PROMETHEUS_MULTIPROC_DIR"
 
 func (s *settler) deriveMetricsDir() {
 	c := s.config
-	i := slices.IndexFunc(c.Env, func(v Variable) bool { return v.Name == metricsDirVariable })
+	i := slices.IndexFunc(c.Env, func(v Variable) bool { return v.Name == MetricsDirVariable })
 	if s.isSet("metrics-dir") {
 		if i >= 0 && c.Env[i].Value != c.MetricsDir {
-			s.note(s.origins["env"][i], "env %s is replaced by metrics-dir from %s", metricsDirVariable, s.origin("metrics-dir"))
+			s.note(s.origins["env"][i], "env %s is replaced by metrics-dir from %s", MetricsDirVariable, s.origin("metrics-dir"))
 		}
 	} else if i >= 0 {
 		c.MetricsDir = c.Env[i].Value
 		s.origins["metrics-dir"] = []Origin{s.origins["env"][i]}
-	} else if dir, ok := s.sys.LookupEnv(metricsDirVariable); ok && dir != "" {
+	} else if dir, ok := s.sys.LookupEnv(MetricsDirVariable); ok && dir != "" {
 		c.MetricsDir = dir
-		s.origins["metrics-dir"] = []Origin{{Place: "$" + metricsDirVariable}}
+		s.origins["metrics-dir"] = []Origin{{Place: "$" + MetricsDirVariable}}
 	}
 	if c.MetricsDir == "" {
 		return
