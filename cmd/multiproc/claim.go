@@ -112,7 +112,9 @@ func (c *claim) close() {
 	var errs []error
 	if c.directory != nil {
 		if c.private {
-			errs = append(errs, os.RemoveAll(c.metricsDir)) // while its lock is held
+			// While its lock is held. Whatever else somebody has put there stays, and the directory with it.
+			errs = append(errs, c.directory.Wipe())
+			_ = os.Remove(c.metricsDir)
 		}
 		errs = append(errs, c.directory.Close())
 	}

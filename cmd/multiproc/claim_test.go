@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -151,4 +152,27 @@ func TestStalePidfile(t *testing.T) {
 		t.Errorf("the pidfile has %q, %v", text, err)
 	}
 	next.stop()
+}
+
+// The directory that nobody asked for goes with the server, but never what is not the server's.
+func TestPrivateMetricsDirectory(t *testing.T) {
+	for _, foreign := range []bool{false, true} {
+		dir := t.TempDir()
+		private := filepath.Join(dir, "control.metrics")
+		keep := filepath.Join(private, "keep.txt")
+		if foreign {
+			if err := errors.Join(os.Mkdir(private, 0o700), os.WriteFile(keep, nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := startServer(t, "socket = 127.0.0.1:0\n", func(o *serverOptions) { o.dir, o.args = dir, []string{"--metrics-dir="} })
+		if _, err := os.Stat(filepath.Join(private, "counter_master.db")); err != nil {
+			t.Errorf("the metrics are not there: %v", err)
+		}
+		s.stop()
+		entries, err := os.ReadDir(private)
+		if _, kept := os.Stat(keep); foreign && (kept != nil || len(entries) != 1) || !foreign && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("foreign=%t: left: %v %v", foreign, entries, err)
+		}
+	}
 }

@@ -25,11 +25,12 @@ func (c *claim) findMetricsDir() (string, error) {
 	if err := c.makeRuntimeDir(filepath.Dir(dir)); err != nil {
 		return "", err
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("make metrics directory: %w", err)
+	err := os.Mkdir(dir, 0o700)
+	if err == nil {
+		err = c.give(dir) // one that is there is ours from before, or is refused later
 	}
-	if err := c.give(dir); err != nil {
-		return "", err
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("make metrics directory: %w", err)
 	}
 	c.private = true
 	c.log.Info("no metrics directory is set: a private one is used", "path", dir)
