@@ -11,6 +11,7 @@ import (
 type Arguments struct {
 	Files     []string  // ini files: "path" or "path:section"
 	Settings  []Setting // keys, in order
+	Presets   []Setting // keys for which neither the files nor Settings have a value, taken as they are; set by the caller
 	Activated bool      // the sockets came from systemd, so that the key socket may be absent; set by the caller
 }
 
@@ -23,40 +24,68 @@ type Setting struct {
 	Origin      Origin
 }
 
-// ParseArguments reads all arguments of a command, whose own flags are all boolean. It gives those of them that were
-// set; help is always one of them, also as -h. What is wrong is told at once.
+// Own is what a command takes beside ini files and keys. A flag of its own goes before a key of that name.
+type Own struct {
+	Switches   []string // flags without a value: --json, and --json=no takes it back
+	Values     []string // flags with a value, given at most once: --seed 7 or --seed=7
+	Positional int      // it takes so many arguments that are no flags, at most; 0: they are ini files
+}
+
+// Given is what a command got of its Own.
+type Given struct {
+	Switches   map[string]bool // those that are set; help is one of every command's, also as -h
+	Values     map[string]string
+	Positional []string // in order
+}
+
+// ParseArguments is ParseCommand for a command that has only switches of its own. It gives those that are set.
+func ParseArguments(args []string, switches ...string) (Arguments, map[string]bool, error) {
+	arguments, given, err := ParseCommand(args, Own{Switches: switches})
+	return arguments, given.Switches, err
+}
+
+// ParseCommand reads all arguments of a command. What is wrong is told at once.
 //
 // A flag takes the next argument for its value, unless its key can stand alone: then a value must follow an equals
-// sign, as in --master=false. An argument that is no flag is an ini file. After -- there are only files.
-func ParseArguments(args []string, own ...string) (Arguments, map[string]bool, error) {
-	p := argumentParser{table: newTable(), own: append(own, "help"), set: map[string]bool{}, rest: args}
+// sign, as in --master=false. An argument that is no flag is an ini file, or the command's own. After -- there are only
+// these. Whether a command got as many of its own arguments as it needs is for the caller to see, after help.
+func ParseCommand(args []string, own Own) (Arguments, Given, error) {
+	own.Switches = append([]string{"help"}, own.Switches...)
+	p := argumentParser{
+		table: newTable(),
+		own:   own,
+		given: Given{Switches: map[string]bool{}, Values: map[string]string{}},
+		rest:  args,
+	}
 	for len(p.rest) > 0 {
 		arg := p.rest[0]
 		p.rest = p.rest[1:]
 		switch {
 		case arg == "--":
-			p.arguments.Files = append(p.arguments.Files, p.rest...)
+			for _, plain := range p.rest {
+				p.plain(plain)
+			}
 			p.rest = nil
 		case strings.HasPrefix(arg, "--"):
 			p.flag(arg[2:])
 		case arg == "-h":
-			p.set["help"] = true
+			p.given.Switches["help"] = true
 		case strings.HasPrefix(arg, "-"):
 			p.fault("unknown flag %s: flags begin with two dashes", quoted(arg))
 		default:
-			p.arguments.Files = append(p.arguments.Files, arg)
+			p.plain(arg)
 		}
 	}
 	if len(p.errs) > 0 {
-		return Arguments{}, nil, errors.Join(p.errs...)
+		return Arguments{}, Given{}, errors.Join(p.errs...)
 	}
-	return p.arguments, p.set, nil
+	return p.arguments, p.given, nil
 }
 
 type argumentParser struct {
 	table     *table
-	own       []string
-	set       map[string]bool
+	own       Own
+	given     Given
 	arguments Arguments
 	rest      []string
 	errs      []error
@@ -66,12 +95,26 @@ func (p *argumentParser) fault(format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf(format, args...))
 }
 
+// plain takes an argument that is no flag.
+func (p *argumentParser) plain(arg string) {
+	switch {
+	case p.own.Positional == 0:
+		p.arguments.Files = append(p.arguments.Files, arg)
+	case len(p.given.Positional) < p.own.Positional:
+		p.given.Positional = append(p.given.Positional, arg)
+	default:
+		p.fault("%s is one argument too many: an ini file is given by --ini", quoted(arg))
+	}
+}
+
 // flag reads what follows two dashes.
 func (p *argumentParser) flag(text string) {
 	name, value, valued := strings.Cut(text, "=")
 	switch {
-	case slices.Contains(p.own, name):
-		p.ownFlag(name, value, valued)
+	case slices.Contains(p.own.Switches, name):
+		p.ownSwitch(name, value, valued)
+	case slices.Contains(p.own.Values, name):
+		p.ownValue(name, value, valued)
 	case name == "ini" || name == "include" || name == "uwsgi-ini":
 		if file, ok := p.value(name, value, valued); ok {
 			p.arguments.Files = append(p.arguments.Files, file)
@@ -85,7 +128,7 @@ func (p *argumentParser) flag(text string) {
 	}
 }
 
-func (p *argumentParser) ownFlag(name, value string, valued bool) {
+func (p *argumentParser) ownSwitch(name, value string, valued bool) {
 	set := true
 	if valued {
 		var err error
@@ -94,9 +137,18 @@ func (p *argumentParser) ownFlag(name, value string, valued bool) {
 		}
 	}
 	if set {
-		p.set[name] = true
+		p.given.Switches[name] = true
 	} else {
-		delete(p.set, name)
+		delete(p.given.Switches, name)
+	}
+}
+
+func (p *argumentParser) ownValue(name, value string, valued bool) {
+	value, ok := p.value(name, value, valued)
+	if _, twice := p.given.Values[name]; twice {
+		p.fault("flag --%s is given twice", name)
+	} else if ok {
+		p.given.Values[name] = value
 	}
 }
 
@@ -122,7 +174,7 @@ func (p *argumentParser) key(name, value string, valued bool) {
 			p.fault("flag --%s is not supported: %s", name, why)
 			return
 		} else if !isIgnored {
-			p.fault("unknown flag %s%s", printable("--"+name), suggestion(name, "--", append(p.own, p.table.names...)))
+			p.fault("unknown flag %s%s", printable("--"+name), suggestion(name, "--", slices.Concat(p.own.Switches, p.own.Values, p.table.names)))
 			return
 		}
 		alone = ignored.alone

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestParseArguments(t *testing.T) {
@@ -42,6 +43,8 @@ func TestParseArguments(t *testing.T) {
 		"--set-placeholder a=":   {want: Arguments{Settings: []Setting{{Key: "a", Placeholder: true, Origin: Origin{Place: "--set-placeholder a"}}}}},
 		"--json a --quiet":       {want: Arguments{Files: []string{"a"}}, set: "json quiet"},
 		"--json --json=no":       {},
+		"--migrate a":            {want: Arguments{Files: []string{"a"}, Settings: []Setting{alone("migrate")}}},
+		"--migrate=no migrate":   {want: Arguments{Files: []string{"migrate"}, Settings: []Setting{flag("migrate", "no")}}},
 		"-h":                     {set: "help"},
 		"a --help --processes 1": {want: Arguments{Files: []string{"a"}, Settings: []Setting{flag("processes", "1")}}, set: "help"},
 	} {
@@ -90,13 +93,90 @@ func TestParseArguments(t *testing.T) {
 	}
 }
 
-func FuzzParseArguments(f *testing.F) {
-	f.Add("--ini a.ini --processes 4 --set a=b --json -- x")
-	f.Fuzz(func(t *testing.T, line string) {
+// TestParseCommand is for commands that take more of their own than switches.
+func TestParseCommand(t *testing.T) {
+	create := Own{Switches: []string{"quiet"}, Values: []string{"expires", "chdir"}, Positional: 2}
+	populate := Own{Values: []string{"seed"}}
+	for line, test := range map[string]struct {
+		own      Own
+		want     Arguments
+		switches string // separated by spaces, as what follows
+		values   string
+		args     string
+	}{
+		"--seed 7 a.ini":                {own: populate, want: Arguments{Files: []string{"a.ini"}}, values: "seed=7"},
+		"--seed -7":                     {own: populate, values: "seed=-7"},
+		"--seed=--7":                    {own: populate, values: "seed=--7"},
+		"--seed=":                       {own: populate, values: "seed="},
+		"--seed=a=b":                    {own: populate, values: "seed=a=b"},
+		"--seed --help":                 {own: Own{Switches: []string{"seed"}}, switches: "help seed"},
+		"x --expires 1h --quiet y":      {own: create, switches: "quiet", values: "expires=1h", args: "x y"},
+		"--quiet x --ini a.ini":         {own: create, want: Arguments{Files: []string{"a.ini"}}, switches: "quiet", args: "x"},
+		"-- --expires -h":               {own: create, args: "--expires -h"},
+		"x -- y":                        {own: create, args: "x y"},
+		"--chdir /x --vacuum y":         {own: create, want: Arguments{Settings: []Setting{{Key: "vacuum", Alone: true, Origin: Origin{Place: "--vacuum"}}}}, values: "chdir=/x", args: "y"},
+		"--set chdir=/y --chdir /x":     {own: create, want: Arguments{Settings: []Setting{{Key: "chdir", Value: "/y", Origin: Origin{Place: "--set chdir"}}}}, values: "chdir=/x"},
+		"--help":                        {own: create, switches: "help"},
+		"--quiet --quiet --quiet=false": {own: create},
+	} {
+		arguments, given, err := ParseCommand(strings.Fields(line), test.own)
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		want := Given{Switches: map[string]bool{}, Values: map[string]string{}, Positional: strings.Fields(test.args)}
+		for name := range strings.FieldsSeq(test.switches) {
+			want.Switches[name] = true
+		}
+		for value := range strings.FieldsSeq(test.values) {
+			name, text, _ := strings.Cut(value, "=")
+			want.Values[name] = text
+		}
+		if diff := cmp.Diff(test.want, arguments); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", line, diff)
+		}
+		if diff := cmp.Diff(want, given, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: its own, -want +got:\n%s", line, diff)
+		}
+	}
+	for line, want := range map[string]string{
+		"--expires":                   "flag --expires needs a value",
+		"--expires --quiet":           "flag --expires needs a value",
+		"--expires 1h --expires=1h":   "flag --expires is given twice",
+		"--expires= --expires 1h":     "flag --expires is given twice",
+		"--expires 1h --expires":      "flag --expires needs a value\nflag --expires is given twice",
+		"--expire 1h":                 "unknown flag --expire: did you mean --expires?",
+		"--quite x y":                 "unknown flag --quite: did you mean --quiet?",
+		"x y a.ini":                   `"a.ini" is one argument too many: an ini file is given by --ini`,
+		"x -- y --quiet":              `"--quiet" is one argument too many: an ini file is given by --ini`,
+		"--quiet=1h --nope x y z":     "flag --quiet: \"1h\" is neither true nor false\nunknown flag --nope\n\"z\" is one argument too many: an ini file is given by --ini",
+		"--seed 7 --processes --help": "unknown flag --seed\nflag --processes needs a value",
+	} {
+		arguments, given, err := ParseCommand(strings.Fields(line), create)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v; want %s", line, err, want)
+		}
+		if diff := cmp.Diff(Arguments{}, arguments) + cmp.Diff(Given{}, given); diff != "" {
+			t.Errorf("%s: an error, and %s", line, diff)
+		}
+	}
+}
+
+func FuzzParseCommand(f *testing.F) {
+	f.Add("--ini a.ini --processes 4 --set a=b --json -- x", 0)
+	f.Add("--seed 7 --seed=7 --json=no --ini=a.ini x y -- --z", 2)
+	f.Fuzz(func(t *testing.T, line string, positional int) {
 		args := strings.Split(line, " ")
-		arguments, set, err := ParseArguments(args, "json")
-		if err == nil && len(arguments.Files)+len(arguments.Settings)+len(set) > len(args) {
-			t.Errorf("%q: %+v, %v", args, arguments, set)
+		own := Own{Switches: []string{"json"}, Values: []string{"seed"}, Positional: max(0, positional)}
+		arguments, given, err := ParseCommand(args, own)
+		if err != nil {
+			return
+		}
+		if len(arguments.Files)+len(arguments.Settings)+len(given.Switches)+len(given.Values)+len(given.Positional) > len(args) {
+			t.Errorf("%q: %+v, %+v", args, arguments, given)
+		}
+		if len(given.Positional) > own.Positional {
+			t.Errorf("%q: %q of %d", args, given.Positional, positional)
 		}
 	})
 }

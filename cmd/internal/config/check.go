@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 )
 
@@ -23,6 +24,9 @@ func (s *settler) check(elsewhere bool) {
 		s.fault(Origin{}, "socket is missing: add a line such as socket = 127.0.0.1:8000")
 	}
 	s.checkTwice()
+	if c.Database != "" && filepath.Dir(c.Database) == c.MetricsDir {
+		s.fault(s.origin("database"), "database: %s is in metrics-dir (%s), which is emptied at the start", c.Database, s.origin("metrics-dir"))
+	}
 	if c.MinReady > c.Processes && !s.failed("processes") {
 		s.fault(s.origin("min-ready"), "min-ready = %d is more than processes = %d (%s)", c.MinReady, c.Processes, s.origin("processes"))
 	}
@@ -71,6 +75,9 @@ func (s *settler) checkIdle() {
 	idle("harakiri-graceful-timeout", c.Harakiri > 0, "without harakiri")
 	idle("max-requests-delta", c.MaxRequests > 0, "without max-requests")
 	idle("max-worker-lifetime-delta", c.MaxWorkerLifetime > 0, "without max-worker-lifetime")
+	idle("database-synchronous", c.Database != "", "without database")
+	idle("database-timeout", c.Database != "", "without database")
+	idle("migrate", c.Database != "", "without database")
 	idle("notify", c.Command != "" || c.Notify, "without command: our own workers always notify")
 	if c.ReusePort && c.Master {
 		for i, a := range c.Sockets {

@@ -23,6 +23,11 @@ type Config struct {
 	MetricsPath      string `json:"metrics-path"`
 	MetricsMaxSeries int    `json:"metrics-max-series"`
 
+	Database            string        `json:"database"`             // a plain path; empty: none
+	DatabaseSynchronous string        `json:"database-synchronous"` // "full" or "normal"
+	DatabaseTimeout     time.Duration `json:"database-timeout"`
+	Migrate             bool          `json:"migrate"`
+
 	Chdir          string     `json:"chdir"` // absolute, as are all paths; empty: stay
 	Pidfile        string     `json:"pidfile"`
 	Logto          string     `json:"logto"`

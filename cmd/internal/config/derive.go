@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"os/user"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 func (s *settler) derive(files []string) {
 	settleAuto(s.config, s.sys.Cores)
 	s.deriveMetricsDir()
+	s.resolveLater("metrics-dir", &s.config.MetricsDir)
+	s.resolveLater("database", &s.config.Database)
 	s.deriveGroup()
 	s.deriveControl(files)
 }
@@ -53,19 +56,16 @@ func (s *settler) deriveMetricsDir() {
 		c.MetricsDir = dir
 		s.origins["metrics-dir"] = []Origin{{Place: "$" + MetricsDirVariable}}
 	}
-	if c.MetricsDir == "" {
-		return
-	}
-	from := c.Chdir
-	if from == "" {
-		from = s.sys.Dir
-	}
-	dir, err := resolve(from, c.MetricsDir)
+}
+
+// resolveLater makes the path of a key absolute, once it is known where the process will be.
+func (s *settler) resolveLater(key string, field *string) {
+	resolved, err := resolve(cmp.Or(s.config.Chdir, s.sys.Dir), *field)
 	if err != nil {
-		s.fault(s.origin("metrics-dir"), "metrics-dir: %v", err)
+		s.fault(s.origin(key), "%s: %v", key, err)
 		return
 	}
-	c.MetricsDir = dir
+	*field = resolved
 }
 
 // deriveGroup takes the primary group of the user, whose number alone would leave the group of the start. A user who was

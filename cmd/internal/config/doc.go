@@ -17,7 +17,8 @@
 //	env = SECRET=@(secret.txt)   the text of a file, relative to this file's directory
 //
 // Sizes are in bytes or have a suffix: 64k, 256M, 1G. Durations are in seconds or have units: 1m30s, 500ms. Relative
-// paths of other files than these are resolved against the working directory at the start, before any chdir.
+// paths of other files than these are resolved against the working directory at the start, before any chdir; only
+// metrics-dir and database are relative to chdir.
 //
 // What the command line sets replaces what the files set, and is what %(key) gives in them; only env and unenv add to
 // it. Keys that are uWSGI's alone are noted and ignored; those whose loss would make another server of it are faults.

@@ -103,6 +103,27 @@ func Keys() []Key {
 		},
 
 		{
+			Name: "database", Unchangeable: true, ownWorker: true,
+			Help: "database of transactions, relative to chdir: a path, or sqlite://PATH; without one there is no API",
+			bind: func(c target) value { return databasePath{laterPath{&c.Database}} },
+		},
+		{
+			Name: "database-synchronous", Default: "full", ownWorker: true,
+			Help: "full: an answer means that it is on the disk; normal: a power failure may lose the last moments",
+			bind: func(c target) value { return choice{&c.DatabaseSynchronous, []string{"full", "normal"}} },
+		},
+		{
+			Name: "database-timeout", Default: "5s", ownWorker: true,
+			Help: "how long a write waits for its turn before the client gets a 503",
+			bind: func(c target) value { return duration{&c.DatabaseTimeout, time.Millisecond} },
+		},
+		{
+			Name: "migrate", Default: "true",
+			Help: "bring the database up to date before workers start; false: one that is not is an error",
+			bind: func(c target) value { return boolean{&c.Migrate} },
+		},
+
+		{
 			Name: "chdir", Unchangeable: true,
 			Help: "change to this directory after pidfile, logto and sockets are open",
 			bind: func(c target) value { return path{&c.Chdir, c.sys.Dir} },

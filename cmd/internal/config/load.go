@@ -53,6 +53,7 @@ func settle(args Arguments, sys System) (*reader, *settler) {
 
 	s := newSettler(&sys, keys, r.used, r.broken)
 	s.assignAll(r.assignments, commandLine)
+	s.assignPresets(args.Presets)
 	s.judgeUnknown()
 	s.derive(args.Files)
 	s.check(args.Activated || r.incomplete)

@@ -40,6 +40,11 @@ func TestLoad(t *testing.T) {
 		"metrics from environment":  {env: []string{"PROMETHEUS_MULTIPROC_DIR=/n/"}, want: map[string]string{"metrics-dir": "/n"}},
 		"metrics from nowhere":      {env: []string{"PROMETHEUS_MULTIPROC_DIR="}, want: map[string]string{"metrics-dir": ""}},
 		"no metrics by the key":     {lines: "metrics-dir =", env: []string{"PROMETHEUS_MULTIPROC_DIR=/n/"}, want: map[string]string{"metrics-dir": ""}},
+		"database":                  {lines: "database = app.db", want: map[string]string{"database": "/srv/app/app.db", "migrate": "true"}},
+		"database after chdir":      {lines: "database = sqlite://./app.db\nchdir = data", want: map[string]string{"database": "/srv/app/data/app.db"}},
+		"database not after chdir":  {lines: "chdir = data\ndatabase = sqlite:///var/app.db", want: map[string]string{"database": "/var/app.db"}},
+		"database with a percent":   {lines: "database = sqlite:///var/%%20.db", want: map[string]string{"database": "/var/%20.db"}},
+		"no database":               {lines: "database = a.db\ndatabase =", want: map[string]string{"database": ""}, notes: []string{"a.ini:4: database replaces the value from a.ini:3"}},
 		"control":                   {want: map[string]string{"control": "/tmp/multiproc-1000/a-93256f24.sock"}},
 		"control with XDG":          {env: []string{"XDG_RUNTIME_DIR=/run/user/1000"}, want: map[string]string{"control": "/run/user/1000/multiproc/a-93256f24.sock"}},
 		"control elsewhere":         {lines: "control = c.sock", want: map[string]string{"control": "/srv/app/c.sock"}},
@@ -73,21 +78,26 @@ func TestLoad(t *testing.T) {
 			},
 		},
 		"idle": {
-			lines: "harakiri-graceful-timeout = 1\nmax-requests-delta = 1\nmax-worker-lifetime-delta = 1\nnotify = false\nthreads = 9",
+			lines: "harakiri-graceful-timeout = 1\nmax-requests-delta = 1\nmax-worker-lifetime-delta = 1\nnotify = false\nthreads = 9\n" +
+				"database-synchronous = normal\ndatabase-timeout = 1\nmigrate = false",
 			notes: []string{
 				"a.ini:3: harakiri-graceful-timeout does nothing without harakiri",
 				"a.ini:4: max-requests-delta does nothing without max-requests",
 				"a.ini:5: max-worker-lifetime-delta does nothing without max-worker-lifetime",
 				"a.ini:6: notify does nothing without command: our own workers always notify",
 				"a.ini:7: threads = 9 is more than the 4 cores there are",
+				"a.ini:8: database-synchronous does nothing without database",
+				"a.ini:9: database-timeout does nothing without database",
+				"a.ini:10: migrate does nothing without database",
 			},
 		},
 		"command": {
-			lines: "command = gunicorn\nharakiri = 5\nprocesses = 2\nmax-requests = 5\nprocname-prefix = x",
+			lines: "command = gunicorn\nharakiri = 5\nprocesses = 2\nmax-requests = 5\nprocname-prefix = x\ndatabase = app.db",
 			notes: []string{
 				"a.ini:4: harakiri does nothing for command: only multiproc's own workers heed it",
 				"a.ini:6: max-requests does nothing for command: only multiproc's own workers heed it",
 				"a.ini:7: procname-prefix does nothing for command: only multiproc's own workers heed it",
+				"a.ini:8: database does nothing for command: only multiproc's own workers heed it",
 			},
 		},
 		"reuse-port": {
@@ -216,6 +226,7 @@ func TestLoadFaults(t *testing.T) {
 		}},
 		"more ready than there are":    {"socket = :1\nmin-ready = 3\nprocesses = 2", []string{"a.ini:3: min-ready = 3 is more than processes = 2 (a.ini:4)"}},
 		"min-ready of unknown workers": {"socket = :1\nmin-ready = 3\nprocesses = two", []string{`a.ini:4: processes: "two" is no number`}},
+		"metrics around the database":  {"socket = :1\nmetrics-dir = m\ndatabase = m/a.db", []string{"a.ini:4: database: /srv/app/m/a.db is in metrics-dir (a.ini:3), which is emptied at the start"}},
 		"every value is looked at":     {"socket = :1\nprocesses = two\nprocesses = 2", []string{`a.ini:3: processes: "two" is no number`}},
 		"one fault for what depends":   {"socket = :1\nbase = $(NOPE:-\npidfile = %(base)/pid\nlogto = $(A:-%(pidfile))", []string{`a.ini:3: base: "$(NOPE:-" has no closing parenthesis; $$( stands for $(`}},
 		"a key that was set anew": {"socket = :1\nx = $(A\nx = two\nprocesses = %(x)", []string{
@@ -358,9 +369,16 @@ func FuzzLoad(f *testing.F) {
 		f.Add(string(seed), "[uwsgi]\nsocket = :1", "processes", "4")
 	}
 	f.Add("[uwsgi]\nini = b.ini\nini = :x\n[x]\nini=a.ini:x", "[x]\na=@(a.ini)$(A:-%(a))", "set", "%(a)%n")
+	for text := range databases() {
+		f.Add("[uwsgi]\nsocket = :1\nchdir = $(A)", "", "database", text)
+	}
 	f.Fuzz(func(t *testing.T, first, second, key, value string) {
 		files := map[string]string{"/srv/app/a.ini": first, "/srv/app/b.ini": second}
-		args := Arguments{Files: []string{"a.ini"}, Settings: []Setting{{Key: key, Value: value, Origin: Origin{Place: "--" + key}}}}
+		args := Arguments{
+			Files:    []string{"a.ini"},
+			Settings: []Setting{{Key: key, Value: value, Origin: Origin{Place: "--" + key}}},
+			Presets:  []Setting{{Key: "socket", Value: ":1"}, {Key: "database", Value: "app.db"}},
+		}
 		loaded, err := Load(args, testSystem(files, "A=a"))
 		if err != nil {
 			lines := 1 + max(strings.Count(first, "\n"), strings.Count(second, "\n"))
@@ -380,7 +398,7 @@ func FuzzLoad(f *testing.F) {
 		if c.Processes < 1 || c.Threads < 1 || c.MinReady > c.Processes || c.MaxRequestsDelta < 0 || c.MaxWorkerLifetimeDelta < 0*time.Second {
 			t.Errorf("%+v", c)
 		}
-		for _, path := range []string{c.Pidfile, c.Logto, c.Control, c.Chdir, c.MetricsDir} {
+		for _, path := range []string{c.Pidfile, c.Logto, c.Control, c.Chdir, c.MetricsDir, c.Database} {
 			if path != "" && path[0] != '/' {
 				t.Errorf("relative path %q", path)
 			}

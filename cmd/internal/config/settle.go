@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -80,6 +81,17 @@ func (s *settler) assignAll(files, commandLine []assignment) {
 	}
 	for _, a := range commandLine {
 		if k, ok := s.find(a); ok {
+			s.set(s.config, k, a)
+		}
+	}
+}
+
+// assignPresets takes what holds where neither files nor the command line have the key, be it wrongly.
+func (s *settler) assignPresets(presets []Setting) {
+	said := maps.Clone(s.tried)
+	for _, p := range presets {
+		a := assignment{key: p.Key, value: p.Value, alone: p.Alone, origin: p.Origin}
+		if k, ok := s.find(a); ok && !said[k.Name] {
 			s.set(s.config, k, a)
 		}
 	}

@@ -19,7 +19,7 @@ func full(t *testing.T) *Config {
 			t.Fatal(err)
 		}
 	}
-	c.UserName, c.Master, c.Notify, c.Strict = "exporter", true, true, true
+	c.UserName, c.Master, c.Notify, c.Migrate, c.Strict = "exporter", true, true, true, true
 	for i := range reflect.ValueOf(*c).NumField() {
 		if reflect.ValueOf(*c).Field(i).IsZero() {
 			t.Fatalf("%s is zero", reflect.TypeFor[Config]().Field(i).Name)
@@ -107,6 +107,9 @@ func TestSnapshotBad(t *testing.T) {
 		`{"log-format":"xml"}`:             "log-format",
 		`{"env":[{"name":"","value":""}]}`: "env",
 		`{"metrics-path":"m"}`:             "metrics-path",
+		`{"database":"postgres://db/app"}`: "database",
+		`{"database-synchronous":"off"}`:   "database-synchronous",
+		`{"database-timeout":0}`:           "database-timeout",
 		`{"allowed-hosts":["*.a"]}`:        "allowed-hosts",
 		`{"buffer-size":1}`:                "buffer-size",
 	} {
@@ -139,8 +142,8 @@ func FuzzParseSnapshot(f *testing.F) {
 
 func TestUnchangeable(t *testing.T) {
 	want := []string{
-		"health", "reuse-port", "master", "metrics-dir", "chdir", "pidfile", "control", "vacuum", "umask", "uid", "gid", "logto",
-		"log-format",
+		"health", "reuse-port", "master", "metrics-dir", "database", "chdir", "pidfile", "control", "vacuum", "umask", "uid",
+		"gid", "logto", "log-format",
 	}
 	var unset Config
 	if diff := cmp.Diff(want[:1], full(t).Unchangeable(&unset)[:1]); diff != "" {

@@ -1,0 +1,124 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// databases are values of the key, with the path that each stands for. What begins with an exclamation mark is part of
+// the fault instead.
+func databases() map[string]string {
+	return map[string]string{
+		"app.db":                 "app.db",
+		"./app.db":               "./app.db",
+		"/srv/app.db":            "/srv/app.db",
+		"/srv/a b?c#d%20.db":     "/srv/a b?c#d%20.db",
+		"/srv/a://b.db":          "/srv/a://b.db",
+		"app":                    "app",
+		".hidden":                ".hidden",
+		"sqlite://app.db":        "app.db",
+		"sqlite://../app.db":     "../app.db",
+		"sqlite:///srv/app.db":   "/srv/app.db",
+		"sqlite:////srv/app.db":  "//srv/app.db",
+		"sqlite:///srv/%20#a.db": "/srv/%20#a.db",
+
+		"":                                      "!a value is missing",
+		"sqlite://":                             "!a value is missing",
+		"sqlite:///":                            "!directory",
+		"sqlite://app.db?mode=ro":               "!no parameters",
+		"sqlite3://app.db":                      `!"sqlite3://": only sqlite is supported`,
+		"SQLite://app.db":                       `!"SQLite://": only sqlite is supported`,
+		"postgres://me:secret@db/app":           `!"postgres://": only sqlite is supported`,
+		"postgresql+psycopg://db:5432/a":        "!only sqlite is supported",
+		"mysql://db/app":                        "!only sqlite is supported",
+		"file:///srv/app.db":                    `!"file://": only sqlite is supported`,
+		"://app.db":                             "!only sqlite is supported",
+		":memory:":                              "!in memory",
+		"./:memory:":                            "!in memory",
+		"file::memory:":                         "!in memory",
+		"file::memory:?cache=shared":            "!in memory",
+		"sqlite://:memory:":                     "!in memory",
+		"sqlite:///:memory:":                    "!in memory",
+		"sqlite::memory:":                       "!in memory",
+		"sqlite://file::memory:":                "!in memory",
+		"file:app.db":                           "!URI",
+		"file:/srv/app.db?mode=memory":          "!URI",
+		"sqlite://file:app.db":                  "!URI",
+		"sqlite:app.db":                         "!URI",
+		"sqlite:/srv/app.db":                    "!URI",
+		"data/":                                 "!directory",
+		"/":                                     "!directory",
+		".":                                     "!directory",
+		"..":                                    "!directory",
+		"/srv/..":                               "!directory",
+		"sqlite://data/.":                       "!directory",
+		"file:" + strings.Repeat("x", 1000):     "!URI",
+		strings.Repeat("x", 1000) + "://app.db": "!only sqlite is supported",
+	}
+}
+
+func TestParseDatabase(t *testing.T) {
+	for text, want := range databases() {
+		got, err := parseDatabase(text)
+		if hint, refused := strings.CutPrefix(want, "!"); refused {
+			if err == nil || !strings.Contains(err.Error(), hint) || got != "" {
+				t.Errorf("%s: %q, %v; want a fault with %q", text, got, err, hint)
+			} else if len(err.Error()) > 200 || strings.Contains(err.Error(), "secret") {
+				t.Errorf("%s: %v", text, err)
+			}
+			continue
+		}
+		if err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", text, got, err, want)
+		}
+		// Where it comes to lie is a path that stands for itself, wherever.
+		for _, dir := range []string{"/srv", "/", "/srv/:memory:", "/file:", "/a://b"} {
+			resolved, err := resolve(dir, got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, err := parseDatabase(resolved); err != nil || again != resolved {
+				t.Errorf("%s in %s is %s, and that is %q, %v", text, dir, resolved, again, err)
+			}
+		}
+	}
+}
+
+// TestDatabase sets the key wherever it can be set.
+func TestDatabase(t *testing.T) {
+	sys := testSystem(map[string]string{
+		"/srv/app/a.ini": "[uwsgi]\nsocket = :1\ndatabase = a.db\nchdir = /data",
+		"/srv/app/b.ini": "[uwsgi]\nsocket = :1\ndatabase\ndatabase = sqlite://\ndatabase = $(NUL)\nset = database = /x/\nmigrate = %(database)",
+	}, "NUL=a\x00b")
+	for line, want := range map[string]string{
+		"a.ini":                                   "/data/a.db a.ini:3",
+		"a.ini --database b.db":                   "/data/b.db --database",
+		"a.ini --database=sqlite://b.db":          "/data/b.db --database",
+		"a.ini --set database=/b.db --chdir=/x":   "/b.db --set database",
+		"--database b.db --socket :1":             "/srv/app/b.db --database",
+		"--migrate a.ini --database-timeout 1500": "/data/a.db a.ini:3",
+	} {
+		arguments, _, err := ParseArguments(strings.Fields(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := Load(arguments, sys)
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		values, origins := setting(loaded, "database")
+		if got := values[0] + " " + origins[0]; got != want || loaded.Config.Database != values[0] {
+			t.Errorf("%s: %s, in the field %s; want %s", line, got, loaded.Config.Database, want)
+		}
+	}
+	_, err := Load(Arguments{Files: []string{"b.ini"}}, sys)
+	want := "b.ini:3: database: a value is missing: database = path\n" +
+		"b.ini:4: database: a value is missing\n" +
+		"b.ini:5: database: the value has a NUL byte once it is expanded\n" +
+		"b.ini:6: database: \"/x/\" is a directory: want the path of a file\n" +
+		"b.ini:7: migrate: \"/x/\" is neither true nor false"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nwant\n%s", err, want)
+	}
+}
