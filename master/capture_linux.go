@@ -10,14 +10,14 @@ import (
 	"syscall"
 )
 
-// maxCaptured bounds how much of a worker's stderr is kept, in bytes: from its beginning, where a failed start is told.
+// maxCaptured bounds how much of a process's stderr is kept, in bytes: from its beginning, where a failed start is told.
 const maxCaptured = 16 << 10
 
-// maxPassed is how much of a worker's stderr is written at once, in bytes: what the kernel does not mix with what others
+// maxPassed is how much of a process's stderr is written at once, in bytes: what the kernel does not mix with what others
 // write to the same pipe (PIPE_BUF).
 const maxPassed = 4096
 
-// capture passes on what a worker writes to stderr, and keeps the beginning, so that whoever asked for a reload hears why
+// capture passes on what a process writes to stderr, and keeps the beginning, so that whoever asked for a reload hears why
 // it failed. A worker of this module gives the pipe up as soon as it serves.
 type capture struct {
 	pipe *os.File
@@ -27,8 +27,18 @@ type capture struct {
 	start []byte
 }
 
-// newCapture gives the end that the worker writes to as well, which the caller closes.
+// newCapture gives the end that the process writes to as well, which the caller closes.
 func newCapture() (*capture, *os.File, error) {
+	pipe, end, err := newPipe("stderr")
+	if err != nil {
+		return nil, nil, err
+	}
+	return &capture{pipe: pipe, done: make(chan struct{})}, end, nil
+}
+
+// newPipe makes a pipe to read from. The end for another process blocks, as most programs expect; the one of os.Pipe would
+// not.
+func newPipe(name string) (pipe, end *os.File, err error) {
 	var fds [2]int
 	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC); err != nil {
 		return nil, nil, fmt.Errorf("make pipe: %w", os.NewSyscallError("pipe2", err))
@@ -36,7 +46,7 @@ func newCapture() (*capture, *os.File, error) {
 	if err := syscall.SetNonblock(fds[0], true); err != nil {
 		return nil, nil, errors.Join(os.NewSyscallError("fcntl", err), syscall.Close(fds[0]), syscall.Close(fds[1]))
 	}
-	return &capture{pipe: os.NewFile(uintptr(fds[0]), "stderr"), done: make(chan struct{})}, os.NewFile(uintptr(fds[1]), "stderr"), nil
+	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name), nil
 }
 
 // pass passes on until everybody who holds the other end has closed it. It closes the pipe.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -15,64 +16,71 @@ import (
 // maxErrandOutput bounds what is read of an errand's output, in bytes. One that writes more is cut off.
 const maxErrandOutput = 16 << 20
 
-// errand is a command that runs once, for its output: the program of the next generation, which reads its own settings.
+// command is what an errand runs.
+type command struct {
+	program   *Program
+	args, env []string // the first argument is the name
+	dir       string
+	input     []byte    // what it reads
+	log       io.Writer // where what it writes to stderr is passed on
+}
+
+// errand is a command that runs once, to its end: for its output, or for what it does.
 type errand struct {
-	generation handoff.Generation
-	program    *Program
+	command    command
+	generation handoff.Generation // that it is run for
+	then       func(*errand)      // called by the master when it is all over
 	pid        int
 	deadline   time.Time
 	killed     bool
-	pipes      [2]*os.File   // of its output
+	stdout     *os.File
+	stderr     *capture
+	enough     chan struct{} // closed where the end of stderr is not waited for any more
 	ended      *exit         // nil while it runs
-	output     *errandOutput // nil until it has been read
+	read       bool          // the output is here
+	output     []byte        // what it has written to stdout
 }
 
-type errandOutput struct {
-	generation     handoff.Generation
-	stdout, stderr []byte
-}
-
-// startErrand starts the program with these arguments. Its output comes to done, from another goroutine.
-func startErrand(g handoff.Generation, program *Program, args, env []string, dir string, done func(*errandOutput)) (*errand, error) {
-	fail := func(err error) (*errand, error) {
-		return nil, fmt.Errorf("run %s: %w", program.Path, err)
-	}
-	null, err := os.Open(os.DevNull)
+// startErrand starts a command. Its output comes to done, from another goroutine, when stderr has been read as well.
+func startErrand(c command, done func(output []byte)) (*errand, error) {
+	stdin, err := sealedFile("multiproc-input", c.input)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	defer null.Close()
-	stdout, stdoutEnd, err := os.Pipe()
+	defer stdin.Close()
+	if _, err := stdin.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	stdout, stdoutEnd, err := newPipe("stdout")
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	defer stdoutEnd.Close()
-	stderr, stderrEnd, err := os.Pipe()
+	stderr, stderrEnd, err := newCapture()
 	if err != nil {
-		return fail(errors.Join(err, stdout.Close()))
+		return nil, errors.Join(err, stdout.Close())
 	}
 	defer stderrEnd.Close()
-	pid, err := syscall.ForkExec(program.Exec(), args, &syscall.ProcAttr{
-		Dir:   dir,
-		Env:   env,
-		Files: []uintptr{rawFD(null), rawFD(stdoutEnd), rawFD(stderrEnd)},
+	pid, err := syscall.ForkExec(c.program.Exec(), c.args, &syscall.ProcAttr{
+		Dir:   c.dir,
+		Env:   c.env,
+		Files: []uintptr{rawFD(stdin), rawFD(stdoutEnd), rawFD(stderrEnd)},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})
 	if err != nil {
-		return fail(errors.Join(err, stdout.Close(), stderr.Close()))
+		return nil, errors.Join(explain(err, c.program, c.dir), stdout.Close(), stderr.abandon())
 	}
+	e := &errand{command: c, pid: pid, stdout: stdout, stderr: stderr, enough: make(chan struct{})}
+	go stderr.pass(c.log)
 	go func() {
-		output := &errandOutput{generation: g}
-		read := make(chan struct{})
-		go func() {
-			defer close(read)
-			output.stderr = readUpTo(stderr, maxCaptured)
-		}()
-		output.stdout = readUpTo(stdout, maxErrandOutput)
-		<-read
+		output := readUpTo(stdout, maxErrandOutput)
+		select {
+		case <-stderr.done:
+		case <-e.enough: // somebody has it open, or the log is not read
+		}
 		done(output)
 	}()
-	return &errand{generation: g, program: program, pid: pid, pipes: [2]*os.File{stdout, stderr}}, nil
+	return e, nil
 }
 
 // readUpTo reads to the end, and keeps no more than the limit.
@@ -99,6 +107,13 @@ func (e *errand) due() time.Time {
 	return e.deadline
 }
 
+// shift moves the deadline: nobody looked for a while.
+func (e *errand) shift(by time.Duration) {
+	if !e.deadline.IsZero() {
+		e.deadline = e.deadline.Add(by)
+	}
+}
+
 // exited is that it has been reaped. What it has started may hold its output, for a moment and no longer.
 func (e *errand) exited(how exit, now time.Time) {
 	e.ended = &how
@@ -111,20 +126,27 @@ func (e *errand) giveUp() error {
 		return e.kill()
 	}
 	e.deadline = time.Time{}
-	past := time.Unix(1, 0)
-	return errors.Join(e.pipes[0].SetReadDeadline(past), e.pipes[1].SetReadDeadline(past))
+	close(e.enough)
+	_ = e.stdout.SetReadDeadline(time.Unix(1, 0)) // it fails if the pipe has come to its end, and is closed
+	return nil
 }
 
-// outcome is what is wrong with an errand that has ended.
+// outcome is what is wrong with an errand that has ended: the line that tells it, and how it ended where that tells more.
 func (e *errand) outcome() error {
-	switch {
-	case e.killed:
-		return fmt.Errorf("%s: did not end in time", e.program.Path)
-	case e.ended.clean():
+	if e.ended.clean() {
 		return nil
 	}
-	if line := firstError(e.output.stderr); line != "" {
-		return fmt.Errorf("%s", line)
+	path := e.command.program.Path
+	if e.killed {
+		return fmt.Errorf("%s: did not end in time", path)
 	}
-	return fmt.Errorf("%s %s", e.program.Path, e.ended)
+	// Programs tell their name first, which whoever asks has told already.
+	line := strings.TrimPrefix(firstError(e.stderr.text()), e.command.args[0]+": ")
+	switch {
+	case line == "":
+		return fmt.Errorf("%s %s", path, e.ended)
+	case e.ended.status.Signaled():
+		return fmt.Errorf("%s %s: %s", path, e.ended, line)
+	}
+	return errors.New(line)
 }

@@ -26,6 +26,7 @@ type fleet struct {
 	reload  *reload                   // nil: none under way
 	again   bool                      // another reload is to follow
 	stop    *stop                     // nil: the master goes on
+	begun   bool                      // the first generation may start its workers
 	cold    bool                      // no worker has ever been ready
 	few     bool                      // fewer than MinReady are ready
 	actions []action                  // of the event being handled
@@ -118,7 +119,7 @@ func (f *fleet) draining() int {
 
 // fill starts what is missing in the current generation: a worker in each empty slot, and one successor at a time.
 func (f *fleet) fill(now time.Time) {
-	if f.stop != nil {
+	if f.stop != nil || !f.begun {
 		return
 	}
 	f.shrink(now)

@@ -34,15 +34,21 @@ func usual(workers int) Limits {
 	}
 }
 
+// newUnprepared has nothing started.
+func newUnprepared(t *testing.T, limits Limits) *scene {
+	t.Helper()
+	return &scene{T: t, fleet: newFleet(limits, rand.New(rand.NewPCG(1, 1))), now: time.Unix(1_000_000_000, 0)}
+}
+
 // newScene has the first workers started, but not ready.
 func newScene(t *testing.T, limits Limits) *scene {
 	t.Helper()
-	s := &scene{T: t, fleet: newFleet(limits, rand.New(rand.NewPCG(1, 1))), now: time.Unix(1_000_000_000, 0)}
+	s := newUnprepared(t, limits)
 	var want []string
 	for n := range limits.Workers {
 		want = append(want, fmt.Sprintf("spawn %d w%d g1", n+1, n+1))
 	}
-	s.on(tick{}, want...)
+	s.on(prepared{generation: 1, limits: limits}, want...)
 	return s
 }
 
@@ -278,6 +284,42 @@ func TestColdStart(t *testing.T) {
 		s := newScene(t, usual(1))
 		s.on(stopAsked{}, "unready 1", "TERM 1")
 		s.on(died(1), "ended w1 stop", "finish 0")
+	})
+}
+
+func TestPrelude(t *testing.T) {
+	failed := errors.New("no such table")
+	t.Run("ends well", func(t *testing.T) {
+		s := newUnprepared(t, usual(1))
+		s.on(tick{})
+		s.on(resized{+1})
+		s.on(reloadAsked{}) // for later
+		s.on(prepared{generation: 2, failed: failed})
+		s.passes(time.Hour)
+		if wake := s.fleet.wake(); !wake.IsZero() {
+			t.Errorf("something is due at %v", wake)
+		}
+		s.on(prepared{generation: 1}, "spawn 1 w1 g1", "spawn 2 w2 g1")
+		s.on(prepared{generation: 1, failed: failed}) // said twice
+		s.on(up(1), "prepare g2", "serving")
+		s.on(died(2), "ended w2 crash", "spawn 3 w2 g1") // without another one
+		s.on(prepared{generation: 1, failed: failed})
+		s.on(prepared{generation: 2, failed: failed}, "retire g2", "reloaded g2: no such table")
+	})
+	t.Run("fails", func(t *testing.T) {
+		s := newUnprepared(t, usual(2))
+		s.on(reloadAsked{})
+		s.on(prepared{generation: 1, failed: failed}, "retire g2", "reloaded g2: no worker became ready", "finish 3")
+		s.noted("no worker became ready")
+		s.on(tick{})
+	})
+	t.Run("is given up", func(t *testing.T) {
+		limits := usual(2)
+		limits.ShutdownDelay = time.Second
+		s := newUnprepared(t, limits)
+		s.on(stopAsked{}, "finish 0")
+		s.on(prepared{generation: 1})
+		s.on(prepared{generation: 1, failed: failed})
 	})
 }
 
@@ -911,10 +953,9 @@ func TestNoNotices(t *testing.T) {
 func TestWords(t *testing.T) {
 	limits := usual(3)
 	limits.MinReady = 2
-	s := newScene(t, usual(1))
+	s := newUnprepared(t, limits)
 	s.words = true
-	s.fleet = newFleet(limits, s.fleet.random)
-	s.on(tick{}, "spawn 1 w1 g1", "few 1", "spawn 2 w2 g1", "few 2", "spawn 3 w3 g1", "few 3")
+	s.on(prepared{generation: 1}, "spawn 1 w1 g1", "few 1", "spawn 2 w2 g1", "few 2", "spawn 3 w3 g1", "few 3")
 	s.on(up(1))
 	s.on(up(2), "serving", "enough 1", "enough 2", "enough 3")
 	s.passes(time.Second)

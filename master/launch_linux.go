@@ -103,19 +103,19 @@ func (l *launch) start(who handoff.Identity) (p *process, err error) {
 		Sys:   &syscall.SysProcAttr{Setpgid: true}, // a terminal's signals are the master's
 	})
 	if err != nil {
-		return p, l.explain(err)
+		return p, explain(err, l.program, l.plan.Dir)
 	}
 	return p, nil
 }
 
-// explain names what it is that the kernel has not found.
-func (l *launch) explain(err error) error {
-	if l.plan.Dir != "" {
-		if _, failed := os.Stat(l.plan.Dir); failed != nil {
+// explain names what it is that the kernel has not found, when a program could not be started in a directory.
+func explain(err error, program *Program, dir string) error {
+	if dir != "" {
+		if _, failed := os.Stat(dir); failed != nil {
 			return fmt.Errorf("change directory: %w", failed)
 		}
 	}
-	return fmt.Errorf("%s: %w", l.program.Path, err)
+	return fmt.Errorf("%s: %w", program.Path, err)
 }
 
 // rawFD is a file's descriptor, left as it is. The file must stay open as long as it is used.

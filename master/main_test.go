@@ -19,10 +19,14 @@ func role(name string) func(args []string) error {
 	switch name {
 	case "drop":
 		return dropChild
+	case "generation":
+		return generationChild
 	case "invoked":
 		return invokedChild
 	case "listen":
 		return listenChild
+	case "master":
+		return masterChild
 	case "pidfile":
 		return pidfileChild
 	case "program":

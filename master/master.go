@@ -152,10 +152,10 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) (int, error) {
 	closeServers := m.serve()
 
 	cancelled := ctx.Done()
-	m.handle(tick{})
+	m.prelude(m.fleet.current.number)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for !m.finished {
+	for !m.finished || m.errand != nil && m.errand.ended == nil { // what it runs does not outlive the master
 		asleep := time.Now()
 		wait := m.wait(asleep)
 		timer.Reset(wait)
@@ -175,6 +175,9 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) (int, error) {
 		// came before the end of the wait.
 		if slept := time.Since(asleep); slept-wait > pauseNoticed {
 			m.handle(paused{slept})
+			if m.errand != nil {
+				m.errand.shift(slept)
+			}
 		}
 		happened()
 		m.reap()

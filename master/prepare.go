@@ -3,6 +3,7 @@ package master
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -26,54 +27,75 @@ func (m *Master) check(g handoff.Generation) error {
 	if err != nil {
 		return err
 	}
-	m.errand, err = startErrand(g, program, m.config.Check, m.config.CheckEnv, m.config.CheckDir, func(output *errandOutput) {
+	err = m.startErrand(g, checkTime, command{
+		program: program,
+		args:    m.config.Check,
+		env:     m.config.CheckEnv,
+		dir:     m.config.CheckDir,
+		log:     io.Discard,
+	}, m.checked)
+	if err != nil {
+		return errors.Join(fmt.Errorf("read settings: %w", err), program.Close())
+	}
+	return nil
+}
+
+// checked goes on to the prelude when the settings have been read.
+func (m *Master) checked(e *errand) {
+	if err := m.plan(e); err != nil {
+		m.handle(prepared{generation: e.generation, failed: err})
+		return
+	}
+	m.prelude(e.generation)
+}
+
+// startErrand starts an errand for a generation, and calls then when it is all over. There must be no other.
+func (m *Master) startErrand(g handoff.Generation, limit time.Duration, c command, then func(*errand)) error {
+	e, err := startErrand(c, func(output []byte) {
 		m.send(func(m *Master) {
-			if m.errand != nil && m.errand.generation == g {
-				m.errand.output = output
-				m.errandDone()
-			}
+			m.errand.output, m.errand.read = output, true
+			m.errandDone()
 		})
 	})
 	if err != nil {
-		return errors.Join(err, program.Close())
+		return err
 	}
-	m.errand.deadline = time.Now().Add(checkTime)
+	e.generation, e.then, e.deadline = g, then, time.Now().Add(limit)
+	m.errand = e
 	return nil
 }
 
 // errandDone goes on once the errand has ended and all that it has written is here.
 func (m *Master) errandDone() {
 	e := m.errand
-	if e.ended == nil || e.output == nil {
+	if e.ended == nil || !e.read {
 		return
 	}
 	m.errand = nil
-	limits, err := m.plan(e)
-	m.handle(prepared{generation: e.generation, limits: limits, failed: err})
+	e.then(e)
 }
 
 // plan makes ready what the next generation is to be started from.
-func (m *Master) plan(e *errand) (Limits, error) {
-	fail := func(err error) (Limits, error) {
-		return Limits{}, errors.Join(err, e.program.Close())
-	}
-	if m.fleet.reload == nil || m.fleet.reload.next.number != e.generation {
+func (m *Master) plan(e *errand) error {
+	program := e.command.program
+	fail := func(err error) error { return errors.Join(err, program.Close()) }
+	if !m.fleet.prepares(e.generation) {
 		return fail(errStopping) // it was given up in the meantime
 	}
 	if err := e.outcome(); err != nil {
 		return fail(fmt.Errorf("read settings: %w", err))
 	}
-	plan, err := m.config.Read(e.output.stdout)
+	plan, err := m.config.Read(e.output)
 	if err != nil {
 		return fail(fmt.Errorf("read settings: %w", err))
 	}
-	next, err := newLaunch(plan, e.program, m.config.Sockets)
+	next, err := newLaunch(plan, program, m.config.Sockets)
 	if err != nil {
-		return Limits{}, err
+		return err
 	}
 	m.launches[e.generation] = next
 	m.logGeneration(e.generation)
-	return plan.Limits, nil
+	return nil
 }
 
 func (m *Master) logGeneration(g handoff.Generation) {
@@ -103,7 +125,7 @@ func (m *Master) overdueErrand(now time.Time) {
 	if e == nil {
 		return
 	}
-	unwanted := e.ended == nil && !e.killed && (m.fleet.reload == nil || m.fleet.reload.next.number != e.generation)
+	unwanted := e.ended == nil && !e.killed && !m.fleet.prepares(e.generation)
 	if due := e.due(); unwanted || !due.IsZero() && !now.Before(due) {
 		if err := e.giveUp(); err != nil {
 			m.log.Warn("errand cannot be ended", "error", err)

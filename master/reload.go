@@ -17,14 +17,15 @@ type reloadStep int
 
 const (
 	waiting   reloadStep = iota // for the first worker of all, or until fewer drain
-	preparing                   // the settings are being read
+	preparing                   // the settings are being read, and the prelude runs
 	rolling                     // workers are being started
 )
 
 type (
 	// reloadAsked comes from a signal, the control socket or a touched file.
 	reloadAsked struct{}
-	// prepared says that the settings of the generation have been read.
+	// prepared says that a generation may start workers, or why not: its settings have been read and its prelude has
+	// ended. Of the first generation, the limits are known already.
 	prepared struct {
 		generation handoff.Generation
 		limits     Limits
@@ -50,14 +51,28 @@ func (f *fleet) beginReload() {
 }
 
 func (e prepared) happen(f *fleet, now time.Time) {
-	if f.reload == nil || f.reload.step != preparing || f.reload.next.number != e.generation {
-		return // given up in the meantime
-	}
-	if e.failed != nil {
+	switch first := !f.begun; {
+	case !f.prepares(e.generation): // given up in the meantime
+	case first && e.failed != nil:
+		f.stopInVain(now)
+	case first:
+		f.begun = true
+	case e.failed != nil:
 		f.failReload(now, nil, e.failed)
-		return
+	default:
+		f.reload.step, f.reload.next.limits = rolling, e.limits
 	}
-	f.reload.step, f.reload.next.limits = rolling, e.limits
+}
+
+// prepares reports whether a generation is waited for to be prepared.
+func (f *fleet) prepares(g handoff.Generation) bool {
+	switch {
+	case f.stop != nil:
+		return false
+	case !f.begun:
+		return g == f.current.number
+	}
+	return f.reload != nil && f.reload.step == preparing && g == f.reload.next.number
 }
 
 // settleReload goes as far as it can: one new worker first, when that is ready the others, when all are, the commit.

@@ -24,9 +24,9 @@ var (
 )
 
 // TestSimulation lets a fleet decide in a world that does what it asks for, with workers that do as they please: they
-// get ready late or never, die, hang, say that they are stuck, ignore TERM. Meanwhile reloads, resizes, pauses and stops
-// come at any time. What must hold whatever happens is checked after each event by a model that knows the promises, not
-// the fleet's code.
+// get ready late or never, die, hang, say that they are stuck, ignore TERM. What comes before them takes its time, and may
+// fail. Meanwhile reloads, resizes, pauses and stops come at any time. What must hold whatever happens is checked after
+// each event by a model that knows the promises, not the fleet's code.
 //
 // A sequence goes wild for a while, then everybody behaves, and the fleet must come to rest; then it must stop.
 func TestSimulation(t *testing.T) {
@@ -120,6 +120,8 @@ type world struct {
 	living []*actor // not reaped
 
 	current, next settings // next.number is 0 without a reload
+	opened        bool     // the first generation may start workers
+	shut          bool     // it never will
 	prepared      bool     // the next generation may start workers
 	preparing     bool     // prepare is not answered yet
 	latest        handoff.Generation
@@ -200,6 +202,7 @@ func newWorld(random *rand.Rand, trace *strings.Builder) *world {
 	w.most = w.current.limits.Workers
 	w.fleet = newFleet(w.current.limits, rand.New(rand.NewPCG(random.Uint64(), 0)))
 	w.plan()
+	w.prepare(w.current, 10)
 	if trace != nil {
 		fmt.Fprintf(trace, "temper %d, %+v\n", w.temper, w.current.limits)
 	}
@@ -252,6 +255,15 @@ func (w *world) must(holds bool, format string, args ...any) {
 	if !holds {
 		panic(broken(fmt.Sprintf(format, args...)))
 	}
+}
+
+// prepare has a generation prepared after a while, or fail to be.
+func (w *world) prepare(g settings, failing int) {
+	answer := prepared{generation: g.number, limits: g.limits}
+	if !w.calm && w.chance(failing) {
+		answer.failed = errors.New("bad settings, or a prelude that fails")
+	}
+	w.at(w.now.Add(w.oneOf(0, 3*time.Second, 30*time.Second)), answer)
 }
 
 // step goes on to when something happens, as the loop around a fleet does: what has come is handled, then time passes.
@@ -393,8 +405,12 @@ func (w *world) ask() {
 	case p < 90 && len(w.actors) > 0: // somebody, who may have been reaped long ago
 		a := w.actors[w.random.IntN(len(w.actors))]
 		w.turn(noticed{a.serial, handoff.Notice{Ready: true, Stopping: w.chance(50), Alive: w.chance(50)}})
-	case p < 95: // of a reload that was given up
-		w.turn(prepared{generation: handoff.Generation(w.random.IntN(int(w.latest))), limits: w.limits()})
+	case p < 95: // of a reload that was given up, or again
+		answer := prepared{generation: handoff.Generation(w.random.IntN(int(w.latest))), limits: w.limits()}
+		if w.chance(50) {
+			answer.failed = errors.New("too late")
+		}
+		w.turn(answer)
 	default: // nobody: only time passes
 	}
 }
@@ -446,6 +462,7 @@ type expectation struct {
 	ending, killing []*actor // to be ended by force, to be killed
 	start           *place   // to be filled at once
 	prepare         bool
+	all             bool   // workers are to be started in all slots
 	culprit         *actor // the reload is to be taken back because of it
 	ended           bool   // somebody has
 	judged          bool   // deadlines are judged
@@ -506,6 +523,10 @@ func (w *world) expect(e event) (x expectation) {
 			w.waiting = true
 		}
 	case prepared:
+		if e.generation == 1 && !w.opened && !w.shut && !w.stopped {
+			w.opened, w.shut = e.failed == nil, e.failed != nil
+			x.all = w.opened
+		}
 		if w.preparing && e.generation == w.next.number {
 			w.preparing = false
 			w.prepared, w.next.limits = e.failed == nil, e.limits
@@ -653,12 +674,7 @@ func (w *world) do(a action, e event, r *result) {
 		w.latest, w.next.number = a.generation, a.generation
 		w.preparing, w.prepared, w.waiting = true, false, false
 		r.prepared = true
-		answer := prepared{generation: a.generation, limits: w.limits()}
-		delay := w.oneOf(0, 3*time.Second)
-		if !w.calm && w.chance(20) {
-			answer.failed = errors.New("bad settings")
-		}
-		w.at(w.now.Add(delay), answer)
+		w.prepare(settings{a.generation, w.limits()}, 20)
 	case retire:
 		w.must(!w.retired[a.generation], "generation %d is retired twice", a.generation)
 		w.retired[a.generation] = true
@@ -674,11 +690,11 @@ func (w *world) do(a action, e event, r *result) {
 		w.must(!w.stopped, "serving though it stops")
 		r.serving = true
 	case finish:
-		w.must(!w.finished && len(w.living) == 0 && len(w.actors) > 0, "finish with %d living of %d", len(w.living), len(w.actors))
+		w.must(!w.finished && len(w.living) == 0, "finish with %d living of %d", len(w.living), len(w.actors))
 		if w.stopped {
 			w.must(a.code == exitOK, "exit code %d", a.code)
 		} else {
-			w.must(a.code == exitNoneReady && !w.everReady, "exit code %d", a.code)
+			w.must(a.code == exitNoneReady && w.inVain(), "exit code %d", a.code)
 		}
 		w.finished = true
 	case ended:
@@ -702,6 +718,7 @@ func (w *world) known(s serial) *actor {
 // spawn starts a worker, if it may.
 func (w *world) spawn(a spawn, r *result) {
 	w.must(int(a.serial) == len(w.actors)+1, "worker %d after %d", a.serial, len(w.actors))
+	w.must(w.opened, "a start before all is prepared")
 	w.must(!w.stopped && !w.finished, "a start at the end")
 	for _, other := range w.living {
 		w.must(other.identity.ID != a.identity.ID, "two are called %s", a.identity.ID)
@@ -972,10 +989,14 @@ func (w *world) check(r *result, x expectation) {
 	if a := x.culprit; a != nil {
 		w.must(r.reloaded && !r.committed && r.culprit == a.serial, "the reload goes on without %s", a.identity.ID)
 	}
-	if len(w.living) == 0 && (w.stopped || !w.everReady && len(w.actors) > 0) {
+	w.must(!x.all || len(r.spawned) == w.target(), "%d are started instead of %d", len(r.spawned), w.target())
+	if len(w.living) == 0 && (w.stopped || w.inVain()) {
 		w.must(w.finished, "no finish")
 	}
 }
+
+// inVain reports whether there is nothing to hope for, where nobody lives.
+func (w *world) inVain() bool { return w.shut || !w.everReady && len(w.actors) > 0 }
 
 // checkJudgement looks whether those were ended by force that had to be, and no others.
 func (w *world) checkJudgement(r *result, x expectation) {
@@ -1058,7 +1079,18 @@ func (w *world) stopAll() {
 		w.must(!w.now.After(latest), "the stop took %v", w.now.Sub(w.asked))
 	}
 	w.must(w.fleet.wake().IsZero(), "woken after the end")
-	for _, e := range []event{tick{}, stopAsked{}, stopAsked{true}, reloadAsked{}, resized{+1}, paused{time.Second}, tick{}} {
+	tooLate := errors.New("too late")
+	for _, e := range []event{
+		tick{},
+		stopAsked{},
+		stopAsked{true},
+		reloadAsked{},
+		resized{+1},
+		paused{time.Second},
+		prepared{generation: 1},
+		prepared{generation: 1, failed: tooLate},
+		tick{},
+	} {
 		w.fleetOnly(e)
 	}
 }

@@ -46,6 +46,13 @@ func (f *fleet) beginStop(now time.Time, code int, why error) {
 	}
 }
 
+// stopInVain is the end of a master that has no worker, and never had one that was ready.
+func (f *fleet) stopInVain(now time.Time) {
+	f.note(slog.LevelError, errNoneReady.Error())
+	f.beginStop(now, exitNoneReady, errNoneReady)
+	f.stop.begin = time.Time{}
+}
+
 // stopFast gives workers no time for what they are at.
 func (f *fleet) stopFast(now time.Time) {
 	f.stop.begin = time.Time{}
@@ -64,9 +71,7 @@ func (f *fleet) stopFast(now time.Time) {
 // settleStop goes on with the stop as far as it can.
 func (f *fleet) settleStop(now time.Time) {
 	if f.stop == nil && f.cold && f.last > 0 && len(f.workers) == 0 {
-		f.note(slog.LevelError, errNoneReady.Error())
-		f.beginStop(now, exitNoneReady, errNoneReady)
-		f.stop.begin = time.Time{}
+		f.stopInVain(now)
 	}
 	if f.stop == nil {
 		return

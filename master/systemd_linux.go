@@ -27,6 +27,11 @@ func (m *manager) tell(lines ...string) {
 
 func (m *manager) ready() { m.tell("READY=1") }
 
+// extend asks for more time: the start, or the reload, may take this long from now on.
+func (m *manager) extend(by time.Duration) {
+	m.tell(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", by.Microseconds()))
+}
+
 // rhythm is how often the manager must be told, at least.
 func (m *manager) rhythm() time.Duration {
 	if m.watchdog > 0 {

@@ -1,0 +1,163 @@
+package master
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestPreludeComesFirst(t *testing.T) {
+	s := supervise(t, "waits", unchanged)
+	s.waits()
+	if status := s.status(); len(status.Workers) > 0 || status.Target != 1 {
+		t.Errorf("before the end of the prelude: %+v", status)
+	}
+	check(t, s.gate.Close())
+	s.says("prelude has waited", "worker of generation 1")
+
+	outcome := s.reload("is of another mind")
+	s.says("prelude: is of another mind", "worker of generation 2")
+	if o := <-outcome; !o.OK || o.Generation != 2 {
+		t.Errorf("outcome %+v", o)
+	}
+	// Who replaces a worker later needs none.
+	workers := s.status().Workers
+	check(t, syscall.Kill(workers[len(workers)-1].PID, syscall.SIGKILL))
+	s.says("worker of generation 2")
+	s.quit()
+	if log := s.stderr.String(); strings.Count(log, "this is stderr\n") != 2 || strings.Contains(log, "stdout") {
+		t.Errorf("the log is %q", log)
+	}
+}
+
+func TestPreludeFails(t *testing.T) {
+	s := supervise(t, "fails", unchanged)
+	s.says("prelude: fails")
+	s.ends("exit 3: no worker became ready: run test prelude: error: no such table")
+	if log := s.stderr.String(); !strings.Contains(log, "test: error: no such table\n") {
+		t.Errorf("the log is %q", log)
+	}
+}
+
+func TestPreludeCannotBeStarted(t *testing.T) {
+	s := supervise(t, "runs nowhere", unchanged)
+	why := "run test prelude: change directory: stat " + s.dir + "/nowhere: no such file or directory"
+	s.ends("exit 3: no worker became ready: " + why)
+
+	s = supervise(t, "", unchanged)
+	s.says("prelude: ", "worker of generation 1")
+	if o := <-s.reload("runs nowhere"); o.OK || !strings.HasPrefix(o.Error, "run test prelude: change directory: ") {
+		t.Errorf("outcome %+v", o)
+	}
+	s.quit()
+}
+
+func TestPreludeFailsInReload(t *testing.T) {
+	s := supervise(t, "", unchanged)
+	s.says("prelude: ", "worker of generation 1")
+	before := s.status().Workers
+	outcome := s.reload("fails")
+	s.says("prelude: fails")
+	if o := <-outcome; o.OK || o.Generation != 1 || o.Error != "run test prelude: error: no such table" {
+		t.Errorf("outcome %+v", o)
+	}
+	if after := s.status().Workers; len(after) != 1 || after[0].PID != before[0].PID {
+		t.Errorf("workers %+v, before %+v", after, before)
+	}
+	outcome = s.reload("ends well")
+	s.says("prelude: ends well", "worker of generation 3")
+	if o := <-outcome; !o.OK {
+		t.Errorf("outcome %+v", o)
+	}
+	s.quit()
+}
+
+func TestStopDuringPrelude(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			s := supervise(t, "waits", unchanged)
+			pid := s.waits()
+			check(t, s.cmd.Process.Signal(syscall.SIGHUP)) // for later
+			check(t, s.cmd.Process.Signal(signal))
+			s.ends("exit 0: <nil>")
+			s.mustBeGone(pid)
+		})
+	}
+	t.Run("in a reload", func(t *testing.T) {
+		s := supervise(t, "", unchanged)
+		s.says("prelude: ", "worker of generation 1")
+		outcome := s.reload("waits")
+		pid := s.waits()
+		check(t, s.cmd.Process.Signal(syscall.SIGTERM))
+		if o := <-outcome; o.OK || o.Error != errStopping.Error() {
+			t.Errorf("outcome %+v", o)
+		}
+		s.ends("exit 0: <nil>")
+		s.mustBeGone(pid)
+	})
+}
+
+func TestPreludeHangs(t *testing.T) {
+	late := func(s *supervised) {
+		s.Helper()
+		_, err := io.WriteString(s.stdin, "late\n")
+		check(t, err)
+		s.says("10m0s left")
+	}
+	exe, err := os.Executable()
+	check(t, err)
+	want := "run test prelude: " + exe + ": did not end in time"
+
+	s := supervise(t, "waits", unchanged)
+	pid := s.waits()
+	late(s)
+	s.ends("exit 3: no worker became ready: " + want)
+	s.mustBeGone(pid)
+
+	s = supervise(t, "", unchanged)
+	s.says("prelude: ", "worker of generation 1")
+	outcome := s.reload("waits")
+	s.waits()
+	late(s)
+	if o := <-outcome; o.OK || o.Error != want {
+		t.Errorf("outcome %+v", o)
+	}
+	s.quit()
+}
+
+// Something that the prelude has started and left behind has its output open, and must not keep the workers waiting.
+func TestPreludeLeavesSomethingBehind(t *testing.T) {
+	s := supervise(t, "leaves", unchanged)
+	s.says("prelude: leaves", "worker of generation 1")
+	check(t, s.gate.Close())
+	s.quit()
+}
+
+// It runs where the workers do, but is none.
+func TestPreludeSurroundings(t *testing.T) {
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
+	check(t, err)
+	defer manager.Close()
+	s := supervise(t, "tells", func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+manager.LocalAddr().String(), "WATCHDOG_USEC=60000000",
+			"LISTEN_PID=1", "LISTEN_FDS=1", "LISTEN_FDNAMES=http",
+			"MULTIPROC_SLOT=7", "MULTIPROC_ID=w7", "MULTIPROC_GENERATION=7", "MULTIPROC_PORT=tcp://10.0.0.1")
+	})
+	s.says("prelude: tells", fmt.Sprintf("%s true %q", s.dir, []string{"MULTIPROC_PORT=tcp://10.0.0.1"}), "worker of generation 1")
+
+	// The service manager is asked for as much time as the first worker may take to get ready.
+	told := make([]byte, 1024)
+	n, err := manager.Read(told)
+	check(t, err)
+	if got, want := string(told[:n]), fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (11*time.Minute).Microseconds()); got != want {
+		t.Errorf("the service manager is told %q, not %q", got, want)
+	}
+	s.quit()
+}

@@ -1,0 +1,276 @@
+package master
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"multiproc/worker/handoff"
+)
+
+// journalVariable names the environment variable with the path to write reports to: the standard output of the master,
+// whoever writes there.
+const journalVariable = "MASTER_TEST_JOURNAL"
+
+func journal(format string, args ...any) error {
+	file, err := os.OpenFile(os.Getenv(journalVariable), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(file, format+"\n", args...)
+	return errors.Join(err, file.Close())
+}
+
+// masterChild is a master with one worker, in a directory, where the file settings says what the prelude is to do. The
+// line "late" on its standard input says that time is up for an errand; the end of the input stops it.
+func masterChild(args []string) error {
+	dir, program := args[0], args[1]
+	if err := os.Setenv(journalVariable, fmt.Sprintf("/proc/%d/fd/1", os.Getpid())); err != nil {
+		return err
+	}
+	control, err := new(net.ListenConfig).Listen(context.Background(), "unix", filepath.Join(dir, "control"))
+	if err != nil {
+		return err
+	}
+	env := append(os.Environ(), roleVariable+"=generation")
+	read := func(settings []byte) (Plan, error) {
+		plan := Plan{
+			Limits:   usual(1),
+			Args:     []string{"test", "worker"},
+			Env:      env,
+			Dir:      dir,
+			Settings: settings,
+			Prelude:  []string{"test", "prelude"},
+		}
+		if string(settings) == "runs nowhere" {
+			plan.Dir = filepath.Join(dir, "nowhere")
+		}
+		return plan, nil
+	}
+	settings, err := os.ReadFile(filepath.Join(dir, "settings"))
+	if err != nil {
+		return err
+	}
+	plan, err := read(settings)
+	if err != nil {
+		return err
+	}
+	m, err := New(Config{
+		Plan: plan, Program: program, Sockets: NewSockets(nil), Control: control,
+		Check: []string{"test", "check"}, CheckEnv: env, CheckDir: dir, Read: read,
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer cancel()
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			m.send(func(m *Master) {
+				fmt.Println(time.Until(m.errand.deadline).Round(time.Minute), "left")
+				m.errand.deadline = time.Now()
+			})
+		}
+	}()
+	code, err := m.Run(ctx, Hooks{})
+	fmt.Printf("exit %d: %v\n", code, err)
+	return nil
+}
+
+// generationChild is what a master runs.
+func generationChild(args []string) error {
+	switch args[0] {
+	case "check":
+		settings, err := os.ReadFile("settings")
+		if err != nil {
+			return err
+		}
+		_, err = os.Stdout.Write(settings)
+		return err
+	case "prelude":
+		return preludeChild()
+	case "linger":
+		return awaitGate()
+	}
+	if err := handoff.Address(); err != nil {
+		return err
+	}
+	in, err := handoff.Inherit()
+	if err != nil {
+		return err
+	}
+	if err := journal("worker of generation %d", in.Identity.Generation); err != nil {
+		return err
+	}
+	if err := handoff.NotifierFromEnviron().Send(handoff.Notice{Ready: true}); err != nil {
+		return err
+	}
+	for err == nil {
+		_, err = in.Lifeline.Next()
+	}
+	return nil
+}
+
+// preludeChild does what the settings say.
+func preludeChild() error {
+	settings, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return err
+	}
+	if err := journal("prelude: %s", settings); err != nil {
+		return err
+	}
+	fmt.Println("this is stdout")
+	fmt.Fprintln(os.Stderr, "this is stderr")
+	switch string(settings) {
+	case "fails":
+		return errors.New("test: error: no such table")
+	case "waits":
+		if err := journal("%d", os.Getpid()); err != nil {
+			return err
+		}
+		if err := awaitGate(); err != nil {
+			return err
+		}
+		return journal("prelude has waited")
+	case "leaves":
+		exe, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		left := exec.Command(exe, "linger") //nolint:noctx // it outlives this process
+		left.Env = append(os.Environ(), roleVariable+"=generation")
+		left.Stdout, left.Stderr = os.Stdout, os.Stderr
+		return left.Start()
+	case "tells":
+		dir, err := os.Getwd()
+		if err != nil {
+			return err
+		}
+		said := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+			return !slices.ContainsFunc([]string{"LISTEN_", "NOTIFY_", "WATCHDOG_", "MULTIPROC_"}, func(prefix string) bool {
+				return strings.HasPrefix(variable, prefix)
+			})
+		})
+		return journal("%s %t %q", dir, syscall.Getpgrp() == os.Getpid(), said)
+	}
+	return nil
+}
+
+// awaitGate waits until nobody holds the gate any more.
+func awaitGate() error {
+	gate, err := os.OpenFile("gate", os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer gate.Close()
+	_, err = io.Copy(io.Discard, gate)
+	return err
+}
+
+// supervised is a masterChild.
+type supervised struct {
+	*child
+	*testing.T
+	dir  string
+	gate *os.File // holds up who waits
+}
+
+// supervise starts a master whose prelude does something.
+func supervise(t *testing.T, does string, change func(*exec.Cmd)) *supervised {
+	t.Helper()
+	exe, err := os.Executable()
+	check(t, err)
+	s := &supervised{T: t, dir: t.TempDir()}
+	s.dir, err = filepath.EvalSymlinks(s.dir)
+	check(t, err)
+	check(t, syscall.Mkfifo(filepath.Join(s.dir, "gate"), 0o600))
+	s.gate, err = os.OpenFile(filepath.Join(s.dir, "gate"), os.O_RDWR, 0)
+	check(t, err)
+	t.Cleanup(func() { _ = s.gate.Close() }) // it may have been closed before
+	s.set(does)
+	s.child = startChildWith(t, change, "master", s.dir, exe)
+	return s
+}
+
+func (s *supervised) set(does string) {
+	s.Helper()
+	check(s.T, os.WriteFile(filepath.Join(s.dir, "settings"), []byte(does), 0o600))
+}
+
+// says compares the next reports.
+func (s *supervised) says(want ...string) {
+	s.Helper()
+	for _, line := range want {
+		if got := s.line(s.T); got != line {
+			s.Fatalf("it says %q instead of %q", got, line)
+		}
+	}
+}
+
+// waits reads the report of a prelude that waits.
+func (s *supervised) waits() (pid int) {
+	s.Helper()
+	s.says("prelude: waits")
+	_, err := fmt.Sscan(s.line(s.T), &pid)
+	check(s.T, err)
+	return pid
+}
+
+func (s *supervised) client() *Client { return NewClient(filepath.Join(s.dir, "control")) }
+
+func (s *supervised) status() Status {
+	s.Helper()
+	status, err := s.client().Status(s.Context())
+	check(s.T, err)
+	return status
+}
+
+// reload sets what the next prelude does, and begins a reload.
+func (s *supervised) reload(does string) <-chan Outcome {
+	s.Helper()
+	s.set(does)
+	outcome := make(chan Outcome, 1)
+	go func() {
+		o, err := s.client().Reload(s.Context())
+		if err != nil {
+			o.Error = err.Error()
+		}
+		outcome <- o
+	}()
+	return outcome
+}
+
+// ends waits for the end of the master.
+func (s *supervised) ends(want string) {
+	s.Helper()
+	s.says(want)
+	check(s.T, s.wait())
+}
+
+// quit has the master stop.
+func (s *supervised) quit() {
+	s.Helper()
+	check(s.T, s.stdin.Close())
+	s.ends("exit 0: <nil>")
+}
+
+func (s *supervised) mustBeGone(pid int) {
+	s.Helper()
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		s.Errorf("process %d has outlived its master: %v", pid, err)
+	}
+}
+
+func unchanged(*exec.Cmd) {}
