@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+)
+
+// createUser makes a user whose password is "correct horse".
+func createUser(t *testing.T, s *Store, u User) User {
+	t.Helper()
+	hash, err := s.HashPassword(t.Context(), "correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	update(t, s, func(tx *Tx) error {
+		u, err = tx.CreateUser(u, hash)
+		return err
+	})
+	return u
+}
+
+func TestAuthenticate(t *testing.T) {
+	s := openStore(t)
+	ada := createUser(t, s, User{Name: "Ada", Role: RoleStaff, Active: true})
+	createUser(t, s, User{Name: "gone", Role: RoleSuperuser})
+	for _, test := range []struct {
+		name, user, password string
+		ok                   bool
+		hashes               int // how long it takes
+	}{
+		{"right", "Ada", "correct horse", true, 1},
+		{"right in lower case", "ada", "correct horse", true, 1},
+		{"wrong password", "Ada", "Correct horse", false, 1},
+		{"no password", "Ada", "", false, 1},
+		{"unknown user", "Bob", "correct horse", false, 1},
+		{"no user", "", "correct horse", false, 1},
+		{"inactive user", "gone", "correct horse", false, 1},
+		{"inactive user, wrong password", "gone", "wrong horse", false, 1},
+		{"unknown user, password of nobody", "Bob", "", false, 1},
+		{"SQL", "' OR 1=1 --", "' OR 1=1 --", false, 1},
+		{"NUL", "Ada\x00", "correct horse", false, 1},
+		{"long password", "Ada", strings.Repeat("a", 1025), false, 0},
+		{"long password of nobody", "Bob", strings.Repeat("a", 1025), false, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			hashes := watchHashes(t, s)
+			user, err := s.Authenticate(t.Context(), test.user, test.password)
+			if test.ok && (user != ada || err != nil) {
+				t.Errorf("%+v, %v", user, err)
+			}
+			if !test.ok && (!errors.Is(err, ErrCredentials) || user != User{}) {
+				t.Errorf("%+v, %v, want %v", user, err, ErrCredentials)
+			}
+			if n := hashes(); n != test.hashes {
+				t.Errorf("%d hashes, want %d", n, test.hashes)
+			}
+		})
+	}
+}
+
+func TestAuthenticateDamagedHash(t *testing.T) {
+	s := openStore(t)
+	ada := createUser(t, s, User{Name: "Ada", Role: RoleStaff, Active: true})
+	update(t, s, func(tx *Tx) error {
+		_, err := tx.exec("UPDATE users SET password = replace(password, 'm=19456', 'm=4194304') WHERE id = ?", ada.ID)
+		return err
+	})
+	hashes := watchHashes(t, s)
+	if user, err := s.Authenticate(t.Context(), "Ada", "correct horse"); err == nil || errors.Is(err, ErrCredentials) {
+		t.Errorf("%+v, %v, want another error", user, err)
+	}
+	if n := hashes(); n != 0 {
+		t.Errorf("%d hashes, want none", n)
+	}
+}
+
+func TestAuthenticateCancelled(t *testing.T) {
+	s := openStore(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Authenticate(ctx, "Ada", "correct horse"); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want %v", err, context.Canceled)
+	}
+}

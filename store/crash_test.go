@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// TestCrash kills processes that insert, again and again, with others going on: what they said to be stored is there, once.
+func TestCrash(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	s := openStoreAt(t, path)
+	update(t, s, insertNames)
+	const processes, kills = 4, 25
+	acknowledged := map[string]bool{}
+	note := func(line string) { acknowledged[line] = true }
+	started := 0
+	start := func() *child {
+		started++
+		c := startChild(t, "crash", path, strconv.Itoa(started))
+		note(c.line(t)) // it is at it
+		return c
+	}
+	var all []*child
+	for range processes {
+		all = append(all, start())
+	}
+	for i := range kills {
+		for range 20 { // from some to all of those in a commit
+			note(all[i%processes].line(t))
+		}
+		all[i%processes].kill(t, note)
+		all[i%processes] = start()
+	}
+	for _, c := range all {
+		c.stop(t, note)
+	}
+	if len(acknowledged) < 20*kills {
+		t.Errorf("%d inserts were acknowledged, want more", len(acknowledged))
+	}
+
+	stored := map[string]bool{}
+	view(t, s, func(tx *Tx) error {
+		rows, err := tx.query("SELECT amount FROM transactions")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var amount string
+			if err := rows.Scan(&amount); err != nil {
+				return err
+			}
+			if stored[amount] {
+				t.Errorf("%s is there twice", amount)
+			}
+			stored[amount] = true
+		}
+		return rows.Err()
+	})
+	for amount := range acknowledged {
+		if !stored[amount] {
+			t.Errorf("%s was acknowledged and is not there", amount)
+		}
+	}
+	checkIntegrity(t, path)
+	available(t, s, insertAPIs)
+}
+
+// crashChild inserts from several goroutines until it is told to stop, and reports the amount of each insert, which no
+// other has, when it is stored.
+func crashChild(args []string) error {
+	ctx := context.Background()
+	s, err := Open(ctx, args[0], Options{Timeout: time.Minute})
+	if err != nil {
+		return err
+	}
+	child, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	errs := make(chan error)
+	for i := range insertGoroutines {
+		go func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				amount := Amount((child*insertGoroutines+i)*1_000_000 + n)
+				err := s.Update(ctx, func(tx *Tx) error {
+					_, err := tx.CreateTransaction(Transaction{API: strconv.Itoa(i), Status: "1", Amount: amount})
+					return err
+				})
+				if ctx.Err() != nil {
+					break
+				}
+				if err != nil {
+					errs <- err
+					return
+				}
+				fmt.Fprintln(os.Stdout, int64(amount)) // one call of write each
+			}
+			errs <- nil
+		}()
+	}
+	err = untilTold()
+	cancel()
+	for range insertGoroutines {
+		if e := <-errs; err == nil {
+			err = e
+		}
+	}
+	if e := s.Close(); err == nil {
+		err = e
+	}
+	return err
+}

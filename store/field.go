@@ -1,0 +1,84 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// What the texts of an entity may have at most: characters of a name and of a description, bytes and depth of params.
+const (
+	maxName        = 200
+	maxDescription = 10_000
+	maxParams      = 64 << 10
+	maxDepth       = 100
+)
+
+// faults gathers what is wrong with the fields of one thing.
+type faults []FieldError
+
+func (f *faults) add(field, format string, args ...any) {
+	*f = append(*f, FieldError{field, fmt.Sprintf(format, args...)})
+}
+
+// err is nil if nothing was found.
+func (f faults) err() error {
+	if len(f) == 0 {
+		return nil
+	}
+	return &InvalidError{f}
+}
+
+// text finds fault with what is no text, or too long in characters. It is stored as given.
+func (f *faults) text(field, value string, most int) {
+	switch {
+	case !utf8.ValidString(value):
+		f.add(field, "is not valid UTF-8")
+	case strings.ContainsRune(value, 0):
+		f.add(field, "has a NUL character")
+	case len(value) > most && utf8.RuneCountInString(value) > most:
+		f.add(field, "has more than %d characters", most)
+	}
+}
+
+func (f *faults) name(field, value string) {
+	if strings.TrimSpace(value) == "" {
+		f.add(field, "is empty")
+		return
+	}
+	f.text(field, value, maxName)
+}
+
+// params finds fault with what is no JSON object, or one too large or too deep for those who read it.
+func (f *faults) params(field string, value json.RawMessage) {
+	switch {
+	case len(value) > maxParams:
+		f.add(field, "has more than %d bytes", maxParams)
+	case !utf8.Valid(value) || !json.Valid(value) || strings.TrimLeft(string(value), " \t\r\n")[0] != '{':
+		f.add(field, "is not a JSON object")
+	case depth(value) > maxDepth:
+		f.add(field, "is nested more than %d deep", maxDepth)
+	}
+}
+
+// depth is how deep valid JSON is nested.
+func depth(value []byte) int {
+	now, most := 0, 0
+	for inString, i := false, 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '"':
+			inString = !inString
+		case inString:
+			if c == '\\' {
+				i++
+			}
+		case c == '{' || c == '[':
+			now++
+			most = max(most, now)
+		case c == '}' || c == ']':
+			now--
+		}
+	}
+	return most
+}

@@ -1,0 +1,116 @@
+package store
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestCursorRefused(t *testing.T) {
+	good := numberCursor("modified", 1_700_000_000_000_001, 17)
+	for name, c := range map[string]Cursor{
+		"empty":              "",
+		"not base64":         "*",
+		"padded":             good + "=",
+		"a line break":       good[:4] + "\n" + good[4:],
+		"cut":                good[:len(good)-1],
+		"of another order":   numberCursor("created", 1, 17),
+		"of a list by name":  cursor("name", "17"),
+		"no place":           cursor("modified", ""),
+		"one number":         cursor("modified", "17"),
+		"three numbers":      cursor("modified", "1\n2\n3"),
+		"a number with plus": cursor("modified", "+1\n17"),
+		"a padded number":    cursor("modified", "1\n017"),
+		"too large a number": cursor("modified", "1\n9223372036854775808"),
+		"SQL":                cursor("modified", "1\n1); DROP TABLE transactions; --"),
+		"long":               Cursor(strings.Repeat("A", 1_000_000)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, _, err := c.numbers("modified"); problemOf(t, err, "cursor") == "" {
+				t.Error("no error")
+			}
+		})
+	}
+}
+
+func TestNumberCursor(t *testing.T) {
+	for _, number := range []int64{math.MinInt64, -1, 0, 1, math.MaxInt64} {
+		for _, id := range []int64{math.MinInt64, 0, 17, math.MaxInt64} {
+			if n, i, err := numberCursor("amount", number, id).numbers("amount"); n != number || i != id || err != nil {
+				t.Errorf("%d, %d: %d, %d, %v", number, id, n, i, err)
+			}
+		}
+	}
+}
+
+// FuzzCursor: one that is taken is the one that the place has.
+func FuzzCursor(f *testing.F) {
+	f.Add(string(numberCursor("id", 17, 17)))
+	f.Add(string(cursor("id", "../'\n\x00")))
+	f.Add("aWQK\nMTc") // base64 may have line breaks
+	f.Fuzz(func(t *testing.T, text string) {
+		c := Cursor(text)
+		if place, err := c.place("id"); err == nil && cursor("id", place) != c {
+			t.Errorf("%q: place %q has another cursor", text, place)
+		}
+		if number, id, err := c.numbers("id"); err == nil && numberCursor("id", number, id) != c {
+			t.Errorf("%q: %d, %d has another cursor", text, number, id)
+		}
+		if c := cursor("id", text); c != "" {
+			if place, err := c.place("id"); place != text || err != nil {
+				t.Errorf("%q: place %q, %v", text, place, err)
+			}
+			if strings.Trim(string(c), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+				t.Errorf("%q is not safe in a URL", c)
+			}
+		}
+	})
+}
+
+// walk gives all of a list, so many at a time, and does what is to be done between.
+func walk[T any](tb testing.TB, s *Store, limit int, list func(*Tx, Page) (Slice[T], error), between ...func(*Tx) error) (items []T) {
+	tb.Helper()
+	for p := (Page{Limit: limit}); ; {
+		var got Slice[T]
+		view(tb, s, func(tx *Tx) (err error) {
+			got, err = list(tx, p)
+			return err
+		})
+		items = append(items, got.Items...)
+		if got.Next == "" {
+			return items
+		}
+		if len(got.Items) != limit {
+			tb.Fatalf("%d items of %d, but not the last ones", len(got.Items), limit)
+		}
+		p.After = got.Next
+		for _, f := range between {
+			update(tb, s, f)
+		}
+	}
+}
+
+func TestLimit(t *testing.T) {
+	s := openStore(t)
+	update(t, s, func(tx *Tx) error {
+		for i := range 1100 {
+			if _, err := tx.CreateStatus(Status{Name: strconv.Itoa(i)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	view(t, s, func(tx *Tx) error {
+		for limit, want := range map[int]int{0: 50, -1: 50, 1: 1, 1000: 1000, 1001: 1000, math.MaxInt: 1000} {
+			got, err := tx.Statuses(Page{Limit: limit})
+			if len(got.Items) != want || got.Next == "" || err != nil {
+				t.Errorf("limit %d: %d items, next %q, %v, want %d", limit, len(got.Items), got.Next, err, want)
+			}
+		}
+		return nil
+	})
+	if got := walk(t, s, 100, (*Tx).Statuses); len(got) != 1100 {
+		t.Errorf("%d statuses in pages of 100, want 1100", len(got))
+	}
+}

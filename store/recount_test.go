@@ -1,0 +1,165 @@
+package store
+
+import (
+	"io/fs"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestMoveWindow lets the clock go on by months, back, and on again: the tables follow a piece at a time, and come to rest.
+func TestMoveWindow(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "multiproc.db")
+	openStoreAt(t, path)
+	// Not the Store, which moves the window before anything else.
+	tx := &Tx{ctx: t.Context(), db: openConn(t, path), now: time.UnixMicro(today).Truncate(time.Minute)}
+	const n, combinations, atOnce = 2 * 3 * 24 * 60, 30, 300
+	check(t, tx.Recount())
+	check(t, insertMany(tx, n, 3*Window)) // at the start of each minute and in the midst of it
+	for _, step := range []struct {
+		name     string
+		by       time.Duration
+		min, max int // calls
+	}{
+		{"a minute on", time.Minute, 1, 1},
+		{"months on", 60 * Window, n / atOnce * 9 / 10, n / atOnce},
+		{"months back", -60 * Window, 2, n / atOnce},
+		{"years back, before all transactions", -3000 * Window, n / 2 / atOnce, n / atOnce},
+		{"years on", 3000 * Window, 1, 1},
+		{"a day back", -Window, 1, 1},
+	} {
+		tx.now = tx.now.Add(step.by)
+		calls := -1 // the last one does nothing
+		for changes := 1; changes > 0; calls++ {
+			if calls > step.max {
+				t.Fatalf("%s: the window still moves after %d calls", step.name, calls)
+			}
+			before := totalChanges(t, tx)
+			check(t, tx.move(atOnce))
+			changes = totalChanges(t, tx) - before
+			// The totals and the window go besides, and the rest of a minute.
+			if limit := atOnce + 3*combinations; changes > limit {
+				t.Errorf("%s: %d rows changed in one call, want at most %d", step.name, changes, limit)
+			}
+			check(t, compareCounts(tx))
+			check(t, checkTables(tx))
+		}
+		if calls < step.min {
+			t.Errorf("%s: %d calls, want more", step.name, calls)
+		}
+		checkWindow(t, tx)
+	}
+}
+
+// TestMoveWindowOverFullMinute moves past a minute of which there is more than moves at once.
+func TestMoveWindowOverFullMinute(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "multiproc.db")
+	openStoreAt(t, path)
+	tx := &Tx{ctx: t.Context(), db: openConn(t, path), now: time.UnixMicro(today)}
+	check(t, tx.Recount())
+	check(t, insertMany(tx, 30, 0))
+	for _, by := range []time.Duration{60 * Window, -60 * Window} {
+		tx.now = tx.now.Add(by)
+		for range 2 {
+			check(t, tx.move(1))
+		}
+		checkWindow(t, tx)
+		check(t, compareCounts(tx))
+	}
+}
+
+func totalChanges(t *testing.T, tx *Tx) (n int) {
+	t.Helper()
+	check(t, tx.queryRow("SELECT total_changes()").Scan(&n))
+	return n
+}
+
+// checkWindow asks whether the tables are such that a count costs least.
+func checkWindow(t *testing.T, tx *Tx) {
+	t.Helper()
+	c, err := tx.counted()
+	check(t, err)
+	now := minuteOf(tx.now.UnixMicro())
+	if c.since != now-minutesOfWindow+1 || c.until != now || c.horizon > now-minutesOfWindow || c.horizon < now-minutesKept {
+		t.Errorf("the window is %+v at minute %d", c, now)
+	}
+}
+
+// openClocked opens a Store whose clock shows today until it is set.
+func openClocked(t *testing.T) (*Store, *atomic.Int64) {
+	t.Helper()
+	var now atomic.Int64
+	now.Store(today)
+	s := openStore(t, Options{Synchronous: "normal", now: func() time.Time { return time.UnixMicro(now.Load()) }})
+	return s, &now
+}
+
+// TestMoveWindowDropsTotals deletes an API and a status, whose totals are 0 then.
+func TestMoveWindowDropsTotals(t *testing.T) {
+	t.Parallel()
+	s, now := openClocked(t)
+	update(t, s, func(tx *Tx) error { return insertMany(tx, 3000, Window) })
+	totals := func(want int) {
+		t.Helper()
+		now.Add(minuteMicros)
+		update(t, s, (*Tx).moveWindow)
+		view(t, s, func(tx *Tx) error {
+			var got int
+			err := tx.queryRow("SELECT COUNT(*) FROM counts_total").Scan(&got)
+			if got != want {
+				t.Errorf("there are totals of %d combinations, want %d", got, want)
+			}
+			return err
+		})
+	}
+	totals(6 * 5)
+	update(t, s, func(tx *Tx) error {
+		_, err := tx.exec("DELETE FROM apis WHERE id = 1; DELETE FROM transaction_statuses WHERE id = 2")
+		return err
+	})
+	totals(5 * 4)
+}
+
+// TestRecount has a program replace rows that does not tell the triggers.
+func TestRecount(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "multiproc.db")
+	s := openStoreAt(t, path, Options{now: func() time.Time { return time.UnixMicro(today) }})
+	update(t, s, func(tx *Tx) error { return insertMany(tx, 100, time.Hour) })
+	conn := openConn(t, path)
+	_, err := conn.ExecContext(t.Context(), `PRAGMA recursive_triggers = off;
+		INSERT OR REPLACE INTO transactions SELECT id, amount, 1, 1, time_created, time_modified FROM transactions`)
+	check(t, err)
+	if s.View(t.Context(), compareCounts) == nil {
+		t.Fatal("the counts are right without the triggers")
+	}
+	update(t, s, (*Tx).Recount)
+	view(t, s, compareCounts)
+	view(t, s, func(tx *Tx) error {
+		checkWindow(t, tx)
+		return checkTables(tx)
+	})
+}
+
+// TestCountsOfOldDatabase migrates a database that has transactions and no counts.
+func TestCountsOfOldDatabase(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "multiproc.db")
+	check(t, createEmpty(path))
+	conn := openConn(t, path)
+	first, err := fs.ReadFile(migrations, "migrations/00001_transactions.sql")
+	check(t, err)
+	_, err = conn.ExecContext(t.Context(), string(first))
+	check(t, err)
+	tx := &Tx{ctx: t.Context(), db: conn, now: time.Now()}
+	check(t, insertMany(tx, 1000, 10*Window))
+	second, err := fs.ReadFile(migrations, "migrations/00002_counts.sql")
+	check(t, err)
+	_, err = conn.ExecContext(t.Context(), string(second))
+	check(t, err)
+	check(t, compareCounts(tx))
+	check(t, checkTables(tx))
+}

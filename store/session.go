@@ -1,0 +1,81 @@
+package store
+
+import (
+	"fmt"
+	"time"
+)
+
+// Session is a user's at the admin site.
+type Session struct {
+	ID            int64
+	User          User
+	Created, Seen time.Time
+}
+
+// SessionsKept is how long a session can last at most: then it is removed.
+const SessionsKept = 14 * 24 * time.Hour
+
+// CreateSession begins a session of a user, who has now logged in, and gives its secret, of which only a hash is kept. It is
+// ErrNotFound if there is no such user, or an inactive one.
+func (tx *Tx) CreateSession(userID int64) (Session, string, error) {
+	err := tx.change(fmt.Sprintf("user %d", userID), "UPDATE users SET last_login = ? WHERE id = ? AND active", micros(tx.now), userID)
+	if err != nil {
+		return Session{}, "", err
+	}
+	user, err := tx.User(userID)
+	if err != nil {
+		return Session{}, "", err
+	}
+	secret := newSecret()
+	hash, _ := hashSecret(secret)
+	id, err := tx.insert("session", "INSERT INTO sessions (hash, user_id, created, seen) VALUES (?, ?, ?, ?)",
+		hash, userID, micros(tx.now), micros(tx.now))
+	if err != nil {
+		return Session{}, "", err
+	}
+	return Session{ID: id, User: user, Created: tx.now, Seen: tx.now}, secret, nil
+}
+
+// SessionBySecret is the session that has this secret, was seen less than idle ago and begun less than absolute ago, and whose
+// user is active; else ErrNotFound.
+func (tx *Tx) SessionBySecret(secret string, idle, absolute time.Duration) (Session, error) {
+	hash, ok := hashSecret(secret)
+	if !ok {
+		return Session{}, fmt.Errorf("session: %w", ErrNotFound)
+	}
+	return found(tx.queryRow(`SELECT s.id, s.created, s.seen, u.id, u.name, u.role, u.active, u.created, u.last_login
+		FROM sessions s JOIN users u ON u.id = s.user_id
+		WHERE s.hash = ? AND s.seen > ? AND s.created > ? AND u.active`,
+		hash, micros(tx.now.Add(-idle)), micros(tx.now.Add(-absolute))), scanSession, "session")
+}
+
+func scanSession(r row) (s Session, err error) {
+	u := &s.User
+	err = r.Scan(&s.ID, moment{&s.Created}, moment{&s.Seen},
+		&u.ID, &u.Name, &u.Role, &u.Active, moment{&u.Created}, moment{&u.LastLogin})
+	return s, err
+}
+
+// TouchSession says that a session was seen now. It is ErrNotFound if it has ended.
+func (tx *Tx) TouchSession(id int64) error {
+	return tx.change(fmt.Sprintf("session %d", id), "UPDATE sessions SET seen = ? WHERE id = ?", micros(tx.now), id)
+}
+
+// DeleteSession ends a session, if it has not ended already.
+func (tx *Tx) DeleteSession(id int64) error {
+	_, err := tx.exec("DELETE FROM sessions WHERE id = ?", id)
+	return err
+}
+
+// DeleteSessions ends all sessions of a user.
+func (tx *Tx) DeleteSessions(userID int64) error {
+	_, err := tx.exec("DELETE FROM sessions WHERE user_id = ?", userID)
+	return err
+}
+
+// expireSessions removes sessions that are too old for any use, the oldest first and at most limit of them.
+func (tx *Tx) expireSessions(limit int) error {
+	_, err := tx.exec("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE created <= ? ORDER BY created LIMIT ?)",
+		micros(tx.now.Add(-SessionsKept)), limit)
+	return err
+}

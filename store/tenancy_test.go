@@ -1,0 +1,130 @@
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestTenancy puts a database in the place of another one that is open, whose log is still there.
+func TestTenancy(t *testing.T) {
+	other := filepath.Join(t.TempDir(), "other.db")
+	_, _, err := Migrate(t.Context(), other, Options{})
+	check(t, err)
+	is, err := os.ReadFile(other)
+	check(t, err)
+
+	first := openStore(t)
+	path := first.writer.file.path
+	available(t, first, 0)
+	second := openStoreAt(t, path)
+	check(t, os.Rename(path, path+".away"))
+	check(t, os.Rename(other, path))
+	refused := func() {
+		t.Helper()
+		_, err := Open(t.Context(), path, Options{})
+		wantErr(t, err, ErrUnavailable, errReplaced.Error())
+		_, _, err = Migrate(t.Context(), path, Options{})
+		wantErr(t, err, ErrUnavailable, errReplaced.Error())
+	}
+	refused()
+	check(t, first.Close())
+	refused() // there is the second
+	if now, err := os.ReadFile(path); err != nil || string(now) != string(is) {
+		t.Errorf("the other database has changed: %v", err)
+	}
+	check(t, os.Rename(path, other))
+	check(t, os.Rename(path+".away", path))
+	available(t, openStoreAt(t, path), 1)
+	check(t, second.Close())
+}
+
+// TestTenancyEnds has nobody left who has the first file open, in various ways.
+func TestTenancyEnds(t *testing.T) {
+	end := map[string]func(path string) (ended func()){
+		"closed": func(path string) func() {
+			s := openStoreAt(t, path)
+			return func() { check(t, s.Close()) }
+		},
+		"killed": func(path string) func() {
+			c := startChild(t, "commit", path)
+			c.line(t)
+			c.line(t)
+			return func() { c.kill(t, func(string) {}) }
+		},
+	}
+	for name, begin := range end {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "multiproc.db")
+			ended := begin(path)
+			check(t, os.Rename(path, path+".away"))
+			_, err := Open(t.Context(), path, Options{})
+			wantErr(t, err, fs.ErrNotExist, toMigrate)
+			ended()
+			for _, log := range suffixed(path)[1:] {
+				if err := os.Remove(log); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					t.Fatal(err)
+				}
+			}
+			available(t, openStoreAt(t, path), 0)
+		})
+	}
+}
+
+// TestTenancyAfterCrash puts a copy in the place of a database whose last process was killed: what is in the log of that one
+// is not to get into the copy.
+func TestTenancyAfterCrash(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "multiproc.db")
+	c := startChild(t, "commit", path)
+	c.line(t)
+	c.line(t)
+	c.tell(t, "commit")
+	c.line(t)
+	c.kill(t, func(string) {})
+	copied := path + ".copy"
+	data, err := os.ReadFile(path)
+	check(t, err)
+	check(t, os.WriteFile(copied, data, 0o600))
+	check(t, os.Rename(path, path+".away"))
+	check(t, os.Rename(copied, path))
+	for range 2 {
+		_, err = Open(t.Context(), path, Options{})
+		wantErr(t, err, ErrUnavailable, "is of another file")
+		_, _, err = Migrate(t.Context(), path, Options{})
+		wantErr(t, err, ErrUnavailable, "is of another file")
+	}
+	if now, err := os.ReadFile(path); err != nil || string(now) != string(data) {
+		t.Errorf("the copy has changed: %v", err)
+	}
+	check(t, os.Rename(path+".away", path))
+	available(t, openStoreAt(t, path), 1)
+}
+
+// TestTenancyText has something else in the lock file.
+func TestTenancyText(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "multiproc.db")
+	check(t, os.WriteFile(path+".lock", make([]byte, 100), 0o600))
+	openStoreAt(t, path)
+	available(t, openStoreAt(t, path), 0)
+}
+
+// TestTenancyStopped has somebody stop while the text is written.
+func TestTenancyStopped(t *testing.T) {
+	s := openStore(t)
+	path := s.writer.file.path
+	check(t, s.Close())
+	fd, err := openLockIfAny(path + ".lock")
+	check(t, err)
+	if got, err := tryLock(fd, tenants); err != nil || !got {
+		t.Fatal(got, err)
+	}
+	_, err = Open(t.Context(), path, Options{Timeout: 50 * time.Millisecond})
+	wantErr(t, err, ErrUnavailable, "was stopped")
+	check(t, unix.Close(fd))
+	available(t, openStoreAt(t, path), 0)
+}

@@ -1,0 +1,145 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Transaction is one that was recorded. API and Status are names.
+type Transaction struct {
+	ID                int64
+	API, Status       string
+	Amount            Amount
+	Created, Modified time.Time // UTC, to the microsecond
+}
+
+// The names are looked up for the rows that are found, in this order, whatever SQLite thinks of it.
+const selectTransaction = `SELECT t.id, a.name, s.name, t.amount, t.time_created, t.time_modified
+	FROM transactions t CROSS JOIN apis a ON a.id = t.api_id CROSS JOIN transaction_statuses s ON s.id = t.status_id`
+
+func scanTransaction(r row) (t Transaction, err error) {
+	err = r.Scan(&t.ID, &t.API, &t.Status, &t.Amount, moment{&t.Created}, moment{&t.Modified})
+	return t, err
+}
+
+// CreateTransaction records a transaction, whose ID it gives. It was created and modified now, where t does not say when.
+// Its error may be an *InvalidError, also for an unknown API or status.
+func (tx *Tx) CreateTransaction(t Transaction) (Transaction, error) {
+	t.Created, t.Modified = tx.orNow(t.Created), tx.orNow(t.Modified)
+	if !t.valid() {
+		return Transaction{}, tx.invalid(t)
+	}
+	t.Created, t.Modified = cut(t.Created), cut(t.Modified)
+	result, err := tx.exec(`INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
+		SELECT ?, a.id, s.id, ?, ? FROM apis a, transaction_statuses s WHERE a.name = ? AND s.name = ?`,
+		int64(t.Amount), t.Created.UnixMicro(), t.Modified.UnixMicro(), t.API, t.Status)
+	if err != nil {
+		return Transaction{}, fmt.Errorf("transaction: %w", err)
+	}
+	switch n, err := result.RowsAffected(); {
+	case err != nil:
+		return Transaction{}, err
+	case n == 0:
+		return Transaction{}, tx.invalid(t)
+	}
+	t.ID, err = result.LastInsertId()
+	return t, err
+}
+
+func (tx *Tx) orNow(t time.Time) time.Time {
+	if t.IsZero() {
+		return tx.now
+	}
+	return t
+}
+
+// valid is whether what can be known of a transaction without the database is right.
+func (t Transaction) valid() bool {
+	return t.Amount.valid() && validTime(t.Created) && validTime(t.Modified)
+}
+
+// validTime is whether a time has a year that others can read, too.
+func validTime(t time.Time) bool { return 0 < t.UTC().Year() && t.UTC().Year() < 10_000 }
+
+// invalid is all that is wrong with a transaction that cannot be stored.
+func (tx *Tx) invalid(t Transaction) error {
+	var f faults
+	if _, err := tx.APIByName(t.API); errors.Is(err, ErrNotFound) {
+		f.add("api", "there is none of this name")
+	} else if err != nil {
+		return err
+	}
+	if _, err := tx.StatusByName(t.Status); errors.Is(err, ErrNotFound) {
+		f.add("status", "there is none of this name")
+	} else if err != nil {
+		return err
+	}
+	if !t.Amount.valid() {
+		f.add("amount", "is not less than 10^14")
+	}
+	if !validTime(t.Created) {
+		f.add("time_created", "is not in the years 1 to 9999")
+	}
+	if !validTime(t.Modified) {
+		f.add("time_modified", "is not in the years 1 to 9999")
+	}
+	return f.err()
+}
+
+// Transaction is the one with this id, or ErrNotFound.
+func (tx *Tx) Transaction(id int64) (Transaction, error) {
+	return found(tx.queryRow(selectTransaction+" WHERE t.id = ?", id), scanTransaction, "transaction %d", id)
+}
+
+// SetTransactionStatus puts a transaction into another status: it is modified now. Its error may be ErrNotFound, or an
+// *InvalidError for an unknown status.
+func (tx *Tx) SetTransactionStatus(id int64, status string) (Transaction, error) {
+	t, err := tx.Transaction(id)
+	if err != nil {
+		return Transaction{}, err
+	}
+	t.Status, t.Modified = status, tx.now
+	return t, tx.UpdateTransaction(t)
+}
+
+// UpdateTransaction stores the amount, API and status that the transaction with t's ID has now: it is modified now. Its
+// error may be ErrNotFound, or an *InvalidError, also for an unknown API or status.
+func (tx *Tx) UpdateTransaction(t Transaction) error {
+	t.Created, t.Modified = tx.now, tx.now
+	if !t.valid() {
+		return tx.invalid(t)
+	}
+	err := tx.change(fmt.Sprintf("transaction %d", t.ID), `UPDATE transactions
+		SET amount = ?, api_id = a.id, status_id = s.id, time_modified = ?
+		FROM apis a, transaction_statuses s WHERE a.name = ? AND s.name = ? AND transactions.id = ?`,
+		int64(t.Amount), t.Modified.UnixMicro(), t.API, t.Status, t.ID)
+	if errors.Is(err, ErrNotFound) {
+		if invalid := tx.invalid(t); invalid != nil {
+			return invalid
+		}
+	}
+	return err
+}
+
+// DeleteTransaction deletes a transaction, or nothing: ErrNotFound.
+func (tx *Tx) DeleteTransaction(id int64) error {
+	return tx.change(fmt.Sprintf("transaction %d", id), "DELETE FROM transactions WHERE id = ?", id)
+}
+
+// DeleteTransactions deletes those that the filter means, at most limit of them, and tells how many: so that many can be
+// deleted in portions, between which others write.
+func (tx *Tx) DeleteTransactions(f TransactionFilter, limit int) (int, error) {
+	names := ""
+	if f.timed() {
+		names = "+"
+	}
+	s := f.search("transactions t", names)
+	result, err := tx.exec(fmt.Sprintf("DELETE FROM transactions WHERE id IN (SELECT t.id FROM %s WHERE %s LIMIT ?)", s.from, s.where),
+		append(s.args, limit)...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}

@@ -1,0 +1,194 @@
+package store
+
+import (
+	"fmt"
+	"time"
+)
+
+// TransactionFilter says which transactions are meant. What is empty does not matter; with a name that nothing has, none
+// are.
+type TransactionFilter struct {
+	API, Status string
+	From, Until time.Time // of the time of modification: From <= t < Until
+}
+
+// Order is what transactions are listed by. The id breaks ties.
+type Order int
+
+// Orders of transactions. ByModified is the one for those of a time: by ID all of that time are found first, and sorted.
+// ByAmount, and ByCreated for those of a time, read all transactions, a tenth of a second for a million: an index
+// would be paid for by every insert.
+const (
+	ByID Order = iota
+	ByModified
+	ByCreated
+	ByAmount
+)
+
+// TransactionQuery asks for a part of a list of transactions.
+type TransactionQuery struct {
+	TransactionFilter
+	Page
+	Order     Order
+	Ascending bool // else the highest, newest first
+}
+
+// Transactions lists transactions.
+func (tx *Tx) Transactions(q TransactionQuery) (Slice[Transaction], error) {
+	query, args, err := q.query()
+	if err != nil {
+		return Slice[Transaction]{}, err
+	}
+	list := q.list()
+	at := func(t Transaction) Cursor { return numberCursor(list, q.Order.number(t), t.ID) }
+	return slice(tx, q.Page, scanTransaction, at, query, args...)
+}
+
+// list is what the list is called in cursors.
+func (q TransactionQuery) list() string {
+	if q.Ascending {
+		return q.Order.column() + " up"
+	}
+	return q.Order.column()
+}
+
+// query finds the ids, and looks the rest of the rows up for those alone that are listed.
+func (q TransactionQuery) query() (query string, args []any, err error) {
+	column, next, direction := q.Order.column(), "<", "DESC"
+	if q.Ascending {
+		next, direction = ">", "ASC"
+	}
+	after := search{where: "TRUE"}
+	if q.After != "" {
+		number, id, err := q.After.numbers(q.list())
+		if err != nil {
+			return "", nil, err
+		}
+		after.and("(t."+column+", t.id) "+next+" (?, ?)", number, id)
+	}
+	ids, args := q.inOrder(after, direction)
+	if q.Order == ByID && q.named() && !q.timed() {
+		ids, args = q.ofEach(after, direction)
+	}
+	query = fmt.Sprintf("%s WHERE t.id IN (%s LIMIT ?) ORDER BY +t.%s %s, +t.id %[4]s", selectTransaction, ids, column, direction)
+	return query, args, nil
+}
+
+// A column with a + before it is none that SQLite goes by to find rows: by an index of names it would find all that have
+// them, and then sort these.
+
+// inOrder finds ids by going through an index or the table in order, where it leaves out what is not meant.
+func (q TransactionQuery) inOrder(after search, direction string) (string, []any) {
+	table, key := "transactions t", "t."+q.Order.column()
+	switch {
+	case q.Order == ByID && q.timed():
+		key = "+t.id" // all that are in the time are found and sorted
+	case q.Order == ByAmount || q.Order == ByCreated && q.timed():
+		table = "transactions t NOT INDEXED" // to read all of the table is faster
+	}
+	s := q.search(table, "+")
+	s.and(after.where, after.args...)
+	return fmt.Sprintf("SELECT t.id FROM %s WHERE %s ORDER BY %s %s, t.id %[4]s", s.from, s.where, key, direction), s.args
+}
+
+// ofEach finds ids, in order, among the first ones of each API in each status: however few there are, all others need not
+// be gone through.
+func (q TransactionQuery) ofEach(after search, direction string) (string, []any) {
+	names := search{where: "TRUE"}
+	names.names(q.TransactionFilter)
+	query := fmt.Sprintf(`SELECT n.id FROM apis a CROSS JOIN transaction_statuses s CROSS JOIN transactions n
+		WHERE %s AND n.id IN (
+			SELECT t.id FROM transactions t WHERE t.api_id = a.id AND t.status_id = s.id AND %s ORDER BY t.id %s LIMIT ?
+		) ORDER BY n.id %[3]s`, names.where, after.where, direction)
+	return query, append(append(names.args, after.args...), q.rows())
+}
+
+// CountTransactions counts those that the filter means. It takes the longer the more they are.
+func (tx *Tx) CountTransactions(f TransactionFilter) (n int64, err error) {
+	query, args := f.count()
+	err = tx.queryRow(query, args...).Scan(&n)
+	return n, err
+}
+
+func (f TransactionFilter) count() (string, []any) {
+	names := ""
+	if f.timed() {
+		names = "+"
+	}
+	s := f.search("transactions t", names)
+	if f.API == "" && f.Status != "" && !f.timed() {
+		s.and("t.api_id IN (SELECT id FROM apis)") // the index begins with it
+	}
+	return fmt.Sprintf("SELECT count(*) FROM %s WHERE %s", s.from, s.where), s.args
+}
+
+func (f TransactionFilter) named() bool { return f.API != "" || f.Status != "" }
+func (f TransactionFilter) timed() bool { return !f.From.IsZero() || !f.Until.IsZero() }
+
+// search finds what the filter means in the table t, with a + before the columns of names or without.
+func (f TransactionFilter) search(table, names string) search {
+	s := search{from: table, where: "TRUE"}
+	if f.Status != "" {
+		s.from = "transaction_statuses s CROSS JOIN " + s.from
+		s.and(names + "t.status_id = s.id")
+	}
+	if f.API != "" {
+		s.from = "apis a CROSS JOIN " + s.from
+		s.and(names + "t.api_id = a.id")
+	}
+	s.names(f)
+	if !f.From.IsZero() {
+		s.and("t.time_modified >= ?", f.From.UnixMicro())
+	}
+	if !f.Until.IsZero() {
+		s.and("t.time_modified < ?", f.Until.UnixMicro())
+	}
+	return s
+}
+
+// search is a part of a query, and the arguments of its conditions.
+type search struct {
+	from, where string
+	args        []any
+}
+
+func (s *search) and(condition string, args ...any) {
+	s.where += " AND " + condition
+	s.args = append(s.args, args...)
+}
+
+func (s *search) names(f TransactionFilter) {
+	if f.API != "" {
+		s.and("a.name = ?", f.API)
+	}
+	if f.Status != "" {
+		s.and("s.name = ?", f.Status)
+	}
+}
+
+func (o Order) column() string {
+	switch o {
+	case ByModified:
+		return "time_modified"
+	case ByCreated:
+		return "time_created"
+	case ByAmount:
+		return "amount"
+	default:
+		return "id"
+	}
+}
+
+// number is what the column has for a transaction.
+func (o Order) number(t Transaction) int64 {
+	switch o {
+	case ByModified:
+		return t.Modified.UnixMicro()
+	case ByCreated:
+		return t.Created.UnixMicro()
+	case ByAmount:
+		return int64(t.Amount)
+	default:
+		return t.ID
+	}
+}

@@ -1,0 +1,38 @@
+package store
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// BenchmarkTransactions lists the first page of each list of a million transactions.
+func BenchmarkTransactions(b *testing.B) {
+	s := openStore(b)
+	const n = 1_000_000
+	now := time.Now().UTC()
+	update(b, s, func(tx *Tx) error {
+		createNames(b, tx, "a", "b", "c", "rare")
+		_, err := tx.exec(`INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
+			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+			SELECT abs(random() % 1000000000), 1 + abs(random() % 3), CASE i % 250000 WHEN 0 THEN 4 ELSE 1 + abs(random() % 3) END,
+			?2 - (?1 - i) * 86400, ?2 - (?1 - i) * 86400 + abs(random() % 30000000) FROM n`, n, now.UnixMicro())
+		return err
+	})
+	middle := now.Add(-12 * time.Hour)
+	for _, status := range []string{"a", "rare"} {
+		eachQuery(TransactionFilter{API: "a", Status: status, From: middle, Until: middle.Add(5 * time.Minute)}, func(name string, q TransactionQuery) {
+			if q.Ascending || status == "rare" && q.Status == "" {
+				return
+			}
+			b.Run(strings.ReplaceAll(name, "status", status), func(b *testing.B) {
+				for b.Loop() {
+					view(b, s, func(tx *Tx) error {
+						_, err := tx.Transactions(q)
+						return err
+					})
+				}
+			})
+		})
+	}
+}

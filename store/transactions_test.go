@@ -1,0 +1,325 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+// eachQuery calls f with the queries that there are, but for their pages.
+func eachQuery(filter TransactionFilter, f func(name string, q TransactionQuery)) {
+	for named := range 4 {
+		for timed := range 4 {
+			for order := ByID; order <= ByAmount; order++ {
+				for _, ascending := range []bool{false, true} {
+					q := TransactionQuery{Order: order, Ascending: ascending}
+					name := q.list()
+					if named&1 != 0 {
+						q.API, name = filter.API, name+" api"
+					}
+					if named&2 != 0 {
+						q.Status, name = filter.Status, name+" status"
+					}
+					if timed&1 != 0 {
+						q.From, name = filter.From, name+" from"
+					}
+					if timed&2 != 0 {
+						q.Until, name = filter.Until, name+" until"
+					}
+					f(name, q)
+				}
+			}
+		}
+	}
+}
+
+// TestTransactions compares all lists with what they should be, where many transactions have the same times and amounts.
+func TestTransactions(t *testing.T) {
+	s := openStore(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	some := func() time.Time { return start.Add(time.Duration(random.IntN(20)-10) * time.Microsecond) }
+	var all []Transaction
+	update(t, s, func(tx *Tx) error {
+		createNames(t, tx, "a", "b", "c")
+		for range 300 {
+			created, err := tx.CreateTransaction(Transaction{
+				API: string(rune('a' + random.IntN(2))), Status: string(rune('a' + random.IntN(2))),
+				Amount: Amount(random.IntN(20) - 10), Created: some(), Modified: some(),
+			})
+			if err != nil {
+				return err
+			}
+			all = append(all, created)
+		}
+		return nil
+	})
+	for _, filter := range []TransactionFilter{
+		{API: "a", Status: "b", From: start.Add(-3 * time.Microsecond), Until: start.Add(4 * time.Microsecond)},
+		{API: "b", Status: "c", From: start.Add(20 * time.Microsecond), Until: start.Add(-20 * time.Microsecond)},
+		{API: "none", Status: "none", From: start, Until: start},
+	} {
+		eachQuery(filter, func(name string, q TransactionQuery) {
+			t.Run(name, func(t *testing.T) {
+				want := expected(all, q)
+				got := walk(t, s, 1+random.IntN(20), func(tx *Tx, p Page) (Slice[Transaction], error) {
+					q.Page = p
+					return tx.Transactions(q)
+				})
+				if diff := gocmp.Diff(want, got); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				view(t, s, func(tx *Tx) error {
+					if n, err := tx.CountTransactions(q.TransactionFilter); n != int64(len(want)) || err != nil {
+						t.Errorf("%d, %v, want %d", n, err, len(want))
+					}
+					return nil
+				})
+			})
+		})
+	}
+}
+
+// createNames makes an API and a status of each name.
+func createNames(tb testing.TB, tx *Tx, names ...string) {
+	tb.Helper()
+	for _, name := range names {
+		_, api := tx.CreateAPI(API{Name: name})
+		_, status := tx.CreateStatus(Status{Name: name})
+		if err := errors.Join(api, status); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func expected(all []Transaction, q TransactionQuery) (want []Transaction) {
+	for _, t := range all {
+		if (q.API == "" || q.API == t.API) && (q.Status == "" || q.Status == t.Status) &&
+			(q.From.IsZero() || !t.Modified.Before(q.From)) && (q.Until.IsZero() || t.Modified.Before(q.Until)) {
+			want = append(want, t)
+		}
+	}
+	slices.SortFunc(want, func(a, b Transaction) int {
+		ascending := cmp.Or(cmp.Compare(q.Order.number(a), q.Order.number(b)), cmp.Compare(a.ID, b.ID))
+		if q.Ascending {
+			return ascending
+		}
+		return -ascending
+	})
+	return want
+}
+
+// TestTransactionsOfOtherLists: the cursor of a list fits no other order or direction.
+func TestTransactionsOfOtherLists(t *testing.T) {
+	s := openStore(t)
+	update(t, s, func(tx *Tx) error {
+		createNames(t, tx, "a")
+		for range 2 {
+			if _, err := tx.CreateTransaction(Transaction{API: "a", Status: "a"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	view(t, s, func(tx *Tx) error {
+		eachQuery(TransactionFilter{}, func(name string, q TransactionQuery) {
+			q.Limit = 1
+			got, err := tx.Transactions(q)
+			if got.Next == "" || err != nil {
+				t.Fatalf("%s: no next page, %v", name, err)
+			}
+			eachQuery(TransactionFilter{}, func(other string, o TransactionQuery) {
+				o.After = got.Next
+				_, err := tx.Transactions(o)
+				if o.Order == q.Order && o.Ascending == q.Ascending {
+					if err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				} else if problemOf(t, err, "cursor") == "" {
+					t.Errorf("the cursor of %s was taken by %s", name, other)
+				}
+			})
+		})
+		return nil
+	})
+}
+
+// TestTransactionsThatStay: while others come and go, those that stay are each listed once.
+func TestTransactionsThatStay(t *testing.T) {
+	s := openStore(t, Options{Synchronous: "normal"})
+	random := rand.New(rand.NewPCG(1, 2))
+	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	create := func(tx *Tx) (Transaction, error) {
+		at := start.Add(time.Duration(random.IntN(50)) * time.Microsecond)
+		return tx.CreateTransaction(Transaction{API: "a", Status: "a", Amount: Amount(random.IntN(50)), Created: at, Modified: at})
+	}
+	var stay []Transaction
+	var passing []int64
+	update(t, s, func(tx *Tx) error {
+		createNames(t, tx, "a")
+		for range 200 {
+			stays, err := create(tx)
+			if err != nil {
+				return err
+			}
+			passes, err := create(tx)
+			if err != nil {
+				return err
+			}
+			stay, passing = append(stay, stays), append(passing, passes.ID)
+		}
+		return nil
+	})
+	eachQuery(TransactionFilter{API: "a", Status: "a", From: start}, func(name string, q TransactionQuery) {
+		if !q.Until.IsZero() {
+			return
+		}
+		t.Run(name, func(t *testing.T) {
+			listed := walk(t, s, 23, func(tx *Tx, p Page) (Slice[Transaction], error) {
+				q.Page = p
+				return tx.Transactions(q)
+			}, func(tx *Tx) error {
+				for range 5 {
+					comes, err := create(tx)
+					if err != nil {
+						return err
+					}
+					i := random.IntN(len(passing))
+					if err := tx.DeleteTransaction(passing[i]); err != nil {
+						return err
+					}
+					passing[i] = comes.ID
+				}
+				return nil
+			})
+			got := slices.DeleteFunc(listed, func(listed Transaction) bool { return !slices.Contains(stay, listed) })
+			if diff := gocmp.Diff(expected(stay, q), got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	})
+}
+
+// TestTransactionsPlan: SQLite finds transactions in the way that is meant, which it does not do by itself.
+func TestTransactionsPlan(t *testing.T) {
+	s := openStore(t)
+	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	eachQuery(TransactionFilter{API: "a", Status: "a", From: day, Until: day}, func(name string, q TransactionQuery) {
+		beyond := "<"
+		if q.Ascending {
+			beyond = ">"
+		}
+		from, until := !q.From.IsZero() || q.Order == ByModified && q.Ascending, !q.Until.IsZero() || q.Order == ByModified && !q.Ascending
+		want, sorted := "SEARCH t USING COVERING INDEX transactions_modified ("+times(from, until)+")", q.Order != ByModified
+		switch {
+		case q.Order == ByAmount || q.Order == ByCreated && q.timed():
+			want = "SCAN t"
+		case q.Order == ByCreated:
+			want, sorted = "SEARCH t USING COVERING INDEX transactions_created (time_created"+beyond+"?)", false
+		case q.Order == ByID && q.named() && !q.timed():
+			want, sorted = "SEARCH t USING COVERING INDEX transactions_api_status (api_id=? AND status_id=? AND rowid"+beyond+"?)", false
+		case q.Order == ByID && !q.timed():
+			want, sorted = "SEARCH t USING INTEGER PRIMARY KEY (rowid"+beyond+"?)", false
+		}
+		t.Run(name, func(t *testing.T) {
+			q.After = numberCursor(q.list(), 1, 1)
+			query, args, err := q.query()
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan := planOf(t, s, query, append(args, q.rows())...)
+			checkPlan(t, plan, 0, "SEARCH t USING INTEGER PRIMARY KEY (rowid=?)", true) // what is listed
+			checkPlan(t, plan, 1, want, sorted)
+		})
+	})
+}
+
+func times(from, until bool) string {
+	switch {
+	case from && until:
+		return "time_modified>? AND time_modified<?"
+	case from:
+		return "time_modified>?"
+	default:
+		return "time_modified<?"
+	}
+}
+
+// step is a line of the plan of a query, in the one above that has its parent's id.
+type step struct {
+	id, parent int
+	detail     string
+}
+
+func planOf(t *testing.T, s *Store, query string, args ...any) (plan []step) {
+	t.Helper()
+	view(t, s, func(tx *Tx) error {
+		rows, err := tx.query("EXPLAIN QUERY PLAN "+query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var line step
+			var unused int
+			if err := rows.Scan(&line.id, &line.parent, &unused, &line.detail); err != nil {
+				return err
+			}
+			plan = append(plan, line)
+		}
+		return rows.Err()
+	})
+	return plan
+}
+
+// checkPlan looks at the n-th step that finds transactions t, and at whether what that finds is sorted.
+func checkPlan(t *testing.T, plan []step, n int, want string, sorted bool) {
+	t.Helper()
+	var finds []step
+	for _, s := range plan {
+		if _, table, _ := strings.Cut(s.detail, " "); table == "t" || strings.HasPrefix(table, "t ") {
+			finds = append(finds, s)
+		}
+	}
+	if len(finds) != 2 {
+		t.Fatalf("transactions are found in other than 2 steps:\n%+v", plan)
+	}
+	if finds[n].detail != want {
+		t.Errorf("step %d: %s, want %s", n, finds[n].detail, want)
+	}
+	got := slices.ContainsFunc(plan, func(s step) bool {
+		return s.parent == finds[n].parent && s.detail == "USE TEMP B-TREE FOR ORDER BY"
+	})
+	if got != sorted {
+		t.Errorf("step %d: sorted is %t, want %t", n, got, sorted)
+	}
+}
+
+// TestCountTransactionsPlan: to count what an API or a status has, nothing else is looked at.
+func TestCountTransactionsPlan(t *testing.T) {
+	s := openStore(t)
+	const all, ofAPI, ofBoth = "SCAN t USING COVERING INDEX", "SEARCH t USING COVERING INDEX transactions_api_status (api_id=?)",
+		"SEARCH t USING COVERING INDEX transactions_api_status (api_id=? AND status_id=?)"
+	for _, test := range []struct {
+		filter TransactionFilter
+		want   string
+	}{
+		{TransactionFilter{}, all},
+		{TransactionFilter{API: "a"}, ofAPI},
+		{TransactionFilter{Status: "a"}, ofBoth},
+		{TransactionFilter{API: "a", Status: "a"}, ofBoth},
+		{TransactionFilter{API: "a", Status: "a", From: time.Now()}, "SEARCH t USING COVERING INDEX transactions_modified (time_modified>?)"},
+	} {
+		query, args := test.filter.count()
+		plan := planOf(t, s, query, args...)
+		if !slices.ContainsFunc(plan, func(s step) bool { return strings.HasPrefix(s.detail, test.want) }) {
+			t.Errorf("%+v: %+v, want %s", test.filter, plan, test.want)
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Role is what a user may do.
+type Role string
+
+// Roles: who looks, who also changes transactions, APIs and statuses, who also manages users and tokens.
+const (
+	RoleViewer    Role = "viewer"
+	RoleStaff     Role = "staff"
+	RoleSuperuser Role = "superuser"
+)
+
+// User is a person with a password.
+type User struct {
+	ID        int64
+	Name      string // unique, in upper or lower case alike: letters, digits and @.+-_, at most 150
+	Role      Role
+	Active    bool // may log in
+	Created   time.Time
+	LastLogin time.Time // zero: never
+}
+
+const maxUserName = 150
+
+const selectUser = "SELECT id, name, role, active, created, last_login FROM users"
+
+func scanUser(r row) (u User, err error) {
+	err = r.Scan(&u.ID, &u.Name, &u.Role, &u.Active, moment{&u.Created}, moment{&u.LastLogin})
+	return u, err
+}
+
+func (u User) faults() (f faults) {
+	f.text("username", u.Name, maxUserName)
+	if u.Name == "" {
+		f.add("username", "is empty")
+	}
+	for _, c := range u.Name {
+		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("@.+-_", c) {
+			f.add("username", "has other characters than letters, digits and @.+-_")
+			break
+		}
+	}
+	if u.Role != RoleViewer && u.Role != RoleStaff && u.Role != RoleSuperuser {
+		f.add("role", "is none of %s, %s, %s", RoleViewer, RoleStaff, RoleSuperuser)
+	}
+	return f
+}
+
+// CreateUser adds a user, whose ID it gives, with the hash of a password. Created and LastLogin of u are ignored. Its
+// error may be an *InvalidError, or ErrExists for the name.
+func (tx *Tx) CreateUser(u User, hash PasswordHash) (User, error) {
+	f := u.faults()
+	f.hash(hash)
+	if err := f.err(); err != nil {
+		return User{}, err
+	}
+	u.Created, u.LastLogin = tx.now, time.Time{}
+	var err error
+	u.ID, err = tx.insert(fmt.Sprintf("user %q", u.Name),
+		"INSERT INTO users (name, role, active, created, password) VALUES (?, ?, ?, ?, ?)",
+		u.Name, string(u.Role), u.Active, micros(u.Created), string(hash))
+	if err != nil {
+		return User{}, err
+	}
+	return u, nil
+}
+
+// User is the one with this id, or ErrNotFound.
+func (tx *Tx) User(id int64) (User, error) {
+	return found(tx.queryRow(selectUser+" WHERE id = ?", id), scanUser, "user %d", id)
+}
+
+// UserByName is the one with this name, in upper or lower case, or ErrNotFound.
+func (tx *Tx) UserByName(name string) (User, error) {
+	return found(tx.queryRow(selectUser+" WHERE name = ?", name), scanUser, "user %q", name)
+}
+
+// Users lists them by name.
+func (tx *Tx) Users(p Page) (Slice[User], error) {
+	return named(tx, p, scanUser, func(u User) string { return u.Name }, selectUser)
+}
+
+// UpdateUser stores the name, the role and whether the user with u's ID is active now; the sessions of one who is not end
+// for good. Its error may be ErrNotFound, an *InvalidError, or ErrExists for the name.
+func (tx *Tx) UpdateUser(u User) error {
+	if err := u.faults().err(); err != nil {
+		return err
+	}
+	if !u.Active {
+		if err := tx.DeleteSessions(u.ID); err != nil {
+			return err
+		}
+	}
+	return tx.change(fmt.Sprintf("user %d", u.ID),
+		"UPDATE users SET name = ?, role = ?, active = ? WHERE id = ?", u.Name, string(u.Role), u.Active, u.ID)
+}
+
+// SetPassword gives a user another password, and ends the sessions that were begun with the old one. It is ErrNotFound if
+// there is no such user.
+func (tx *Tx) SetPassword(id int64, hash PasswordHash) error {
+	var f faults
+	f.hash(hash)
+	if err := f.err(); err != nil {
+		return err
+	}
+	if err := tx.change(fmt.Sprintf("user %d", id), "UPDATE users SET password = ? WHERE id = ?", string(hash), id); err != nil {
+		return err
+	}
+	return tx.DeleteSessions(id)
+}
+
+// DeleteUser deletes a user and the user's sessions, or nothing: ErrNotFound.
+func (tx *Tx) DeleteUser(id int64) error {
+	return tx.change(fmt.Sprintf("user %d", id), "DELETE FROM users WHERE id = ?", id)
+}

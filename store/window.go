@@ -1,0 +1,138 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Window is how far back WindowCounts looks.
+const Window = 24 * time.Hour
+
+// Count is how many transactions of an API have a status.
+type Count struct {
+	API, Status string
+	N           int64
+}
+
+// WindowCounts counts the transactions that were modified in the last 24 hours, after now-Window and up to now, by API
+// and status, sorted by both. What has none is not there.
+//
+// It is exact at any moment, whatever the clock did. It costs as much as there are APIs and statuses, and transactions in
+// the one minute that the window begins in, however many there are in all. Where nobody has written for a while, or the
+// clock went back, the minutes in between come to that, and where it went back by more than is kept of these, the
+// transactions of the window.
+func (tx *Tx) WindowCounts() ([]Count, error) {
+	counts, err := tx.windowCounts()
+	if err != nil {
+		return nil, fmt.Errorf("count transactions of the window: %w", err)
+	}
+	return counts, nil
+}
+
+func (tx *Tx) windowCounts() ([]Count, error) {
+	c, err := tx.counted()
+	if err != nil {
+		return nil, err
+	}
+	now := tx.now.UnixMicro()
+	from, to := now-Window.Microseconds()+1, now+1
+	lo, hi := minuteOf(from+minuteMicros/2), minuteOf(now)+1 // the nearer end of the minute; little is in the future
+	lo = max(lo, c.horizon)
+	before, after := between(from, lo.start()), between(hi.start(), to)
+	if lo >= hi { // the clock is behind the horizon
+		lo, hi = c.since, c.since
+		before, after = between(from, to), between(to, to)
+	}
+	rows, err := tx.query(countsOfWindow, slices.Concat(c.minutes(lo, hi), before.args(), after.args())...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var counts []Count
+	for rows.Next() {
+		var c Count
+		if err := rows.Scan(&c.API, &c.Status, &c.N); err != nil {
+			return nil, err
+		}
+		counts = append(counts, c)
+	}
+	return counts, rows.Err()
+}
+
+// countsOfWindow adds up whole minutes and what there is more or less at both ends. That is grouped in the order of the
+// index at first, which costs nothing and is less to sort where many transactions were modified at once.
+const countsOfWindow = `
+	SELECT a.name, s.name, w.n FROM (
+		SELECT api_id, status_id, SUM(n) AS n FROM (` + countsOfMinutes + `
+			UNION ALL SELECT api_id, status_id, ? * COUNT(*) FROM transactions WHERE ? <= time_modified AND time_modified < ?
+				GROUP BY time_modified, api_id, status_id
+			UNION ALL SELECT api_id, status_id, ? * COUNT(*) FROM transactions WHERE ? <= time_modified AND time_modified < ?
+				GROUP BY time_modified, api_id, status_id
+		) GROUP BY api_id, status_id
+	) w
+	JOIN apis a ON a.id = w.api_id
+	JOIN transaction_statuses s ON s.id = w.status_id
+	WHERE w.n <> 0 ORDER BY a.name, s.name`
+
+// minute is a minute since 1970, and stands for its start where it ends a range.
+type minute int64
+
+const (
+	minuteMicros    = int64(time.Minute / time.Microsecond)
+	minutesOfWindow = minute(Window / time.Minute)
+)
+
+func minuteOf(t int64) minute {
+	m := t / minuteMicros
+	if t%minuteMicros < 0 {
+		m--
+	}
+	return minute(m)
+}
+
+func (m minute) start() int64 { return int64(m) * minuteMicros }
+
+// counted is what the tables of counts tell: the number of transactions of each minute from the horizon on, and that of
+// all minutes from since on, until. horizon <= since <= until.
+type counted struct{ horizon, since, until minute }
+
+func (tx *Tx) counted() (c counted, err error) {
+	err = tx.queryRow("SELECT horizon, since, until FROM counts_window").Scan(&c.horizon, &c.since, &c.until)
+	return c, err
+}
+
+// countsOfMinutes gives api_id, status_id and n, in any number of rows that are to be added up. Its arguments are those of
+// counted.minutes.
+const countsOfMinutes = `
+	SELECT api_id, status_id, n * ? AS n FROM counts_total
+	UNION ALL SELECT api_id, status_id, n * ? FROM counts_minute WHERE ? <= minute AND minute < ?
+	UNION ALL SELECT api_id, status_id, n * ? FROM counts_minute WHERE ? <= minute AND minute < ?`
+
+// minutes is how the transactions of the minutes from lo on, until hi, are counted: by the totals and the minutes that these
+// have too many or too few, or without the totals where that is less.
+func (c counted) minutes(lo, hi minute) []any {
+	total, first, last := 1, between(lo, c.since), between(c.until, hi)
+	if first.length()+last.length() >= hi-lo {
+		total, first, last = 0, between(lo, hi), between(hi, hi)
+	}
+	return slices.Concat([]any{total}, first.args(), last.args())
+}
+
+// span is a range whose transactions are added or, with sign -1, subtracted.
+type span[T minute | int64] struct {
+	sign     int
+	from, to T // from included, to not
+}
+
+// between is what there is more before b than before a, so that between(a, b) and between(b, c) make between(a, c).
+func between[T minute | int64](a, b T) span[T] {
+	if a <= b {
+		return span[T]{1, a, b}
+	}
+	return span[T]{-1, b, a}
+}
+
+func (s span[T]) length() T { return s.to - s.from }
+
+func (s span[T]) args() []any { return []any{s.sign, s.from, s.to} }

@@ -1,0 +1,227 @@
+package store
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	firstSeed = flag.Uint64("seed", 1, "of the first sequence that TestWindowCounts runs")
+	sequences = flag.Int("sequences", 0, "how many TestWindowCounts runs; 0: 60, fewer with -short")
+)
+
+// TestWindowCounts changes transactions in all ways that SQL has, by a Store and by a connection of another program, while
+// the clock goes on, forth and back, and the window is moved or counted anew at any time. After each step the counts must
+// be those that a plain query finds, at this and at other moments, and the tables what they say they are.
+func TestWindowCounts(t *testing.T) {
+	n := *sequences
+	switch {
+	case n > 0:
+	case testing.Short():
+		n = 20
+	default:
+		n = 60
+	}
+	for i := range n {
+		seed := *firstSeed + uint64(i)
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			p := newPlay(t, seed)
+			for range 80 {
+				if err := p.step(); err != nil {
+					t.Fatalf("%v\nrepeat it: go test ./store -run TestWindowCounts -seed %d -sequences 1\nnow %d\n%s",
+						err, seed, p.now.Load(), strings.Join(p.told, "\n"))
+				}
+			}
+		})
+	}
+}
+
+// TestWindowCountsWhileWriting counts while two Stores write.
+func TestWindowCountsWhileWriting(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "multiproc.db")
+	stores := []*Store{openStoreAt(t, path, Options{Synchronous: "normal"}), openStoreAt(t, path, Options{Synchronous: "normal"})}
+	done := make(chan struct{})
+	var writers sync.WaitGroup
+	for _, s := range stores {
+		writers.Go(func() {
+			for i := range 200 {
+				write := func(tx *Tx) error { return insertMany(tx, 10, Window+time.Hour) }
+				switch i % 10 {
+				case 3:
+					write = (*Tx).Recount
+				case 6:
+					write = (*Tx).moveWindow
+				case 9:
+					write = func(tx *Tx) error {
+						_, err := tx.exec("UPDATE transactions SET status_id = 1 + id % 5, time_modified = ? WHERE id % 7 = ?", tx.now.UnixMicro(), i%7)
+						return err
+					}
+				}
+				if err := s.Update(t.Context(), write); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	go func() {
+		writers.Wait()
+		close(done)
+	}()
+	for n := 0; ; n++ {
+		view(t, stores[n%2], compareCounts)
+		select {
+		case <-done:
+			t.Logf("counted %d times", n)
+			return
+		default:
+		}
+	}
+}
+
+// compareCounts compares with what a plain query finds.
+func compareCounts(tx *Tx) error {
+	got, err := tx.WindowCounts()
+	if err != nil {
+		return err
+	}
+	want, err := plainCounts(tx)
+	if err != nil {
+		return err
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		return fmt.Errorf("counts at %d (-plain +got):\n%s", tx.now.UnixMicro(), diff)
+	}
+	return nil
+}
+
+func plainCounts(tx *Tx) ([]Count, error) {
+	now := tx.now.UnixMicro()
+	rows, err := tx.query(`
+		SELECT a.name, s.name, COUNT(*) FROM transactions t
+		JOIN apis a ON a.id = t.api_id JOIN transaction_statuses s ON s.id = t.status_id
+		WHERE t.time_modified > ? AND t.time_modified <= ?
+		GROUP BY a.name, s.name ORDER BY a.name, s.name`, now-Window.Microseconds(), now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var counts []Count
+	for rows.Next() {
+		var c Count
+		if err := rows.Scan(&c.API, &c.Status, &c.N); err != nil {
+			return nil, err
+		}
+		counts = append(counts, c)
+	}
+	return counts, rows.Err()
+}
+
+// checkTables asks whether the tables hold what they are there for.
+func checkTables(tx *Tx) error {
+	for what, query := range map[string]string{
+		"minutes": `
+			WITH want AS (SELECT minute, api_id, status_id, COUNT(*) AS n FROM transactions
+				WHERE minute >= (SELECT horizon FROM counts_window) GROUP BY minute, api_id, status_id),
+			got AS (SELECT minute, api_id, status_id, n FROM counts_minute WHERE n <> 0)
+			SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM want EXCEPT SELECT * FROM got)
+				UNION ALL SELECT * FROM (SELECT * FROM got EXCEPT SELECT * FROM want))`,
+		"totals": `
+			WITH want AS (SELECT api_id, status_id, COUNT(*) AS n FROM transactions, counts_window
+				WHERE since <= minute AND minute < until GROUP BY api_id, status_id),
+			got AS (SELECT api_id, status_id, n FROM counts_total WHERE n <> 0)
+			SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM want EXCEPT SELECT * FROM got)
+				UNION ALL SELECT * FROM (SELECT * FROM got EXCEPT SELECT * FROM want))`,
+		"minutes before the horizon": `SELECT COUNT(*) FROM counts_minute, counts_window WHERE minute < horizon`,
+		"windows other than one":     `SELECT COUNT(*) - 1 FROM counts_window`,
+	} {
+		var wrong int
+		if err := tx.queryRow(query).Scan(&wrong); err != nil {
+			return err
+		}
+		if wrong != 0 {
+			return fmt.Errorf("%d wrong %s", wrong, what)
+		}
+	}
+	return nil
+}
+
+// TestWindowCountsPlan asks whether a scrape reads only what it needs, whatever there is in the tables.
+func TestWindowCountsPlan(t *testing.T) {
+	t.Parallel()
+	s := openStore(t)
+	update(t, s, func(tx *Tx) error {
+		if err := insertMany(tx, 10_000, Window); err != nil {
+			return err
+		}
+		_, err := tx.exec("ANALYZE")
+		return err
+	})
+	view(t, s, func(tx *Tx) error {
+		rows, err := tx.query("EXPLAIN QUERY PLAN "+countsOfWindow, make([]any, 13)...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				return err
+			}
+			if detail == "SCAN transactions" || strings.HasPrefix(detail, "SCAN counts_minute") ||
+				strings.Contains(detail, "transactions") && !strings.Contains(detail, "COVERING INDEX transactions_modified (time_modified>? AND time_modified<?)") {
+				t.Error(detail)
+			}
+		}
+		return rows.Err()
+	})
+}
+
+func TestMinute(t *testing.T) {
+	t.Parallel()
+	s := openStore(t)
+	for at, want := range map[int64]minute{
+		0: 0, 1: 0, 59_999_999: 0, 60_000_000: 1, -1: -1, -60_000_000: -1, -60_000_001: -2,
+		today: 29_496_140, -1 << 63: -153_722_867_281, 1<<63 - 1: 153_722_867_280,
+	} {
+		if got := minuteOf(at); got != want {
+			t.Errorf("minuteOf(%d) = %d, want %d", at, got, want)
+		}
+		update(t, s, func(tx *Tx) error {
+			if err := insertAt(tx, at); err != nil {
+				return err
+			}
+			var got minute
+			if err := tx.queryRow("SELECT minute FROM transactions WHERE time_modified = ?", at).Scan(&got); err != nil {
+				return err
+			}
+			if got != want {
+				t.Errorf("the minute of %d in SQL is %d, want %d", at, got, want)
+			}
+			return nil
+		})
+	}
+}
+
+// insertAt inserts a transaction of API 1 in status 1, which it makes.
+func insertAt(tx *Tx, modified int64) error {
+	for _, query := range []string{
+		"INSERT OR IGNORE INTO apis (id, name, description, params) VALUES (1, 'a', '', '{}')",
+		"INSERT OR IGNORE INTO transaction_statuses (id, name, description) VALUES (1, 'x', '')",
+	} {
+		if _, err := tx.exec(query); err != nil {
+			return err
+		}
+	}
+	_, err := tx.exec("INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified) VALUES (1, 1, 1, 0, ?)", modified)
+	return err
+}
