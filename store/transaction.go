@@ -23,6 +23,9 @@ func scanTransaction(r row) (t Transaction, err error) {
 	return t, err
 }
 
+// A parameter with a + before it is one that SQLite does not look at when it plans a join. For the sake of what it has seen it
+// would plan anew each time, which takes as long as all the rest.
+
 // CreateTransaction records a transaction, whose ID it gives. It was created and modified now, where t does not say when.
 // Its error may be an *InvalidError, also for an unknown API or status.
 func (tx *Tx) CreateTransaction(t Transaction) (Transaction, error) {
@@ -32,7 +35,7 @@ func (tx *Tx) CreateTransaction(t Transaction) (Transaction, error) {
 	}
 	t.Created, t.Modified = cut(t.Created), cut(t.Modified)
 	result, err := tx.exec(`INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
-		SELECT ?, a.id, s.id, ?, ? FROM apis a, transaction_statuses s WHERE a.name = ? AND s.name = ?`,
+		SELECT ?, a.id, s.id, ?, ? FROM apis a, transaction_statuses s WHERE a.name = +? AND s.name = +?`,
 		int64(t.Amount), t.Created.UnixMicro(), t.Modified.UnixMicro(), t.API, t.Status)
 	if err != nil {
 		return Transaction{}, fmt.Errorf("transaction: %w", err)
@@ -89,7 +92,7 @@ func (tx *Tx) invalid(t Transaction) error {
 
 // Transaction is the one with this id, or ErrNotFound.
 func (tx *Tx) Transaction(id int64) (Transaction, error) {
-	return found(tx.queryRow(selectTransaction+" WHERE t.id = ?", id), scanTransaction, "transaction %d", id)
+	return found(tx.queryRow(selectTransaction+" WHERE t.id = +?", id), scanTransaction, "transaction %d", id)
 }
 
 // SetTransactionStatus puts a transaction into another status: it is modified now. Its error may be ErrNotFound, or an
@@ -112,7 +115,7 @@ func (tx *Tx) UpdateTransaction(t Transaction) error {
 	}
 	err := tx.change(fmt.Sprintf("transaction %d", t.ID), `UPDATE transactions
 		SET amount = ?, api_id = a.id, status_id = s.id, time_modified = ?
-		FROM apis a, transaction_statuses s WHERE a.name = ? AND s.name = ? AND transactions.id = ?`,
+		FROM apis a, transaction_statuses s WHERE a.name = +? AND s.name = +? AND transactions.id = +?`,
 		int64(t.Amount), t.Modified.UnixMicro(), t.API, t.Status, t.ID)
 	if errors.Is(err, ErrNotFound) {
 		if invalid := tx.invalid(t); invalid != nil {
