@@ -6,13 +6,30 @@ import (
 	"strings"
 )
 
-// checkURLPath takes the path of a URL as requests have it.
-func checkURLPath(text string) error {
+// What the server has at paths of its own.
+const (
+	apiPath = "/api/v1/"
+	livez   = "/livez"
+	healthz = "/healthz"
+	readyz  = "/readyz"
+)
+
+// checkMetricsPath takes the path of a URL as requests have it, at which there is nothing else.
+func checkMetricsPath(text string) error {
 	if !strings.HasPrefix(text, "/") {
 		return errors.New(quoted(text) + " does not begin with a slash")
 	}
-	if strings.ContainsAny(text, "?# \t\n") {
+	if strings.ContainsAny(text, "?#{} \t\n") { // braces would make it a pattern
 		return errors.New(quoted(text) + " is no path alone")
+	}
+	if clean := filepath.Clean(text); strings.TrimSuffix(clean, "/") != strings.TrimSuffix(text, "/") {
+		return errors.New(quoted(text) + " is a path that the router never sees: want " + clean)
+	}
+	switch {
+	case text == livez || text == healthz || text == readyz:
+		return errors.New(quoted(text) + " is where health checks are answered")
+	case strings.HasPrefix(text+"/", apiPath):
+		return errors.New(quoted(text) + " is where the API is")
 	}
 	return nil
 }
@@ -26,6 +43,10 @@ func (s *settler) check(elsewhere bool) {
 	s.checkTwice()
 	if c.Database != "" && filepath.Dir(c.Database) == c.MetricsDir {
 		s.fault(s.origin("database"), "database: %s is in metrics-dir (%s), which is emptied at the start", c.Database, s.origin("metrics-dir"))
+	}
+	if c.Database != "" && c.Command == "" && len(c.MetricsSockets) == 0 && strings.HasSuffix(c.MetricsPath, "/") &&
+		strings.HasPrefix(apiPath, c.MetricsPath) {
+		s.fault(s.origin("metrics-path"), "metrics-path: the API is below %s: choose another path, or set metrics-socket", c.MetricsPath)
 	}
 	if c.MinReady > c.Processes && !s.failed("processes") {
 		s.fault(s.origin("min-ready"), "min-ready = %d is more than processes = %d (%s)", c.MinReady, c.Processes, s.origin("processes"))

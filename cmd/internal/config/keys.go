@@ -94,7 +94,7 @@ func Keys() []Key {
 		{
 			Name: "metrics-path", Default: "/metrics", ownWorker: true,
 			Help: "path at which the metrics are served",
-			bind: func(c target) value { return plainText{&c.MetricsPath, checkURLPath} },
+			bind: func(c target) value { return plainText{&c.MetricsPath, checkMetricsPath} },
 		},
 		{
 			Name: "metrics-max-series", Default: "10000", ownWorker: true,

@@ -109,7 +109,8 @@ func TestLoad(t *testing.T) {
 			lines: "master = false\nreuse-port\nsocket = /run/a.sock",
 			notes: []string{"a.ini:4: reuse-port does nothing without a master"},
 		},
-		"free ports": {lines: "socket = :0\nsocket = :0", want: map[string]string{"socket": ":8000 :0 :0"}},
+		"metrics above the API, elsewhere": {lines: "database = a.db\nmetrics-path = /\nmetrics-socket = :1", want: map[string]string{"metrics-path": "/"}},
+		"free ports":                       {lines: "socket = :0\nsocket = :0", want: map[string]string{"socket": ":8000 :0 :0"}},
 		"variable and key disagree": {
 			lines: "env = PROMETHEUS_MULTIPROC_DIR=/m\nmetrics-dir = /n",
 			want:  map[string]string{"metrics-dir": "/n"},
@@ -227,6 +228,9 @@ func TestLoadFaults(t *testing.T) {
 		"more ready than there are":    {"socket = :1\nmin-ready = 3\nprocesses = 2", []string{"a.ini:3: min-ready = 3 is more than processes = 2 (a.ini:4)"}},
 		"min-ready of unknown workers": {"socket = :1\nmin-ready = 3\nprocesses = two", []string{`a.ini:4: processes: "two" is no number`}},
 		"metrics around the database":  {"socket = :1\nmetrics-dir = m\ndatabase = m/a.db", []string{"a.ini:4: database: /srv/app/m/a.db is in metrics-dir (a.ini:3), which is emptied at the start"}},
+		"metrics above the API":        {"socket = :1\ndatabase = a.db\nmetrics-path = /api/", []string{"a.ini:4: metrics-path: the API is below /api/: choose another path, or set metrics-socket"}},
+		"metrics where health is":      {"socket = :1\nmetrics-path = /livez", []string{`a.ini:3: metrics-path: "/livez" is where health checks are answered`}},
+		"metrics in the API":           {"socket = :1\nmetrics-path = /api/v1/metrics", []string{`a.ini:3: metrics-path: "/api/v1/metrics" is where the API is`}},
 		"every value is looked at":     {"socket = :1\nprocesses = two\nprocesses = 2", []string{`a.ini:3: processes: "two" is no number`}},
 		"one fault for what depends":   {"socket = :1\nbase = $(NOPE:-\npidfile = %(base)/pid\nlogto = $(A:-%(pidfile))", []string{`a.ini:3: base: "$(NOPE:-" has no closing parenthesis; $$( stands for $(`}},
 		"a key that was set anew": {"socket = :1\nx = $(A\nx = two\nprocesses = %(x)", []string{

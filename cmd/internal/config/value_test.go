@@ -51,7 +51,11 @@ func TestValues(t *testing.T) {
 		{octal{&o, 1}, map[string]string{"022": "022", "0": "000", "1": "001", "777": "777", "0027": "027", "8": "", "1000": "", "": "", "-1": "", "rw": ""}},
 		{octal{&o, 0o666}, map[string]string{"1": "666", "001": "001", "660": "660"}},
 		{choice{&s, []string{"text", "json"}}, map[string]string{"text": "text", "json": "json", "": "", "JSON": "", "xml": ""}},
-		{plainText{&s, checkURLPath}, map[string]string{"/": "/", "/a/b": "/a/b", "": "", "a": "", "/a?b": "", "/a#b": "", "/a b": ""}},
+		{plainText{&s, checkMetricsPath}, map[string]string{
+			"/": "/", "/a/b": "/a/b", "/a/": "/a/", "/livez/a": "/livez/a", "/api/v2": "/api/v2",
+			"": "", "a": "", "/a?b": "", "/a#b": "", "/a b": "", "/{a}": "", "/a{": "", "/a}": "", "//": "", "/a//b": "", "/a/../b": "",
+			"/livez": "", "/readyz": "", "/healthz": "", "/api/v1": "", "/api/v1/": "", "/api/v1/metrics": "",
+		}},
 		{path{&s, "/srv"}, map[string]string{"a": "/srv/a", "./a/../b/": "/srv/b", "/a//b": "/a/b", "..": "/"}},
 		{path{&s, ""}, map[string]string{"/a": "/a", "a": ""}},
 		{socketPath{path{&s, "/srv"}}, map[string]string{"a.sock": "/srv/a.sock", strings.Repeat("x", 108): ""}},
