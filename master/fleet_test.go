@@ -74,6 +74,7 @@ func (s *scene) on(e event, want ...string) {
 		switch a := a.(type) {
 		case note:
 			s.notes = append(s.notes, a)
+			s.mustBeJSON(a)
 		case tell:
 			if s.words || a.word != handoff.Few && a.word != handoff.Enough {
 				got = append(got, inWords(a))
@@ -128,6 +129,16 @@ func (s *scene) noted(message string) note {
 	}
 	s.Fatalf("not noted: %s", message)
 	return note{}
+}
+
+// mustBeJSON looks at a note as a log of JSON has it: what has no form there is empty.
+func (s *scene) mustBeJSON(n note) {
+	s.Helper()
+	var line strings.Builder
+	slog.New(slog.NewJSONHandler(&line, nil)).Log(s.Context(), n.level, "note", n.args...)
+	if strings.Contains(line.String(), "{}") || strings.Contains(line.String(), "!ERROR") {
+		s.Errorf("in the log: %s", &line)
+	}
 }
 
 func inWords(a action) string {

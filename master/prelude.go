@@ -18,7 +18,7 @@ func (m *Master) prelude(g handoff.Generation) {
 	l := m.launches[g]
 	done := func(err error) {
 		if err != nil {
-			err = fmt.Errorf("run %s: %w", strings.Join(l.plan.Prelude, " "), err)
+			err = fmt.Errorf("%s failed: %w", strings.Join(l.plan.Prelude, " "), err)
 			m.last = err
 		}
 		m.handle(prepared{generation: g, limits: l.plan.Limits, failed: err})
@@ -28,7 +28,13 @@ func (m *Master) prelude(g handoff.Generation) {
 		return
 	}
 	m.manager.extend(preludeTime + l.plan.Limits.StartTimeout)
-	err := m.startErrand(g, preludeTime, l.prelude(), func(e *errand) { done(e.outcome()) })
+	err := m.startErrand(g, preludeTime, l.prelude(), func(e *errand) {
+		err := e.outcome()
+		if err != nil && e.killed {
+			err = fmt.Errorf("did not end within %v", preludeTime)
+		}
+		done(err)
+	})
 	if err != nil {
 		done(err)
 		return

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -40,7 +39,7 @@ func TestPreludeComesFirst(t *testing.T) {
 func TestPreludeFails(t *testing.T) {
 	s := supervise(t, "fails", unchanged)
 	s.says("prelude: fails")
-	s.ends("exit 3: no worker became ready: run test prelude: error: no such table")
+	s.ends("exit 3: no worker became ready: test prelude failed: error: no such table")
 	if log := s.stderr.String(); !strings.Contains(log, "test: error: no such table\n") {
 		t.Errorf("the log is %q", log)
 	}
@@ -48,12 +47,12 @@ func TestPreludeFails(t *testing.T) {
 
 func TestPreludeCannotBeStarted(t *testing.T) {
 	s := supervise(t, "runs nowhere", unchanged)
-	why := "run test prelude: change directory: stat " + s.dir + "/nowhere: no such file or directory"
+	why := "test prelude failed: change directory: stat " + s.dir + "/nowhere: no such file or directory"
 	s.ends("exit 3: no worker became ready: " + why)
 
 	s = supervise(t, "", unchanged)
 	s.says("prelude: ", "worker of generation 1")
-	if o := <-s.reload("runs nowhere"); o.OK || !strings.HasPrefix(o.Error, "run test prelude: change directory: ") {
+	if o := <-s.reload("runs nowhere"); o.OK || !strings.HasPrefix(o.Error, "test prelude failed: change directory: ") {
 		t.Errorf("outcome %+v", o)
 	}
 	s.quit()
@@ -65,7 +64,7 @@ func TestPreludeFailsInReload(t *testing.T) {
 	before := s.status().Workers
 	outcome := s.reload("fails")
 	s.says("prelude: fails")
-	if o := <-outcome; o.OK || o.Generation != 1 || o.Error != "run test prelude: error: no such table" {
+	if o := <-outcome; o.OK || o.Generation != 1 || o.Error != "test prelude failed: error: no such table" {
 		t.Errorf("outcome %+v", o)
 	}
 	if after := s.status().Workers; len(after) != 1 || after[0].PID != before[0].PID {
@@ -111,9 +110,7 @@ func TestPreludeHangs(t *testing.T) {
 		check(t, err)
 		s.says("10m0s left")
 	}
-	exe, err := os.Executable()
-	check(t, err)
-	want := "run test prelude: " + exe + ": did not end in time"
+	const want = "test prelude failed: did not end within 10m0s"
 
 	s := supervise(t, "waits", unchanged)
 	pid := s.waits()

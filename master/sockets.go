@@ -60,7 +60,8 @@ func (s *Sockets) Give(uid, gid int) error {
 // 127.0.0.1:80 are two.
 type address struct {
 	network, address string
-	nth              int // of those in one set with port 0, which are as many sockets
+	name             string // where the port is 0: what is another thing is another socket
+	nth              int    // of those in one set with port 0 and that name, which are as many sockets
 }
 
 // SocketSet are the sockets of one generation. Sets share the sockets of addresses that are in both.
@@ -87,6 +88,7 @@ func (s *Sockets) Open(want []Socket) (*SocketSet, error) {
 func (set *SocketSet) add(socket Socket) error {
 	key := address{network: socket.Network, address: socket.Address}
 	if _, port, err := net.SplitHostPort(socket.Address); socket.Network == "tcp" && err == nil && port == "0" {
+		key.name = socket.Name
 		for set.has(key) {
 			key.nth++
 		}

@@ -320,13 +320,16 @@ func TestOpenRefuses(t *testing.T) {
 	f("not the number", Socket{Network: "fd", Address: "-1"})
 	f("is http already, and cannot be metrics", Socket{Name: "http", Network: "unix", Address: dir + "/s"},
 		Socket{Name: "metrics", Network: "unix", Address: dir + "/s"})
-	f("reuse-port cannot change", Socket{Network: "tcp", Address: "127.0.0.1:0", ReusePort: true})
+	f("reuse-port cannot change", Socket{Name: "http", Network: "tcp", Address: "127.0.0.1:0", ReusePort: true})
 	f("by this master itself, which listens on 127.0.0.1"+port, Socket{Network: "tcp", Address: port})
 	connect(t, "tcp", "127.0.0.1"+port) // in spite of all that
 
 	twice := open(t, s, Socket{Name: "http", Network: "unix", Address: dir + "/s"}, Socket{Name: "http", Network: "unix", Address: dir + "/s"})
 	if fds := descriptors(t, twice, 1); len(fds) != 1 {
 		t.Errorf("an address that is said twice is opened %d times", len(fds))
+	}
+	if other := open(t, s, loopback("health")).Addresses()[0]; other == held.Addresses()[0] {
+		t.Errorf("what is of another name has the same port: %s", other)
 	}
 }
 

@@ -159,7 +159,7 @@ func preludeChild() error {
 			return err
 		}
 		said := slices.DeleteFunc(os.Environ(), func(variable string) bool {
-			return !slices.ContainsFunc([]string{"LISTEN_", "NOTIFY_", "WATCHDOG_", "MULTIPROC_"}, func(prefix string) bool {
+			return strings.HasPrefix(variable, "MULTIPROC_TEST_") || !slices.ContainsFunc([]string{"LISTEN_", "NOTIFY_", "WATCHDOG_", "MULTIPROC_"}, func(prefix string) bool {
 				return strings.HasPrefix(variable, prefix)
 			})
 		})
