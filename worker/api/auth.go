@@ -1,0 +1,71 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"multiproc/store"
+)
+
+// authenticate finds out whose request it is, by its token, and whether they may do what it asks for. Tokens are looked up
+// for each request, so that a revoked one is good for none.
+func (r *request) authenticate(tx *store.Tx) error {
+	secret, ok := bearer(r.Header.Get("Authorization"))
+	if !ok {
+		return unauthorized("", "the request needs the header Authorization: Bearer TOKEN")
+	}
+	var err error
+	if r.token, err = tx.TokenBySecret(secret); errors.Is(err, store.ErrNotFound) {
+		return invalidToken()
+	}
+	if err == nil && r.token.ReadOnly && r.route.write != nil {
+		return forbidden()
+	}
+	return err
+}
+
+// update is the store's Update. It looks at the request's token again: that may have come to its end while others wrote.
+func (a *API) update(r *request, f func(*store.Tx) error) error {
+	return a.store.Update(r.Context(), func(tx *store.Tx) error {
+		token, err := tx.Token(r.token.ID)
+		expired := !token.Expires.IsZero() && !token.Expires.After(tx.Now())
+		switch {
+		case errors.Is(err, store.ErrNotFound), expired, !token.Revoked.IsZero():
+			return invalidToken()
+		case err != nil:
+			return err
+		}
+		return f(tx)
+	})
+}
+
+// bearer is the token of an Authorization header.
+func bearer(authorization string) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	token = strings.TrimSpace(token)
+	return token, token != "" && strings.EqualFold(scheme, "bearer")
+}
+
+// challenge is of RFC 6750.
+const challenge = `Bearer realm="multiproc"`
+
+func unauthorized(why, detail string) error {
+	return &problemError{
+		Status: http.StatusUnauthorized,
+		Detail: detail,
+		header: http.Header{"Www-Authenticate": {challenge + why}},
+	}
+}
+
+func invalidToken() error {
+	return unauthorized(`, error="invalid_token"`, "the token is unknown, expired or revoked")
+}
+
+func forbidden() error {
+	return &problemError{
+		Status: http.StatusForbidden,
+		Detail: "the token is for reading only",
+		header: http.Header{"Www-Authenticate": {challenge + `, error="insufficient_scope"`}},
+	}
+}

@@ -1,0 +1,142 @@
+package api_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/store"
+)
+
+// TestTokens: all routes, asked with all kinds of tokens.
+func TestTokens(t *testing.T) {
+	s := startAPI(t)
+	expired := s.createToken(store.Token{Name: "expired"})
+	s.exec("UPDATE api_tokens SET expires = 1 WHERE name = 'expired'")
+	revoked := s.createToken(store.Token{Name: "revoked"})
+	s.update(func(tx *store.Tx) error {
+		token, err := tx.TokenBySecret(revoked)
+		if err != nil {
+			return err
+		}
+		return tx.RevokeToken(token.ID)
+	})
+	const bare, invalid, scope = `Bearer realm="multiproc"`, `Bearer realm="multiproc", error="invalid_token"`,
+		`Bearer realm="multiproc", error="insufficient_scope"`
+	kinds := []struct {
+		name, header string
+		status       int // 0: whatever the route answers
+		challenge    string
+	}{
+		{"no header", "", 401, bare},
+		{"no token", "Bearer ", 401, bare},
+		{"another scheme", "Basic " + s.writer, 401, bare},
+		{"the token alone", s.writer, 401, bare},
+		{"a wrong token", "Bearer mp_" + strings.Repeat("A", 43), 401, invalid},
+		{"no token at all", "Bearer '\" OR 1=1 --", 401, invalid},
+		{"half a token", "Bearer " + s.writer[:20], 401, invalid},
+		{"more than a token", "Bearer " + s.writer + "x", 401, invalid},
+		{"two tokens", "Bearer " + s.writer + " " + s.writer, 401, invalid},
+		{"a long token", "Bearer " + strings.Repeat("x", 30_000), 401, invalid},
+		{"an expired token", "Bearer " + expired, 401, invalid},
+		{"a revoked token", "Bearer " + revoked, 401, invalid},
+		{"a reader's token", "Bearer " + s.reader, 403, scope},
+		{"a writer's token", "Bearer " + s.writer, 0, ""},
+		{"a writer's token, in lower case", "bearer  " + s.writer, 0, ""},
+	}
+	for _, r := range s.api.Routes() {
+		for _, kind := range kinds {
+			// To a body that is no JSON, who may write is told that.
+			c := call{
+				method: r.Method, path: strings.Replace(r.Path, "{id}", "4711", 1), body: "{",
+				header: http.Header{"Authorization": {kind.header}},
+			}
+			if kind.header == "" {
+				c.header["Authorization"] = nil
+			}
+			want := kind.status
+			if r.Public || want == 403 && !r.Write {
+				want = 0
+			}
+			got := s.do(c)
+			switch {
+			case want == 0 && (got.status == 401 || got.status == 403), want != 0 && got.status != want:
+				t.Errorf("%s %s with %s: %d %s", r.Method, r.Path, kind.name, got.status, got.body)
+			case want != 0 && got.header.Get("WWW-Authenticate") != kind.challenge:
+				t.Errorf("%s %s with %s: %q", r.Method, r.Path, kind.name, got.header.Get("WWW-Authenticate"))
+			}
+		}
+	}
+	if n := s.transactions(); n != 0 {
+		t.Errorf("%d transactions", n)
+	}
+	for _, secret := range []string{s.writer, s.reader, expired, revoked} {
+		if strings.Contains(s.log.String(), secret) {
+			t.Errorf("a token is in the log:\n%s", s.log)
+		}
+	}
+}
+
+// TestRevokedAtOnce: a token that worked does not work any more when it is revoked.
+func TestRevokedAtOnce(t *testing.T) {
+	s := startAPI(t)
+	s.get("/api/v1/transactions")
+	other := serveAPI(t, s.database)
+	other.update(func(tx *store.Tx) error {
+		token, err := tx.TokenBySecret(s.writer)
+		return errors.Join(err, tx.RevokeToken(token.ID))
+	})
+	s.want(401, call{method: "GET", path: "/api/v1/transactions"})
+	s.want(401, call{method: "POST", path: "/api/v1/transactions", body: pending})
+}
+
+// bodyFunc is a body that is read once.
+type bodyFunc func() string
+
+func (f *bodyFunc) Read(p []byte) (int, error) {
+	if *f == nil {
+		return 0, io.EOF
+	}
+	n := copy(p, (*f)())
+	*f = nil
+	return n, nil
+}
+
+// TestRevokedWhileWaiting: a token that was good when the request came, but is not any more when it is its turn to write.
+func TestRevokedWhileWaiting(t *testing.T) {
+	for _, change := range []string{"revoked = 1", "expires = 1"} {
+		s := startAPI(t)
+		post := func(body string) response {
+			t.Helper()
+			asked := bodyFunc(func() string { // the server asks for it when it has looked at the token
+				s.exec("UPDATE api_tokens SET " + change + " WHERE name = 'till'")
+				return body
+			})
+			r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/api/v1/transactions", &asked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Authorization", "Bearer "+s.writer)
+			r.Header.Set("Expect", "100-continue")
+			transport := http.DefaultTransport.(*http.Transport).Clone()
+			transport.ExpectContinueTimeout = time.Minute
+			defer transport.CloseIdleConnections()
+			got, err := transport.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer got.Body.Close()
+			return response{status: got.StatusCode, header: got.Header}
+		}
+		if got := post(pending); got.status != 401 || !strings.Contains(got.header.Get("WWW-Authenticate"), "invalid_token") {
+			t.Errorf("%s: %d %v", change, got.status, got.header)
+		}
+		if n := s.transactions(); n != 0 {
+			t.Errorf("%s: %d transactions", change, n)
+		}
+	}
+}

@@ -1,0 +1,251 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"multiproc/store"
+)
+
+// named is an API or a status: what transactions refer to by its name.
+type named struct {
+	ID          int64           `json:"id"`
+	Name        string          `json:"name"`
+	Description string          `json:"description"`
+	Params      json.RawMessage `json:"params,omitempty"` // of an API
+}
+
+// catalog is all that there is of a kind, APIs or statuses, and what the store can do with them.
+type catalog struct {
+	kind   string // as the audit log has it
+	path   string
+	fields []string // that clients may set
+	set    func(*object, *named)
+
+	list   func(*store.Tx, store.Page) (store.Slice[named], error)
+	get    func(tx *store.Tx, id int64) (named, error)
+	create func(*store.Tx, named) (named, error)
+	update func(*store.Tx, named) error
+	remove func(tx *store.Tx, id int64) error
+	usedBy func(name string) store.TransactionFilter
+}
+
+func (a *API) catalogRoutes(c catalog) []route {
+	bound := func(f func(*API, *request) (answer, error)) func(*request) (answer, error) {
+		return func(r *request) (answer, error) { return f(a, r) }
+	}
+	one := c.path + "/{id}"
+	return []route{
+		{method: "GET", path: c.path, read: c.answerList, query: []string{"limit", "cursor"}},
+		{method: "POST", path: c.path, write: bound(c.answerCreate)},
+		{method: "GET", path: one, read: c.answerGet},
+		{method: "PATCH", path: one, write: bound(c.answerChange)},
+		{method: "DELETE", path: one, write: bound(c.answerDelete), query: []string{"cascade"}},
+	}
+}
+
+func (c catalog) answerList(tx *store.Tx, r *request) (answer, error) {
+	slice, err := c.list(tx, r.page())
+	if err != nil {
+		return answer{}, err
+	}
+	return r.list(slice.Items, slice.Next)
+}
+
+func (c catalog) answerGet(tx *store.Tx, r *request) (answer, error) {
+	id, err := r.id()
+	if err != nil {
+		return answer{}, err
+	}
+	n, err := c.get(tx, id)
+	if err != nil {
+		return answer{}, err
+	}
+	return encoded(http.StatusOK, n)
+}
+
+func (c catalog) answerCreate(a *API, r *request) (answer, error) {
+	o, err := r.readObject(c.fields...)
+	if err != nil {
+		return answer{}, err
+	}
+	var asked named
+	o.required("name", "a string")
+	c.set(&o, &asked)
+	return a.change(r, func(tx *store.Tx) (outcome, error) {
+		n, err := c.create(tx, asked)
+		if err != nil {
+			return outcome{}, err
+		}
+		if err := c.record(tx, r, store.ActionCreate, n, nil); err != nil {
+			return outcome{}, err
+		}
+		return createdAt(c.path, n.ID, n), nil
+	})
+}
+
+// answerChange changes the fields that the body has.
+func (c catalog) answerChange(a *API, r *request) (answer, error) {
+	id, err := r.id()
+	if err != nil {
+		return answer{}, err
+	}
+	o, err := r.readObject(c.fields...)
+	if err != nil {
+		return answer{}, err
+	}
+	c.set(&o, new(named)) // to find what is wrong with it before anybody waits
+	return a.change(r, func(tx *store.Tx) (outcome, error) {
+		before, err := c.get(tx, id)
+		if err != nil {
+			return outcome{}, err
+		}
+		after := before
+		c.set(&o, &after)
+		changes, err := difference(before, after)
+		if err != nil {
+			return outcome{}, err
+		}
+		if changes != nil {
+			if err := c.update(tx, after); err != nil {
+				return outcome{}, err
+			}
+			if err := c.record(tx, r, store.ActionChange, after, changes); err != nil {
+				return outcome{}, err
+			}
+		}
+		return outcome{status: http.StatusOK, value: after}, nil
+	})
+}
+
+func (c catalog) answerDelete(a *API, r *request) (answer, error) {
+	id, err := r.id()
+	if err != nil {
+		return answer{}, err
+	}
+	cascade := r.flag("cascade")
+	if cascade {
+		if err := c.deleteMost(a, r, id); err != nil {
+			return answer{}, err
+		}
+	}
+	return a.change(r, func(tx *store.Tx) (outcome, error) {
+		n, err := c.get(tx, id)
+		if err != nil {
+			return outcome{}, err
+		}
+		if !cascade {
+			if err := c.unused(tx, n); err != nil {
+				return outcome{}, err
+			}
+		}
+		if err := c.remove(tx, id); err != nil {
+			return outcome{}, err
+		}
+		return outcome{status: http.StatusNoContent}, c.record(tx, r, store.ActionDelete, n, nil)
+	})
+}
+
+// deletePortion is how many transactions are deleted at a time.
+const deletePortion = 5000
+
+// deleteMost deletes the transactions of the one with this id, but for less than a portion and for those that come meanwhile.
+// Each portion is a transaction of the database, so that others write in between.
+func (c catalog) deleteMost(a *API, r *request, id int64) error {
+	key, err := r.key()
+	if err != nil {
+		return err
+	}
+	var count int64
+	err = a.store.View(r.Context(), func(tx *store.Tx) error {
+		if key.Key != "" {
+			if _, err := tx.Answer(key); !errors.Is(err, store.ErrNotFound) {
+				return err // nil: it was done
+			}
+		}
+		n, err := c.get(tx, id)
+		if err == nil {
+			count, err = tx.CountTransactions(c.usedBy(n.Name))
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for range count / deletePortion {
+		err := a.update(r, func(tx *store.Tx) error {
+			n, err := c.get(tx, id) // its name may be another by now
+			if err == nil {
+				_, err = tx.DeleteTransactions(c.usedBy(n.Name), deletePortion)
+			}
+			return err
+		})
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // it was deleted meanwhile, maybe by the same request: that is found out next
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unused finds out whether there is no transaction that refers to n. It does not count them, which would hold all writers up.
+func (c catalog) unused(tx *store.Tx, n named) error {
+	slice, err := tx.Transactions(store.TransactionQuery{
+		TransactionFilter: c.usedBy(n.Name),
+		Page:              store.Page{Limit: 1},
+	})
+	if err == nil && len(slice.Items) > 0 {
+		err = &problemError{Status: http.StatusConflict, Detail: "it has transactions, which ?cascade=true deletes too"}
+	}
+	return err
+}
+
+// record records in the audit log what the request's token did.
+func (c catalog) record(tx *store.Tx, r *request, action store.Action, n named, changes json.RawMessage) error {
+	return tx.Record(store.Entry{
+		Actor:    "token " + r.token.Name,
+		Action:   action,
+		Kind:     c.kind,
+		ObjectID: n.ID,
+		Object:   n.Name,
+		Changes:  changes,
+	})
+}
+
+// difference is what has changed, as the audit log has it: by field what it was and what it is. It is nil if nothing has.
+func difference(before, after named) (json.RawMessage, error) {
+	changes := map[string][2]any{}
+	if before.Name != after.Name {
+		changes["name"] = [2]any{before.Name, after.Name}
+	}
+	if before.Description != after.Description {
+		changes["description"] = [2]any{before.Description, after.Description}
+	}
+	if !bytes.Equal(before.Params, after.Params) {
+		changes["params"] = [2]any{before.Params, after.Params}
+	}
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	text, err := encode(changes)
+	return bytes.TrimSpace(text), err
+}
+
+// setDescribed sets what APIs and statuses have in common.
+func setDescribed(o *object, n *named) {
+	o.setText(&n.Name, "name")
+	o.setText(&n.Description, "description")
+}
+
+// namedSlice is a slice of a kind's own type as one of named.
+func namedSlice[T any](s store.Slice[T], as func(T) named) store.Slice[named] {
+	items := make([]named, len(s.Items))
+	for i, item := range s.Items {
+		items[i] = as(item)
+	}
+	return store.Slice[named]{Items: items, Next: s.Next}
+}

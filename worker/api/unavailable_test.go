@@ -1,0 +1,174 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/store"
+)
+
+// expectUnavailable makes calls that read and write, which must say that they may be tried again, and nothing more.
+func (s *service) expectUnavailable(status int, detail string, calls ...call) {
+	s.tb.Helper()
+	for _, c := range calls {
+		got := s.want(status, c)
+		if p := decode[problem](s.tb, got); p.Detail != detail || got.header.Get("Retry-After") == "" {
+			s.tb.Errorf("%s %s: %s, Retry-After %q", c.method, c.path, p.Detail, got.header.Get("Retry-After"))
+		}
+	}
+}
+
+var (
+	reading = call{method: "GET", path: "/api/v1/transactions/1"}
+	writing = call{method: "POST", path: "/api/v1/transactions", body: pending}
+)
+
+// TestDatabaseGone: it comes back when the database does. The log is told, not flooded.
+func TestDatabaseGone(t *testing.T) {
+	s := startAPI(t)
+	s.want(201, writing)
+	away := s.database + ".away"
+	if err := os.Rename(s.database, away); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		s.expectUnavailable(503, "the database is unavailable", reading, writing)
+	}
+	s.want(200, call{method: "GET", path: "/api/v1/openapi.json"})
+	if lines := strings.Count(s.log.String(), "\n"); lines != 1 || !strings.Contains(s.log.String(), s.database) {
+		t.Errorf("%d lines:\n%s", lines, s.log)
+	}
+	if err := os.Rename(away, s.database); err != nil {
+		t.Fatal(err)
+	}
+	s.want(200, reading)
+	s.want(201, writing)
+	if n := s.transactions(); n != 2 {
+		t.Errorf("%d transactions", n)
+	}
+}
+
+// TestDatabaseBusy: somebody else writes for longer than a request waits.
+func TestDatabaseBusy(t *testing.T) {
+	s := startAPI(t, store.Options{Timeout: 100 * time.Millisecond})
+	s.want(201, writing)
+	s.occupied(func() {
+		s.expectUnavailable(503, "the database is busy", writing, writing)
+		s.want(200, reading)
+		s.want(422, call{method: "POST", path: writing.path, body: "{}"}) // that needs no turn to write
+	})
+	s.want(201, writing)
+	if n := s.transactions(); n != 2 {
+		t.Errorf("%d transactions", n)
+	}
+	if lines := strings.Count(s.log.String(), "\n"); lines != 1 {
+		t.Errorf("%d lines:\n%s", lines, s.log)
+	}
+}
+
+// occupied calls f while somebody else writes.
+func (s *service) occupied(f func()) {
+	s.tb.Helper()
+	db := s.open()
+	conn, err := db.Conn(s.tb.Context())
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	if _, err := conn.ExecContext(s.tb.Context(), "BEGIN IMMEDIATE"); err != nil {
+		s.tb.Fatal(err)
+	}
+	f()
+	if err := conn.Close(); err != nil {
+		s.tb.Error(err)
+	}
+	if err := db.Close(); err != nil {
+		s.tb.Error(err)
+	}
+}
+
+// TestStopping: a worker whose store is closed.
+func TestStopping(t *testing.T) {
+	s := startAPI(t)
+	if err := s.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.expectUnavailable(503, "the server is stopping", reading, writing)
+	if s.log.String() != "" {
+		t.Errorf("log:\n%s", s.log)
+	}
+}
+
+// TestClientGone: what a client does not wait for any more is not done, and nobody's error.
+func TestClientGone(t *testing.T) {
+	s := startAPI(t)
+	s.occupied(func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		r, err := http.NewRequestWithContext(ctx, "POST", s.url+writing.path, strings.NewReader(pending))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+s.writer)
+		go func() {
+			<-s.watch.begun
+			cancel()
+		}()
+		if answer, err := http.DefaultTransport.RoundTrip(r); err == nil {
+			_ = answer.Body.Close()
+			t.Errorf("answered %d", answer.StatusCode)
+		}
+		if got := <-s.watch.answered; got.status != 499 {
+			t.Errorf("counted as %d", got.status)
+		}
+	})
+	s.want(201, writing)
+	if n := s.transactions(); n != 1 {
+		t.Errorf("%d transactions", n)
+	}
+	if s.log.String() != "" {
+		t.Errorf("log:\n%s", s.log)
+	}
+}
+
+// TestCut: a worker that does not wait any longer says so to those who are still there.
+func TestCut(t *testing.T) {
+	s := startAPI(t)
+	ctx, cut := context.WithCancelCause(t.Context())
+	cut(errors.New("the worker ends"))
+	for _, c := range []call{reading, writing} {
+		r := httptest.NewRequestWithContext(ctx, c.method, c.path, strings.NewReader(c.body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+s.writer)
+		w := httptest.NewRecorder()
+		s.api.ServeHTTP(w, r)
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: %d %s", c.method, w.Code, w.Body)
+		}
+	}
+}
+
+// TestUnexpected: what nobody has thought of is told the log, not the client.
+func TestUnexpected(t *testing.T) {
+	s := startAPI(t)
+	s.exec("PRAGMA ignore_check_constraints = ON; UPDATE apis SET params = '{secret' WHERE id = 1")
+	for _, path := range []string{"/api/v1/apis/1", "/api/v1/apis"} {
+		got := s.want(500, call{method: "GET", path: path})
+		if strings.Contains(string(got.body), "secret") || decode[problem](t, got).Detail != "the server failed" {
+			t.Errorf("%s", got.body)
+		}
+	}
+	s.exec("DROP TABLE audit_log")
+	s.want(500, call{method: "PATCH", path: "/api/v1/apis/2", body: `{"name": "x"}`})
+	if lines := strings.Count(s.log.String(), "a request failed"); lines != 3 || strings.Contains(s.log.String(), s.writer) {
+		t.Errorf("log:\n%s", s.log)
+	}
+	if got := decode[named](t, s.get("/api/v1/apis/2")); got.Name != "Mpesa B2C" {
+		t.Errorf("%v", got)
+	}
+}
