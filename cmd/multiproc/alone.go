@@ -27,6 +27,9 @@ func alone(ctx context.Context, c *claim) error {
 	if err == nil {
 		err = settleEnviron(c)
 	}
+	if err == nil && c.cfg.Database != "" && c.cfg.Migrate {
+		err = migrateAlone(ctx, c)
+	}
 	if err != nil {
 		return errors.Join(err, in.Close())
 	}
@@ -37,6 +40,9 @@ func alone(ctx context.Context, c *claim) error {
 		}
 	}
 	c.log.Info("serving without a master", "pid", os.Getpid())
+	if url := urlOf(listeners); url != "" {
+		c.log.Info("to be seen in a browser", "url", url)
+	}
 	ctx, hurry, release := c.aloneSignals(ctx)
 	defer release()
 	return serve(ctx, service{

@@ -6,22 +6,39 @@ import (
 	"strings"
 )
 
-// allowHosts lets requests for these hosts through, and all where there are none. As in Django, ".example.org" stands for
-// the domain and all below it, and "*" for everything.
-func allowHosts(allowed []string, next http.Handler) http.Handler {
-	if len(allowed) == 0 {
-		return next
+// allowedHosts lets requests for these hosts through. As in Django, ".example.org" stands for the domain and all below it,
+// and "*" for everything.
+type allowedHosts struct {
+	hosts  []string
+	routes *http.ServeMux
+}
+
+// allowHosts guards routes. Where there are no hosts, all are allowed.
+func allowHosts(hosts []string, routes *http.ServeMux) http.Handler {
+	if len(hosts) == 0 {
+		return routes
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := hostOf(r.Host)
-		for _, pattern := range allowed {
-			if matchesHost(host, pattern) {
-				next.ServeHTTP(w, r)
-				return
-			}
+	return &allowedHosts{hosts, routes}
+}
+
+func (a *allowedHosts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h, _ := a.Handler(r)
+	h.ServeHTTP(w, r)
+}
+
+// Handler is where a request goes: those that are refused before they are served are counted by their route, too.
+func (a *allowedHosts) Handler(r *http.Request) (h http.Handler, pattern string) {
+	host := hostOf(r.Host)
+	for _, allowed := range a.hosts {
+		if matchesHost(host, allowed) {
+			return a.routes, "/"
 		}
-		http.Error(w, "this host is not served here", http.StatusBadRequest)
-	})
+	}
+	return http.HandlerFunc(refuseHost), "/"
+}
+
+func refuseHost(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "this host is not served here", http.StatusBadRequest)
 }
 
 // hostOf is a request's host without its port and in lower case.

@@ -30,6 +30,9 @@ func (p *planner) read(settings []byte) (master.Plan, error) {
 		return master.Plan{}, fmt.Errorf("a restart is needed to change %s", strings.Join(keys, ", "))
 	}
 	plan, err := p.plan(next)
+	if len(plan.Prelude) > 0 && hasDatabase(p.first) { // which the first generation has made, or found
+		plan.Prelude = append(plan.Prelude, "--existing")
+	}
 	plan.Settings = settings // as they are: the program may have printed more than is known here
 	return plan, err
 }
@@ -61,11 +64,19 @@ func (p *planner) plan(cfg *config.Config) (master.Plan, error) {
 		Sockets:  p.sockets(cfg),
 		Watch:    cfg.TouchReload,
 	}
-	if strings.TrimSpace(cfg.Command) != "" {
+	switch {
+	case strings.TrimSpace(cfg.Command) != "":
 		plan.Foreign = true
 		plan.Args = append(append(plan.Args, "--"), programArgs(cfg.Command)...)
+	case hasDatabase(cfg) && cfg.Migrate:
+		plan.Prelude = []string{"multiproc", "migrate", "--snapshot"}
 	}
 	return plan, nil
+}
+
+// hasDatabase reports whether workers open the database: those that are another program know nothing of it.
+func hasDatabase(cfg *config.Config) bool {
+	return cfg.Database != "" && strings.TrimSpace(cfg.Command) == ""
 }
 
 // environ is what workers find in their environment, beside who they are.

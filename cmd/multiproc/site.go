@@ -11,9 +11,12 @@ import (
 type site struct {
 	cfg     *config.Config
 	metrics http.Handler
+	app     *application
 }
 
-func newSite(cfg *config.Config, metrics http.Handler) *site { return &site{cfg, metrics} }
+func newSite(cfg *config.Config, metrics http.Handler, app *application) *site {
+	return &site{cfg: cfg, metrics: metrics, app: app}
+}
 
 // main is the handler of the main listeners. Where the metrics have listeners of their own, it has none.
 func (s *site) main() http.Handler {
@@ -22,6 +25,7 @@ func (s *site) main() http.Handler {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = w.Write([]byte("multiproc\n"))
 	})
+	s.app.register(routes)
 	if len(s.cfg.MetricsSockets) == 0 {
 		routes.Handle("GET "+s.cfg.MetricsPath, s.metrics)
 	}

@@ -29,14 +29,19 @@ func start(ctx context.Context, args []string) error {
 	if err != nil {
 		return usageError{err}
 	}
-	claim, err := newClaim(loaded, master.NewSockets(activated))
-	if err == nil {
+	return withClaim(loaded, master.NewSockets(activated), func(c *claim) error {
 		if loaded.Config.Master {
-			err = supervise(ctx, claim, from)
-		} else {
-			err = alone(ctx, claim)
+			return supervise(ctx, c, from)
 		}
-		if err != nil {
+		return alone(ctx, c)
+	})
+}
+
+// withClaim runs a server with what only one can have.
+func withClaim(loaded *config.Loaded, sockets *master.Sockets, serve func(*claim) error) error {
+	claim, err := newClaim(loaded, sockets)
+	if err == nil {
+		if err = serve(claim); err != nil {
 			claim.complain(err)
 		}
 		claim.close()

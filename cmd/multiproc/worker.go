@@ -134,10 +134,15 @@ func serve(ctx context.Context, s service) (err error) {
 		return errors.Join(err, s.inherited.Close())
 	}
 	defer func() { err = errors.Join(err, metrics.Close()) }()
-	collector := mpmetrics.NewCollector(s.metricsDir, mpmetrics.CollectorOptions{Logger: log})
+	app, err := openApplication(ctx, cfg, metrics, log)
+	if err != nil {
+		return errors.Join(err, s.inherited.Close())
+	}
+	defer func() { err = errors.Join(err, app.close()) }()
+	collector := mpmetrics.NewCollector(s.metricsDir, mpmetrics.CollectorOptions{Logger: log, Gatherers: app.gatherers()})
 	defer collector.Close()
 
-	site := newSite(cfg, collector)
+	site := newSite(cfg, collector, app)
 	conf := s.config()
 	conf.Named, conf.Metrics = site.named(), metrics
 	if !cfg.DisableLogging {

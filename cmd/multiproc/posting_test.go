@@ -1,0 +1,175 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// posting is clients that post transactions, each of its own number, and what they were told of them.
+type posting struct {
+	tracker  *tracker
+	stopping chan struct{}
+	stopOnce sync.Once
+	clients  sync.WaitGroup
+	numbers  atomic.Int64
+	answered atomic.Int64
+	repeated atomic.Int64 // asked once more, for want of an answer
+
+	mu       sync.Mutex
+	made     map[int64]int64 // ids by number, as the answers say
+	lost     map[int64]error // by number: nobody knows what became of it
+	failures []string
+}
+
+// startPosting starts clients of two kinds, half of each keep their connections: keyed ones ask with an Idempotency-Key
+// until they have an answer, plain ones ask once for each transaction.
+func startPosting(k *tracker, keyed, plain int) *posting {
+	p := &posting{tracker: k, stopping: make(chan struct{}), made: map[int64]int64{}, lost: map[int64]error{}}
+	for i := range keyed + plain {
+		p.clients.Go(func() {
+			transport := &http.Transport{DisableKeepAlives: i%2 == 1}
+			defer transport.CloseIdleConnections()
+			client := &http.Client{Transport: transport, Timeout: patience}
+			for !p.stopped() {
+				if i < keyed {
+					p.insist(client, p.numbers.Add(1))
+				} else {
+					p.once(client, p.numbers.Add(1))
+				}
+			}
+		})
+	}
+	k.tb.Cleanup(p.stop)
+	return p
+}
+
+func (p *posting) stopped() bool {
+	select {
+	case <-p.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop waits until all have the answers that they wait for.
+func (p *posting) stop() {
+	p.stopOnce.Do(func() { close(p.stopping) })
+	p.clients.Wait()
+}
+
+func (p *posting) once(client *http.Client, number int64) {
+	r, err := p.tracker.try(client, "POST", transactionsPath, numbered(number))
+	if err == nil && r.code >= 500 {
+		err = errors.New(r.String())
+	}
+	if err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.lost[number] = err
+		return
+	}
+	p.answer(number, r)
+}
+
+// insist asks until there is an answer, and now and then once more.
+func (p *posting) insist(client *http.Client, number int64) {
+	key := fmt.Sprintf("Idempotency-Key: number-%d", number)
+	post := func() (reply, error) {
+		r, err := p.tracker.try(client, "POST", transactionsPath, numbered(number), key)
+		if err == nil && r.code >= 500 {
+			err = errors.New(r.String())
+		}
+		return r, err
+	}
+	first, err := post()
+	for deadline := time.Now().Add(patience); err != nil; first, err = post() {
+		if time.Now().After(deadline) {
+			p.fail("transaction %d: no answer within %s: %v", number, patience, err)
+			return
+		}
+		p.repeated.Add(1)
+		<-time.After(5 * time.Millisecond)
+	}
+	p.answer(number, first)
+	if number%4 != 0 {
+		return
+	}
+	if again, err := post(); err == nil && !sameAnswer(again, first) {
+		p.fail("transaction %d: %s %v, the first answer was %s %v", number, again, again.header, first, first.header)
+	}
+}
+
+// sameAnswer is whether an answer is another one given once more, and says so.
+func sameAnswer(again, first reply) bool {
+	return again.code == first.code && again.body == first.body &&
+		again.header.Get("Location") == first.header.Get("Location") && again.header.Get("Idempotency-Replayed") == "true"
+}
+
+func (p *posting) answer(number int64, r reply) {
+	if r.code != http.StatusCreated {
+		p.fail("transaction %d: %s", number, r)
+		return
+	}
+	id, err := idOf(r, number)
+	if err != nil {
+		p.fail("%v", err)
+		return
+	}
+	p.answered.Add(1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.made[number] = id
+}
+
+func (p *posting) fail(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failures = append(p.failures, fmt.Sprintf(format, args...))
+}
+
+func (p *posting) awaitAnswers(n int64) {
+	p.tracker.tb.Helper()
+	from := p.answered.Load()
+	eventually(p.tracker.tb, "answers", func() bool { return p.answered.Load() >= from+n })
+}
+
+// mustBeKept stops the clients and compares what they were told with the database: every transaction that a client knows of
+// is there under its id, and none twice. The clients have posted all that is there.
+func (p *posting) mustBeKept() {
+	tb := p.tracker.tb
+	tb.Helper()
+	p.stop()
+	for _, failure := range p.failures[:min(10, len(p.failures))] {
+		tb.Error(failure)
+	}
+	rows := p.tracker.rows()
+	seen := map[int64]int64{}
+	for id, number := range rows {
+		if other, twice := seen[number]; twice {
+			tb.Errorf("transaction %d is there twice, as %d and %d", number, other, id)
+		}
+		seen[number] = id
+		_, lost := p.lost[number]
+		if told, ok := p.made[number]; !lost && (!ok || told != id) {
+			tb.Errorf("transaction %d has the id %d, the client was told %d (answered: %t)", number, id, told, ok)
+		}
+	}
+	for number, id := range p.made {
+		if seen[number] != id {
+			tb.Errorf("transaction %d is not there, the client was told that it has the id %d", number, id)
+		}
+	}
+	p.tracker.mustBeSound()
+	_, page := p.tracker.get("/metrics")
+	recorded := sum(seriesOf(tb, page, "api_transactions_recorded_total"))
+	if int(recorded) > len(rows) || recorded == 0 || len(p.lost) == 0 && p.repeated.Load() == 0 && int(recorded) < len(rows) {
+		tb.Errorf("%g transactions recorded, %d are there", recorded, len(rows))
+	}
+	tb.Logf("%d transactions there, %d answered, %d of unknown fate, %d requests repeated, %g recorded",
+		len(rows), len(p.made), len(p.lost), p.repeated.Load(), recorded)
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"multiproc/cmd/internal/config"
+)
+
+// startRunserver starts multiproc runserver in a directory.
+func startRunserver(t *testing.T, dir string, args ...string) *server {
+	t.Helper()
+	return startServer(t, "", failing, func(o *serverOptions) {
+		o.dir, o.args = dir, args
+		o.wrap = []string{"/bin/sh", "-c", `shift 2; exec "$0" runserver "$@"`} // without the ini that all others have
+	})
+}
+
+// startDevelopment starts one and waits until it serves.
+func startDevelopment(t *testing.T, dir string, args ...string) *server {
+	t.Helper()
+	s := startRunserver(t, dir, args...)
+	line := s.log.wait(t, s.done, "msg=serving", "address=")
+	_, s.address, _ = strings.Cut(line, "address=")
+	s.address, _, _ = strings.Cut(s.address, " ")
+	return s
+}
+
+// TestRunserver needs nothing but a directory: it makes the database, serves from one process, and logs each request.
+func TestRunserver(t *testing.T) {
+	dir := t.TempDir()
+	s := startDevelopment(t, dir, "127.0.0.1:0")
+	s.log.wait(t, s.done, "level=INFO", "database migrated", "path="+filepath.Join(dir, "multiproc.db"), "from=0")
+	s.log.wait(t, s.done, "level=INFO", "url=http://"+s.address+"/")
+	for _, path := range []string{"/", "/metrics", "/readyz"} {
+		if code, body := s.get(path); code != http.StatusOK {
+			t.Errorf("%s: %d %s", path, code, body)
+		}
+		s.log.wait(t, s.done, "path="+path, "code=200")
+	}
+	if found := children(s.cmd.Process.Pid); len(found) > 0 {
+		t.Errorf("it has children: %d", found)
+	}
+	runIn(t, dir, "", "populate", "--database", "multiproc.db", "--transactions", "10")
+	if _, page := s.get("/metrics"); strings.Count(page, "\napi_transactions{") == 0 {
+		t.Errorf("no transactions on the page:\n%s", page)
+	}
+	s.stop()
+
+	// Nothing is left but the database, with which it goes on.
+	entries, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if name := filepath.Base(entry); !strings.HasPrefix(name, "multiproc.db") && name != "multiproc.ini" {
+			t.Errorf("left behind: %s", entry)
+		}
+	}
+	again := startDevelopment(t, dir, "127.0.0.1:0")
+	if n := again.log.count("database migrated"); n != 0 {
+		t.Errorf("migrated again:\n%s", again.log)
+	}
+	again.stop()
+	all, _ := countTransactions(t, openDatabase(t, filepath.Join(dir, "multiproc.db")))
+	if all != 10 {
+		t.Errorf("%d transactions, want 10", all)
+	}
+}
+
+// TestRunserverOfINI takes what the file of a real server says, but for what development is about.
+func TestRunserverOfINI(t *testing.T) {
+	dir := t.TempDir()
+	taken := freeAddress(t)
+	ini := filepath.Join(dir, "real.ini")
+	text := "[multiproc]\nsocket = " + taken + "\nprocesses = 4\ndatabase = real.db\nmigrate = false\ndisable-logging = true\n" +
+		"metrics-dir = metrics\n"
+	if err := os.WriteFile(ini, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := startDevelopment(t, dir, "--ini", ini, "127.0.0.1:0")
+	if s.address == taken {
+		t.Errorf("served at the file's address %s, though another one was given", taken)
+	}
+	if code, body := s.get("/"); code != http.StatusOK {
+		t.Errorf("%d %s", code, body)
+	}
+	s.log.wait(t, s.done, "path=/", "code=200")
+	if found := children(s.cmd.Process.Pid); len(found) > 0 {
+		t.Errorf("it has children: %d", found)
+	}
+	if !fileExists(filepath.Join(dir, "real.db")) || fileExists(filepath.Join(dir, "multiproc.db")) {
+		t.Error("it has another database than the file says")
+	}
+
+	// Where it has no address of its own, the file's counts. Its metrics are there already.
+	second := startRunserver(t, dir, "--ini", ini)
+	if code := second.exitCode(); code != exitInUse {
+		t.Errorf("exit code %d of a second server\n%s", code, second.log)
+	}
+	s.stop()
+
+	occupied, err := new(net.ListenConfig).Listen(t.Context(), "tcp", taken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer occupied.Close()
+	third := startRunserver(t, dir, "--ini", ini)
+	if code := third.exitCode(); code != exitInUse || third.log.count(taken) == 0 {
+		t.Errorf("exit code %d at an address in use\n%s", code, third.log)
+	}
+}
+
+func TestDevelopmentSettings(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"nothing", nil, "127.0.0.1:8000"},
+		{"a port", []string{"9000"}, "127.0.0.1:9000"},
+		{"a colon and a port", []string{":9000"}, ":9000"},
+		{"all addresses", []string{"0.0.0.0:9000"}, "0.0.0.0:9000"},
+		{"short for them", []string{"0:9000"}, "0.0.0.0:9000"},
+		{"IPv6", []string{"[::1]:9000"}, "[::1]:9000"},
+		{"a host", []string{"localhost:9000"}, "localhost:9000"},
+		{"a flag", []string{"--socket", "127.0.0.1:9000"}, "127.0.0.1:9000"},
+		{"a unix socket", []string{"/tmp/a.sock"}, "/tmp/a.sock"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			arguments, given, err := config.ParseCommand(c.args, config.Own{Positional: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			loaded, err := config.Load(forDevelopment(arguments, given.Positional), config.System{Dir: "/srv"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg := loaded.Config
+			if len(cfg.Sockets) != 1 || cfg.Sockets[0].Address != c.want {
+				t.Errorf("serves at %v, want %s", cfg.Sockets, c.want)
+			}
+			if cfg.Master || !cfg.Migrate || cfg.DisableLogging || cfg.Database != "/srv/multiproc.db" {
+				t.Errorf("%+v", cfg)
+			}
+		})
+	}
+	// What somebody asks for on the command line they get, but for a master.
+	arguments, _, err := config.ParseCommand([]string{"--disable-logging", "--migrate=false", "--master"}, config.Own{Positional: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := config.Load(forDevelopment(arguments, nil), config.System{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg := loaded.Config; cfg.Master || cfg.Migrate || !cfg.DisableLogging {
+		t.Errorf("%+v", cfg)
+	}
+}

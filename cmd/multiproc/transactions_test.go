@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// tracker is a server with the application of transactions, as a client of its API knows it.
+type tracker struct {
+	*server
+	database string // path
+	token    string
+}
+
+// startTracker starts a server with a database, beside the ini, and makes what transactions need. The ini has no socket.
+func startTracker(tb testing.TB, ini string, options ...func(*serverOptions)) *tracker {
+	tb.Helper()
+	s := startServer(tb, "socket = 127.0.0.1:0\ndatabase = transactions.db\n"+ini, options...)
+	return newTracker(s, filepath.Join(s.dir, "transactions.db"))
+}
+
+// newTracker makes a token for the API of a server, and APIs and statuses.
+func newTracker(s *server, database string) *tracker {
+	s.tb.Helper()
+	k := &tracker{server: s, database: database}
+	k.token = k.newToken("test")
+	for _, name := range []string{"Mpesa Express", "Mpesa B2C"} {
+		k.must(http.StatusCreated, "POST", "/api/v1/apis", fmt.Sprintf(`{"name":%q}`, name))
+	}
+	for _, name := range []string{"Pending", "Processed"} {
+		k.must(http.StatusCreated, "POST", "/api/v1/statuses", fmt.Sprintf(`{"name":%q}`, name))
+	}
+	return k
+}
+
+// within is the same for a part of the test.
+func (k *tracker) within(t *testing.T) *tracker {
+	t.Helper()
+	s := *k.server
+	s.tb = t
+	return &tracker{&s, k.database, k.token}
+}
+
+// newToken makes one as an operator does.
+func (k *tracker) newToken(name string) (secret string) {
+	k.tb.Helper()
+	stdout, stderr, code := k.run("token", "create", "--ini", k.ini, name)
+	if code != exitOK {
+		k.tb.Fatalf("token create: exit code %d: %s", code, stderr)
+	}
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	return lines[len(lines)-1]
+}
+
+const transactionsPath = "/api/v1/transactions"
+
+// reply is what the server says to a request.
+type reply struct {
+	code   int
+	header http.Header
+	body   string
+}
+
+func (r reply) String() string { return fmt.Sprintf("%d %s", r.code, r.body) }
+
+// request is one to the API. Headers are "Name: value".
+func (k *tracker) request(method, path, body string, headers ...string) *http.Request {
+	var reader io.Reader
+	if body != "" {
+		// Not one that net/http could send a second time by itself when the first gets no answer.
+		reader = io.MultiReader(strings.NewReader(body))
+	}
+	request, err := http.NewRequestWithContext(context.WithoutCancel(k.tb.Context()), method, k.url(path), reader)
+	if err != nil {
+		panic(err) // the test's own mistake
+	}
+	request.Header.Set("Authorization", "Bearer "+k.token)
+	if body != "" {
+		request.ContentLength = int64(len(body))
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		request.Header.Set(name, value)
+	}
+	return request
+}
+
+func replyOf(response *http.Response) (reply, error) {
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return reply{response.StatusCode, response.Header, string(body)}, err
+}
+
+// try asks once.
+func (k *tracker) try(client *http.Client, method, path, body string, headers ...string) (reply, error) {
+	response, err := client.Do(k.request(method, path, body, headers...))
+	if err != nil {
+		return reply{}, err
+	}
+	return replyOf(response)
+}
+
+// ask asks once, on a connection of its own.
+func (k *tracker) ask(method, path, body string, headers ...string) reply {
+	k.tb.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	r, err := k.try(client, method, path, body, headers...)
+	if err != nil {
+		k.tb.Fatalf("%s %s: %v\n%s", method, path, err, k.log)
+	}
+	return r
+}
+
+// must asks once, and fails the test where the answer has another code.
+func (k *tracker) must(code int, method, path, body string, headers ...string) reply {
+	k.tb.Helper()
+	r := k.ask(method, path, body, headers...)
+	if r.code != code {
+		k.tb.Fatalf("%s %s: %s, want %d\n%s", method, path, r, code, k.log)
+	}
+	return r
+}
+
+// numbered is a transaction that can be told from all others by its amount.
+func numbered(number int64) string {
+	api := []string{"Mpesa Express", "Mpesa B2C"}[number%2]
+	status := []string{"Pending", "Processed"}[number/2%2]
+	return fmt.Sprintf(`{"api":%q,"status":%q,"amount":"%d.25"}`, api, status, number)
+}
+
+// post makes a transaction that must be accepted.
+func (k *tracker) post(number int64) (id int64) {
+	k.tb.Helper()
+	r := k.must(http.StatusCreated, "POST", transactionsPath, numbered(number))
+	id, err := idOf(r, number)
+	if err != nil {
+		k.tb.Fatal(err)
+	}
+	return id
+}
+
+// idOf reads the answer to a transaction that was made.
+func idOf(r reply, number int64) (int64, error) {
+	var made struct {
+		ID     int64
+		Amount string
+	}
+	if err := json.Unmarshal([]byte(r.body), &made); err != nil {
+		return 0, fmt.Errorf("%s: %w", r, err)
+	}
+	if made.ID <= 0 || made.Amount != fmt.Sprintf("%d.25", number) {
+		return 0, fmt.Errorf("%s is the answer to transaction %d", r, number)
+	}
+	if location := r.header.Get("Location"); location != fmt.Sprintf("%s/%d", transactionsPath, made.ID) {
+		return 0, fmt.Errorf("%s, which is to be found at %q", r, location)
+	}
+	return made.ID, nil
+}
+
+// mustBeUnavailable fails the test unless the answer is a problem that says when to try again, and nothing of how things are inside.
+func (k *tracker) mustBeUnavailable(what string, r reply) {
+	k.tb.Helper()
+	if r.code != http.StatusServiceUnavailable || r.header.Get("Content-Type") != "application/problem+json" ||
+		r.header.Get("Retry-After") == "" {
+		k.tb.Errorf("%s: %s %v, want a problem of %d\n%s", what, r, r.header, http.StatusServiceUnavailable, k.log)
+	}
+	for _, inside := range []string{"lock", "sqlite", "SQLITE", "disk", k.dir} {
+		if strings.Contains(r.body, inside) {
+			k.tb.Errorf("%s: %s", what, r)
+		}
+	}
+}
+
+// gauge is api_transactions as any worker has it.
+func (k *tracker) gauge() map[string]float64 {
+	k.tb.Helper()
+	code, page := k.get("/metrics")
+	if code != http.StatusOK {
+		k.tb.Fatalf("/metrics: %d %s", code, page)
+	}
+	return seriesOf(k.tb, page, "api_transactions")
+}
+
+// seriesOf are the values of a family, by what is after its name.
+func seriesOf(tb testing.TB, page, name string) map[string]float64 {
+	tb.Helper()
+	found := map[string]float64{}
+	for line := range strings.Lines(page) {
+		rest, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), name)
+		if !ok || rest == "" || rest[0] != '{' {
+			continue
+		}
+		var value float64
+		end := strings.LastIndexByte(rest, ' ')
+		if _, err := fmt.Sscan(rest[end+1:], &value); err != nil {
+			tb.Fatalf("%q: %v", line, err)
+		}
+		found[rest[:end]] = value
+	}
+	return found
+}
+
+func sum(values map[string]float64) float64 {
+	total := 0.0
+	for _, value := range values {
+		total += value
+	}
+	return total
+}

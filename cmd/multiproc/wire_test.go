@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"multiproc/master"
+)
+
+// wire is a connection to a certain worker.
+type wire struct {
+	conn   net.Conn
+	reader *bufio.Reader
+}
+
+// wires opens connections to a worker: the others are stopped meanwhile, so that they cannot take them.
+func (s *server) wires(pid, n int) []*wire {
+	s.tb.Helper()
+	for _, other := range s.workers() {
+		if other == pid {
+			continue
+		}
+		stopProcess(s.tb, other)
+		defer func() { _ = syscall.Kill(other, syscall.SIGCONT) }()
+	}
+	wires := make([]*wire, n)
+	for i := range wires {
+		conn, err := new(net.Dialer).DialContext(s.tb.Context(), "tcp", s.address)
+		if err != nil {
+			s.tb.Fatal(err)
+		}
+		s.tb.Cleanup(func() { _ = conn.Close() })
+		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+			s.tb.Fatal(err)
+		}
+		wires[i] = &wire{conn, bufio.NewReader(conn)}
+		// Its answer comes from who has the connection from now on.
+		request, err := http.NewRequestWithContext(s.tb.Context(), http.MethodGet, s.url("/livez"), http.NoBody)
+		if err != nil {
+			s.tb.Fatal(err)
+		}
+		if r, err := wires[i].ask(request); err != nil || r.code != http.StatusOK {
+			s.tb.Fatalf("/livez of worker %d: %s, %v\n%s", pid, r, err, s.log)
+		}
+	}
+	return wires
+}
+
+// toEach opens a connection to each of the workers.
+func (s *server) toEach(workers []int) []*wire {
+	s.tb.Helper()
+	var wires []*wire
+	for _, pid := range workers {
+		wires = append(wires, s.wires(pid, 1)...)
+	}
+	return wires
+}
+
+func (w *wire) ask(request *http.Request) (reply, error) {
+	if err := request.Write(w.conn); err != nil {
+		return reply{}, err
+	}
+	response, err := http.ReadResponse(w.reader, request)
+	if err != nil {
+		return reply{}, err
+	}
+	return replyOf(response)
+}
+
+// hangUp closes connections, for which a worker that ends would wait.
+func hangUp(wires []*wire) {
+	for _, w := range wires {
+		_ = w.conn.Close()
+	}
+}
+
+// stopProcess stops a process, and returns when none of its threads runs any more.
+func stopProcess(tb testing.TB, pid int) {
+	tb.Helper()
+	kill(tb, pid, syscall.SIGSTOP)
+	eventually(tb, fmt.Sprintf("process %d is stopped", pid), func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+		return err == nil && !slices.ContainsFunc(threads, func(thread string) bool {
+			text, err := os.ReadFile(thread + "/stat")
+			return err == nil && !bytes.Contains(text, []byte(") T "))
+		})
+	})
+}
+
+// awaitSeasoned waits for workers that have served for long enough that their end is not taken for a failed start.
+func (s *server) awaitSeasoned(n int) (pids []int) {
+	s.tb.Helper()
+	s.await("workers that have served for a second", func(status master.Status) bool {
+		pids = nil
+		for _, w := range status.Workers {
+			if w.State == "ready" && time.Since(w.Started) > 3*time.Second/2 && len(pids) < n {
+				pids = append(pids, w.PID)
+			}
+		}
+		return len(pids) == n && status.Ready() == status.Target
+	})
+	return pids
+}
+
+// mustHave fails the test unless the workers are these.
+func (s *server) mustHave(workers []int, when string) {
+	s.tb.Helper()
+	if now := s.workers(); !slices.Equal(now, workers) {
+		s.tb.Errorf("the workers are %d %s, were %d\n%s", now, when, workers, s.log)
+	}
+}
