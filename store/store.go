@@ -107,8 +107,10 @@ func open(ctx context.Context, path string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{options: options, tenancy: tenancy, readers: openPool(file, forReading, options), hashing: make(chan struct{}, 1)}
-	s.viewing, s.counting = make(chan struct{}, maxViews), make(chan struct{}, 1)
+	s := &Store{
+		options: options, tenancy: tenancy, readers: openPool(file, forReading, options),
+		viewing: make(chan struct{}, maxViews), counting: make(chan struct{}, 1), hashing: make(chan struct{}, 1),
+	}
 	s.readers.SetMaxOpenConns(maxViews + 1)
 	s.readers.SetMaxIdleConns(maxViews + 1)
 	if err := checkSchema(ctx, s.readers); err != nil {
@@ -141,8 +143,8 @@ func (s *Store) release() error {
 // View calls f with a transaction that reads one state of the database, whatever is written meanwhile. The Tx is good
 // until f returns, whose error View returns.
 //
-// It waits for one of the few connections of the process, first come first served, and for nothing else. When ctx is done, queries end with its
-// error. While another file or none is at the path of the database, it fails with ErrUnavailable.
+// It waits for one of the few connections of the process, first come first served, and for nothing else. When ctx is done,
+// queries end with its error. While another file or none is at the path of the database, it fails with ErrUnavailable.
 func (s *Store) View(ctx context.Context, f func(*Tx) error) error { return s.view(ctx, s.viewing, f) }
 
 // WindowCounts is that of a View, but waits for no other View: however many there are, a scrape is answered. They come one

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -374,4 +375,36 @@ func TestOddPaths(t *testing.T) {
 	if _, err := os.Lstat("real/linked.db.lock"); err != nil {
 		t.Error("two names of a database, two locks:", err)
 	}
+}
+
+// TestWindowCountsInTurn counts while there are as many Views as there may be.
+func TestWindowCountsInTurn(t *testing.T) {
+	s := openStore(t)
+	begun, end := make(chan struct{}), make(chan struct{})
+	var viewing sync.WaitGroup
+	for range maxViews {
+		viewing.Go(func() {
+			err := s.View(t.Context(), func(*Tx) error {
+				begun <- struct{}{}
+				<-end
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range maxViews {
+		<-begun
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := s.WindowCounts(ctx); err != nil {
+		t.Error(err)
+	}
+	late, cancelLate := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancelLate()
+	wantErr(t, s.View(late, func(*Tx) error { return nil }), context.DeadlineExceeded, "")
+	close(end)
+	viewing.Wait()
 }
