@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 // createUser makes a user whose password is "correct horse".
@@ -83,4 +84,52 @@ func TestAuthenticateCancelled(t *testing.T) {
 	if _, err := s.Authenticate(ctx, "Ada", "correct horse"); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want %v", err, context.Canceled)
 	}
+}
+
+func TestLogin(t *testing.T) {
+	s := openStore(t)
+	ada := createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
+	if _, secret, err := s.Login(t.Context(), "ada", "wrong horse"); !errors.Is(err, ErrCredentials) || secret != "" {
+		t.Errorf("a wrong password: %q, %v", secret, err)
+	}
+	session, secret, err := s.Login(t.Context(), "ada", "correct horse")
+	if err != nil || session.User.ID != ada.ID || secret == "" {
+		t.Fatalf("%+v, %q, %v", session, secret, err)
+	}
+	view(t, s, func(tx *Tx) error {
+		_, err := tx.SessionBySecret(secret, time.Hour, time.Hour)
+		return err
+	})
+
+	// What is done to the user between the look at the password and the session.
+	_, hash, err := s.authenticate(t.Context(), "ada", "correct horse")
+	check(t, err)
+	refused := func(when string) {
+		t.Helper()
+		err := s.Update(t.Context(), func(tx *Tx) error {
+			_, _, err := tx.login(ada.ID, hash)
+			return err
+		})
+		if !errors.Is(err, ErrCredentials) {
+			t.Errorf("a session for who has %s: %v", when, err)
+		}
+	}
+	idle := ada
+	idle.Active = false
+	update(t, s, func(tx *Tx) error { return tx.UpdateUser(idle) })
+	refused("been deactivated")
+	update(t, s, func(tx *Tx) error { return tx.UpdateUser(ada) })
+	err = s.View(t.Context(), func(tx *Tx) error {
+		_, err := tx.SessionBySecret(secret, time.Hour, time.Hour)
+		return err
+	})
+	if !errors.Is(err, ErrNotFound) {
+		t.Errorf("the session of one who was inactive for a while: %v", err)
+	}
+	other, err := s.HashPassword(t.Context(), "correct horse")
+	check(t, err)
+	update(t, s, func(tx *Tx) error { return tx.SetPassword(ada.ID, other) })
+	refused("another password")
+	update(t, s, func(tx *Tx) error { return tx.DeleteUser(ada.ID) })
+	refused("been deleted")
 }
