@@ -292,8 +292,16 @@ func TestReadOnly(t *testing.T) {
 	wantErr(t, err, ErrUnavailable, "")
 
 	// The file is what cannot be written to, but its lock can.
-	check(t, os.Remove(path+".lock"))
-	wantErr(t, r.Update(t.Context(), newAPI("lost")), ErrUnavailable, "read-only")
+	check(t, r.Close())
+	mount(t, path, path, "", unix.MS_BIND, "")
+	check(t, unix.Mount("", path, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	r, err = Open(t.Context(), path, Options{})
+	check(t, err)
+	defer r.Close()
+	wantErr(t, r.Update(t.Context(), newAPI("lost")), ErrUnavailable, "readonly database")
+	if n := number(t, r, countAPIs); n != 4 {
+		t.Errorf("%d APIs, want 4", n)
+	}
 }
 
 // TestDamaged opens databases that were damaged.

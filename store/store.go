@@ -128,7 +128,7 @@ func open(ctx context.Context, path string, options Options) (*Store, error) {
 }
 
 // Close gives the database up, after what is being written; what still waits to be written fails with ErrClosed, as do
-// later calls of View and Update. A View that is under way goes on.
+// later calls of View and Update. A View that is under way goes on. It may be called again, but not concurrently.
 func (s *Store) Close() error {
 	return errors.Join(s.writer.close(), s.release())
 }

@@ -129,9 +129,10 @@ func occupied(path string) bool {
 	return unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &held) == nil && held.Type != unix.F_UNLCK
 }
 
-// leave gives the tenancy up.
+// leave gives the tenancy up. It may be called again, but not concurrently.
 func (t *tenancy) leave() {
-	if t != nil {
+	if t != nil && t.fd >= 0 {
 		_ = unix.Close(t.fd) // the kernel drops the lock
+		t.fd = -1
 	}
 }
