@@ -26,5 +26,6 @@ func (w *writer) truncateLog() {
 	if unix.Stat(w.file.path+"-wal", &stat) != nil || stat.Size < longLog {
 		return
 	}
-	_ = w.exec("PRAGMA busy_timeout = " + logPatience + "; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = " + foreignPatience)
+	_ = w.exec("PRAGMA busy_timeout = " + logPatience + "; PRAGMA wal_checkpoint(TRUNCATE)")
+	_ = w.exec("PRAGMA busy_timeout = " + foreignPatience) // also after an error, which the next commit has as well
 }

@@ -61,48 +61,21 @@ func enterBy(ctx context.Context, fd int, err error, f file) (*tenancy, error) {
 // who was stopped while it wrote must not stop all that come.
 func (t *tenancy) settle(ctx context.Context, f file) error {
 	text := fmt.Sprintf("%20d %20d\n", f.dev, f.ino) // of one length: to write it anew needs no room on the disk
-	written := make([]byte, len(text))
 	again := time.NewTicker(2 * time.Millisecond)
 	defer again.Stop()
 	for refused := 0; ; {
-		first, err := tryLock(t.fd, tenants)
-		if err != nil {
+		if first, err := tryLock(t.fd, tenants); err != nil {
 			return err
+		} else if first {
+			return t.begin(f, text)
 		}
-		n, err := unix.Pread(t.fd, written, 0)
-		if err != nil {
-			return err
-		}
-		same := string(written[:n]) == text
-		if first {
-			if !same && n > 0 && leftLog(f.path) {
-				return fmt.Errorf("%s-wal is of another file that was here before: put that back, or remove the -wal "+
-					"(or, where both were copied from elsewhere, this file)", f.path)
-			}
-			if !same {
-				if _, err := unix.Pwrite(t.fd, []byte(text), 0); err != nil {
-					return err
-				}
-			}
-		}
-		shared := setLock(t.fd, tenants, unix.F_RDLCK, unix.F_OFD_SETLK)
-		if first {
-			return shared
-		}
-		if shared == nil {
-			// Only now nobody else writes it.
-			if n, err = unix.Pread(t.fd, written, 0); err != nil {
-				return err
-			}
-			if string(written[:n]) == text {
-				return nil
-			}
+		switch err := t.join(text); {
+		case errors.Is(err, errReplaced):
 			if refused++; refused == 3 {
-				return errReplaced
-			}
-			if err := setLock(t.fd, tenants, unix.F_UNLCK, unix.F_OFD_SETLK); err != nil {
 				return err
 			}
+		case !errors.Is(err, unix.EAGAIN):
+			return err
 		}
 		select {
 		case <-again.C:
@@ -110,6 +83,49 @@ func (t *tenancy) settle(ctx context.Context, f file) error {
 			return errors.New("somebody was stopped while it opened the database")
 		}
 	}
+}
+
+// begin is for the first, who has the lock alone: it writes down which file it has, and lets others in.
+func (t *tenancy) begin(f file, text string) error {
+	was, err := t.text(len(text))
+	if err != nil {
+		return err
+	}
+	if was != text {
+		if was != "" && leftLog(f.path) {
+			return fmt.Errorf("%s-wal is of another file that was here before: put that back, or remove the -wal "+
+				"(or, where both were copied from elsewhere, this file)", f.path)
+		}
+		if _, err := unix.Pwrite(t.fd, []byte(text), 0); err != nil {
+			return err
+		}
+	}
+	return setLock(t.fd, tenants, unix.F_RDLCK, unix.F_OFD_SETLK)
+}
+
+// join is for those who come later. It is EAGAIN while the first one writes.
+func (t *tenancy) join(text string) error {
+	if err := setLock(t.fd, tenants, unix.F_RDLCK, unix.F_OFD_SETLK); err != nil {
+		return err
+	}
+	is, err := t.text(len(text))
+	if err == nil && is != text {
+		err = errReplaced
+	}
+	if err != nil {
+		_ = setLock(t.fd, tenants, unix.F_UNLCK, unix.F_OFD_SETLK) // or it goes with the file
+	}
+	return err
+}
+
+// text is what the lock file begins with, of that length if it is as long.
+func (t *tenancy) text(length int) (string, error) {
+	text := make([]byte, length)
+	n, err := unix.Pread(t.fd, text, 0)
+	if err != nil {
+		return "", err
+	}
+	return string(text[:n]), nil
 }
 
 // leftLog reports whether there is a log of writes that are not in the database.

@@ -14,7 +14,7 @@ import (
 func createSuperuserCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "createsuperuser",
-		Usage:     "make a user who may do everything in the admin site",
+		Usage:     "make a user who may do everything",
 		ArgsUsage: "--ini FILE [--username NAME [--password-stdin]]",
 		Description: "--username NAME    do not ask for the name\n" +
 			"--password-stdin   the password is the first line of stdin",
