@@ -556,6 +556,13 @@ func with(key string, value float64) []byte {
 	return append(b, make([]byte, 8)...)
 }
 
+// withTime sets the time of an entry, in seconds since 1970.
+func withTime(entry []byte, at float64) []byte {
+	entry = bytes.Clone(entry)
+	binary.LittleEndian.PutUint64(entry[len(entry)-8:], math.Float64bits(at))
+	return entry
+}
+
 func withLength(entry []byte, n int) []byte { return withUsed(entry, n) }
 
 // around is a metric file with a bad key between good ones.

@@ -8,6 +8,8 @@
 // The files are byte-compatible with the multiprocess mode of prometheus_client for Python, 0.18 and later, so that
 // both can share a directory and either can read it; files of older versions are read too.
 //
+// Inspector looks into the directory file by file, for people.
+//
 // Directory is for whoever starts the processes: it empties the directory at the start and sweeps up after dead
 // ones. Verify reports what is wrong in a directory.
 //

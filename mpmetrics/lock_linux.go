@@ -20,7 +20,9 @@ const (
 	sweepByte = 1
 )
 
-func lockName(id string) string { return ownDir + "/" + id + ".lock" }
+const lockSuffix = ".lock"
+
+func lockName(id string) string { return ownDir + "/" + id + lockSuffix }
 
 func flockOn(at int64) unix.Flock_t {
 	return unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Start: at, Len: 1}

@@ -1,0 +1,181 @@
+package mpmetrics
+
+import (
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/common/model"
+)
+
+// Row is a sample of the page beside what the files of each column give to it.
+type Row struct {
+	Name   string  // what its line begins with, as in http_requests_total
+	Sample string  // its line up to the value; of gauges that have one for each process, without the label pid
+	Type   string  // counter, gauge, histogram or summary
+	OnPage bool    // false where the page has a line for each process instead, or none
+	Merged float64 // what is on the page; 0 where OnPage is false
+	Parts  []Part  // by column; those that have nothing of it are missing
+}
+
+// Part is what would be on the page if there were no files but those of a column.
+type Part struct {
+	Column int
+	Value  float64
+}
+
+// Compare sets the page of each column's files beside that of the whole directory, which is the one of the Look. Rows are
+// in the order of the page. Of those that are not wanted nothing is kept; a nil wanted wants all.
+//
+// The columns are read later than the page was: what is counted in between is in the columns alone.
+func (in *Inspection) Compare(columns [][]*File, wanted func(name, sample string) bool) []Row {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	c := newComparison(in.snapshot, wanted)
+	column := make(map[*source][]int, len(in.Files))
+	for i, files := range columns {
+		for _, f := range files {
+			column[f.source] = append(column[f.source], i)
+		}
+	}
+	reads := make([][]read, len(columns))
+	for _, r := range c.plan.reads {
+		for _, i := range column[r.source] {
+			reads[i] = append(reads[i], r)
+		}
+	}
+	for i := range columns {
+		c.read(i, reads[i])
+	}
+	return c.rows
+}
+
+// comparison is a Compare under way.
+type comparison struct {
+	plan  *plan
+	rows  []Row
+	cells []comparedCell
+
+	scratch snapshot // values of the column at hand; between columns as the plan has them before anything is read
+	met     []comparedCell
+	done    map[*mergedSeries]bool
+}
+
+// comparedCell says what a cell of the plan is to the comparison.
+type comparedCell struct {
+	row    int           // -1: of no row
+	family *mergedFamily // of a series that has a row; else nil
+	series *mergedSeries
+}
+
+func newComparison(page *snapshot, wanted func(name, sample string) bool) *comparison {
+	p := page.plan
+	c := &comparison{
+		plan:    p,
+		cells:   make([]comparedCell, len(p.initial)),
+		scratch: snapshot{plan: p, values: slices.Clone(p.initial), times: make([]float64, len(p.initial))},
+		done:    map[*mergedSeries]bool{},
+	}
+	for i := range c.cells {
+		c.cells[i].row = -1
+	}
+	lines := p.template(model.NoEscaping)
+	for _, f := range p.families {
+		perProcess := map[string]int{} // rows, by their samples
+		for i := range f.series {
+			c.addSeries(page, f, &f.series[i], lines, perProcess, wanted)
+		}
+	}
+	return c
+}
+
+func (c *comparison) addSeries(page *snapshot, f *mergedFamily, s *mergedSeries, lines *template, perProcess map[string]int,
+	wanted func(name, sample string) bool,
+) {
+	cells := c.cells[s.first : s.first+uint32(f.cells(s))]
+	anyRow := false
+	for i := range cells {
+		cell := s.first + uint32(i)
+		row := Row{Name: lineName(f, s, i), Sample: lines.sample(cell), Type: f.kind.typ.String()}
+		if f.kind.perProcess() {
+			row.Sample = withoutPID(f, s)
+			if at, ok := perProcess[row.Sample]; ok {
+				cells[i].row, anyRow = at, true
+				continue
+			}
+		} else if page.set(f, cell) {
+			row.OnPage, row.Merged = true, page.values[cell]
+		}
+		if wanted != nil && !wanted(row.Name, row.Sample) {
+			continue
+		}
+		cells[i].row, anyRow = len(c.rows), true
+		perProcess[row.Sample] = len(c.rows)
+		c.rows = append(c.rows, row)
+	}
+	for i := range cells {
+		if anyRow { // the count of a histogram comes from its buckets
+			cells[i].family, cells[i].series = f, s
+		}
+	}
+}
+
+// sample is the text of a cell's line up to its value.
+func (t *template) sample(cell uint32) string {
+	start := uint32(0)
+	if cell > 0 {
+		start = t.ends[cell-1]
+	}
+	return strings.TrimSuffix(string(t.lines[start:t.ends[cell]]), " ")
+}
+
+// lineName is what the line of a series' i-th cell begins with.
+func lineName(f *mergedFamily, s *mergedSeries, i int) string {
+	names := lineNames(f.kind.typ, f.name)
+	switch n := len(s.bounds); {
+	case len(names) == 1 || i < n:
+		return names[0]
+	default: // the sum and the count are the last two
+		return names[len(names)-2+i-n]
+	}
+}
+
+// withoutPID is the text of a series of a gauge that has one for each process, without the label that says whose it is.
+func withoutPID(f *mergedFamily, s *mergedSeries) string {
+	labels := slices.DeleteFunc(slices.Clone(s.labels), func(l label) bool { return l.name == "pid" })
+	line := newSampleName(f.name).append(nil, string(appendLabels(nil, labels)), "", 0)
+	return string(line[:len(line)-len(" ")])
+}
+
+// read reads the files of a column. What was cut short since the Look is missing. The caller must have called
+// debug.SetPanicOnFault.
+func (c *comparison) read(column int, reads []read) {
+	s := &c.scratch
+	for _, r := range reads {
+		_ = r.into(s)
+		for _, step := range r.steps {
+			if cell := c.cells[step.cell]; cell.series != nil && !c.done[cell.series] {
+				c.done[cell.series] = true
+				c.met = append(c.met, cell)
+			}
+		}
+	}
+	for _, of := range c.met {
+		if of.family.kind.typ == histogramType {
+			accumulate(s.values[of.series.first:], len(of.series.bounds))
+		}
+		for i := range of.family.cells(of.series) {
+			cell := of.series.first + uint32(i)
+			if row := c.cells[cell].row; row >= 0 && s.set(of.family, cell) {
+				c.rows[row].Parts = append(c.rows[row].Parts, Part{column, s.values[cell]})
+			}
+			s.values[cell], s.times[cell] = c.plan.initial[cell], 0
+		}
+	}
+	for _, r := range reads {
+		for _, step := range r.steps {
+			s.values[step.cell], s.times[step.cell] = c.plan.initial[step.cell], 0
+		}
+	}
+	c.met = c.met[:0]
+	clear(c.done)
+}

@@ -1,0 +1,95 @@
+package mpmetrics
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// InspectorOptions are what an Inspector may be told. The zero value is good.
+type InspectorOptions struct {
+	// NoLocks has living processes told by what /proc says of the pid in their lock files, and not by the locks. It works
+	// in their pid namespace only, and for those whose descriptors this user may see. What live gauges of dead processes
+	// left counts then.
+	NoLocks bool
+}
+
+// Inspector looks into a metrics directory file by file, where a Collector gives what all files together come to. As a
+// Collector it keeps the files mapped, changes nothing, and takes no lock.
+//
+// It is not safe for concurrent use.
+type Inspector struct {
+	collector *Collector
+	noLocks   bool
+	held      *snapshot // of the last Look
+}
+
+// NewInspector makes an Inspector of the directory at path, which is opened anew for each Look. The caller must Close it.
+func NewInspector(path string, opts InspectorOptions) *Inspector {
+	i := &Inspector{collector: NewCollector(path, CollectorOptions{}), noLocks: opts.NoLocks}
+	i.collector.noLocks = opts.NoLocks
+	return i
+}
+
+// Close gives up the mappings, and with them what the last Look has given.
+func (i *Inspector) Close() {
+	i.release()
+	i.collector.Close()
+}
+
+func (i *Inspector) release() {
+	if i.held != nil {
+		i.collector.release(i.held)
+		i.held = nil
+	}
+}
+
+// Inspection is a metrics directory at one moment. It is of use until the next Look of the Inspector that gave it, or its
+// Close.
+type Inspection struct {
+	Time      time.Time
+	Files     []*File    // by name, w2 before w10
+	Processes []*Process // the same by id: all that have a file or a lock file
+	Note      []byte     // what Directory.Leave has left; nil: nothing
+
+	snapshot *snapshot
+}
+
+// Look reads the directory. It fails where the directory itself cannot be read; faulty files are among the others, with
+// their Faults.
+func (i *Inspector) Look() (*Inspection, error) {
+	i.release()
+	now := time.Now()
+	i.held = i.collector.read()
+	faults := map[string][]*Fault{}
+	for _, f := range i.held.plan.faults {
+		if f.Reason == ReasonDirectory {
+			return nil, fmt.Errorf("look into metrics directory: %w", f.Err)
+		}
+		faults[f.File] = append(faults[f.File], f)
+	}
+	dir, err := openDir(i.collector.path, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	sources := i.collector.order
+	in := &Inspection{Time: now, Processes: i.processes(dir, sources), Note: readNote(dir), snapshot: i.held}
+	byID := make(map[string]*Process, len(in.Processes))
+	for _, p := range in.Processes {
+		byID[p.ID] = p
+	}
+	for _, s := range sources {
+		f, err := newFile(dir, s)
+		if err != nil {
+			continue // removed since it was listed
+		}
+		f.Faults = faults[s.file]
+		if f.Type != "" {
+			f.Process = byID[s.id]
+		}
+		in.Files = append(in.Files, f)
+	}
+	slices.SortFunc(in.Files, func(a, b *File) int { return compareNatural(a.Name, b.Name) })
+	return in, nil
+}
