@@ -3,6 +3,7 @@ package master
 import (
 	"log/slog"
 	"syscall"
+	"time"
 
 	"multiproc/worker/handoff"
 )
@@ -33,6 +34,7 @@ type (
 	// reloaded ends a reload.
 	reloaded struct {
 		generation handoff.Generation
+		began      time.Time
 		failed     error // nil: committed
 		culprit    serial
 	}
@@ -42,8 +44,10 @@ type (
 	finish struct{ code int }
 	// ended says that a worker is no more, and why.
 	ended struct {
+		serial   serial
 		identity handoff.Identity
 		why      reason
+		how      exit
 	}
 	// note is a line for the log.
 	note struct {

@@ -63,7 +63,7 @@ func (e noticed) happen(f *fleet, now time.Time) {
 		w.seen = now
 	}
 	if n.Status != "" {
-		w.status = n.Status
+		w.status = printable(n.Status)
 	}
 	if n.Ready && w.phase == starting {
 		f.becameReady(now, w)
@@ -105,7 +105,7 @@ func (e exited) happen(f *fleet, now time.Time) {
 	}
 	f.remove(w)
 	why := w.endReason(e.how)
-	f.do(ended{w.identity, why})
+	f.do(ended{w.serial, w.identity, why, e.how})
 	if f.stop != nil {
 		f.stop.ended(w, e.how)
 	}

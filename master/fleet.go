@@ -2,6 +2,7 @@ package master
 
 import (
 	"fmt"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -145,6 +146,21 @@ func (f *fleet) vacant(slot handoff.Slot) (from time.Time, wanted bool) {
 		return from, true
 	}
 	return time.Time{}, false
+}
+
+// empty are the slots without a worker that are to get one, and from when on they may.
+func (f *fleet) empty() iter.Seq2[handoff.Slot, time.Time] {
+	return func(yield func(handoff.Slot, time.Time) bool) {
+		if f.stop != nil || !f.begun {
+			return
+		}
+		for slot := handoff.Slot(1); int(slot) <= f.target(); slot++ {
+			from, wanted := f.vacant(slot)
+			if wanted && len(f.holders(f.current.number, slot)) == 0 && !yield(slot, from) {
+				return
+			}
+		}
+	}
 }
 
 // gaveUp is true in a slot whose worker died before any worker of the master was ever ready. Trying again is for whoever

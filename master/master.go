@@ -61,6 +61,7 @@ type Master struct {
 	processes map[serial]*process
 	pids      map[int]serial
 	ends      []end // of workers that ended lately, for who asks why
+	history   history
 	errand    *errand
 	queues    []Queue
 	callers   callers
@@ -93,6 +94,7 @@ func New(config Config) (*Master, error) {
 		launches:  map[handoff.Generation]*launch{},
 		processes: map[serial]*process{},
 		pids:      map[int]serial{},
+		history:   history{slots: map[handoff.Slot]past{}},
 		inbox:     make(chan message),
 		gone:      make(chan struct{}),
 		manager: manager{
@@ -310,6 +312,7 @@ func (m *Master) do(a action) {
 			m.tell(p, a.word)
 		}
 	case ended:
+		m.remember(a)
 		m.hooks.ended(a.identity, a.why)
 	case prepare:
 		m.prepare(a.generation)
@@ -337,6 +340,7 @@ func (m *Master) spawn(a spawn) {
 		return
 	}
 	m.slots = max(m.slots, a.identity.Slot)
+	p.before = m.history.started(a.identity.Slot)
 	m.processes[a.serial] = p
 	m.pids[p.pid] = a.serial
 	m.hooks.started(a.identity)

@@ -53,30 +53,41 @@ func (m *Master) reloaded(r reloaded) {
 	m.manager.ready()
 	m.hooks.reloaded(r.failed)
 	waiting := m.callers.take()
+	status := ReloadStatus{Began: r.began, Took: time.Since(r.began), Generation: r.generation, Outcome: Committed}
 	if r.failed == nil {
 		m.log.Info("reloaded", "generation", int(r.generation))
 		m.watch(m.launches[r.generation].plan.Watch)
+		m.history.reloaded(status)
 		answer(waiting, Outcome{OK: true, Generation: r.generation})
 		return
 	}
-	outcome := Outcome{Generation: m.fleet.current.number, Error: r.failed.Error()}
+	outcome := Outcome{Generation: m.fleet.current.number, Error: plain(r.failed.Error())}
 	if m.fleet.stop != nil {
 		outcome.Generation = 0
 	}
+	status.Outcome, status.Error = RolledBack, outcome.Error
+	m.history.reloaded(status)
 	log := m.log
-	tell := func(line string) {
-		if line != "" {
-			outcome.Error += ": " + line
-		}
+	tell := func() {
 		log.Error("reload taken back, the workers go on as they were", "generation", int(r.generation), "error", outcome.Error)
 		answer(waiting, outcome)
 	}
 	stderr := m.stderr(r.culprit)
 	if stderr == nil {
-		tell("")
+		tell()
 		return
 	}
-	go func() { tell(stderr.firstError()) }()
+	go func() {
+		if line := stderr.firstError(); line != "" {
+			outcome.Error += ": " + line
+			// Before anybody is answered, who may look at the history next.
+			m.send(func(m *Master) {
+				m.history.explain(r.generation, outcome.Error)
+				m.publish()
+			})
+		}
+		tell()
+	}()
 }
 
 // firstError waits for a moment for the end of what the process has to say.

@@ -15,6 +15,7 @@ type process struct {
 	tether   *handoff.Tether
 	stderr   *capture
 	usage    usage
+	before   past // in its slot
 }
 
 // signal must not be called once the process has been reaped: the pid may be somebody else's.

@@ -10,9 +10,9 @@ import (
 
 // Queue are the connections that wait at a listener to be accepted.
 type Queue struct {
-	Listener string // its address
-	Length   int    // how many wait
-	Limit    int    // how many can; further ones are refused or told to try again
+	Listener string `json:"listener"` // its address
+	Length   int    `json:"length"`   // how many wait
+	Limit    int    `json:"limit"`    // how many can; further ones are refused or told to try again
 }
 
 // Queues are those of all listeners; of a reuse-port one, the sum over its sockets. Those that cannot be read are

@@ -9,8 +9,9 @@ import (
 // reload replaces all workers by those of a next generation. Until the commit both serve, and whatever fails takes
 // back the new ones alone.
 type reload struct {
-	step reloadStep
-	next generation
+	step  reloadStep
+	began time.Time
+	next  generation
 }
 
 type reloadStep int
@@ -35,19 +36,19 @@ type (
 
 // happen begins a reload. One that has not begun to read the settings is as good as a new one; else one more follows,
 // for however many ask.
-func (reloadAsked) happen(f *fleet, _ time.Time) {
+func (reloadAsked) happen(f *fleet, now time.Time) {
 	switch {
 	case f.stop != nil:
 	case f.reload == nil:
-		f.beginReload()
+		f.beginReload(now)
 	case f.reload.step != waiting:
 		f.again = true
 	}
 }
 
-func (f *fleet) beginReload() {
+func (f *fleet) beginReload(now time.Time) {
 	f.latest++
-	f.reload = &reload{next: generation{number: f.latest}}
+	f.reload = &reload{began: now, next: generation{number: f.latest}}
 }
 
 func (e prepared) happen(f *fleet, now time.Time) {
@@ -130,7 +131,7 @@ func (f *fleet) missing() []handoff.Slot {
 
 // commit makes the next generation the current one, and lets the old workers go.
 func (f *fleet) commit(now time.Time) {
-	old := f.current
+	old, began := f.current, f.reload.began
 	f.current, f.reload, f.extra = f.reload.next, nil, 0
 	f.failing = map[handoff.Slot]*backoff{}
 	for _, w := range f.workers {
@@ -139,8 +140,8 @@ func (f *fleet) commit(now time.Time) {
 		}
 	}
 	f.do(retire{old.number})
-	f.do(reloaded{generation: f.current.number})
-	f.afterReload()
+	f.do(reloaded{generation: f.current.number, began: began})
+	f.afterReload(now)
 }
 
 // coming reports whether a worker is one of the next generation.
@@ -152,6 +153,7 @@ func (f *fleet) coming(w *worker) bool {
 // workers those that are ready have requests to finish.
 func (f *fleet) failReload(now time.Time, culprit *worker, cause error) {
 	number, mercy := f.reload.next.number, f.reload.next.limits.ReloadMercy
+	outcome := reloaded{generation: number, began: f.reload.began, failed: cause}
 	f.reload = nil
 	for _, w := range f.workers {
 		if w.active() && w.identity.Generation == number && w != culprit {
@@ -159,17 +161,16 @@ func (f *fleet) failReload(now time.Time, culprit *worker, cause error) {
 		}
 	}
 	f.do(retire{number})
-	outcome := reloaded{generation: number, failed: cause}
 	if culprit != nil {
 		outcome.culprit = culprit.serial
 	}
 	f.do(outcome)
-	f.afterReload()
+	f.afterReload(now)
 }
 
-func (f *fleet) afterReload() {
+func (f *fleet) afterReload(now time.Time) {
 	if f.again && f.stop == nil {
 		f.again = false
-		f.beginReload()
+		f.beginReload(now)
 	}
 }

@@ -17,7 +17,9 @@ type Status struct {
 	Reloading  bool               `json:"reloading"`
 	Stopping   bool               `json:"stopping"`
 	Workers    []WorkerStatus     `json:"workers"` // the oldest first
+	Waiting    []SlotStatus       `json:"waiting"`
 	Listeners  []Queue            `json:"listeners"`
+	Reloads    []ReloadStatus     `json:"reloads"` // the last ones, the oldest first
 }
 
 // WorkerStatus is what a master knows of one process.
@@ -29,9 +31,20 @@ type WorkerStatus struct {
 	State      string             `json:"state"`             // starting, ready, draining or ending
 	Leaving    string             `json:"leaving,omitempty"` // why it is being replaced
 	Started    time.Time          `json:"started"`
-	Says       string             `json:"says,omitempty"` // its own words
+	Restarts   int                `json:"restarts"`            // how many were started in its slot before it, whatever for
+	LastExit   *ExitStatus        `json:"last_exit,omitempty"` // of those, the one that ended last
+	Says       string             `json:"says,omitempty"`      // its own words, on one line
 	Resident   uint64             `json:"resident_bytes"`
+	Virtual    uint64             `json:"virtual_bytes"`
 	CPU        time.Duration      `json:"cpu_nanoseconds"`
+}
+
+// SlotStatus is what a master knows of a slot whose worker is yet to be started.
+type SlotStatus struct {
+	Slot     handoff.Slot `json:"slot"`
+	Next     time.Time    `json:"next"`                // when it will be
+	Restarts int          `json:"restarts"`            // as that worker will have it
+	LastExit *ExitStatus  `json:"last_exit,omitempty"` // likewise
 }
 
 // States are the states of workers, in the order of a worker's life.
@@ -77,7 +90,9 @@ func (m *Master) status() Status {
 		Reloading:  f.reload != nil,
 		Stopping:   f.stop != nil,
 		Workers:    []WorkerStatus{},
+		Waiting:    []SlotStatus{},
 		Listeners:  m.queues,
+		Reloads:    append([]ReloadStatus{}, m.history.reloads...),
 	}
 	for _, w := range f.workers {
 		p := m.processes[w.serial]
@@ -92,10 +107,21 @@ func (m *Master) status() Status {
 			State:      w.phase.String(),
 			Leaving:    string(w.leaving),
 			Started:    w.started,
+			Restarts:   p.before.starts,
+			LastExit:   p.before.last,
 			Says:       w.status,
 			Resident:   p.usage.ResidentBytes,
+			Virtual:    p.usage.VirtualBytes,
 			CPU:        p.usage.CPU,
 		})
+	}
+	for slot, from := range f.empty() {
+		before := m.history.slots[slot]
+		s.Waiting = append(s.Waiting, SlotStatus{Slot: slot, Next: from, Restarts: before.starts, LastExit: before.last})
+	}
+	if r := f.reload; r != nil {
+		s.Reloads = append(s.Reloads, ReloadStatus{Began: r.began, Took: time.Since(r.began), Generation: r.next.number})
+		s.Reloads = s.Reloads[max(0, len(s.Reloads)-maxReloads):]
 	}
 	return s
 }

@@ -127,8 +127,8 @@ func parseJSONLog(line string) map[string]string {
 	return fields
 }
 
-// printable makes one short line of any text.
-func printable(text string) string {
+// plain makes one line of any text, with nothing in it that a terminal obeys.
+func plain(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -138,8 +138,13 @@ func printable(text string) string {
 		}
 		return r // a byte that is no text comes as the replacement character
 	}, text)
+	return strings.TrimSpace(text)
+}
+
+// printable is plain, and short.
+func printable(text string) string {
 	const more = "…"
-	if text = strings.TrimSpace(text); len(text) <= maxErrorLine {
+	if text = plain(text); len(text) <= maxErrorLine {
 		return text
 	}
 	end := maxErrorLine - len(more)

@@ -12,6 +12,7 @@ import (
 
 // usage is what a process takes.
 type usage struct {
+	VirtualBytes  uint64        // of its address space
 	ResidentBytes uint64        // memory, with what it shares with others
 	AnonBytes     uint64        // of that, what is not a file's: mapped metric files do not count
 	CPU           time.Duration // in user and kernel mode, of all threads, the living and the dead
@@ -28,8 +29,8 @@ func readUsage(pid int) (usage, error) {
 	if err != nil {
 		return usage{}, err
 	}
-	var u usage
-	if u.ResidentBytes, u.AnonBytes, err = parseStatus(status); err != nil {
+	u, err := parseStatus(status)
+	if err != nil {
 		return usage{}, fmt.Errorf("read %s/status: %w", dir, err)
 	}
 	if u.CPU, err = parseStat(stat); err != nil {
@@ -39,20 +40,22 @@ func readUsage(pid int) (usage, error) {
 }
 
 // parseStatus reads memory from /proc/<pid>/status; see proc_pid_status(5). What is not there is 0.
-func parseStatus(status []byte) (resident, anon uint64, err error) {
+func parseStatus(status []byte) (u usage, err error) {
 	for line := range bytes.Lines(status) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		switch string(name) {
+		case "VmSize":
+			u.VirtualBytes, err = parseKilobytes(value)
 		case "VmRSS":
-			resident, err = parseKilobytes(value)
+			u.ResidentBytes, err = parseKilobytes(value)
 		case "RssAnon":
-			anon, err = parseKilobytes(value)
+			u.AnonBytes, err = parseKilobytes(value)
 		}
 		if err != nil {
-			return 0, 0, fmt.Errorf("%s: %w", name, err)
+			return usage{}, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return resident, anon, nil
+	return u, nil
 }
 
 // parseKilobytes reads "  1234 kB", which are units of 1024 bytes.

@@ -29,7 +29,7 @@ func TestReadUsageMemory(t *testing.T) {
 		check(t, err)
 		check(t, unix.Munmap(memory))
 		near := func(grown uint64, want int64) bool { return int64(grown) > want-size/2 && int64(grown) < want+size/2 }
-		if !near(now.ResidentBytes-before.ResidentBytes, size) || !near(now.AnonBytes-before.AnonBytes, anon) {
+		if !near(now.VirtualBytes-before.VirtualBytes, size) || !near(now.ResidentBytes-before.ResidentBytes, size) || !near(now.AnonBytes-before.AnonBytes, anon) {
 			t.Errorf("%+v has become %+v, with %d bytes more", before, now, size)
 		}
 	}
@@ -72,25 +72,26 @@ func TestReadUsageGone(t *testing.T) {
 }
 
 const (
-	someStatus = "Name:\tmultiproc\nVmPeak:\t  900 kB\nVmRSS:\t    1234 kB\nRssAnon:\t\t 1000 kB\nRssFile:\t 234 kB\nThreads:\t5\n"
+	someStatus = "Name:\tmultiproc\nVmPeak:\t  900 kB\nVmSize:\t  800 kB\nVmRSS:\t    1234 kB\nRssAnon:\t\t 1000 kB\nRssFile:\t 234 kB\nThreads:\t5\n"
 	someStat   = "71 (multi (proc) R) S 1 71 71 0 -1 4194560 1000 0 2 0 250 50 7 8 20 0 5 0 12345 700000 300 18446744073709551615\n"
 )
 
 func TestParseStatus(t *testing.T) {
-	f := func(text string, resident, anon uint64, cause string) {
+	f := func(text string, virtual, resident, anon uint64, cause string) {
 		t.Helper()
-		r, a, err := parseStatus([]byte(text))
-		if r != resident || a != anon || (err == nil) != (cause == "") || err != nil && !strings.Contains(err.Error(), cause) {
-			t.Errorf("%q: %d, %d, %v", text, r, a, err)
+		u, err := parseStatus([]byte(text))
+		if want := (usage{VirtualBytes: virtual, ResidentBytes: resident, AnonBytes: anon}); u != want || (err == nil) != (cause == "") || err != nil && !strings.Contains(err.Error(), cause) {
+			t.Errorf("%q: %+v, %v", text, u, err)
 		}
 	}
-	f(someStatus, 1234<<10, 1000<<10, "")
-	f("Name:\tzombie\nState:\tZ (zombie)\n", 0, 0, "")
-	f("", 0, 0, "")
-	f("VmRSS:\t1234\n", 0, 0, `VmRSS: "\t1234\n" is no number of kB`)
-	f("RssAnon:\t-1 kB\n", 0, 0, "RssAnon: ")
-	f("VmRSS:\t18014398509481983 kB\n", math.MaxUint64-1023, 0, "")
-	f("VmRSS:\t18014398509481984 kB\n", 0, 0, "VmRSS: ") // more than there are bytes to count
+	f(someStatus, 800<<10, 1234<<10, 1000<<10, "")
+	f("Name:\tzombie\nState:\tZ (zombie)\n", 0, 0, 0, "")
+	f("", 0, 0, 0, "")
+	f("VmRSS:\t1234\n", 0, 0, 0, `VmRSS: "\t1234\n" is no number of kB`)
+	f("VmSize:\t12 MB\n", 0, 0, 0, "VmSize: ")
+	f("RssAnon:\t-1 kB\n", 0, 0, 0, "RssAnon: ")
+	f("VmRSS:\t18014398509481983 kB\n", 0, math.MaxUint64-1023, 0, "")
+	f("VmRSS:\t18014398509481984 kB\n", 0, 0, 0, "VmRSS: ") // more than there are bytes to count
 }
 
 func TestParseStat(t *testing.T) {
@@ -114,9 +115,9 @@ func FuzzParseStatus(f *testing.F) {
 	f.Add([]byte(someStatus))
 	f.Add([]byte("VmRSS: 1 kB"))
 	f.Fuzz(func(t *testing.T, status []byte) {
-		resident, anon, err := parseStatus(status)
-		if resident%1024 != 0 || anon%1024 != 0 || err != nil && (resident != 0 || anon != 0) {
-			t.Errorf("%d, %d, %v", resident, anon, err)
+		u, err := parseStatus(status)
+		if (u.VirtualBytes|u.ResidentBytes|u.AnonBytes)%1024 != 0 || err != nil && u != (usage{}) {
+			t.Errorf("%+v, %v", u, err)
 		}
 	})
 }

@@ -1,0 +1,140 @@
+package master
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/worker/handoff"
+)
+
+func TestHistoryOfReloadsIsBounded(t *testing.T) {
+	var h history
+	for g := handoff.Generation(2); g < 100; g++ {
+		h.reloaded(ReloadStatus{Generation: g, Outcome: RolledBack, Error: "exited"})
+		h.explain(g, fmt.Sprintf("exited: error %d", g))
+	}
+	if len(h.reloads) != maxReloads || cap(h.reloads) > 2*maxReloads {
+		t.Fatalf("%d reloads are kept, with room for %d", len(h.reloads), cap(h.reloads))
+	}
+	for i, r := range h.reloads {
+		g := handoff.Generation(100 - maxReloads + i)
+		if r.Generation != g || r.Error != fmt.Sprintf("exited: error %d", g) {
+			t.Errorf("at %d: %+v", i, r)
+		}
+	}
+	h.explain(2, "somebody else") // it is forgotten already
+	if last := h.reloads[maxReloads-1]; last.Error != "exited: error 99" {
+		t.Errorf("%+v", last)
+	}
+}
+
+// TestHistoryOfSlots has workers one after the other in a slot, and two at a time.
+func TestHistoryOfSlots(t *testing.T) {
+	m := &Master{processes: map[serial]*process{}, history: history{slots: map[handoff.Slot]past{}}}
+	start := func(s serial, slot handoff.Slot) {
+		m.processes[s] = &process{identity: handoff.Identity{Slot: slot}, before: m.history.started(slot)}
+	}
+	end := func(s serial, slot handoff.Slot, why reason, how exit) {
+		delete(m.processes, s)
+		m.remember(ended{serial: s, identity: handoff.Identity{Slot: slot}, why: why, how: how})
+	}
+	mustBe := func(s serial, starts int, last string) {
+		t.Helper()
+		before, got := m.processes[s].before, ""
+		if e := before.last; e != nil {
+			got = e.Reason + ": " + e.How
+			if age := time.Since(e.At); age < 0 || age > time.Minute {
+				t.Errorf("it ended %s ago", age)
+			}
+		}
+		if before.starts != starts || got != last {
+			t.Errorf("worker %d is after %d others and %q, want %d and %q", s, before.starts, got, starts, last)
+		}
+	}
+	start(1, 1)
+	start(2, 2)
+	mustBe(1, 0, "")
+	mustBe(2, 0, "")
+	end(1, 1, forCrash, exit{status: 9})
+	start(3, 1)
+	mustBe(3, 1, "crash: was killed by signal 9 (killed)")
+	mustBe(2, 0, "")
+
+	// A successor that fails beside the one that it was to replace is nothing that was before that.
+	start(4, 1)
+	end(4, 1, forRollback, exit{status: 1 << 8})
+	mustBe(3, 1, "crash: was killed by signal 9 (killed)")
+	start(5, 1)
+	mustBe(5, 3, "rollback: exited with code 1")
+	end(3, 1, forReload, exit{})
+	mustBe(5, 3, "reload: exited with code 0")
+
+	// One that could not be started was not, but it is why the slot is empty.
+	m.remember(ended{serial: 6, identity: handoff.Identity{Slot: 2}, why: forCrash, how: exit{failed: fmt.Errorf("no\x1b[2J\nmemory")}})
+	mustBe(2, 0, "")
+	start(7, 2)
+	mustBe(7, 1, "crash: could not be started: no\uFFFD[2J memory")
+}
+
+func TestEmptySlots(t *testing.T) {
+	s := newServing(t, usual(3))
+	mustBe := func(want map[handoff.Slot]time.Duration) {
+		t.Helper()
+		got := map[handoff.Slot]time.Duration{}
+		for slot, from := range s.fleet.empty() {
+			got[slot] = from.Sub(s.now)
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("empty are %v, want %v", got, want)
+		}
+	}
+	mustBe(map[handoff.Slot]time.Duration{})
+	s.on(died(2), "ended w2 crash", "spawn 4 w2 g1")
+	mustBe(map[handoff.Slot]time.Duration{})
+	s.on(died(4), "ended w2 crash")
+	mustBe(map[handoff.Slot]time.Duration{2: time.Second})
+	s.on(stopAsked{}, "unready 1", "unready 3", "TERM 1", "TERM 3")
+	mustBe(map[handoff.Slot]time.Duration{})
+
+	cold := newUnprepared(t, usual(2))
+	for range cold.fleet.empty() {
+		t.Error("before the prelude nobody waits for a worker")
+	}
+}
+
+// TestReloadBegins has a reload begin when it is asked for, and one that follows when that has ended.
+func TestReloadBegins(t *testing.T) {
+	s := newServing(t, usual(1))
+	var took []time.Duration
+	happen := func(e event) {
+		for _, a := range s.fleet.handle(s.now, e) {
+			if r, ok := a.(reloaded); ok {
+				took = append(took, s.now.Sub(r.began))
+			}
+		}
+	}
+	happen(reloadAsked{})
+	s.now = s.now.Add(time.Second)
+	happen(reloadAsked{})
+	s.now = s.now.Add(2 * time.Second)
+	happen(prepared{generation: 2, failed: errNoneReady})
+	s.now = s.now.Add(4 * time.Second)
+	happen(prepared{generation: 3, limits: usual(1)})
+	s.now = s.now.Add(8 * time.Second)
+	happen(up(s.fleet.last))
+	if len(took) != 2 || took[0] != 3*time.Second || took[1] != 12*time.Second {
+		t.Errorf("reloads took %v", took)
+	}
+}
+
+// TestWordsOfWorkers has a worker that writes what a terminal would obey.
+func TestWordsOfWorkers(t *testing.T) {
+	s := newServing(t, usual(1))
+	s.on(noticed{1, handoff.Notice{Status: "busy\x1b]0;gone\a\r\u009b31m " + strings.Repeat("x", 10_000)}})
+	if said := s.fleet.workers[0].status; !strings.HasPrefix(said, "busy\uFFFD]0;gone\uFFFD \uFFFD31m xxx") || len(said) > maxErrorLine {
+		t.Errorf("%q", said)
+	}
+}
