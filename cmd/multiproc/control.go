@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -75,36 +74,7 @@ func showStatus(c *cli.Context) error {
 	if given["json"] {
 		return printJSON(c, s)
 	}
-	return printStatus(c, s)
-}
-
-func printStatus(c *cli.Context, s master.Status) error {
-	state := "serving"
-	if s.Unready() != "" {
-		state = "not ready: " + s.Unready()
-	} else if s.Reloading {
-		state = "reloading"
-	}
-	now := time.Now()
-	w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "master %d, up %s, generation %d, %d of %d workers ready, %s\n%s\n\n",
-		s.PID, now.Sub(s.Started).Round(time.Second), s.Generation, s.Ready(), s.Target, state, s.Program)
-	fmt.Fprintln(w, "WORKER\tPID\tGENERATION\tSTATE\tUP\tMEMORY\tCPU\t")
-	for _, p := range s.Workers {
-		state := p.State
-		if p.Leaving != "" {
-			state += " (" + p.Leaving + ")"
-		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%.1f MiB\t%s\t%s\n", p.ID, p.PID, p.Generation, state,
-			now.Sub(p.Started).Round(time.Second), float64(p.Resident)/(1<<20), p.CPU.Round(10*time.Millisecond), p.Says)
-	}
-	if len(s.Listeners) > 0 {
-		fmt.Fprintln(w, "\nLISTENER\tQUEUE\tLIMIT")
-	}
-	for _, q := range s.Listeners {
-		fmt.Fprintf(w, "%s\t%d\t%d\n", q.Listener, q.Length, q.Limit)
-	}
-	return w.Flush()
+	return printStatus(c.App.Writer, s, time.Now())
 }
 
 func reload(c *cli.Context) error {

@@ -41,6 +41,13 @@ func TestCrashLoop(t *testing.T) {
 	for n := 2; n <= starts+1; n++ {
 		waitFor(t, 2*time.Minute, fmt.Sprintf("start %d", n), func() bool { return s.log.count("worker started") >= n })
 	}
+	waiting := s.await("what the slot waits for", func(status master.Status) bool { return len(status.Waiting) == 1 }).Waiting[0]
+	if e := waiting.LastExit; waiting.Slot != 1 || waiting.Restarts < starts || e == nil || e.Reason != "crash" || e.How != "exited with code 1" {
+		t.Errorf("the slot waits: %+v %+v", waiting, e)
+	}
+	if stdout, _, _ := s.run("status", "--ini", s.ini); !strings.Contains(stdout, "w1 ") || !strings.Contains(stdout, "starts in ") {
+		t.Errorf("status does not tell when the next start is:\n%s", stdout)
+	}
 	for _, line := range s.log.all("worker started")[1:] {
 		at = append(at, timeOf(t, line))
 	}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"multiproc/master"
+)
+
+// printStatus shows people how a server is. What workers say is plain text already: the master sees to that.
+func printStatus(to io.Writer, s master.Status, now time.Time) error {
+	state := "serving"
+	if s.Unready() != "" {
+		state = "not ready: " + s.Unready()
+	} else if s.Reloading {
+		state = "reloading"
+	}
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "master %d, up %s, generation %d, %d of %d workers ready, %s\n%s\n",
+		s.PID, seconds(now.Sub(s.Started)), s.Generation, s.Ready(), s.Target, state, s.Program)
+	printWorkers(w, s, now)
+	if len(s.Listeners) > 0 {
+		fmt.Fprintln(w, "\nLISTENER\tQUEUE\tLIMIT")
+	}
+	for _, q := range s.Listeners {
+		fmt.Fprintf(w, "%s\t%d\t%d\n", q.Listener, q.Length, q.Limit)
+	}
+	if len(s.Reloads) > 0 {
+		fmt.Fprintln(w, "\nRELOAD\tGENERATION\tOUTCOME\tTOOK\tERROR")
+	}
+	for _, r := range s.Reloads {
+		outcome := r.Outcome
+		if outcome == "" {
+			outcome = "under way"
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", r.Began.Local().Format(time.DateTime), r.Generation, outcome,
+			r.Took.Round(time.Millisecond), r.Error)
+	}
+	return w.Flush()
+}
+
+func printWorkers(w io.Writer, s master.Status, now time.Time) {
+	fmt.Fprintln(w, "\nWORKER\tPID\tGENERATION\tSTATE\tUP\tRESTARTS\tMEMORY\tCPU\tLAST EXIT\t")
+	for _, p := range s.Workers {
+		state := p.State
+		if p.Leaving != "" {
+			state += " (" + p.Leaving + ")"
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%d\t%.1f MiB\t%s\t%s\t%s\n", p.ID, p.PID, p.Generation, state,
+			seconds(now.Sub(p.Started)), p.Restarts, float64(p.Resident)/(1<<20), p.CPU.Round(10*time.Millisecond),
+			lastExit(p.LastExit, now), p.Says)
+	}
+	for _, slot := range s.Waiting {
+		fmt.Fprintf(w, "w%d\t-\t-\tstarts in %s\t-\t%d\t-\t-\t%s\t\n", slot.Slot, seconds(max(0, slot.Next.Sub(now))), slot.Restarts,
+			lastExit(slot.LastExit, now))
+	}
+}
+
+func lastExit(e *master.ExitStatus, now time.Time) string {
+	if e == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%s ago: %s, %s", seconds(now.Sub(e.At)), e.Reason, e.How)
+}
+
+func seconds(d time.Duration) time.Duration { return d.Round(time.Second) }
