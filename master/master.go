@@ -437,7 +437,7 @@ func (m *Master) look() {
 	}
 	m.manager.alive()
 	for s, p := range m.processes {
-		u, err := readUsage(p.pid)
+		u, err := ReadUsage(p.pid)
 		if err != nil {
 			continue // it has just ended, and is about to be reaped
 		}

@@ -158,7 +158,7 @@ func dropAndReport() error {
 		return err
 	}
 	fmt.Println("dumpable", dumpable)
-	u, err := readUsage(os.Getpid())
+	u, err := ReadUsage(os.Getpid())
 	if err != nil {
 		return err
 	}

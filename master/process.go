@@ -14,7 +14,7 @@ type process struct {
 	mailbox  *handoff.Mailbox
 	tether   *handoff.Tether
 	stderr   *capture
-	usage    usage
+	usage    Usage
 	before   past // in its slot
 }
 

@@ -10,40 +10,44 @@ import (
 	"time"
 )
 
-// usage is what a process takes.
-type usage struct {
+// Usage is what a process takes.
+type Usage struct {
+	State         string        // of it, in one letter as in proc_pid_status(5): T is stopped, Z has ended
 	VirtualBytes  uint64        // of its address space
 	ResidentBytes uint64        // memory, with what it shares with others
 	AnonBytes     uint64        // of that, what is not a file's: mapped metric files do not count
 	CPU           time.Duration // in user and kernel mode, of all threads, the living and the dead
 }
 
-// readUsage asks the kernel about a process. One that has ended and has not been reaped has no memory.
-func readUsage(pid int) (usage, error) {
+// ReadUsage asks the kernel about any process of this machine. One that has ended and has not been reaped has no memory.
+func ReadUsage(pid int) (Usage, error) {
 	dir := "/proc/" + strconv.Itoa(pid)
 	status, err := os.ReadFile(dir + "/status")
 	if err != nil {
-		return usage{}, err
+		return Usage{}, err
 	}
 	stat, err := os.ReadFile(dir + "/stat")
 	if err != nil {
-		return usage{}, err
+		return Usage{}, err
 	}
 	u, err := parseStatus(status)
 	if err != nil {
-		return usage{}, fmt.Errorf("read %s/status: %w", dir, err)
+		return Usage{}, fmt.Errorf("read %s/status: %w", dir, err)
 	}
 	if u.CPU, err = parseStat(stat); err != nil {
-		return usage{}, fmt.Errorf("read %s/stat: %w", dir, err)
+		return Usage{}, fmt.Errorf("read %s/stat: %w", dir, err)
 	}
 	return u, nil
 }
 
 // parseStatus reads memory from /proc/<pid>/status; see proc_pid_status(5). What is not there is 0.
-func parseStatus(status []byte) (u usage, err error) {
+func parseStatus(status []byte) (u Usage, err error) {
 	for line := range bytes.Lines(status) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		switch string(name) {
+		case "State":
+			letter := bytes.TrimSpace(value)
+			u.State = string(letter[:min(1, len(letter))])
 		case "VmSize":
 			u.VirtualBytes, err = parseKilobytes(value)
 		case "VmRSS":
@@ -52,7 +56,7 @@ func parseStatus(status []byte) (u usage, err error) {
 			u.AnonBytes, err = parseKilobytes(value)
 		}
 		if err != nil {
-			return usage{}, fmt.Errorf("%s: %w", name, err)
+			return Usage{}, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return u, nil

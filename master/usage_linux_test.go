@@ -19,13 +19,13 @@ func TestReadUsageMemory(t *testing.T) {
 	file, err := sealedFile("multiproc-test", make([]byte, size))
 	check(t, err)
 	defer file.Close()
-	before, err := readUsage(os.Getpid())
+	before, err := ReadUsage(os.Getpid())
 	check(t, err)
 	f := func(fd, access, flags int, anon int64) {
 		t.Helper()
 		memory, err := unix.Mmap(fd, 0, size, access, flags|unix.MAP_POPULATE)
 		check(t, err)
-		now, err := readUsage(os.Getpid())
+		now, err := ReadUsage(os.Getpid())
 		check(t, err)
 		check(t, unix.Munmap(memory))
 		near := func(grown uint64, want int64) bool { return int64(grown) > want-size/2 && int64(grown) < want+size/2 }
@@ -38,10 +38,10 @@ func TestReadUsageMemory(t *testing.T) {
 }
 
 func TestReadUsageCPU(t *testing.T) {
-	before, err := readUsage(os.Getpid())
+	before, err := ReadUsage(os.Getpid())
 	check(t, err)
 	for deadline := time.Now().Add(time.Minute); ; {
-		now, err := readUsage(os.Getpid())
+		now, err := ReadUsage(os.Getpid())
 		check(t, err)
 		if now.CPU >= before.CPU+2*clockTick {
 			return
@@ -59,39 +59,40 @@ func TestReadUsageName(t *testing.T) {
 	defer func() { check(t, os.WriteFile("/proc/self/comm", name, 0)) }()
 	for _, odd := range []string{"a) R 1 (b", "x\ny", ") ) )", "VmRSS:\t1"} {
 		check(t, os.WriteFile("/proc/self/comm", []byte(odd), 0))
-		if u, err := readUsage(os.Getpid()); err != nil || u.CPU > time.Hour || u.ResidentBytes < 1<<20 {
+		if u, err := ReadUsage(os.Getpid()); err != nil || u.CPU > time.Hour || u.ResidentBytes < 1<<20 {
 			t.Errorf("%q: %+v, %v", odd, u, err)
 		}
 	}
 }
 
 func TestReadUsageGone(t *testing.T) {
-	if u, err := readUsage(math.MaxInt32); !errors.Is(err, fs.ErrNotExist) {
+	if u, err := ReadUsage(math.MaxInt32); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%+v, %v", u, err)
 	}
 }
 
 const (
-	someStatus = "Name:\tmultiproc\nVmPeak:\t  900 kB\nVmSize:\t  800 kB\nVmRSS:\t    1234 kB\nRssAnon:\t\t 1000 kB\nRssFile:\t 234 kB\nThreads:\t5\n"
+	someStatus = "Name:\tmultiproc\nState:\tS (sleeping)\nVmPeak:\t  900 kB\nVmSize:\t  800 kB\nVmRSS:\t    1234 kB\nRssAnon:\t\t 1000 kB\nRssFile:\t 234 kB\nThreads:\t5\n"
 	someStat   = "71 (multi (proc) R) S 1 71 71 0 -1 4194560 1000 0 2 0 250 50 7 8 20 0 5 0 12345 700000 300 18446744073709551615\n"
 )
 
 func TestParseStatus(t *testing.T) {
-	f := func(text string, virtual, resident, anon uint64, cause string) {
+	f := func(text string, want Usage, cause string) {
 		t.Helper()
 		u, err := parseStatus([]byte(text))
-		if want := (usage{VirtualBytes: virtual, ResidentBytes: resident, AnonBytes: anon}); u != want || (err == nil) != (cause == "") || err != nil && !strings.Contains(err.Error(), cause) {
+		if u != want || (err == nil) != (cause == "") || err != nil && !strings.Contains(err.Error(), cause) {
 			t.Errorf("%q: %+v, %v", text, u, err)
 		}
 	}
-	f(someStatus, 800<<10, 1234<<10, 1000<<10, "")
-	f("Name:\tzombie\nState:\tZ (zombie)\n", 0, 0, 0, "")
-	f("", 0, 0, 0, "")
-	f("VmRSS:\t1234\n", 0, 0, 0, `VmRSS: "\t1234\n" is no number of kB`)
-	f("VmSize:\t12 MB\n", 0, 0, 0, "VmSize: ")
-	f("RssAnon:\t-1 kB\n", 0, 0, 0, "RssAnon: ")
-	f("VmRSS:\t18014398509481983 kB\n", 0, math.MaxUint64-1023, 0, "")
-	f("VmRSS:\t18014398509481984 kB\n", 0, 0, 0, "VmRSS: ") // more than there are bytes to count
+	f(someStatus, Usage{State: "S", VirtualBytes: 800 << 10, ResidentBytes: 1234 << 10, AnonBytes: 1000 << 10}, "")
+	f("Name:\tzombie\nState:\tZ (zombie)\n", Usage{State: "Z"}, "")
+	f("State:\n", Usage{}, "")
+	f("", Usage{}, "")
+	f("VmRSS:\t1234\n", Usage{}, `VmRSS: "\t1234\n" is no number of kB`)
+	f("VmSize:\t12 MB\n", Usage{}, "VmSize: ")
+	f("RssAnon:\t-1 kB\n", Usage{}, "RssAnon: ")
+	f("VmRSS:\t18014398509481983 kB\n", Usage{ResidentBytes: math.MaxUint64 - 1023}, "")
+	f("VmRSS:\t18014398509481984 kB\n", Usage{}, "VmRSS: ") // more than there are bytes to count
 }
 
 func TestParseStat(t *testing.T) {
@@ -116,7 +117,7 @@ func FuzzParseStatus(f *testing.F) {
 	f.Add([]byte("VmRSS: 1 kB"))
 	f.Fuzz(func(t *testing.T, status []byte) {
 		u, err := parseStatus(status)
-		if (u.VirtualBytes|u.ResidentBytes|u.AnonBytes)%1024 != 0 || err != nil && u != (usage{}) {
+		if (u.VirtualBytes|u.ResidentBytes|u.AnonBytes)%1024 != 0 || err != nil && u != (Usage{}) {
 			t.Errorf("%+v, %v", u, err)
 		}
 	})
