@@ -33,7 +33,8 @@ type Collector struct {
 	log       *slog.Logger
 	gatherers []prometheus.Gatherer
 	now       func() time.Time
-	noLocks   bool // nobody is asked whether he lives: what the dead have left counts
+	noLocks   bool     // nobody is asked whether he lives: what the dead have left counts
+	only      []string // names of files, as if there were no others; nil: all
 
 	mu             sync.Mutex
 	pending        *reading        // not begun yet

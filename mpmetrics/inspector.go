@@ -12,6 +12,8 @@ type InspectorOptions struct {
 	// in their pid namespace only, and for those whose descriptors this user may see. What live gauges of dead processes
 	// left counts then.
 	NoLocks bool
+	// Only are the names of the files to look at, as if there were no others. Nil is all.
+	Only []string
 }
 
 // Inspector looks into a metrics directory file by file, where a Collector gives what all files together come to. As a
@@ -27,7 +29,7 @@ type Inspector struct {
 // NewInspector makes an Inspector of the directory at path, which is opened anew for each Look. The caller must Close it.
 func NewInspector(path string, opts InspectorOptions) *Inspector {
 	i := &Inspector{collector: NewCollector(path, CollectorOptions{}), noLocks: opts.NoLocks}
-	i.collector.noLocks = opts.NoLocks
+	i.collector.noLocks, i.collector.only = opts.NoLocks, opts.Only
 	return i
 }
 

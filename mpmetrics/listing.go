@@ -60,6 +60,9 @@ func (c *Collector) list(dir dirfd) (changed bool, err error) {
 		if len(name) < len(fileSuffix) || string(name[len(name)-len(fileSuffix):]) != fileSuffix {
 			return
 		}
+		if c.only != nil && !slices.Contains(c.only, string(name)) {
+			return
+		}
 		seen++
 		s := c.sources[string(name)]
 		if s == nil || s.inode != inode || s.listed != typ {

@@ -6,6 +6,9 @@ import (
 	"strconv"
 )
 
+// FormatValue is a value as pages have it: 5.0, 1e+06, +Inf.
+func FormatValue(v float64) string { return string(appendFloat(nil, v)) }
+
 // appendFloat appends v as prometheus_client's floatToGoString writes it: 5.0, 0.005, 1e+06, +Inf. It is also how
 // the bounds in le are written, so that a series keeps its identity whichever library made it.
 func appendFloat(dst []byte, v float64) []byte {
