@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"multiproc/cmd/internal/config"
@@ -18,7 +17,7 @@ func (c *claim) findMetricsDir() (string, error) {
 	if c.cfg.MetricsDir != "" {
 		return c.cfg.MetricsDir, nil
 	}
-	dir := strings.TrimSuffix(c.cfg.Control, ".sock") + ".metrics"
+	dir := config.PrivateMetricsDir(c.cfg.Control)
 	if c.cfg.Control == "" {
 		dir = filepath.Join(config.RuntimeDir(os.Getuid(), os.Getenv), "multiproc-"+strconv.Itoa(os.Getpid())+".metrics")
 	}

@@ -42,6 +42,19 @@ func ControlPath(args Arguments, sys System) (string, error) {
 	return s.config.Control, nil
 }
 
+// MetricsDir is the metrics directory of a server with this configuration, which may have faults as well, but not be
+// missing. It is empty where neither a directory nor a control socket is set: the server's is then named by its pid.
+func MetricsDir(args Arguments, sys System) (string, error) {
+	r, s := settle(args, sys)
+	switch c := s.config; {
+	case c.MetricsDir != "":
+		return c.MetricsDir, nil
+	case c.Control != "" && len(r.files) > 0:
+		return PrivateMetricsDir(c.Control), nil
+	}
+	return "", allFaults(r, s)
+}
+
 func settle(args Arguments, sys System) (*reader, *settler) {
 	sys = sys.filled()
 	keys := newTable()

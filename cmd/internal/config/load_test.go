@@ -2,6 +2,7 @@ package config
 
 import (
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -449,6 +450,43 @@ func TestControlPath(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.HasPrefix(path, test.want) {
+				t.Errorf("%s, want %s…", path, test.want)
+			}
+		})
+	}
+}
+
+// Nor is its metrics directory to be hidden by that.
+func TestMetricsDir(t *testing.T) {
+	const faulty = "[multiproc]\nprocesses = many\nno-such-key = 1\nmin-ready = 7\n"
+	for name, test := range map[string]struct {
+		ini, want string
+		fails     bool
+	}{
+		"set":            {ini: faulty + "metrics-dir = metrics\n", want: "/srv/metrics"},
+		"in env":         {ini: faulty + "env = PROMETHEUS_MULTIPROC_DIR=/run/m/\n", want: "/run/m"},
+		"private":        {ini: faulty + "control = /run/c.sock\n", want: "/run/c.metrics"},
+		"by default":     {ini: faulty, want: "/run/multiproc/x-"},
+		"without either": {ini: "[multiproc]\nsocket = :80\ncontrol = \n", want: ""},
+		"no file":        {fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sys := System{
+				Dir:       "/srv",
+				Getuid:    func() int { return 0 },
+				LookupEnv: func(string) (string, bool) { return "", false },
+				Open: func(string) (io.ReadCloser, error) {
+					if test.ini == "" {
+						return nil, fs.ErrNotExist
+					}
+					return io.NopCloser(strings.NewReader(test.ini)), nil
+				},
+			}
+			path, err := MetricsDir(Arguments{Files: []string{"x.ini"}}, sys)
+			if (err != nil) != test.fails {
+				t.Fatal(path, err)
+			}
+			if !strings.HasPrefix(path, test.want) || test.want == "" && path != "" {
 				t.Errorf("%s, want %s…", path, test.want)
 			}
 		})

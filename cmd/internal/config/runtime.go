@@ -36,3 +36,8 @@ func controlName(ini, section string) string {
 	sum := sha256.Sum256([]byte(spec))
 	return fmt.Sprintf("%s-%x.sock", name, sum[:4])
 }
+
+// PrivateMetricsDir is the metrics directory of a server that was told none, beside its control socket.
+func PrivateMetricsDir(control string) string {
+	return strings.TrimSuffix(control, ".sock") + ".metrics"
+}
