@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
@@ -40,6 +42,7 @@ func skipOrFail(tb testing.TB, why string) {
 //	scrape [HEADER] URL   prints what an HTTP GET gives, head and body
 //	exits CODE COMMAND...   exec that expects an exit code
 //	poke FILE OFFSET BYTES  overwrites, BYTES in Go's syntax of strings
+//	escape FILE           makes a metric file with a label that would colour a terminal
 func TestScript(t *testing.T) {
 	golden, err := filepath.Abs("../../testdata")
 	if err != nil {
@@ -60,7 +63,7 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serveDirectory, "signal": signalServer, "scrape": scrape, "exits": exits, "poke": poke,
+			"serve": serveDirectory, "signal": signalServer, "scrape": scrape, "exits": exits, "poke": poke, "escape": escape,
 		},
 	})
 }
@@ -154,4 +157,14 @@ func poke(ts *testscript.TestScript, _ bool, args []string) {
 	_, err = f.WriteAt([]byte(text), offset)
 	ts.Check(err)
 	ts.Check(f.Close())
+}
+
+func escape(ts *testscript.TestScript, _ bool, args []string) {
+	const key = `["evil", "evil_total", {"l": "\u001b[31m"}, "Help."]`
+	entry := append(binary.LittleEndian.AppendUint32(nil, uint32(len(key))), key...)
+	entry = append(entry, strings.Repeat(" ", 8-len(entry)%8)...)
+	entry = binary.LittleEndian.AppendUint64(entry, math.Float64bits(1))
+	entry = append(entry, make([]byte, 8)...)
+	file := append(binary.LittleEndian.AppendUint32(nil, uint32(8+len(entry))), 0, 0, 0, 0)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(file, entry...), 0o600))
 }

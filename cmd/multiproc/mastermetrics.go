@@ -23,6 +23,7 @@ type masterMetrics struct {
 	directory *mpmetrics.Directory
 	log       *slog.Logger
 	writer    *mpmetrics.Writer
+	notes     *noteKeeper
 
 	workers    *prometheus.GaugeVec
 	generation prometheus.Gauge
@@ -57,6 +58,7 @@ func newMasterMetrics(c *claim) (*masterMetrics, error) {
 	if err := m.make(); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
+	m.notes = newNoteKeeper(c.directory, c.log)
 	return m, nil
 }
 
@@ -143,6 +145,7 @@ func (m *masterMetrics) status(s master.Status) {
 	}
 	m.perSlot(s.Workers)
 	m.perListener(s.Listeners)
+	m.notes.keep(s)
 }
 
 // perSlot shows each slot's newest worker; its memory is that of all that carry the slot. A slot that is empty shows 0:
@@ -182,6 +185,7 @@ func (m *masterMetrics) perListener(queues []master.Queue) {
 }
 
 func (m *masterMetrics) close() {
+	m.notes.close()
 	if err := m.writer.Close(); err != nil {
 		m.log.Warn("the master's metrics cannot be closed", "error", err)
 	}

@@ -2,9 +2,15 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"regexp"
+	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"multiproc/cmd/internal/config"
+	"multiproc/mpmetrics"
 )
 
 func metricsCommand() *cli.Command {
@@ -12,36 +18,102 @@ func metricsCommand() *cli.Command {
 		Name:  "metrics",
 		Usage: "look into a metrics directory; needs no running server",
 		Subcommands: []*cli.Command{
+			metricsLsCommand(),
+			metricsShowCommand(),
 			metricsDumpCommand(),
 			metricsVerifyCommand(),
+			metricsWatchCommand(),
+			metricsTopCommand(),
+			metricsDiffCommand(),
 			metricsServeCommand(),
 		},
 		Action: unknownCommand,
 	}
 }
 
-func dirFlag() *cli.StringFlag {
-	return &cli.StringFlag{
-		Name:      "dir",
-		Usage:     "the metrics directory `DIR`",
-		EnvVars:   []string{metricsDirVariable},
-		TakesFile: true,
-	}
+// dirFlags are those that say where the metrics directory is.
+func dirFlags(more ...cli.Flag) []cli.Flag {
+	return append([]cli.Flag{
+		&cli.StringFlag{Name: "dir", Usage: "the metrics directory `DIR`", EnvVars: []string{metricsDirVariable}, TakesFile: true},
+		&cli.StringFlag{Name: "ini", Usage: "that of the server with the configuration `FILE[:SECTION]`", TakesFile: true},
+	}, more...)
+}
+
+func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print JSON"} }
+
+func matchFlag() cli.Flag {
+	return &cli.StringFlag{Name: "match", Usage: "only samples that match the regular expression `REGEXP`, as in '^http_.*code=\"5'"}
 }
 
 // metricsDir is the directory to look into, which can be read.
 func metricsDir(c *cli.Context) (string, error) {
-	path := c.String("dir")
-	if path == "" {
-		return "", usageError{errors.New("no metrics directory: give --dir or set PROMETHEUS_MULTIPROC_DIR")}
-	}
-	dir, err := os.Open(path)
+	path, err := metricsPath(c)
 	if err != nil {
 		return "", usageError{err}
 	}
+	return path, checkReadable(path)
+}
+
+func metricsPath(c *cli.Context) (string, error) {
+	if file := c.String("ini"); file != "" {
+		// A server that systemd opens the sockets of has its directory without them.
+		path, err := config.MetricsDir(config.Arguments{Files: []string{file}, Activated: true}, config.System{})
+		if err == nil && path == "" {
+			err = fmt.Errorf("%s names neither metrics-dir nor control: give --dir", file)
+		}
+		return path, err
+	}
+	if path := c.String("dir"); path != "" {
+		return path, nil
+	}
+	return "", fmt.Errorf("no metrics directory: give --dir or --ini, or set %s", metricsDirVariable)
+}
+
+func checkReadable(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return usageError{err}
+	}
 	defer dir.Close()
 	if _, err := dir.Readdirnames(-1); err != nil {
-		return "", usageError{err}
+		return usageError{err}
 	}
-	return path, nil
+	return nil
+}
+
+// matcher reads the flag match. Without it all match.
+func matcher(c *cli.Context) (func(sample string) bool, error) {
+	return compileMatch(c.String("match"))
+}
+
+func compileMatch(pattern string) (func(sample string) bool, error) {
+	if pattern == "" {
+		return func(string) bool { return true }, nil
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return re.MatchString, nil
+}
+
+// flagsBefore refuses flags that stand where they are not looked for.
+func flagsBefore(c *cli.Context) error {
+	for _, arg := range c.Args().Slice() {
+		if len(arg) > 1 && strings.HasPrefix(arg, "-") {
+			return usageError{fmt.Errorf("%s: %s: flags go before all else", c.Command.HelpName, arg)}
+		}
+	}
+	return nil
+}
+
+// faultsOf joins what is wrong with files into the error of a command that has shown all the rest.
+func faultsOf(files []*mpmetrics.File) error {
+	var errs []error
+	for _, f := range files {
+		for _, fault := range f.Faults {
+			errs = append(errs, errors.New(fault.String()))
+		}
+	}
+	return errors.Join(errs...)
 }

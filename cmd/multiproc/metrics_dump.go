@@ -14,10 +14,9 @@ func metricsDumpCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "dump",
 		Usage: "print what a scrape would get: all processes' metrics, merged",
-		Flags: []cli.Flag{
-			dirFlag(),
+		Flags: dirFlags(
 			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of the output: text or openmetrics", Value: "text"},
-		},
+		),
 		Before: noArguments,
 		Action: dumpMetrics,
 	}

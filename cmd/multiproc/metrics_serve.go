@@ -24,10 +24,9 @@ func metricsServeCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "serve",
 		Usage: "answer scrapes of the directory, beside an application in any language",
-		Flags: []cli.Flag{
-			dirFlag(),
+		Flags: dirFlags(
 			&cli.StringFlag{Name: "listen", Usage: "`ADDR` to listen on, as HOST:PORT", Value: "127.0.0.1:9394"},
-		},
+		),
 		Before: noArguments,
 		Action: serveMetrics,
 	}

@@ -12,7 +12,7 @@ func metricsVerifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:   "verify",
 		Usage:  "print a line for each fault in the files, and exit with 1 if there is any",
-		Flags:  []cli.Flag{dirFlag()},
+		Flags:  dirFlags(),
 		Before: noArguments,
 		Action: verifyMetrics,
 	}

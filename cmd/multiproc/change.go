@@ -1,0 +1,46 @@
+package main
+
+import (
+	"math"
+	"slices"
+	"strings"
+)
+
+// change is what became of a sample between two pages.
+type change struct {
+	sample        string
+	before, after *float64 // nil: it was not there
+}
+
+// delta is by how much it has changed. What was not there was 0.
+func (c change) delta() float64 {
+	delta := 0.0
+	if c.after != nil {
+		delta += *c.after
+	}
+	if c.before != nil {
+		delta -= *c.before
+	}
+	return delta
+}
+
+// changes are those from one page to another, by sample.
+func changes(before, after page) []change {
+	var found []change
+	for sample, now := range after {
+		then, ok := before[sample]
+		switch {
+		case !ok:
+			found = append(found, change{sample, nil, &now})
+		case now != then && !(math.IsNaN(now) && math.IsNaN(then)):
+			found = append(found, change{sample, &then, &now})
+		}
+	}
+	for sample, then := range before {
+		if _, ok := after[sample]; !ok {
+			found = append(found, change{sample, &then, nil})
+		}
+	}
+	slices.SortFunc(found, func(a, b change) int { return strings.Compare(a.sample, b.sample) })
+	return found
+}

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/gdamore/tcell/v2"
+	"github.com/urfave/cli/v2"
+
+	"multiproc/mpmetrics"
+)
+
+func metricsWatchCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "watch",
+		Usage:     "show what changes on the page, as it changes, and which files come and go",
+		ArgsUsage: "[PATTERN]",
+		Description: "PATTERN is a regular expression for samples, as in '^http_.*code=\"5'. On a terminal it is a screen, whose key is q;\n" +
+			"in a pipe a line for each change: time, sample, value, by how much it has changed, and how much that is per second.",
+		Flags: dirFlags(
+			intervalFlag(),
+			&cli.IntFlag{Name: "count", Usage: "end after `N` looks; 0: never"},
+			&cli.BoolFlag{Name: "json", Usage: "print a line of JSON for each change"},
+		),
+		Before: func(c *cli.Context) error {
+			if err := flagsBefore(c); err != nil {
+				return err
+			}
+			if c.NArg() > 1 {
+				return usageError{fmt.Errorf("watch takes one pattern, but got %q too", c.Args().Get(1))}
+			}
+			return nil
+		},
+		Action: watchMetrics,
+	}
+}
+
+func watchMetrics(c *cli.Context) error {
+	match, err := compileMatch(c.Args().First())
+	if err != nil {
+		return err
+	}
+	every, err := interval(c)
+	if err != nil {
+		return err
+	}
+	dir, err := metricsDir(c)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer stop()
+	w := &watch{dir: dir, match: match, every: every, count: c.Int("count")}
+	switch {
+	case c.Bool("json"):
+		w.show = jsonLines(c.App.Writer)
+	case onTerminal():
+		s, err := openScreen()
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		board := &watchBoard{screen: s, title: dir}
+		w.show, w.events = board.show, s.events
+	default:
+		w.show = textLines(c.App.Writer)
+	}
+	return w.run(ctx)
+}
+
+// watch is the command at work.
+type watch struct {
+	dir    string
+	match  func(sample string) bool
+	every  time.Duration
+	count  int // of looks; 0: without end
+	show   func(watched) error
+	events <-chan tcell.Event // keys; nil where there is no screen
+
+	collector *mpmetrics.Collector
+	files     *fsnotify.Watcher
+	page      page
+	at        time.Time // of the page
+}
+
+// watched is what was seen at one moment.
+type watched struct {
+	at      time.Time
+	elapsed time.Duration // since the look before; 0 where it was not looked
+	changes []change
+	file    string // that came or went; empty: none
+	gone    bool
+}
+
+// perSecond is a change's rate.
+func (w watched) perSecond(c change) float64 { return c.delta() / w.elapsed.Seconds() }
+
+func (w *watch) run(ctx context.Context) error {
+	w.collector = mpmetrics.NewCollector(w.dir, mpmetrics.CollectorOptions{})
+	defer w.collector.Close()
+	var err error
+	if w.files, err = fsnotify.NewWatcher(); err != nil {
+		return fmt.Errorf("watch %s: %w", w.dir, err)
+	}
+	defer w.files.Close()
+	if err := w.files.Add(w.dir); err != nil {
+		return fmt.Errorf("watch %s: %w", w.dir, err)
+	}
+	if err := w.look(); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(w.every)
+	defer ticker.Stop()
+	for looks := 1; w.count == 0 || looks < w.count; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			looks++
+			_ = w.files.Add(w.dir) // it may be another one by now
+			err = w.look()
+		case e := <-w.files.Events:
+			err = w.noteFile(e)
+		case lost := <-w.files.Errors:
+			if !errors.Is(lost, fsnotify.ErrEventOverflow) { // after which the next look sees what there is
+				err = fmt.Errorf("watch %s: %w", w.dir, lost)
+			}
+		case e, ok := <-w.events:
+			if key, _ := e.(*tcell.EventKey); !ok || key != nil && (key.Key() == tcell.KeyCtrlC || key.Rune() == 'q') {
+				return nil
+			}
+			err = w.show(watched{at: time.Now()})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noteFile tells of a file that came or went, and looks what that has changed.
+func (w *watch) noteFile(e fsnotify.Event) error {
+	name := filepath.Base(e.Name)
+	came, went := e.Has(fsnotify.Create), e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)
+	if !strings.HasSuffix(name, ".db") || !came && !went {
+		return nil
+	}
+	if err := w.show(watched{at: time.Now(), file: name, gone: went}); err != nil {
+		return err
+	}
+	if time.Since(w.at) < shortestInterval {
+		return nil // what changes within a moment has no rate to speak of
+	}
+	return w.look()
+}
+
+// look shows what has changed since the last look.
+func (w *watch) look() error {
+	families, err := w.collector.Gather()
+	if err != nil {
+		return err
+	}
+	now, seen := time.Now(), pageOf(families)
+	for sample := range seen {
+		if !w.match(sample) {
+			delete(seen, sample)
+		}
+	}
+	before, at := w.page, w.at
+	w.page, w.at = seen, now
+	if before == nil {
+		return w.show(watched{at: now})
+	}
+	return w.show(watched{at: now, elapsed: now.Sub(at), changes: changes(before, seen)})
+}
+
+// textLines prints a line for each change.
+func textLines(to io.Writer) func(watched) error {
+	return func(w watched) error {
+		at := w.at.Format("15:04:05.000")
+		switch {
+		case w.file != "" && w.gone:
+			_, err := fmt.Fprintf(to, "%s file %s is gone\n", at, printable(w.file))
+			return err
+		case w.file != "":
+			_, err := fmt.Fprintf(to, "%s file %s is new\n", at, printable(w.file))
+			return err
+		}
+		for _, c := range w.changes {
+			value := "gone"
+			if c.after != nil {
+				value = mpmetrics.FormatValue(*c.after)
+			}
+			_, err := fmt.Fprintf(to, "%s %s %s %s %.1f/s\n", at, printable(c.sample), value, signed(c.delta()), w.perSecond(c))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// watchedLine is a line of JSON.
+type watchedLine struct {
+	Time      time.Time  `json:"time"`
+	File      string     `json:"file,omitempty"`
+	Sample    string     `json:"sample,omitempty"`
+	Gone      bool       `json:"gone,omitempty"`
+	Value     *jsonValue `json:"value,omitempty"`
+	Delta     *jsonValue `json:"delta,omitempty"`
+	PerSecond *jsonValue `json:"per_second,omitempty"`
+}
+
+func jsonLines(to io.Writer) func(watched) error {
+	encoder := json.NewEncoder(to)
+	return func(w watched) error {
+		if w.file != "" {
+			return encoder.Encode(watchedLine{Time: w.at, File: w.file, Gone: w.gone})
+		}
+		for _, c := range w.changes {
+			line := watchedLine{Time: w.at, Sample: c.sample, Gone: c.after == nil}
+			if c.after != nil {
+				line.Value = new(jsonValue(*c.after))
+			}
+			line.Delta, line.PerSecond = new(jsonValue(c.delta())), new(jsonValue(w.perSecond(c)))
+			if err := encoder.Encode(line); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}

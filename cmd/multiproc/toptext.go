@@ -1,0 +1,255 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// topColumn is a column of top's table of workers.
+type topColumn struct {
+	name  string
+	left  bool // text, which begins at the left
+	text  func(w *topWorker) string
+	order func(a, b *topWorker) int // the largest numbers first: they are what people look for
+}
+
+func topColumns() []topColumn {
+	number := func(name string, of func(*topWorker) measure, text func(measure) string) topColumn {
+		return topColumn{
+			name: name,
+			text: func(w *topWorker) string {
+				if m := of(w); m.known() {
+					return text(m)
+				}
+				return "-"
+			},
+			order: func(a, b *topWorker) int { return compareMeasures(of(b), of(a)) },
+		}
+	}
+	text := func(name string, of func(*topWorker) string) topColumn {
+		return topColumn{name, true, of, func(a, b *topWorker) int { return strings.Compare(of(a), of(b)) }}
+	}
+	count := func(m measure) string { return strconv.FormatFloat(float64(m), 'f', 0, 64) }
+	known := func(n int) measure {
+		if n == 0 {
+			return unknown
+		}
+		return measure(n)
+	}
+	worker := text("WORKER", func(w *topWorker) string { return printable(w.ID) })
+	worker.order = func(a, b *topWorker) int { return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.place, b.place)) }
+	return []topColumn{
+		worker,
+		number("PID", func(w *topWorker) measure { return known(w.PID) }, count),
+		text("STATE", func(w *topWorker) string { return printable(w.State) }),
+		number("GEN", func(w *topWorker) measure { return known(w.Generation) }, count),
+		number("UP", func(w *topWorker) measure { return w.Up }, formatAge),
+		number("REQ/S", func(w *topWorker) measure { return w.Requests }, formatRate),
+		number("ERR/S", func(w *topWorker) measure { return w.Errors }, formatRate),
+		number("P50", func(w *topWorker) measure { return w.P50 }, formatLatency),
+		number("P99", func(w *topWorker) measure { return w.P99 }, formatLatency),
+		number("BUSY", func(w *topWorker) measure { return w.InFlight }, count),
+		number("MEMORY", func(w *topWorker) measure { return w.Memory }, func(m measure) string { return formatBytes(float64(m)) }),
+		number("CPU", func(w *topWorker) measure { return w.CPU }, formatShare),
+		number("RESTARTS", func(w *topWorker) measure { return w.Restarts }, count),
+		text("LAST EXIT", func(w *topWorker) string { return printable(orDash(w.LastExit)) }),
+	}
+}
+
+// compareMeasures orders by number. What is not known is less than all else.
+func compareMeasures(a, b measure) int {
+	return cmp.Compare(float64(a), float64(b)) // NaN is less than any number there
+}
+
+func formatRate(m measure) string { return strconv.FormatFloat(float64(m), 'f', 1, 64) }
+
+func formatShare(m measure) string { return strconv.FormatFloat(100*float64(m), 'f', 0, 64) + "%" }
+
+// formatLatency writes seconds in the unit that suits them.
+func formatLatency(m measure) string {
+	switch s := float64(m); {
+	case s < 0.001:
+		return strconv.FormatFloat(s*1e6, 'f', 0, 64) + "µs"
+	case s < 1:
+		return strconv.FormatFloat(s*1e3, 'f', 1, 64) + "ms"
+	default:
+		return strconv.FormatFloat(s, 'f', 2, 64) + "s"
+	}
+}
+
+// formatAge writes seconds as people say them, by the two largest units.
+func formatAge(m measure) string {
+	s := int64(math.Min(float64(m), 1e12))
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	case s < 86400:
+		return fmt.Sprintf("%dh%02dm", s/3600, s%3600/60)
+	}
+	return fmt.Sprintf("%dd%02dh", s/86400, s%86400/3600)
+}
+
+// topOrder is how somebody wants to see the table.
+type topOrder struct {
+	column  int // of topColumns
+	reverse bool
+	filter  string // only rows with this text in them, in whatever case
+	all     bool   // the dead, too, where others live
+}
+
+// rows are the lines of the table below its headings, in order.
+func (o topOrder) rows(v *topView, columns []topColumn) []topWorker {
+	var rows []topWorker
+	for _, w := range v.Workers {
+		if w.gone && !o.all {
+			continue
+		}
+		if o.passes(&w, columns) {
+			rows = append(rows, w)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b topWorker) int {
+		if o.reverse {
+			a, b = b, a
+		}
+		return columns[o.column].order(&a, &b)
+	})
+	return rows
+}
+
+// passes reports whether the filter lets a row through.
+func (o topOrder) passes(w *topWorker, columns []topColumn) bool {
+	filter := strings.ToLower(o.filter)
+	return filter == "" || slices.ContainsFunc(columns, func(c topColumn) bool {
+		return strings.Contains(strings.ToLower(c.text(w)), filter)
+	})
+}
+
+// topText is what top shows, as text. The table is the lines from table on, of which a screen may leave some out.
+type topText struct {
+	head  []screenLine
+	table []screenLine // the first has the headings
+	foot  []screenLine
+}
+
+func newTopText(v *topView, order topOrder) topText {
+	columns := topColumns()
+	rows := order.rows(v, columns)
+	return topText{head: headOf(v), table: tableOf(rows, columns, order), foot: footOf(v)}
+}
+
+func (t topText) lines() []screenLine { return slices.Concat(t.head, t.table, t.foot) }
+
+func headOf(v *topView) []screenLine {
+	first := screenLine{printable(v.Directory), titleLine}
+	lines := []screenLine{first}
+	add := func(as emphasis, format string, args ...any) {
+		lines = append(lines, screenLine{fmt.Sprintf(format, args...), as})
+	}
+	if m := v.Master; m != nil {
+		as := plainLine
+		if m.State != "serving" && m.State != "reloading" || m.Ready < m.Target {
+			as = troubleLine
+		}
+		if !v.Running {
+			as = plainLine
+		}
+		until := v.At
+		if !v.Running {
+			until = m.At
+		}
+		add(as, "master %d %s, up %s, generation %d, %d of %d workers ready, %s", m.PID, m.State,
+			formatAge(measure(until.Sub(m.Started).Seconds())), m.Generation, m.Ready, m.Target, printable(m.Program))
+		if age := v.At.Sub(m.At); !v.Running {
+			add(troubleLine, "nothing runs here: the master's last word is of %s", m.At.Local().Format(time.DateTime))
+		} else if age > staleNote {
+			add(troubleLine, "the master's last word is %s old", formatAge(measure(age.Seconds())))
+		}
+	} else if !v.Running {
+		add(plainLine, "no process of this directory is seen to live here")
+	}
+	value := func(m measure, text func(measure) string) string {
+		if !m.known() {
+			return "-"
+		}
+		return text(m)
+	}
+	t := v.Total
+	add(plainLine, "all: %s req/s, %s err/s, p50 %s, p99 %s, %s busy, %s, CPU %s",
+		value(t.Requests, formatRate), value(t.Errors, formatRate), value(t.P50, formatLatency), value(t.P99, formatLatency),
+		value(t.InFlight, func(m measure) string { return strconv.FormatFloat(float64(m), 'f', 0, 64) }),
+		value(t.Memory, func(m measure) string { return formatBytes(float64(m)) }), value(t.CPU, formatShare))
+	for _, l := range v.Listeners {
+		as := plainLine
+		if l.Limit > 0 && l.Queue*2 > l.Limit {
+			as = troubleLine
+		}
+		add(as, "listener %s: queue %d of %d", printable(l.Address), l.Queue, l.Limit)
+	}
+	if v.Faulty > 0 {
+		add(troubleLine, "%d files are faulty: see metrics ls", v.Faulty)
+	}
+	return append(lines, screenLine{})
+}
+
+// staleNote is how old the master's last word may be, which speaks every second.
+const staleNote = 5 * time.Second
+
+func tableOf(rows []topWorker, columns []topColumn, order topOrder) []screenLine {
+	cells := make([][]string, len(rows)+1)
+	widths := make([]int, len(columns))
+	for i := range cells {
+		for j, c := range columns {
+			text := c.name
+			if i > 0 {
+				text = c.text(&rows[i-1])
+			} else if j == order.column {
+				text += map[bool]string{false: "▾", true: "▴"}[order.reverse]
+			}
+			cells[i] = append(cells[i], text)
+			widths[j] = max(widths[j], utf8.RuneCountInString(text))
+		}
+	}
+	lines := make([]screenLine, len(cells))
+	for i, row := range cells {
+		var b strings.Builder
+		for j, text := range row {
+			pad := strings.Repeat(" ", widths[j]-utf8.RuneCountInString(text))
+			if columns[j].left {
+				text += pad
+			} else {
+				text = pad + text
+			}
+			b.WriteString(text + "  ")
+		}
+		lines[i] = screenLine{strings.TrimRight(b.String(), " "), plainLine}
+		if i == 0 {
+			lines[i].as = headingLine
+		} else if state := rows[i-1].State; state == "stopped" || state == "dead" && !rows[i-1].gone {
+			lines[i].as = troubleLine
+		} else if rows[i-1].gone {
+			lines[i].as = faintLine
+		}
+	}
+	return lines
+}
+
+func footOf(v *topView) []screenLine {
+	if len(v.Series) == 0 {
+		return nil
+	}
+	lines := []screenLine{{}, {"     PER SECOND           VALUE  SERIES", headingLine}}
+	for _, s := range v.Series {
+		line := fmt.Sprintf("%15.1f %15s  %s", float64(s.Rate), strconv.FormatFloat(float64(s.Value), 'g', 12, 64), printable(s.Sample))
+		lines = append(lines, screenLine{line, plainLine})
+	}
+	return lines
+}
