@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -220,28 +222,41 @@ func (s *sideBySide) print(c *cli.Context, in *mpmetrics.Inspection, wanted func
 	return printJSON(c, s)
 }
 
+// printText aligns the columns by itself: there may be thousands.
 func (s *sideBySide) printText(to io.Writer, rows []mpmetrics.Row) error {
-	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprint(w, "SAMPLE")
-	for _, column := range s.Columns {
-		fmt.Fprintf(w, "\t%s", printable(column))
+	sample, merged := len("SAMPLE"), len("MERGED")
+	widths := make([]int, len(s.Columns))
+	for i, column := range s.Columns {
+		widths[i] = utf8.RuneCountInString(printable(column))
 	}
-	fmt.Fprint(w, "\tMERGED\n")
 	for _, row := range rows {
-		fmt.Fprint(w, printable(row.Sample))
+		sample = max(sample, utf8.RuneCountInString(printable(row.Sample)))
+		merged = max(merged, len(mpmetrics.FormatValue(row.Merged)))
+		for _, part := range row.Parts {
+			widths[part.Column] = max(widths[part.Column], len(mpmetrics.FormatValue(part.Value)))
+		}
+	}
+	w := bufio.NewWriter(to)
+	fmt.Fprintf(w, "%-*s", sample, "SAMPLE")
+	for i, column := range s.Columns {
+		fmt.Fprintf(w, "  %*s", widths[i], printable(column))
+	}
+	fmt.Fprintf(w, "  %*s\n", merged, "MERGED")
+	for _, row := range rows {
+		fmt.Fprintf(w, "%-*s", sample, printable(row.Sample))
 		parts := row.Parts
 		for i := range s.Columns {
 			value := "-"
 			if len(parts) > 0 && parts[0].Column == i {
 				value, parts = mpmetrics.FormatValue(parts[0].Value), parts[1:]
 			}
-			fmt.Fprintf(w, "\t%s", value)
+			fmt.Fprintf(w, "  %*s", widths[i], value)
 		}
-		merged := "-"
+		value := "-"
 		if row.OnPage {
-			merged = mpmetrics.FormatValue(row.Merged)
+			value = mpmetrics.FormatValue(row.Merged)
 		}
-		fmt.Fprintf(w, "\t%s\n", merged)
+		fmt.Fprintf(w, "  %*s\n", merged, value)
 	}
 	return w.Flush()
 }

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+
+	"multiproc/master"
+	"multiproc/mpmetrics"
+	"multiproc/worker/handoff"
+)
+
+// twoReadings are of a server whose w1 serves, whose w2 is stopped, and whose w3 has drained; 2 s lie between them.
+func twoReadings() (before, now *topReading) {
+	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	status := master.Status{
+		PID: 100, Started: at.Add(-time.Hour), Generation: 2, Program: "/usr/bin/multiproc", Target: 2, MinReady: 1,
+		Workers: []master.WorkerStatus{
+			{Slot: handoff.Slot(1), ID: "w1", PID: 101, Generation: 2, State: "ready", Started: at.Add(-time.Minute), Restarts: 1},
+			{Slot: handoff.Slot(2), ID: "w2", PID: 102, Generation: 2, State: "ready", Started: at.Add(-time.Minute), Resident: 5 << 20},
+		},
+		Listeners: []master.Queue{{Listener: "127.0.0.1:8000", Length: 3000, Limit: 4096}},
+	}
+	reading := func(at time.Time, requests float64, cpu time.Duration) *topReading {
+		return &topReading{
+			at: at, note: &masterNote{at, status},
+			processes: []mpmetrics.Process{
+				{ID: "master", PID: 100, Life: mpmetrics.Alive},
+				{ID: "w1", PID: 101, Life: mpmetrics.Alive},
+				{ID: "w2", PID: 102, Life: mpmetrics.Alive},
+				{ID: "w3", PID: 103, Life: mpmetrics.Dead},
+			},
+			loads: map[string]workload{
+				"w1": {known: true, requests: requests, errors: requests / 10, inFlight: 2, buckets: map[float64]float64{.1: requests}},
+				"w3": {known: true, requests: 7, buckets: map[float64]float64{.1: 7}},
+			},
+			usages: map[string]master.Usage{
+				"w1": {State: "S", ResidentBytes: 10 << 20, CPU: cpu}, "w2": {State: "T", ResidentBytes: 6 << 20},
+				"master": {State: "S"},
+			},
+			counters: map[string]float64{"a_total": requests, "b_total": 2 * requests, "c_total": 1},
+		}
+	}
+	return reading(at, 100, time.Second), reading(at.Add(2*time.Second), 120, 2*time.Second)
+}
+
+func topLines(t *testing.T, v *topView, order topOrder) string {
+	t.Helper()
+	text := ""
+	for _, line := range newTopText(v, order).lines() {
+		text += line.text + "\n"
+	}
+	return text
+}
+
+func mustShow(t *testing.T, text string, lines ...string) {
+	t.Helper()
+	squeezed := strings.Join(strings.Fields(text), " ")
+	for _, line := range lines {
+		if !strings.Contains(squeezed, line) {
+			t.Errorf("no %q in\n%s", line, text)
+		}
+	}
+}
+
+func TestTopView(t *testing.T) {
+	before, now := twoReadings()
+	v := newTopView("/run/metrics", before, now)
+	text := topLines(t, v, topOrder{})
+	mustShow(t, text,
+		"master 100 serving, up 1h00m, generation 2, 2 of 2 workers ready, /usr/bin/multiproc",
+		"all: 10.0 req/s, 1.0 err/s, p50 50.0ms, p99 99.0ms, 2 busy, 16.0 MiB, CPU 50%",
+		"listener 127.0.0.1:8000: queue 3000 of 4096",
+		"w1 101 ready 2 1m02s 10.0 1.0 50.0ms 99.0ms 2 10.0 MiB 50% 1 -",
+		"w2 102 stopped 2 1m02s - - - - - 6.0 MiB 0% 0 -",
+		"20.0 240 b_total", "10.0 120 a_total")
+	if strings.Contains(text, "w3") || strings.Contains(text, "c_total") {
+		t.Errorf("a dead worker among others that live, or a series at rest:\n%s", text)
+	}
+	if all := topLines(t, v, topOrder{all: true}); !strings.Contains(all, "w3 ") {
+		t.Errorf("no dead worker among all:\n%s", all)
+	}
+}
+
+// TestTopViewFirst is without a reading to compare with.
+func TestTopViewFirst(t *testing.T) {
+	_, now := twoReadings()
+	v := newTopView("/run/metrics", nil, now)
+	mustShow(t, topLines(t, v, topOrder{}), "w1 101 ready 2 1m02s - - 50.0ms 99.0ms 2 10.0 MiB - 1 -")
+	if len(v.Series) > 0 {
+		t.Errorf("grown since nothing: %v", v.Series)
+	}
+}
+
+func TestTopViewTrouble(t *testing.T) {
+	before, now := twoReadings()
+	now.usages["master"] = master.Usage{State: "T"}
+	now.note.At = now.at.Add(-time.Minute)
+	now.faulty = 2
+	mustShow(t, topLines(t, newTopView("/d", before, now), topOrder{}),
+		"master 100 stopped,", "the master's last word is 1m00s old", "2 files are faulty")
+
+	_, now = twoReadings()
+	now.processes[0].Life, now.processes[1].Life = mpmetrics.Dead, mpmetrics.Dead
+	delete(now.usages, "master")
+	delete(now.usages, "w1")
+	mustShow(t, topLines(t, newTopView("/d", nil, now), topOrder{}), "master 100 dead,", "w1 101 dead 2")
+}
+
+// TestTopViewForeign joins what the master says of a worker in another language with the files that this names by its pid.
+func TestTopViewForeign(t *testing.T) {
+	before, now := twoReadings()
+	for _, r := range []*topReading{before, now} {
+		r.processes = []mpmetrics.Process{{ID: "101", PID: 101, Life: mpmetrics.Alive}, {ID: "102", PID: 102, Life: mpmetrics.Alive}, {ID: "9", PID: 9, Life: mpmetrics.Alive}}
+		r.loads = map[string]workload{"101": r.loads["w1"]}
+		r.usages = map[string]master.Usage{"101": r.usages["w1"]}
+	}
+	v := newTopView("/d", before, now)
+	mustShow(t, topLines(t, v, topOrder{}), "w1 101 ready 2 1m02s 10.0 1.0 50.0ms 99.0ms 2 10.0 MiB 50% 1 -", "9 9 alive - -")
+	if len(v.Workers) != 3 {
+		t.Errorf("%d rows", len(v.Workers))
+	}
+}
+
+func TestTopOrder(t *testing.T) {
+	before, now := twoReadings()
+	v := newTopView("/d", before, now)
+	ids := func(o topOrder) string {
+		var all []string
+		for _, w := range o.rows(v, topColumns()) {
+			all = append(all, w.ID)
+		}
+		return strings.Join(all, " ")
+	}
+	f := func(o topOrder, want string) {
+		t.Helper()
+		if got := ids(o); got != want {
+			t.Errorf("%+v: %s, want %s", o, got, want)
+		}
+	}
+	const pid, requests = 1, 5
+	f(topOrder{}, "w1 w2")
+	f(topOrder{reverse: true}, "w2 w1")
+	f(topOrder{column: pid}, "w2 w1")
+	f(topOrder{column: requests}, "w1 w2")
+	f(topOrder{column: requests, reverse: true}, "w2 w1")
+	f(topOrder{filter: "STOP"}, "w2")
+	f(topOrder{filter: "nothing"}, "")
+	f(topOrder{all: true, filter: "w3"}, "w3")
+}
+
+func press(k *topKeys, keys string) (quit bool) {
+	for _, r := range keys {
+		key := tcell.NewEventKey(tcell.KeyRune, r, tcell.ModNone)
+		switch r {
+		case '\r':
+			key = tcell.NewEventKey(tcell.KeyEnter, 0, tcell.ModNone)
+		case '\x1b':
+			key = tcell.NewEventKey(tcell.KeyEscape, 0, tcell.ModNone)
+		case '\b':
+			key = tcell.NewEventKey(tcell.KeyBackspace2, 0, tcell.ModNone)
+		case '\x03':
+			key = tcell.NewEventKey(tcell.KeyCtrlC, 0, tcell.ModCtrl)
+		case '↓':
+			key = tcell.NewEventKey(tcell.KeyDown, 0, tcell.ModNone)
+		case '↑':
+			key = tcell.NewEventKey(tcell.KeyUp, 0, tcell.ModNone)
+		}
+		quit = k.press(key)
+	}
+	return quit
+}
+
+func TestTopKeys(t *testing.T) {
+	var k topKeys
+	f := func(keys string, quit bool, want topOrder) {
+		t.Helper()
+		if got := press(&k, keys); got != quit || k.order != want {
+			t.Errorf("%q: %t, %+v", keys, got, k.order)
+		}
+	}
+	f(">>", false, topOrder{column: 2})
+	f("<<<", false, topOrder{column: len(topColumns()) - 1})
+	f(">", false, topOrder{})
+	f("r", false, topOrder{reverse: true})
+	f("ra", false, topOrder{all: true})
+	f("/qrä", false, topOrder{all: true, filter: "qrä"})
+	f("\b\b", false, topOrder{all: true, filter: "q"})
+	f("\r", false, topOrder{all: true, filter: "q"})
+	f("/x\x1b", false, topOrder{all: true, filter: "q"})
+	f("\x1b", false, topOrder{all: true})
+	f("/", false, topOrder{all: true})
+	f("\x03", true, topOrder{all: true})
+	k.typing = false
+	f("q", true, topOrder{all: true})
+}
+
+// TestTopArrange puts tables of many sizes on screens of many sizes: the last line says what keys there are, the table is
+// there with its headings as soon as there is room, and every row can be scrolled to.
+func TestTopArrange(t *testing.T) {
+	for rows := range 20 {
+		for foot := range 12 {
+			text := topText{head: []screenLine{{text: "head"}}, table: []screenLine{{text: "TABLE"}}}
+			for i := range rows {
+				text.table = append(text.table, screenLine{text: string(rune('a' + i))})
+			}
+			for range foot {
+				text.foot = append(text.foot, screenLine{text: "foot"})
+			}
+			for height := range 40 {
+				var k topKeys
+				seen := map[string]bool{}
+				for range rows + 1 {
+					lines := k.arrange(text, height)
+					if len(lines) != max(1, height) {
+						t.Fatalf("%d rows, foot of %d, height %d: %d lines", rows, foot, height, len(lines))
+					}
+					for _, line := range lines {
+						seen[line.text] = true
+					}
+					press(&k, "↓")
+				}
+				if height >= 4 && (!seen["TABLE"] || rows > 0 && !seen[string(rune('a'+rows-1))]) {
+					t.Fatalf("%d rows, foot of %d, height %d: only %v", rows, foot, height, seen)
+				}
+				press(&k, strings.Repeat("↑", 50))
+				if lines := k.arrange(text, 40); k.scroll != 0 || rows > 0 && lines[2].text != "a" {
+					t.Fatalf("not at the top again: %d, %v", k.scroll, lines)
+				}
+			}
+		}
+	}
+}
+
+func TestFormats(t *testing.T) {
+	f := func(got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	f(formatAge(0), "0s")
+	f(formatAge(59.9), "59s")
+	f(formatAge(61), "1m01s")
+	f(formatAge(3600), "1h00m")
+	f(formatAge(90000), "1d01h")
+	f(formatLatency(0.0000125), "12µs")
+	f(formatLatency(0.0125), "12.5ms")
+	f(formatLatency(2), "2.00s")
+	f(formatBytes(0), "0 B")
+	f(formatBytes(999), "999 B")
+	f(formatBytes(1000), "1.0 KiB")
+	f(formatBytes(1<<20), "1.0 MiB")
+	f(formatBytes(1<<40), "1024.0 GiB")
+	f(printable("a b\x1b[31m\n\u202e\xffé\u00a0"), `a b\x1b[31m\n\u202e\xffé\u00a0`)
+}

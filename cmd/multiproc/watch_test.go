@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics"
+)
+
+// watching is a multiproc metrics watch in a pipe.
+type watching struct {
+	tb    testing.TB
+	cmd   *exec.Cmd
+	lines chan string
+}
+
+func startWatching(t *testing.T, args ...string) *watching {
+	t.Helper()
+	cmd := commandIn(t, t.TempDir(), append([]string{multiprocPath(t), "metrics", "watch", "--interval", "100ms"}, args...)...)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w := &watching{t, cmd, make(chan string, 1000)}
+	go func() {
+		defer close(w.lines)
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			w.lines <- lines.Text()
+		}
+	}()
+	return w
+}
+
+// wait waits for a line.
+func (w *watching) wait(pattern string) []string {
+	w.tb.Helper()
+	re := regexp.MustCompile(pattern)
+	for deadline := time.After(patience); ; {
+		select {
+		case line, ok := <-w.lines:
+			if !ok {
+				w.tb.Fatalf("ended before %s", pattern)
+			}
+			if found := re.FindStringSubmatch(line); found != nil {
+				return found
+			}
+		case <-deadline:
+			w.tb.Fatalf("no line like %s", pattern)
+		}
+	}
+}
+
+// stop ends it as Ctrl-C does.
+func (w *watching) stop() {
+	w.tb.Helper()
+	if err := w.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		w.tb.Fatal(err)
+	}
+	for range w.lines {
+		// Whatever it has said since.
+	}
+	if err := w.cmd.Wait(); err != nil {
+		w.tb.Errorf("watch: %v", err)
+	}
+}
+
+// countEver counts until the test ends, so that there is something to see whenever somebody looks.
+func countEver(t *testing.T, c prometheus.Counter) {
+	t.Helper()
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for ticker := time.NewTicker(time.Millisecond); ; {
+			select {
+			case <-ticker.C:
+				c.Inc()
+			case <-stop:
+				ticker.Stop()
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		close(stop)
+		<-stopped
+	})
+}
+
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.Close() }()
+	counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "seen_total", Help: "Help."}, []string{"what"}))
+	countEver(t, counters.WithLabelValues("a"))
+	countEver(t, counters.WithLabelValues("b"))
+
+	watch := startWatching(t, "--dir", dir, `what="a"|^level`)
+	line := watch.wait(`^\d\d:\d\d:\d\d\.\d\d\d (\S+) (\d+)\.0 \+(\d+)\.0 (\d+\.\d)/s$`)
+	if line[1] != `seen_total{what="a"}` {
+		t.Errorf("%s does not match the pattern", line[1])
+	}
+	var delta, rate float64
+	if _, err := fmt.Sscan(line[3]+" "+line[4], &delta, &rate); err != nil {
+		t.Fatal(err)
+	}
+	// A look takes place every 100 ms, or later on a machine that is busy.
+	if delta < 1 || rate < delta/patience.Seconds() || rate > delta/0.05 {
+		t.Errorf("%v more are %v a second, looked at every 100 ms", delta, rate)
+	}
+	mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "level", Help: "Help."}, mpmetrics.ModeMax)).Set(-3)
+	watch.wait(`^\S+ file gauge_max_w1\.db is new$`)
+	watch.wait(`^\S+ level -3\.0 -3\.0 -\d+\.\d/s$`)
+	if err := os.Remove(filepath.Join(dir, "gauge_max_w1.db")); err != nil {
+		t.Fatal(err)
+	}
+	watch.wait(`^\S+ file gauge_max_w1\.db is gone$`)
+	watch.wait(`^\S+ level gone \+3\.0 `)
+
+	// The directory goes, and comes again.
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+	watch.wait(`^\S+ seen_total\{what="a"\} gone -`)
+	if err := os.Rename(dir+".old", dir); err != nil {
+		t.Fatal(err)
+	}
+	watch.wait(`^\S+ seen_total\{what="a"\} \d+\.0 \+\d+\.0 `)
+	watch.stop()
+}
+
+func TestWatchJSON(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.Close() }()
+	countEver(t, mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "seen_total", Help: "Help."})))
+	watch := startWatching(t, "--json", "--dir", dir)
+	var line watchedLine
+	if err := json.Unmarshal([]byte(watch.wait(`.*`)[0]), &line); err != nil {
+		t.Fatal(err)
+	}
+	if line.Sample != "seen_total" || line.Value == nil || *line.Delta < 1 || *line.PerSecond <= 0 || time.Since(line.Time) > time.Hour {
+		t.Errorf("%+v", line)
+	}
+	watch.stop()
+}
+
+// TestWatchReaderGone ends when nobody reads any more.
+func TestWatchReaderGone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = w.Close() }()
+	countEver(t, mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "seen_total", Help: "Help."})))
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := commandIn(t, dir, multiprocPath(t), "metrics", "watch", "--interval", "100ms", "--dir", dir)
+	cmd.Stdout = write
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = write.Close()
+	if _, err := io.ReadFull(read, make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	_ = read.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Error("it goes on")
+	}
+}
