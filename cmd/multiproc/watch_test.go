@@ -191,8 +191,11 @@ func TestWatchReaderGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = read.Close()
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // by SIGPIPE, as other commands do
+	}()
 	select {
 	case <-ended:
 	case <-time.After(patience):
