@@ -99,6 +99,7 @@ func newApp() *cli.App {
 			populateCommand(),
 			tokenCommand(),
 			runserverCommand(),
+			initCommand(),
 			metricsCommand(),
 			workerCommand(),
 		},
