@@ -16,7 +16,8 @@ import (
 	"multiproc/master"
 )
 
-// templates are what multiproc init writes. The ini is written as it is: it is about paths that the unit provides.
+// templates are what multiproc init writes. All but the unit are written as they are: what Prometheus reads has
+// braces of its own, and the ini is about paths that the unit provides.
 //
 //go:embed templates
 var templates embed.FS
@@ -30,7 +31,7 @@ const (
 func initCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "init",
-		Usage:     "write an ini file and a systemd unit",
+		Usage:     "write an ini file, a systemd unit, and what Prometheus needs",
 		ArgsUsage: "[DIR]",
 		Description: "DIR is made if it is not there; without it, the files are written to the current directory.\n" +
 			"Nothing is ever overwritten.",
@@ -156,7 +157,9 @@ As a service, as root:
     cp %s /etc/systemd/system/
     systemctl daemon-reload
     systemctl enable --now multiproc
-`, shellWord(u.Program), at(iniFile), at(unitFile))
+With Prometheus:
+    prometheus --config.file=%s
+`, shellWord(u.Program), at(iniFile), at(unitFile), at("prometheus.yml"))
 }
 
 // shellWord writes a word as a shell reads it.

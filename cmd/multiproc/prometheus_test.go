@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics"
+)
+
+// startEventful starts a server with the ini of multiproc init, on a port of its own, to which all has happened that its
+// metrics tell of.
+func startEventful(t *testing.T) *server {
+	t.Helper()
+	ini, err := os.ReadFile(filepath.Join(initDir(t), iniFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	database := filepath.Join(t.TempDir(), "multiproc.db")
+	own := strings.NewReplacer("127.0.0.1:8000", "127.0.0.1:0", "/var/lib/multiproc/multiproc.db", database, "auto\n", "2\n")
+	s := startServer(t, own.Replace(string(ini)))
+	k := newTracker(s, database)
+	k.post(1)
+	k.must(http.StatusNotFound, "GET", "/nowhere", "")
+	victim := s.workers()[0]
+	kill(t, victim, syscall.SIGKILL)
+	s.awaitReplaced(victim)
+	s.reload()
+	s.awaitNoneDraining()
+
+	// What is there only when something is wrong: a file of another kind, and a family that comes from elsewhere already.
+	if err := os.WriteFile(filepath.Join(s.metricsDir(), "other.db"), []byte("not a metric file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := mpmetrics.NewWriter(s.metricsDir(), "other", mpmetrics.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "multiproc_store_up", Help: "Another."}, mpmetrics.ModeMax)).Set(1)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestMetricsOfRulesExist: each metric that the rules ask for is on the page.
+func TestMetricsOfRulesExist(t *testing.T) {
+	_, page := startEventful(t).get("/metrics")
+	there := map[string]bool{"up": true} // Prometheus' own
+	for line := range strings.Lines(page) {
+		name, _, _ := strings.Cut(line, " ")
+		name, _, _ = strings.Cut(name, "{")
+		there[name] = true
+	}
+	for _, record := range regexp.MustCompile(`(?m)^ *- record: ([\w:]+)$`).FindAllStringSubmatch(readRules(t), -1) {
+		there[record[1]] = true
+	}
+	expressions := ruleExpressions(t)
+	if rules := strings.Count(readRules(t), " expr:"); len(expressions) != rules {
+		t.Errorf("%d expressions in %d rules", len(expressions), rules)
+	}
+	for _, expr := range expressions {
+		names := metricNames(expr)
+		if len(names) == 0 {
+			t.Errorf("no metric in %s", expr)
+		}
+		for _, name := range names {
+			if !there[name] {
+				t.Errorf("%s is not on the page; asked for by %s", name, expr)
+			}
+		}
+	}
+	if t.Failed() {
+		t.Logf("the page:\n%s", page)
+	}
+}
+
+// TestReasonsOfRules: no alert waits for an end of a worker that does not exist.
+func TestReasonsOfRules(t *testing.T) {
+	source, err := os.ReadFile("../../master/worker.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`reason=~?"([^"]*)"`).FindAllStringSubmatch(readRules(t), -1)
+	if len(found) == 0 {
+		t.Error("no reasons")
+	}
+	for _, reasons := range found {
+		for reason := range strings.SplitSeq(reasons[1], "|") {
+			if !regexp.MustCompile(`reason += "` + reason + `"`).Match(source) {
+				t.Errorf("no worker ends for the reason %q", reason)
+			}
+		}
+	}
+}
+
+// prometheusServer is a Prometheus that a test has started.
+type prometheusServer struct {
+	t       *testing.T
+	address string
+}
+
+// startPrometheus starts one with the configuration in a directory, and waits until it is ready.
+func startPrometheus(t *testing.T, dir string) *prometheusServer {
+	t.Helper()
+	path, err := exec.LookPath("prometheus")
+	if err != nil {
+		skipOrFail(t, "no prometheus in PATH")
+	}
+	p := &prometheusServer{t, freeAddress(t)}
+	cmd := commandIn(t, dir, path, "--config.file=prometheus.yml", "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+p.address)
+	log, err := os.Create(filepath.Join(t.TempDir(), "prometheus.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+		if text, err := os.ReadFile(log.Name()); t.Failed() {
+			t.Logf("log of Prometheus: %v\n%s", err, text)
+		}
+	})
+	eventually(t, "an answer of Prometheus", func() bool {
+		var ready string
+		return p.get("/api/v1/query?query=1", &struct{ ResultType *string }{&ready}) == nil
+	})
+	return p
+}
+
+// get asks the API for data.
+func (p *prometheusServer) get(path string, data any) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.t.Context()), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	answer := struct {
+		Status, Error string
+		Data          any
+	}{Data: data}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return fmt.Errorf("%s: %w", response.Status, err)
+	}
+	if answer.Status != "success" {
+		return errors.New(answer.Error)
+	}
+	return nil
+}
+
+type prometheusRule struct{ Name, Type, Health, LastError string }
+
+func (p *prometheusServer) rules() []prometheusRule {
+	p.t.Helper()
+	var data struct {
+		Groups []struct{ Rules []prometheusRule }
+	}
+	if err := p.get("/api/v1/rules", &data); err != nil {
+		p.t.Fatal(err)
+	}
+	var all []prometheusRule
+	for _, group := range data.Groups {
+		all = append(all, group.Rules...)
+	}
+	return all
+}
+
+// samples is how many there are of an expression.
+func (p *prometheusServer) samples(expr string) int {
+	p.t.Helper()
+	var data struct{ Result []json.RawMessage }
+	if err := p.get("/api/v1/query?query="+url.QueryEscape(expr), &data); err != nil {
+		p.t.Fatalf("%s: %v", expr, err)
+	}
+	return len(data.Result)
+}
+
+// TestPrometheus has a real one watch a real server, with the files of multiproc init: all its rules can be evaluated.
+func TestPrometheus(t *testing.T) {
+	s := startEventful(t)
+	dir := initDir(t)
+	path := filepath.Join(dir, "prometheus.yml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As it is, but for the address and the time.
+	text = []byte(strings.NewReplacer("127.0.0.1:8000", s.address, ": 15s", ": 200ms").Replace(string(text)))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	p := startPrometheus(t, dir)
+	eventually(t, "a scrape", func() bool { return p.samples(`up{job="multiproc"} == 1`) == 1 })
+	eventually(t, "all rules evaluated", func() bool {
+		return !slices.ContainsFunc(p.rules(), func(r prometheusRule) bool { return r.Health == "unknown" })
+	})
+	rules := p.rules()
+	if want := len(ruleExpressions(t)); len(rules) != want {
+		t.Errorf("%d rules, want %d", len(rules), want)
+	}
+	for _, r := range rules {
+		if r.Health != "ok" {
+			t.Errorf("rule %s: %s %s", r.Name, r.Health, r.LastError)
+		}
+	}
+	t.Logf("after %s", time.Since(began).Round(time.Millisecond))
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// prometheusDir is where the files for Prometheus are tested: links to what multiproc init writes, with the
+// tests of the rules.
+const prometheusDir = "../../testdata/prometheus"
+
+// TestPromtool has Prometheus' own tool check what multiproc init writes, and test the rules.
+func TestPromtool(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		skipOrFail(t, "no promtool in PATH")
+	}
+	dir := initDir(t)
+	tests, err := os.ReadFile(filepath.Join(prometheusDir, "rules_test.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "rules_test.yml"), tests, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"check", "config", "prometheus.yml"},
+		{"check", "rules", "--lint=all", "--lint-fatal", "rules.yml"},
+		{"test", "rules", "rules_test.yml"},
+	} {
+		cmd := commandIn(t, dir, append([]string{promtool}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
+
+// TestAlertsAreTested: each alert has been seen to fire.
+func TestAlertsAreTested(t *testing.T) {
+	tests, err := os.ReadFile(filepath.Join(prometheusDir, "rules_test.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts := regexp.MustCompile(`(?m)^ *- alert: (\w+)$`).FindAllStringSubmatch(readRules(t), -1)
+	if len(alerts) < 6 {
+		t.Errorf("alerts are %q", alerts)
+	}
+	for _, alert := range alerts {
+		fires := regexp.MustCompile(`- alertname: ` + alert[1] + `\n.*\n +exp_alerts:.*\n +- exp_labels: {`)
+		silent := regexp.MustCompile(`- alertname: ` + alert[1] + `\n.*\n +exp_alerts: \[\]`)
+		if !fires.Match(tests) || !silent.Match(tests) {
+			t.Errorf("%s is not tested both firing and not", alert[1])
+		}
+	}
+}
+
+func readRules(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(prometheusDir, "rules.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// ruleExpressions are those of the rules.
+func ruleExpressions(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, found := range regexp.MustCompile(`(?m)^( +)expr: (.*\n(?:^ {10,}.*\n)*)`).FindAllStringSubmatch(readRules(t), -1) {
+		all = append(all, strings.TrimPrefix(found[2], "|"))
+	}
+	return all
+}
+
+// metricNames are the names of metrics in an expression.
+func metricNames(expr string) []string {
+	for _, other := range []string{`"[^"]*"`, `\{[^}]*\}`, `\[[^]]*\]`, `\b(by|on|without|ignoring) *\([^)]*\)`, `\b(or|and|unless)\b`} {
+		expr = regexp.MustCompile(other).ReplaceAllString(expr, " ")
+	}
+	var names []string
+	for _, word := range regexp.MustCompile(`([a-zA-Z_:][\w:]*)\s*(\(?)`).FindAllStringSubmatch(expr, -1) {
+		if word[2] == "" {
+			names = append(names, word[1])
+		}
+	}
+	return names
+}
+
+func TestMetricNames(t *testing.T) {
+	got := metricNames(`sum by (job) (rate(a_total{b="c", d=~"e {f"}[5m])) / on (g) (h:i:j > 0) unless time() - k * 0 or l_bucket[$m]`)
+	if want := "a_total h:i:j k l_bucket"; strings.Join(got, " ") != want {
+		t.Errorf("%q, want %s", got, want)
+	}
+}
