@@ -16,8 +16,8 @@ import (
 	"multiproc/master"
 )
 
-// templates are what multiproc init writes. All but the unit are written as they are: what Prometheus reads has
-// braces of its own, and the ini is about paths that the unit provides.
+// templates are what multiproc init writes. All but the unit are written as they are: what Prometheus and Grafana read
+// has braces of its own, and the ini is about paths that the unit provides.
 //
 //go:embed templates
 var templates embed.FS
@@ -31,7 +31,7 @@ const (
 func initCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "init",
-		Usage:     "write an ini file, a systemd unit, and what Prometheus needs",
+		Usage:     "write an ini file, a systemd unit, and what Prometheus and Grafana need",
 		ArgsUsage: "[DIR]",
 		Description: "DIR is made if it is not there; without it, the files are written to the current directory.\n" +
 			"Nothing is ever overwritten.",
@@ -159,7 +159,8 @@ As a service, as root:
     systemctl enable --now multiproc
 With Prometheus:
     prometheus --config.file=%s
-`, shellWord(u.Program), at(iniFile), at(unitFile), at("prometheus.yml"))
+In Grafana, import %s
+`, shellWord(u.Program), at(iniFile), at(unitFile), at("prometheus.yml"), at("dashboard.json"))
 }
 
 // shellWord writes a word as a shell reads it.

@@ -57,7 +57,7 @@ func startEventful(t *testing.T) *server {
 	return s
 }
 
-// TestMetricsOfRulesExist: each metric that the rules ask for is on the page.
+// TestMetricsOfRulesExist: each metric that rules and dashboard ask for is on the page.
 func TestMetricsOfRulesExist(t *testing.T) {
 	_, page := startEventful(t).get("/metrics")
 	there := map[string]bool{"up": true} // Prometheus' own
@@ -72,6 +72,14 @@ func TestMetricsOfRulesExist(t *testing.T) {
 	expressions := ruleExpressions(t)
 	if rules := strings.Count(readRules(t), " expr:"); len(expressions) != rules {
 		t.Errorf("%d expressions in %d rules", len(expressions), rules)
+	}
+	d := readDashboard(t)
+	expressions = append(expressions, d.expressions()...)
+	for _, v := range d.Templating.List {
+		if _, inside, ok := strings.Cut(string(v.Query), "label_values("); ok {
+			metric, _, _ := strings.Cut(inside, ",")
+			expressions = append(expressions, metric)
+		}
 	}
 	for _, expr := range expressions {
 		names := metricNames(expr)
@@ -201,7 +209,8 @@ func (p *prometheusServer) samples(expr string) int {
 	return len(data.Result)
 }
 
-// TestPrometheus has a real one watch a real server, with the files of multiproc init: all its rules can be evaluated.
+// TestPrometheus has a real one watch a real server, with the files of multiproc init: all its rules can be evaluated, and
+// no panel of the dashboard is empty.
 func TestPrometheus(t *testing.T) {
 	s := startEventful(t)
 	dir := initDir(t)
@@ -229,6 +238,12 @@ func TestPrometheus(t *testing.T) {
 		if r.Health != "ok" {
 			t.Errorf("rule %s: %s %s", r.Name, r.Health, r.LastError)
 		}
+	}
+	for _, expr := range readDashboard(t).expressions() {
+		eventually(t, "something to show for "+expr, func() bool {
+			s.get("/") // rates need requests from scrape to scrape
+			return p.samples(expr) > 0
+		})
 	}
 	t.Logf("after %s", time.Since(began).Round(time.Millisecond))
 }

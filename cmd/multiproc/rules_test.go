@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// prometheusDir is where the files for Prometheus are tested: links to what multiproc init writes, with the
+// prometheusDir is where the files for Prometheus and Grafana are tested: links to what multiproc init writes, with the
 // tests of the rules.
 const prometheusDir = "../../testdata/prometheus"
 
