@@ -1,10 +1,12 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -65,6 +67,33 @@ func readRules(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// TestCommandsOfAlerts runs what the alerts tell people to run, but with the paths of a server of the test's.
+func TestCommandsOfAlerts(t *testing.T) {
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n")
+	s.get("/nowhere")
+	here := strings.NewReplacer("/run/multiproc/metrics", s.metricsDir(), "/run/multiproc/control.sock", s.control(),
+		"multiproc.ini", s.ini, "metrics top", "metrics top --once") // which would wait for keys
+	rules := regexp.MustCompile(`\n {12,}`).ReplaceAllString(readRules(t), " ")
+	done := map[string]bool{}
+	for _, text := range regexp.MustCompile(`[:;.] |\n`).Split(rules, -1) {
+		command, ok := strings.CutPrefix(text, "multiproc ")
+		if !ok || done[command] {
+			continue
+		}
+		done[command] = true
+		stdout, stderr, code := s.run(strings.Fields(here.Replace(command))...)
+		if code != exitOK || stdout == "" && !strings.HasPrefix(command, "metrics verify") {
+			t.Errorf("multiproc %s: exit code %d: %s%s", command, code, stdout, stderr)
+		}
+	}
+	commands := slices.Sorted(maps.Keys(done))
+	for _, name := range []string{"check", "metrics ls", "metrics show", "metrics top", "metrics verify", "status"} {
+		if !slices.ContainsFunc(commands, func(command string) bool { return strings.HasPrefix(command, name+" ") }) {
+			t.Errorf("multiproc %s is not among %q", name, commands)
+		}
+	}
 }
 
 // ruleExpressions are those of the rules.
