@@ -55,7 +55,9 @@ type comparison struct {
 	rows  []Row
 	cells []comparedCell
 
-	scratch snapshot // values of the column at hand; between columns as the plan has them before anything is read
+	// scratch has the values of the column at hand. Between columns those of series with a row are as the plan has them
+	// before anything is read; nobody looks at the others.
+	scratch snapshot
 	met     []comparedCell
 	done    map[*mergedSeries]bool
 }
@@ -169,11 +171,6 @@ func (c *comparison) read(column int, reads []read) {
 				c.rows[row].Parts = append(c.rows[row].Parts, Part{column, s.values[cell]})
 			}
 			s.values[cell], s.times[cell] = c.plan.initial[cell], 0
-		}
-	}
-	for _, r := range reads {
-		for _, step := range r.steps {
-			s.values[step.cell], s.times[step.cell] = c.plan.initial[step.cell], 0
 		}
 	}
 	c.met = c.met[:0]

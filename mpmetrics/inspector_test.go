@@ -450,6 +450,31 @@ func TestCompareWanted(t *testing.T) {
 	f("none")
 }
 
+// TestCompareBounds has columns whose histograms have other bounds: none is in the other's column with its count.
+func TestCompareBounds(t *testing.T) {
+	dir := t.TempDir()
+	bucket := func(le string, n float64) []byte {
+		return with(fmt.Sprintf(`["h", "h_bucket", {"le": %q}, ""]`, le), n)
+	}
+	put(t, filepath.Join(dir, "histogram_1.db"), metricFile(bucket("1.0", 5), bucket("+Inf", 1)))
+	put(t, filepath.Join(dir, "histogram_2.db"), metricFile(bucket("2.0", 3), bucket("+Inf", 1)))
+	in := look(t, dir, mpmetrics.InspectorOptions{})
+	want := map[string][]float64{
+		`h_bucket{le="1.0"}`: {5, 0, 5, 5}, `h_bucket{le="2.0"}`: {5, 3, 5, 8}, `h_bucket{le="+Inf"}`: {6, 4, 6, 10},
+		"h_sum": {0, 0, 0, 0}, "h_count": {6, 4, 6, 10},
+	}
+	got := map[string][]float64{}
+	for _, row := range in.Compare([][]*mpmetrics.File{in.Files[:1], in.Files[1:], in.Files[:1]}, nil) {
+		for _, p := range row.Parts {
+			got[row.Sample] = append(got[row.Sample], p.Value)
+		}
+		got[row.Sample] = append(got[row.Sample], row.Merged)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestNote(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "metrics")
 	d, err := mpmetrics.OpenDirectory(dir, nil)
@@ -466,6 +491,10 @@ func TestNote(t *testing.T) {
 	}
 	if err := d.Leave(make([]byte, 1<<20+1)); err == nil {
 		t.Error("a note of more than 1 MiB is left")
+	}
+	put(t, filepath.Join(dir, ".mpm", "master.note"), make([]byte, 1<<20+1))
+	if note := look(t, dir, mpmetrics.InspectorOptions{}).Note; note != nil {
+		t.Errorf("%d bytes are read as a note", len(note))
 	}
 	check(t, d.Close())
 	d, err = mpmetrics.OpenDirectory(dir, nil)
