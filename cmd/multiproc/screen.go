@@ -48,7 +48,6 @@ func openScreen() (*screen, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open screen, TERM=%s: %w", os.Getenv("TERM"), err)
 	}
-	t.HideCursor()
 	s := &screen{t, make(chan tcell.Event), make(chan struct{})}
 	go t.ChannelEvents(s.events, s.stop)
 	return s, nil

@@ -273,6 +273,17 @@ func TestMasterNote(t *testing.T) {
 	}
 }
 
+// TestNotesDoNotWait has a master say more than can be written at the moment: it does not wait, and the newest counts.
+func TestNotesDoNotWait(t *testing.T) {
+	k := &noteKeeper{newest: make(chan masterNote, 1)}
+	for pid := range 3 {
+		k.keep(master.Status{PID: pid})
+	}
+	if n := <-k.newest; n.Status.PID != 2 {
+		t.Errorf("the note is of %d", n.Status.PID)
+	}
+}
+
 func restarts(s master.Status) int {
 	n := 0
 	for _, w := range s.Workers {

@@ -34,7 +34,7 @@ func twoReadings() (before, now *topReading) {
 			},
 			loads: map[string]workload{
 				"w1": {known: true, requests: requests, errors: requests / 10, inFlight: 2, buckets: map[float64]float64{.1: requests}},
-				"w3": {known: true, requests: 7, buckets: map[float64]float64{.1: 7}},
+				"w3": {known: true, requests: 7, inFlight: 9, buckets: map[float64]float64{.1: 7}},
 			},
 			usages: map[string]master.Usage{
 				"w1": {State: "S", ResidentBytes: 10 << 20, CPU: cpu}, "w2": {State: "T", ResidentBytes: 6 << 20},

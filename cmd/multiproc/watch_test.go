@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -140,10 +141,25 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	watch.wait(`^\S+ seen_total\{what="a"\} gone -`)
-	if err := os.Rename(dir+".old", dir); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	watch.wait(`^\S+ seen_total\{what="a"\} \d+\.0 \+\d+\.0 `)
+	// Files come until one is seen: that it looks at the new directory cannot be told otherwise.
+	seen := make(chan struct{})
+	go func() {
+		defer close(seen)
+		watch.wait(`^\S+ file counter_\d+\.db is new$`)
+	}()
+	for n, waiting := 0, true; waiting; n++ {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("counter_%d.db", n)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-seen:
+			waiting = false
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 	watch.stop()
 }
 
@@ -157,12 +173,30 @@ func TestWatchJSON(t *testing.T) {
 	defer func() { _ = w.Close() }()
 	countEver(t, mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "seen_total", Help: "Help."})))
 	watch := startWatching(t, "--json", "--dir", dir)
-	var line watchedLine
-	if err := json.Unmarshal([]byte(watch.wait(`.*`)[0]), &line); err != nil {
-		t.Fatal(err)
+	next := func() (line watchedLine) {
+		if err := json.Unmarshal([]byte(watch.wait(`.*`)[0]), &line); err != nil {
+			t.Fatal(err)
+		}
+		if line.Sample != "seen_total" || line.Value == nil || *line.Delta < 1 || time.Since(line.Time) > time.Hour {
+			t.Errorf("%+v", line)
+		}
+		return line
 	}
-	if line.Sample != "seen_total" || line.Value == nil || *line.Delta < 1 || *line.PerSecond <= 0 || time.Since(line.Time) > time.Hour {
-		t.Errorf("%+v", line)
+	// A line comes for each look, unless nothing was counted in between. The rate is that of the time between them.
+	before := next()
+	for tries := 1; ; tries++ {
+		line := next()
+		elapsed := line.Time.Sub(before.Time).Seconds()
+		if *line.Value-*line.Delta != *before.Value {
+			t.Errorf("%v and %v more are not %v", *before.Value, *line.Delta, *line.Value)
+		}
+		if got := float64(*line.PerSecond) * elapsed; math.Abs(got-float64(*line.Delta)) < 0.01*float64(*line.Delta) {
+			break
+		}
+		if tries == 20 {
+			t.Fatalf("%v a second, for %v in %v s", *line.PerSecond, *line.Delta, elapsed)
+		}
+		before = line
 	}
 	watch.stop()
 }
