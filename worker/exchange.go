@@ -88,7 +88,7 @@ func (x *exchange) end() {
 		x.original.MultipartForm = x.copied.MultipartForm // whose files net/http removes
 	}
 	if failure != nil && failure != http.ErrAbortHandler { //nolint:errorlint // a panic's value, compared as net/http does
-		x.logPanic(failure)
+		x.tellPanic(failure)
 	}
 	if expired {
 		x.endHarakiri()
@@ -144,15 +144,20 @@ func (x *exchange) count(code int, pattern string) {
 	s := x.conn.server
 	took := time.Since(x.start)
 	if s.metrics != nil {
-		s.metrics.count(x.original.Method, pattern, code, took)
+		s.metrics.count(x.original.Method, pattern, code, x.bytes.Load(), took)
 	}
 	if s.cfg.AccessLog != nil {
 		logAccess(s.cfg.AccessLog, x, pattern, code, took)
 	}
 }
 
-func (x *exchange) logPanic(failure any) {
-	x.conn.server.cfg.Logger.Error("a handler panicked", "method", x.original.Method, "path", x.path,
+// tellPanic counts and logs that the handler has panicked.
+func (x *exchange) tellPanic(failure any) {
+	s := x.conn.server
+	if s.metrics != nil {
+		s.metrics.panics.Inc()
+	}
+	s.cfg.Logger.Error("a handler panicked", "method", x.original.Method, "path", x.path,
 		"remote", x.original.RemoteAddr, "panic", failure, "stack", string(debug.Stack()))
 }
 

@@ -104,6 +104,9 @@ func (c *conn) expire() {
 	s.cfg.Logger.Warn("harakiri: a request took too long", "method", x.original.Method, "path", x.path,
 		"route", route(pattern), "remote", x.original.RemoteAddr, "seconds", time.Since(x.start).Seconds())
 	x.count(http.StatusServiceUnavailable, pattern)
+	if s.metrics != nil {
+		s.metrics.harakiri.Inc()
+	}
 	if !answering {
 		c.lastWords(x.original)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -101,6 +103,10 @@ func TestRequestsAreCounted(t *testing.T) {
 	inner.HandleFunc("GET /inner/{x...}", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	mux.Handle("/inner/", inner)
 	w := start(t, worker.Config{Metrics: metrics, MaxBody: 10, Harakiri: later}, mux)
+	w.log.await(t, "serving")
+	page.expect("http_response_bytes_total", "http_response_bytes_total 0.0")
+	page.expect("http_handler_panics_total", "http_handler_panics_total 0.0")
+	page.expect("http_harakiri_total", "http_harakiri_total 0.0")
 
 	c := w.dial()
 	for _, path := range []string{"/items/1", "/items/2", "/empty", "/nowhere"} {
@@ -139,6 +145,8 @@ func TestRequestsAreCounted(t *testing.T) {
 	page.expect("http_requests_in_flight", "http_requests_in_flight 0.0")
 	page.expect(`http_request_duration_seconds_count{method="GET",route="/items/{id}"}`,
 		`http_request_duration_seconds_count{method="GET",route="/items/{id}"} 2.0`)
+	page.expect("http_handler_panics_total", "http_handler_panics_total 2.0")
+	page.expect("http_harakiri_total", "http_harakiri_total 0.0")
 
 	if lines, _ := w.log.find("panicked"); len(lines) != 2 || !strings.Contains(lines[0], "oh no") ||
 		!strings.Contains(lines[0], "metrics_test.go") {
@@ -168,6 +176,8 @@ func TestHarakiriIsCountedOnce(t *testing.T) {
 			`http_requests_total{code="503",method="GET",route="/slow/{id}"} 1.0`,
 			`http_requests_total{code="503",method="GET",route="/inner/{x}"} 1.0`)
 		page.expect("http_requests_in_flight", "http_requests_in_flight 0.0")
+		page.expect("http_harakiri_total", "http_harakiri_total 2.0")
+		page.expect("http_handler_panics_total", "http_handler_panics_total 0.0")
 	}
 	expect()
 	close(release)
@@ -176,6 +186,32 @@ func TestHarakiriIsCountedOnce(t *testing.T) {
 		t.Errorf("Run: %v", err)
 	}
 	expect()
+}
+
+// TestBytesAreCounted writes answers in all ways there are.
+func TestBytesAreCounted(t *testing.T) {
+	metrics, page := openMetrics(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, make([]byte, 100_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/write", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1000)) })
+	mux.HandleFunc("/string", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "0123456789") })
+	mux.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
+	mux.HandleFunc("/none", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	w := start(t, worker.Config{Metrics: metrics}, mux)
+	c := w.dial()
+	for _, path := range []string{"/write", "/string", "/file", "/none"} {
+		readAll(t, c.do("GET", path, ""))
+		readAll(t, c.do("HEAD", path, ""))
+	}
+	_ = c.Close()
+	w.stop()
+	if err := w.wait(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	page.expect("http_response_bytes_total", "http_response_bytes_total 101010.0")
 }
 
 func TestNoClientMakesSeries(t *testing.T) {

@@ -19,6 +19,9 @@ type requestMetrics struct {
 	total    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	bytes    prometheus.Counter
+	panics   prometheus.Counter
+	harakiri prometheus.Counter
 
 	// Metrics that were looked up before. The map is never changed, but replaced by one with more in it, so that
 	// looking up takes no lock. mu is for who replaces it.
@@ -61,13 +64,28 @@ func newRequestMetrics(w *mpmetrics.Writer) (*requestMetrics, error) {
 	}
 	inFlight.Set(0)
 	m := &requestMetrics{total: total, duration: duration, inFlight: inFlight}
+	for _, c := range []struct {
+		field      *prometheus.Counter
+		name, help string
+	}{
+		{&m.bytes, "http_response_bytes_total", "Bytes of the bodies of answers."},
+		{&m.panics, "http_handler_panics_total", "Requests whose handler panicked."},
+		{&m.harakiri, "http_harakiri_total", "Requests that took too long."},
+	} {
+		if *c.field, err = w.NewCounter(prometheus.CounterOpts{Name: c.name, Help: c.help}); err != nil {
+			return nil, err
+		}
+	}
 	m.cells.Store(&map[cellKey]cell{})
 	return m, nil
 }
 
-// count counts a request that was in flight.
-func (m *requestMetrics) count(method, pattern string, code int, took time.Duration) {
+// count counts a request that was in flight. bytes are those of its answer's body; that of an answer to HEAD is not sent.
+func (m *requestMetrics) count(method, pattern string, code int, bytes int64, took time.Duration) {
 	m.inFlight.Dec()
+	if bytes > 0 && method != http.MethodHead {
+		m.bytes.Add(float64(bytes))
+	}
 	key := cellKey{knownMethod(method), pattern, code}
 	found, ok := (*m.cells.Load())[key]
 	if !ok {
