@@ -71,7 +71,7 @@ func (s *settler) checkTwice() {
 	for _, list := range []struct {
 		key       string
 		addresses []Address
-	}{{"socket", s.config.Sockets}, {"metrics-socket", s.config.MetricsSockets}, {"health", s.config.Health}} {
+	}{{"socket", s.config.Sockets}, {"metrics-socket", s.config.MetricsSockets}, {"health", s.config.Health}, {"stats", s.config.Stats}} {
 		for i, a := range list.addresses {
 			text := a.String()
 			here := place{list.key, s.origins[list.key][i]}
@@ -96,6 +96,7 @@ func (s *settler) checkIdle() {
 	idle("harakiri-graceful-timeout", c.Harakiri > 0, "without harakiri")
 	idle("max-requests-delta", c.MaxRequests > 0, "without max-requests")
 	idle("max-worker-lifetime-delta", c.MaxWorkerLifetime > 0, "without max-worker-lifetime")
+	idle("stats-http", len(c.Stats) > 0, "without stats")
 	idle("database-synchronous", c.Database != "", "without database")
 	idle("database-timeout", c.Database != "", "without database")
 	idle("migrate", c.Database != "", "without database")

@@ -8,6 +8,8 @@ type Config struct {
 	Sockets        []Address `json:"socket"`
 	MetricsSockets []Address `json:"metrics-socket"`
 	Health         []Address `json:"health"`
+	Stats          []Address `json:"stats"`
+	StatsHTTP      bool      `json:"stats-http"`
 	ReusePort      bool      `json:"reuse-port"`
 	Listen         int       `json:"listen"` // 0: what the kernel allows
 	ChmodSocket    *uint32   `json:"chmod-socket"`

@@ -40,6 +40,16 @@ func Keys() []Key {
 			bind: func(c target) value { return addressList{&c.Health, c.sys.Dir} },
 		},
 		{
+			Name: "stats", Aliases: []string{"stats-server"}, Unchangeable: true, Repeatable: true, ownMaster: true,
+			Help: "the master tells whoever connects here how the workers are, in uWSGI's JSON; uwsgitop shows it",
+			bind: func(c target) value { return addressList{&c.Stats, c.sys.Dir} },
+		},
+		{
+			Name: "stats-http", Default: "false", Unchangeable: true, ownMaster: true,
+			Help: "do that in answer to an HTTP request",
+			bind: func(c target) value { return boolean{&c.StatsHTTP} },
+		},
+		{
 			Name: "listen", Default: "0",
 			Help: "length of the queue of connections not yet accepted; 0: what the kernel allows",
 			bind: func(c target) value { return number{&c.Listen, 0} },

@@ -77,7 +77,7 @@ func TestZeroHelp(t *testing.T) {
 // samples are values that are not the default, one for each key.
 func samples() map[string]string {
 	return map[string]string{
-		"socket": "127.0.0.1:8000", "metrics-socket": ":9394", "health": "/run/health", "listen": "7", "reuse-port": "true",
+		"socket": "127.0.0.1:8000", "metrics-socket": ":9394", "health": "/run/health", "stats": "@stats", "stats-http": "true", "listen": "7", "reuse-port": "true",
 		"chmod-socket": "660", "master": "false", "processes": "3", "threads": "7", "min-ready": "2", "command": "serve",
 		"notify": "false", "metrics-dir": "/run/metrics", "metrics-path": "/m", "metrics-max-series": "7",
 		"database": "/srv/app.db", "database-synchronous": "normal", "database-timeout": "7s", "migrate": "false", "chdir": "/srv",

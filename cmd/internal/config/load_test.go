@@ -80,7 +80,7 @@ func TestLoad(t *testing.T) {
 		},
 		"idle": {
 			lines: "harakiri-graceful-timeout = 1\nmax-requests-delta = 1\nmax-worker-lifetime-delta = 1\nnotify = false\nthreads = 9\n" +
-				"database-synchronous = normal\ndatabase-timeout = 1\nmigrate = false",
+				"database-synchronous = normal\ndatabase-timeout = 1\nmigrate = false\nstats-http",
 			notes: []string{
 				"a.ini:3: harakiri-graceful-timeout does nothing without harakiri",
 				"a.ini:4: max-requests-delta does nothing without max-requests",
@@ -90,6 +90,16 @@ func TestLoad(t *testing.T) {
 				"a.ini:8: database-synchronous does nothing without database",
 				"a.ini:9: database-timeout does nothing without database",
 				"a.ini:10: migrate does nothing without database",
+				"a.ini:11: stats-http does nothing without stats",
+			},
+		},
+		"stats as uWSGI's": {
+			lines: "stats = 127.0.0.1:1717\nstats-server = run/stats.sock\nstats = @stats\nstats-http\nstats-min\nstats-push = file:/x",
+			want:  map[string]string{"stats": "127.0.0.1:1717 /srv/app/run/stats.sock @stats", "stats-http": "true"},
+			notes: []string{
+				"a.ini:4: stats-server is another name of stats",
+				"a.ini:7: stats-min is ignored: stats always tells the same, indented, with the cores and without metrics",
+				"a.ini:8: stats-push is ignored: the metrics are at metrics-path, and multiproc status shows the workers",
 			},
 		},
 		"command": {
@@ -163,7 +173,7 @@ func TestLoadAlone(t *testing.T) {
 	want := []string{
 		"control", "heartbeat-timeout", "max-requests", "max-requests-delta", "max-worker-lifetime",
 		"max-worker-lifetime-delta", "min-ready", "notify", "processes", "procname-prefix", "reload-on-rss", "reuse-port",
-		"shutdown-delay", "start-timeout", "touch-reload", "worker-reload-mercy",
+		"shutdown-delay", "start-timeout", "stats", "stats-http", "touch-reload", "worker-reload-mercy",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -221,10 +231,11 @@ func TestLoadFaults(t *testing.T) {
 		"a socket that cannot be expanded": {"socket = $(NOPE)", []string{
 			`a.ini:2: socket: "$(NOPE)" is not set in the environment; $(NAME:-default) need not be, and $$( stands for $(`,
 		}},
-		"the same twice": {"socket = /srv/app/a.sock\nsocket = fd://3\nhttp = fd://3\nmetrics-socket = :1\nhealth = a.sock\nhealth = :1", []string{
+		"the same twice": {"socket = /srv/app/a.sock\nsocket = fd://3\nhttp = fd://3\nmetrics-socket = :1\nhealth = a.sock\nhealth = :1\nstats = :1", []string{
 			"a.ini:4: socket: fd://3 is already socket at a.ini:3",
 			"a.ini:6: health: /srv/app/a.sock is already socket at a.ini:2",
 			"a.ini:7: health: :1 is already metrics-socket at a.ini:5",
+			"a.ini:8: stats: :1 is already metrics-socket at a.ini:5",
 		}},
 		"more ready than there are":    {"socket = :1\nmin-ready = 3\nprocesses = 2", []string{"a.ini:3: min-ready = 3 is more than processes = 2 (a.ini:4)"}},
 		"min-ready of unknown workers": {"socket = :1\nmin-ready = 3\nprocesses = two", []string{`a.ini:4: processes: "two" is no number`}},

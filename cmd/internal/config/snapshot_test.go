@@ -142,7 +142,7 @@ func FuzzParseSnapshot(f *testing.F) {
 
 func TestUnchangeable(t *testing.T) {
 	want := []string{
-		"health", "reuse-port", "master", "metrics-dir", "database", "chdir", "pidfile", "control", "vacuum", "umask", "uid",
+		"health", "stats", "stats-http", "reuse-port", "master", "metrics-dir", "database", "chdir", "pidfile", "control", "vacuum", "umask", "uid",
 		"gid", "logto", "log-format",
 	}
 	var unset Config
