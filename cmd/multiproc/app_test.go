@@ -80,6 +80,7 @@ func app() error {
 		}
 		_, _ = w.Write(make([]byte, size))
 	})
+	routes.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("as it was told to") })
 	var taken []byte
 	routes.HandleFunc("GET /take", func(w http.ResponseWriter, r *http.Request) { // memory, and it is used
 		size, err := strconv.Atoi(r.FormValue("bytes"))

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"multiproc/cmd/internal/config"
@@ -33,7 +34,23 @@ func (c *claim) control() (net.Listener, error) {
 
 // health opens the addresses where the master itself answers health checks.
 func (c *claim) health() ([]net.Listener, error) {
-	listeners, err := c.listen(healthSockets(c.cfg)...)
+	return c.listenPlain(healthSockets(c.cfg))
+}
+
+// stats opens the addresses where the master's stats are.
+func (c *claim) stats() ([]net.Listener, error) {
+	listeners, err := c.listenPlain(slotlessSockets(statsListener, c.cfg.Stats, c.cfg))
+	for _, a := range c.cfg.Stats {
+		if err == nil && a.Network == "unix" && !strings.HasPrefix(a.Address, "@") {
+			err = c.give(a.Address)
+		}
+	}
+	return listeners, err
+}
+
+// listenPlain is listen where all sockets are of one name.
+func (c *claim) listenPlain(sockets []master.Socket) ([]net.Listener, error) {
+	listeners, err := c.listen(sockets...)
 	var plain []net.Listener
 	for _, l := range listeners {
 		plain = append(plain, l.Listener)

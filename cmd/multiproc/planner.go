@@ -115,6 +115,7 @@ const (
 	httpListener    = "http"
 	metricsListener = "metrics"
 	healthListener  = "health" // without a master; else it is the master who answers there
+	statsListener   = "stats"  // the master's
 )
 
 // sockets are those that the workers serve. What the settings say of one that systemd has passed counts.
@@ -139,10 +140,15 @@ func (p *planner) sockets(cfg *config.Config) []master.Socket {
 
 // healthSockets are those where only health checks are answered.
 func healthSockets(cfg *config.Config) []master.Socket {
+	return slotlessSockets(healthListener, cfg.Health, cfg)
+}
+
+// slotlessSockets are those that belong to no slot.
+func slotlessSockets(name string, addresses []config.Address, cfg *config.Config) []master.Socket {
 	var sockets []master.Socket
-	for _, a := range cfg.Health {
-		s := socketOf(healthListener, a, cfg)
-		s.ReusePort = false // it belongs to no slot
+	for _, a := range addresses {
+		s := socketOf(name, a, cfg)
+		s.ReusePort = false
 		sockets = append(sockets, s)
 	}
 	return sockets

@@ -41,7 +41,7 @@ func startDropping(t *testing.T, ini string) (s *server, roots string) {
 		t.Fatal(err)
 	}
 	s = startServer(t, ini+"processes = 2\npidfile = "+filepath.Join(roots, "multiproc.pid")+
-		"\nsocket = "+filepath.Join(roots, "http.sock")+"\nhealth = 127.0.0.1:0\n",
+		"\nsocket = "+filepath.Join(roots, "http.sock")+"\nhealth = 127.0.0.1:0\nstats = "+filepath.Join(roots, "stats.sock")+"\n",
 		withProgram(program), func(o *serverOptions) { o.dir = dir })
 	if err := os.Chmod(s.ini, 0o644); err != nil {
 		t.Fatal(err)
@@ -106,7 +106,11 @@ func TestPrivilegesAreGivenUp(t *testing.T) {
 			if code != http.StatusOK || !strings.Contains(body, `multiproc_workers{state="ready"} 2.0`) {
 				t.Errorf("%d %s", code, body)
 			}
-			mustBeNobodys(t, s.metricsDir(), s.control())
+			stats := filepath.Join(roots, "stats.sock")
+			mustBeNobodys(t, s.metricsDir(), s.control(), stats)
+			if p := readStats(t, "unix", stats); p.UID != nobody || p.GID != nobody || len(p.Workers) != 2 {
+				t.Errorf("stats: %+v", p)
+			}
 
 			// The next generation is started, and checked, without the privileges.
 			before := s.workers()

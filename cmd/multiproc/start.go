@@ -105,6 +105,10 @@ func supervise(ctx context.Context, c *claim, from origin) error {
 	if err != nil {
 		return err
 	}
+	statsListeners, err := c.stats()
+	if err != nil {
+		return err
+	}
 	showName(c.cfg.ProcnamePrefix + "multiproc")
 	m, err := master.New(master.Config{
 		Plan:     plan,
@@ -132,7 +136,13 @@ func supervise(ctx context.Context, c *claim, from origin) error {
 		return err
 	}
 	defer metrics.close()
-	code, err := m.Run(ctx, metrics.hooks())
+	hooks := metrics.hooks()
+	if len(statsListeners) > 0 {
+		stats := newStatsServer(statsListeners, c.cfg.StatsHTTP, c.metricsDir, c.log)
+		defer stats.close()
+		hooks = stats.join(hooks)
+	}
+	code, err := m.Run(ctx, hooks)
 	if code != exitOK {
 		return exitError{code, err}
 	}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"multiproc/master"
+	"multiproc/mpmetrics"
+	"multiproc/worker/handoff"
+)
+
+const (
+	// statsConnections is how many clients each address of stats has at a time. Others wait.
+	statsConnections = 64
+	// statsPatience bounds how long a client may take, to ask and to read.
+	statsPatience = 10 * time.Second
+	// maxStatsRequest bounds the head of a request, in bytes.
+	maxStatsRequest = 16 << 10
+)
+
+// statsServer does what uWSGI's stats server does. It runs beside the master, and has nothing of it but what the hooks
+// tell: whatever goes wrong here, or takes its time, does not concern the master.
+type statsServer struct {
+	http    bool // whoever connects asks first
+	log     *slog.Logger
+	latest  atomic.Pointer[master.Status]
+	context context.Context // of the server's life
+	stop    context.CancelFunc
+	serving sync.WaitGroup
+
+	mu        sync.Mutex // guards what follows
+	inspector *mpmetrics.Inspector
+	workloads workloads
+	before    map[string]float64 // by id, how many requests there had been when its process was started
+	fault     string             // of the last look
+}
+
+// newStatsServer serves the listeners until it is closed, and then has closed them.
+func newStatsServer(listeners []net.Listener, asked bool, metricsDir string, log *slog.Logger) *statsServer {
+	s := &statsServer{
+		http:      asked,
+		log:       log,
+		inspector: mpmetrics.NewInspector(metricsDir, mpmetrics.InspectorOptions{}),
+		before:    map[string]float64{},
+	}
+	s.context, s.stop = context.WithCancel(context.Background())
+	for _, l := range listeners {
+		context.AfterFunc(s.context, func() { _ = l.Close() })
+		s.serving.Go(func() { s.serve(l) })
+	}
+	return s
+}
+
+// close must not be called before the hooks have been for the last time.
+func (s *statsServer) close() {
+	s.stop()
+	s.serving.Wait()
+	s.inspector.Close()
+}
+
+// join adds what this has to hear of to hooks.
+func (s *statsServer) join(hooks master.Hooks) master.Hooks {
+	started, status := hooks.Started, hooks.Status
+	hooks.Started = func(who handoff.Identity) {
+		started(who)
+		s.serving.Go(func() { s.remember(who.ID) })
+	}
+	hooks.Status = func(now master.Status) {
+		status(now)
+		s.latest.Store(&now)
+	}
+	return hooks
+}
+
+// remember notes what the predecessors of a process under its id have counted. It has not got far itself.
+func (s *statsServer) remember(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before[id] = s.lookLocked()[id].requests
+}
+
+func (s *statsServer) serve(l net.Listener) {
+	places := make(chan struct{}, statsConnections)
+	for {
+		select {
+		case places <- struct{}{}:
+		case <-s.context.Done():
+			return
+		}
+		conn, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			<-places
+			s.log.Warn("a client of stats cannot be accepted", "error", err)
+			select {
+			case <-time.After(time.Second): // perhaps there are descriptors again
+			case <-s.context.Done():
+			}
+			continue
+		}
+		s.serving.Go(func() {
+			defer func() { <-places }()
+			s.answer(conn)
+		})
+	}
+}
+
+// answer tells one client. Its faults are its own.
+func (s *statsServer) answer(conn net.Conn) {
+	defer conn.Close()
+	defer context.AfterFunc(s.context, func() { _ = conn.Close() })()
+	_ = conn.SetDeadline(time.Now().Add(statsPatience))
+	if !s.http {
+		_, _ = conn.Write(s.page())
+		return
+	}
+	request, err := http.ReadRequest(bufio.NewReader(io.LimitReader(conn, maxStatsRequest)))
+	if err != nil {
+		return
+	}
+	page := s.page()
+	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"+
+		"Content-Length: %d\r\nConnection: close\r\n\r\n", len(page))
+	if request.Method == http.MethodHead {
+		page = nil
+	}
+	_, _ = conn.Write(append([]byte(head), page...))
+}
+
+// page is what there is to tell now.
+func (s *statsServer) page() []byte {
+	var status master.Status // nothing, until the master has said something
+	if latest := s.latest.Load(); latest != nil {
+		status = *latest
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	loads := s.lookLocked()
+	return newStatsPage(status, loads, s.before).text()
+}
+
+// lookLocked reads the metric files. Without them, the workers have done nothing as far as is known, and it is logged once
+// why. Files are anybody's: that they bring down what reads them would be a bug, but is not to be the end of the master.
+func (s *statsServer) lookLocked() (loads map[string]workload) {
+	fault := ""
+	defer func() {
+		if r := recover(); r != nil {
+			fault = fmt.Sprintf("BUG: %v\n%s", r, debug.Stack())
+		}
+		if fault != "" && fault != s.fault {
+			s.log.Warn("stats has no metrics of the workers", "error", fault)
+		}
+		s.fault = fault
+	}()
+	in, err := s.inspector.Look()
+	if err != nil {
+		fault = err.Error()
+		return nil
+	}
+	return s.workloads.of(in.Files)
+}
