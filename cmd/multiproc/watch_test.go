@@ -80,6 +80,17 @@ func (w *watching) stop() {
 	}
 }
 
+// metricsWriter writes metrics in this process until the test ends.
+func metricsWriter(t *testing.T, dir, id string) *mpmetrics.Writer {
+	t.Helper()
+	w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	return w
+}
+
 // countEver counts until the test ends, so that there is something to see whenever somebody looks.
 func countEver(t *testing.T, c prometheus.Counter) {
 	t.Helper()
@@ -105,11 +116,7 @@ func countEver(t *testing.T, c prometheus.Counter) {
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = w.Close() }()
+	w := metricsWriter(t, dir, "w1")
 	counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "seen_total", Help: "Help."}, []string{"what"}))
 	countEver(t, counters.WithLabelValues("a"))
 	countEver(t, counters.WithLabelValues("b"))
@@ -166,11 +173,7 @@ func TestWatch(t *testing.T) {
 func TestWatchJSON(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = w.Close() }()
+	w := metricsWriter(t, dir, "w1")
 	countEver(t, mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "seen_total", Help: "Help."})))
 	watch := startWatching(t, "--json", "--dir", dir)
 	next := func() (line watchedLine) {
@@ -205,11 +208,7 @@ func TestWatchJSON(t *testing.T) {
 func TestWatchReaderGone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = w.Close() }()
+	w := metricsWriter(t, dir, "w1")
 	countEver(t, mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "seen_total", Help: "Help."})))
 	read, write, err := os.Pipe()
 	if err != nil {

@@ -13,11 +13,7 @@ import (
 func TestWorkloads(t *testing.T) {
 	dir := t.TempDir()
 	for _, id := range []string{"w1", "w2"} {
-		w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = w.Close() }()
+		w := metricsWriter(t, dir, id)
 		requests := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "http_requests_total", Help: "Help."}, []string{"code", "route"}))
 		requests.WithLabelValues("200", "/").Add(7)
 		requests.WithLabelValues("500", "/").Add(2)
@@ -34,11 +30,7 @@ func TestWorkloads(t *testing.T) {
 			mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: name, Help: "Help."})).Add(float64(i + 1))
 		}
 	}
-	w, err := mpmetrics.NewWriter(dir, "master", mpmetrics.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = w.Close() }()
+	metricsWriter(t, dir, "master")
 
 	i := mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{})
 	defer i.Close()
