@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gdamore/tcell/v2"
 	"github.com/urfave/cli/v2"
 )
 
@@ -25,6 +25,13 @@ func interval(c *cli.Context) (time.Duration, error) {
 		return 0, usageError{fmt.Errorf("flag --interval: %s is less than %s", d, shortestInterval)}
 	}
 	return d, nil
+}
+
+// untilStopped is a context that ends with a signal that asks for the end. A second one is not waited with.
+func untilStopped(c *cli.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 func metricsTopCommand() *cli.Command {
@@ -52,7 +59,7 @@ func topMetrics(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	ctx, stop := untilStopped(c)
 	defer stop()
 	t := &top{dir: dir, reader: newTopReader(dir), every: every}
 	defer t.reader.close()
@@ -107,10 +114,11 @@ func (t *top) once(ctx context.Context, c *cli.Context) error {
 	if c.Bool("json") {
 		return printJSON(c, view)
 	}
+	w := bufio.NewWriter(c.App.Writer)
 	for _, line := range newTopText(view, topOrder{}).lines() {
-		fmt.Fprintln(c.App.Writer, line.text)
+		fmt.Fprintln(w, line.text)
 	}
-	return nil
+	return w.Flush()
 }
 
 // run shows it until somebody quits.
@@ -129,17 +137,17 @@ func (t *top) run(ctx context.Context, s *screen) error {
 			return nil
 		case <-ticker.C:
 			t.look()
-		case e, ok := <-s.events:
-			if !ok {
-				return nil // the terminal is gone
+		case <-s.gone:
+			return nil
+		case <-s.resized:
+			s.redraw()
+		case <-s.signals:
+			if err := s.suspend(); err != nil {
+				return err
 			}
-			switch e := e.(type) {
-			case *tcell.EventResize:
-				s.redraw()
-			case *tcell.EventKey:
-				if t.keys.press(e) {
-					return nil
-				}
+		case key := <-s.keys:
+			if quit, err := s.press(key, t.keys.press); quit || err != nil {
+				return err
 			}
 		}
 	}

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -57,39 +55,49 @@ func watchMetrics(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	if c.Int("count") < 0 {
+		return usageError{fmt.Errorf("flag --count: %d is less than 0", c.Int("count"))}
+	}
+	ctx, stop := untilStopped(c)
 	defer stop()
 	w := &watch{dir: dir, match: match, every: every, count: c.Int("count")}
-	switch {
-	case c.Bool("json"):
-		w.show = jsonLines(c.App.Writer)
-	case onTerminal():
+	if err := w.followFiles(); err != nil {
+		fmt.Fprintln(c.App.ErrWriter, "note: files that come and go are not told:", err)
+	}
+	defer w.unfollow()
+	if !c.Bool("json") && onTerminal() {
 		s, err := openScreen()
-		if err != nil {
-			return err
+		if err == nil {
+			defer s.close()
+			w.board = &watchBoard{screen: s, title: dir}
+			w.show = w.board.show
+			return w.run(ctx)
 		}
-		defer s.close()
-		board := &watchBoard{screen: s, title: dir}
-		w.show, w.events = board.show, s.events
-	default:
-		w.show = textLines(c.App.Writer)
+		fmt.Fprintln(c.App.ErrWriter, "note: lines instead of a screen:", err)
+	}
+	w.show = textLines(c.App.Writer)
+	if c.Bool("json") {
+		w.show = jsonLines(c.App.Writer)
 	}
 	return w.run(ctx)
 }
 
 // watch is the command at work.
 type watch struct {
-	dir    string
-	match  func(sample string) bool
-	every  time.Duration
-	count  int // of looks; 0: without end
-	show   func(watched) error
-	events <-chan tcell.Event // keys; nil where there is no screen
+	dir   string
+	match func(sample string) bool
+	every time.Duration
+	count int // of looks; 0: without end
+	show  func(watched) error
+	board *watchBoard // nil: there is no screen
 
-	collector *mpmetrics.Collector
-	files     *fsnotify.Watcher
-	page      page
-	at        time.Time // of the page
+	collector  *mpmetrics.Collector
+	files      *fsnotify.Watcher // nil: what comes and goes is not told
+	fileEvents <-chan fsnotify.Event
+	fileErrors <-chan error
+	ticker     *time.Ticker
+	page       page
+	at         time.Time // of the page
 }
 
 // watched is what was seen at one moment.
@@ -107,38 +115,39 @@ func (w watched) perSecond(c change) float64 { return c.delta() / w.elapsed.Seco
 func (w *watch) run(ctx context.Context) error {
 	w.collector = mpmetrics.NewCollector(w.dir, mpmetrics.CollectorOptions{})
 	defer w.collector.Close()
-	var err error
-	if w.files, err = fsnotify.NewWatcher(); err != nil {
-		return fmt.Errorf("watch %s: %w", w.dir, err)
-	}
-	defer w.files.Close()
-	if err := w.files.Add(w.dir); err != nil {
-		return fmt.Errorf("watch %s: %w", w.dir, err)
-	}
+	w.ticker = time.NewTicker(w.every)
+	defer w.ticker.Stop()
 	if err := w.look(); err != nil {
 		return err
 	}
-	ticker := time.NewTicker(w.every)
-	defer ticker.Stop()
+	screen := w.screen()
+	var err error
 	for looks := 1; w.count == 0 || looks < w.count; {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-w.ticker.C:
 			looks++
-			_ = w.files.Add(w.dir) // it may be another one by now
+			w.followDir() // it may be another one by now
 			err = w.look()
-		case e := <-w.files.Events:
+		case e := <-w.fileEvents:
 			err = w.noteFile(e)
-		case lost := <-w.files.Errors:
+		case lost := <-w.fileErrors:
 			if !errors.Is(lost, fsnotify.ErrEventOverflow) { // after which the next look sees what there is
 				err = fmt.Errorf("watch %s: %w", w.dir, lost)
 			}
-		case e, ok := <-w.events:
-			if key, _ := e.(*tcell.EventKey); !ok || key != nil && (key.Key() == tcell.KeyCtrlC || key.Rune() == 'q') {
-				return nil
-			}
+		case <-screen.gone:
+			return nil
+		case <-screen.resized:
+			screen.redraw()
 			err = w.show(watched{at: time.Now()})
+		case <-screen.signals:
+			err = screen.suspend()
+		case key := <-screen.keys:
+			var quit bool
+			if quit, err = screen.press(key, isQuit); quit {
+				return err
+			}
 		}
 		if err != nil {
 			return err
@@ -146,6 +155,39 @@ func (w *watch) run(ctx context.Context) error {
 	}
 	return nil
 }
+
+// followFiles has files told that come and go. The kernel has a bound on how many do so.
+func (w *watch) followFiles() error {
+	files, err := fsnotify.NewWatcher()
+	if err != nil {
+		return err
+	}
+	w.files, w.fileEvents, w.fileErrors = files, files.Events, files.Errors
+	return files.Add(w.dir)
+}
+
+// followDir follows the directory that is at the path now.
+func (w *watch) followDir() {
+	if w.files != nil {
+		_ = w.files.Add(w.dir) // where there is none, the next look tells
+	}
+}
+
+func (w *watch) unfollow() {
+	if w.files != nil {
+		_ = w.files.Close()
+	}
+}
+
+// screen is that of the board, or one on which nothing ever happens.
+func (w *watch) screen() *screen {
+	if w.board == nil {
+		return &screen{}
+	}
+	return w.board.screen
+}
+
+func isQuit(key *tcell.EventKey) bool { return key.Key() == tcell.KeyRune && key.Rune() == 'q' }
 
 // noteFile tells of a file that came or went, and looks what that has changed.
 func (w *watch) noteFile(e fsnotify.Event) error {
@@ -160,6 +202,7 @@ func (w *watch) noteFile(e fsnotify.Event) error {
 	if time.Since(w.at) < shortestInterval {
 		return nil // what changes within a moment has no rate to speak of
 	}
+	w.ticker.Reset(w.every)
 	return w.look()
 }
 

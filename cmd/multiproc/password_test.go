@@ -29,7 +29,8 @@ type terminal struct {
 	changed chan struct{} // closed when there is more on the screen, and replaced
 }
 
-func startAtTerminal(t *testing.T, dir string, args ...string) *terminal {
+// openTerminal opens a pseudo-terminal: the side of whoever types and looks, and the side of the program.
+func openTerminal(t *testing.T) (keys, line *os.File) {
 	t.Helper()
 	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -51,11 +52,17 @@ func startAtTerminal(t *testing.T, dir string, args ...string) *terminal {
 	if err := errors.Join(err, failed); err != nil {
 		t.Fatal(err)
 	}
-	line, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	line, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = line.Close() })
+	return keys, line
+}
+
+func startAtTerminal(t *testing.T, dir string, args ...string) *terminal {
+	t.Helper()
+	keys, line := openTerminal(t)
 	cmd := commandIn(t, dir, append([]string{multiprocPath(t)}, args...)...)
 	cmd.Stdin, cmd.Stderr = line, line
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}

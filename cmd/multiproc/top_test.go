@@ -168,16 +168,93 @@ func TestTopIsEnded(t *testing.T) {
 	dir := t.TempDir()
 	e.line("sh -c 'echo $$ > " + dir + "/pid; exec " + multiprocPath(t) + " metrics top --dir " + dir + "'; echo ended with $?")
 	e.awaitText("q quit")
-	text, err := os.ReadFile(dir + "/pid")
+	kill(t, pidIn(t, dir+"/pid"), syscall.SIGTERM)
+	e.awaitText("ended with 0")
+}
+
+// TestScreenUnderKeys holds a key down, as it were, and then ends the command by a signal: whatever waits to be read, the
+// terminal is given back.
+func TestScreenUnderKeys(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	makeLargeDirectory(t, dir, 500, 10) // that takes time to draw
+	for _, command := range []string{"top", "watch"} {
+		e := startEmulator(t, 100, 30)
+		e.line("sh -c 'echo $$ > " + dir + "/pid; exec " + multiprocPath(t) + " metrics " + command + " --dir " + dir + "'; echo ended with $?")
+		e.awaitText("q quit")
+		for range 10 {
+			e.keys("-l", strings.Repeat("r", 300))
+		}
+		kill(t, pidIn(t, dir+"/pid"), syscall.SIGTERM)
+		e.awaitText("ended with 0")
+		if e.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}") != "0 1\n" {
+			t.Errorf("%s leaves the terminal with its screen, or without a cursor", command)
+		}
+	}
+}
+
+// TestScreenIsSuspended stops the command by Ctrl-Z and by a signal, as a shell's jobs are, and lets it go on.
+func TestScreenIsSuspended(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, command := range []string{"top", "watch"} {
+		e := startEmulator(t, 100, 30)
+		e.line("sh -c 'echo $$ > " + dir + "/pid; exec " + multiprocPath(t) + " metrics " + command + " --dir " + dir + "'")
+		e.awaitText("q quit")
+		pid := pidIn(t, dir+"/pid")
+		for _, suspend := range []func(){func() { e.keys("C-z") }, func() { kill(t, pid, syscall.SIGTSTP) }} {
+			suspend()
+			e.await("the shell's screen", func(string) bool {
+				return e.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}") == "0 1\n"
+			})
+			eventually(t, "the process to be stopped", func() bool { return stat(pid)[0] == "T" })
+			e.line("fg")
+			e.awaitText("q quit")
+			eventually(t, "the process to go on", func() bool { return stat(pid)[0] != "T" })
+		}
+		e.keys("q")
+		awaitGone(t, pid)
+	}
+}
+
+// TestTerminalIsGone takes the terminal away from commands that no signal tells of it: they end.
+func TestTerminalIsGone(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"top", "watch"} {
+		keys, line := openTerminal(t)
+		dir := t.TempDir()
+		// It leads the session, and whoever it has in the foreground hears nothing of the end.
+		leader := commandIn(t, dir, "sh", "-c", `trap "" HUP; set -m; `+multiprocPath(t)+" metrics "+command+" --dir "+dir+"; :")
+		leader.Stdin, leader.Stdout, leader.Stderr = line, line, line
+		leader.Env = append(os.Environ(), "TERM=xterm")
+		leader.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+		if err := leader.Start(); err != nil {
+			t.Fatal(err)
+		}
+		_ = line.Close()
+		at := &terminal{tb: t, keys: keys, changed: make(chan struct{})}
+		go at.show()
+		eventually(t, "a screen", func() bool {
+			screen, _ := at.look()
+			return strings.Contains(screen, "q quit")
+		})
+		pids := children(leader.Process.Pid)
+		_ = keys.Close()
+		awaitGone(t, pids...)
+		_ = leader.Wait() // as it likes
+	}
+}
+
+func pidIn(t *testing.T, path string) (pid int) {
+	t.Helper()
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var pid int
 	if _, err := fmt.Sscan(string(text), &pid); err != nil {
 		t.Fatal(err)
 	}
-	kill(t, pid, syscall.SIGTERM)
-	e.awaitText("ended with 0")
+	return pid
 }
 
 // TestWatchOnTerminal shows what changes on a screen.

@@ -17,9 +17,6 @@ type topKeys struct {
 
 // press takes a key, and reports whether it is the end.
 func (k *topKeys) press(key *tcell.EventKey) (quit bool) {
-	if key.Key() == tcell.KeyCtrlC {
-		return true
-	}
 	if k.typing {
 		k.typeFilter(key)
 		return false

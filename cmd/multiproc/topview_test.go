@@ -161,8 +161,6 @@ func press(k *topKeys, keys string) (quit bool) {
 			key = tcell.NewEventKey(tcell.KeyEscape, 0, tcell.ModNone)
 		case '\b':
 			key = tcell.NewEventKey(tcell.KeyBackspace2, 0, tcell.ModNone)
-		case '\x03':
-			key = tcell.NewEventKey(tcell.KeyCtrlC, 0, tcell.ModCtrl)
 		case '↓':
 			key = tcell.NewEventKey(tcell.KeyDown, 0, tcell.ModNone)
 		case '↑':
@@ -192,8 +190,7 @@ func TestTopKeys(t *testing.T) {
 	f("/x\x1b", false, topOrder{all: true, filter: "q"})
 	f("\x1b", false, topOrder{all: true})
 	f("/", false, topOrder{all: true})
-	f("\x03", true, topOrder{all: true})
-	k.typing = false
+	f("\r", false, topOrder{all: true})
 	f("q", true, topOrder{all: true})
 }
 
