@@ -1,6 +1,7 @@
 package mpmetrics
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -8,28 +9,46 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// appendFurther appends a family that client_golang gathered in the way in which the directory's are written: expfmt
+// furtherText writes families that client_golang gathered in the way in which the directory's are written: expfmt
 // would write 5 where everything else says 5.0.
+type furtherText struct {
+	dst         []byte
+	openMetrics bool
+
+	names  sampleNames
+	labels string // of the metric at hand
+	end    string // of its lines: the time, where it has one
+}
+
 func appendFurther(dst []byte, f *dto.MetricFamily, openMetrics bool, scheme model.EscapingScheme) []byte {
 	f = model.EscapeMetricFamily(f, scheme)
+	t := furtherText{dst: dst, openMetrics: openMetrics}
 	name := f.GetName()
-	dst = appendHeadings(dst, name, f.GetHelp(), typeName(f.GetType(), openMetrics), openMetrics)
+	t.dst = appendHeadings(t.dst, name, f.GetHelp(), typeName(f.GetType(), openMetrics), openMetrics)
 	if openMetrics && f.GetType() == dto.MetricType_COUNTER {
 		name = strings.TrimSuffix(name, "_total") + "_total"
 	}
-	names := familyNames(name)
+	t.names = familyNames(name)
 	if openMetrics && f.GetType() == dto.MetricType_GAUGE_HISTOGRAM {
-		names.sum, names.count = newSampleName(name+"_gsum"), newSampleName(name+"_gcount")
+		t.names.sum, t.names.count = newSampleName(name+"_gsum"), newSampleName(name+"_gcount")
 	}
 	for _, m := range f.GetMetric() {
-		labels := string(appendLabels(nil, labelsOf(m)))
-		eachLine(m, names, func(l line) {
-			dst = l.name.append(dst, labels, l.own, l.ownValue)
-			dst = appendFloat(dst, l.value)
-			dst = appendTime(dst, m, openMetrics)
-		})
+		t.labels = string(appendLabels(nil, labelsOf(m)))
+		t.end = t.time(m)
+		switch {
+		case m.Counter != nil:
+			t.line(t.names.value, "", 0, m.Counter.GetValue())
+		case m.Gauge != nil:
+			t.line(t.names.value, "", 0, m.Gauge.GetValue())
+		case m.Untyped != nil:
+			t.line(t.names.value, "", 0, m.Untyped.GetValue())
+		case m.Summary != nil:
+			t.summary(m.Summary)
+		case m.Histogram != nil:
+			t.histogram(m.Histogram)
+		}
 	}
-	return dst
+	return t.dst
 }
 
 func typeName(t dto.MetricType, openMetrics bool) string {
@@ -44,16 +63,50 @@ func typeName(t dto.MetricType, openMetrics bool) string {
 	return strings.ToLower(t.String())
 }
 
-// appendTime appends the time that a metric may have, in milliseconds, in OpenMetrics in seconds, and ends the line.
-func appendTime(dst []byte, m *dto.Metric, openMetrics bool) []byte {
-	if m.TimestampMs == nil {
-		return append(dst, '\n')
+// time is in milliseconds, in OpenMetrics in seconds.
+func (t *furtherText) time(m *dto.Metric) string {
+	switch {
+	case m.TimestampMs == nil:
+		return "\n"
+	case t.openMetrics:
+		return " " + strconv.FormatFloat(float64(m.GetTimestampMs())/1e3, 'f', -1, 64) + "\n"
 	}
-	dst = append(dst, ' ')
-	if openMetrics {
-		dst = strconv.AppendFloat(dst, float64(m.GetTimestampMs())/1e3, 'f', -1, 64)
-	} else {
-		dst = strconv.AppendInt(dst, m.GetTimestampMs(), 10)
+	return " " + strconv.FormatInt(m.GetTimestampMs(), 10) + "\n"
+}
+
+// line appends a sample. own is the name of a label of the sample's own, with its value, or nothing.
+func (t *furtherText) line(name sampleName, own string, ownValue, v float64) {
+	t.dst = name.append(t.dst, t.labels, own, ownValue)
+	t.dst = appendFloat(t.dst, v)
+	t.dst = append(t.dst, t.end...)
+}
+
+func (t *furtherText) summary(s *dto.Summary) {
+	for _, q := range s.GetQuantile() {
+		t.line(t.names.value, "quantile", q.GetQuantile(), q.GetValue())
 	}
-	return append(dst, '\n')
+	t.line(t.names.sum, "", 0, s.GetSampleSum())
+	t.line(t.names.count, "", 0, float64(s.GetSampleCount()))
+}
+
+// histogram appends the classic buckets; text has no other.
+func (t *furtherText) histogram(h *dto.Histogram) {
+	count := h.GetSampleCountFloat()
+	if count == 0 {
+		count = float64(h.GetSampleCount())
+	}
+	last := math.Inf(-1)
+	for _, b := range h.GetBucket() {
+		last = b.GetUpperBound()
+		n := b.GetCumulativeCountFloat()
+		if n == 0 {
+			n = float64(b.GetCumulativeCount())
+		}
+		t.line(t.names.bucket, "le", last, n)
+	}
+	if !math.IsInf(last, +1) {
+		t.line(t.names.bucket, "le", math.Inf(+1), count)
+	}
+	t.line(t.names.sum, "", 0, h.GetSampleSum())
+	t.line(t.names.count, "", 0, count)
 }

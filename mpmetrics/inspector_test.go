@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 	"golang.org/x/sys/unix"
 
 	"multiproc/mpmetrics"
@@ -504,39 +503,4 @@ func TestNote(t *testing.T) {
 		t.Errorf("left by the wipe: %v", got)
 	}
 	check(t, d.Close())
-}
-
-func TestLines(t *testing.T) {
-	dir := t.TempDir()
-	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
-	check(t, err)
-	defer func() { check(t, w.Close()) }()
-	writeSome(t, w)
-	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
-	defer c.Close()
-	families, err := c.Gather()
-	check(t, err)
-	got := ""
-	for _, f := range families {
-		mpmetrics.Lines(f, func(sample string, value float64) { got += fmt.Sprintf("%s %.1f\n", sample, value) })
-	}
-	want := ""
-	for line := range strings.Lines(string(scrapeWith(t, c))) {
-		if !strings.HasPrefix(line, "#") {
-			want += line
-		}
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("lines (-page +got):\n%s", diff)
-	}
-
-	pair := func(name, value string) *dto.LabelPair { return &dto.LabelPair{Name: &name, Value: &value} }
-	unsorted := &dto.MetricFamily{Name: new("x"), Metric: []*dto.Metric{{
-		Label: []*dto.LabelPair{pair("b", "2"), pair("a", "1")}, Untyped: &dto.Untyped{Value: new(1.0)},
-	}}}
-	mpmetrics.Lines(unsorted, func(sample string, _ float64) {
-		if sample != `x{a="1",b="2"}` {
-			t.Errorf("labels are not sorted: %s", sample)
-		}
-	})
 }

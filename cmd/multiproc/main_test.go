@@ -43,6 +43,7 @@ func skipOrFail(tb testing.TB, why string) {
 //	exits CODE COMMAND...   exec that expects an exit code
 //	poke FILE OFFSET BYTES  overwrites, BYTES in Go's syntax of strings
 //	escape FILE           makes a metric file with a label that would colour a terminal
+//	fraction FILE VALUE   makes a metric file of a histogram whose only bucket has this count
 func TestScript(t *testing.T) {
 	golden, err := filepath.Abs("../../testdata")
 	if err != nil {
@@ -63,7 +64,7 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve": serveDirectory, "signal": signalServer, "scrape": scrape, "exits": exits, "poke": poke, "escape": escape,
+			"serve": serveDirectory, "signal": signalServer, "scrape": scrape, "exits": exits, "poke": poke, "escape": escape, "fraction": fraction,
 		},
 	})
 }
@@ -160,11 +161,20 @@ func poke(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func escape(ts *testscript.TestScript, _ bool, args []string) {
-	const key = `["evil", "evil_total", {"l": "\u001b[31m"}, "Help."]`
+	makeMetricFile(ts, args[0], `["evil", "evil_total", {"l": "\u001b[31m"}, "Help."]`, 1)
+}
+
+func fraction(ts *testscript.TestScript, _ bool, args []string) {
+	value, err := strconv.ParseFloat(args[1], 64)
+	ts.Check(err)
+	makeMetricFile(ts, args[0], `["h", "h_bucket", {"le": "+Inf"}, "Help."]`, value)
+}
+
+func makeMetricFile(ts *testscript.TestScript, path, key string, value float64) {
 	entry := append(binary.LittleEndian.AppendUint32(nil, uint32(len(key))), key...)
 	entry = append(entry, strings.Repeat(" ", 8-len(entry)%8)...)
-	entry = binary.LittleEndian.AppendUint64(entry, math.Float64bits(1))
+	entry = binary.LittleEndian.AppendUint64(entry, math.Float64bits(value))
 	entry = append(entry, make([]byte, 8)...)
 	file := append(binary.LittleEndian.AppendUint32(nil, uint32(8+len(entry))), 0, 0, 0, 0)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(file, entry...), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(path), append(file, entry...), 0o600))
 }

@@ -208,11 +208,11 @@ func (w *watch) noteFile(e fsnotify.Event) error {
 
 // look shows what has changed since the last look.
 func (w *watch) look() error {
-	families, err := w.collector.Gather()
+	now := time.Now()
+	seen, err := collectPage(w.collector)
 	if err != nil {
 		return err
 	}
-	now, seen := time.Now(), pageOf(families)
 	for sample := range seen {
 		if !w.match(sample) {
 			delete(seen, sample)
