@@ -2,11 +2,8 @@ package mpmetrics
 
 import (
 	"math"
-	"os"
 	"runtime/debug"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // File is a file of a metrics directory, as an Inspector has found it.
@@ -89,18 +86,4 @@ func unixTime(seconds float64) time.Time {
 	}
 	whole, fraction := math.Modf(seconds)
 	return time.Unix(int64(whole), int64(fraction*1e9))
-}
-
-// identify tells files apart from all others of this machine.
-func identify(st unix.Stat_t) fileID { return fileID{st.Dev, st.Ino} }
-
-type fileID struct{ device, inode uint64 }
-
-// stat gives the identity of an open file of any process, by its link in /proc.
-func statID(path string) (fileID, error) {
-	var st unix.Stat_t
-	if err := unix.Stat(path, &st); err != nil {
-		return fileID{}, &os.PathError{Op: "stat", Path: path, Err: err}
-	}
-	return identify(st), nil
 }

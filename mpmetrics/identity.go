@@ -32,6 +32,8 @@ type holder struct {
 	Generation int       `json:"generation"`
 	Start      time.Time `json:"start"`
 	Program    string    `json:"program"`
+	// PIDNamespace is the one that the pid is of, by its inode; 0: not known.
+	PIDNamespace uint64 `json:"pid_namespace"`
 }
 
 // takeIdentity fails with ErrHeld where a living process has the id. The live gauges of the last one who had it

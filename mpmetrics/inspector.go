@@ -8,9 +8,8 @@ import (
 
 // InspectorOptions are what an Inspector may be told. The zero value is good.
 type InspectorOptions struct {
-	// NoLocks has living processes told by what /proc says of the pid in their lock files, and not by the locks. It works
-	// in their pid namespace only, and for those whose descriptors this user may see. What live gauges of dead processes
-	// left counts then.
+	// NoLocks has living processes told by what /proc says of the pid in their lock files, and not by the locks. It tells
+	// of those in this pid namespace whose descriptors this user may see. What live gauges of dead processes left counts then.
 	NoLocks bool
 	// Only are the names of the files to look at, as if there were no others. Nil is all.
 	Only []string

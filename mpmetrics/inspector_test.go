@@ -247,6 +247,23 @@ func TestLife(t *testing.T) {
 	check(t, w.Close())
 }
 
+// TestLifeElsewhere has a lock of a process in another pid namespace, where a pid means another process.
+func TestLifeElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	check(t, os.Mkdir(filepath.Join(dir, ".mpm"), 0o700))
+	put(t, filepath.Join(dir, ".mpm", "w1.lock"), []byte(`{"pid": 999999999, "pid_namespace": 1}`))
+	put(t, filepath.Join(dir, ".mpm", "w2.lock"), []byte(`{"pid": 999999999, "pid_namespace": 0}`))
+	for noLocks, want := range map[bool][]mpmetrics.Life{
+		false: {mpmetrics.Dead, mpmetrics.Dead}, true: {mpmetrics.LifeUnknown, mpmetrics.Dead},
+	} {
+		for i, p := range look(t, dir, mpmetrics.InspectorOptions{NoLocks: noLocks}).Processes {
+			if p.Life != want[i] {
+				t.Errorf("%s is %s, want %s, without locks: %v", p.ID, p.Life, want[i], noLocks)
+			}
+		}
+	}
+}
+
 // TestNoLocks shows that with NoLocks nobody is asked for a lock, so that what the dead have left counts.
 func TestNoLocks(t *testing.T) {
 	dir := t.TempDir()

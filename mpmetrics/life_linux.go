@@ -4,7 +4,10 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // Life says whether the process that writes a file lives.
@@ -33,9 +36,26 @@ func lifeByLock(fd int) Life {
 	return Dead
 }
 
+// pidNamespace is the one of this process, by its inode; 0 where that cannot be known.
+func pidNamespace() uint64 {
+	var st unix.Stat_t
+	if unix.Stat("/proc/self/ns/pid", &st) != nil {
+		return 0
+	}
+	return st.Ino
+}
+
+// openedFile is a file that a process may have open.
+type openedFile struct {
+	name          string // without its directory
+	device, inode uint64
+}
+
+func identify(name string, st unix.Stat_t) openedFile { return openedFile{name, st.Dev, st.Ino} }
+
 // lifeByProcess asks whether a process lives that has a file open. The pid alone would not do: it may be another
 // process's by now, or that of a machine from which the directory was copied.
-func lifeByProcess(pid int, file fileID) Life {
+func lifeByProcess(pid int, file openedFile) Life {
 	if pid <= 0 {
 		return LifeUnknown
 	}
@@ -53,9 +73,20 @@ func lifeByProcess(pid int, file fileID) Life {
 		return LifeUnknown
 	}
 	for _, name := range names {
-		if id, err := statID(open + "/" + name); err == nil && id == file {
+		if file.isAt(open + "/" + name) {
 			return Alive
 		}
 	}
 	return Dead
+}
+
+// isAt reports whether a link in /proc leads to the file. Links of other names are not followed: there may be thousands, and
+// some may lead to a disk that does not answer.
+func (f openedFile) isAt(link string) bool {
+	target, err := os.Readlink(link)
+	if err != nil || filepath.Base(target) != f.name {
+		return false
+	}
+	var st unix.Stat_t
+	return unix.Stat(link, &st) == nil && identify(f.name, st) == f
 }

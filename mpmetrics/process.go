@@ -23,6 +23,8 @@ type Process struct {
 	Generation int
 	Start      time.Time
 	Program    string
+
+	elsewhere bool // its pid is of another pid namespace
 }
 
 // maxLockFile bounds what is read of a lock file, in bytes.
@@ -76,32 +78,33 @@ func (i *Inspector) readLock(dir dirfd, p *Process) bool {
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
-	id, err := p.readHolder(fd)
+	lock, err := p.readHolder(fd)
 	if err == nil && !i.noLocks {
 		p.Life = lifeByLock(fd)
 	}
 	_ = unix.Close(fd) // first: it may be this process that is asked for what it has open
-	if err == nil && i.noLocks {
-		p.Life = lifeByProcess(p.PID, id)
+	if err == nil && i.noLocks && !p.elsewhere {
+		p.Life = lifeByProcess(p.PID, lock)
 	}
 	return true
 }
 
 // readHolder reads a lock file. One that holds nothing of use, as on a full disk, is a lock all the same.
-func (p *Process) readHolder(fd int) (fileID, error) {
+func (p *Process) readHolder(fd int) (openedFile, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return fileID{}, err
+		return openedFile{}, err
 	}
 	if !regular(st) {
-		return fileID{}, errors.New("is not a regular file")
+		return openedFile{}, errors.New("is not a regular file")
 	}
 	line := make([]byte, min(st.Size, maxLockFile))
 	var who holder
 	if readAt(fd, line, 0) == nil && json.Unmarshal(line, &who) == nil {
 		p.PID, p.Slot, p.Generation, p.Start, p.Program = who.PID, who.Slot, who.Generation, who.Start, who.Program
+		p.elsewhere = who.PIDNamespace != 0 && who.PIDNamespace != pidNamespace()
 	}
-	return identify(st), nil
+	return identify(p.ID+lockSuffix, st), nil
 }
 
 // byName takes the id for a pid, as prometheus_client's are unless it was told otherwise.
@@ -112,6 +115,6 @@ func (p *Process) byName(dir dirfd, file string) {
 	}
 	p.PID = pid
 	if st, err := dir.stat(file); err == nil {
-		p.Life = lifeByProcess(pid, identify(st))
+		p.Life = lifeByProcess(pid, identify(file, st))
 	}
 }

@@ -96,6 +96,7 @@ func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 	}
 	w.id, err = takeIdentity(dir, id, holder{
 		PID: os.Getpid(), Slot: opts.Slot, Generation: opts.Generation, Start: time.Now().UTC(), Program: os.Args[0],
+		PIDNamespace: pidNamespace(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, dir.Close())

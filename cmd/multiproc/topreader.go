@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -27,9 +28,10 @@ type topReading struct {
 	note      *masterNote // nil: there is none
 	processes []mpmetrics.Process
 	loads     map[string]workload     // by id
-	usages    map[string]master.Usage // by id, of those that live
+	usages    map[string]master.Usage // by id, of those that are seen to live
 	counters  map[string]float64      // by sample, of all processes together; of histograms and summaries their counts
-	faulty    int                     // files
+	files     map[string]bool         // those that counters are in, by name, and whether they are without fault
+	faulty    int                     // files of any kind
 }
 
 func (r *topReader) read() (*topReading, error) {
@@ -43,11 +45,12 @@ func (r *topReader) read() (*topReading, error) {
 		loads:    r.loads.of(in.Files),
 		usages:   map[string]master.Usage{},
 		counters: map[string]float64{},
+		files:    map[string]bool{},
 	}
 	for _, p := range in.Processes {
 		t.processes = append(t.processes, *p)
-		if p.Life == mpmetrics.Dead || p.PID == 0 {
-			continue
+		if p.Life != mpmetrics.Alive {
+			continue // the pid may be anybody's
 		}
 		if u, err := master.ReadUsage(p.PID); err == nil {
 			t.usages[p.ID] = u
@@ -61,6 +64,9 @@ func (r *topReader) read() (*topReading, error) {
 	for _, f := range in.Files {
 		if len(f.Faults) > 0 {
 			t.faulty++
+		}
+		if f.Type != "gauge" {
+			t.files[f.Name] = len(f.Faults) == 0
 		}
 	}
 	return t, nil
@@ -80,12 +86,41 @@ func (t *topReading) process(id string, pid int) *mpmetrics.Process {
 	return byPID
 }
 
-// running reports whether some process of the directory is seen to live.
+// staleNote is how old the master's last word may be, which speaks every second.
+const staleNote = 5 * time.Second
+
+// spoken reports whether the master has said something just now.
+func (t *topReading) spoken() bool {
+	return t.note != nil && t.at.Sub(t.note.At) < staleNote
+}
+
+// running reports whether anything of the directory is known to live: a process, or the master that has just spoken, whose
+// processes are in a container or another user's, and so cannot be seen.
 func (t *topReading) running() bool {
-	for _, p := range t.processes {
-		if _, ok := t.usages[p.ID]; ok || p.Life == mpmetrics.Alive {
-			return true
+	return slices.ContainsFunc(t.processes, func(p mpmetrics.Process) bool {
+		return p.Life == mpmetrics.Alive || p.Life == mpmetrics.LifeUnknown && t.spoken()
+	})
+}
+
+// follows reports whether counters can be compared with those of an earlier reading: where a file has gone since then, or
+// has or had a fault, a sum over all files says nothing.
+func (t *topReading) follows(before *topReading) bool {
+	for name, sound := range before.files {
+		if !sound || !t.files[name] {
+			return false
 		}
 	}
-	return false
+	return true
+}
+
+// said is what the master has said of a worker; nil: nothing.
+func (t *topReading) said(id string) *master.WorkerStatus {
+	if t.note == nil {
+		return nil
+	}
+	workers := t.note.Status.Workers
+	if i := slices.IndexFunc(workers, func(w master.WorkerStatus) bool { return w.ID == id }); i >= 0 {
+		return &workers[i]
+	}
+	return nil
 }

@@ -174,7 +174,7 @@ func headOf(v *topView) []screenLine {
 			add(troubleLine, "the master's last word is %s old", formatAge(measure(age.Seconds())))
 		}
 	} else if !v.Running {
-		add(plainLine, "no process of this directory is seen to live here")
+		add(plainLine, "no process of this directory is seen to live")
 	}
 	value := func(m measure, text func(measure) string) string {
 		if !m.known() {
@@ -199,9 +199,6 @@ func headOf(v *topView) []screenLine {
 	}
 	return append(lines, screenLine{})
 }
-
-// staleNote is how old the master's last word may be, which speaks every second.
-const staleNote = 5 * time.Second
 
 func tableOf(rows []topWorker, columns []topColumn, order topOrder) []screenLine {
 	cells := make([][]string, len(rows)+1)

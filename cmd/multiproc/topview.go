@@ -15,7 +15,7 @@ import (
 type topView struct {
 	Directory string        `json:"directory"`
 	At        time.Time     `json:"at"`
-	Running   bool          `json:"running"` // some process of the directory lives, as far as can be seen from here
+	Running   bool          `json:"running"` // something of the directory lives, as far as can be seen from here
 	Faulty    int           `json:"faulty_files"`
 	Master    *topMaster    `json:"master"` // null: it has left no word
 	Workers   []topWorker   `json:"workers"`
@@ -70,9 +70,9 @@ type topListener struct {
 }
 
 type topSeries struct {
-	Sample string  `json:"sample"`
-	Value  measure `json:"value"`
-	Rate   measure `json:"per_second"`
+	Sample string    `json:"sample"`
+	Value  jsonValue `json:"value"`
+	Rate   jsonValue `json:"per_second"`
 }
 
 // measure is a number that may not be known: NaN then, and null in JSON.
@@ -106,6 +106,14 @@ func newTopView(dir string, before, now *topReading) *topView {
 				seen[p.ID] = true
 			}
 			v.Workers = append(v.Workers, newTopWorker(before, now, p, &w))
+		}
+		if v.Running && !now.spoken() { // who was ready then need not be now
+			v.Master.Ready = 0
+			for _, w := range v.Workers {
+				if w.State == "ready" {
+					v.Master.Ready++
+				}
+			}
 		}
 		for _, q := range n.Status.Listeners {
 			v.Listeners = append(v.Listeners, topListener{q.Listener, q.Length, q.Limit})
@@ -149,7 +157,7 @@ func newTopMaster(now *topReading) *topMaster {
 }
 
 // stateOf is the state of a process: what the system says, where that is worse than what the master has said. Where nothing
-// runs, as in a copy, it is what the master has said last.
+// runs, as in a copy, the master's last word is all there is.
 func (t *topReading) stateOf(p *mpmetrics.Process, said string) string {
 	u := t.usages[p.ID]
 	switch {
@@ -168,36 +176,34 @@ func (t *topReading) stateOf(p *mpmetrics.Process, said string) string {
 // newTopWorker makes a row of a process, of what the master has said of one, or both.
 func newTopWorker(before, now *topReading, p *mpmetrics.Process, said *master.WorkerStatus) topWorker {
 	w := topWorker{Up: unknown, Restarts: unknown, topLoad: unknownLoad()}
-	until, started := now.at, time.Time{}
-	state := ""
+	var started time.Time
+	if p != nil {
+		w.ID, w.Slot, w.PID, w.Generation, started = p.ID, p.Slot, p.PID, p.Generation, p.Start
+	}
 	if said != nil {
-		w.ID, w.Slot, w.PID, w.Generation = said.ID, int(said.Slot), said.PID, int(said.Generation)
-		w.Restarts, w.Says = measure(said.Restarts), said.Says
+		w.ID, w.Slot, w.PID, w.Generation, started = said.ID, int(said.Slot), said.PID, int(said.Generation), said.Started
+		w.Restarts, w.Says, w.State = measure(said.Restarts), said.Says, said.State
+		if said.Leaving != "" {
+			w.State += " (" + said.Leaving + ")"
+		}
 		if e := said.LastExit; e != nil {
 			w.LastExit = e.Reason + ", " + e.How
 		}
-		w.Memory = measure(said.Resident)
-		started, state = said.Started, said.State
-		if said.Leaving != "" {
-			state += " (" + said.Leaving + ")"
-		}
 	}
-	if p == nil { // it has no file yet, or never will
-		w.State = state
+	if p != nil { // else it has no file yet, or never will
+		w.State = now.stateOf(p, w.State)
+		w.topLoad = loadOf(before, now, p.ID)
+	}
+	if dead := w.State == "dead"; dead && now.running() {
+		w.InFlight = unknown // what it was at when it died
 	} else {
-		if said == nil {
-			w.ID, w.Slot, w.PID, w.Generation, started = p.ID, p.Slot, p.PID, p.Generation, p.Start
-		}
-		usage, alive := now.usages[p.ID]
-		w.State = now.stateOf(p, state)
-		w.topLoad = loadOf(before, now, p.ID, w.Memory)
-		if alive {
-			w.Memory, w.CPU = measure(usage.ResidentBytes), coresUsed(before, now, p)
-		} else if p.Life == mpmetrics.Dead {
-			until = time.Time{}
-			if now.note != nil {
-				until = now.note.At
-			}
+		w.Memory, w.CPU = usageOf(before, now, p, said)
+	}
+	until := now.at
+	if !now.running() || w.State == "dead" {
+		until = time.Time{}
+		if now.note != nil {
+			until = now.note.At
 		}
 	}
 	if !started.IsZero() && !until.IsZero() {
@@ -206,14 +212,32 @@ func newTopWorker(before, now *topReading, p *mpmetrics.Process, said *master.Wo
 	return w
 }
 
+// usageOf is the memory of a process and how many cores it has kept busy: by what the system says, or else the master.
+func usageOf(before, now *topReading, p *mpmetrics.Process, said *master.WorkerStatus) (memory, cores measure) {
+	if p != nil {
+		if u, ok := now.usages[p.ID]; ok {
+			return measure(u.ResidentBytes), coresUsed(before, now, p)
+		}
+	}
+	if said == nil {
+		return unknown, unknown
+	}
+	memory, cores = measure(said.Resident), unknown
+	if before != nil && before.note != nil && now.note.At.After(before.note.At) {
+		if then := before.said(said.ID); then != nil && then.PID == said.PID {
+			cores = measure((said.CPU - then.CPU).Seconds() / now.note.At.Sub(before.note.At).Seconds())
+		}
+	}
+	return memory, cores
+}
+
 func unknownLoad() topLoad {
 	return topLoad{unknown, unknown, unknown, unknown, unknown, unknown, unknown}
 }
 
-// loadOf is what the request metrics of an id say, but for its memory.
-func loadOf(before, now *topReading, id string, memory measure) topLoad {
+// loadOf is what the request metrics of an id say. There are no rates where there is nothing to compare with.
+func loadOf(before, now *topReading, id string) topLoad {
 	load := unknownLoad()
-	load.Memory = memory
 	current := now.loads[id]
 	if !current.known {
 		return load
@@ -221,6 +245,9 @@ func loadOf(before, now *topReading, id string, memory measure) topLoad {
 	load.InFlight = measure(current.inFlight)
 	if before == nil {
 		load.P50, load.P99 = measure(current.quantile(.5)), measure(current.quantile(.99))
+		return load
+	}
+	if !before.loads[id].known || !now.follows(before) {
 		return load
 	}
 	since := current.since(before.loads[id])
@@ -268,6 +295,9 @@ func totalOf(before, now *topReading, workers []topWorker) topLoad {
 	all := workload{buckets: map[float64]float64{}}
 	for id, load := range now.loads {
 		if before != nil {
+			if !before.loads[id].known || !now.follows(before) {
+				continue
+			}
 			load = load.since(before.loads[id])
 		}
 		for bound, n := range load.buckets {
@@ -283,14 +313,14 @@ const maxGrowing = 20
 
 // growth is what the counters have grown by, where there is something to compare with; else nothing.
 func growth(before, now *topReading) []topSeries {
-	if before == nil {
+	if before == nil || !now.follows(before) {
 		return []topSeries{}
 	}
 	elapsed := now.at.Sub(before.at).Seconds()
 	grown := []topSeries{}
 	for sample, value := range now.counters {
 		if by := counterDelta(before.counters[sample], value); by > 0 {
-			grown = append(grown, topSeries{sample, measure(value), measure(by / elapsed)})
+			grown = append(grown, topSeries{sample, jsonValue(value), jsonValue(by / elapsed)})
 		}
 	}
 	slices.SortFunc(grown, func(a, b topSeries) int {

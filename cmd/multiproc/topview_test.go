@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ func twoReadings() (before, now *topReading) {
 				"w1": {State: "S", ResidentBytes: 10 << 20, CPU: cpu}, "w2": {State: "T", ResidentBytes: 6 << 20},
 				"master": {State: "S"},
 			},
+			files:    map[string]bool{"counter_w1.db": true, "counter_w3.db": true},
 			counters: map[string]float64{"a_total": requests, "b_total": 2 * requests, "c_total": 1},
 		}
 	}
@@ -106,7 +108,50 @@ func TestTopViewTrouble(t *testing.T) {
 	now.processes[0].Life, now.processes[1].Life = mpmetrics.Dead, mpmetrics.Dead
 	delete(now.usages, "master")
 	delete(now.usages, "w1")
-	mustShow(t, topLines(t, newTopView("/d", nil, now), topOrder{}), "master 100 dead,", "w1 101 dead 2")
+	now.note.At = now.at.Add(-time.Minute)
+	mustShow(t, topLines(t, newTopView("/d", nil, now), topOrder{}), "master 100 dead,", "w1 101 dead 2 2s - - 50.0ms 99.0ms - - - 1",
+		"0 of 2 workers ready", "6.0 MiB")
+}
+
+// TestTopViewUnseen looks at processes of another user, or in a container: what they take is what the master says.
+func TestTopViewUnseen(t *testing.T) {
+	before, now := twoReadings()
+	for i, r := range []*topReading{before, now} {
+		clear(r.usages)
+		for i := range r.processes {
+			r.processes[i].Life = mpmetrics.LifeUnknown
+		}
+		r.note.Status.Workers = slices.Clone(r.note.Status.Workers)
+		r.note.Status.Workers[0].Resident, r.note.Status.Workers[0].CPU = 3<<20, time.Duration(i)*time.Second
+	}
+	v := newTopView("/d", before, now)
+	mustShow(t, topLines(t, v, topOrder{}), "w1 101 ready 2 1m02s 10.0 1.0 50.0ms 99.0ms 2 3.0 MiB 50% 1 -")
+	now.note.At = now.at.Add(-time.Hour)
+	if v := newTopView("/d", before, now); v.Running {
+		t.Error("nobody is seen to live, and nobody has spoken, but it runs")
+	}
+}
+
+// TestTopViewFilesGone has a file that is not there any more, one that was faulty, and a process that is new: what they had
+// counted is no rate.
+func TestTopViewFilesGone(t *testing.T) {
+	for name, change := range map[string]func(before, now *topReading){
+		"gone":   func(_, now *topReading) { delete(now.files, "counter_w3.db") },
+		"faulty": func(_, now *topReading) { now.files["counter_w3.db"] = false },
+		"healed": func(before, _ *topReading) { before.files["counter_w3.db"] = false },
+	} {
+		before, now := twoReadings()
+		change(before, now)
+		v := newTopView("/d", before, now)
+		if len(v.Series) > 0 || v.Workers[0].Requests.known() || v.Total.P99.known() {
+			t.Errorf("%s: %+v, %+v", name, v.Series, v.Workers[0])
+		}
+	}
+	before, now := twoReadings()
+	delete(before.loads, "w1")
+	if v := newTopView("/d", before, now); v.Workers[0].Requests.known() || len(v.Series) == 0 {
+		t.Errorf("a new process: %+v", v.Workers[0])
+	}
 }
 
 // TestTopViewForeign joins what the master says of a worker in another language with the files that this names by its pid.
