@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"multiproc/cmd/internal/config"
 	"multiproc/mpmetrics"
@@ -56,6 +57,9 @@ func metricsDir(c *cli.Context) (string, error) {
 
 func metricsPath(c *cli.Context) (string, error) {
 	if file := c.String("ini"); file != "" {
+		if isGiven(c, "dir") {
+			return "", errors.New("--dir and --ini both say which directory: give one of them")
+		}
 		// A server that systemd opens the sockets of has its directory without them.
 		path, err := config.MetricsDir(config.Arguments{Files: []string{file}, Activated: true}, config.System{})
 		if err == nil && path == "" {
@@ -69,8 +73,14 @@ func metricsPath(c *cli.Context) (string, error) {
 	return "", fmt.Errorf("no metrics directory: give --dir or --ini, or set %s", metricsDirVariable)
 }
 
+// isGiven reports whether a flag stands on the command line, and is not only that of a variable.
+func isGiven(c *cli.Context, flag string) bool {
+	return c.IsSet(flag) && c.String(flag) != os.Getenv(metricsDirVariable)
+}
+
+// checkReadable refuses what is no directory, without waiting for anybody to write to it, or may not be listed.
 func checkReadable(path string) error {
-	dir, err := os.Open(path)
+	dir, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return usageError{err}
 	}
@@ -95,6 +105,18 @@ func compileMatch(pattern string) (func(sample string) bool, error) {
 		return nil, usageError{err}
 	}
 	return re.MatchString, nil
+}
+
+// errNothing is told of samples that were asked for and are not there.
+var errNothing = errors.New("no sample is like that")
+
+// noDirectory is the Before of a command that takes only flags, the directory among them.
+func noDirectory(c *cli.Context) error {
+	err := noArguments(c)
+	if err != nil {
+		err = usageError{fmt.Errorf("%w: the directory is given by --dir or --ini", err)}
+	}
+	return err
 }
 
 // flagsBefore refuses flags that stand where they are not looked for.

@@ -17,7 +17,7 @@ func metricsDumpCommand() *cli.Command {
 		Flags: dirFlags(
 			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of the output: text or openmetrics", Value: "text"},
 		),
-		Before: noArguments,
+		Before: noDirectory,
 		Action: dumpMetrics,
 	}
 }

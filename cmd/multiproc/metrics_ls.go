@@ -18,9 +18,10 @@ func metricsLsCommand() *cli.Command {
 		Name:  "ls",
 		Usage: "list the metric files: whose each is, whether that process lives, and what is in it",
 		Description: "LIFE is that of the process: by its lock, or where it has none by the process that its id names and that has\n" +
-			"the file open; unknown where nothing tells. Exits with 1 if a file is faulty.",
+			"the file open; unknown where nothing tells. CHANGED is when the file system saw the last write: on tmpfs, which does\n" +
+			"not see what goes through mappings, that of the last new series. Exits with 1 if a file is faulty.",
 		Flags:  dirFlags(jsonFlag()),
-		Before: noArguments,
+		Before: noDirectory,
 		Action: listMetrics,
 	}
 }

@@ -27,7 +27,7 @@ func metricsServeCommand() *cli.Command {
 		Flags: dirFlags(
 			&cli.StringFlag{Name: "listen", Usage: "`ADDR` to listen on, as HOST:PORT", Value: "127.0.0.1:9394"},
 		),
-		Before: noArguments,
+		Before: noDirectory,
 		Action: serveMetrics,
 	}
 }

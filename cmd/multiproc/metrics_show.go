@@ -41,9 +41,19 @@ func showMetrics(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	asked, found := c.String("sample"), false
 	wanted := func(name, sample string) bool {
-		return (c.String("sample") == "" || isNamed(name, c.String("sample"))) && match(sample)
+		is := (asked == "" || isNamed(name, asked)) && match(sample)
+		found = found || is
+		return is
 	}
+	if err := showWanted(c, wanted); err != nil || found || asked == "" && c.String("match") == "" {
+		return err
+	}
+	return fmt.Errorf("show: %w", errNothing)
+}
+
+func showWanted(c *cli.Context, wanted func(name, sample string) bool) error {
 	if c.NArg() == 0 {
 		dir, err := metricsDir(c)
 		if err != nil {
@@ -51,7 +61,15 @@ func showMetrics(c *cli.Context) error {
 		}
 		return showDirectory(c, dir, wanted)
 	}
-	dir, names, err := filesOf(c.Args().Slice())
+	paths := c.Args().Slice()
+	if isGiven(c, "dir") {
+		for i, path := range paths {
+			if filepath.Base(path) == path {
+				paths[i] = filepath.Join(c.String("dir"), path)
+			}
+		}
+	}
+	dir, names, err := filesOf(paths)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func metricsTopCommand() *cli.Command {
 			&cli.BoolFlag{Name: "once", Usage: "print it once, as text; after two looks where something runs, for the rates"},
 			&cli.BoolFlag{Name: "json", Usage: "print it once, as JSON"},
 		),
-		Before: noArguments,
+		Before: noDirectory,
 		Action: topMetrics,
 	}
 }

@@ -13,7 +13,7 @@ func metricsVerifyCommand() *cli.Command {
 		Name:   "verify",
 		Usage:  "print a line for each fault in the files, and exit with 1 if there is any",
 		Flags:  dirFlags(),
-		Before: noArguments,
+		Before: noDirectory,
 		Action: verifyMetrics,
 	}
 }

@@ -84,4 +84,19 @@ func TestInspectionWithoutPermission(t *testing.T) {
 	f(0, "dump --dir metrics", line, `multiproc_metric_files_faulty{reason="unreadable"} 1.0`)
 	f(0, "top --once --dir metrics", "1 files are faulty")
 	f(0, "watch --count 1 --dir metrics")
+
+	// A copy of which a lock names a pid that is another process's by now, whose descriptors this user may not see.
+	copied := filepath.Join(dir, "copied", ".mpm")
+	if err := os.MkdirAll(copied, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"w1.lock":     `{"pid": 1, "slot": 1}`,
+		"master.note": `{"at": "2026-01-01T00:00:00Z", "status": {"workers": [{"id": "w1", "pid": 1, "state": "ready", "resident_bytes": 1048576}]}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(copied, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f(0, "top --once --dir copied", "nothing runs here", "1.0 MiB")
 }

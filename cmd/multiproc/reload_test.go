@@ -484,9 +484,11 @@ func TestReloadInFlight(t *testing.T) {
 func TestReloadWaitsForPlace(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
 	var held []net.Conn
-	for range 2 {
+	for n := range 2 {
 		held = append(held, s.holdPost())
 		s.reload()
+		// Until then the old worker takes connections, too.
+		waitFor(t, patience, "the old worker to drain", func() bool { return s.log.count("msg=draining") == n+1 })
 	}
 	var asking sync.WaitGroup
 	asking.Go(func() {
