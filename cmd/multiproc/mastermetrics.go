@@ -26,6 +26,7 @@ type masterMetrics struct {
 	notes     *noteKeeper
 
 	workers    *prometheus.GaugeVec
+	target     prometheus.Gauge
 	generation prometheus.Gauge
 	queue      *prometheus.GaugeVec
 	queueLimit *prometheus.GaugeVec
@@ -83,6 +84,10 @@ func (m *masterMetrics) make() error {
 	m.exits = counter("multiproc_worker_exits_total", "Workers that have ended, by why.", "reason")
 	m.reloads = counter("multiproc_reloads_total", "Reloads by result.", "result")
 	var err error
+	m.target, err = m.writer.NewGauge(prometheus.GaugeOpts{
+		Name: "multiproc_workers_target", Help: "Workers that there are to be.",
+	}, mpmetrics.ModeLiveSum)
+	errs = append(errs, err)
 	m.generation, err = m.writer.NewGauge(prometheus.GaugeOpts{
 		Name: "multiproc_generation", Help: "Generation of settings that serves.",
 	}, mpmetrics.ModeLiveSum)
@@ -136,6 +141,7 @@ func (m *masterMetrics) reloaded(failed error) {
 
 func (m *masterMetrics) status(s master.Status) {
 	m.generation.Set(float64(s.Generation))
+	m.target.Set(float64(s.Target))
 	states := map[string]int{}
 	for _, w := range s.Workers {
 		states[w.State]++
