@@ -120,6 +120,14 @@ func readPid(file *os.File) (int, error) {
 	return int(pid), nil
 }
 
+// Give makes the file the property of a user and a group.
+func (p *Pidfile) Give(uid, gid int) error {
+	if err := p.file.Chown(uid, gid); err != nil {
+		return fmt.Errorf("give pidfile %s to user %d: %w", p.path, uid, err)
+	}
+	return nil
+}
+
 // Write puts a pid into the file.
 func (p *Pidfile) Write(pid int) error {
 	// A reader may find it empty for a moment, but never the pid of somebody else.

@@ -28,7 +28,7 @@ type Directory struct {
 	log *slog.Logger
 }
 
-// OpenDirectory opens a metrics directory to write into, and makes it, with mode 0700, where there is none.
+// OpenDirectory opens a metrics directory to write into, and makes it where there is none.
 // The caller must Close it.
 //
 // It refuses a symbolic link, a directory of somebody who is neither this user nor root, directories that hold
@@ -66,7 +66,7 @@ func openWritable(path string, log *slog.Logger) (dirfd, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return dirfd{}, refuse("is a symbolic link")
 	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := os.MkdirAll(path, dirMode); err != nil {
 		return dirfd{}, fmt.Errorf("make metrics directory: %w", err)
 	}
 	dir, err := openDir(path, unix.O_NOFOLLOW)

@@ -3,6 +3,7 @@ package mpmetrics_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,14 +28,49 @@ func TestOpenDirectoryMakes(t *testing.T) {
 		check(t, d.Close())
 	}
 	for _, made := range []string{parent, path} {
-		info, err := os.Stat(made)
-		check(t, err)
-		if info.Mode() != os.ModeDir|0o700 {
-			t.Errorf("%s has mode %v", made, info.Mode())
+		if info, err := os.Stat(made); err != nil || !info.IsDir() {
+			t.Errorf("%s: %v, %v", made, info, err)
 		}
 	}
 	if log.Len() > 0 {
 		t.Errorf("log: %s", log)
+	}
+}
+
+// TestModesAreLeftToTheUmask looks at all that is made in and for a directory: who may read it, the umask says, and others
+// may write nowhere, whatever it says.
+func TestModesAreLeftToTheUmask(t *testing.T) {
+	for _, umask := range []int{0, 0o022, 0o027, 0o077} {
+		path := filepath.Join(t.TempDir(), "metrics")
+		before := unix.Umask(umask)
+		d, err := mpmetrics.OpenDirectory(path, nil)
+		if err == nil {
+			err = d.Wipe()
+		}
+		if err == nil {
+			err = d.Leave([]byte("note"))
+		}
+		w, failed := mpmetrics.NewWriter(path, "w1", mpmetrics.WriterOptions{})
+		if failed == nil {
+			_, failed = w.NewCounter(prometheus.CounterOpts{Name: "a_total", Help: "A."})
+		}
+		unix.Umask(before)
+		check(t, errors.Join(err, failed))
+		seen := 0
+		check(t, filepath.Walk(path, func(path string, info fs.FileInfo, err error) error {
+			want := fs.FileMode(0o644) &^ fs.FileMode(umask)
+			if err == nil && info.IsDir() {
+				want = 0o755&^fs.FileMode(umask) | fs.ModeDir
+			}
+			if seen++; err == nil && info.Mode() != want {
+				t.Errorf("umask %03o: %s has mode %v, want %v", umask, path, info.Mode(), want)
+			}
+			return err
+		}))
+		if seen < 5 { // the directory, .mpm, a lock, a note, a metric file
+			t.Errorf("umask %03o: only %d files", umask, seen)
+		}
+		check(t, errors.Join(w.Close(), d.Close()))
 	}
 }
 

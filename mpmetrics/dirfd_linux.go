@@ -10,6 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Modes of what is made, less the umask, which says who else may read it. Others never may write: what they put there would
+// be taken for metrics.
+const (
+	fileMode = 0o644
+	dirMode  = 0o755
+)
+
 // dirfd is an open directory. Everything inside is reached through the descriptor, never again by path, so that
 // a directory that is renamed or replaced meanwhile cannot lead anywhere else.
 type dirfd struct {
@@ -48,7 +55,7 @@ func (d dirfd) open(name string, flags int, perm uint32) (int, error) {
 }
 
 func (d dirfd) mkdir(name string) error {
-	if err := unix.Mkdirat(d.fd, name, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+	if err := unix.Mkdirat(d.fd, name, dirMode); err != nil && !errors.Is(err, unix.EEXIST) {
 		return &os.PathError{Op: "mkdir", Path: d.join(name), Err: err}
 	}
 	return nil

@@ -53,7 +53,7 @@ func takeIdentity(dir dirfd, id string, who holder) (identity, error) {
 			return fail(err)
 		}
 		var fd int
-		fd, err = dir.open(lockName(id), unix.O_RDWR|unix.O_CREAT, 0o644)
+		fd, err = dir.open(lockName(id), unix.O_RDWR|unix.O_CREAT, fileMode)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {

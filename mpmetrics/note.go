@@ -29,7 +29,7 @@ func (d *Directory) Leave(note []byte) error {
 	if err := d.dir.unlink(newNoteName); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	fd, err := d.dir.open(newNoteName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o644)
+	fd, err := d.dir.open(newNoteName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, fileMode)
 	if err != nil {
 		return err
 	}

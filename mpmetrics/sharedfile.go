@@ -148,7 +148,7 @@ func tempName(name string) string { return ownDir + "/" + name + ".new" }
 // moment: until then, on a full disk for one, readers count what they can of it.
 func createShared(who identity, name string, replace bool, rest map[string]salvaged) (f *sharedFile, err error) {
 	temp := tempName(name)
-	fd, err := who.dir.open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, 0o644)
+	fd, err := who.dir.open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, fileMode)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = errWiped

@@ -57,6 +57,11 @@ func (c *claim) take(loaded *config.Loaded) error {
 		if c.pidfile, err = master.LockPidfile(cfg.Pidfile); err != nil {
 			return err
 		}
+		if p, ok := c.privileges(); ok {
+			if err := c.pidfile.Give(p.UID, p.GID); err != nil {
+				return err
+			}
+		}
 	}
 	if cfg.Logto != "" {
 		if c.terminal, err = copyStderr(); err != nil {

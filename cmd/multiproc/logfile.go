@@ -14,7 +14,7 @@ import (
 func openLog(path string) error {
 	// Without waiting: it may be a pipe that nobody reads.
 	const flags = unix.O_WRONLY | unix.O_APPEND | unix.O_CREAT | unix.O_CLOEXEC | unix.O_NOCTTY | unix.O_NONBLOCK
-	fd, err := unix.Open(path, flags, 0o640)
+	fd, err := unix.Open(path, flags, 0o644)
 	if err != nil {
 		return &os.PathError{Op: "open log", Path: path, Err: err}
 	}

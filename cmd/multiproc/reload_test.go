@@ -365,7 +365,7 @@ func TestReloadUnchangeable(t *testing.T) {
 		"chdir":      dir,
 		"uid":        "65534",
 		"gid":        "65534",
-		"umask":      "077",
+		"umask":      "027",
 		"master":     "false",
 		"reuse-port": "true",
 	} {

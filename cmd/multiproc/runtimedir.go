@@ -24,7 +24,7 @@ func (c *claim) findMetricsDir() (string, error) {
 	if err := c.makeRuntimeDir(filepath.Dir(dir)); err != nil {
 		return "", err
 	}
-	err := os.Mkdir(dir, 0o700)
+	err := os.Mkdir(dir, 0o755)
 	if err == nil {
 		err = c.give(dir) // one that is there is ours from before, or is refused later
 	}
@@ -38,11 +38,7 @@ func (c *claim) findMetricsDir() (string, error) {
 
 // makeRuntimeDir makes the directory for what lives as long as the server. In /tmp somebody else may have been faster.
 func (c *claim) makeRuntimeDir(path string) error {
-	mode := fs.FileMode(0o700)
-	if os.Geteuid() == 0 {
-		mode = 0o755 // the server may give up its privileges
-	}
-	if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("make runtime directory: %w", err)
 	}
 	info, err := os.Lstat(path)
@@ -53,5 +49,14 @@ func (c *claim) makeRuntimeDir(path string) error {
 	if !ok || !info.IsDir() || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
 		return fmt.Errorf("runtime directory %s: is not a directory of this user", path)
 	}
+	if _, dropping := c.privileges(); dropping && stat.Uid == 0 && info.Mode().Perm()&passage != passage {
+		// Whatever the umask: it stays root's, for the servers of all users, and this one must come through as another.
+		if err := os.Chmod(path, info.Mode().Perm()|passage); err != nil {
+			return fmt.Errorf("open runtime directory: %w", err)
+		}
+	}
 	return nil
 }
+
+// passage lets others reach what they know the name of in a directory, and nothing else.
+const passage fs.FileMode = 0o011

@@ -57,8 +57,22 @@ func (s *settler) check(elsewhere bool) {
 	if c.Command != "" && !c.Master {
 		s.fault(s.origin("command"), "command needs a master: a process alone serves by itself")
 	}
+	s.checkReach()
 	s.checkIdle()
 	s.checkOwners()
+}
+
+// checkReach notes unix sockets that nobody else can connect to, where nobody has said so: nginx is another user.
+func (s *settler) checkReach() {
+	c := s.config
+	if c.ChmodSocket != nil || s.isSet("umask") {
+		return
+	}
+	for i, a := range c.Sockets {
+		if a.Network == "unix" && filepath.IsAbs(a.Address) {
+			s.note(s.origins["socket"][i], "only the server's own user can connect to %s: chmod-socket opens it to others", a)
+		}
+	}
 }
 
 // checkTwice finds addresses that are given twice. Port 0 is another port each time.

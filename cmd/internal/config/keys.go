@@ -154,8 +154,8 @@ func Keys() []Key {
 			bind: func(c target) value { return boolean{&c.Vacuum} },
 		},
 		{
-			Name: "umask", Unchangeable: true,
-			Help: "mask of the modes of new files, in octal",
+			Name: "umask", Default: "077", Unchangeable: true,
+			Help: "mask of the modes of new files, in octal; 022: others may read the metric files, the log and the pidfile",
 			bind: func(c target) value { return octal{&c.Umask, 1} },
 		},
 		{

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"multiproc/cmd/internal/config"
+	"multiproc/master"
+)
+
+// filesINI has the server make all kinds of files that it can make.
+const filesINI = "socket = 127.0.0.1:0\nsocket = %[1]s/http.sock\nhealth = %[1]s/health.sock\nprocesses = 2\npidfile = %[1]s/multiproc.pid\n" +
+	"logto = %[1]s/multiproc.log\ndatabase = %[1]s/multiproc.db\n%[2]s"
+
+// TestFilesFollowTheUmask starts a server and looks at everything that it has made: whose it is, and what the umask leaves.
+func TestFilesFollowTheUmask(t *testing.T) {
+	for name, row := range map[string]struct {
+		ini  string
+		mask fs.FileMode
+	}{
+		"unset": {"", 0o077},
+		"027":   {"umask = 027\n", 0o027},
+		"022":   {"umask = 022\n", 0o022},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startFiles(t, row.ini)
+			mustHaveModes(t, s.dir, row.mask, os.Getuid())
+			s.stop()
+			mustHaveModes(t, s.dir, row.mask, os.Getuid()) // and what it leaves
+		})
+	}
+}
+
+// startFiles starts it in a folder where nothing else is.
+func startFiles(t *testing.T, more string) *server {
+	t.Helper()
+	dir := t.TempDir()
+	s := startServer(t, fmt.Sprintf(filesINI, dir, more), failing, in(dir))
+	s.address = filepath.Join(dir, "http.sock")
+	s.await("both workers are ready", func(status master.Status) bool { return status.Ready() == 2 })
+	return s
+}
+
+// madeByTests are the files that the server has not made.
+func madeByTests(name string) bool {
+	return name == "multiproc.ini" || name == "multiproc" || name == "roots"
+}
+
+// mustHaveModes looks at all in a folder that a server has made. Of some, nobody else has a thing to read.
+func mustHaveModes(tb testing.TB, dir string, mask fs.FileMode, uid int) {
+	tb.Helper()
+	kinds := map[string]int{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || path == dir || madeByTests(entry.Name()) {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		want := fs.FileMode(0o644)
+		switch {
+		case name == "control.sock", strings.HasPrefix(name, "multiproc.db"):
+			want = 0o600
+		case info.IsDir():
+			want = 0o755
+		case info.Mode().Type() == fs.ModeSocket:
+			want = 0o777
+		}
+		kinds[info.Mode().Type().String()]++
+		if got := info.Mode().Perm(); got != want&^mask {
+			tb.Errorf("%s has mode %03o, want %03o", path, got, want&^mask)
+		}
+		if stat := info.Sys().(*syscall.Stat_t); int(stat.Uid) != uid {
+			tb.Errorf("%s belongs to user %d, want %d", path, stat.Uid, uid)
+		}
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if len(kinds) < 2 {
+		tb.Errorf("hardly anything was made: %v", kinds)
+	}
+}
+
+// TestRuntimeDirectoryFollowsTheUmask: but who starts as root to go on as somebody else must come through it, whatever the
+// umask, and whoever has made it.
+func TestRuntimeDirectoryFollowsTheUmask(t *testing.T) {
+	other := nobody
+	for mask, want := range map[int]struct{ kept, passed fs.FileMode }{
+		0o077: {0o700, 0o711}, 0o027: {0o750, 0o751}, 0o022: {0o755, 0o755}, 0: {0o755, 0o755},
+	} {
+		path := filepath.Join(t.TempDir(), "multiproc")
+		makes := func(c *claim, want fs.FileMode) {
+			t.Helper()
+			before := syscall.Umask(mask)
+			err := c.makeRuntimeDir(path)
+			syscall.Umask(before)
+			if info, failed := os.Stat(path); err != nil || failed != nil || info.Mode().Perm() != want {
+				t.Errorf("umask %03o: %v, %v, %v; want %v", mask, info.Mode(), err, failed, want)
+			}
+		}
+		makes(&claim{cfg: &config.Config{}}, want.kept)
+		if os.Getuid() == 0 {
+			makes(&claim{cfg: &config.Config{UID: &other, GID: &other}}, want.passed)
+		}
+	}
+}
+
+// TestSidecarReadsTheMetrics has another user read the metrics directory, as a scraper beside the server would: with umask
+// 022 it sees all that the server itself shows, with the default nothing.
+func TestSidecarReadsTheMetrics(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skipOrFail(t, "only root can be somebody else")
+	}
+	program := filepath.Join(t.TempDir(), "multiproc")
+	copyProgram(t, program)
+	openTo(t, filepath.Dir(program))
+	sidecar := func(s *server) (string, error) {
+		openTo(t, s.dir)
+		cmd := exec.CommandContext(t.Context(), program, "metrics", "dump", "--dir", s.metricsDir())
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	const workers = `multiproc_workers{state="ready"} 2.0` // a live gauge: the lock files are to be read, too
+	open := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\numask = 022\n")
+	if text, err := sidecar(open); err != nil || !strings.Contains(text, workers) {
+		t.Errorf("umask 022: %v, %s", err, text)
+	}
+	shut := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n")
+	if text, err := sidecar(shut); err == nil || strings.Contains(text, workers) {
+		t.Errorf("the default umask: %v, %s", err, text)
+	}
+}
+
+// openTo lets others through to a folder of a test.
+func openTo(tb testing.TB, dir string) {
+	tb.Helper()
+	for _, dir := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
