@@ -101,6 +101,20 @@ func (s *Sockets) holds(fd int) bool {
 	return false
 }
 
+// give makes another user the owner of a unix socket's file, and of the sockets that share a port. The kernel lets sockets
+// share one only if their owners are the same; changing the owner of a descriptor changes that of the socket.
+func (l *listener) give(uid, gid int) error {
+	if l.file != nil {
+		return l.file.give(uid, gid)
+	}
+	for _, s := range l.slots {
+		if err := unix.Fchown(s.fd, uid, gid); err != nil {
+			return os.NewSyscallError("fchown", err)
+		}
+	}
+	return nil
+}
+
 // join makes a set the newest user.
 func (l *listener) join(set *SocketSet, want Socket) error {
 	if want.Network == "tcp" && want.ReusePort != (l.slots != nil) {

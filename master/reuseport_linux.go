@@ -75,14 +75,3 @@ func (l *listener) releaseSlot(set *SocketSet, slot handoff.Slot) error {
 	delete(l.slots, slot)
 	return os.NewSyscallError("close", unix.Close(s.fd))
 }
-
-// give makes another user the owner of the sockets that share a port. The kernel lets sockets share one only if their
-// owners are the same; changing the owner of a descriptor changes that of the socket.
-func (l *listener) give(uid, gid int) error {
-	for _, s := range l.slots {
-		if err := unix.Fchown(s.fd, uid, gid); err != nil {
-			return os.NewSyscallError("fchown", err)
-		}
-	}
-	return nil
-}

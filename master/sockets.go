@@ -45,8 +45,9 @@ func (s *Sockets) Activated() []Socket {
 	return sockets
 }
 
-// Give makes another user the owner of all reuse-port sockets. Whoever drops privileges calls it before: a port is only
-// shared by sockets of one user, and those of further slots will be opened by the new one.
+// Give makes another user the owner of the files of unix sockets, and of all reuse-port sockets. Whoever drops privileges
+// calls it before: a file's mode is changed by its owner, a port is only shared by sockets of one user, and those of further
+// slots will be opened by the new one.
 func (s *Sockets) Give(uid, gid int) error {
 	for _, l := range s.open {
 		if err := l.give(uid, gid); err != nil {

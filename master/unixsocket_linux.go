@@ -189,10 +189,28 @@ func (f *socketFile) setMode(want *fs.FileMode) error {
 	return nil
 }
 
-// chmod gives the file exactly this mode. Where somebody has put another one there it is left as it is: a link, say, to
-// a file that this process may change and they may not.
+// chmod gives the file exactly this mode.
 func (f *socketFile) chmod(mode fs.FileMode) error {
-	fail := func(err error) error { return &os.PathError{Op: "chmod", Path: f.path, Err: err} }
+	return f.change("chmod", func(fd int, now fs.FileMode) error {
+		if now == mode.Perm() {
+			return nil
+		}
+		// fchmod refuses such a descriptor, and fchmodat without following links is too new.
+		return unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), uint32(mode.Perm()))
+	})
+}
+
+// give makes the file the property of a user and a group.
+func (f *socketFile) give(uid, gid int) error {
+	return f.change("chown", func(fd int, _ fs.FileMode) error {
+		return unix.Fchownat(fd, "", uid, gid, unix.AT_EMPTY_PATH)
+	})
+}
+
+// change lets something be done to the file, by a descriptor for its path. Where somebody has put another one there it is
+// left as it is: a link, say, to a file that this process may change and they may not.
+func (f *socketFile) change(op string, do func(fd int, mode fs.FileMode) error) error {
+	fail := func(err error) error { return &os.PathError{Op: op, Path: f.path, Err: err} }
 	fd, err := unix.Open(f.path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fail(err)
@@ -205,11 +223,7 @@ func (f *socketFile) chmod(mode fs.FileMode) error {
 	if inodeOf(&st) != f.at {
 		return fail(errors.New("it has been replaced"))
 	}
-	if fs.FileMode(st.Mode).Perm() == mode.Perm() {
-		return nil
-	}
-	// fchmod refuses such a descriptor, and fchmodat without following links is too new.
-	if err := unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), uint32(mode.Perm())); err != nil {
+	if err := do(fd, fs.FileMode(st.Mode).Perm()); err != nil {
 		return fail(err)
 	}
 	return nil

@@ -29,7 +29,7 @@ func TestFilesFollowTheUmask(t *testing.T) {
 		"022":   {"umask = 022\n", 0o022},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startFiles(t, row.ini)
+			s := startFiles(t, t.TempDir(), row.ini)
 			mustHaveModes(t, s.dir, row.mask, os.Getuid())
 			s.stop()
 			mustHaveModes(t, s.dir, row.mask, os.Getuid()) // and what it leaves
@@ -37,11 +37,28 @@ func TestFilesFollowTheUmask(t *testing.T) {
 	}
 }
 
-// startFiles starts it in a folder where nothing else is.
-func startFiles(t *testing.T, more string) *server {
-	t.Helper()
+// TestFilesAreTheUsersThatTheServerRunsAs starts as root, and goes on as somebody else.
+func TestFilesAreTheUsersThatTheServerRunsAs(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skipOrFail(t, "only root can give up privileges")
+	}
 	dir := t.TempDir()
-	s := startServer(t, fmt.Sprintf(filesINI, dir, more), failing, in(dir))
+	program := filepath.Join(dir, "multiproc")
+	copyProgram(t, program)
+	openTo(t, dir)
+	if err := os.Chown(dir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	s := startFiles(t, dir, "uid = nobody\n", withProgram(program))
+	mustHaveModes(t, dir, 0o077, nobody)
+	s.stop()
+	mustHaveModes(t, dir, 0o077, nobody)
+}
+
+// startFiles starts it in a folder where nothing else is.
+func startFiles(t *testing.T, dir, more string, options ...func(*serverOptions)) *server {
+	t.Helper()
+	s := startServer(t, fmt.Sprintf(filesINI, dir, more), append(options, failing, in(dir))...)
 	s.address = filepath.Join(dir, "http.sock")
 	s.await("both workers are ready", func(status master.Status) bool { return status.Ready() == 2 })
 	return s

@@ -17,8 +17,8 @@ import (
 const nobody = 65534
 
 // startDropping starts a server as root that is to run as nobody, from a folder that nobody can reach. Its pidfile and its
-// unix socket are where only root can write.
-func startDropping(t *testing.T, ini string) (s *server, roots string) {
+// unix socket are where only root can write. What is to be in the folder before, prepare puts there.
+func startDropping(t *testing.T, ini string, prepare ...func(dir string)) (s *server, roots string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		skipOrFail(t, "only root can give up privileges")
@@ -39,6 +39,9 @@ func startDropping(t *testing.T, ini string) (s *server, roots string) {
 	roots = filepath.Join(dir, "roots")
 	if err := os.Mkdir(roots, 0o755); err != nil {
 		t.Fatal(err)
+	}
+	for _, prepare := range prepare {
+		prepare(dir)
 	}
 	s = startServer(t, ini+"processes = 2\npidfile = "+filepath.Join(roots, "multiproc.pid")+
 		"\nsocket = "+filepath.Join(roots, "http.sock")+"\nhealth = 127.0.0.1:0\nstats = "+filepath.Join(roots, "stats.sock")+"\n",
@@ -157,7 +160,7 @@ func mustRunAsNobody(tb testing.TB, pids ...int) {
 							tb.Errorf("%s: %s", thread, line)
 						}
 					}
-				case "CapEff:", "CapPrm:":
+				case "CapEff:", "CapPrm:", "CapInh:", "CapAmb:":
 					if strings.Trim(fields[1], "0") != "" {
 						tb.Errorf("%s: %s", thread, line)
 					}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestNothingOfRootIsLeft starts as root, with a root-only file beside the ini, and then looks at every process of the
+// server: no thread has a user, a group or a capability of root's, and no descriptor leads to what only root may read. What
+// a process of the server tries to read there, it cannot.
+func TestNothingOfRootIsLeft(t *testing.T) {
+	for name, ini := range map[string]string{
+		"own workers": "",
+		"a command":   "notify = false\ncommand = cat secret >read 2>denied; exec sleep 1000\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if os.Geteuid() != 0 {
+				skipOrFail(t, "only root can give up privileges")
+			}
+			s, _ := startDropping(t, ini+"uid = nobody\n", func(dir string) {
+				writeRootOnly(t, filepath.Join(dir, "secret"))
+				for _, name := range []string{"read", "denied"} {
+					path := filepath.Join(dir, name)
+					if err := os.WriteFile(path, nil, 0o600); err != nil {
+						t.Fatal(err)
+					}
+					if err := os.Chown(path, nobody, nobody); err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+			check := func() {
+				t.Helper()
+				pids := append(s.workers(), s.cmd.Process.Pid)
+				if len(pids) != 3 {
+					t.Errorf("processes %d", pids)
+				}
+				mustRunAsNobody(t, pids...)
+				mustHoldNothingOfRoots(t, pids...)
+			}
+			check()
+			before := s.workers()
+			s.reload()
+			s.awaitReplaced(before...)
+			check()
+			if ini != "" {
+				awaitText(t, filepath.Join(s.dir, "denied"), "Permission denied")
+				if text, err := os.ReadFile(filepath.Join(s.dir, "read")); err != nil || len(text) > 0 {
+					t.Errorf("a worker has read %q, %v", text, err)
+				}
+			}
+			s.stop()
+		})
+	}
+}
+
+// mustHoldNothingOfRoots looks at all descriptors. What others may read is nothing of root's alone.
+func mustHoldNothingOfRoots(tb testing.TB, pids ...int) {
+	tb.Helper()
+	for _, pid := range pids {
+		descriptors, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		if err != nil || len(descriptors) == 0 {
+			tb.Fatalf("no descriptors of %d, %v", pid, err)
+		}
+		for _, fd := range descriptors {
+			info, err := os.Stat(fd)
+			if err != nil {
+				continue // it was closed meanwhile
+			}
+			stat := info.Sys().(*syscall.Stat_t)
+			name, _ := os.Readlink(fd)
+			kept := strings.HasPrefix(name, "/") && (info.Mode().IsRegular() || info.IsDir())
+			if kept && stat.Uid == 0 && info.Mode().Perm()&0o004 == 0 {
+				tb.Errorf("process %d holds %s: %s, which is root's", pid, name, info.Mode())
+			}
+		}
+	}
+}
+
+// writeRootOnly makes a file that nobody else may read.
+func writeRootOnly(tb testing.TB, path string) {
+	tb.Helper()
+	if err := os.WriteFile(path, []byte("root's "+strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != fs.FileMode(0o600) {
+		tb.Fatal(info, err)
+	}
+}
+
+// awaitText waits until a file has a text in it.
+func awaitText(tb testing.TB, path, part string) {
+	tb.Helper()
+	eventually(tb, path+" has "+part, func() bool {
+		text, err := os.ReadFile(path)
+		return err == nil && strings.Contains(string(text), part)
+	})
+}
