@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +20,11 @@ type Config struct {
 	Inherited *handoff.Inherited
 	// Named are the handlers of the listeners with that name, e.g. "metrics", instead of the main handler.
 	Named map[string]http.Handler
+	// TLS is how the main listeners, those that are not in Named, speak TLS; nil: not at all. A handshake may take as long
+	// as a request's head. HTTP/2 is not spoken, whatever NextProtos says. Run does not change it.
+	TLS *tls.Config
+	// NamedTLS is the same of the listeners in Named, by name.
+	NamedTLS map[string]*tls.Config
 
 	// Logger gets what befalls the worker. Nil discards.
 	Logger *slog.Logger

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"io/fs"
@@ -20,9 +21,13 @@ import (
 // call that sets one ends the reading of a body (it is made before the background read that watches for the client's
 // going away, on which a deadline must not be left).
 type conn struct {
-	net.Conn
-	server  *server
-	handler http.Handler
+	net.Conn          // what goes over it is HTTP
+	socket   net.Conn // the kernel's: the same, or what is below TLS
+	server   *server
+	handler  http.Handler
+
+	tls      *tls.Conn            // nil: the connection is plain
+	tlsState *tls.ConnectionState // nil: there was no handshake yet. Written before the first request
 
 	mu sync.Mutex // guards what follows
 	// waiting is for the first byte of a request: in the drain, for Config.DrainIdle.
@@ -42,7 +47,9 @@ type conn struct {
 	// condemned is that the request's time was up, or the worker's: net/http and the handler are cut off, and it is
 	// closed by expire or by cut.
 	condemned bool
-	closed    bool
+	// leaving is that TLS says farewell.
+	leaving bool
+	closed  bool
 	// abandoned is that the worker has ended before the handler did.
 	abandoned bool
 	// served is that net/http has finished with the connection. It does not say so of a hijacked one.
@@ -118,8 +125,16 @@ func (c *conn) Close() error {
 	return c.close()
 }
 
+// close also ends the connections that are condemned. These it does not wait for, as TLS would to say farewell.
 func (c *conn) close() error {
-	err := c.Conn.Close()
+	c.mu.Lock()
+	c.leaving = true
+	end := c.Conn.Close
+	if c.condemned {
+		end = c.socket.Close
+	}
+	c.mu.Unlock()
+	err := end()
 	c.mu.Lock()
 	c.closed = true
 	c.unlockAndForget()
@@ -128,6 +143,9 @@ func (c *conn) close() error {
 
 // CloseWrite tells the client that nothing more will come. net/http uses it to get a last answer through.
 func (c *conn) CloseWrite() error {
+	c.mu.Lock()
+	c.leaving = true
+	c.mu.Unlock()
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
@@ -142,6 +160,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	waiting, body := c.waiting, c.bodyRemains
 	c.mu.Unlock()
+	if err := c.shakeHands(); err != nil {
+		return 0, err
+	}
 	n, err := c.Conn.Read(p)
 	if waiting && n > 0 {
 		c.begun()
@@ -246,12 +267,17 @@ func (c *conn) Write(p []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if !timed {
+	if !timed || c.tls != nil {
 		return c.Conn.Write(p)
 	}
+	return c.writePatiently(p)
+}
+
+// writePatiently writes to the socket, for as long as the client takes some of it.
+func (c *conn) writePatiently(p []byte) (int, error) {
 	written := 0
-	err = c.whileTaken(func() (int64, error) {
-		n, err := c.Conn.Write(p[written:])
+	err := c.whileTaken(func() (int64, error) {
+		n, err := c.socket.Write(p[written:])
 		written += n
 		return int64(n), err
 	})

@@ -81,6 +81,9 @@ func askUntil(ctx context.Context, addr net.Addr, kind int) error {
 				return fmt.Errorf("request %d: %w", n, err)
 			}
 		}
+		if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+			return err
+		}
 		method, body := "GET", ""
 		if kind == 2 {
 			method, body = "POST", strings.Repeat("x", 3000)
@@ -388,6 +391,7 @@ func (l held) SetDeadline(t time.Time) error {
 }
 
 func TestDrainAcceptsWhatIsQueued(t *testing.T) {
+	plainOnly(t, "a request is not sent before the connection is taken")
 	l := held{listen(t, "tcp", "127.0.0.1:0").(*net.TCPListener), make(chan struct{})}
 	w := startOn(t, l, worker.Config{}, http.HandlerFunc(hello))
 	w.log.await(t, "serving")

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -20,18 +21,20 @@ type listener struct {
 	server   *server
 	name     string
 	handler  http.Handler
+	tls      *tls.Config // nil: connections are plain
 	draining atomic.Bool
 }
 
-func newListener(s *server, l handoff.Listener, named, main http.Handler) *listener {
+func newListener(s *server, l handoff.Listener, main http.Handler) *listener {
 	// The path is its maker's, and other workers listen there.
 	if unixListener, ok := l.Listener.(*net.UnixListener); ok {
 		unixListener.SetUnlinkOnClose(false)
 	}
-	if named == nil {
-		named = main
+	handler, settings := s.cfg.Named[l.Name], s.cfg.NamedTLS[l.Name]
+	if handler == nil {
+		handler, settings = main, s.cfg.TLS
 	}
-	return &listener{Listener: l.Listener, server: s, name: l.Name, handler: named}
+	return &listener{Listener: l.Listener, server: s, name: l.Name, handler: handler, tls: overTLS(settings)}
 }
 
 // Accept waits for a connection. In the drain it takes those that the kernel has queued, and returns net.ErrClosed when
@@ -54,7 +57,10 @@ func (l *listener) Accept() (net.Conn, error) {
 }
 
 func (l *listener) take(nc net.Conn) *conn {
-	c := &conn{Conn: nc, server: l.server, handler: l.handler, waiting: true}
+	c := &conn{Conn: nc, socket: nc, server: l.server, handler: l.handler, waiting: true}
+	if l.tls != nil {
+		c.secure(l.tls)
+	}
 	l.server.track(c)
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -66,6 +67,10 @@ func startOn(t *testing.T, l net.Listener, cfg worker.Config, handler http.Handl
 		cfg.Inherited = &handoff.Inherited{}
 	}
 	cfg.Inherited.Listeners = append(cfg.Inherited.Listeners, handoff.Listener{Listener: l, Name: "http"})
+	if testedOverTLS() {
+		cfg.TLS = testTLS(t)
+		cfg.NamedTLS = map[string]*tls.Config{"metrics": testTLS(t)}
+	}
 	log := newLogbook()
 	cfg.Logger = slog.New(log)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -108,7 +113,12 @@ func (w *running) wait() error {
 }
 
 // url is where the worker can be reached.
-func (w *running) url(path string) string { return "http://" + w.addr.String() + path }
+func (w *running) url(path string) string {
+	if testedOverTLS() {
+		return "https://" + w.addr.String() + path
+	}
+	return "http://" + w.addr.String() + path
+}
 
 // get asks for a page in a connection of its own.
 func (w *running) get(path string) (code int, body string) {
@@ -172,6 +182,9 @@ func dial(ctx context.Context, addr net.Addr) (*client, error) {
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
 	}
+	if testedOverTLS() {
+		c = tls.Client(c, trusting())
+	}
 	return &client{Conn: c, r: bufio.NewReader(c)}, nil
 }
 
@@ -183,6 +196,11 @@ func (w *running) dial() *client {
 	}
 	c.t = w.t
 	w.t.Cleanup(func() { _ = c.Close() })
+	if over, ok := c.Conn.(*tls.Conn); ok {
+		if err := over.HandshakeContext(w.t.Context()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 	return c
 }
 

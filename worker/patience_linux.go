@@ -17,7 +17,7 @@ import (
 func (c *conn) whileTaken(attempt func() (int64, error)) error {
 	queued := -1 // bytes, at the end of the last attempt; -1: not known
 	for {
-		if err := c.Conn.SetWriteDeadline(time.Now().Add(c.server.cfg.SocketTimeout)); err != nil {
+		if err := c.socket.SetWriteDeadline(time.Now().Add(c.server.cfg.SocketTimeout)); err != nil {
 			return err
 		}
 		n, err := attempt()
@@ -34,7 +34,7 @@ func (c *conn) whileTaken(attempt func() (int64, error)) error {
 
 // queued is how many bytes the client has not taken yet, and -1 where that cannot be known.
 func (c *conn) queued() int {
-	socket, ok := c.Conn.(syscall.Conn)
+	socket, ok := c.socket.(syscall.Conn)
 	if !ok {
 		return -1
 	}

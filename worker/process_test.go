@@ -3,6 +3,7 @@ package worker_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,7 +35,15 @@ func workerProcess(role string) error {
 	})
 	var reopened atomic.Int32
 	mux.HandleFunc("/reopened", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, reopened.Load()) })
+	var settings *tls.Config
+	if testedOverTLS() {
+		var err error
+		if settings, err = selfSigned(); err != nil {
+			return err
+		}
+	}
 	return worker.Run(context.Background(), worker.Config{
+		TLS:    settings,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)).With("role", role),
 		Reopen: func() error {
 			reopened.Add(1)

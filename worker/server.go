@@ -70,7 +70,7 @@ func newServer(ctx context.Context, cfg Config, in *handoff.Inherited, handler h
 		handler = http.DefaultServeMux
 	}
 	for _, l := range in.Listeners {
-		s.listeners = append(s.listeners, newListener(s, l, cfg.Named[l.Name], handler))
+		s.listeners = append(s.listeners, newListener(s, l, handler))
 	}
 	// The end of ctx is the beginning of the drain, not the end of the requests.
 	var base context.Context
@@ -110,6 +110,7 @@ func (e *listenError) Unwrap() error { return e.error }
 // ServeHTTP passes a request to the handler of the listener that it came from.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(connKey{}).(*conn)
+	r.TLS = c.tlsState
 	if s.recycle.count() && s.replace {
 		s.cfg.Logger.Info("asking to be replaced: max-requests", "requests", s.recycle.limit)
 		s.herald.wantReplacement()

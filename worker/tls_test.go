@@ -1,0 +1,186 @@
+package worker_test
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/worker"
+)
+
+// tlsVariable names the variable that has the tests speak TLS with their workers.
+const tlsVariable = "WORKER_TEST_TLS"
+
+func testedOverTLS() bool { return os.Getenv(tlsVariable) != "" }
+
+// trusting is the settings of a client that takes testTLS's certificate.
+func trusting() *tls.Config {
+	return &tls.Config{InsecureSkipVerify: true} //nolint:gosec // nobody has signed it
+}
+
+// plainOnly leaves out a test that speaks to a worker in a way of its own, or of what TLS has not.
+func plainOnly(t *testing.T, why string) {
+	t.Helper()
+	if testedOverTLS() {
+		t.Skip("over TLS: " + why)
+	}
+}
+
+// TestOverTLS runs the tests of this package once more, over TLS: all that holds for a connection holds there.
+func TestOverTLS(t *testing.T) {
+	plainOnly(t, "this is the one that starts the others")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.timeout=5m")
+	cmd.Env = append(os.Environ(), tlsVariable+"=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func testTLS(tb testing.TB) *tls.Config {
+	tb.Helper()
+	settings, err := selfSigned()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return settings
+}
+
+// selfSigned has a certificate that nobody has signed.
+func selfSigned() (*tls.Config, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"test"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, nil
+}
+
+// startOverTLS starts a worker that speaks TLS.
+func startOverTLS(t *testing.T, cfg worker.Config, handler http.Handler) *running {
+	t.Helper()
+	plainOnly(t, "they all do")
+	cfg.TLS = testTLS(t)
+	return start(t, cfg, handler)
+}
+
+// shakeHands goes on in TLS.
+func (c *client) shakeHands(settings *tls.Config) tls.ConnectionState {
+	c.t.Helper()
+	over := tls.Client(c.Conn, settings)
+	if err := over.HandshakeContext(c.t.Context()); err != nil {
+		c.t.Fatal(err)
+	}
+	c.Conn, c.r = over, bufio.NewReader(over)
+	return over.ConnectionState()
+}
+
+// TestTLSSpeaksHTTP1 has a client that would rather speak HTTP/2, and a handler that is told about the connection.
+func TestTLSSpeaksHTTP1(t *testing.T) {
+	w := startOverTLS(t, worker.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.Proto, " ", r.TLS != nil && r.TLS.HandshakeComplete && r.TLS.ServerName == "test")
+	}))
+	c := w.dial()
+	settings := trusting()
+	settings.NextProtos, settings.ServerName = []string{"h2", "http/1.1"}, "test"
+	state := c.shakeHands(settings)
+	if state.NegotiatedProtocol != "http/1.1" || state.Version != tls.VersionTLS13 {
+		t.Errorf("%q, version %x", state.NegotiatedProtocol, state.Version)
+	}
+	for range 2 {
+		if body := readAll(t, c.do("GET", "/", "")); body != "HTTP/1.1 true" {
+			t.Errorf("%q", body)
+		}
+	}
+}
+
+func TestTLSIsNotOlderThan12(t *testing.T) {
+	w := startOverTLS(t, worker.Config{}, http.HandlerFunc(hello))
+	settings := trusting()
+	settings.MinVersion, settings.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+	if err := tls.Client(w.dial().Conn, settings).HandshakeContext(t.Context()); err == nil {
+		t.Error("TLS 1.1 is spoken")
+	}
+}
+
+// TestHandshakeThatDoesNotCome has clients that stop in the middle of a handshake, at each of its steps.
+func TestHandshakeThatDoesNotCome(t *testing.T) {
+	w := startOverTLS(t, worker.Config{HTTPTimeout: soon}, http.HandlerFunc(hello))
+	silent, half, mute := w.dial(), w.dial(), w.dial()
+	half.send("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03") // a ClientHello, as far as it goes
+	mute.shakeHands(trusting())
+	silent.expectEnd()
+	half.expectEnd()
+	mute.expectEnd()
+}
+
+// TestPlainRequestToTLS is told what to do instead.
+func TestPlainRequestToTLS(t *testing.T) {
+	w := startOverTLS(t, worker.Config{}, http.HandlerFunc(hello))
+	r := w.dial().do("GET", "/", "")
+	if body := readAll(t, r); r.code != http.StatusBadRequest || !r.last || !strings.Contains(body, "https://") {
+		t.Errorf("%d %q", r.code, body)
+	}
+	nonsense := w.dial()
+	nonsense.send(strings.Repeat("\x00", 100))
+	if rest, err := io.ReadAll(nonsense); strings.Contains(string(rest), "HTTP") {
+		t.Errorf("%q, %v", rest, err)
+	}
+}
+
+// TestDrainLetsAHandshakeComeThatHasBegun: the time for the request begins when the handshake is done.
+func TestDrainLetsAHandshakeComeThatHasBegun(t *testing.T) {
+	w := startOverTLS(t, worker.Config{DrainIdle: later}, http.HandlerFunc(hello))
+	c := w.dial()
+	w.log.await(t, "serving")
+	await(t, "the worker has it", func() bool { return strings.Contains(allStacks(), "shakeHands") })
+	w.drain()
+	c.shakeHands(trusting())
+	if r := c.do("GET", "/", ""); r.code != 200 || !r.last {
+		t.Errorf("%d, last %v", r.code, r.last)
+	}
+	if err := w.wait(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// TestCutDoesNotWaitForFarewells has clients that take nothing, to whom nothing can be said any more.
+func TestCutDoesNotWaitForFarewells(t *testing.T) {
+	w := startOverTLS(t, worker.Config{DrainTimeout: -1}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = w.Write(make([]byte, 1<<20))
+		}
+	}))
+	for range 5 {
+		c := w.dial()
+		c.shakeHands(trusting())
+		c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+		if _, err := c.r.Peek(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	w.stop()
+	if cut, ok := errors.AsType[*worker.CutError](w.wait()); !ok || cut.Requests != 5 {
+		t.Errorf("cut %+v", cut)
+	}
+	if took := time.Since(began); took > 3*time.Second { // each farewell may take 5 s
+		t.Errorf("it took %v", took)
+	}
+}
