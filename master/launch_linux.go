@@ -16,6 +16,7 @@ type launch struct {
 	program  *Program
 	sockets  *SocketSet
 	settings *os.File // nil where the workers are foreign
+	secrets  *os.File // likewise, and where there are none
 }
 
 // newLaunch takes the program over, also when it fails.
@@ -24,6 +25,11 @@ func newLaunch(plan Plan, program *Program, sockets *Sockets) (*launch, error) {
 	var err error
 	if !plan.Foreign {
 		if l.settings, err = sealedFile("multiproc-settings", plan.Settings); err != nil {
+			return nil, errors.Join(err, l.close())
+		}
+	}
+	if !plan.Foreign && len(plan.Secrets) > 0 {
+		if l.secrets, err = sealedFile("multiproc-secrets", plan.Secrets); err != nil {
 			return nil, errors.Join(err, l.close())
 		}
 	}
@@ -36,8 +42,10 @@ func newLaunch(plan Plan, program *Program, sockets *Sockets) (*launch, error) {
 // close gives up everything; the sockets must have been closed before.
 func (l *launch) close() error {
 	var errs []error
-	if l.settings != nil {
-		errs = append(errs, l.settings.Close())
+	for _, file := range []*os.File{l.settings, l.secrets} {
+		if file != nil {
+			errs = append(errs, file.Close())
+		}
 	}
 	return errors.Join(append(errs, l.program.Close())...)
 }
@@ -92,6 +100,10 @@ func (l *launch) start(who handoff.Identity) (p *process, err error) {
 	} else {
 		out.Names = append(out.Names, handoff.ConfigName, handoff.LifelineName, handoff.LogName)
 		files = append(files, rawFD(l.settings), rawFD(lifeline), 2)
+		if l.secrets != nil {
+			out.Names = append(out.Names, handoff.SecretsName)
+			files = append(files, rawFD(l.secrets))
+		}
 	}
 	if !l.plan.Limits.Notifies {
 		out.Notify = ""

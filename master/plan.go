@@ -17,6 +17,7 @@ type Plan struct {
 	Prelude []string
 
 	Settings []byte   // what workers that are not foreign read from handoff.ConfigName
+	Secrets  []byte   // the same, from handoff.SecretsName, if there are any; nobody else gets them
 	Sockets  []Socket // what they serve
 	Watch    []string // files whose change asks for a reload
 }

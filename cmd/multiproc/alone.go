@@ -21,6 +21,12 @@ func alone(ctx context.Context, c *claim) error {
 	sockets := append(plans.sockets(c.cfg), healthSockets(c.cfg)...)
 	listeners, err := c.listen(sockets...)
 	in := &handoff.Inherited{Listeners: listeners}
+	var secrets *secrets
+	if err == nil {
+		if secrets, err = newSecretFiles(c.log).read(c.cfg); err != nil {
+			err = usageError{err}
+		}
+	}
 	if err == nil {
 		err = c.enter()
 	}
@@ -40,7 +46,7 @@ func alone(ctx context.Context, c *claim) error {
 		}
 	}
 	c.log.Info("serving without a master", "pid", os.Getpid())
-	if url := urlOf(listeners); url != "" {
+	if url := urlOf(listeners, c.cfg.TLSCert != ""); url != "" {
 		c.log.Info("to be seen in a browser", "url", url)
 	}
 	ctx, hurry, release := c.aloneSignals(ctx)
@@ -48,6 +54,7 @@ func alone(ctx context.Context, c *claim) error {
 	return serve(ctx, service{
 		cfg:        c.cfg,
 		inherited:  in,
+		secrets:    secrets,
 		identity:   handoff.Identity{Slot: 1, ID: aloneID, Generation: 1},
 		metricsDir: c.metricsDir,
 		log:        c.log,

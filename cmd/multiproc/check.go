@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/urfave/cli/v2"
 
@@ -45,7 +46,20 @@ func check(c *cli.Context) error {
 	for _, note := range loaded.Notes {
 		fmt.Fprintln(c.App.ErrWriter, note)
 	}
+	if err := checkFiles(c, loaded.Config); err != nil {
+		return usageError{err}
+	}
 	return config.WriteSettings(c.App.Writer, loaded)
+}
+
+// checkFiles looks into the files that the settings name, as far as whoever asks may read them: the server may.
+func checkFiles(c *cli.Context, cfg *config.Config) error {
+	_, err := newSecretFiles(newLogger("text", c.App.ErrWriter)).read(cfg)
+	if errors.Is(err, fs.ErrPermission) {
+		fmt.Fprintln(c.App.ErrWriter, "not checked:", err)
+		return nil
+	}
+	return err
 }
 
 // settingsArguments reads the arguments of a command that takes all keys as flags. Asked for help, it has given it.

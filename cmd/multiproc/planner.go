@@ -18,6 +18,7 @@ type planner struct {
 	origin     origin
 	metricsDir string
 	activated  []master.Socket // from systemd
+	secrets    *secretFiles
 }
 
 // read makes the plan of the settings that the program of a next generation has printed.
@@ -42,6 +43,14 @@ func (p *planner) plan(cfg *config.Config) (master.Plan, error) {
 	if err != nil {
 		return master.Plan{}, err
 	}
+	secrets, err := p.secrets.read(cfg)
+	if err != nil {
+		return master.Plan{}, err
+	}
+	packed, err := secrets.pack()
+	if err != nil {
+		return master.Plan{}, err
+	}
 	plan := master.Plan{
 		Limits: master.Limits{
 			Workers:          cfg.Processes,
@@ -61,6 +70,7 @@ func (p *planner) plan(cfg *config.Config) (master.Plan, error) {
 		Env:      p.environ(cfg),
 		Dir:      cfg.Chdir,
 		Settings: settings,
+		Secrets:  packed,
 		Sockets:  p.sockets(cfg),
 		Watch:    cfg.TouchReload,
 	}

@@ -48,6 +48,7 @@ func TestNothingOfRootIsLeft(t *testing.T) {
 			before := s.workers()
 			s.reload()
 			s.awaitReplaced(before...)
+			s.awaitNoneDraining()
 			check()
 			if ini != "" {
 				awaitText(t, filepath.Join(s.dir, "denied"), "Permission denied")

@@ -71,16 +71,20 @@ func developmentAddress(text string) string {
 }
 
 // urlOf is where a browser on this machine finds the main listener; empty where it does not.
-func urlOf(listeners []handoff.Listener) string {
+func urlOf(listeners []handoff.Listener, overTLS bool) string {
+	scheme := "http://"
+	if overTLS {
+		scheme = "https://"
+	}
 	for _, l := range listeners {
 		address, ok := l.Addr().(*net.TCPAddr)
 		if !ok || l.Name != httpListener {
 			continue
 		}
 		if address.IP.IsUnspecified() {
-			return "http://localhost:" + strconv.Itoa(address.Port) + "/"
+			return scheme + "localhost:" + strconv.Itoa(address.Port) + "/"
 		}
-		return "http://" + address.String() + "/"
+		return scheme + address.String() + "/"
 	}
 	return ""
 }

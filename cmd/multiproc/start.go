@@ -92,10 +92,10 @@ func (o origin) check(cfg *config.Config) []string {
 // supervise is the life of a master.
 func supervise(ctx context.Context, c *claim, from origin) error {
 	_, from.privileged = c.privileges()
-	plans := &planner{first: c.cfg, origin: from, metricsDir: c.metricsDir, activated: c.sockets.Activated()}
+	plans := &planner{first: c.cfg, origin: from, metricsDir: c.metricsDir, activated: c.sockets.Activated(), secrets: newSecretFiles(c.log)}
 	plan, err := plans.plan(c.cfg)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	control, err := c.control()
 	if err != nil {
@@ -131,6 +131,7 @@ func supervise(ctx context.Context, c *claim, from origin) error {
 	if err := c.enter(); err != nil {
 		return err
 	}
+	plans.secrets.warnUnreadable(c.cfg)
 	metrics, err := newMasterMetrics(c)
 	if err != nil {
 		return err

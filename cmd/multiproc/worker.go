@@ -56,6 +56,10 @@ func runWorker(c *cli.Context) error {
 	if err != nil {
 		return errors.Join(err, in.Close())
 	}
+	secrets, err := unpackSecrets(in.Secrets)
+	if err != nil {
+		return errors.Join(err, in.Close())
+	}
 	showName(filepath.Base(os.Args[0]))
 	direct := newLogger(cfg.LogFormat, os.Stderr).With("worker", in.Identity.ID)
 	queue := newLogQueue(os.Stderr, direct)
@@ -63,6 +67,7 @@ func runWorker(c *cli.Context) error {
 	return serve(c.Context, service{
 		cfg:        cfg,
 		inherited:  in,
+		secrets:    secrets,
 		identity:   in.Identity,
 		metricsDir: os.Getenv(metricsDirVariable),
 		log:        newLogger(cfg.LogFormat, queue).With("worker", in.Identity.ID),
@@ -80,6 +85,7 @@ func showName(name string) {
 type service struct {
 	cfg        *config.Config
 	inherited  *handoff.Inherited
+	secrets    *secrets
 	identity   handoff.Identity
 	metricsDir string
 	log        *slog.Logger
@@ -145,6 +151,9 @@ func serve(ctx context.Context, s service) (err error) {
 	site := newSite(cfg, collector, app)
 	conf := s.config()
 	conf.Named, conf.Metrics = site.named(), metrics
+	if conf.TLS, err = s.secrets.tls(); err != nil {
+		return errors.Join(err, s.inherited.Close())
+	}
 	if !cfg.DisableLogging {
 		conf.AccessLog = s.access
 	}

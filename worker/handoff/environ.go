@@ -11,6 +11,7 @@ import (
 // Names of the descriptors that a worker of this module gets after the sockets.
 const (
 	ConfigName   = "config"
+	SecretsName  = "secrets" // only where there are any
 	LifelineName = "lifeline"
 	LogName      = "log"
 )

@@ -11,7 +11,7 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 )
 
-// maxConfig bounds the settings that a worker reads, in bytes.
+// maxConfig bounds the settings that a worker reads, and the secrets, in bytes.
 const maxConfig = 16 << 20
 
 // Listener is an inherited socket.
@@ -25,6 +25,7 @@ type Inherited struct {
 	Identity  Identity
 	Listeners []Listener
 	Config    []byte    // the settings of its generation; nil where there are none
+	Secrets   []byte    // of its generation, which are not for the settings; nil where there are none
 	Lifeline  *Lifeline // nil where there is none
 
 	log *os.File // see UseLog; nil where there is none
@@ -54,7 +55,9 @@ func Inherit() (*Inherited, error) {
 	for i, file := range files {
 		switch file.Name() {
 		case ConfigName:
-			in.Config, err = readConfig(file)
+			in.Config, err = readAll(file)
+		case SecretsName:
+			in.Secrets, err = readAll(file)
 		case LifelineName:
 			in.Lifeline = &Lifeline{file}
 		case LogName:
@@ -80,8 +83,8 @@ func keepPath(l net.Listener) {
 	}
 }
 
-// readConfig reads from the beginning whatever others have read: all workers share one offset.
-func readConfig(file *os.File) ([]byte, error) {
+// readAll reads from the beginning whatever others have read: all workers share one offset.
+func readAll(file *os.File) ([]byte, error) {
 	data, err := io.ReadAll(io.NewSectionReader(file, 0, maxConfig+1))
 	if err == nil && len(data) > maxConfig {
 		err = syscall.EFBIG

@@ -40,6 +40,7 @@ func inheritChild() error {
 		}()
 	}
 	fmt.Printf("config %d %.14q\n", len(in.Config), in.Config)
+	fmt.Printf("secrets %q\n", in.Secrets)
 	for fd := range in.Listeners {
 		if _, err := unix.FcntlInt(uintptr(3+fd), unix.F_GETFD, 0); !errors.Is(err, unix.EBADF) {
 			fmt.Printf("descriptor %d is open\n", 3+fd)
@@ -95,15 +96,17 @@ func TestInherit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	unixSocket := listenOn(t, "unix", path)
 	config := memory(t, strings.Repeat("processes = 4\n", 1000))
+	secrets := memory(t, "a key")
 	for _, identity := range []Identity{{1, "w1", 5}, {2, "w2-1", 5}} {
 		tether, lifeline := newLifeline(t)
-		outfit := Outfit{Identity: identity, Names: []string{"http", "side", ConfigName, LifelineName}}
-		c := fork(t, "inherit", outfit, tcp.(syscall.Conn), unixSocket.(syscall.Conn), config, lifeline.file)
+		outfit := Outfit{Identity: identity, Names: []string{"http", "side", ConfigName, LifelineName, SecretsName}}
+		c := fork(t, "inherit", outfit, tcp.(syscall.Conn), unixSocket.(syscall.Conn), config, lifeline.file, secrets)
 		for _, want := range []string{
 			fmt.Sprintf("identity %+v", identity),
 			"listener http " + tcp.Addr().String(),
 			"listener side " + path,
 			fmt.Sprintf("config 14000 %q", "processes = 4\n"),
+			`secrets "a key"`,
 			"again 0 [] <nil>",
 		} {
 			if line := c.line(); line != want {

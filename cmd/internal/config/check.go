@@ -57,9 +57,30 @@ func (s *settler) check(elsewhere bool) {
 	if c.Command != "" && !c.Master {
 		s.fault(s.origin("command"), "command needs a master: a process alone serves by itself")
 	}
+	s.checkTLS()
 	s.checkReach()
 	s.checkIdle()
 	s.checkOwners()
+}
+
+// checkTLS makes sure that who wants TLS gets it.
+func (s *settler) checkTLS() {
+	for _, pair := range [][2]string{{"tls-cert", "tls-key"}, {"tls-key", "tls-cert"}} {
+		key, other := pair[0], pair[1]
+		switch {
+		case len(s.value(key)) == 0:
+		case len(s.value(other)) == 0 && !s.failed(other):
+			s.fault(s.origin(key), "%s needs %s", key, other)
+		case s.config.Command != "":
+			s.fault(s.origin(key), "%s is not for command: it gets sockets only, and must speak TLS by itself", key)
+		}
+	}
+}
+
+// value is what a key is set to.
+func (s *settler) value(key string) []string {
+	k, _ := s.table.find(key)
+	return k.bind(target{s.config, s.sys}).texts()
 }
 
 // checkReach notes unix sockets that nobody else can connect to, where nobody has said so: nginx is another user.

@@ -13,6 +13,8 @@ type Config struct {
 	ReusePort      bool      `json:"reuse-port"`
 	Listen         int       `json:"listen"` // 0: what the kernel allows
 	ChmodSocket    *uint32   `json:"chmod-socket"`
+	TLSCert        string    `json:"tls-cert"` // both or neither
+	TLSKey         string    `json:"tls-key"`
 
 	Master    bool   `json:"master"`
 	Processes int    `json:"processes"`

@@ -64,6 +64,16 @@ func Keys() []Key {
 			Help: "mode of unix sockets; alone: 666",
 			bind: func(c target) value { return octal{&c.ChmodSocket, 0o666} },
 		},
+		{
+			Name: "tls-cert",
+			Help: "serve HTTPS at socket with this certificate and its chain, PEM; read again by a reload",
+			bind: func(c target) value { return path{&c.TLSCert, c.sys.Dir} },
+		},
+		{
+			Name: "tls-key",
+			Help: "its key, PEM; with uid or gid, readable for that user too if a reload is to find a new one",
+			bind: func(c target) value { return path{&c.TLSKey, c.sys.Dir} },
+		},
 
 		{
 			Name: "master", Default: "true", Unchangeable: true,

@@ -78,7 +78,7 @@ func TestZeroHelp(t *testing.T) {
 func samples() map[string]string {
 	return map[string]string{
 		"socket": "127.0.0.1:8000", "metrics-socket": ":9394", "health": "/run/health", "stats": "@stats", "stats-http": "true", "listen": "7", "reuse-port": "true",
-		"chmod-socket": "660", "master": "false", "processes": "3", "threads": "7", "min-ready": "2", "command": "serve",
+		"chmod-socket": "660", "tls-cert": "/etc/c.pem", "tls-key": "/etc/k.pem", "master": "false", "processes": "3", "threads": "7", "min-ready": "2", "command": "serve",
 		"notify": "false", "metrics-dir": "/run/metrics", "metrics-path": "/m", "metrics-max-series": "7",
 		"database": "/srv/app.db", "database-synchronous": "normal", "database-timeout": "7s", "migrate": "false", "chdir": "/srv",
 		"pidfile": "/run/pid", "control": "/run/control", "vacuum": "true", "umask": "022", "uid": "1000", "gid": "100",

@@ -156,6 +156,10 @@ func TestLoadAlone(t *testing.T) {
 			values += "processes = 4\n"
 		case "uid":
 			values += "gid = 100\n"
+		case "tls-cert":
+			values += "tls-key = k.pem\n"
+		case "tls-key":
+			values += "tls-cert = c.pem\n"
 		}
 		var about int
 		for _, note := range notesOf(mustLoad(t, values+"master = false")) {
@@ -260,12 +264,18 @@ func TestLoadFaults(t *testing.T) {
 		"a bomb":                       {"socket = :1\na = " + strings.Repeat("x", 60000) + "\nb = %(a)%(a)\ncommand = %(b)", []string{"a.ini:4: b: the value has more than 65536 bytes once it is expanded"}},
 		"another protocol":             {"fastcgi-socket = :9000", []string{"socket is missing: add a line such as socket = 127.0.0.1:8000"}},
 		"set without a key":            {"socket = :1\nset = x\nset\nset-placeholder = =1", []string{"a.ini:3: set: want set = KEY=VALUE", "a.ini:4: set: want set = KEY=VALUE", "a.ini:5: set-placeholder: want set-placeholder = KEY=VALUE"}},
-		"a command alone":              {"socket = :1\ncommand = serve\nmaster = false", []string{"a.ini:3: command needs a master: a process alone serves by itself"}},
-		"a command, master unclear":    {"socket = :1\ncommand = serve\nmaster = no way", []string{`a.ini:4: master: "no way" is neither true nor false`}},
-		"a user nobody knows":          {"socket = :1\nuid = 65534", []string{"a.ini:3: uid = 65534 has no known group: set gid too"}},
-		"a user without a group":       {"socket = :1\nuid = 1003", []string{`a.ini:3: uid: the group of 1003 is "S-1-5", which is no number`}},
-		"a user who is not found":      {"socket = :1\nuid = 1004", []string{"a.ini:3: uid: the group of 1004: directory is down"}},
-		"a control path with no room":  {"socket = :1\ncontrol = " + strings.Repeat("/aaaaaaaaa", 11), []string{`a.ini:3: control: "` + strings.Repeat("/aaaaaaaaa", 8) + `"… has 110 bytes: the path of a unix socket can have 107`}},
+		"a certificate without a key":  {"socket = :1\ntls-cert = c.pem", []string{"a.ini:3: tls-cert needs tls-key"}},
+		"a key without a certificate":  {"socket = :1\ntls-key = k.pem", []string{"a.ini:3: tls-key needs tls-cert"}},
+		"TLS of another program": {"socket = :1\ntls-cert = c.pem\ntls-key = k.pem\ncommand = serve", []string{
+			"a.ini:3: tls-cert is not for command: it gets sockets only, and must speak TLS by itself",
+			"a.ini:4: tls-key is not for command: it gets sockets only, and must speak TLS by itself",
+		}},
+		"a command alone":             {"socket = :1\ncommand = serve\nmaster = false", []string{"a.ini:3: command needs a master: a process alone serves by itself"}},
+		"a command, master unclear":   {"socket = :1\ncommand = serve\nmaster = no way", []string{`a.ini:4: master: "no way" is neither true nor false`}},
+		"a user nobody knows":         {"socket = :1\nuid = 65534", []string{"a.ini:3: uid = 65534 has no known group: set gid too"}},
+		"a user without a group":      {"socket = :1\nuid = 1003", []string{`a.ini:3: uid: the group of 1003 is "S-1-5", which is no number`}},
+		"a user who is not found":     {"socket = :1\nuid = 1004", []string{"a.ini:3: uid: the group of 1004: directory is down"}},
+		"a control path with no room": {"socket = :1\ncontrol = " + strings.Repeat("/aaaaaaaaa", 11), []string{`a.ini:3: control: "` + strings.Repeat("/aaaaaaaaa", 8) + `"… has 110 bytes: the path of a unix socket can have 107`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			loaded, err := loadText(test.lines)

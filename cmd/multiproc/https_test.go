@@ -1,0 +1,339 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// httpsINI is the part of an ini with TLS. The files are beside it.
+const httpsINI = "socket = 127.0.0.1:0\ntls-cert = cert.pem\ntls-key = key.pem\n"
+
+// certificate is one with its key, signed by itself.
+type certificate struct {
+	serial    int64
+	cert, key []byte // PEM
+}
+
+func newCertificate(tb testing.TB, serial int64, until time.Time) certificate {
+	tb.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: until, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return certificate{
+		serial: serial,
+		cert:   pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		key:    pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+	}
+}
+
+func valid(tb testing.TB, serial int64) certificate {
+	tb.Helper()
+	return newCertificate(tb, serial, time.Now().Add(time.Hour))
+}
+
+// put replaces the files in a folder, one after the other, as who renews a certificate does.
+func (c certificate) put(tb testing.TB, dir string) {
+	tb.Helper()
+	for name, content := range map[string][]byte{"cert.pem": c.cert, "key.pem": c.key} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path+".new", content, 0o600); err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// dialTLS connects, and says which certificate it was shown.
+func (s *server) dialTLS(tb testing.TB) (*tls.Conn, int64) {
+	tb.Helper()
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // which one it is, is looked at
+	conn, err := dialer.DialContext(tb.Context(), "tcp", s.address)
+	if err != nil {
+		tb.Fatalf("%v\n%s", err, s.log)
+	}
+	over := conn.(*tls.Conn)
+	return over, over.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+}
+
+func (s *server) mustShow(tb testing.TB, serial int64) {
+	tb.Helper()
+	for range 10 { // to any worker
+		conn, shown := s.dialTLS(tb)
+		_ = conn.Close()
+		if shown != serial {
+			tb.Errorf("the certificate is %d, want %d", shown, serial)
+		}
+	}
+}
+
+// askOverTLS asks in one connection again and again, until the server says that an answer is the last one, and then in a new
+// one. The server may end a connection only where it said so.
+func askOverTLS(address string, stopping <-chan struct{}, answered *atomic.Int64) error {
+	dialer := &net.Dialer{Timeout: patience}
+	for {
+		conn, err := tls.DialWithDialer(dialer, "tcp", address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec,noctx // as above
+		if err != nil {
+			return err
+		}
+		reader := bufio.NewReader(conn)
+		for last := false; !last; {
+			select {
+			case <-stopping:
+				return conn.Close()
+			default:
+			}
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+				return err
+			}
+			answer, err := http.ReadResponse(reader, nil)
+			if err != nil {
+				return err
+			}
+			body, err := io.ReadAll(answer.Body)
+			_ = answer.Body.Close()
+			if err != nil || answer.StatusCode != http.StatusOK {
+				return fmt.Errorf("%s %q %w", answer.Status, body, err)
+			}
+			answered.Add(1)
+			last = answer.Close
+		}
+		_ = conn.Close()
+	}
+}
+
+// TestCertificateIsRenewed reloads with one certificate after the other while clients ask in connections that they keep:
+// none of them notices, and who connects is shown the new one. What does not fit is refused, and the old one goes on.
+func TestCertificateIsRenewed(t *testing.T) {
+	dir := t.TempDir()
+	first := valid(t, 1)
+	first.put(t, dir)
+	s := startServer(t, httpsINI+"processes = 2\ndrain-idle = 1\n", in(dir))
+	s.mustShow(t, 1)
+
+	stopping, failures := make(chan struct{}), make(chan error, 8)
+	var clients sync.WaitGroup
+	var answered atomic.Int64
+	for range cap(failures) {
+		clients.Go(func() {
+			if err := askOverTLS(s.address, stopping, &answered); err != nil {
+				failures <- err
+			}
+		})
+	}
+	last := first
+	for serial := int64(2); serial <= 6; serial++ {
+		last = valid(t, serial)
+		last.put(t, dir)
+		before, asked := s.workers(), answered.Load()
+		if serial%2 == 0 {
+			s.signal(syscall.SIGHUP)
+		} else {
+			s.reload()
+		}
+		s.awaitReplaced(before...)
+		s.mustShow(t, serial)
+		eventually(t, "the new workers have requests", func() bool { return answered.Load() > asked+100 || len(failures) > 0 })
+	}
+	close(stopping)
+	clients.Wait()
+	close(failures)
+	for err := range failures {
+		t.Errorf("a request is lost: %v", err)
+	}
+	t.Logf("%d requests answered", answered.Load())
+
+	other := valid(t, 7)
+	for name, broken := range map[string]certificate{
+		"another key":    {cert: last.cert, key: other.key},
+		"no certificate": {cert: []byte("nothing\n"), key: last.key},
+		"empty":          {cert: last.cert, key: nil},
+	} {
+		broken.put(t, dir)
+		s.mustRefuse("tls-")
+		s.mustShow(t, last.serial)
+		if s.log.count(string(bytes.Split(other.key, []byte("\n"))[1])) > 0 {
+			t.Errorf("%s: the log has the key", name)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "key.pem")); err != nil {
+		t.Fatal(err)
+	}
+	s.mustRefuse("tls-key", "no such file")
+	s.mustShow(t, last.serial)
+	newCertificate(t, 8, time.Now().Add(-time.Hour)).put(t, dir)
+	s.mustReload()
+	s.log.wait(t, s.done, "tls-cert has expired")
+}
+
+// TestKeyIsNowhere looks for the key wherever others could see it: in what processes are started with, in what the
+// commands print, in the log.
+func TestKeyIsNowhere(t *testing.T) {
+	dir := t.TempDir()
+	pair := valid(t, 1)
+	pair.put(t, dir)
+	s := startServer(t, httpsINI+"processes = 2\n", in(dir))
+	s.reload()
+	s.awaitNoneDraining()
+	secret := string(bytes.Split(pair.key, []byte("\n"))[1])
+	places := map[string]string{"the log": s.log.String()}
+	for _, pid := range append(s.workers(), s.cmd.Process.Pid) {
+		for _, name := range []string{"environ", "cmdline"} {
+			path := fmt.Sprintf("/proc/%d/%s", pid, name)
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			places[path] = string(text)
+		}
+	}
+	for _, args := range [][]string{{"check"}, {"check", "--snapshot"}, {"status"}, {"status", "--json"}} {
+		stdout, stderr, code := s.run(append(args, "--ini", s.ini)...)
+		if code != 0 {
+			t.Errorf("%s: exit code %d: %s", args, code, stderr)
+		}
+		places[strings.Join(args, " ")] = stdout + stderr
+	}
+	for place, text := range places {
+		if text == "" || strings.Contains(text, secret) {
+			t.Errorf("%s is empty or has the key", place)
+		}
+	}
+	for _, pid := range s.workers() {
+		if found := descriptorsTo(t, pid, "multiproc-secrets"); found > 0 {
+			t.Errorf("worker %d still holds %d descriptors of its secrets", pid, found)
+		}
+	}
+}
+
+// descriptorsTo is how many descriptors of a process lead to a file of that name.
+func descriptorsTo(tb testing.TB, pid int, name string) int {
+	tb.Helper()
+	descriptors, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n := 0
+	for _, fd := range descriptors {
+		if target, err := os.Readlink(fd); err == nil && strings.Contains(target, name) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestCheckLooksAtTheCertificate before anything is started with it.
+func TestCheckLooksAtTheCertificate(t *testing.T) {
+	dir := t.TempDir()
+	s := &server{tb: t, dir: dir}
+	check := func() (string, int) {
+		_, stderr, code := s.run("check", "--socket=127.0.0.1:0", "--tls-cert=cert.pem", "--tls-key=key.pem")
+		return stderr, code
+	}
+	if stderr, code := check(); code != exitUsage || !strings.Contains(stderr, "tls-cert: open "+dir) {
+		t.Errorf("no files: %d %s", code, stderr)
+	}
+	valid(t, 1).put(t, dir)
+	if stderr, code := check(); code != 0 || stderr != "" {
+		t.Errorf("%d %s", code, stderr)
+	}
+	if err := os.Chmod(filepath.Join(dir, "key.pem"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if stderr, code := check(); code != 0 || !strings.Contains(stderr, "secret can be read by everybody") {
+		t.Errorf("%d %s", code, stderr)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(dir, "key.pem")), syscall.Mkfifo(filepath.Join(dir, "key.pem"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if stderr, code := check(); code != exitUsage || !strings.Contains(stderr, "not a regular file") {
+		t.Errorf("a pipe: %d %s", code, stderr)
+	}
+}
+
+// TestHTTPSWithoutMaster: one process serves as workers do.
+func TestHTTPSWithoutMaster(t *testing.T) {
+	dir := t.TempDir()
+	valid(t, 1).put(t, dir)
+	s := startAlone(t, "tls-cert = cert.pem\ntls-key = key.pem\n", in(dir))
+	s.log.wait(t, s.done, "to be seen in a browser", "url=https://"+s.address)
+	conn, serial := s.dialTLS(t)
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /readyz HTTP/1.0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := io.ReadAll(conn); err != nil || serial != 1 || !strings.Contains(string(answer), " 200 OK") {
+		t.Errorf("certificate %d, %s, %v", serial, answer, err)
+	}
+}
+
+// TestRootOnlyKey has a key that only root can read, and a server that gives up root's privileges: it is read before. A
+// reload goes on with it as long as it is seen to be the same, and says what to do about a new one.
+func TestRootOnlyKey(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skipOrFail(t, "only root can give up privileges")
+	}
+	s, _ := startDropping(t, "socket = 127.0.0.1:0\nuid = nobody\ntls-cert = cert.pem\ntls-key = key.pem\n", func(dir string) {
+		valid(t, 1).put(t, dir)
+		if err := os.Chmod(filepath.Join(dir, "cert.pem"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	})
+	s.log.wait(t, s.done, "file cannot be read by the user that the server runs as", "key=tls-key")
+	all := func() []int { return append(s.workers(), s.cmd.Process.Pid) }
+	mustRunAsNobody(t, all()...)
+	mustHoldNothingOfRoots(t, all()...)
+	s.mustReload()
+	s.awaitNoneDraining()
+	mustHoldNothingOfRoots(t, all()...)
+	s.mustShow(t, 1)
+
+	valid(t, 2).put(t, s.dir)
+	if err := os.Chmod(filepath.Join(s.dir, "cert.pem"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.mustRefuse("tls-key", "permission denied", "or restart")
+	s.mustShow(t, 1)
+	if err := os.Chown(filepath.Join(s.dir, "key.pem"), 0, nobody); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(s.dir, "key.pem"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	before := s.workers()
+	s.mustReload()
+	s.awaitReplaced(before...)
+	s.mustShow(t, 2)
+}
