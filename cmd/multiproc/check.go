@@ -55,11 +55,15 @@ func check(c *cli.Context) error {
 // checkFiles looks into the files that the settings name, as far as whoever asks may read them: the server may.
 func checkFiles(c *cli.Context, cfg *config.Config) error {
 	_, err := newSecretFiles(newLogger("text", c.App.ErrWriter)).read(cfg)
-	if errors.Is(err, fs.ErrPermission) {
-		fmt.Fprintln(c.App.ErrWriter, "not checked:", err)
-		return nil
+	for _, err := range []error{err, checkMetricsAuth(cfg.MetricsAuthFile)} {
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			fmt.Fprintln(c.App.ErrWriter, "not checked:", err)
+		case err != nil:
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // settingsArguments reads the arguments of a command that takes all keys as flags. Asked for help, it has given it.

@@ -30,6 +30,9 @@ func (p *planner) read(settings []byte) (master.Plan, error) {
 	if keys := p.first.Unchangeable(next); len(keys) > 0 {
 		return master.Plan{}, fmt.Errorf("a restart is needed to change %s", strings.Join(keys, ", "))
 	}
+	if err := checkMetricsAuth(next.MetricsAuthFile); err != nil {
+		return master.Plan{}, err
+	}
 	plan, err := p.plan(next)
 	if len(plan.Prelude) > 0 && hasDatabase(p.first) { // which the first generation has made, or found
 		plan.Prelude = append(plan.Prelude, "--existing")

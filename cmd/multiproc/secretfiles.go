@@ -57,12 +57,25 @@ func (f *secretFiles) read(cfg *config.Config) (*secrets, error) {
 		return nil, err
 	}
 	f.warnOpen("tls-key", cfg.TLSKey)
+	if cfg.MetricsTokenFile == "" {
+		return s, nil
+	}
+	content, err := f.content("metrics-token-file", cfg.MetricsTokenFile)
+	if err != nil {
+		return nil, err
+	}
+	if s.MetricsToken, err = metricsToken(content); err != nil {
+		return nil, fmt.Errorf("metrics-token-file %s: %w", cfg.MetricsTokenFile, err)
+	}
+	f.warnOpen("metrics-token-file", cfg.MetricsTokenFile)
 	return s, nil
 }
 
 // warnUnreadable says which files a reload will not be able to read again.
 func (f *secretFiles) warnUnreadable(cfg *config.Config) {
-	for _, file := range [][2]string{{"tls-cert", cfg.TLSCert}, {"tls-key", cfg.TLSKey}} {
+	for _, file := range [][2]string{
+		{"tls-cert", cfg.TLSCert}, {"tls-key", cfg.TLSKey}, {"metrics-token-file", cfg.MetricsTokenFile},
+	} {
 		key, path := file[0], file[1]
 		if path == "" {
 			continue

@@ -11,6 +11,8 @@ import (
 type secrets struct {
 	Certificate []byte `json:"certificate,omitempty"` // PEM, with its chain; none: no TLS
 	Key         []byte `json:"key,omitempty"`         // PEM
+
+	MetricsToken string `json:"metrics-token,omitempty"` // what a scrape has to bring; empty: nothing
 }
 
 // unpackSecrets reads what pack has made.

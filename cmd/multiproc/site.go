@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/tls"
+	"log/slog"
 	"net/http"
 
 	"multiproc/cmd/internal/config"
@@ -32,14 +34,21 @@ func (s *site) main() http.Handler {
 	return s.guard(routes)
 }
 
-// named are the handlers of the listeners that are not the main ones.
-func (s *site) named() map[string]http.Handler {
+// named are the handlers of the listeners that are not the main ones, and how these speak TLS. Where the metrics have a door,
+// all at their listeners is behind it.
+func (s *site) named(log *slog.Logger) (map[string]http.Handler, map[string]*tls.Config, error) {
 	routes := http.NewServeMux()
 	routes.Handle("GET "+s.cfg.MetricsPath, s.metrics)
-	return map[string]http.Handler{
-		metricsListener: s.guard(routes),
-		healthListener:  s.guard(http.NewServeMux()),
+	metrics := s.guard(routes)
+	var settings *tls.Config
+	if s.cfg.MetricsAuthFile != "" {
+		var err error
+		if metrics, settings, err = metricsAuth(s.cfg.MetricsAuthFile, metrics, log); err != nil {
+			return nil, nil, err
+		}
 	}
+	return map[string]http.Handler{metricsListener: metrics, healthListener: s.guard(http.NewServeMux())},
+		map[string]*tls.Config{metricsListener: settings}, nil
 }
 
 // guard adds the health routes, which answer whatever host is asked for: a load balancer asks for an address.

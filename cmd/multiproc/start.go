@@ -132,6 +132,9 @@ func supervise(ctx context.Context, c *claim, from origin) error {
 		return err
 	}
 	plans.secrets.warnUnreadable(c.cfg)
+	if err := checkMetricsAuth(c.cfg.MetricsAuthFile); err != nil { // as the user who will read it
+		return usageError{err}
+	}
 	metrics, err := newMasterMetrics(c)
 	if err != nil {
 		return err

@@ -148,10 +148,13 @@ func serve(ctx context.Context, s service) (err error) {
 	collector := mpmetrics.NewCollector(s.metricsDir, mpmetrics.CollectorOptions{Logger: log, Gatherers: app.gatherers()})
 	defer collector.Close()
 
-	site := newSite(cfg, collector, app)
+	site := newSite(cfg, requireToken(s.secrets.MetricsToken, collector), app)
 	conf := s.config()
-	conf.Named, conf.Metrics = site.named(), metrics
+	conf.Metrics = metrics
 	if conf.TLS, err = s.secrets.tls(); err != nil {
+		return errors.Join(err, s.inherited.Close())
+	}
+	if conf.Named, conf.NamedTLS, err = site.named(log); err != nil {
 		return errors.Join(err, s.inherited.Close())
 	}
 	if !cfg.DisableLogging {

@@ -58,6 +58,7 @@ func (s *settler) check(elsewhere bool) {
 		s.fault(s.origin("command"), "command needs a master: a process alone serves by itself")
 	}
 	s.checkTLS()
+	s.checkMetricsAuth()
 	s.checkReach()
 	s.checkIdle()
 	s.checkOwners()
@@ -74,6 +75,21 @@ func (s *settler) checkTLS() {
 		case s.config.Command != "":
 			s.fault(s.origin(key), "%s is not for command: it gets sockets only, and must speak TLS by itself", key)
 		}
+	}
+}
+
+// checkMetricsAuth makes sure that who wants the metrics shut has one lock for them, on a door that is there.
+func (s *settler) checkMetricsAuth() {
+	c := s.config
+	if c.MetricsAuthFile == "" {
+		return
+	}
+	if len(c.MetricsSockets) == 0 && !s.failed("metrics-socket") {
+		s.fault(s.origin("metrics-auth-file"), "metrics-auth-file needs metrics-socket: at socket, metrics-token-file shuts the metrics")
+	}
+	if c.MetricsTokenFile != "" {
+		s.fault(s.origin("metrics-token-file"), "metrics-token-file does not go with metrics-auth-file (%s): a request has one Authorization",
+			s.origin("metrics-auth-file"))
 	}
 }
 

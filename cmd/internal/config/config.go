@@ -25,6 +25,8 @@ type Config struct {
 
 	MetricsDir       string `json:"metrics-dir"` // absolute; empty: nobody set one
 	MetricsPath      string `json:"metrics-path"`
+	MetricsTokenFile string `json:"metrics-token-file"`
+	MetricsAuthFile  string `json:"metrics-auth-file"` // only with MetricsSockets, and without MetricsTokenFile
 	MetricsMaxSeries int    `json:"metrics-max-series"`
 
 	Database            string        `json:"database"`             // a plain path; empty: none

@@ -117,6 +117,16 @@ func Keys() []Key {
 			bind: func(c target) value { return plainText{&c.MetricsPath, checkMetricsPath} },
 		},
 		{
+			Name: "metrics-token-file", ownWorker: true,
+			Help: "show the metrics only to who brings the token in this file (Authorization: Bearer); read again by a reload",
+			bind: func(c target) value { return path{&c.MetricsTokenFile, c.sys.Dir} },
+		},
+		{
+			Name: "metrics-auth-file", ownWorker: true,
+			Help: "exporter-toolkit's web configuration for metrics-socket: TLS, users; to be readable for uid",
+			bind: func(c target) value { return path{&c.MetricsAuthFile, c.sys.Dir} },
+		},
+		{
 			Name: "metrics-max-series", Default: "10000", ownWorker: true,
 			Help: "series in one metric file; more stay in the memory of their process",
 			bind: func(c target) value { return number{&c.MetricsMaxSeries, 1} },

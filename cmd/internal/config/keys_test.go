@@ -80,6 +80,7 @@ func samples() map[string]string {
 		"socket": "127.0.0.1:8000", "metrics-socket": ":9394", "health": "/run/health", "stats": "@stats", "stats-http": "true", "listen": "7", "reuse-port": "true",
 		"chmod-socket": "660", "tls-cert": "/etc/c.pem", "tls-key": "/etc/k.pem", "master": "false", "processes": "3", "threads": "7", "min-ready": "2", "command": "serve",
 		"notify": "false", "metrics-dir": "/run/metrics", "metrics-path": "/m", "metrics-max-series": "7",
+		"metrics-token-file": "/etc/token", "metrics-auth-file": "/etc/web.yml",
 		"database": "/srv/app.db", "database-synchronous": "normal", "database-timeout": "7s", "migrate": "false", "chdir": "/srv",
 		"pidfile": "/run/pid", "control": "/run/control", "vacuum": "true", "umask": "022", "uid": "1000", "gid": "100",
 		"env": "A=b", "unenv": "C", "touch-reload": "/run/touch", "logto": "/var/log/x", "log-format": "json",

@@ -156,6 +156,8 @@ func TestLoadAlone(t *testing.T) {
 			values += "processes = 4\n"
 		case "uid":
 			values += "gid = 100\n"
+		case "metrics-auth-file":
+			values += "metrics-socket = :9\n"
 		case "tls-cert":
 			values += "tls-key = k.pem\n"
 		case "tls-key":
@@ -253,19 +255,21 @@ func TestLoadFaults(t *testing.T) {
 		"a key that was set anew": {"socket = :1\nx = $(A\nx = two\nprocesses = %(x)", []string{
 			`a.ini:3: x: "$(A" has no closing parenthesis; $$( stands for $(`, `a.ini:5: processes: "two" is no number`,
 		}},
-		"a key from below":             {"socket = :1\npidfile = %(base)\nbase = /srv", []string{`a.ini:3: pidfile: "%(base)" is set in line 4: it must stand above`}},
-		"a key that uses itself":       {"socket = :1\nx = %(x)\n", []string{`a.ini:3: x: "%(x)" is set in line 3: it must stand above`}},
-		"arithmetic":                   {"socket = :1\nx = 1\nprocesses = %(x + 1)", []string{`a.ini:3: unknown key "x"`, `a.ini:4: processes: "%(x + 1)" is no key: there is no arithmetic, and %%( stands for %(`}},
-		"unknown keys":                 {"socket = :1\nevn = A=B\nMaster = 1\nsockets = :2\nqqqqqqq = 1", []string{`a.ini:3: unknown key "evn": did you mean env?`, `a.ini:4: unknown key "Master": did you mean master?`, `a.ini:5: unknown key "sockets": did you mean socket?`, `a.ini:6: unknown key "qqqqqqq"`}},
-		"unknown keys, strict unclear": {"socket = :1\nabc\nstrict = no way", []string{`a.ini:3: unknown key "abc"`, `a.ini:4: strict: "no way" is neither true nor false`}},
-		"a key is no placeholder":      {"socket = :1\nset-ph = processes = 3", []string{"a.ini:3: processes is a key and cannot be a placeholder"}},
-		"no value":                     {"socket = :1\npidfile\nprocesses\nenv", []string{"a.ini:3: pidfile: a value is missing: pidfile = path", "a.ini:4: processes: a value is missing: processes = number or auto", "a.ini:5: env: a value is missing: env = NAME=VALUE"}},
-		"an empty value":               {"socket =\nmaster =\nprocesses =\ntouch-reload =", []string{"a.ini:2: socket: a value is missing", `a.ini:3: master: "" is neither true nor false`, `a.ini:4: processes: "" is no number`, "a.ini:5: touch-reload: a value is missing"}},
-		"a bomb":                       {"socket = :1\na = " + strings.Repeat("x", 60000) + "\nb = %(a)%(a)\ncommand = %(b)", []string{"a.ini:4: b: the value has more than 65536 bytes once it is expanded"}},
-		"another protocol":             {"fastcgi-socket = :9000", []string{"socket is missing: add a line such as socket = 127.0.0.1:8000"}},
-		"set without a key":            {"socket = :1\nset = x\nset\nset-placeholder = =1", []string{"a.ini:3: set: want set = KEY=VALUE", "a.ini:4: set: want set = KEY=VALUE", "a.ini:5: set-placeholder: want set-placeholder = KEY=VALUE"}},
-		"a certificate without a key":  {"socket = :1\ntls-cert = c.pem", []string{"a.ini:3: tls-cert needs tls-key"}},
-		"a key without a certificate":  {"socket = :1\ntls-key = k.pem", []string{"a.ini:3: tls-key needs tls-cert"}},
+		"a key from below":              {"socket = :1\npidfile = %(base)\nbase = /srv", []string{`a.ini:3: pidfile: "%(base)" is set in line 4: it must stand above`}},
+		"a key that uses itself":        {"socket = :1\nx = %(x)\n", []string{`a.ini:3: x: "%(x)" is set in line 3: it must stand above`}},
+		"arithmetic":                    {"socket = :1\nx = 1\nprocesses = %(x + 1)", []string{`a.ini:3: unknown key "x"`, `a.ini:4: processes: "%(x + 1)" is no key: there is no arithmetic, and %%( stands for %(`}},
+		"unknown keys":                  {"socket = :1\nevn = A=B\nMaster = 1\nsockets = :2\nqqqqqqq = 1", []string{`a.ini:3: unknown key "evn": did you mean env?`, `a.ini:4: unknown key "Master": did you mean master?`, `a.ini:5: unknown key "sockets": did you mean socket?`, `a.ini:6: unknown key "qqqqqqq"`}},
+		"unknown keys, strict unclear":  {"socket = :1\nabc\nstrict = no way", []string{`a.ini:3: unknown key "abc"`, `a.ini:4: strict: "no way" is neither true nor false`}},
+		"a key is no placeholder":       {"socket = :1\nset-ph = processes = 3", []string{"a.ini:3: processes is a key and cannot be a placeholder"}},
+		"no value":                      {"socket = :1\npidfile\nprocesses\nenv", []string{"a.ini:3: pidfile: a value is missing: pidfile = path", "a.ini:4: processes: a value is missing: processes = number or auto", "a.ini:5: env: a value is missing: env = NAME=VALUE"}},
+		"an empty value":                {"socket =\nmaster =\nprocesses =\ntouch-reload =", []string{"a.ini:2: socket: a value is missing", `a.ini:3: master: "" is neither true nor false`, `a.ini:4: processes: "" is no number`, "a.ini:5: touch-reload: a value is missing"}},
+		"a bomb":                        {"socket = :1\na = " + strings.Repeat("x", 60000) + "\nb = %(a)%(a)\ncommand = %(b)", []string{"a.ini:4: b: the value has more than 65536 bytes once it is expanded"}},
+		"another protocol":              {"fastcgi-socket = :9000", []string{"socket is missing: add a line such as socket = 127.0.0.1:8000"}},
+		"set without a key":             {"socket = :1\nset = x\nset\nset-placeholder = =1", []string{"a.ini:3: set: want set = KEY=VALUE", "a.ini:4: set: want set = KEY=VALUE", "a.ini:5: set-placeholder: want set-placeholder = KEY=VALUE"}},
+		"authentication without a door": {"socket = :1\nmetrics-auth-file = web.yml", []string{"a.ini:3: metrics-auth-file needs metrics-socket: at socket, metrics-token-file shuts the metrics"}},
+		"two locks for the metrics":     {"socket = :1\nmetrics-socket = :2\nmetrics-token-file = t\nmetrics-auth-file = web.yml", []string{"a.ini:4: metrics-token-file does not go with metrics-auth-file (a.ini:5): a request has one Authorization"}},
+		"a certificate without a key":   {"socket = :1\ntls-cert = c.pem", []string{"a.ini:3: tls-cert needs tls-key"}},
+		"a key without a certificate":   {"socket = :1\ntls-key = k.pem", []string{"a.ini:3: tls-key needs tls-cert"}},
 		"TLS of another program": {"socket = :1\ntls-cert = c.pem\ntls-key = k.pem\ncommand = serve", []string{
 			"a.ini:3: tls-cert is not for command: it gets sockets only, and must speak TLS by itself",
 			"a.ini:4: tls-key is not for command: it gets sockets only, and must speak TLS by itself",

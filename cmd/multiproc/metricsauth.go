@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/prometheus/exporter-toolkit/web"
+)
+
+// metricsAuth is the door that exporter-toolkit's web configuration in the file describes: TLS, client certificates, users
+// with passwords, headers, a rate. What it says of HTTP/2 does not count.
+//
+// The toolkit would serve by itself. It is given a listener that takes nothing, and what it has made of the handler is served
+// by the worker, who drains it as it does the rest. It reads the file again at each handshake and each request, so it must
+// be readable for the user that the server runs as, and what changes in it holds at once.
+func metricsAuth(file string, handler http.Handler, log *slog.Logger) (http.Handler, *tls.Config, error) {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	server := &http.Server{Handler: handler, Protocols: protocols} //nolint:gosec // it serves nothing
+	err := web.Serve(noListener{}, server, &web.FlagConfig{WebConfigFile: &file}, slog.New(faultsOnly{log.Handler()}))
+	if !errors.Is(err, errNoListener) {
+		return nil, nil, fmt.Errorf("metrics-auth-file %s: %w", file, err)
+	}
+	return server.Handler, server.TLSConfig, nil
+}
+
+// checkMetricsAuth checks the file, and those that it names.
+func checkMetricsAuth(file string) error {
+	if err := web.Validate(file); err != nil {
+		return fmt.Errorf("metrics-auth-file %s: %w", file, err)
+	}
+	return nil
+}
+
+// noListener is one that nothing comes from.
+type noListener struct{}
+
+var errNoListener = errors.New("nothing is taken here")
+
+func (noListener) Accept() (net.Conn, error) { return nil, errNoListener }
+func (noListener) Close() error              { return nil }
+func (noListener) Addr() net.Addr            { return &net.UnixAddr{Name: "metrics", Net: "unix"} }
+
+// faultsOnly leaves out what is no fault: that a listener begins to serve, the worker says itself.
+type faultsOnly struct{ slog.Handler }
+
+func (f faultsOnly) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && f.Handler.Enabled(ctx, level)
+}

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/config"
+	"golang.org/x/crypto/bcrypt"
+)
+
+// scrapeOnce asks as Prometheus does, with its own client.
+func scrapeOnce(tb testing.TB, url string, settings config.HTTPClientConfig) (int, string, error) {
+	tb.Helper()
+	client, err := config.NewClientFromConfig(settings, "test")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(body), err
+}
+
+func withCredentials(file string) config.HTTPClientConfig {
+	return config.HTTPClientConfig{Authorization: &config.Authorization{Type: "Bearer", CredentialsFile: file}}
+}
+
+func writeFile(tb testing.TB, path, text string) {
+	tb.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// TestMetricsToken shuts the metrics on the shared listener: who brings what is in the file sees them, and nothing else is
+// shut. After a reload it is the new one that counts.
+func TestMetricsToken(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "token")
+	writeFile(t, file, "first-token\n")
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nmetrics-token-file = token\n", in(dir))
+	code, body, err := scrapeOnce(t, s.url("/metrics"), withCredentials(file))
+	if err != nil || code != http.StatusOK || !strings.Contains(body, "multiproc_workers") {
+		t.Errorf("with the token: %d %.100q %v", code, body, err)
+	}
+	for _, wrong := range []string{"", "Bearer", "Bearer ", "Bearer first-toke", "Bearer first-token2", "Basic first-token", "first-token", "Bearer  first-token"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url("/metrics"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrong != "" {
+			request.Header.Set("Authorization", wrong)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusUnauthorized || strings.Contains(string(text), "multiproc_") ||
+			!strings.HasPrefix(response.Header.Get("WWW-Authenticate"), "Bearer") {
+			t.Errorf("%q: %d %.100q", wrong, response.StatusCode, text)
+		}
+	}
+	for _, path := range []string{"/", "/livez", "/readyz"} {
+		if code, _ := s.get(path); code != http.StatusOK {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+
+	writeFile(t, file, "second-token")
+	before := s.workers()
+	s.mustReload()
+	s.awaitReplaced(before...)
+	if code, _, err := scrapeOnce(t, s.url("/metrics"), withCredentials(file)); err != nil || code != http.StatusOK {
+		t.Errorf("with the new token: %d %v", code, err)
+	}
+	old := filepath.Join(dir, "old")
+	writeFile(t, old, "first-token")
+	if code, _, err := scrapeOnce(t, s.url("/metrics"), withCredentials(old)); err != nil || code != http.StatusUnauthorized {
+		t.Errorf("with the old token: %d %v", code, err)
+	}
+	for text, says := range map[string]string{"": "it is empty", " \n": "it has no token", "two words": "one word of ASCII", "tökén": "one word of ASCII"} {
+		writeFile(t, file, text)
+		s.mustRefuse("metrics-token-file", says)
+	}
+	writeFile(t, file, "third-token")
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.mustReload()
+	s.log.wait(t, s.done, "secret can be read by everybody", "key=metrics-token-file")
+	stdout, _, _ := s.run("check", "--snapshot", "--ini", s.ini)
+	if text := stdout + s.log.String(); strings.Contains(text, "third-token") || strings.Contains(text, "second-token") {
+		t.Errorf("a token is shown:\n%s", text)
+	}
+}
+
+// TestMetricsTokenAtItsOwnSocket: a token is asked for wherever the metrics are.
+func TestMetricsTokenAtItsOwnSocket(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "token"), "a-token")
+	side := freeAddress(t)
+	s := startServer(t, "socket = 127.0.0.1:0\nmetrics-socket = "+side+"\nmetrics-token-file = token\n", in(dir))
+	if code, _ := s.get("/metrics"); code != http.StatusNotFound {
+		t.Errorf("at socket: %d", code)
+	}
+	for file, want := range map[string]int{"token": http.StatusOK, "multiproc.ini": 0} {
+		settings := config.HTTPClientConfig{}
+		if want != 0 {
+			settings = withCredentials(filepath.Join(dir, file))
+		} else {
+			want = http.StatusUnauthorized
+		}
+		if code, _, err := scrapeOnce(t, "http://"+side+"/metrics", settings); err != nil || code != want {
+			t.Errorf("%s: %d %v, want %d", file, code, err, want)
+		}
+	}
+}
+
+// TestMetricsAuthFile has the metrics behind exporter-toolkit's door: TLS, clients with certificates, and users, with
+// Prometheus's own client before it. The main listener knows nothing of it.
+func TestMetricsAuthFile(t *testing.T) {
+	dir := t.TempDir()
+	valid(t, 1).put(t, dir)
+	client := valid(t, 2)
+	writeFile(t, filepath.Join(dir, "client.pem"), string(client.cert))
+	writeFile(t, filepath.Join(dir, "client-key.pem"), string(client.key))
+	hash, err := bcrypt.GenerateFromPassword([]byte("open sesame"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := fmt.Sprintf("basic_auth_users:\n  prometheus: %s\n", hash)
+	encrypted := "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n"
+	file := filepath.Join(dir, "web.yml")
+	writeFile(t, file, users+encrypted+"  client_auth_type: RequireAnyClientCert\nhttp_server_config:\n  headers:\n    X-Frame-Options: deny\n")
+	side := freeAddress(t)
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ndrain-idle = 1\nmetrics-socket = "+side+"\nmetrics-auth-file = web.yml\n", in(dir))
+
+	good := config.HTTPClientConfig{
+		BasicAuth: &config.BasicAuth{Username: "prometheus", Password: "open sesame"},
+		TLSConfig: config.TLSConfig{
+			CAFile: filepath.Join(dir, "cert.pem"), CertFile: filepath.Join(dir, "client.pem"), KeyFile: filepath.Join(dir, "client-key.pem"),
+		},
+		EnableHTTP2: true, // it is not spoken
+	}
+	if code, body, err := scrapeOnce(t, "https://"+side+"/metrics", good); err != nil || code != http.StatusOK || !strings.Contains(body, "multiproc_workers") {
+		t.Errorf("%d %.100q %v", code, body, err)
+	}
+	wrong := good
+	wrong.BasicAuth = &config.BasicAuth{Username: "prometheus", Password: "wrong"}
+	for _, path := range []string{"/metrics", "/livez"} {
+		if code, body, err := scrapeOnce(t, "https://"+side+path, wrong); err != nil || code != http.StatusUnauthorized || strings.Contains(body, "multiproc_") {
+			t.Errorf("%s with a wrong password: %d %.100q %v", path, code, body, err)
+		}
+	}
+	unknown := good
+	unknown.TLSConfig.CertFile, unknown.TLSConfig.KeyFile = "", ""
+	if code, _, err := scrapeOnce(t, "https://"+side+"/metrics", unknown); err == nil {
+		t.Errorf("without a client's certificate: %d", code)
+	}
+	if code, _, err := scrapeOnce(t, "http://"+side+"/metrics", config.HTTPClientConfig{}); err != nil || code != http.StatusBadRequest {
+		t.Errorf("without TLS: %d %v", code, err)
+	}
+	if code, _ := s.get("/metrics"); code != http.StatusNotFound {
+		t.Errorf("at socket: %d", code)
+	}
+
+	// No scrape is lost by reloads, in a connection that is kept.
+	client2, err := config.NewClientFromConfig(good, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client2.CloseIdleConnections()
+	for range 3 {
+		before := s.workers()
+		s.mustReload()
+		for range 5 {
+			response, err := client2.Get("https://" + side + "/metrics") //nolint:noctx // it has a deadline by the test's
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK || response.ProtoMajor != 1 ||
+				response.Header.Get("X-Frame-Options") != "deny" {
+				t.Errorf("%s %s, %v, %v", response.Proto, response.Status, response.Header, err)
+			}
+			_ = response.Body.Close()
+		}
+		s.awaitReplaced(before...)
+	}
+
+	// What does not hold is refused by a reload, and by check.
+	for text, says := range map[string]string{
+		"basic_auth_users:\n  prometheus: plain\n": "metrics-auth-file",
+		"nonsense: true\n":                         "nonsense",
+		"tls_server_config:\n  cert_file: x\n":     "key",
+	} {
+		writeFile(t, file, text)
+		s.mustRefuse("metrics-auth-file", says)
+		if _, stderr, code := s.run("check", "--ini", s.ini); code != exitUsage || !strings.Contains(stderr, says) {
+			t.Errorf("check: %d %s", code, stderr)
+		}
+	}
+	writeFile(t, file, users)
+	s.mustReload()
+	s.awaitNoneDraining()
+	if code, _, err := scrapeOnce(t, "http://"+side+"/metrics", config.HTTPClientConfig{BasicAuth: good.BasicAuth}); err != nil || code != http.StatusOK {
+		t.Errorf("users without TLS: %d %v", code, err)
+	}
+}
+
+// TestMetricsAuthFileIsForTheServersUser: it is read by the workers, so what only root can read is told at once.
+func TestMetricsAuthFileIsForTheServersUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skipOrFail(t, "only root can give up privileges")
+	}
+	dir := t.TempDir()
+	openTo(t, dir)
+	if err := os.Chown(dir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "multiproc")
+	copyProgram(t, program)
+	writeFile(t, filepath.Join(dir, "web.yml"), "http_server_config:\n  http2: false\n")
+	s := startServer(t, "socket = 127.0.0.1:0\nmetrics-socket = 127.0.0.1:0\nuid = nobody\nmetrics-auth-file = web.yml\n", failing, in(dir), withProgram(program))
+	if code := s.exitCode(); code != exitUsage || s.log.count("metrics-auth-file", "permission denied") == 0 {
+		t.Errorf("exit code %d\n%s", code, s.log)
+	}
+}
+
+// BenchmarkMetricsAuth is what a scrape costs more when its user has a password of the usual cost, in one connection.
+func BenchmarkMetricsAuth(b *testing.B) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("open sesame"), bcrypt.DefaultCost)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, text := range map[string]string{"open": "{}\n", "password": fmt.Sprintf("basic_auth_users:\n  prometheus: %s\n", hash)} {
+		b.Run(name, func(b *testing.B) {
+			dir := b.TempDir()
+			writeFile(b, filepath.Join(dir, "web.yml"), text)
+			side := freeAddress(b)
+			startServer(b, "socket = 127.0.0.1:0\nmetrics-socket = "+side+"\nmetrics-auth-file = web.yml\n", in(dir))
+			client, err := config.NewClientFromConfig(config.HTTPClientConfig{
+				BasicAuth: &config.BasicAuth{Username: "prometheus", Password: "open sesame"},
+			}, "test")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer client.CloseIdleConnections()
+			first := time.Now()
+			for i := 0; b.Loop(); i++ {
+				response, err := client.Get("http://" + side + "/metrics") //nolint:noctx // a benchmark
+				if err != nil {
+					b.Fatal(err)
+				}
+				_, _ = io.Copy(io.Discard, response.Body)
+				_ = response.Body.Close()
+				if response.StatusCode != http.StatusOK {
+					b.Fatal(response.Status)
+				}
+				if i == 0 {
+					b.ReportMetric(float64(time.Since(first).Microseconds()), "first-µs")
+				}
+			}
+		})
+	}
+}
