@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
+	"syscall"
 	"time"
 
 	"multiproc/mpmetrics"
@@ -37,6 +39,10 @@ type Config struct {
 	// Reopen is called when the master says that the log is to be reopened, once at a time. Its error is logged.
 	Reopen func() error
 
+	// MaxConnections is how many connections there may be at a time. Others wait in the kernel's queue, and those that are
+	// idle make room for them. Default 10,000. It is never more than three quarters of the descriptors that the process
+	// may have.
+	MaxConnections int
 	// MaxHeader is how long a request's head may be, in bytes, roughly. More is answered with 431. Default 64 KiB.
 	MaxHeader int
 	// MaxBody is how long a request's body may be, in bytes. More is answered with 413, at once where the request says
@@ -77,12 +83,27 @@ func (c Config) withDefaults() Config {
 	if c.MaxHeader == 0 {
 		c.MaxHeader = 64 << 10
 	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = 10_000
+	}
+	if c.MaxConnections > 0 {
+		c.MaxConnections = min(c.MaxConnections, descriptors())
+	}
 	setDefault(&c.HTTPTimeout, 60*time.Second, forever)
 	setDefault(&c.SocketTimeout, 60*time.Second, forever)
 	setDefault(&c.HarakiriGrace, 5*time.Second, 0)
 	setDefault(&c.DrainIdle, 5*time.Second, 10*time.Millisecond) // the kernel has it already
 	setDefault(&c.DrainTimeout, 60*time.Second, 0)
 	return c
+}
+
+// descriptors is how many the connections may have: some are for all else that a worker opens.
+func descriptors() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return math.MaxInt
+	}
+	return int(max(1, min(limit.Cur/4*3, math.MaxInt)))
 }
 
 // forever is a limit that no process reaches. It is one all the same, so that what is told by a deadline, such as that a
@@ -107,6 +128,7 @@ func (c Config) validate() error {
 			faults = append(faults, fmt.Errorf("%s is negative", name))
 		}
 	}
+	positive("MaxConnections", int64(c.MaxConnections))
 	positive("MaxHeader", int64(c.MaxHeader))
 	positive("MaxBody", c.MaxBody)
 	positive("Harakiri", int64(c.Harakiri))

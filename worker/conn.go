@@ -25,6 +25,7 @@ type conn struct {
 	socket   net.Conn // the kernel's: the same, or what is below TLS
 	server   *server
 	handler  http.Handler
+	placed   bool // it has one of the worker's places
 
 	tls      *tls.Conn            // nil: the connection is plain
 	tlsState *tls.ConnectionState // nil: there was no handshake yet. Written before the first request

@@ -326,6 +326,61 @@ func TestHeadThatDoesNotCome(t *testing.T) {
 	}
 }
 
+// TestHeadThatComesByTheByte: the time for it is for all of it, however often a part of it comes.
+func TestHeadThatComesByTheByte(t *testing.T) {
+	w := start(t, worker.Config{HTTPTimeout: 200 * time.Millisecond}, http.HandlerFunc(hello))
+	c := w.dial()
+	began := time.Now()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\nX: "); err == nil; _, err = c.Write([]byte("x")) {
+		if <-tick.C; time.Since(began) > patience {
+			t.Fatal("it may take as long as it likes")
+		}
+	}
+}
+
+// TestHeadWithManyHeaders: what counts is how long all of them are, so that their number is bounded, too.
+func TestHeadWithManyHeaders(t *testing.T) {
+	w := start(t, worker.Config{}, http.HandlerFunc(hello))
+	c := w.dial()
+	go func() {
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\n"+strings.Repeat("a: \r\n", 50_000)+"\r\n")
+	}()
+	if r := c.answer(); r.code != 431 || !r.last {
+		t.Errorf("%d, last %v", r.code, r.last)
+	}
+}
+
+// TestChunksThatAreMostlySomethingElse: extensions of chunks, and trailers, are not part of a body whose length is bounded,
+// and are bounded themselves.
+func TestChunksThatAreMostlySomethingElse(t *testing.T) {
+	errs := make(chan error, 1)
+	w := start(t, worker.Config{MaxBody: 1 << 20}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.Copy(io.Discard, r.Body)
+		errs <- err
+	}))
+	for name, body := range map[string]string{
+		"a long extension":     "1;x=" + strings.Repeat("x", 10_000) + "\r\nx\r\n0\r\n\r\n",
+		"many extensions":      strings.Repeat("1;x="+strings.Repeat("x", 1000)+"\r\nx\r\n", 10_000) + "0\r\n\r\n",
+		"a long trailer":       "1\r\nx\r\n0\r\nX: " + strings.Repeat("x", 100_000) + "\r\n\r\n",
+		"a chunk of no length": strings.Repeat("0", 10_000) + "1\r\nx\r\n0\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := w.dial()
+			go func() {
+				_, _ = io.WriteString(c, "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"+body)
+			}()
+			if err := receive(t, "the error", errs); err == nil {
+				t.Error("all of it was read")
+			}
+			if r := c.answer(); !r.last {
+				t.Error("the connection goes on")
+			}
+		})
+	}
+}
+
 // TestNoTimeLimits looks at the deadlines of a connection rather than wait for what must not happen.
 func TestNoTimeLimits(t *testing.T) {
 	for name, limited := range map[string]struct {

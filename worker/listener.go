@@ -23,6 +23,7 @@ type listener struct {
 	handler  http.Handler
 	tls      *tls.Config // nil: connections are plain
 	draining atomic.Bool
+	drained  chan struct{} // closed when it drains
 }
 
 func newListener(s *server, l handoff.Listener, main http.Handler) *listener {
@@ -34,18 +35,19 @@ func newListener(s *server, l handoff.Listener, main http.Handler) *listener {
 	if handler == nil {
 		handler, settings = main, s.cfg.TLS
 	}
-	return &listener{Listener: l.Listener, server: s, name: l.Name, handler: handler, tls: overTLS(settings)}
+	return &listener{Listener: l.Listener, server: s, name: l.Name, handler: handler, tls: overTLS(settings), drained: make(chan struct{})}
 }
 
 // Accept waits for a connection. In the drain it takes those that the kernel has queued, and returns net.ErrClosed when
-// there are no more.
+// there are no more, places or not: nobody else might.
 func (l *listener) Accept() (net.Conn, error) {
-	if !l.draining.Load() {
+	if !l.draining.Load() && l.server.enter(l.drained) {
 		nc, err := l.Listener.Accept()
-		switch {
-		case err == nil:
-			return l.take(nc), nil
-		case !l.draining.Load():
+		if err == nil {
+			return l.take(nc, true), nil
+		}
+		l.server.places.leave()
+		if !l.draining.Load() {
 			return nil, err
 		}
 	}
@@ -53,11 +55,11 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.take(nc), nil
+	return l.take(nc, false), nil
 }
 
-func (l *listener) take(nc net.Conn) *conn {
-	c := &conn{Conn: nc, socket: nc, server: l.server, handler: l.handler, waiting: true}
+func (l *listener) take(nc net.Conn, placed bool) *conn {
+	c := &conn{Conn: nc, socket: nc, server: l.server, handler: l.handler, placed: placed, waiting: true}
 	if l.tls != nil {
 		c.secure(l.tls)
 	}
@@ -68,6 +70,7 @@ func (l *listener) take(nc net.Conn) *conn {
 // drain makes Accept come to an end.
 func (l *listener) drain() {
 	l.draining.Store(true)
+	close(l.drained)
 	if d, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); ok && d.SetDeadline(time.Unix(1, 0)) == nil {
 		return
 	}

@@ -33,7 +33,13 @@ func (c *conn) whileTaken(attempt func() (int64, error)) error {
 }
 
 // queued is how many bytes the client has not taken yet, and -1 where that cannot be known.
-func (c *conn) queued() int {
+func (c *conn) queued() int { return c.count(unix.SIOCOUTQ) }
+
+// arrived is whether something has come from the client that was not read yet.
+func (c *conn) arrived() bool { return c.count(unix.SIOCINQ) > 0 }
+
+// count asks the kernel about the socket, and is -1 where it does not know.
+func (c *conn) count(what uint) int {
 	socket, ok := c.socket.(syscall.Conn)
 	if !ok {
 		return -1
@@ -44,7 +50,7 @@ func (c *conn) queued() int {
 	}
 	n := -1
 	err = raw.Control(func(fd uintptr) {
-		if q, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ); err == nil {
+		if q, err := unix.IoctlGetInt(int(fd), what); err == nil {
 			n = q
 		}
 	})

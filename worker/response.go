@@ -28,9 +28,10 @@ func (x *exchange) WriteHeader(code int) {
 	}
 }
 
-// announceClose tells the client, where the worker drains, that this is the last answer on its connection.
+// announceClose tells the client, where the worker drains or others wait for a place, that this is the last answer on its
+// connection.
 func (x *exchange) announceClose() {
-	if x.code == 0 && x.conn.server.health.draining.Load() {
+	if s := x.conn.server; x.code == 0 && (s.health.draining.Load() || s.places.crowded()) {
 		x.w.Header().Set("Connection", "close")
 	}
 }

@@ -22,6 +22,7 @@ type server struct {
 	health  health
 	herald  *herald
 	recycle recycle
+	places  places
 	metrics *requestMetrics // nil: requests are not counted
 	process *processMetrics // nil: as above
 	replace bool            // there is somebody who could replace this worker by another one
@@ -55,6 +56,7 @@ func newServer(ctx context.Context, cfg Config, in *handoff.Inherited, handler h
 		replace: in.Identity != (handoff.Identity{}),
 		conns:   make(map[*conn]struct{}),
 		hurry:   make(chan struct{}),
+		places:  newPlaces(cfg.MaxConnections),
 	}
 	s.recycle.setLimit(cfg.MaxRequests, cfg.MaxRequestsDelta)
 	if cfg.Metrics != nil {
@@ -138,6 +140,9 @@ func (s *server) forget(c *conn) {
 		return
 	}
 	delete(s.conns, c)
+	if c.placed {
+		s.places.leave()
+	}
 	if len(s.conns) == 0 && s.empty != nil {
 		close(s.empty)
 	}

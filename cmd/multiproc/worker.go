@@ -104,6 +104,7 @@ func (s service) config() worker.Config {
 	return worker.Config{
 		Inherited:        s.inherited,
 		Logger:           s.log,
+		MaxConnections:   cfg.MaxConnections,
 		MaxHeader:        int(cfg.BufferSize),
 		MaxBody:          cfg.LimitPost,
 		HTTPTimeout:      timeLimit(cfg.HTTPTimeout),

@@ -51,11 +51,12 @@ type Config struct {
 	ProcnamePrefix string     `json:"procname-prefix"`
 	Strict         bool       `json:"strict"`
 
-	BufferSize    int64         `json:"buffer-size"` // bytes
-	LimitPost     int64         `json:"limit-post"`  // bytes; 0: no limit
-	HTTPTimeout   time.Duration `json:"http-timeout"`
-	SocketTimeout time.Duration `json:"socket-timeout"`
-	AllowedHosts  []string      `json:"allowed-hosts"` // empty: all
+	MaxConnections int           `json:"max-connections"` // of one worker
+	BufferSize     int64         `json:"buffer-size"`     // bytes
+	LimitPost      int64         `json:"limit-post"`      // bytes; 0: no limit
+	HTTPTimeout    time.Duration `json:"http-timeout"`
+	SocketTimeout  time.Duration `json:"socket-timeout"`
+	AllowedHosts   []string      `json:"allowed-hosts"` // empty: all
 
 	Harakiri                time.Duration `json:"harakiri"` // 0: off
 	HarakiriGracefulTimeout time.Duration `json:"harakiri-graceful-timeout"`

@@ -236,6 +236,11 @@ func Keys() []Key {
 			bind: func(c target) value { return hostList{&c.AllowedHosts} },
 		},
 		{
+			Name: "max-connections", Default: "10000", ownWorker: true,
+			Help: "most connections of one worker, and at most 3/4 of its descriptors; more wait, idle ones make room",
+			bind: func(c target) value { return number{&c.MaxConnections, 1} },
+		},
+		{
 			Name: "buffer-size", Default: "64k", ownWorker: true,
 			Help: "most bytes of a request's head",
 			bind: func(c target) value { return size{&c.BufferSize, kib, 1} },

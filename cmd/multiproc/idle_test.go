@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"testing"
+)
+
+// TestManyIdleConnections opens ten thousand connections that ask for nothing. The workers have no more descriptors than
+// they may, others are answered all the time, and a reload goes on.
+func TestManyIdleConnections(t *testing.T) {
+	const each, all = 200, 10_000
+	dir := t.TempDir()
+	s := startServer(t, fmt.Sprintf("socket = 127.0.0.1:0\nprocesses = 2\nmax-connections = %d\ndrain-idle = 1\n", each), in(dir))
+	before := 0
+	for _, pid := range s.workers() {
+		before = max(before, entries(t, pid, "fd"))
+	}
+	idle := make([]net.Conn, 0, all)
+	defer func() {
+		for _, conn := range idle {
+			_ = conn.Close()
+		}
+	}()
+	for i := range all {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.address)
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		idle = append(idle, conn)
+		if i%1000 != 999 {
+			continue
+		}
+		if code, _ := s.get("/readyz"); code != http.StatusOK {
+			t.Errorf("with %d idle connections: %d", i+1, code)
+		}
+		for _, pid := range s.workers() {
+			if now := entries(t, pid, "fd"); now > before+each {
+				t.Errorf("worker %d has %d descriptors, %d at the beginning", pid, now, before)
+			}
+		}
+	}
+	old := s.workers()
+	s.mustReload()
+	if code, _ := s.get("/readyz"); code != http.StatusOK {
+		t.Errorf("after a reload: %d", code)
+	}
+	s.awaitReplaced(old...)
+}
