@@ -1,8 +1,8 @@
 package main
 
 import (
-	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 )
 
@@ -41,19 +41,38 @@ func refuseHost(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "this host is not served here", http.StatusBadRequest)
 }
 
-// hostOf is a request's host without its port and in lower case.
+// hostOf is a request's host without its port and in lower case, an IPv6 address in its shortest form. It is empty where what
+// was asked for is none: in something that only ends like a host there may be anything before.
 func hostOf(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	name, port := host, ""
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		name, port = host[:i], host[i+1:]
 	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	return strings.ToLower(strings.TrimSuffix(host, "."))
+	if strings.Trim(port, "0123456789") != "" {
+		return ""
+	}
+	if inner, ok := strings.CutPrefix(name, "["); ok {
+		inner, closed := strings.CutSuffix(inner, "]")
+		ip, err := netip.ParseAddr(inner)
+		if !closed || err != nil {
+			return ""
+		}
+		return ip.String()
+	}
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" || strings.HasPrefix(name, ".") {
+		return ""
+	}
+	return name
 }
 
 func matchesHost(host, pattern string) bool {
-	pattern = strings.ToLower(strings.Trim(pattern, "[]"))
+	if pattern == "*" {
+		return true
+	}
+	pattern = strings.ToLower(pattern)
 	if domain, ok := strings.CutPrefix(pattern, "."); ok {
 		return host == domain || strings.HasSuffix(host, pattern)
 	}
-	return pattern == "*" || host == pattern
+	return host != "" && host == hostOf(pattern)
 }
