@@ -243,7 +243,7 @@ func TestMigrateWaits(t *testing.T) {
 
 	// Of a program that does not know the lock.
 	other := foreign(t, path)
-	execOn(t, other, "DELETE FROM goose_db_version WHERE version_id = 3")
+	execOn(t, other, "DELETE FROM goose_db_version WHERE version_id = (SELECT MAX(version_id) FROM goose_db_version)")
 	execOn(t, other, "BEGIN IMMEDIATE")
 	_, _, err = Migrate(t.Context(), path, options)
 	wantErr(t, err, ErrBusy, "")

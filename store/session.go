@@ -10,6 +10,7 @@ type Session struct {
 	ID            int64
 	User          User
 	Created, Seen time.Time
+	Message       string // for the next page; empty: none
 }
 
 // SessionsKept is how long a session can last at most: then it is removed.
@@ -43,7 +44,7 @@ func (tx *Tx) SessionBySecret(secret string, idle, absolute time.Duration) (Sess
 	if !ok {
 		return Session{}, fmt.Errorf("session: %w", ErrNotFound)
 	}
-	return found(tx.queryRow(`SELECT s.id, s.created, s.seen, u.id, u.name, u.role, u.active, u.created, u.last_login
+	return found(tx.queryRow(`SELECT s.id, s.created, s.seen, s.message, u.id, u.name, u.role, u.active, u.created, u.last_login
 		FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.hash = ? AND s.seen > ? AND s.created > ? AND u.active`,
 		hash, micros(tx.now.Add(-idle)), micros(tx.now.Add(-absolute))), scanSession, "session")
@@ -51,7 +52,7 @@ func (tx *Tx) SessionBySecret(secret string, idle, absolute time.Duration) (Sess
 
 func scanSession(r row) (s Session, err error) {
 	u := &s.User
-	err = r.Scan(&s.ID, moment{&s.Created}, moment{&s.Seen},
+	err = r.Scan(&s.ID, moment{&s.Created}, moment{&s.Seen}, &s.Message,
 		&u.ID, &u.Name, &u.Role, &u.Active, moment{&u.Created}, moment{&u.LastLogin})
 	return s, err
 }
@@ -59,6 +60,12 @@ func scanSession(r row) (s Session, err error) {
 // TouchSession says that a session was seen now. It is ErrNotFound if it has ended.
 func (tx *Tx) TouchSession(id int64) error {
 	return tx.change(fmt.Sprintf("session %d", id), "UPDATE sessions SET seen = ? WHERE id = ?", micros(tx.now), id)
+}
+
+// SetMessage leaves a message for the next page of a session, or with an empty one takes it away. It is ErrNotFound if the
+// session has ended.
+func (tx *Tx) SetMessage(id int64, message string) error {
+	return tx.change(fmt.Sprintf("session %d", id), "UPDATE sessions SET message = ? WHERE id = ?", message, id)
 }
 
 // DeleteSession ends a session, if it has not ended already.

@@ -4,26 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"multiproc/cmd/internal/config"
 	"multiproc/mpmetrics"
 	"multiproc/store"
+	"multiproc/worker/admin"
 	"multiproc/worker/api"
 )
 
-// application is what the server ships with: transactions in a database, the API to them, and what of them is
-// on the page of metrics. Where no database is set there is none, and the application is nil.
+// application is what the server ships with: transactions in a database, the API to them, the admin site, and what of
+// them is on the page of metrics. Where no database is set there is none, and the application is nil.
 type application struct {
 	store *store.Store
 	api   *api.API
+	admin *admin.Admin
 	gauge *api.Gatherer
 }
 
-func openApplication(ctx context.Context, cfg *config.Config, metrics *mpmetrics.Writer, log *slog.Logger) (*application, error) {
+func openApplication(ctx context.Context, s service, metrics *mpmetrics.Writer) (*application, error) {
+	cfg, log := s.cfg, s.log
 	if cfg.Database == "" {
 		return nil, nil //nolint:nilnil // see application
 	}
@@ -33,11 +34,15 @@ func openApplication(ctx context.Context, cfg *config.Config, metrics *mpmetrics
 	if err != nil {
 		return nil, err
 	}
-	handler, err := api.New(api.Config{Store: db, Metrics: metrics, Logger: log})
-	if err != nil {
+	app := &application{store: db, gauge: api.NewGatherer(db, log)}
+	if app.api, err = api.New(api.Config{Store: db, Metrics: metrics, Logger: log}); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the API: %w", err), db.Close())
 	}
-	return &application{store: db, api: handler, gauge: api.NewGatherer(db, log)}, nil
+	app.admin, err = admin.New(admin.Config{Store: db, MetricsDir: s.metricsDir, Metrics: metrics, Logger: log, Debug: cfg.Debug})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make the admin site: %w", err), db.Close())
+	}
+	return app, nil
 }
 
 func (a *application) close() error {
@@ -58,5 +63,6 @@ func (a *application) gatherers() []prometheus.Gatherer {
 func (a *application) register(routes *http.ServeMux) {
 	if a != nil {
 		routes.Handle("/api/v1/", a.api)
+		routes.Handle("/admin/", a.admin)
 	}
 }

@@ -48,6 +48,7 @@ func forDevelopment(arguments config.Arguments, address []string) config.Argumen
 	arguments.Presets = []config.Setting{
 		setting("socket", developmentAddress("8000")),
 		setting("database", "multiproc.db"),
+		setting("debug", "true"),
 	}
 	settings := []config.Setting{setting("migrate", "true"), setting("disable-logging", "false")}
 	settings = append(settings, arguments.Settings...)

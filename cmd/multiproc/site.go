@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"multiproc/cmd/internal/config"
 	"multiproc/worker"
@@ -23,15 +24,23 @@ func newSite(cfg *config.Config, metrics http.Handler, app *application) *site {
 // main is the handler of the main listeners. Where the metrics have listeners of their own, it has none.
 func (s *site) main() http.Handler {
 	routes := http.NewServeMux()
-	routes.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write([]byte("multiproc\n"))
-	})
+	routes.HandleFunc("GET /{$}", s.front)
 	s.app.register(routes)
 	if len(s.cfg.MetricsSockets) == 0 {
 		routes.Handle("GET "+s.cfg.MetricsPath, s.metrics)
 	}
 	return s.guard(routes)
+}
+
+// front is the first page: the admin site for browsers, where there is one; for others the name of what answers here.
+func (s *site) front(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Vary", "Accept")
+	if s.app != nil && strings.Contains(r.Header.Get("Accept"), "text/html") {
+		http.Redirect(w, r, "/admin/", http.StatusFound)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("multiproc\n"))
 }
 
 // named are the handlers of the listeners that are not the main ones, and how these speak TLS. Where the metrics have a door,

@@ -141,7 +141,7 @@ func serve(ctx context.Context, s service) (err error) {
 		return errors.Join(err, s.inherited.Close())
 	}
 	defer func() { err = errors.Join(err, metrics.Close()) }()
-	app, err := openApplication(ctx, cfg, metrics, log)
+	app, err := openApplication(ctx, s, metrics)
 	if err != nil {
 		return errors.Join(err, s.inherited.Close())
 	}

@@ -57,6 +57,7 @@ type Config struct {
 	HTTPTimeout    time.Duration `json:"http-timeout"`
 	SocketTimeout  time.Duration `json:"socket-timeout"`
 	AllowedHosts   []string      `json:"allowed-hosts"` // empty: all
+	Debug          bool          `json:"debug"`
 
 	Harakiri                time.Duration `json:"harakiri"` // 0: off
 	HarakiriGracefulTimeout time.Duration `json:"harakiri-graceful-timeout"`

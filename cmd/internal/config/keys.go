@@ -241,6 +241,11 @@ func Keys() []Key {
 			bind: func(c target) value { return number{&c.MaxConnections, 1} },
 		},
 		{
+			Name: "debug", Default: "false", ownWorker: true,
+			Help: "pages of the admin site that fail show why, with what is nobody else's business; for development",
+			bind: func(c target) value { return boolean{&c.Debug} },
+		},
+		{
 			Name: "buffer-size", Default: "64k", ownWorker: true,
 			Help: "most bytes of a request's head",
 			bind: func(c target) value { return size{&c.BufferSize, kib, 1} },

@@ -1,0 +1,96 @@
+package admin
+
+import (
+	"errors"
+
+	"multiproc/store"
+)
+
+// form is the fields of a page, as the part "form" of the templates shows them. It is sent to the page's own path.
+type form struct {
+	Fields []*field
+	Submit string // what the button says
+	Cancel string // the path that leads away from it; empty: none
+	Danger bool   // what it does cannot be undone
+	Fault  string // what is wrong with it as a whole
+}
+
+// field is a field of a form.
+type field struct {
+	Name, Label  string
+	Kind         string // text (the default), password, number, datetime-local, textarea, checkbox, select
+	Value        string
+	Checked      bool     // of a checkbox
+	Options      []option // of a select
+	Help         string
+	Problem      string // what is wrong with the value
+	Required     bool
+	Autocomplete string
+	Code         bool // it is in a monospaced font
+	Focus        bool // the page begins there
+}
+
+// option is a choice of a select.
+type option struct{ Value, Label string }
+
+// field is the one with this name, or nil.
+func (f *form) field(name string) *field {
+	for _, field := range f.Fields {
+		if field.Name == name {
+			return field
+		}
+	}
+	return nil
+}
+
+// fill gives the fields the values that a request has for them; but not secrets, which are typed anew.
+func (f *form) fill(r *request) {
+	for _, field := range f.Fields {
+		switch field.Kind {
+		case "password":
+		case "checkbox":
+			field.Checked = r.PostForm.Get(field.Name) != ""
+		default:
+			field.Value = r.PostForm.Get(field.Name)
+		}
+	}
+}
+
+// blame shows at the fields what the store finds wrong with them, and reports whether it is that: else the error is
+// something else, and nobody's who fills in forms. The field unique has what only one thing may have.
+func (f *form) blame(err error, unique string) bool {
+	if invalid, ok := errors.AsType[*store.InvalidError](err); ok {
+		for _, e := range invalid.Fields {
+			f.problem(e.Field, e.Problem)
+		}
+		return true
+	}
+	if errors.Is(err, store.ErrExists) {
+		f.problem(unique, "exists already")
+		return true
+	}
+	return false
+}
+
+// problem says what is wrong with a field, or with the form where there is no such field.
+func (f *form) problem(name, what string) {
+	field := f.field(name)
+	switch {
+	case field == nil:
+		f.Fault = name + " " + what
+	case field.Problem == "":
+		field.Problem = what
+	default:
+		field.Problem += "; " + what
+	}
+}
+
+// Bad is whether something is wrong with the form.
+func (f *form) Bad() bool {
+	for _, field := range f.Fields {
+		if field.Problem != "" {
+			return true
+		}
+	}
+	return f.Fault != ""
+}

@@ -1,0 +1,3 @@
+package admin
+
+func (a *Admin) tokenRoutes() []route { return nil }
