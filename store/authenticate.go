@@ -10,23 +10,50 @@ import (
 var ErrCredentials = errors.New("wrong name or password")
 
 // Authenticate is the active user that has this name, in upper or lower case, and password, or ErrCredentials. How long it
-// takes says nothing of why: it is as for HashPassword, for whose turn it waits, too.
+// takes says nothing of why: it is as for HashPassword, for whose turn it waits, too. It may be tried as often as one likes,
+// unlike Login.
 func (s *Store) Authenticate(ctx context.Context, name, password string) (User, error) {
 	user, _, err := s.authenticate(ctx, name, password)
 	return user, err
 }
 
-// Login is Authenticate and begins a session, whose secret it gives; see CreateSession.
-func (s *Store) Login(ctx context.Context, name, password string) (session Session, secret string, err error) {
-	user, hash, err := s.authenticate(ctx, name, password)
+// Login begins a session for who has these credentials, gives its secret (see CreateSession) and says so in the audit log.
+// The session whose secret the browser had before, if any, has ended then. Its error may be ErrCredentials, a *LockedError
+// or ErrCrowded.
+func (s *Store) Login(ctx context.Context, c Credentials, before string) (session Session, secret string, err error) {
+	err = s.attempted(ctx, c, func(a attempt) error {
+		user, hash, err := s.authenticate(ctx, c.Name, c.Password)
+		if err != nil {
+			return err
+		}
+		return s.Update(ctx, func(tx *Tx) error {
+			if session, secret, err = tx.login(user.ID, hash); err != nil {
+				return err
+			}
+			if err := tx.endSession(before); err != nil {
+				return err
+			}
+			if err := tx.forgive(a); err != nil {
+				return err
+			}
+			user := session.User
+			return tx.Record(Entry{Actor: user.Name, Action: ActionLogin, Kind: "user", ObjectID: user.ID, Object: user.Name})
+		})
+	})
 	if err != nil {
 		return Session{}, "", err
 	}
-	err = s.Update(ctx, func(tx *Tx) error {
-		session, secret, err = tx.login(user.ID, hash)
-		return err
+	return session, secret, nil
+}
+
+// Confirm is Authenticate with the limits of Login: somebody who has a session is asked for the password once more.
+func (s *Store) Confirm(ctx context.Context, c Credentials) error {
+	return s.attempted(ctx, c, func(a attempt) error {
+		if _, err := s.Authenticate(ctx, c.Name, c.Password); err != nil {
+			return err
+		}
+		return s.Update(ctx, func(tx *Tx) error { return tx.forgive(a) })
 	})
-	return session, secret, err
 }
 
 // login begins a session for who has proved to know the password with this hash. To find that out has taken time, in which the

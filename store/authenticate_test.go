@@ -89,10 +89,10 @@ func TestAuthenticateCancelled(t *testing.T) {
 func TestLogin(t *testing.T) {
 	s := openStore(t)
 	ada := createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
-	if _, secret, err := s.Login(t.Context(), "ada", "wrong horse"); !errors.Is(err, ErrCredentials) || secret != "" {
+	if _, secret, err := s.Login(t.Context(), Credentials{Name: "ada", Password: "wrong horse"}, ""); !errors.Is(err, ErrCredentials) || secret != "" {
 		t.Errorf("a wrong password: %q, %v", secret, err)
 	}
-	session, secret, err := s.Login(t.Context(), "ada", "correct horse")
+	session, secret, err := s.Login(t.Context(), Credentials{Name: "ada", Password: "correct horse"}, "")
 	if err != nil || session.User.ID != ada.ID || secret == "" {
 		t.Fatalf("%+v, %q, %v", session, secret, err)
 	}

@@ -74,6 +74,16 @@ func (tx *Tx) DeleteSession(id int64) error {
 	return err
 }
 
+// endSession ends the session that has this secret, if there is one.
+func (tx *Tx) endSession(secret string) error {
+	hash, ok := hashSecret(secret)
+	if !ok {
+		return nil
+	}
+	_, err := tx.exec("DELETE FROM sessions WHERE hash = ?", hash)
+	return err
+}
+
 // DeleteSessions ends all sessions of a user.
 func (tx *Tx) DeleteSessions(userID int64) error {
 	_, err := tx.exec("DELETE FROM sessions WHERE user_id = ?", userID)

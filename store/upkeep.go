@@ -39,7 +39,7 @@ func (tx *Tx) upkeep() (done bool, err error) {
 		return false, err
 	}
 	done = true
-	for _, expire := range []func(*Tx, int) error{(*Tx).expireAnswers, (*Tx).expireSessions} {
+	for _, expire := range []func(*Tx, int) error{(*Tx).expireAnswers, (*Tx).expireSessions, (*Tx).expireAttempts} {
 		if err := expire(tx, expiredAtOnce); err != nil {
 			return false, err
 		}

@@ -87,13 +87,17 @@ func (tx *Tx) Users(p Page) (Slice[User], error) {
 	return named(tx, p, scanUser, func(u User) string { return u.Name }, selectUser)
 }
 
-// UpdateUser stores the name, the role and whether the user with u's ID is active now; the sessions of one who is not end
-// for good. Its error may be ErrNotFound, an *InvalidError, or ErrExists for the name.
+// UpdateUser stores the name, the role and whether the user with u's ID is active now. The sessions of one who is not, or
+// whose role is another than before, end for good. Its error may be ErrNotFound, an *InvalidError, or ErrExists for the name.
 func (tx *Tx) UpdateUser(u User) error {
 	if err := u.faults().err(); err != nil {
 		return err
 	}
-	if !u.Active {
+	before, err := tx.User(u.ID)
+	if err != nil {
+		return err
+	}
+	if !u.Active || u.Role != before.Role {
 		if err := tx.DeleteSessions(u.ID); err != nil {
 			return err
 		}
@@ -114,6 +118,12 @@ func (tx *Tx) SetPassword(id int64, hash PasswordHash) error {
 		return err
 	}
 	return tx.DeleteSessions(id)
+}
+
+// ActiveSuperusers is how many there are.
+func (tx *Tx) ActiveSuperusers() (n int, err error) {
+	err = tx.queryRow("SELECT count(*) FROM users WHERE active AND role = ?", string(RoleSuperuser)).Scan(&n)
+	return n, err
 }
 
 // DeleteUser deletes a user and the user's sessions, or nothing: ErrNotFound.

@@ -1,0 +1,263 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+)
+
+// from gives credentials an address, if it is one.
+func from(address, name, password string) Credentials {
+	a, _ := netip.ParseAddr(address)
+	return Credentials{Name: name, Password: password, From: a}
+}
+
+// failAttempts makes the database remember logins of a user that have failed now.
+func failAttempts(t *testing.T, s *Store, n int, c Credentials) {
+	t.Helper()
+	a := newAttempt(c)
+	update(t, s, func(tx *Tx) error {
+		for range n {
+			if _, err := tx.exec("INSERT INTO login_attempts (time, name, address) VALUES (?, ?, ?)", micros(tx.now), a.name, a.pair); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func TestLoginLimit(t *testing.T) {
+	c := newClock()
+	s := openStore(t, Options{now: c.now})
+	createUser(t, s, User{Name: "Ada", Role: RoleStaff, Active: true})
+	createUser(t, s, User{Name: "bob", Role: RoleStaff, Active: true})
+	login := func(address, name, password string) error {
+		_, _, err := s.Login(t.Context(), from(address, name, password), "")
+		return err
+	}
+	hashes := watchHashes(t, s)
+	const here, there = "203.0.113.7", "203.0.113.8"
+	for _, user := range []string{"ada", "nobody"} {
+		first := c.now()
+		for _, name := range []string{user, user, user, "  " + user, user} {
+			if err := login(here, name, "wrong horse"); !errors.Is(err, ErrCredentials) {
+				t.Fatalf("%q: %v, want %v", name, err, ErrCredentials)
+			}
+			c.advance(time.Minute)
+		}
+		if err := login(here, user, "wrong horse"); !errors.Is(err, ErrCredentials) { // one was another name
+			t.Fatalf("%v, want %v", err, ErrCredentials)
+		}
+		for _, test := range []struct{ address, name, password string }{
+			{here, user, "wrong horse"}, {here, "ADA", "correct horse"}, {"::ffff:" + here, "Ada", "correct horse"},
+		} {
+			if user == "nobody" {
+				test.name = "NoBody"
+			}
+			locked, ok := errors.AsType[*LockedError](login(test.address, test.name, test.password))
+			if !ok || !locked.Until.Equal(first.Add(attemptWindow)) {
+				t.Errorf("%v: %v, want one until %v", test, locked, first.Add(attemptWindow))
+			}
+		}
+		c.advance(time.Hour)
+	}
+	failAttempts(t, s, 5, from(here, "ada", ""))
+	for _, c := range []Credentials{from(there, "ada", "correct horse"), from(here, "bob", "correct horse"), from("", "ada", "correct horse")} {
+		if _, _, err := s.Login(t.Context(), c, ""); err != nil {
+			t.Errorf("another one, %v, is locked out, too: %v", c, err)
+		}
+	}
+	if err := s.Confirm(t.Context(), from(here, "ada", "correct horse")); !isLocked(err) {
+		t.Errorf("Confirm: %v", err)
+	}
+	c.advance(attemptWindow)
+	if err := login(here, "ada", "correct horse"); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	if n := hashes(); n != 2*6+3+1 {
+		t.Errorf("%d hashes, want one for each of those who are not locked out, %d", n, 2*6+3+1)
+	}
+}
+
+func isLocked(err error) bool {
+	_, ok := errors.AsType[*LockedError](err)
+	return ok
+}
+
+// TestLoginForgives: what failed before counts no more after a login, nor after a confirmation, at the same address.
+func TestLoginForgives(t *testing.T) {
+	s := openStore(t)
+	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
+	right := from("192.0.2.1", "ada", "correct horse")
+	for _, try := range []func() error{
+		func() error { _, _, err := s.Login(t.Context(), right, ""); return err },
+		func() error { return s.Confirm(t.Context(), right) },
+	} {
+		failAttempts(t, s, 4, from("192.0.2.2", "ada", ""))
+		failAttempts(t, s, 4, right)
+		if err := try(); err != nil {
+			t.Fatal(err)
+		}
+		if n := number(t, s, "SELECT count(*) FROM login_attempts"); n != 4 {
+			t.Errorf("%d attempts are left, want the 4 of another address", n)
+		}
+		update(t, s, func(tx *Tx) error { _, err := tx.exec("DELETE FROM login_attempts"); return err })
+	}
+}
+
+// TestLoginLimitOfAddress: it is for all users, where an address is that of few people.
+func TestLoginLimitOfAddress(t *testing.T) {
+	for _, test := range []struct {
+		attacker, other string
+		locked          bool
+	}{
+		{"203.0.113.7", "203.0.113.7", true},
+		{"203.0.113.7", "203.0.113.8", false},
+		{"203.0.113.7", "::ffff:203.0.113.7", true},
+		{"2001:db8::1", "2001:db8::ffff:1", true}, // one network
+		{"2001:db8::1", "2001:db8:0:1::1", false},
+		{"127.0.0.1", "127.0.0.1", false}, // a proxy
+		{"::1", "::1", false},
+		{"10.1.2.3", "10.1.2.3", false},
+		{"fd00::1", "fd00::1", false},
+		{"fe80::1%eth0", "fe80::1%eth0", false},
+		{"", "", false}, // a unix socket
+	} {
+		t.Run(test.attacker+" "+test.other, func(t *testing.T) {
+			s := openStore(t)
+			createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
+			for i := range 19 {
+				failAttempts(t, s, 1, from(test.attacker, fmt.Sprint("user ", i), ""))
+			}
+			if _, _, err := s.Login(t.Context(), from(test.other, "ada", "correct horse"), ""); err != nil {
+				t.Fatalf("after 19 failures: %v", err)
+			}
+			failAttempts(t, s, 1, from(test.attacker, "user 19", ""))
+			_, _, err := s.Login(t.Context(), from(test.other, "ada", "correct horse"), "")
+			if isLocked(err) != test.locked || err != nil && !test.locked {
+				t.Errorf("after 20 failures: %v, want one that locks: %v", err, test.locked)
+			}
+		})
+	}
+}
+
+// TestLoginLimitOfName: many addresses together guess no more than a number of passwords of a user.
+func TestLoginLimitOfName(t *testing.T) {
+	s := openStore(t)
+	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
+	for i := range 99 {
+		failAttempts(t, s, 1, from(fmt.Sprintf("198.51.100.%d", i), "ada", ""))
+	}
+	if _, _, err := s.Login(t.Context(), from("203.0.113.7", "ada", "correct horse"), ""); err != nil {
+		t.Fatalf("after 99 failures: %v", err)
+	}
+	failAttempts(t, s, 1, from("198.51.100.99", "ada", ""))
+	if _, _, err := s.Login(t.Context(), from("203.0.113.7", "ada", "correct horse"), ""); !isLocked(err) {
+		t.Errorf("after 100 failures: %v", err)
+	}
+}
+
+// TestLoginLimitAtOnce: of many that come at the same moment to several processes, no more than a few are tried.
+func TestLoginLimitAtOnce(t *testing.T) {
+	s := openStore(t)
+	stores := []*Store{s, openStoreAt(t, s.writer.file.path), openStoreAt(t, s.writer.file.path)}
+	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
+	var mu sync.Mutex
+	outcomes := map[string]int{}
+	var all sync.WaitGroup
+	for i := range 60 {
+		all.Go(func() {
+			_, _, err := stores[i%len(stores)].Login(t.Context(), from("127.0.0.1", "ada", "wrong horse"), "")
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case errors.Is(err, ErrCredentials):
+				outcomes["wrong"]++
+			case isLocked(err), errors.Is(err, ErrCrowded):
+				outcomes["not tried"]++
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if outcomes["wrong"] != attemptsOfPair || outcomes["not tried"] != 60-attemptsOfPair {
+		t.Errorf("%v, want %d to be tried", outcomes, attemptsOfPair)
+	}
+}
+
+// TestLoginCrowded: the queue is short, and who is not tried is not counted.
+func TestLoginCrowded(t *testing.T) {
+	s := openStore(t)
+	s.hashing <- struct{}{} // somebody hashes
+	ctx, cancel := context.WithCancel(t.Context())
+	errs := make(chan error)
+	for i := range maxLogins {
+		go func() {
+			_, _, err := s.Login(ctx, Credentials{Name: fmt.Sprint(i)}, "")
+			errs <- err
+		}()
+	}
+	until(t, "all wait for their turn", func() bool {
+		return number(t, s, "SELECT count(*) FROM login_attempts") == maxLogins
+	})
+	if _, _, err := s.Login(t.Context(), Credentials{Name: "one more"}, ""); !errors.Is(err, ErrCrowded) {
+		t.Errorf("one more: %v, want %v", err, ErrCrowded)
+	}
+	cancel()
+	for range maxLogins {
+		if err := <-errs; !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, want %v", err, context.Canceled)
+		}
+	}
+	<-s.hashing
+	if n := number(t, s, "SELECT count(*) FROM login_attempts"); n != 0 {
+		t.Errorf("%d attempts count that were not tried", n)
+	}
+}
+
+// TestLoginEndsSessionBefore: a browser has one session, and the new one has another secret.
+func TestLoginEndsSessionBefore(t *testing.T) {
+	s := openStore(t)
+	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
+	right := Credentials{Name: "ada", Password: "correct horse"}
+	_, first, err := s.Login(t.Context(), right, "nothing that there ever was")
+	check(t, err)
+	_, second, err := s.Login(t.Context(), right, first)
+	check(t, err)
+	for secret, want := range map[string]error{first: ErrNotFound, second: nil} {
+		err := s.View(t.Context(), func(tx *Tx) error {
+			_, err := tx.SessionBySecret(secret, time.Hour, time.Hour)
+			return err
+		})
+		if !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+	view(t, s, func(tx *Tx) error {
+		entries, err := tx.Entries(EntryQuery{Kind: "user"})
+		if len(entries.Items) != 2 || entries.Items[0].Action != ActionLogin || entries.Items[0].Actor != "ada" {
+			t.Errorf("recorded: %+v", entries.Items)
+		}
+		return err
+	})
+}
+
+// TestAttemptsExpire: what counts no more is removed, by whoever writes.
+func TestAttemptsExpire(t *testing.T) {
+	c := newClock()
+	s := openStore(t, Options{now: c.now})
+	failAttempts(t, s, expiredAtOnce+1, from("127.0.0.1", "ada", ""))
+	c.advance(attemptWindow)
+	failAttempts(t, s, 1, from("127.0.0.1", "ada", ""))
+	for _, want := range []int64{2, 1} { // a portion with each commit
+		if n := number(t, s, "SELECT count(*) FROM login_attempts"); n != want {
+			t.Errorf("%d attempts, want %d", n, want)
+		}
+		update(t, s, func(*Tx) error { return nil })
+	}
+}
