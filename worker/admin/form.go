@@ -2,12 +2,15 @@ package admin
 
 import (
 	"errors"
+	"slices"
 
 	"multiproc/store"
 )
 
-// form is the fields of a page, as the part "form" of the templates shows them. It is sent to the page's own path.
+// form is the fields of a page, as the part "form" of the templates shows them, or without any a question whether something
+// is to be done. It is sent to the page's own path.
 type form struct {
+	Text   []string // what is to be known before, in paragraphs
 	Fields []*field
 	Submit string // what the button says
 	Cancel string // the path that leads away from it; empty: none
@@ -26,6 +29,7 @@ type field struct {
 	Problem      string // what is wrong with the value
 	Required     bool
 	Autocomplete string
+	Fixed        bool // it cannot be changed
 	Code         bool // it is in a monospaced font
 	Focus        bool // the page begins there
 }
@@ -93,4 +97,9 @@ func (f *form) Bad() bool {
 		}
 	}
 	return f.Fault != ""
+}
+
+// hasOption is whether the value of a select is one that it offers.
+func (f *field) hasOption() bool {
+	return slices.ContainsFunc(f.Options, func(o option) bool { return o.Value == f.Value })
 }

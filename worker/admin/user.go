@@ -1,3 +1,341 @@
 package admin
 
-func (a *Admin) userRoutes() []route { return nil }
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"multiproc/store"
+)
+
+const usersPath = home + "users"
+
+func (a *Admin) userRoutes() []route {
+	const one = usersPath + "/{id}"
+	return []route{
+		{method: "GET", path: usersPath, least: superusers, handle: listUsers, nav: "Users"},
+		{method: "GET", path: usersPath + "/add", least: superusers, handle: showNewUser},
+		{method: "POST", path: usersPath + "/add", least: superusers, handle: addUser},
+		{method: "GET", path: one, least: superusers, handle: showUser},
+		{method: "POST", path: one, least: superusers, handle: changeUser},
+		{method: "GET", path: one + "/password", least: superusers, handle: showUserPassword},
+		{method: "POST", path: one + "/password", least: superusers, handle: changeUserPassword},
+		{method: "GET", path: one + "/delete", least: superusers, handle: confirmUserDeletion},
+		{method: "POST", path: one + "/delete", least: superusers, handle: deleteUser},
+	}
+}
+
+// userList is what the page of users shows.
+type userList struct {
+	Users []userRow
+	Next  string // the path of the next page; empty: none
+}
+
+type userRow struct {
+	store.User
+	Path string
+}
+
+func userPath(id int64) string { return usersPath + "/" + strconv.FormatInt(id, 10) }
+
+func listUsers(r *request) error {
+	var list userList
+	err := r.view(func(tx *store.Tx) error {
+		users, err := tx.Users(store.Page{After: store.Cursor(r.Form.Get("after"))})
+		for _, u := range users.Items {
+			list.Users = append(list.Users, userRow{u, userPath(u.ID)})
+		}
+		list.Next = nextPage(usersPath, users.Next)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return r.render(http.StatusOK, "users", page{Title: "Users", Data: list})
+}
+
+func userCrumbs() []crumb { return []crumb{{"Users", usersPath}} }
+
+// userFields are those that both a new user and one that is there have.
+func userFields(u store.User) []*field {
+	return []*field{
+		{Name: "username", Label: "User name", Value: u.Name, Required: true, Autocomplete: "off", Help: "Letters, digits and @ . + - _"},
+		{
+			Name: "role", Label: "Role", Kind: "select", Value: string(u.Role),
+			Options: []option{
+				{string(store.RoleViewer), "Viewer: reads"},
+				{string(store.RoleStaff), "Staff: also changes transactions, APIs and statuses"},
+				{string(store.RoleSuperuser), "Superuser: also manages users and tokens"},
+			},
+		},
+		{Name: "active", Label: "Active", Kind: "checkbox", Checked: u.Active, Help: "Who is not, cannot log in."},
+	}
+}
+
+func passwordFields() []*field {
+	return []*field{
+		{Name: "password", Label: "Password", Kind: "password", Required: true, Autocomplete: "new-password", Help: passwordHelp},
+		{Name: "again", Label: "Password again", Kind: "password", Required: true, Autocomplete: "new-password"},
+	}
+}
+
+// userOf is what a form says of a user.
+func userOf(r *request) store.User {
+	return store.User{
+		Name:   r.PostForm.Get("username"),
+		Role:   store.Role(r.PostForm.Get("role")),
+		Active: r.PostForm.Get("active") != "",
+	}
+}
+
+func newUserForm() *form {
+	fields := userFields(store.User{Role: store.RoleViewer, Active: true})
+	fields[0].Focus = true
+	return &form{Fields: append(fields, passwordFields()...), Submit: "Add user", Cancel: usersPath}
+}
+
+func (r *request) renderNewUser(status int, f *form) error {
+	return r.render(status, "form", page{Title: "Add user", Crumbs: userCrumbs(), Data: f})
+}
+
+func showNewUser(r *request) error { return r.renderNewUser(http.StatusOK, newUserForm()) }
+
+func addUser(r *request) error {
+	f := newUserForm()
+	f.fill(r)
+	hash, err := r.newPassword(f)
+	if err != nil {
+		return err
+	}
+	if !f.Bad() {
+		err = r.change(func(c *change) error {
+			user, err := c.CreateUser(userOf(r), hash)
+			if err != nil {
+				return err
+			}
+			if err := c.record(store.ActionCreate, "user", user.ID, user.Name, changes{"role": {"", user.Role}, "active": {false, user.Active}}); err != nil {
+				return err
+			}
+			return c.say("The user %s was added.", user.Name)
+		})
+		if err == nil {
+			return r.redirect(usersPath)
+		}
+		if !f.blame(err, "username") {
+			return err
+		}
+	}
+	return r.renderNewUser(http.StatusUnprocessableEntity, f)
+}
+
+// userPage is what the page of a user shows.
+type userPage struct {
+	User store.User
+	Path string
+	Form *form
+}
+
+// user is the one of the path.
+func (r *request) user() (user store.User, err error) {
+	id, err := r.id()
+	if err != nil {
+		return store.User{}, err
+	}
+	err = r.view(func(tx *store.Tx) error {
+		user, err = tx.User(id)
+		return err
+	})
+	return user, err
+}
+
+func (r *request) renderUser(status int, u store.User, f *form) error {
+	return r.render(status, "user", page{Title: u.Name, Crumbs: userCrumbs(), Data: userPage{u, userPath(u.ID), f}})
+}
+
+func userForm(u store.User) *form {
+	return &form{Fields: userFields(u), Submit: "Save", Cancel: usersPath}
+}
+
+func showUser(r *request) error {
+	user, err := r.user()
+	if err != nil {
+		return err
+	}
+	return r.renderUser(http.StatusOK, user, userForm(user))
+}
+
+// errLastSuperuser says why a change is refused that would leave nobody who can manage users.
+var errLastSuperuser = errors.New("this is the last active superuser")
+
+// keepSuperuser fails where the transaction has left no active superuser. Writers take turns, so that two who take each
+// other's right away cannot both succeed.
+func (c *change) keepSuperuser() error {
+	n, err := c.ActiveSuperusers()
+	if err == nil && n == 0 {
+		err = errLastSuperuser
+	}
+	return err
+}
+
+func changeUser(r *request) error {
+	before, err := r.user()
+	if err != nil {
+		return err
+	}
+	f := userForm(before)
+	f.fill(r)
+	err = r.change(func(c *change) error {
+		before, err := c.User(before.ID)
+		if err != nil {
+			return err
+		}
+		after := userOf(r)
+		after.ID = before.ID
+		if err := c.UpdateUser(after); err != nil {
+			return err
+		}
+		if err := c.keepSuperuser(); err != nil {
+			return err
+		}
+		what := changes{}
+		what.differ("name", before.Name, after.Name)
+		what.differ("role", before.Role, after.Role)
+		what.differ("active", before.Active, after.Active)
+		if len(what) > 0 {
+			if err := c.record(store.ActionChange, "user", after.ID, after.Name, what); err != nil {
+				return err
+			}
+		}
+		if after.ID == c.actor.ID && (before.Role != after.Role || !after.Active) {
+			return nil // that was the end of the session, and there is nobody to be told
+		}
+		return c.say("The user %s was saved.", after.Name)
+	})
+	if err == nil {
+		return r.redirect(usersPath)
+	}
+	if f.blameLastSuperuser(err) || f.blame(err, "username") {
+		return r.renderUser(http.StatusUnprocessableEntity, before, f)
+	}
+	return err
+}
+
+func userPasswordForm(u store.User) *form {
+	fields := passwordFields()
+	fields[0].Focus = true
+	return &form{Fields: fields, Submit: "Set password", Cancel: userPath(u.ID)}
+}
+
+func (r *request) renderUserPassword(status int, u store.User, f *form) error {
+	return r.render(status, "form", page{
+		Title:  "Set password",
+		Crumbs: append(userCrumbs(), crumb{u.Name, userPath(u.ID)}),
+		Data:   f,
+	})
+}
+
+func showUserPassword(r *request) error {
+	user, err := r.user()
+	if err != nil {
+		return err
+	}
+	if user.ID == r.session.User.ID {
+		return r.redirect(home + "password") // where the old one is asked for
+	}
+	return r.renderUserPassword(http.StatusOK, user, userPasswordForm(user))
+}
+
+func changeUserPassword(r *request) error {
+	user, err := r.user()
+	if err != nil {
+		return err
+	}
+	if user.ID == r.session.User.ID {
+		return errForbidden
+	}
+	f := userPasswordForm(user)
+	hash, err := r.newPassword(f)
+	if err != nil {
+		return err
+	}
+	if f.Bad() {
+		return r.renderUserPassword(http.StatusUnprocessableEntity, user, f)
+	}
+	err = r.change(func(c *change) error {
+		if err := c.SetPassword(user.ID, hash); err != nil {
+			return err
+		}
+		if err := c.record(store.ActionChange, "user", user.ID, user.Name, changes{"password": {"", ""}}); err != nil {
+			return err
+		}
+		return c.say("The user %s has another password, and is logged in nowhere.", user.Name)
+	})
+	if err != nil {
+		return err
+	}
+	return r.redirect(userPath(user.ID))
+}
+
+func confirmUserDeletion(r *request) error {
+	user, err := r.user()
+	if err != nil {
+		return err
+	}
+	return r.renderUserDeletion(http.StatusOK, user, &form{})
+}
+
+func (r *request) renderUserDeletion(status int, user store.User, f *form) error {
+	f.Submit, f.Cancel, f.Danger = "Delete", userPath(user.ID), true
+	f.Text = []string{
+		fmt.Sprintf("The user %s is to be deleted, and all sessions of that user end.", user.Name),
+		"What the user has done stays, and so does what the history says of it. Who only must not log in any more can be made inactive instead.",
+	}
+	return r.render(status, "form", page{
+		Title:  "Delete user",
+		Crumbs: append(userCrumbs(), crumb{user.Name, userPath(user.ID)}),
+		Data:   f,
+	})
+}
+
+func deleteUser(r *request) error {
+	user, err := r.user()
+	if err != nil {
+		return err
+	}
+	err = r.change(func(c *change) error {
+		user, err := c.User(user.ID)
+		if err != nil {
+			return err
+		}
+		if err := c.DeleteUser(user.ID); err != nil {
+			return err
+		}
+		if err := c.keepSuperuser(); err != nil {
+			return err
+		}
+		if err := c.record(store.ActionDelete, "user", user.ID, user.Name, nil); err != nil {
+			return err
+		}
+		if user.ID == c.actor.ID {
+			return nil // and so is the session
+		}
+		return c.say("The user %s was deleted.", user.Name)
+	})
+	if err == nil {
+		return r.redirect(usersPath)
+	}
+	if f := new(form); f.blameLastSuperuser(err) {
+		return r.renderUserDeletion(http.StatusConflict, user, f)
+	}
+	return err
+}
+
+// blameLastSuperuser shows that the last active superuser stays one, if that is the error.
+func (f *form) blameLastSuperuser(err error) bool {
+	if !errors.Is(err, errLastSuperuser) {
+		return false
+	}
+	f.Fault = "This is the last active superuser: nobody else could manage users any more."
+	return true
+}

@@ -1,3 +1,0 @@
-package admin
-
-func (a *Admin) accountRoutes() []route { return nil }
