@@ -40,6 +40,7 @@ type Admin struct {
 	assets      map[string]asset
 	pages       map[string]*template.Template
 	navigation  []route
+	methods     []string // that routes have
 	mux         http.ServeMux
 }
 

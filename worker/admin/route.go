@@ -55,18 +55,32 @@ func (a *Admin) routes() []route {
 
 // register serves routes, and says of what is none that it is none.
 func (a *Admin) register(routes []route) {
-	allowed := map[string][]string{}
 	for _, r := range routes {
 		a.mux.Handle(r.method+" "+r.path, a.handler(r))
-		allowed[r.path] = append(allowed[r.path], r.method)
+		if !slices.Contains(a.methods, r.method) {
+			a.methods = append(a.methods, r.method)
+		}
 		if r.nav != "" {
 			a.navigation = append(a.navigation, r)
 		}
 	}
-	for path, methods := range allowed {
-		a.mux.Handle(path, a.refuse(methodNotAllowed(methods)))
+	a.mux.HandleFunc(home, func(w http.ResponseWriter, r *http.Request) { a.request(w, r, route{}).fail(a.noRoute(r)) })
+}
+
+// noRoute is why there is no route for a request: its path is none, or its method is none of the path's.
+func (a *Admin) noRoute(r *http.Request) error {
+	var allowed []string
+	for _, method := range a.methods {
+		other := *r
+		other.Method = method
+		if _, pattern := a.mux.Handler(&other); pattern != home {
+			allowed = append(allowed, method)
+		}
 	}
-	a.mux.Handle(home, a.refuse(errNoPage))
+	if len(allowed) == 0 {
+		return errNoPage
+	}
+	return methodNotAllowed(allowed)
 }
 
 // handler answers the requests of a route.
@@ -82,11 +96,6 @@ func (a *Admin) handler(route route) http.Handler {
 			q.fail(err)
 		}
 	})
-}
-
-// refuse answers that there is no such route, whoever asks.
-func (a *Admin) refuse(why *failure) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.request(w, r, route{}).fail(why) })
 }
 
 func methodNotAllowed(methods []string) *failure {

@@ -171,7 +171,7 @@ func revokeToken(r *request) error {
 		if err := c.RevokeToken(token.ID); err != nil {
 			return err
 		}
-		if err := c.record(store.ActionDelete, "token", token.ID, token.Name, nil); err != nil {
+		if err := c.record(store.ActionChange, "token", token.ID, token.Name, changes{"revoked": {false, true}}); err != nil {
 			return err
 		}
 		return c.say("The token %s was revoked.", token.Name)

@@ -1,0 +1,300 @@
+package admin_test
+
+import (
+	"bytes"
+	"database/sql"
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	_ "github.com/mattn/go-sqlite3"
+
+	"multiproc/store"
+	"multiproc/worker/admin"
+)
+
+// password is that of all users of the tests.
+const password = "correct horse"
+
+// site is the admin site of a database as a worker serves it, on a port of its own.
+type site struct {
+	tb       testing.TB
+	database string
+	store    *store.Store
+	admin    *admin.Admin
+	server   *httptest.Server
+	log      *logBuffer
+}
+
+// startSite serves a new database that has a user of each role, whose name is that of the role.
+func startSite(tb testing.TB, change ...func(*admin.Config)) *site {
+	tb.Helper()
+	database := filepath.Join(tb.TempDir(), "multiproc.db")
+	if _, _, err := store.Migrate(tb.Context(), database, store.Options{}); err != nil {
+		tb.Fatal(err)
+	}
+	s := serveSite(tb, database, change...)
+	for _, role := range []store.Role{store.RoleViewer, store.RoleStaff, store.RoleSuperuser} {
+		s.createUser(store.User{Name: string(role), Role: role, Active: true})
+	}
+	return s
+}
+
+// serveSite serves a database that is there, with a Store of its own, as another worker does.
+func serveSite(tb testing.TB, database string, change ...func(*admin.Config)) *site {
+	tb.Helper()
+	s := &site{tb: tb, database: database, log: &logBuffer{}}
+	var err error
+	if s.store, err = store.Open(tb.Context(), database, store.Options{}); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = s.store.Close() }) // again, in some tests
+	config := admin.Config{Store: s.store, Logger: slog.New(slog.NewJSONHandler(s.log, nil))}
+	for _, change := range change {
+		change(&config)
+	}
+	if s.admin, err = admin.New(config); err != nil {
+		tb.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/admin/", s.admin)
+	s.server = httptest.NewServer(mux)
+	tb.Cleanup(s.server.Close)
+	return s
+}
+
+// logBuffer is a log in memory.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (s *site) update(f func(*store.Tx) error) {
+	s.tb.Helper()
+	if err := s.store.Update(s.tb.Context(), f); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+func (s *site) view(f func(*store.Tx) error) {
+	s.tb.Helper()
+	if err := s.store.View(s.tb.Context(), f); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+func (s *site) createUser(u store.User) store.User {
+	s.tb.Helper()
+	hash, err := s.store.HashPassword(s.tb.Context(), password)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	s.update(func(tx *store.Tx) (err error) {
+		u, err = tx.CreateUser(u, hash)
+		return err
+	})
+	return u
+}
+
+func (s *site) user(name string) (u store.User) {
+	s.tb.Helper()
+	s.view(func(tx *store.Tx) (err error) {
+		u, err = tx.UserByName(name)
+		return err
+	})
+	return u
+}
+
+// exec changes the database as somebody else would.
+func (s *site) exec(statement string, args ...any) {
+	s.tb.Helper()
+	db, err := sql.Open("sqlite3", s.database+"?_busy_timeout=10000")
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(s.tb.Context(), statement, args...); err != nil {
+		s.tb.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// recorded is what the audit log says, the newest first: actor, action, kind, object, changes.
+func (s *site) recorded() (lines []string) {
+	s.tb.Helper()
+	s.view(func(tx *store.Tx) error {
+		entries, err := tx.Entries(store.EntryQuery{})
+		for _, e := range entries.Items {
+			lines = append(lines, strings.Join([]string{e.Actor, string(e.Action), e.Kind, e.Object, string(e.Changes)}, " "))
+		}
+		return err
+	})
+	return lines
+}
+
+// browser is what somebody looks at the site with. It follows no redirects.
+type browser struct {
+	*site
+	client *http.Client
+	secret string // of its session; empty: none
+}
+
+// visitor is a browser of somebody who has not logged in.
+func (s *site) visitor() *browser {
+	client := *s.server.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &browser{site: s, client: &client}
+}
+
+// as is a browser with a session of a user; nobody's where there is no name.
+func (s *site) as(name string) *browser {
+	s.tb.Helper()
+	b := s.visitor()
+	if name != "" {
+		user := s.user(name)
+		s.update(func(tx *store.Tx) (err error) {
+			_, b.secret, err = tx.CreateSession(user.ID)
+			return err
+		})
+	}
+	return b
+}
+
+// reply is what comes back.
+type reply struct {
+	status  int
+	header  http.Header
+	cookies []*http.Cookie
+	body    string
+}
+
+// toLogin is whether the reply asks to log in.
+func (r reply) toLogin() bool {
+	path, _, _ := strings.Cut(r.header.Get("Location"), "?")
+	return r.status == http.StatusSeeOther && path == "/admin/login"
+}
+
+// shows is whether a text stands on the page, as it is to be escaped.
+func (r reply) shows(text string) bool { return strings.Contains(r.body, html.EscapeString(text)) }
+
+// ask sends a request as it stands, with headers "Name: value". Whatever the answer is, it has what protects it.
+func (b *browser) ask(method, path, body string, headers ...string) reply {
+	b.tb.Helper()
+	request, err := http.NewRequestWithContext(b.tb.Context(), method, b.server.URL+path, strings.NewReader(body))
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	if b.secret != "" {
+		request.AddCookie(&http.Cookie{Name: b.cookieName(), Value: b.secret})
+	}
+	if body != "" || method == http.MethodPost {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		request.Header.Set("Origin", b.server.URL)
+		request.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		request.Header.Set(name, value)
+	}
+	response, err := b.client.Do(request)
+	if err != nil {
+		b.tb.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		b.tb.Fatalf("%s %s: %v", method, path, err)
+	}
+	r := reply{response.StatusCode, response.Header, response.Cookies(), string(text)}
+	b.checkProtected(method+" "+path, r)
+	for _, c := range r.cookies {
+		if c.Name == b.cookieName() {
+			b.secret = c.Value
+		}
+	}
+	return r
+}
+
+func (b *browser) cookieName() string {
+	if b.server.TLS != nil {
+		return "__Host-multiproc_session"
+	}
+	return "multiproc_session"
+}
+
+func (b *browser) checkProtected(what string, r reply) {
+	b.tb.Helper()
+	for name, want := range map[string]string{
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; " +
+			"base-uri 'none'; frame-ancestors 'none'",
+		"X-Content-Type-Options":       "nosniff",
+		"X-Frame-Options":              "DENY",
+		"Referrer-Policy":              "same-origin",
+		"Cross-Origin-Opener-Policy":   "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Cache-Control":                "no-store",
+	} {
+		if got := r.header.Get(name); got != want && (name != "Cache-Control" || !strings.Contains(what, "/assets/")) {
+			b.tb.Errorf("%s: %s: %q", what, name, got)
+		}
+	}
+	if strings.Contains(r.body, "<style") || strings.Contains(r.body, " style=") || strings.Contains(r.body, "<script>") {
+		b.tb.Errorf("%s: the page has what its policy forbids:\n%s", what, r.body)
+	}
+}
+
+func (b *browser) get(path string) reply {
+	b.tb.Helper()
+	return b.ask("GET", path, "")
+}
+
+// post sends a form: names and values by turns.
+func (b *browser) post(path string, values ...string) reply {
+	b.tb.Helper()
+	form := url.Values{}
+	for i := 0; i < len(values); i += 2 {
+		form.Add(values[i], values[i+1])
+	}
+	return b.ask("POST", path, form.Encode())
+}
+
+// want fails the test where a reply has another status.
+func (b *browser) want(status int, r reply) reply {
+	b.tb.Helper()
+	if r.status != status {
+		b.tb.Fatalf("status %d, want %d: %s\n%s", r.status, status, r.body, b.log)
+	}
+	return r
+}
+
+// serve has a handler answer a request of the browser.
+func (b *browser) serve(h http.Handler) reply {
+	b.tb.Helper()
+	request := httptest.NewRequestWithContext(b.tb.Context(), http.MethodGet, "/admin/x", http.NoBody)
+	if b.secret != "" {
+		request.AddCookie(&http.Cookie{Name: b.cookieName(), Value: b.secret})
+	}
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, request)
+	r := reply{status: recorder.Code, header: recorder.Header(), body: recorder.Body.String()}
+	b.checkProtected("GET /admin/x", r)
+	return r
+}

@@ -1,0 +1,149 @@
+package admin_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"multiproc/store"
+	"multiproc/worker/admin"
+)
+
+// rules are who may take which route, at least. It is written by hand: a route that is not in it is a mistake, until somebody
+// has thought about who may take it.
+func rules() map[string]string {
+	return map[string]string{
+		"GET /admin/{$}":                  "viewer",
+		"GET /admin/assets/{hash}/{name}": "",
+
+		"GET /admin/login":     "",
+		"POST /admin/login":    "",
+		"POST /admin/logout":   "viewer",
+		"GET /admin/password":  "viewer",
+		"POST /admin/password": "viewer",
+
+		"GET /admin/users":                "superuser",
+		"GET /admin/users/add":            "superuser",
+		"POST /admin/users/add":           "superuser",
+		"GET /admin/users/{id}":           "superuser",
+		"POST /admin/users/{id}":          "superuser",
+		"GET /admin/users/{id}/password":  "superuser",
+		"POST /admin/users/{id}/password": "superuser",
+		"GET /admin/users/{id}/delete":    "superuser",
+		"POST /admin/users/{id}/delete":   "superuser",
+
+		"GET /admin/tokens":              "superuser",
+		"GET /admin/tokens/add":          "superuser",
+		"POST /admin/tokens/add":         "superuser",
+		"GET /admin/tokens/{id}/revoke":  "superuser",
+		"POST /admin/tokens/{id}/revoke": "superuser",
+	}
+}
+
+// TestWhoMay goes through all routes and methods, without a login and with each role.
+func TestWhoMay(t *testing.T) {
+	s := startSite(t)
+	s.createUser(store.User{Name: "another", Role: store.RoleStaff, Active: true})
+	s.update(func(tx *store.Tx) error {
+		_, _, err := tx.CreateToken(store.Token{Name: "till"})
+		return err
+	})
+	roles := []string{"", "viewer", "staff", "superuser"} // each may what those before it may
+	rules := rules()
+	paths := map[string][]string{}
+	for _, route := range s.admin.Routes() {
+		name := route.Method + " " + route.Path
+		least, ruled := rules[name]
+		if !ruled {
+			t.Errorf("%s: there is no rule who may take it", name)
+			continue
+		}
+		delete(rules, name)
+		path := pathOf(route)
+		paths[route.Path] = append(paths[route.Path], route.Method)
+		for i, role := range roles {
+			may := i >= slices.Index(roles, least)
+			b := s.as(role)
+			before := len(s.recorded())
+			r := b.ask(route.Method, path, "")
+			switch {
+			case may && (r.toLogin() && path != "/admin/logout" || r.status == http.StatusForbidden || r.status >= 500 || r.status == http.StatusMethodNotAllowed):
+				t.Errorf("%s as %q: %d, though it may", name, role, r.status)
+			case !may && role == "" && !r.toLogin():
+				t.Errorf("%s without a login: %d", name, r.status)
+			case !may && role != "" && r.status != http.StatusForbidden:
+				t.Errorf("%s as %q: %d, though it may not", name, role, r.status)
+			}
+			if !may && len(s.recorded()) != before {
+				t.Errorf("%s as %q has changed something: %v", name, role, s.recorded()[0])
+			}
+			if route.Method == http.MethodGet {
+				if head := s.as(role).ask("HEAD", path, ""); head.status != r.status || head.body != "" {
+					t.Errorf("HEAD %s as %q: %d %q, but GET: %d", path, role, head.status, head.body, r.status)
+				}
+			} else {
+				for _, header := range []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: https://evil.example"} {
+					headers := []string{header}
+					if strings.HasPrefix(header, "Origin") {
+						headers = append(headers, "Sec-Fetch-Site: ")
+					}
+					b := s.as(role)
+					if r := b.ask(route.Method, path, "x=1", headers...); r.status != http.StatusForbidden || !r.shows("another site") {
+						t.Errorf("%s as %q with %s: %d", name, role, header, r.status)
+					}
+				}
+			}
+		}
+	}
+	for name := range rules {
+		t.Errorf("%s: there is a rule, but no such route", name)
+	}
+	for path, methods := range paths {
+		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "NONSENSE"} {
+			if slices.Contains(methods, method) {
+				continue
+			}
+			for _, role := range roles {
+				path := pathOf(admin.Route{Method: method, Path: path})
+				if r := s.as(role).ask(method, path, ""); r.status != http.StatusMethodNotAllowed || !strings.Contains(r.header.Get("Allow"), methods[0]) {
+					t.Errorf("%s %s as %q: %d, allowed %q", method, path, role, r.status, r.header.Get("Allow"))
+				}
+			}
+		}
+	}
+	for _, b := range []*browser{s.visitor(), s.as("superuser")} {
+		b.want(http.StatusForbidden, b.serve(s.admin.Unruled())) // as long as nobody has said who may
+	}
+}
+
+// pathOf is a path of a route, at which there is something where the route has an id. It is not of the users who ask.
+func pathOf(route admin.Route) string {
+	path := strings.TrimSuffix(route.Path, "{$}")
+	id := "1"
+	if strings.Contains(path, "users") {
+		id = "4"
+		if strings.HasSuffix(path, "/delete") && route.Method == http.MethodPost {
+			id = "5" // that there is not: it is asked for again
+		}
+	}
+	return strings.NewReplacer("{id}", id, "{hash}", "x", "{name}", "admin.css").Replace(path)
+}
+
+func TestUnknownPaths(t *testing.T) {
+	s := startSite(t)
+	for _, role := range []string{"", "superuser"} {
+		b := s.as(role)
+		for _, path := range []string{"/admin/nothing", "/admin/users/", "/admin/users/4/delete/x", "/admin/%00", "/admin/%ff", "/admin/..%2f..%2fetc/passwd"} {
+			for _, method := range []string{"GET", "POST", "NONSENSE"} {
+				b.want(404, b.ask(method, path, ""))
+			}
+		}
+	}
+	b := s.as("superuser")
+	for _, id := range []string{"0", "-1", "+1", "01", "1.0", "0x1", "%201", "1%2F", "9223372036854775808", "9223372036854775807", "%00", "%d9%a1", "..%2f1"} {
+		b.want(404, b.get("/admin/users/"+id))
+		b.want(404, b.post("/admin/users/"+id+"/delete"))
+		b.want(404, b.post("/admin/tokens/"+id+"/revoke"))
+	}
+}
