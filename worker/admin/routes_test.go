@@ -44,7 +44,7 @@ func rules() map[string]string {
 // TestWhoMay goes through all routes and methods, without a login and with each role.
 func TestWhoMay(t *testing.T) {
 	s := startSite(t)
-	s.createUser(store.User{Name: "another", Role: store.RoleStaff, Active: true})
+	s.createUsers(store.User{Name: "another", Role: store.RoleStaff, Active: true})
 	s.update(func(tx *store.Tx) error {
 		_, _, err := tx.CreateToken(store.Token{Name: "till"})
 		return err

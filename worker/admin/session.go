@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -103,21 +104,23 @@ func loginPath(next string) string {
 	return home + "login?" + url.Values{"next": {next}}.Encode()
 }
 
-// ownPath is where to go after a login: the path that was asked for if it is one of the site, and not one that a browser
-// takes for another site's, else the first page.
+// ownPath is where to go after a login: the path that was asked for if it is one of the site, whatever browsers make of it,
+// else the first page.
 func ownPath(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Fragment != "" || u.Opaque != "" ||
-		!strings.HasPrefix(next, home) || strings.ContainsAny(next, "\\") || len(next) > maxNext {
+	switch {
+	case err != nil, len(next) > maxNext, strings.ContainsFunc(next, neverInPath):
 		return home
-	}
-	for _, c := range next {
-		if c <= ' ' || c == 0x7f {
-			return home
-		}
+	case u.Scheme != "", u.Host != "", u.User != nil, u.Opaque != "", u.Fragment != "":
+		return home
+	case u.Path != home && path.Clean(u.Path) != u.Path, !strings.HasPrefix(u.Path, home), u.Path == home+"login":
+		return home
 	}
 	return next
 }
 
 // maxNext is how long a path can be to come back to: the head of a request is limited, too.
 const maxNext = 2000
+
+// neverInPath is what browsers leave out of a path, or take for something else.
+func neverInPath(c rune) bool { return c <= ' ' || c == 0x7f || c == '\\' }

@@ -1,0 +1,115 @@
+package admin_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"multiproc/worker/admin"
+)
+
+// TestInternals: what a request fails for is in the log, and on the page only where that is asked for.
+func TestInternals(t *testing.T) {
+	for _, debug := range []bool{false, true} {
+		s := startSite(t, func(c *admin.Config) { c.Debug = debug })
+		s.exec("DROP TABLE api_tokens")
+		b := s.as("superuser")
+		replies := map[string]reply{
+			"no such table":  b.get("/admin/tokens"),
+			"panic: secret!": b.serve(s.admin.Panicking("secret!")),
+		}
+		for internal, r := range replies {
+			b.want(500, r)
+			if strings.Contains(r.body, internal) != debug || strings.Contains(r.body, "failure_test.go") && !debug {
+				t.Errorf("debug %v: %q is on the page: %v\n%s", debug, internal, !debug, r.body)
+			}
+			found := false
+			for line := range strings.Lines(s.log.String()) {
+				var entry struct{ ID, Error string }
+				if err := json.Unmarshal([]byte(line), &entry); err != nil {
+					t.Fatal(err)
+				}
+				found = found || len(entry.ID) == 12 && r.shows(entry.ID) && strings.Contains(entry.Error, internal)
+			}
+			if !found {
+				t.Errorf("debug %v: the id on the page does not lead to %q in the log:\n%s\n%s", debug, internal, r.body, s.log)
+			}
+		}
+		if r := b.get("/admin/users"); strings.Contains(r.body, "debug = true") != debug {
+			t.Errorf("debug %v: whether it is, is not told:\n%s", debug, r.body)
+		}
+	}
+}
+
+// TestAbort: a handler that wants the connection closed gets that.
+func TestAbort(t *testing.T) {
+	s := startSite(t)
+	defer func() {
+		if value := recover(); value != http.ErrAbortHandler { //nolint:errorlint // a panic's value
+			t.Errorf("the panic is %v", value)
+		}
+	}()
+	s.visitor().serve(s.admin.Panicking(http.ErrAbortHandler))
+}
+
+func TestDatabaseGone(t *testing.T) {
+	s := startSite(t)
+	b := s.as("superuser")
+	if err := s.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []reply{b.get("/admin/users"), b.post("/admin/users/add"), b.post("/admin/login", "username", "x", "password", "x")} {
+		if b.want(503, r); r.header.Get("Retry-After") == "" || strings.Contains(r.body, "closed") {
+			t.Errorf("%v\n%s", r.header, r.body)
+		}
+	}
+}
+
+// TestFormLimits: what is more than a form is, is refused, and sooner from those who have not logged in.
+func TestFormLimits(t *testing.T) {
+	s := startSite(t)
+	visitor, b := s.visitor(), s.as("superuser")
+	body := func(bytes int) string { return "username=" + strings.Repeat("x", bytes-len("username=")) }
+	visitor.want(401, visitor.ask("POST", "/admin/login", body(admin.MaxPublicForm)))
+	visitor.want(413, visitor.ask("POST", "/admin/login", body(admin.MaxPublicForm+1)))
+	b.want(422, b.ask("POST", "/admin/users/add", body(admin.MaxForm)))
+	b.want(413, b.ask("POST", "/admin/users/add", body(admin.MaxForm+1)))
+	b.want(413, b.ask("POST", "/admin/users/add", strings.Repeat("a&", admin.MaxValues+1)))
+	b.want(400, b.ask("POST", "/admin/users/add", "username=%zz"))
+	for _, kind := range []string{"multipart/form-data; boundary=x", "application/json", "text/plain", "", ";"} {
+		b.want(415, b.ask("POST", "/admin/users/add", "username=x", "Content-Type: "+kind))
+	}
+	if n := len(s.recorded()); n != 0 {
+		t.Errorf("%d changes were made", n)
+	}
+}
+
+// TestClientGone: nobody is told of a client that went away.
+func TestClientGone(t *testing.T) {
+	s := startSite(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b := s.as("viewer")
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "/admin/", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.AddCookie(&http.Cookie{Name: "multiproc_session", Value: b.secret})
+	w := &statusWriter{header: http.Header{}}
+	s.admin.ServeHTTP(w, request)
+	if w.status != 499 || s.log.String() != "" {
+		t.Errorf("status %d, log %q", w.status, s.log)
+	}
+}
+
+// statusWriter keeps the status of an answer.
+type statusWriter struct {
+	header http.Header
+	status int
+}
+
+func (w *statusWriter) Header() http.Header         { return w.header }
+func (w *statusWriter) WriteHeader(status int)      { w.status = status }
+func (w *statusWriter) Write(p []byte) (int, error) { return len(p), nil }

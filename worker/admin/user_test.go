@@ -1,0 +1,157 @@
+package admin_test
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"multiproc/store"
+)
+
+// hostile are names that would do something where they are not escaped.
+func hostile() []string {
+	return []string{
+		`"><script>alert(1)</script>`, `' onmouseover='alert(1)`, "{{.}}${7*7}", "</title></textarea><!--", "a\nb\r\nSet-Cookie: x=y",
+		"../../etc/passwd", "%2e%2e%2f", `=cmd|' /C calc'!A0`, "𝔘𝔫𝔦 👩‍👩‍👧 ‮txt", "' OR 1=1 --", "&lt;b&gt;", "javascript:alert(1)",
+	}
+}
+
+func TestUsers(t *testing.T) {
+	s := startSite(t)
+	b := s.as("superuser")
+	form := func(name, role, active string) []string {
+		form := []string{"username", name, "role", role, "password", password, "again", password}
+		if active != "" {
+			form = append(form, "active", active)
+		}
+		return form
+	}
+	r := b.want(303, b.post("/admin/users/add", form("Ada.Lovelace+1@example.org", "staff", "on")...))
+	if page := b.want(200, b.get(r.header.Get("Location"))); !page.shows("The user Ada.Lovelace+1@example.org was added.") {
+		t.Errorf("nothing says that the user was added:\n%s", page.body)
+	}
+	ada := s.user("ada.lovelace+1@example.org")
+	if ada.Role != store.RoleStaff || !ada.Active {
+		t.Errorf("added: %+v", ada)
+	}
+	path := "/admin/users/" + strconv.FormatInt(ada.ID, 10)
+	login := func(status int, password string) *browser {
+		t.Helper()
+		visitor := s.visitor()
+		visitor.want(status, visitor.post("/admin/login", "username", ada.Name, "password", password))
+		return visitor
+	}
+	hers := login(303, password)
+
+	b.want(303, b.post(path, "username", "ada", "role", "viewer"))
+	if got := s.user("ada"); got.ID != ada.ID || got.Role != store.RoleViewer || got.Active {
+		t.Errorf("changed: %+v", got)
+	}
+	ada.Name = "ada"
+	if !hers.get("/admin/").toLogin() {
+		t.Error("the session of who was made inactive goes on")
+	}
+	login(401, password)
+	b.want(303, b.post(path, "username", "ada", "role", "viewer", "active", "on"))
+	hers = login(303, password)
+	b.want(303, b.post(path+"/password", "password", "battery staple", "again", "battery staple"))
+	if !hers.get("/admin/").toLogin() {
+		t.Error("the session that was begun with the old password goes on")
+	}
+	hers = login(303, "battery staple")
+
+	if page := b.want(200, b.get(path+"/delete")); !page.shows("The user ada is to be deleted") {
+		t.Errorf("the page does not say what is to be deleted:\n%s", page.body)
+	}
+	s.user("ada") // is still there
+	b.want(303, b.post(path+"/delete"))
+	if !hers.get("/admin/").toLogin() {
+		t.Error("the session of who was deleted goes on")
+	}
+	b.want(404, b.get(path))
+	b.want(404, b.post(path, "username", "ada", "role", "viewer"))
+	b.want(404, b.post(path+"/password", "password", password, "again", password))
+	b.want(404, b.post(path+"/delete"))
+
+	got := slices.DeleteFunc(s.recorded(), func(line string) bool { return strings.Contains(line, " login ") })
+	want := []string{
+		`superuser delete user ada {}`,
+		`superuser change user ada {"password":["",""]}`,
+		`superuser change user ada {"active":[false,true]}`,
+		`superuser change user ada {"active":[true,false],"name":["Ada.Lovelace+1@example.org","ada"],"role":["staff","viewer"]}`,
+		`superuser create user Ada.Lovelace+1@example.org {"active":[false,true],"role":["","staff"]}`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("recorded:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestUserProblems: what is wrong stands at its field, with what was given; passwords are given anew.
+func TestUserProblems(t *testing.T) {
+	s := startSite(t)
+	b := s.as("superuser")
+	for _, test := range []struct{ name, role, password, again, problem string }{
+		{"", "viewer", password, password, "is empty"},
+		{"VIEWER", "viewer", password, password, "exists already"},
+		{strings.Repeat("x", 151), "viewer", password, password, "has more than 150 characters"},
+		{"ada", "god", password, password, "is none of viewer, staff, superuser"},
+		{"ada", "viewer", "short", "short", "has fewer than 8 characters"},
+		{"ada", "viewer", password, "correct hose", "is another one"},
+	} {
+		r := b.want(422, b.post("/admin/users/add", "username", test.name, "role", test.role, "password", test.password, "again", test.again))
+		if !r.shows(test.problem) || !strings.Contains(r.body, `value="`+test.name+`"`) {
+			t.Errorf("%+v:\n%s", test, r.body)
+		}
+		if strings.Contains(r.body, test.password) && test.password != "short" {
+			t.Errorf("the page has the password:\n%s", r.body)
+		}
+	}
+	for _, name := range hostile() {
+		r := b.want(422, b.post("/admin/users/add", "username", name, "role", "viewer", "password", password, "again", password))
+		for _, r := range []reply{r, s.visitor().post("/admin/login", "username", name, "password", "x")} {
+			if !r.shows(name) {
+				t.Errorf("%q is not shown as it is, escaped:\n%s", name, r.body)
+			}
+		}
+	}
+	if n := len(s.recorded()); n != 0 {
+		t.Errorf("%d changes were made", n)
+	}
+}
+
+// TestLastSuperuser: there is always somebody who can manage users.
+func TestLastSuperuser(t *testing.T) {
+	s := startSite(t)
+	b := s.as("superuser")
+	path := "/admin/users/" + strconv.FormatInt(s.user("superuser").ID, 10)
+	for _, try := range []func() reply{
+		func() reply { return b.post(path, "username", "superuser", "role", "staff", "active", "on") },
+		func() reply { return b.post(path, "username", "superuser", "role", "superuser") },
+		func() reply { return b.post(path + "/delete") },
+	} {
+		if r := try(); r.status != 422 && r.status != 409 || !r.shows("This is the last active superuser") {
+			t.Errorf("%d:\n%s", r.status, r.body)
+		}
+	}
+	s.createUsers(store.User{Name: "idle", Role: store.RoleSuperuser}) // who is none that counts
+	b.want(409, b.post(path+"/delete"))
+	s.createUsers(store.User{Name: "second", Role: store.RoleSuperuser, Active: true})
+	b.want(303, b.post(path, "username", "superuser", "role", "staff", "active", "on"))
+	if !b.get("/admin/").toLogin() {
+		t.Error("who has given up a role goes on with it")
+	}
+	second := s.as("second")
+	second.want(409, second.post("/admin/users/"+strconv.FormatInt(s.user("second").ID, 10)+"/delete"))
+}
+
+// TestOwnPasswordByNumber: one's own password is not changed without the old one.
+func TestOwnPasswordByNumber(t *testing.T) {
+	s := startSite(t)
+	b := s.as("superuser")
+	path := "/admin/users/" + strconv.FormatInt(s.user("superuser").ID, 10) + "/password"
+	if r := b.want(303, b.get(path)); r.header.Get("Location") != "/admin/password" {
+		t.Errorf("sent to %q", r.header.Get("Location"))
+	}
+	b.want(403, b.post(path, "password", "battery staple", "again", "battery staple"))
+}
