@@ -34,6 +34,9 @@ func openApplication(ctx context.Context, s service, metrics *mpmetrics.Writer) 
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Debug {
+		log.Warn("debug = true: pages of the admin site that fail show why, to whoever asks")
+	}
 	app := &application{store: db, gauge: api.NewGatherer(db, log)}
 	if app.api, err = api.New(api.Config{Store: db, Metrics: metrics, Logger: log}); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the API: %w", err), db.Close())

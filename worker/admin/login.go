@@ -177,7 +177,7 @@ func changeOwnPassword(r *request) error {
 func (r *request) newPassword(f *form) (store.PasswordHash, error) {
 	password := r.PostForm.Get("password")
 	if password != r.PostForm.Get("again") {
-		f.problem("again", "is another one")
+		f.problem("again", "is not the same")
 		return "", nil
 	}
 	hash, err := r.admin.store.HashPassword(r.Context(), password)

@@ -69,7 +69,7 @@ func userFields(u store.User) []*field {
 				{string(store.RoleSuperuser), "Superuser: also manages users and tokens"},
 			},
 		},
-		{Name: "active", Label: "Active", Kind: "checkbox", Checked: u.Active, Help: "Who is not, cannot log in."},
+		{Name: "active", Label: "Active", Kind: "checkbox", Checked: u.Active, Help: "Only active users can log in."},
 	}
 }
 

@@ -97,7 +97,7 @@ func TestUserProblems(t *testing.T) {
 		{strings.Repeat("x", 151), "viewer", password, password, "has more than 150 characters"},
 		{"ada", "god", password, password, "is none of viewer, staff, superuser"},
 		{"ada", "viewer", "short", "short", "has fewer than 8 characters"},
-		{"ada", "viewer", password, "correct hose", "is another one"},
+		{"ada", "viewer", password, "correct hose", "is not the same"},
 	} {
 		r := b.want(422, b.post("/admin/users/add", "username", test.name, "role", test.role, "password", test.password, "again", test.again))
 		if !r.shows(test.problem) || !strings.Contains(r.body, `value="`+test.name+`"`) {

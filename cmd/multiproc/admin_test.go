@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"multiproc/master"
+)
+
+const (
+	adminPassword = "correct horse"
+	sessionCookie = "multiproc_session"
+)
+
+// startAdmin starts a server with a database and superusers of these names.
+func startAdmin(tb testing.TB, ini string, names ...string) *server {
+	tb.Helper()
+	s := startServer(tb, "socket = 127.0.0.1:0\ndatabase = transactions.db\n"+ini)
+	for _, name := range names {
+		ctx, cancel := context.WithTimeout(tb.Context(), patience)
+		cmd := exec.CommandContext(ctx, multiprocPath(tb), "createsuperuser", "--ini", s.ini, "--username", name, "--password-stdin")
+		cmd.Dir, cmd.Stdin = s.dir, strings.NewReader(adminPassword+"\n")
+		out, err := cmd.CombinedOutput()
+		cancel()
+		if err != nil {
+			tb.Fatalf("createsuperuser: %v\n%s", err, out)
+		}
+	}
+	return s
+}
+
+// visit asks for a page, or sends a form where there is one, on a connection of its own. It follows no redirect.
+func (s *server) visit(path, session string, form url.Values, headers ...string) (*http.Response, error) {
+	method := http.MethodGet
+	if form != nil {
+		method = http.MethodPost
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 2*patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, s.url(path), strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	request.Close = true
+	if form != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if session != "" {
+		request.AddCookie(&http.Cookie{Name: sessionCookie, Value: session})
+	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return response, errors.Join(err, response.Body.Close())
+}
+
+// login tries to log in, and gives the session.
+func (s *server) login(name, password string) (code int, session string, err error) {
+	response, err := s.visit("/admin/login", "", url.Values{"username": {name}, "password": {password}})
+	if err != nil {
+		return 0, "", err
+	}
+	for _, c := range response.Cookies() {
+		if c.Name == sessionCookie {
+			session = c.Value
+		}
+	}
+	return response.StatusCode, session, nil
+}
+
+// wantVisit fails the test where the page has another code.
+func (s *server) wantVisit(code int, path, session string) {
+	s.tb.Helper()
+	response, err := s.visit(path, session, nil)
+	if err != nil || response.StatusCode != code {
+		s.tb.Fatalf("%s: %v, %v, want %d\n%s", path, response, err, code, s.log)
+	}
+}
+
+// anonymous is the memory of each worker that is nobody else's and no file's, in KiB.
+func (s *server) anonymous() (kib []uint64) {
+	s.tb.Helper()
+	status, err := s.status()
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	for _, w := range status.Workers {
+		usage, err := master.ReadUsage(w.PID)
+		if err != nil {
+			s.tb.Fatal(err)
+		}
+		kib = append(kib, usage.AnonBytes>>10)
+	}
+	return kib
+}
+
+// TestLoginsAtFourWorkers is an attack: 1,000 logins of one user, and of others that there are not, at four workers.
+func TestLoginsAtFourWorkers(t *testing.T) {
+	const (
+		attempts    = 1000
+		ofOthers    = attempts / 10
+		budget      = 20 << 10 // KiB
+		hash        = 19 << 10
+		concurrency = 32
+	)
+	s := startAdmin(t, "processes = 4\ndisable-logging = true\n", "root", "other")
+	var mu sync.Mutex
+	codes := map[string]map[int]int{"root": {}, "others": {}}
+	next := make(chan int)
+	var all sync.WaitGroup
+	for range concurrency {
+		all.Go(func() {
+			for i := range next {
+				name, kind := "root", "root"
+				if i%10 == 9 {
+					name, kind = fmt.Sprint("nobody", i), "others"
+				}
+				code, _, err := s.login(name, "wrong horse")
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				codes[kind][code]++
+				mu.Unlock()
+			}
+		})
+	}
+	var most uint64
+	for i := range attempts {
+		next <- i
+		if i%100 == 99 {
+			for _, kib := range s.anonymous() {
+				most = max(most, kib)
+			}
+		}
+	}
+	close(next)
+	all.Wait()
+	t.Logf("answers: %v, most memory of a worker: %d KiB", codes, most)
+	root, others := codes["root"], codes["others"]
+	if root[http.StatusUnauthorized] != 5 || root[http.StatusTooManyRequests] != attempts-ofOthers-5 {
+		t.Errorf("root: %v, want 5 to be tried, and the others 429", root)
+	}
+	if others[http.StatusUnauthorized] == 0 || others[http.StatusUnauthorized]+others[http.StatusTooManyRequests] != ofOthers {
+		t.Errorf("others: %v, want all to be tried or 429", others)
+	}
+	if most > budget+hash {
+		t.Errorf("a worker took %d KiB, want at most the budget and one hash, %d", most, budget+hash)
+	}
+	if code, _, err := s.login("root", adminPassword); code != http.StatusTooManyRequests || err != nil {
+		t.Errorf("root with the right password: %d, %v", code, err)
+	}
+	code, session, err := s.login("other", adminPassword)
+	if code != http.StatusSeeOther || err != nil {
+		t.Fatalf("another user: %d, %v", code, err)
+	}
+	s.wantVisit(http.StatusOK, "/admin/", session)
+	for _, kib := range s.anonymous() {
+		if kib > budget {
+			t.Errorf("a worker keeps %d KiB, want at most %d", kib, budget)
+		}
+	}
+}
+
+// TestSessionOutlivesWorkers: it is in the database, whatever becomes of workers.
+func TestSessionOutlivesWorkers(t *testing.T) {
+	s := startAdmin(t, "processes = 2\ndebug\n", "root")
+	code, session, err := s.login("root", adminPassword)
+	if code != http.StatusSeeOther || err != nil {
+		t.Fatalf("login: %d, %v", code, err)
+	}
+	s.wantVisit(http.StatusOK, "/admin/users", session)
+	status, err := s.status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := map[int]bool{}
+	for _, w := range status.Workers {
+		dead[w.PID] = true
+		if err := syscall.Kill(w.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.await("other workers", func(status master.Status) bool {
+		for _, w := range status.Workers {
+			if dead[w.PID] {
+				return false
+			}
+		}
+		return status.Ready() >= status.Target
+	})
+	s.wantVisit(http.StatusOK, "/admin/users", session)
+	s.reload()
+	s.wantVisit(http.StatusOK, "/admin/users", session)
+	response, err := s.visit("/admin/logout", session, url.Values{})
+	if err != nil || response.StatusCode != http.StatusSeeOther {
+		t.Fatalf("logout: %v, %v", response, err)
+	}
+	s.wantVisit(http.StatusSeeOther, "/admin/users", session)
+
+	// What the requests were counted by, and what is told of debug.
+	_, page := s.get("/metrics")
+	for _, sample := range []string{
+		`http_requests_total{code="200",method="GET",route="/admin/users"} 3.0`,
+		`http_requests_total{code="303",method="POST",route="/admin/login"} 1.0`,
+	} {
+		if !strings.Contains(page, sample) {
+			t.Errorf("the metrics lack %s:\n%s", sample, page)
+		}
+	}
+	if n := s.log.count("debug = true"); n < 2 {
+		t.Errorf("debug is told %d times, want each worker to", n)
+	}
+}
+
+// TestFront: browsers come to the admin site, where there is one.
+func TestFront(t *testing.T) {
+	const browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	for _, test := range []struct {
+		ini, accept string
+		code        int
+	}{
+		{"database = transactions.db\n", browser, http.StatusFound},
+		{"database = transactions.db\n", "Accept: */*", http.StatusOK},
+		{"", browser, http.StatusOK},
+	} {
+		s := startServer(t, "socket = 127.0.0.1:0\n"+test.ini)
+		response, err := s.visit("/", "", nil, test.accept)
+		if err != nil || response.StatusCode != test.code || test.code == http.StatusFound && response.Header.Get("Location") != "/admin/" {
+			t.Errorf("%+v: %v, %v", test, response, err)
+		}
+		if test.ini == "" {
+			s.wantVisit(http.StatusNotFound, "/admin/", "")
+		} else if n := s.log.count("debug = true"); n != 0 {
+			t.Errorf("debug is told, but not so")
+		}
+		s.stop()
+	}
+}
