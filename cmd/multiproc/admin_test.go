@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os/exec"
@@ -39,7 +37,7 @@ func startAdmin(tb testing.TB, ini string, names ...string) *server {
 }
 
 // visit asks for a page, or sends a form where there is one, on a connection of its own. It follows no redirect.
-func (s *server) visit(path, session string, form url.Values, headers ...string) (*http.Response, error) {
+func (s *server) visit(path, session string, form url.Values, headers ...string) (reply, error) {
 	method := http.MethodGet
 	if form != nil {
 		method = http.MethodPost
@@ -48,7 +46,7 @@ func (s *server) visit(path, session string, form url.Values, headers ...string)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, s.url(path), strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
 	request.Close = true
 	if form != nil {
@@ -63,32 +61,31 @@ func (s *server) visit(path, session string, form url.Values, headers ...string)
 	}
 	response, err := http.DefaultTransport.RoundTrip(request)
 	if err != nil {
-		return nil, err
+		return reply{}, err
 	}
-	_, err = io.Copy(io.Discard, response.Body)
-	return response, errors.Join(err, response.Body.Close())
+	return replyOf(response)
 }
 
 // login tries to log in, and gives the session.
 func (s *server) login(name, password string) (code int, session string, err error) {
-	response, err := s.visit("/admin/login", "", url.Values{"username": {name}, "password": {password}})
+	r, err := s.visit("/admin/login", "", url.Values{"username": {name}, "password": {password}})
 	if err != nil {
 		return 0, "", err
 	}
-	for _, c := range response.Cookies() {
+	for _, c := range (&http.Response{Header: r.header}).Cookies() {
 		if c.Name == sessionCookie {
 			session = c.Value
 		}
 	}
-	return response.StatusCode, session, nil
+	return r.code, session, nil
 }
 
 // wantVisit fails the test where the page has another code.
 func (s *server) wantVisit(code int, path, session string) {
 	s.tb.Helper()
-	response, err := s.visit(path, session, nil)
-	if err != nil || response.StatusCode != code {
-		s.tb.Fatalf("%s: %v, %v, want %d\n%s", path, response, err, code, s.log)
+	r, err := s.visit(path, session, nil)
+	if err != nil || r.code != code {
+		s.tb.Fatalf("%s: %v, %v, want %d\n%s", path, r, err, code, s.log)
 	}
 }
 
@@ -207,9 +204,9 @@ func TestSessionOutlivesWorkers(t *testing.T) {
 	s.wantVisit(http.StatusOK, "/admin/users", session)
 	s.reload()
 	s.wantVisit(http.StatusOK, "/admin/users", session)
-	response, err := s.visit("/admin/logout", session, url.Values{})
-	if err != nil || response.StatusCode != http.StatusSeeOther {
-		t.Fatalf("logout: %v, %v", response, err)
+	r, err := s.visit("/admin/logout", session, url.Values{})
+	if err != nil || r.code != http.StatusSeeOther {
+		t.Fatalf("logout: %v, %v", r, err)
 	}
 	s.wantVisit(http.StatusSeeOther, "/admin/users", session)
 
@@ -240,9 +237,9 @@ func TestFront(t *testing.T) {
 		{"", browser, http.StatusOK},
 	} {
 		s := startServer(t, "socket = 127.0.0.1:0\n"+test.ini)
-		response, err := s.visit("/", "", nil, test.accept)
-		if err != nil || response.StatusCode != test.code || test.code == http.StatusFound && response.Header.Get("Location") != "/admin/" {
-			t.Errorf("%+v: %v, %v", test, response, err)
+		r, err := s.visit("/", "", nil, test.accept)
+		if err != nil || r.code != test.code || test.code == http.StatusFound && r.header.Get("Location") != "/admin/" {
+			t.Errorf("%+v: %v, %v", test, r, err)
 		}
 		if test.ini == "" {
 			s.wantVisit(http.StatusNotFound, "/admin/", "")

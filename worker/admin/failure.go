@@ -95,10 +95,9 @@ func (r *request) log(err error) (id string) {
 
 // recover is deferred around a request. The client of one that panicked is told no more of it than of other failures.
 func (r *request) recover() {
-	value := recover()
-	switch {
-	case value == nil:
-	case value == http.ErrAbortHandler: //nolint:errorlint // a panic's value, compared as net/http does
+	switch value := recover(); value {
+	case nil:
+	case http.ErrAbortHandler: //nolint:errorlint // a panic's value, compared as net/http does
 		panic(value)
 	default:
 		r.fail(&panicError{value, string(debug.Stack())})

@@ -13,7 +13,7 @@ import (
 func hostile() []string {
 	return []string{
 		`"><script>alert(1)</script>`, `' onmouseover='alert(1)`, "{{.}}${7*7}", "</title></textarea><!--", "a\nb\r\nSet-Cookie: x=y",
-		"../../etc/passwd", "%2e%2e%2f", `=cmd|' /C calc'!A0`, "𝔘𝔫𝔦 👩‍👩‍👧 ‮txt", "' OR 1=1 --", "&lt;b&gt;", "javascript:alert(1)",
+		"../../etc/passwd", "%2e%2e%2f", `=cmd|' /C calc'!A0`, "𝔘𝔫𝔦 👩‍👩‍👧 \u202etxt", "' OR 1=1 --", "&lt;b&gt;", "javascript:alert(1)",
 	}
 }
 

@@ -1,0 +1,63 @@
+package admin_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"testing"
+	"time"
+
+	"multiproc/store"
+)
+
+// TestRightLost has somebody lose the right to what a request asks for, after it was let in.
+func TestRightLost(t *testing.T) {
+	for name, lose := range map[string]func(*store.Tx, store.User) error{
+		"the role":    func(tx *store.Tx, u store.User) error { u.Role = store.RoleStaff; return tx.UpdateUser(u) },
+		"the session": func(tx *store.Tx, u store.User) error { return tx.DeleteSessions(u.ID) },
+		"the account": func(tx *store.Tx, u store.User) error { return tx.DeleteUser(u.ID) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startSite(t)
+			s.update(func(tx *store.Tx) error {
+				_, _, err := tx.CreateToken(store.Token{Name: "till"})
+				return err
+			})
+			b := s.as("superuser")
+			// The body is asked for when the request has been let in.
+			letIn := make(chan struct{})
+			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { close(letIn) }})
+			body, rest := io.Pipe()
+			request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.server.URL+"/admin/tokens/1/revoke", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			request.Header.Set("Expect", "100-continue")
+			request.AddCookie(&http.Cookie{Name: "multiproc_session", Value: b.secret})
+			go func() {
+				<-letIn
+				user := s.user("superuser")
+				s.update(func(tx *store.Tx) error { return lose(tx, user) })
+				_ = rest.Close()
+			}()
+			transport := &http.Transport{ExpectContinueTimeout: time.Minute}
+			defer transport.CloseIdleConnections()
+			response, err := transport.RoundTrip(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			if response.StatusCode != http.StatusForbidden {
+				t.Errorf("status %d", response.StatusCode)
+			}
+			s.view(func(tx *store.Tx) error {
+				token, err := tx.Token(1)
+				if !token.Revoked.IsZero() {
+					t.Error("the token was revoked")
+				}
+				return err
+			})
+		})
+	}
+}
