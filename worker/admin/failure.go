@@ -97,7 +97,7 @@ func (r *request) log(err error) (id string) {
 func (r *request) recover() {
 	switch value := recover(); value {
 	case nil:
-	case http.ErrAbortHandler: //nolint:errorlint // a panic's value, compared as net/http does
+	case http.ErrAbortHandler:
 		panic(value)
 	default:
 		r.fail(&panicError{value, string(debug.Stack())})
