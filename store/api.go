@@ -57,8 +57,11 @@ func (tx *Tx) APIByName(name string) (API, error) {
 }
 
 // APIs lists them by name.
-func (tx *Tx) APIs(p Page) (Slice[API], error) {
-	return named(tx, p, scanAPI, func(a API) string { return a.Name }, selectAPI)
+func (tx *Tx) APIs(p Page) (Slice[API], error) { return tx.FindAPIs(NameQuery{Page: p}) }
+
+// FindAPIs lists those that a search means, by name.
+func (tx *Tx) FindAPIs(q NameQuery) (Slice[API], error) {
+	return named(tx, q.Page, scanAPI, func(a API) string { return a.Name }, selectAPI, q.search())
 }
 
 // UpdateAPI stores what the API with a's ID is now. Its error may be ErrNotFound, an *InvalidError, or ErrExists for the name.

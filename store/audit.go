@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -41,10 +42,11 @@ func (tx *Tx) Record(e Entry) error {
 	return err
 }
 
-// EntryQuery asks for a part of the audit log: all of it, what is of a kind, or of one object of a kind.
+// EntryQuery asks for a part of the audit log: all of it, what is of some kinds or of one, or of one object of a kind.
 type EntryQuery struct {
-	Kind     string // empty: any
-	ObjectID int64  // 0: any
+	Kind     string   // empty: any
+	ObjectID int64    // 0: any
+	Kinds    []string // where Kind is empty; none: any
 	Page
 }
 
@@ -57,6 +59,11 @@ func (tx *Tx) Entries(q EntryQuery) (Slice[Entry], error) {
 		query, args = query+" AND kind = ? AND object_id = ?", []any{q.Kind, q.ObjectID}
 	case q.Kind != "":
 		query, args = query+" AND +kind = ?", []any{q.Kind} // from the newest on, rather than all of a kind to be sorted
+	case len(q.Kinds) > 0:
+		query += " AND +kind IN (?" + strings.Repeat(", ?", len(q.Kinds)-1) + ")"
+		for _, kind := range q.Kinds {
+			args = append(args, kind)
+		}
 	}
 	return newest(tx, q.Page, scanEntry, func(e Entry) int64 { return e.ID }, query, args...)
 }

@@ -41,6 +41,7 @@ func TestAudit(t *testing.T) {
 		{"all", EntryQuery{}, func(Entry) bool { return true }},
 		{"of a kind", EntryQuery{Kind: "api"}, func(e Entry) bool { return e.Kind == "api" }},
 		{"of an object", EntryQuery{Kind: "api", ObjectID: 1}, func(e Entry) bool { return e.Kind == "api" && e.ObjectID == 1 }},
+		{"of kinds", EntryQuery{Kinds: []string{"status", "user"}}, func(e Entry) bool { return e.Kind != "api" }},
 		{"of none", EntryQuery{Kind: "x"}, func(Entry) bool { return false }},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,14 +2,16 @@ package store
 
 import (
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Page is a part of a list: what comes after a place in it.
+// Page is a part of a list: what comes after a place in it, or before.
 type Page struct {
-	After Cursor // of the Slice before; empty: from the start
-	Limit int    // at most so many; 0: 50; never more than 1,000
+	After  Cursor // Next of the Slice before; empty: from the start
+	Before Cursor // Previous of the Slice after; empty: see After
+	Limit  int    // at most so many; 0: 50; never more than 1,000
 }
 
 const (
@@ -20,8 +22,9 @@ const (
 // Slice is what a Page has, and where the next one begins. Rows that come and go meanwhile move nothing: each of the
 // others is in one slice.
 type Slice[T any] struct {
-	Items []T
-	Next  Cursor // empty at the end
+	Items    []T
+	Next     Cursor // empty at the end
+	Previous Cursor // empty at the start, as far as is known: what came there later may be missed
 }
 
 // Cursor is a place in a list in one order, as text that is safe in a URL. One that is damaged or that is from a list in
@@ -73,52 +76,91 @@ func (p Page) rows() int {
 	return min(p.Limit, maxLimit) + 1
 }
 
-// slice answers a query for a page of a list, whose last argument, p.rows(), it adds.
+// from is where the page begins, and whether it is read from there towards the start of the list.
+func (p Page) from() (place Cursor, backwards bool) {
+	if p.Before != "" {
+		return p.Before, true
+	}
+	return p.After, false
+}
+
+// slice answers a query for a page of a list, whose last argument, p.rows(), it adds. That of a page before a place has its
+// rows in the reverse order.
 func slice[T any](tx *Tx, p Page, scan func(row) (T, error), at func(T) Cursor, query string, args ...any) (Slice[T], error) {
 	rows, err := tx.query(query, append(args, p.rows())...)
 	if err != nil {
 		return Slice[T]{}, err
 	}
 	defer rows.Close()
-	var s Slice[T]
+	var items []T
+	more := false
 	for rows.Next() {
-		if len(s.Items) == p.rows()-1 {
-			s.Next = at(s.Items[len(s.Items)-1])
+		if len(items) == p.rows()-1 {
+			more = true
 			break
 		}
 		item, err := scan(rows)
 		if err != nil {
 			return Slice[T]{}, err
 		}
-		s.Items = append(s.Items, item)
+		items = append(items, item)
 	}
-	return s, rows.Err()
+	return sliced(p, items, more, at), rows.Err()
+}
+
+// sliced is the slice of these items, in the order in which they were read.
+func sliced[T any](p Page, items []T, more bool, at func(T) Cursor) Slice[T] {
+	s := Slice[T]{Items: items}
+	if len(items) == 0 {
+		return s
+	}
+	place, backwards := p.from()
+	if backwards {
+		slices.Reverse(items)
+	}
+	if more || backwards {
+		s.Next = at(items[len(items)-1])
+	}
+	if backwards && more || !backwards && place != "" {
+		s.Previous = at(items[0])
+	}
+	return s
 }
 
 // named answers a query for a page of a list by name, to which it adds where the page begins and the order.
-func named[T any](tx *Tx, p Page, scan func(row) (T, error), name func(T) string, query string) (Slice[T], error) {
+func named[T any](tx *Tx, p Page, scan func(row) (T, error), name func(T) string, query string, s search) (Slice[T], error) {
 	const order = "name"
 	at := func(item T) Cursor { return cursor(order, name(item)) }
-	if p.After == "" {
-		return slice(tx, p, scan, at, query+" ORDER BY name LIMIT ?")
+	from, backwards := p.from()
+	next, direction := ">", "ASC"
+	if backwards {
+		next, direction = "<", "DESC"
 	}
-	place, err := p.After.place(order)
-	if err != nil {
-		return Slice[T]{}, err
+	if from != "" {
+		place, err := from.place(order)
+		if err != nil {
+			return Slice[T]{}, err
+		}
+		s.and("name "+next+" ?", place)
 	}
-	return slice(tx, p, scan, at, query+" WHERE name > ? ORDER BY name LIMIT ?", place)
+	return slice(tx, p, scan, at, query+" WHERE "+s.where+" ORDER BY name "+direction+" LIMIT ?", s.args...)
 }
 
 // newest answers a query for a page of a list by id, the highest first, to which it adds where the page begins and the order.
 func newest[T any](tx *Tx, p Page, scan func(row) (T, error), id func(T) int64, query string, args ...any) (Slice[T], error) {
 	const order = "id"
 	at := func(item T) Cursor { return numberCursor(order, id(item), id(item)) }
-	if p.After != "" {
-		_, last, err := p.After.numbers(order)
+	from, backwards := p.from()
+	next, direction := "<", "DESC"
+	if backwards {
+		next, direction = ">", "ASC"
+	}
+	if from != "" {
+		_, last, err := from.numbers(order)
 		if err != nil {
 			return Slice[T]{}, err
 		}
-		query, args = query+" AND id < ?", append(args, last)
+		query, args = query+" AND id "+next+" ?", append(args, last)
 	}
-	return slice(tx, p, scan, at, query+" ORDER BY id DESC LIMIT ?", args...)
+	return slice(tx, p, scan, at, query+" ORDER BY id "+direction+" LIMIT ?", args...)
 }

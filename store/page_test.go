@@ -2,9 +2,12 @@ package store
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestCursorRefused(t *testing.T) {
@@ -68,7 +71,7 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// walk gives all of a list, so many at a time, and does what is to be done between.
+// walk gives all of a list, so many at a time, and does what is to be done between. Where that is nothing, it also goes back.
 func walk[T any](tb testing.TB, s *Store, limit int, list func(*Tx, Page) (Slice[T], error), between ...func(*Tx) error) (items []T) {
 	tb.Helper()
 	for p := (Page{Limit: limit}); ; {
@@ -78,7 +81,13 @@ func walk[T any](tb testing.TB, s *Store, limit int, list func(*Tx, Page) (Slice
 			return err
 		})
 		items = append(items, got.Items...)
+		if (got.Previous == "") != (p.After == "" || len(got.Items) == 0) {
+			tb.Fatalf("after %q there is %q before", p.After, got.Previous)
+		}
 		if got.Next == "" {
+			if len(between) == 0 && got.Previous != "" {
+				walkBack(tb, s, limit, list, got, items)
+			}
 			return items
 		}
 		if len(got.Items) != limit {
@@ -88,6 +97,26 @@ func walk[T any](tb testing.TB, s *Store, limit int, list func(*Tx, Page) (Slice
 		for _, f := range between {
 			update(tb, s, f)
 		}
+	}
+}
+
+// walkBack goes back from the last part of a list, all of whose items are these.
+func walkBack[T any](tb testing.TB, s *Store, limit int, list func(*Tx, Page) (Slice[T], error), last Slice[T], items []T) {
+	tb.Helper()
+	got := slices.Clone(last.Items)
+	for at := last; at.Previous != ""; {
+		before := at.Previous
+		view(tb, s, func(tx *Tx) (err error) {
+			at, err = list(tx, Page{Before: before, Limit: limit})
+			return err
+		})
+		if len(at.Items) != limit || at.Next == "" {
+			tb.Fatalf("%d items of %d before others, next %q", len(at.Items), limit, at.Next)
+		}
+		got = append(slices.Clone(at.Items), got...)
+	}
+	if diff := cmp.Diff(items, got); diff != "" {
+		tb.Errorf("the list backwards (-forwards +backwards):\n%s", diff)
 	}
 }
 

@@ -112,12 +112,15 @@ func (tx *Tx) Recount() error {
 func (tx *Tx) recount() error {
 	now := minuteOf(tx.now.UnixMicro())
 	oldest := now - minutesKept
-	for _, query := range []string{"DELETE FROM counts_minute", "DELETE FROM counts_total"} {
+	for _, query := range []string{"DELETE FROM counts_minute", "DELETE FROM counts_total", "DELETE FROM counts_all"} {
 		if _, err := tx.exec(query); err != nil {
 			return err
 		}
 	}
 	if err := tx.countMinutes(oldest.start(), math.MaxInt64); err != nil {
+		return err
+	}
+	if err := tx.recountAll(); err != nil {
 		return err
 	}
 	_, err := tx.exec("INSERT OR REPLACE INTO counts_window VALUES (1, ?, ?, ?)", oldest, now, now)

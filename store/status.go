@@ -48,8 +48,11 @@ func (tx *Tx) StatusByName(name string) (Status, error) {
 }
 
 // Statuses lists them by name.
-func (tx *Tx) Statuses(p Page) (Slice[Status], error) {
-	return named(tx, p, scanStatus, func(s Status) string { return s.Name }, selectStatus)
+func (tx *Tx) Statuses(p Page) (Slice[Status], error) { return tx.FindStatuses(NameQuery{Page: p}) }
+
+// FindStatuses lists those that a search means, by name.
+func (tx *Tx) FindStatuses(q NameQuery) (Slice[Status], error) {
+	return named(tx, q.Page, scanStatus, func(s Status) string { return s.Name }, selectStatus, q.search())
 }
 
 // UpdateStatus stores what the status with s's ID is now. Its error may be ErrNotFound, an *InvalidError, or ErrExists for

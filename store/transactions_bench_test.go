@@ -35,4 +35,22 @@ func BenchmarkTransactions(b *testing.B) {
 			})
 		})
 	}
+	for _, q := range []TransactionQuery{
+		{TransactionFilter: TransactionFilter{Search: "123456"}},
+		{TransactionFilter: TransactionFilter{Search: "#123456"}},
+		{TransactionFilter: TransactionFilter{Search: "rar"}},
+		{TransactionFilter: TransactionFilter{Search: "rar"}, Order: ByModified},
+		{TransactionFilter: TransactionFilter{Search: "none"}, Order: ByModified},
+		{Page: Page{After: numberCursor("id", 500_000, 500_000)}},
+		{Page: Page{Before: numberCursor("id", 500_000, 500_000)}},
+	} {
+		b.Run(strings.TrimRight(strings.Join([]string{q.list(), q.Search, string(q.After), string(q.Before)}, " "), " "), func(b *testing.B) {
+			for b.Loop() {
+				view(b, s, func(tx *Tx) error {
+					_, err := tx.Transactions(q)
+					return err
+				})
+			}
+		})
+	}
 }

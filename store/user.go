@@ -83,8 +83,11 @@ func (tx *Tx) UserByName(name string) (User, error) {
 }
 
 // Users lists them by name.
-func (tx *Tx) Users(p Page) (Slice[User], error) {
-	return named(tx, p, scanUser, func(u User) string { return u.Name }, selectUser)
+func (tx *Tx) Users(p Page) (Slice[User], error) { return tx.FindUsers(NameQuery{Page: p}) }
+
+// FindUsers lists those that a search means, by name.
+func (tx *Tx) FindUsers(q NameQuery) (Slice[User], error) {
+	return named(tx, q.Page, scanUser, func(u User) string { return u.Name }, selectUser, q.search())
 }
 
 // UpdateUser stores the name, the role and whether the user with u's ID is active now. The sessions of one who is not, or

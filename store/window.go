@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"fmt"
 	"slices"
 	"time"
@@ -48,6 +49,11 @@ func (tx *Tx) windowCounts() ([]Count, error) {
 	if err != nil {
 		return nil, err
 	}
+	return scanCounts(rows)
+}
+
+// scanCounts closes the rows.
+func scanCounts(rows *sql.Rows) ([]Count, error) {
 	defer rows.Close()
 	var counts []Count
 	for rows.Next() {

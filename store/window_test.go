@@ -140,6 +140,11 @@ func checkTables(tx *Tx) error {
 			got AS (SELECT api_id, status_id, n FROM counts_total WHERE n <> 0)
 			SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM want EXCEPT SELECT * FROM got)
 				UNION ALL SELECT * FROM (SELECT * FROM got EXCEPT SELECT * FROM want))`,
+		"totals of all times": `
+			WITH want AS (SELECT api_id, status_id, COUNT(*) AS n FROM transactions GROUP BY api_id, status_id),
+			got AS (SELECT api_id, status_id, n FROM counts_all WHERE n <> 0)
+			SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM want EXCEPT SELECT * FROM got)
+				UNION ALL SELECT * FROM (SELECT * FROM got EXCEPT SELECT * FROM want))`,
 		"minutes before the horizon": `SELECT COUNT(*) FROM counts_minute, counts_window WHERE minute < horizon`,
 		"windows other than one":     `SELECT COUNT(*) - 1 FROM counts_window`,
 	} {

@@ -1,0 +1,59 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestTimeline(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 7, 30, 0, time.UTC)
+	s := openStore(t, Options{now: func() time.Time { return now }})
+	update(t, s, func(tx *Tx) error {
+		createNames(t, tx, "a", "b", "c")
+		for _, made := range []struct {
+			status string
+			ago    time.Duration
+		}{
+			{"b", 0},
+			{"b", 30 * time.Second}, // the beginning of this minute
+			{"a", 29*time.Minute + 30*time.Second},
+			{"a", 29*time.Minute + 31*time.Second}, // in the interval before
+			{"a", time.Hour},
+			{"b", 59*time.Minute + 30*time.Second},
+			{"b", 59*time.Minute + 31*time.Second},
+			{"c", 89*time.Minute + 31*time.Second}, // before them all
+			{"c", -time.Minute},                    // the clock was put back
+		} {
+			at := now.Add(-made.ago)
+			if _, err := tx.CreateTransaction(Transaction{API: "a", Status: made.status, Created: at, Modified: at}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	view(t, s, func(tx *Tx) error {
+		got, err := tx.Timeline(3, 30)
+		want := Timeline{
+			Start: time.Date(2026, 3, 1, 10, 38, 0, 0, time.UTC), Each: 30 * time.Minute,
+			Statuses: []string{"a", "b"}, Counts: map[string][]int64{"a": {1, 1, 1}, "b": {1, 1, 2}},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		return err
+	})
+}
+
+// BenchmarkTimeline counts a day with 30 combinations of API and status in each of its minutes.
+func BenchmarkTimeline(b *testing.B) {
+	s := openStore(b, Options{Synchronous: "normal"})
+	update(b, s, func(tx *Tx) error { return insertMany(tx, 100_000, Window) })
+	for b.Loop() {
+		view(b, s, func(tx *Tx) error {
+			_, err := tx.Timeline(48, 30)
+			return err
+		})
+	}
+}
