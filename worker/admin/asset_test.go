@@ -13,7 +13,7 @@ func TestAssets(t *testing.T) {
 	b := s.visitor()
 	page := b.get("/admin/login").body
 	urls := regexp.MustCompile(`/admin/assets/[0-9a-f]{16}/[a-z.]+`).FindAllString(page, -1)
-	if len(urls) != 3 {
+	if len(urls) != 4 {
 		t.Fatalf("the page refers to %v", urls)
 	}
 	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}

@@ -1,11 +1,98 @@
 package admin
 
-import "net/http"
+import (
+	"cmp"
+	"net/http"
+	"slices"
+
+	"multiproc/store"
+)
 
 func (a *Admin) overviewRoutes() []route {
 	return []route{{method: "GET", path: home + "{$}", least: viewers, handle: showOverview, nav: "Overview"}}
 }
 
+// What the chart of the overview shows: the last 24 hours by half hours.
+const (
+	overviewIntervals = 48
+	overviewMinutes   = 30
+)
+
+// overviewView is what happens.
+type overviewView struct {
+	Chart    chart
+	Window   string // transactions modified in the last 24 hours
+	All      string // transactions
+	APIs     []shareView
+	Statuses []shareView
+	Recent   []entryView
+	History  string
+}
+
+// shareView is how much of all transactions of the last 24 hours are of an API, or in a status.
+type shareView struct {
+	Name  string
+	N     int64
+	Count string
+	Share int // of the most frequent one, in %, from 1 on
+	Part  string
+}
+
 func showOverview(r *request) error {
-	return r.render(http.StatusOK, "overview", page{Title: "Overview"})
+	view := overviewView{History: historyPath}
+	err := r.view(func(tx *store.Tx) error {
+		line, err := tx.Timeline(overviewIntervals, overviewMinutes)
+		if err != nil {
+			return err
+		}
+		view.Chart = newChart(line, overviewIntervals)
+		window, err := tx.WindowCounts()
+		if err != nil {
+			return err
+		}
+		apis, statuses, inWindow := shares(window)
+		view.APIs, view.Statuses, view.Window = apis, statuses, number(inWindow)
+		all, err := tx.CountTransactions(store.TransactionFilter{})
+		if err != nil {
+			return err
+		}
+		view.All = number(all)
+		entries, err := tx.Entries(store.EntryQuery{Kinds: r.kinds(), Page: store.Page{Limit: 10}})
+		if err != nil {
+			return err
+		}
+		view.Recent, err = entryViews(tx, entries.Items)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return r.render(http.StatusOK, "overview", page{Title: "Overview", Data: view})
+}
+
+// sharesShown are how many APIs and statuses the overview names.
+const sharesShown = 10
+
+// shares adds counts up by API and by status, the most frequent first.
+func shares(counts []store.Count) (apis, statuses []shareView, total int64) {
+	byAPI, byStatus := map[string]int64{}, map[string]int64{}
+	for _, c := range counts {
+		byAPI[c.API] += c.N
+		byStatus[c.Status] += c.N
+		total += c.N
+	}
+	return sharesOf(byAPI, total), sharesOf(byStatus, total), total
+}
+
+func sharesOf(counts map[string]int64, total int64) []shareView {
+	views := make([]shareView, 0, len(counts))
+	for name, n := range counts {
+		views = append(views, shareView{Name: name, N: n, Count: number(n), Part: percent(n, total)})
+	}
+	slices.SortFunc(views, func(a, b shareView) int { return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Name, b.Name)) })
+	views = views[:min(len(views), sharesShown)]
+	for i := range views {
+		views[i].Share = int(max(1, views[i].N*100/views[0].N))
+	}
+	return views
 }

@@ -39,12 +39,13 @@ type navItem struct {
 	Current    bool // the page is this one, or below it
 }
 
-// loadPages reads the templates: layout.html and parts.html are what all have, each other file is the "main" of a page.
+// loadPages reads the templates: layout.html and parts*.html are what all have, each other file is the "main" of a page.
 func (a *Admin) loadPages() (map[string]*template.Template, error) {
 	base, err := template.New("layout.html").Option("missingkey=error").Funcs(template.FuncMap{
 		"asset":  a.assetURL,
 		"moment": moment,
-	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html")
+		"number": number,
+	}).ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func (a *Admin) loadPages() (map[string]*template.Template, error) {
 	pages := map[string]*template.Template{}
 	for _, file := range files {
 		name := strings.TrimSuffix(path.Base(file), ".html")
-		if name == "layout" || name == "parts" {
+		if name == "layout" || strings.HasPrefix(name, "parts") {
 			continue
 		}
 		t, err := base.Clone()

@@ -46,6 +46,11 @@ func accessOf(role store.Role) access {
 func (a *Admin) routes() []route {
 	return slices.Concat(
 		a.overviewRoutes(),
+		a.transactionRoutes(),
+		apis().routes(),
+		statuses().routes(),
+		a.historyRoutes(),
+		a.workerRoutes(),
 		a.userRoutes(),
 		a.tokenRoutes(),
 		a.accountRoutes(),

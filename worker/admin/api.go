@@ -1,0 +1,35 @@
+package admin
+
+import "multiproc/store"
+
+const apisPath = home + "apis"
+
+func apis() catalog {
+	return catalog{
+		kind: kindAPI, one: "API", several: "APIs", path: apisPath, nav: "APIs", params: true, filter: "api",
+		transactionsOf: func(name string) store.TransactionFilter { return store.TransactionFilter{API: name} },
+		find: func(tx *store.Tx, q store.NameQuery) (store.Slice[named], error) {
+			s, err := tx.FindAPIs(q)
+			return namedSlice(s, func(a store.API) named { return named(a) }), err
+		},
+		get: func(tx *store.Tx, id int64) (named, error) {
+			a, err := tx.API(id)
+			return named(a), err
+		},
+		create: func(tx *store.Tx, n named) (named, error) {
+			a, err := tx.CreateAPI(store.API(n))
+			return named(a), err
+		},
+		update: func(tx *store.Tx, n named) error { return tx.UpdateAPI(store.API(n)) },
+		remove: (*store.Tx).DeleteAPI,
+	}
+}
+
+// namedSlice is a slice of a kind's own type as one of named.
+func namedSlice[T any](s store.Slice[T], as func(T) named) store.Slice[named] {
+	items := make([]named, len(s.Items))
+	for i, item := range s.Items {
+		items[i] = as(item)
+	}
+	return store.Slice[named]{Items: items, Next: s.Next, Previous: s.Previous}
+}

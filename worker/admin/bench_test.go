@@ -1,0 +1,59 @@
+package admin_test
+
+import (
+	"database/sql"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// BenchmarkPages asks for pages of a million transactions of the last 24 hours, in 6 APIs and 5 statuses: lists by
+// each order and with filters, the overview, what is asked before a deletion, and an export of all.
+func BenchmarkPages(b *testing.B) {
+	s := startData(b)
+	s.names("n1", "n2", "n3", "n4", "n5", "rare")
+	db, err := sql.Open("sqlite3", s.database)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	const n = 1_000_000
+	_, err = db.ExecContext(b.Context(), `INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
+		WITH RECURSIVE row (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM row WHERE i < ?1)
+		SELECT 10000 * abs(random() % 100000), CASE i % 250000 WHEN 0 THEN 6 ELSE 1 + i % 5 END, 1 + i / 5 % 5, ?2 - (?1 - i) * 86400, ?2 - (?1 - i) * 86400 FROM row`,
+		n, time.Now().UnixMicro())
+	if err != nil {
+		b.Fatal(err)
+	}
+	first := s.want(http.StatusOK, "/admin/transactions?up=1").link(b, "Next →")
+	for _, bc := range []struct{ name, path string }{
+		{"overview", "/admin/"},
+		{"first", "/admin/transactions"},
+		{"second of the oldest", first},
+		{"by modified", "/admin/transactions?order=modified"},
+		{"by created", "/admin/transactions?order=created"},
+		{"by amount", "/admin/transactions?order=amount"},
+		{"of an API", "/admin/transactions?api=1"},
+		{"of a rare API", "/admin/transactions?api=6"},
+		{"of an API and a status", "/admin/transactions?api=1&status=2"},
+		{"of the last hour", "/admin/transactions?last=1h"},
+		{"of the last 24 hours and an API", "/admin/transactions?last=24h&api=1"},
+		{"search for an id", "/admin/transactions?q=%23777777"},
+		{"search for a name", "/admin/transactions?q=rar"},
+		{"search for an amount", "/admin/transactions?q=5000"},
+		{"APIs with counts", "/admin/apis"},
+		{"deletion of an API", "/admin/apis/1/delete"},
+	} {
+		b.Run(bc.name, func(b *testing.B) {
+			for b.Loop() {
+				s.want(http.StatusOK, bc.path)
+			}
+		})
+	}
+	b.Run("export", func(b *testing.B) {
+		for b.Loop() {
+			s.want(http.StatusOK, "/admin/transactions.csv")
+		}
+		b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	})
+}

@@ -1,0 +1,249 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"multiproc/store"
+)
+
+// bulkPortion is how many transactions a commit changes or deletes, each with what the audit log says of it: some 20 ms, in
+// which nobody else writes.
+const bulkPortion = 250
+
+// bulkAction is what is to be done to several transactions.
+type bulkAction struct {
+	delete bool
+	status string  // else: the status that they get
+	id     string  // of the status
+	ids    []int64 // of the transactions, the highest first
+	all    bool    // rather those of the filter
+	list   listURL // with the filter
+	filter transactionFilter
+}
+
+// bulkView asks whether it is really to be done.
+type bulkView struct {
+	Delete bool
+	Status string
+	To     string // its id
+	Rows   []transactionRow
+	More   int64 // than these
+	Count  string
+	All    bool
+	Hidden []hidden
+	IDs    []int64
+	Cancel string
+	Submit string
+}
+
+// shownBeforeBulk is how many transactions are shown by name before something is done to them.
+const shownBeforeBulk = 20
+
+// bulk asks, and when it is confirmed does it.
+func bulk(r *request) error {
+	var action bulkAction
+	err := r.view(func(tx *store.Tx) (err error) {
+		action, err = readBulk(tx, r)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if r.PostForm.Get("confirmed") == "" {
+		return action.ask(r)
+	}
+	return action.do(r)
+}
+
+func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
+	query := url.Values{}
+	for _, name := range append(filterNames[:], "order", "up", "rows") {
+		if value := r.PostForm.Get(name); value != "" {
+			query.Set(name, value)
+		}
+	}
+	b.list, b.all = listURL{transactionsPath, query}, r.PostForm.Get("all") != ""
+	if b.filter, err = readFilter(tx, query); err != nil {
+		return b, err
+	}
+	if b.filter.Problem != "" || b.filter.Nothing {
+		return b, &failure{status: http.StatusBadRequest, detail: "That filter means nothing."}
+	}
+	switch r.PostForm.Get("action") {
+	case "delete":
+		b.delete = true
+	case "status":
+		b.id = r.PostForm.Get("to")
+		if _, b.status, err = choices(b.id, statuses(), tx); err != nil {
+			return b, err
+		}
+		if b.status == "" {
+			return b, &failure{status: http.StatusUnprocessableEntity, detail: "Choose the status that they are to get. Nothing was changed."}
+		}
+	default:
+		return b, &failure{status: http.StatusBadRequest, detail: "That is nothing that can be done to several transactions."}
+	}
+	for _, text := range r.PostForm["id"] {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || id <= 0 {
+			return b, errNoPage
+		}
+		b.ids = append(b.ids, id)
+	}
+	slices.Sort(b.ids)
+	slices.Reverse(b.ids)
+	b.ids = slices.Compact(b.ids)
+	if len(b.ids) == 0 && !b.all {
+		return b, &failure{status: http.StatusUnprocessableEntity, detail: "Mark some transactions first. Nothing was changed."}
+	}
+	return b, nil
+}
+
+// ask shows what would be done.
+func (b bulkAction) ask(r *request) error {
+	view := bulkView{Delete: b.delete, Status: b.status, To: b.id, All: b.all, IDs: b.ids, Cancel: b.list.with(), Hidden: b.list.hiddenFields()}
+	var n int64
+	err := r.view(func(tx *store.Tx) (err error) {
+		var found []store.Transaction
+		if b.all {
+			if n, err = tx.CountTransactions(b.filter.TransactionFilter); err != nil {
+				return err
+			}
+			q := transactionQuery(b.filter, listURL{})
+			q.Limit = shownBeforeBulk
+			slice, err := tx.Transactions(q)
+			if err != nil {
+				return err
+			}
+			found = slice.Items
+		} else {
+			for _, id := range b.ids {
+				t, err := tx.Transaction(id)
+				if isNotFound(err) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				n++
+				if len(found) < shownBeforeBulk {
+					found = append(found, t)
+				}
+			}
+		}
+		for _, t := range found {
+			view.Rows = append(view.Rows, transactionRow{t, pathOf(kindTransaction, t.ID)})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	view.More = n - int64(len(view.Rows))
+	view.Count = counted(n, "transaction", "transactions")
+	title := "Change the status of " + view.Count + "?"
+	view.Submit = "Yes, change " + view.Count
+	if b.delete {
+		title, view.Submit = "Delete "+view.Count+"?", "Yes, delete "+view.Count
+	}
+	return r.render(http.StatusOK, "bulk", page{Title: title, Crumbs: transactionCrumbs, Data: view})
+}
+
+// do does it in portions, each of which is a transaction of the database, so that others write in between. What was done
+// before something fails stays done, and the next page says how much that was.
+func (b bulkAction) do(r *request) error {
+	if b.all {
+		return b.doAll(r)
+	}
+	var done int64
+	for ids := range slices.Chunk(b.ids, bulkPortion) {
+		r.goOn()
+		err := r.change(func(ch *change) error {
+			portion := int64(0)
+			for _, id := range ids {
+				t, err := ch.Transaction(id)
+				if isNotFound(err) {
+					continue // somebody else has deleted it
+				}
+				if err != nil {
+					return err
+				}
+				n, err := b.one(ch, t)
+				if err != nil {
+					return err
+				}
+				portion += n
+			}
+			done += portion
+			return b.say(ch, done)
+		})
+		if err != nil {
+			return b.failed(err)
+		}
+	}
+	return r.redirect(b.list.with())
+}
+
+// doAll does it to those that the filter means, from the newest on: what comes or changes meanwhile comes before them.
+func (b bulkAction) doAll(r *request) error {
+	q := transactionQuery(b.filter, listURL{})
+	var done int64
+	for more := true; more; {
+		r.goOn()
+		err := r.change(func(ch *change) error {
+			q.Limit = bulkPortion
+			if q.Until.IsZero() && q.Order == store.ByModified {
+				q.Until = ch.Now() // what it changes is modified then, and not to be found again
+			}
+			slice, err := ch.Transactions(q)
+			if err != nil {
+				return err
+			}
+			for _, t := range slice.Items {
+				n, err := b.one(ch, t)
+				if err != nil {
+					return err
+				}
+				done += n
+			}
+			q.After, more = slice.Next, slice.Next != ""
+			return b.say(ch, done)
+		})
+		if err != nil {
+			return b.failed(err)
+		}
+	}
+	return r.redirect(b.list.with())
+}
+
+// one does it to one transaction, and tells to how many.
+func (b bulkAction) one(ch *change, t store.Transaction) (int64, error) {
+	if b.delete {
+		return 1, ch.removeTransaction(t)
+	}
+	if t.Status == b.status {
+		return 0, nil
+	}
+	after := t
+	after.Status = b.status
+	return 1, ch.updateTransaction(t, after)
+}
+
+func (b bulkAction) say(ch *change, done int64) error {
+	if b.delete {
+		return ch.say("Deleted: %s.", counted(done, "transaction", "transactions"))
+	}
+	return ch.say("Now “%s”: %s.", b.status, counted(done, "transaction", "transactions"))
+}
+
+// failed is the error of a portion. A status that was deleted meanwhile is told, as is nobody's mistake.
+func (b bulkAction) failed(err error) error {
+	if _, ok := errors.AsType[*store.InvalidError](err); ok {
+		return &failure{status: http.StatusConflict, detail: "The status was deleted meanwhile. What was changed before stays changed."}
+	}
+	return err
+}

@@ -1,0 +1,96 @@
+package admin_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"multiproc/store"
+)
+
+// TestAPIForm tells what is wrong at the field, and keeps what was typed.
+func TestAPIForm(t *testing.T) {
+	s := startData(t)
+	s.names("a")
+	for _, test := range []struct{ name, params, problem string }{
+		{"b", "{\n  \"é\": 1,\n  \"ü\" 2\n}", "is not JSON: line 3, column 7: invalid character '2' after object key"},
+		{"b", `{"a": `, "is not JSON: line 1, column 7: unexpected end of JSON input"},
+		{"b", "", "is not JSON: line 1, column 1: unexpected end of JSON input"},
+		{"b", "[1]", "is not a JSON object: it has to begin with { and to end with }"},
+		{"b", strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200), "is nested more than 100 deep"},
+		{"", "{}", "is empty"},
+		{"a", "{}", "exists already"},
+		{strings.Repeat("x", 201), "{}", "has more than 200 characters"},
+	} {
+		got := s.want(http.StatusUnprocessableEntity, "/admin/apis/add", "name", test.name, "description", "what it is", "params", strings.ReplaceAll(test.params, "\n", "\r\n"))
+		if texts := got.texts(t, "p"); !slices.Contains(texts, test.problem) {
+			t.Errorf("%.20q, %.20q: it says %q, want %q", test.name, test.params, texts, test.problem)
+		}
+		if got.input(t, "name") != test.name || got.input(t, "description") != "what it is" || got.input(t, "params") != test.params {
+			t.Errorf("what was typed is %q, %q, %.60q now", got.input(t, "name"), got.input(t, "description"), got.input(t, "params"))
+		}
+	}
+	s.want(http.StatusSeeOther, "/admin/apis/add", "name", "b", "description", "", "params", `{ "a":  1 }`)
+	s.view(func(tx *store.Tx) error {
+		api, err := tx.APIByName("b")
+		if string(api.Params) != `{ "a":  1 }` {
+			t.Errorf("the params are %s", api.Params)
+		}
+		return err
+	})
+}
+
+// TestDeleteWithTransactions says what goes along, and takes it along, also where it is more than goes in a commit.
+func TestDeleteWithTransactions(t *testing.T) {
+	s := startData(t)
+	s.names("a", "b")
+	s.update(func(tx *store.Tx) error {
+		for i := range 5100 {
+			if _, err := tx.CreateTransaction(store.Transaction{API: []string{"a", "b"}[i/5050], Status: "a"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	page := s.want(http.StatusOK, "/admin/apis/1/delete")
+	if !strings.Contains(strings.Join(page.texts(t, "p"), " "), "5,050 transactions") {
+		t.Errorf("it does not say what goes along: %q", page.texts(t, "p"))
+	}
+	s.want(http.StatusSeeOther, "/admin/apis/1/delete", "x", "")
+	s.view(func(tx *store.Tx) error {
+		n, err := tx.CountTransactions(store.TransactionFilter{})
+		if n != 50 {
+			t.Errorf("%d transactions are left, want 50", n)
+		}
+		return err
+	})
+	s.want(http.StatusNotFound, "/admin/apis/1/delete", "x", "")
+	if page := s.want(http.StatusOK, "/admin/history?kind=api"); !strings.Contains(page.body, "deleted") {
+		t.Error("the deletion was not recorded")
+	}
+}
+
+// TestViewerSeesNoForms: who may only look is not shown what may not be done.
+func TestViewerSeesNoForms(t *testing.T) {
+	s := startData(t)
+	s.many(3)
+	s.role = store.RoleViewer
+	for _, path := range []string{"/admin/apis", "/admin/apis/1", "/admin/statuses/1", "/admin/transactions", "/admin/transactions/1", "/admin/"} {
+		page := s.want(http.StatusOK, path)
+		for _, form := range page.elements(t, "form") {
+			if form.attributes["method"] == "post" && form.attributes["action"] != "/admin/logout" {
+				t.Errorf("%s has a form to %q", path, form.attributes["action"])
+			}
+		}
+		for _, text := range []string{"Add", "Delete…", "Add a transaction"} {
+			if page.link(t, text) != "" {
+				t.Errorf("%s has a link %q", path, text)
+			}
+		}
+	}
+	s.want(http.StatusForbidden, "/admin/workers")
+	if page := s.want(http.StatusOK, "/admin/history"); strings.Contains(page.body, "superuser</b>") {
+		t.Error("a viewer sees what was done to users")
+	}
+}

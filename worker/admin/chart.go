@@ -1,0 +1,162 @@
+package admin
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"multiproc/store"
+)
+
+// chart is a timeline as stacked bars, in the units of the drawing: chartWidth by chartHeight. It has no texts that would be
+// stretched with it; those stand around it.
+type chart struct {
+	Width, Height int
+	Legend        []chartStatus
+	Bars          []chartBar
+	Top           string // what the upper edge stands for
+	Middle        string
+	Total         string
+	Description   string
+	Empty         bool
+	Head          []string // of the table that says the same: the statuses
+	Rows          []chartRow
+}
+
+// chartStatus is a status, or several that are taken together.
+type chartStatus struct {
+	Name   string
+	Class  string // of its colour
+	Total  string
+	counts []int64
+	total  int64
+}
+
+// chartBar is an interval.
+type chartBar struct {
+	X, Width int
+	Title    string
+	Parts    []chartPart
+}
+
+type chartPart struct {
+	Class     string
+	Y, Height int
+}
+
+type chartRow struct {
+	Interval string
+	Counts   []string
+	Total    string
+}
+
+const (
+	chartWidth  = 960
+	chartHeight = 240
+	chartGap    = 4
+	// chartColours is how many statuses have a colour of their own. Where there are more, the rarest are one.
+	chartColours = 7
+)
+
+func newChart(t store.Timeline, intervals int) chart {
+	c := chart{Width: chartWidth, Height: chartHeight, Legend: chartStatuses(t, intervals)}
+	sums := make([]int64, intervals)
+	var total int64
+	for i := range c.Legend {
+		s := &c.Legend[i]
+		for at, n := range s.counts {
+			sums[at] += n
+		}
+		total += s.total
+		s.Total = number(s.total)
+		c.Head = append(c.Head, s.Name)
+	}
+	c.Total, c.Empty = number(total), total == 0
+	top := niceTop(slices.Max(sums))
+	c.Top, c.Middle = number(top), number(top/2)
+	step := chartWidth / intervals
+	for i := range intervals {
+		from := t.Start.Add(t.Each * time.Duration(i))
+		interval := from.Format("15:04") + "–" + from.Add(t.Each).Format("15:04")
+		bar := chartBar{X: i * step, Width: step - chartGap, Title: interval + " UTC: " + number(sums[i])}
+		row := chartRow{Interval: from.Format("2006-01-02 ") + interval, Total: number(sums[i])}
+		var below int64
+		for _, s := range c.Legend {
+			n := s.counts[i]
+			row.Counts = append(row.Counts, number(n))
+			if n == 0 {
+				continue
+			}
+			bar.Title += "\n" + s.Name + ": " + number(n)
+			// Edges, not heights, are rounded, so that the parts add up.
+			lower, upper := chartHeight*below/top, chartHeight*(below+n)/top
+			bar.Parts = append(bar.Parts, chartPart{s.Class, int(chartHeight - upper), int(max(upper-lower, 1))})
+			below += n
+		}
+		c.Bars = append(c.Bars, bar)
+		c.Rows = append(c.Rows, row)
+	}
+	c.Description = describe(c, t, sums)
+	return c
+}
+
+// describe says in a sentence what the drawing shows.
+func describe(c chart, t store.Timeline, sums []int64) string {
+	if c.Empty {
+		return "There were none."
+	}
+	busiest := 0
+	for i := range sums {
+		if sums[i] > sums[busiest] {
+			busiest = i
+		}
+	}
+	from := t.Start.Add(t.Each * time.Duration(busiest))
+	return fmt.Sprintf("%s transactions in %d intervals of %s. The busiest began at %s UTC and had %s.",
+		c.Total, len(sums), span(t.Each), from.Format("15:04"), number(sums[busiest]))
+}
+
+// chartStatuses are those of a timeline by name, the rarest of too many as one.
+func chartStatuses(t store.Timeline, intervals int) []chartStatus {
+	all := make([]chartStatus, 0, len(t.Statuses))
+	for _, name := range t.Statuses {
+		s := chartStatus{Name: name, counts: t.Counts[name]}
+		for _, n := range s.counts {
+			s.total += n
+		}
+		all = append(all, s)
+	}
+	slices.SortStableFunc(all, func(a, b chartStatus) int { return cmp.Compare(b.total, a.total) })
+	var others []chartStatus
+	if len(all) > chartColours+1 {
+		all, others = all[:chartColours], all[chartColours:]
+	}
+	slices.SortFunc(all, func(a, b chartStatus) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range all {
+		all[i].Class = "s" + strconv.Itoa(i)
+	}
+	if others == nil {
+		return all
+	}
+	rest := chartStatus{Name: fmt.Sprintf("%d others", len(others)), Class: "s" + strconv.Itoa(chartColours), counts: make([]int64, intervals)}
+	for _, s := range others {
+		rest.total += s.total
+		for i, n := range s.counts {
+			rest.counts[i] += n
+		}
+	}
+	return append(all, rest)
+}
+
+// niceTop is a round number from n on, one that has a half, for the upper edge.
+func niceTop(n int64) int64 {
+	for unit := int64(1); ; unit *= 10 {
+		for _, m := range [...]int64{2, 4, 6, 8, 10, 14} {
+			if n <= m*unit {
+				return m * unit
+			}
+		}
+	}
+}

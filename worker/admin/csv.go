@@ -1,0 +1,84 @@
+package admin
+
+import (
+	"encoding/csv"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"multiproc/store"
+)
+
+// exportPortion is how many rows of an export are read at a time. Between portions nothing of the database is held: an
+// export may take as long as its reader does, and the database's log would grow for all that time.
+const exportPortion = 1000
+
+// export answers with a list as CSV, streamed: next gives the rows after a place in the list, and the place after
+// them, empty at the end. What changes meanwhile is exported as it is when its portion is read.
+func (r *request) export(name string, header []string, next func(tx *store.Tx, p store.Page) (rows [][]string, after store.Cursor, err error)) error {
+	h := r.w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="`+name+"-"+time.Now().UTC().Format("20060102T150405Z")+`.csv"`)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	out := csv.NewWriter(r.w) // lines end with LF: with CR LF it would change line breaks in texts
+	for place, first := store.Cursor(""), true; first || place != ""; first = false {
+		r.goOn()
+		var rows [][]string
+		err := r.view(func(tx *store.Tx) (err error) {
+			rows, place, err = next(tx, store.Page{After: place, Limit: exportPortion})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if first {
+			if err := out.Write(header); err != nil {
+				return nil //nolint:nilerr // the client went away
+			}
+		}
+		if err := out.WriteAll(rows); err != nil {
+			return nil //nolint:nilerr // the client went away
+		}
+	}
+	return nil
+}
+
+// cell is a text as it stands in an export. What a spreadsheet would take for a formula gets an apostrophe before it, as OWASP
+// advises; numbers and times of ours are no texts, and stay as they are.
+func cell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+// export exports a list of APIs or statuses.
+func (c catalog) export(r *request) error {
+	header := []string{"id", "name", "description"}
+	if c.params {
+		header = append(header, "params")
+	}
+	search := r.URL.Query().Get("q")
+	return r.export(c.several, append(header, "transactions"), func(tx *store.Tx, p store.Page) ([][]string, store.Cursor, error) {
+		slice, err := c.find(tx, store.NameQuery{Search: search, Page: p})
+		if err != nil {
+			return nil, "", err
+		}
+		rows := make([][]string, len(slice.Items))
+		for i, n := range slice.Items {
+			count, err := tx.CountTransactions(c.transactionsOf(n.Name))
+			if err != nil {
+				return nil, "", err
+			}
+			rows[i] = []string{strconv.FormatInt(n.ID, 10), cell(n.Name), cell(n.Description)}
+			if c.params {
+				rows[i] = append(rows[i], cell(string(n.Params)))
+			}
+			rows[i] = append(rows[i], strconv.FormatInt(count, 10))
+		}
+		return rows, slice.Next, nil
+	})
+}

@@ -1,0 +1,228 @@
+package admin_test
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"multiproc/mpmetrics"
+	"multiproc/store"
+	"multiproc/worker/admin"
+)
+
+// dataSite is a site with metrics, and requests to it of those who have logged in.
+type dataSite struct {
+	*site
+	metrics string                // directory
+	secrets map[store.Role]string // of sessions
+	role    store.Role            // whose requests the test makes
+}
+
+func startData(tb testing.TB) *dataSite {
+	tb.Helper()
+	metrics := tb.TempDir()
+	s := &dataSite{
+		site:    startSite(tb, func(c *admin.Config) { c.MetricsDir = metrics }),
+		metrics: metrics, secrets: map[store.Role]string{}, role: store.RoleStaff,
+	}
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Logf("log:\n%s", s.log)
+		}
+	})
+	s.update(func(tx *store.Tx) error {
+		for _, role := range []store.Role{store.RoleViewer, store.RoleStaff, store.RoleSuperuser} {
+			user, err := tx.UserByName(string(role))
+			if err != nil {
+				return err
+			}
+			if _, s.secrets[role], err = tx.CreateSession(user.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return s
+}
+
+// writer writes metrics into the directory of the site.
+func (s *dataSite) writer(id string, options mpmetrics.WriterOptions) *mpmetrics.Writer {
+	s.tb.Helper()
+	w, err := mpmetrics.NewWriter(s.metrics, id, options)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	s.tb.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			s.tb.Error(err)
+		}
+	})
+	return w
+}
+
+// names makes an API and a status of each name.
+func (s *dataSite) names(names ...string) {
+	s.tb.Helper()
+	s.update(func(tx *store.Tx) error {
+		for _, name := range names {
+			if _, err := tx.CreateAPI(store.API{Name: name}); err != nil {
+				return err
+			}
+			if _, err := tx.CreateStatus(store.Status{Name: name}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// dataReply is what a request was answered.
+type dataReply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// send makes a request for the role of the test: a POST where there are fields, given by turns, else a GET.
+func (s *dataSite) send(path string, fields ...string) dataReply {
+	s.tb.Helper()
+	method, body := http.MethodGet, io.Reader(nil)
+	if len(fields) > 0 {
+		form := url.Values{}
+		for i := 0; i < len(fields); i += 2 {
+			form.Add(fields[i], fields[i+1])
+		}
+		method, body = http.MethodPost, strings.NewReader(form.Encode())
+	}
+	request, err := http.NewRequestWithContext(s.tb.Context(), method, s.server.URL+path, body)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	request.AddCookie(&http.Cookie{Name: "multiproc_session", Value: s.secrets[s.role]})
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	return dataReply{response.StatusCode, response.Header, string(text)}
+}
+
+// want is send, and the answer must have this status.
+func (s *dataSite) want(status int, path string, fields ...string) dataReply {
+	s.tb.Helper()
+	got := s.send(path, fields...)
+	if got.status != status {
+		s.tb.Fatalf("%s %q: %d, want %d\n%s", path, fields, got.status, status, got.body)
+	}
+	return got
+}
+
+// element is an element of a page, with all the text that is in it.
+type element struct {
+	tag        string
+	attributes map[string]string
+	text       string
+}
+
+// elements are those of a page with this tag. The page must be well formed, as far as HTML has to be.
+func (r dataReply) elements(tb testing.TB, tag string) (found []element) {
+	tb.Helper()
+	d := xml.NewDecoder(strings.NewReader(r.body))
+	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+	var open []int // the elements that have begun, by their place among those that are found
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return found
+		}
+		if err != nil {
+			tb.Fatalf("%v in\n%s", err, r.body)
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			if t.Name.Local != tag {
+				continue
+			}
+			e := element{tag, map[string]string{}, ""}
+			for _, a := range t.Attr {
+				e.attributes[a.Name.Local] = a.Value
+			}
+			open, found = append(open, len(found)), append(found, e)
+		case xml.EndElement:
+			if t.Name.Local == tag {
+				open = open[:len(open)-1]
+			}
+		case xml.CharData:
+			for _, at := range open {
+				found[at].text += string(t)
+			}
+		}
+	}
+}
+
+// texts are those of the elements with this tag.
+func (r dataReply) texts(tb testing.TB, tag string) (texts []string) {
+	tb.Helper()
+	for _, e := range r.elements(tb, tag) {
+		texts = append(texts, strings.TrimSpace(e.text))
+	}
+	return texts
+}
+
+// link is the address of the link with this text; empty: there is none.
+func (r dataReply) link(tb testing.TB, text string) string {
+	tb.Helper()
+	for _, e := range r.elements(tb, "a") {
+		if strings.TrimSpace(e.text) == text {
+			return e.attributes["href"]
+		}
+	}
+	return ""
+}
+
+// input is what stands in a field of a form.
+func (r dataReply) input(tb testing.TB, name string) string {
+	tb.Helper()
+	for _, e := range r.elements(tb, "input") {
+		if e.attributes["name"] == name {
+			return e.attributes["value"]
+		}
+	}
+	for _, e := range r.elements(tb, "textarea") {
+		if e.attributes["name"] == name {
+			return strings.TrimPrefix(e.text, "\n")
+		}
+	}
+	return ""
+}
+
+func TestDataPages(t *testing.T) {
+	s := startData(t)
+	s.names("Mpesa", "Card")
+	s.update(func(tx *store.Tx) error {
+		_, err := tx.CreateTransaction(store.Transaction{API: "Mpesa", Status: "Card", Amount: 105_000})
+		return err
+	})
+	for _, path := range []string{
+		"/admin/", "/admin/apis", "/admin/apis?q=x", "/admin/apis/add", "/admin/apis/1", "/admin/apis/1/delete", "/admin/apis.csv",
+		"/admin/statuses", "/admin/statuses/add", "/admin/statuses/1", "/admin/statuses/1/delete", "/admin/statuses.csv",
+		"/admin/transactions", "/admin/transactions?q=10.50&last=1h&order=amount", "/admin/transactions/add", "/admin/transactions/1",
+		"/admin/transactions/1/delete", "/admin/transactions.csv", "/admin/history", "/admin/history?kind=api&object=1",
+		"/admin/workers",
+	} {
+		if got := s.want(http.StatusOK, path); strings.HasPrefix(got.header.Get("Content-Type"), "text/html") {
+			got.elements(t, "main")
+		}
+	}
+}

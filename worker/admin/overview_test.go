@@ -1,0 +1,77 @@
+package admin_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/store"
+)
+
+// TestOverview: the chart, its table and the totals say the same.
+func TestOverview(t *testing.T) {
+	s := startData(t)
+	page := s.want(http.StatusOK, "/admin/")
+	if texts := page.texts(t, "p"); !slices.Contains(texts, "No transaction was modified in the last 24 hours.") {
+		t.Errorf("an empty one says %q", texts)
+	}
+	for i := range 12 {
+		s.names(fmt.Sprintf("n%02d", i))
+	}
+	const n = 2000
+	s.update(func(tx *store.Tx) error {
+		for i := range n {
+			name := fmt.Sprintf("n%02d", i%12)
+			at := tx.Now().Add(-time.Duration(i) * 40 * time.Second)
+			if _, err := tx.CreateTransaction(store.Transaction{API: name, Status: name, Created: at, Modified: at}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	page = s.want(http.StatusOK, "/admin/")
+	var heads []string
+	for _, th := range page.elements(t, "th") {
+		if th.attributes["scope"] == "col" {
+			heads = append(heads, th.text)
+		}
+	}
+	want := []string{"Half hour (UTC)", "n00", "n01", "n02", "n03", "n04", "n05", "n06", "5 others", "All"}
+	if len(heads) < len(want) || !slices.Equal(heads[:len(want)], want) {
+		t.Errorf("the table has %q", heads)
+	}
+	// Each part of a bar is as high as its share of the scale.
+	height, total := 0, 0
+	for _, rect := range page.elements(t, "rect") {
+		if class := rect.attributes["class"]; strings.HasPrefix(class, "s") && rect.attributes["x"] != "" {
+			h, err := strconv.Atoi(rect.attributes["height"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			height += h
+		}
+	}
+	for _, title := range page.texts(t, "title") {
+		if _, after, ok := strings.Cut(title, " UTC: "); ok {
+			count, _, _ := strings.Cut(after, "\n")
+			k, err := strconv.Atoi(count)
+			if err != nil {
+				t.Fatal(err)
+			}
+			total += k
+		}
+	}
+	if total != n {
+		t.Errorf("the bars have %d, want %d", total, n)
+	}
+	if want := n * 240 / 60; height < want*97/100 || height > want*103/100 { // 45 in a bar, of 60
+		t.Errorf("the bars are %d high together, want about %d", height, want)
+	}
+	if texts := page.texts(t, "b"); !slices.Contains(texts, "2,000") {
+		t.Errorf("the total is none of %q", texts)
+	}
+}

@@ -1,0 +1,219 @@
+package admin_test
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"multiproc/store"
+)
+
+func decimal(n int) string { return strconv.Itoa(n) }
+
+// many makes transactions, alternately in the statuses a and b, an hour apart: the last one now.
+func (s *dataSite) many(n int) {
+	s.tb.Helper()
+	s.names("a", "b")
+	s.update(func(tx *store.Tx) error {
+		for i := range n {
+			at := tx.Now().Add(-time.Duration(n-1-i) * time.Hour)
+			_, err := tx.CreateTransaction(store.Transaction{
+				API: "a", Status: []string{"a", "b"}[i%2], Amount: store.Amount(10_000 * (i * 7 % n)), Created: at, Modified: at,
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ids are those of the transactions that a page lists.
+func (r dataReply) ids(tb testing.TB) (ids []int) {
+	tb.Helper()
+	for _, e := range r.elements(tb, "input") {
+		if e.attributes["name"] == "id" && e.attributes["type"] == "checkbox" {
+			id, err := strconv.Atoi(e.attributes["value"])
+			if err != nil {
+				tb.Fatal(err)
+			}
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// TestListOfTransactions goes through lists by the links on their pages, forwards and back.
+func TestListOfTransactions(t *testing.T) {
+	s := startData(t)
+	const n = 130
+	s.many(n)
+	var all []int
+	for id := n; id > 0; id-- {
+		all = append(all, id)
+	}
+	filtered := func(keep func(id int) bool) []int {
+		return slices.DeleteFunc(slices.Clone(all), func(id int) bool { return !keep(id) })
+	}
+	byAmount := slices.Clone(all)
+	slices.SortFunc(byAmount, func(a, b int) int { return (a-1)*7%n - (b-1)*7%n })
+	for _, test := range []struct {
+		query, count string
+		want         []int
+	}{
+		{"", "130 transactions", all},
+		{"?up=1", "130 transactions", slices.Sorted(slices.Values(all))},
+		{"?order=amount&up=1", "130 transactions", byAmount},
+		{"?status=2", "65 transactions", filtered(func(id int) bool { return id%2 == 0 })},
+		{"?q=%2350", "1 transaction", []int{50}},
+		{"?q=b", "65 transactions", filtered(func(id int) bool { return id%2 == 0 })},
+		{"?last=24h&order=id", "24 transactions", all[:24]},
+		{"?last=24h&status=1", "12 transactions", filtered(func(id int) bool { return id%2 == 1 })[:12]},
+		{"?until=2001-01-01T00:00", "none", nil},
+		{"?status=77", "none", nil},
+		{"?api=x", "none", nil},
+		{"?from=yesterday", "none", nil},
+	} {
+		t.Run(test.query, func(t *testing.T) {
+			separator := "?"
+			if test.query != "" {
+				separator = "&"
+			}
+			page := s.want(http.StatusOK, "/admin/transactions"+test.query+separator+"rows=20")
+			if texts := page.texts(t, "p"); !slices.Contains(texts, test.count) {
+				t.Errorf("it does not say %q: %q", test.count, texts)
+			}
+			got := page.ids(t)
+			for next := page.link(t, "Next →"); next != ""; next = page.link(t, "Next →") {
+				page = s.want(http.StatusOK, next)
+				got = append(got, page.ids(t)...)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("forwards (-want +got):\n%s", diff)
+			}
+			back := page.ids(t)
+			for previous := page.link(t, "← Previous"); previous != ""; previous = page.link(t, "← Previous") {
+				page = s.want(http.StatusOK, previous)
+				back = append(page.ids(t), back...)
+			}
+			if diff := cmp.Diff(test.want, back); diff != "" {
+				t.Errorf("backwards (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestBulk changes and deletes several transactions after asking, and records each.
+func TestBulk(t *testing.T) {
+	s := startData(t)
+	const n = 600 // more than are changed in a commit
+	s.many(n)
+	statuses := func() map[string]int64 {
+		got := map[string]int64{}
+		s.view(func(tx *store.Tx) error {
+			totals, err := tx.Totals()
+			for _, c := range totals {
+				got[c.Status] = c.N
+			}
+			return err
+		})
+		return got
+	}
+	wantStatuses := func(want map[string]int64) {
+		t.Helper()
+		if diff := cmp.Diff(want, statuses()); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+	}
+	entries := func() (got int) {
+		s.view(func(tx *store.Tx) error {
+			for q := (store.EntryQuery{Kind: "transaction", Page: store.Page{Limit: 1000}}); ; {
+				slice, err := tx.Entries(q)
+				got += len(slice.Items)
+				if err != nil || slice.Next == "" {
+					return err
+				}
+				q.After = slice.Next
+			}
+		})
+		return got
+	}
+	const path = "/admin/transactions"
+	s.want(http.StatusUnprocessableEntity, path, "action", "delete")
+	s.want(http.StatusUnprocessableEntity, path, "action", "status", "id", "1")
+	s.want(http.StatusUnprocessableEntity, path, "action", "status", "to", "77", "id", "1")
+	s.want(http.StatusBadRequest, path, "action", "sing", "id", "1")
+	s.want(http.StatusNotFound, path, "action", "delete", "id", "x")
+
+	asked := s.want(http.StatusOK, path, "action", "status", "to", "2", "id", "1", "id", "2", "id", "3", "id", "3", "id", "9999")
+	if heads := asked.texts(t, "h1"); heads[0] != "Change the status of 3 transactions?" {
+		t.Errorf("it asks %q", heads)
+	}
+	wantStatuses(map[string]int64{"a": 300, "b": 300})
+	s.want(http.StatusSeeOther, path, "action", "status", "to", "2", "id", "1", "id", "2", "id", "3", "id", "9999", "confirmed", "yes")
+	wantStatuses(map[string]int64{"a": 298, "b": 302})
+	if got := entries(); got != 2 { // 2 had that status
+		t.Errorf("%d entries, want 2", got)
+	}
+	if page := s.want(http.StatusOK, "/admin/transactions/1"); !strings.Contains(page.body, "<del>a</del>") || !strings.Contains(page.body, "<ins>b</ins>") {
+		t.Error("the history does not say what changed")
+	}
+
+	got := s.want(http.StatusSeeOther, path, "action", "status", "to", "1", "all", "on", "status", "2", "last", "30d", "confirmed", "yes")
+	if location := got.header.Get("Location"); location != "/admin/transactions?last=30d&status=2" {
+		t.Errorf("it leads to %s", location)
+	}
+	if page := s.want(http.StatusOK, got.header.Get("Location")); !strings.Contains(page.body, "Now “a”: 302 transactions.") {
+		t.Errorf("it does not say what it did")
+	}
+	wantStatuses(map[string]int64{"a": 600})
+
+	asked = s.want(http.StatusOK, path, "action", "delete", "all", "on", "q", "a")
+	if heads := asked.texts(t, "h1"); heads[0] != "Delete 600 transactions?" || !strings.Contains(asked.body, "… and 580 more.") {
+		t.Errorf("it asks %q", heads)
+	}
+	s.want(http.StatusSeeOther, path, "action", "delete", "all", "on", "q", "a", "confirmed", "yes")
+	wantStatuses(map[string]int64{})
+	if got := entries(); got != 2+302+600 {
+		t.Errorf("%d entries, want %d", got, 2+302+600)
+	}
+	s.role = store.RoleViewer
+	s.want(http.StatusForbidden, path, "action", "delete", "all", "on", "confirmed", "yes")
+}
+
+// TestTransactionForm tells what is wrong at the field, and keeps what was typed.
+func TestTransactionForm(t *testing.T) {
+	s := startData(t)
+	s.names("a", "b")
+	got := s.want(http.StatusUnprocessableEntity, "/admin/transactions/add", "api", "2", "status", "", "amount", "1,50")
+	if texts := strings.Join(got.texts(t, "p"), "\n"); !strings.Contains(texts, "is to be chosen") || !strings.Contains(texts, "is not a number") {
+		t.Errorf("it says %q", texts)
+	}
+	if amount := got.input(t, "amount"); amount != "1,50" {
+		t.Errorf("the amount is %q now", amount)
+	}
+	got = s.want(http.StatusSeeOther, "/admin/transactions/add", "api", "2", "status", "1", "amount", " 1.50 ")
+	if path := got.header.Get("Location"); path != "/admin/transactions/1" {
+		t.Fatalf("it leads to %s", path)
+	}
+	s.want(http.StatusUnprocessableEntity, "/admin/transactions/1", "api", "2", "status", "1", "amount", "1e20")
+	s.want(http.StatusSeeOther, "/admin/transactions/1", "api", "1", "status", "1", "amount", "2")
+	s.view(func(tx *store.Tx) error {
+		made, err := tx.Transaction(1)
+		if made.API != "a" || made.Status != "a" || made.Amount != 20_000 {
+			t.Errorf("it is %+v", made)
+		}
+		return err
+	})
+	s.want(http.StatusOK, "/admin/transactions/1/delete")
+	s.want(http.StatusSeeOther, "/admin/transactions/1/delete", "x", "")
+	s.want(http.StatusNotFound, "/admin/transactions/1")
+	if page := s.want(http.StatusOK, "/admin/history?kind=transaction&object=1"); len(page.texts(t, "time")) != 3 {
+		t.Errorf("the history of what was deleted has %d entries, want 3", len(page.texts(t, "time")))
+	}
+}

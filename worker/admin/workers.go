@@ -1,0 +1,226 @@
+package admin
+
+import (
+	"errors"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"multiproc/mpmetrics"
+)
+
+const workersPath = home + "workers"
+
+func (a *Admin) workerRoutes() []route {
+	return []route{
+		{method: "GET", path: workersPath, least: staff, handle: showWorkers, nav: "Workers"},
+		{method: "GET", path: workersPath + "/files/{file}", least: staff, handle: showMetricFile},
+	}
+}
+
+// workersView is who serves, as their metric files say.
+type workersView struct {
+	Processes []processView
+	Faulty    []*mpmetrics.File // of nobody
+	Dir       string
+}
+
+// processView is a process that has files in the metrics directory.
+type processView struct {
+	*mpmetrics.Process
+	Age      string
+	Memory   string // resident
+	Requests string
+	InFlight string
+	Errors   string
+	Files    []fileView
+}
+
+type fileView struct {
+	*mpmetrics.File
+	Path string
+	Size string
+	Used string
+}
+
+func showWorkers(r *request) error {
+	inspector, in, err := r.inspect()
+	if err != nil {
+		return err
+	}
+	defer inspector.Close()
+	view := workersView{Dir: r.admin.metricsDir}
+	loads, memory := readLoads(in)
+	files := map[*mpmetrics.Process][]fileView{}
+	for _, f := range in.Files {
+		v := fileView{f, filePath(f.Name), size(f.Size), size(f.Used)}
+		if f.Process == nil {
+			view.Faulty = append(view.Faulty, f)
+			continue
+		}
+		files[f.Process] = append(files[f.Process], v)
+	}
+	for _, p := range in.Processes {
+		v := processView{Process: p, Files: files[p]}
+		if !p.Start.IsZero() && p.Life == mpmetrics.Alive {
+			v.Age = span(in.Time.Sub(p.Start))
+		}
+		if load, ok := loads[p.ID]; ok && load.known {
+			v.Requests, v.Errors = number(int64(load.requests)), number(int64(load.errors))
+			if p.Life == mpmetrics.Alive {
+				v.InFlight = number(int64(load.inFlight))
+			}
+		}
+		if bytes, ok := memory[p.Slot]; ok && p.Slot > 0 && p.Life == mpmetrics.Alive {
+			v.Memory = size(int64(bytes))
+		}
+		view.Processes = append(view.Processes, v)
+	}
+	return r.render(http.StatusOK, "workers", page{Title: "Workers", Data: view})
+}
+
+// inspect looks into the metrics directory. The caller closes the inspector.
+func (r *request) inspect() (*mpmetrics.Inspector, *mpmetrics.Inspection, error) {
+	if r.admin.metricsDir == "" {
+		return nil, nil, &failure{status: http.StatusNotFound, detail: "There is no metrics directory."}
+	}
+	inspector := mpmetrics.NewInspector(r.admin.metricsDir, mpmetrics.InspectorOptions{})
+	in, err := inspector.Look()
+	if err != nil {
+		inspector.Close()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, &failure{status: http.StatusNotFound, detail: "The metrics directory is gone."}
+		}
+		return nil, nil, err
+	}
+	return inspector, in, nil
+}
+
+// load is what a process's metrics say of its requests.
+type load struct {
+	known                      bool
+	requests, errors, inFlight float64
+}
+
+// readLoads reads the requests of each process, by its id, and the resident memory of each slot, which the master knows.
+func readLoads(in *mpmetrics.Inspection) (loads map[string]load, memory map[int]float64) {
+	loads, memory = map[string]load{}, map[int]float64{}
+	var entries []mpmetrics.Entry
+	for _, f := range in.Files {
+		if f.Process == nil || f.Type != "counter" && f.Type != "gauge" {
+			continue
+		}
+		l := loads[f.Process.ID]
+		entries = f.AppendEntries(entries[:0])
+		for _, e := range entries {
+			if e.Sample.Err() != nil {
+				continue
+			}
+			switch e.Sample.Name() {
+			case "http_requests_total":
+				l.known = true
+				l.requests += e.Value
+				if strings.HasPrefix(e.Sample.Label("code"), "5") {
+					l.errors += e.Value
+				}
+			case "http_requests_in_flight":
+				l.known = true
+				l.inFlight += e.Value
+			case "multiproc_worker_resident_memory_bytes":
+				if slot, err := strconv.Atoi(e.Sample.Label("slot")); err == nil {
+					memory[slot] = e.Value
+				}
+			}
+		}
+		loads[f.Process.ID] = l
+	}
+	return loads, memory
+}
+
+// fileURL is the path of the page of a file.
+func filePath(name string) string { return workersPath + "/files/" + url.PathEscape(name) }
+
+// valuesOfPage are how many values of a file a page has.
+const valuesOfPage = 100
+
+// metricFileView is a metric file with its values.
+type metricFileView struct {
+	File   *mpmetrics.File
+	Size   string
+	Used   string
+	Search string
+	Values []valueView
+	Found  int
+	First  int // of those that are shown, from 1 on
+	Last   int
+	Pager  pager
+	Read   time.Time
+}
+
+type valueView struct {
+	Offset int
+	Sample string
+	Value  string
+	Time   time.Time
+	Fault  string
+}
+
+// showMetricFile shows a file of the metrics directory by its name, which is looked up among those that are there.
+func showMetricFile(r *request) error {
+	inspector, in, err := r.inspect()
+	if err != nil {
+		return err
+	}
+	defer inspector.Close()
+	name := r.PathValue("file")
+	for _, f := range in.Files {
+		if f.Name == name && f.Type != "" {
+			return renderMetricFile(r, f, in.Time)
+		}
+	}
+	return errNoPage
+}
+
+func renderMetricFile(r *request, f *mpmetrics.File, at time.Time) error {
+	list := r.listURL(filePath(f.Name), "q")
+	delete(list.query, "rows")
+	view := metricFileView{File: f, Size: size(f.Size), Used: size(f.Used), Search: list.query.Get("q"), Read: at}
+	first, err := strconv.Atoi(r.URL.Query().Get("from"))
+	if err != nil || first < 0 {
+		first = 0
+	}
+	for _, e := range f.AppendEntries(nil) {
+		sample := e.Sample.String()
+		if !strings.Contains(strings.ToLower(sample), strings.ToLower(view.Search)) {
+			continue
+		}
+		if view.Found++; view.Found <= first || len(view.Values) == valuesOfPage {
+			continue
+		}
+		v := valueView{Offset: e.Offset, Sample: sample, Value: mpmetrics.FormatValue(e.Value), Time: e.Time}
+		if err := e.Sample.Err(); err != nil {
+			v.Fault = err.Error()
+		}
+		view.Values = append(view.Values, v)
+	}
+	view.First, view.Last = first+1, first+len(view.Values)
+	if first > 0 {
+		view.Pager.First = list.with()
+		view.Pager.Previous = list.with("from", positive(first-valuesOfPage))
+	}
+	if view.Last < view.Found {
+		view.Pager.Next = list.with("from", strconv.Itoa(view.Last))
+	}
+	return r.render(http.StatusOK, "metricfile", page{Title: f.Name, Crumbs: []crumb{{"Workers", workersPath}}, Data: view})
+}
+
+// positive is a number as a parameter has it, empty where it would be none.
+func positive(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
