@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bufio"
+	"database/sql"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestAdminExport exports to somebody who reads slowly: for longer than a request may take, and with all that is in the way of
+// a connection full. It is all there, and the log of the database can be emptied meanwhile.
+func TestAdminExport(t *testing.T) {
+	const n = 150_000
+	s := startAdmin(t, "harakiri = 1\n", "ada")
+	if _, stderr, code := s.run("populate", "--ini", s.ini, "--transactions", strconv.Itoa(n), "--seed", "7"); code != 0 {
+		t.Fatalf("populate: %s", stderr)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url("/admin/transactions.csv"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, session, err := s.login("ada", adminPassword)
+	if err != nil || session == "" {
+		t.Fatalf("login: %q %v", session, err)
+	}
+	request.AddCookie(&http.Cookie{Name: sessionCookie, Value: session})
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewReader(response.Body)
+	if head, err := lines.ReadString('\n'); head != "id,api,status,amount,time_created,time_modified\n" {
+		t.Fatalf("%q %v", head, err)
+	}
+	<-time.After(1500 * time.Millisecond) // it is the time itself that matters
+	db, err := sql.Open("sqlite3", filepath.Join(s.dir, "transactions.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var busy, log, done int
+	if err := db.QueryRowContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done); err != nil || busy != 0 {
+		t.Errorf("the log of the database cannot be emptied: busy %d, %v", busy, err)
+	}
+	last := n + 1
+	for i := range n {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatalf("after %d lines: %v", i, err)
+		}
+		id, _, _ := strings.Cut(line, ",")
+		if is, err := strconv.Atoi(id); err != nil || is != last-1 {
+			t.Fatalf("%q after %d", line, last)
+		}
+		last--
+	}
+	if rest, err := io.ReadAll(lines); len(rest) > 0 || err != nil {
+		t.Errorf("%d bytes more, %v", len(rest), err)
+	}
+}

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// browser is a Chromium with one page, which looks at one server. Whatever goes wrong in it is a fault of the test: what scripts
+// throw or log, what the policy of the content refuses, what is asked for of others.
+type browser struct {
+	tb  testing.TB
+	ctx context.Context // of chromedp, which has no other way
+	url string          // of the server
+
+	mu     sync.Mutex
+	faults []string
+}
+
+// startBrowser starts a browser for a server. Where there is none, the test is skipped.
+func startBrowser(tb testing.TB, url string) *browser {
+	tb.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		skipOrFail(tb, "there is no chromium in PATH")
+	}
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(tb.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("no-proxy-server", true))
+	ctx, stop := chromedp.NewExecAllocator(context.WithoutCancel(tb.Context()), options...)
+	tb.Cleanup(stop)
+	b := &browser{tb: tb, url: url}
+	var closePage context.CancelFunc
+	b.ctx, closePage = chromedp.NewContext(ctx, chromedp.WithListener(b.listen))
+	tb.Cleanup(closePage)
+	if err := chromedp.Do(b.ctx); err != nil { // it starts the browser, which lives as long as this context does
+		tb.Fatal(err)
+	}
+	b.do(command(network.Enable, network.EnableParams{}), command(log.Enable, cdp.Empty{}), command(audits.Enable, cdp.Empty{}))
+	return b
+}
+
+// listen is called by chromedp.
+func (b *browser) listen(event any) {
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		b.fault("a script failed: %s: %s", e.ExceptionDetails.Text, e.ExceptionDetails.Exception.Description)
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
+			b.fault("a script says: %s", e.Args[0].Value)
+		}
+	case *log.EventEntryAdded:
+		// Pages that say what is wrong have such a code, and the browser says so. Of others it is a fault below.
+		if e.Entry.Source != log.EntrySourceNetwork && (e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning) {
+			b.fault("the browser says of %s: %s", e.Entry.URL, e.Entry.Text)
+		}
+	case *audits.EventIssueAdded:
+		if e.Issue.Code == audits.InspectorIssueCodeContentSecurityPolicyIssue {
+			b.fault("the policy of the content refused: %+v", e.Issue.Details.ContentSecurityPolicyIssueDetails)
+		}
+	case *network.EventRequestWillBeSent:
+		own := strings.HasPrefix(e.Request.URL, b.url) || strings.HasPrefix(e.Request.URL, "data:") // as the browser has for its inputs
+		if !own && !strings.HasPrefix(e.Request.URL, "about:") {
+			b.fault("something of others was asked for: %s", e.Request.URL)
+		}
+	case *network.EventResponseReceived:
+		if e.Type != network.ResourceTypeDocument && e.Response.Status >= 400 {
+			b.fault("%d for %s", e.Response.Status, e.Response.URL)
+		}
+	}
+}
+
+func (b *browser) fault(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.faults = append(b.faults, fmt.Sprintf(format, args...))
+}
+
+// checkFaults fails the test for what went wrong.
+func (b *browser) checkFaults() {
+	b.tb.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, fault := range b.faults {
+		b.tb.Error(fault)
+	}
+	b.faults = nil
+}
+
+// command is a command of the browser's as an action.
+func command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
+	return func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, c, params)
+		return chromedp.Void{}, err
+	}
+}
+
+// do does what is to be done in the page.
+func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.tb.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	b.check(chromedp.Do(ctx, steps...))
+}
+
+// check ends the test where something cannot be done, with what the page is like.
+func (b *browser) check(err error) {
+	b.tb.Helper()
+	if err != nil {
+		page, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("location.href + '\\n' + document.body.innerText"))
+		b.tb.Fatalf("%v at %s", err, page)
+	}
+}
+
+// value is what an expression in the page gives.
+func value[T any](b *browser, expression string) T {
+	b.tb.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	b.check(err)
+	return v
+}
+
+// open goes to a page.
+func (b *browser) open(path string) {
+	b.tb.Helper()
+	b.do(chromedp.Navigate(b.url + path))
+}
+
+// press clicks the button or the link that says this, and waits until the page that it leads to is there.
+func (b *browser) press(text string) {
+	b.tb.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	_, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.Search(
+		fmt.Sprintf("//button[starts-with(normalize-space(), '%s')] | //a[starts-with(normalize-space(), '%[1]s')]", text))))
+	b.check(err)
+}
+
+// fill types into a field, in place of what was there.
+func (b *browser) fill(name, text string) {
+	b.tb.Helper()
+	field := chromedp.CSS(fmt.Sprintf("main [name=%q]", name))
+	b.do(chromedp.Clear(field), chromedp.SendKeys(field, text))
+}
+
+// choose chooses the option of a select that says this.
+func (b *browser) choose(name, label string) {
+	b.tb.Helper()
+	chosen := value[bool](b, fmt.Sprintf(`(() => {
+		const select = document.querySelector("main [name=%s]");
+		const option = [...select.options].find((o) => o.label === %q);
+		if (option) select.value = option.value;
+		return Boolean(option);
+	})()`, name, label))
+	if !chosen {
+		b.tb.Fatalf("%s cannot be %q", name, label)
+	}
+}
+
+// mark clicks what a selector finds, which leads nowhere.
+func (b *browser) mark(selector string) {
+	b.tb.Helper()
+	b.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// want fails the test unless the page says all of this.
+func (b *browser) want(texts ...string) {
+	b.tb.Helper()
+	page := b.text()
+	for _, text := range texts {
+		if !strings.Contains(page, text) {
+			b.tb.Fatalf("the page does not say %q:\n%s", text, page)
+		}
+	}
+}
+
+func (b *browser) text() string {
+	b.tb.Helper()
+	return value[string](b, "document.body.innerText")
+}
+
+func (b *browser) path() string {
+	b.tb.Helper()
+	return value[string](b, "location.pathname + location.search")
+}
+
+//go:embed testdata/page_check.js
+var pageCheck string
+
+// look looks at the page in light and dark, in the width of a screen and of a phone, and leaves pictures of it in the
+// directory that MULTIPROC_TEST_SCREENSHOTS names.
+func (b *browser) look(name string) {
+	b.tb.Helper()
+	for _, scheme := range []string{"light", "dark"} {
+		for _, screen := range []struct {
+			name          string
+			width, height int64
+		}{{"wide", 1280, 800}, {"phone", 390, 844}} {
+			b.do(command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+				Width: screen.width, Height: screen.height, DeviceScaleFactor: 1,
+			}), command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			}))
+			faults := value[[]string](b, pageCheck)
+			for _, fault := range faults {
+				b.tb.Errorf("%s, %s, %s: %s", name, scheme, screen.name, fault)
+			}
+			b.picture(fmt.Sprintf("%s-%s-%s.png", name, scheme, screen.name))
+		}
+	}
+	b.checkFocus(name)
+}
+
+func (b *browser) picture(file string) {
+	b.tb.Helper()
+	dir := os.Getenv("MULTIPROC_TEST_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	b.check(err)
+	if err := os.WriteFile(filepath.Join(dir, file), picture, 0o600); err != nil {
+		b.tb.Fatal(err)
+	}
+}
+
+// tabsOfPage bounds how many elements of a page checkFocus goes to.
+const tabsOfPage = 30
+
+// checkFocus goes through the page by the Tab key: in the order of the document, and one sees where one is.
+func (b *browser) checkFocus(name string) {
+	b.tb.Helper()
+	value[bool](b, `window.scrollTo(0, 0), document.activeElement?.blur(), window.before = null, true`)
+	for range tabsOfPage {
+		b.do(chromedp.KeyEvent(kb.Tab))
+		fault := value[string](b, `(() => {
+			const now = document.activeElement;
+			const before = window.before;
+			window.before = now;
+			if (!now || now === document.body) return "end";
+			if (now === before) return ""; // one of its parts: of a date, the month
+			const called = now.outerHTML.slice(0, 120);
+			if (before && before !== document.body && !(before.compareDocumentPosition(now) & Node.DOCUMENT_POSITION_FOLLOWING)) {
+				return [...document.querySelectorAll("a, button, input, select, textarea, summary")].indexOf(now) === 0 ? "end" : "it comes after a later one: " + called;
+			}
+			const style = getComputedStyle(now);
+			if (style.outlineStyle === "none" && style.boxShadow === "none") return "one does not see that it has the focus: " + called;
+			return "";
+		})()`)
+		if fault == "end" {
+			return
+		}
+		if fault != "" {
+			b.tb.Errorf("%s: %s", name, fault)
+			return
+		}
+	}
+}
