@@ -41,6 +41,9 @@ func plainOnly(t *testing.T, why string) {
 
 // TestOverTLS runs the tests of this package once more, over TLS: all that holds for a connection holds there.
 func TestOverTLS(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is all tests once more")
+	}
 	plainOnly(t, "this is the one that starts the others")
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.timeout=5m")
 	cmd.Env = append(os.Environ(), tlsVariable+"=1")

@@ -15,6 +15,9 @@ import (
 // TestAdminExport exports to somebody who reads slowly: for longer than a request may take, and with all that is in the way of
 // a connection full. It is all there, and the log of the database can be emptied meanwhile.
 func TestAdminExport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it needs a large database")
+	}
 	const n = 150_000
 	s := startAdmin(t, "harakiri = 1\n", "ada")
 	if _, stderr, code := s.run("populate", "--ini", s.ini, "--transactions", strconv.Itoa(n), "--seed", "7"); code != 0 {

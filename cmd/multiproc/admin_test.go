@@ -108,6 +108,9 @@ func (s *server) anonymous() (kib []uint64) {
 
 // TestLoginsAtFourWorkers is an attack: 1,000 logins of one user, and of others that there are not, at four workers.
 func TestLoginsAtFourWorkers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it tries a thousand logins")
+	}
 	const (
 		attempts    = 1000
 		ofOthers    = attempts / 10

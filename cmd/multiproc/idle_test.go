@@ -10,6 +10,9 @@ import (
 // TestManyIdleConnections opens ten thousand connections that ask for nothing. The workers have no more descriptors than
 // they may, others are answered all the time, and a reload goes on.
 func TestManyIdleConnections(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it opens ten thousand connections")
+	}
 	const each, all, others = 200, 10_000, 10 // descriptors for what a request needs besides
 	dir := t.TempDir()
 	s := startServer(t, fmt.Sprintf("socket = 127.0.0.1:0\nprocesses = 2\nmax-connections = %d\ndrain-idle = 1\n", each), in(dir))

@@ -179,6 +179,9 @@ const mostResident = 128 << 20
 
 // TestLargeDirectory lists a large directory, and finds out who has counted what in it, in bounded memory.
 func TestLargeDirectory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it makes thousands of files")
+	}
 	t.Parallel()
 	dir := t.TempDir()
 	makeLargeDirectory(t, dir, largeProcesses, largeCounters)

@@ -212,6 +212,9 @@ func (p *prometheusServer) samples(expr string) int {
 // TestPrometheus has a real one watch a real server, with the files of multiproc init: all its rules can be evaluated, and
 // no panel of the dashboard is empty.
 func TestPrometheus(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs a Prometheus")
+	}
 	s := startEventful(t)
 	dir := initDir(t)
 	path := filepath.Join(dir, "prometheus.yml")
