@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ErrCrowded says that too many others are being logged in: try again.
-var ErrCrowded = errors.New("too many logins at a time")
+// ErrCrowded says that too many passwords are being hashed, for logins or to be kept: try again.
+var ErrCrowded = errors.New("too many passwords at a time")
 
 // LockedError says that too many logins have failed for there to be another try before Until, whatever the password.
 type LockedError struct{ Until time.Time }
@@ -40,9 +40,19 @@ const (
 	attemptsOfName    = 100
 )
 
-// maxLogins is how many logins a process has under way at a time, all but one of which wait for their turn to hash: half a
-// second or so. More fail with ErrCrowded rather than to wait, and with them whoever comes next.
-const maxLogins = 9
+// maxHashing is how many passwords a process has under way at a time, all but one of which wait for their turn to be hashed:
+// half a second or so. More fail with ErrCrowded rather than to wait, and with them whoever comes next.
+const maxHashing = 9
+
+// place takes one of those, until it is released.
+func (s *Store) place() (release func(), err error) {
+	select {
+	case s.places <- struct{}{}:
+		return func() { <-s.places }, nil
+	default:
+		return nil, ErrCrowded
+	}
+}
 
 // attempt is a login that counts as failed until it has succeeded.
 type attempt struct {
@@ -73,19 +83,21 @@ func newAttempt(c Credentials) attempt {
 // attempted calls f, which tries the credentials, unless too many have failed: a *LockedError. What f finds to be wrong,
 // ErrCredentials, counts; other errors do not.
 func (s *Store) attempted(ctx context.Context, c Credentials, f func(attempt) error) error {
+	if len(c.Password) > maxPassword {
+		return ErrCredentials // nobody's, whoever it is: that costs nothing, and is no guess
+	}
 	a := newAttempt(c)
 	// Those who are locked out are told so without a place in the queue: they may be many.
 	if err := s.View(ctx, func(tx *Tx) error { return tx.checkAttempts(a) }); err != nil {
 		return err
 	}
-	select {
-	case s.logins <- struct{}{}:
-		defer func() { <-s.logins }()
-	default:
-		return ErrCrowded
+	release, err := s.place()
+	if err != nil {
+		return err
 	}
+	defer release()
 	// It is counted before it is known to have failed: of all that are tried at once, no more than a few get to it.
-	err := s.Update(ctx, func(tx *Tx) (err error) {
+	err = s.Update(ctx, func(tx *Tx) (err error) {
 		if err := tx.checkAttempts(a); err != nil {
 			return err
 		}

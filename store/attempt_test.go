@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -196,20 +197,23 @@ func TestLoginCrowded(t *testing.T) {
 	s.hashing <- struct{}{} // somebody hashes
 	ctx, cancel := context.WithCancel(t.Context())
 	errs := make(chan error)
-	for i := range maxLogins {
+	for i := range maxHashing {
 		go func() {
 			_, _, err := s.Login(ctx, Credentials{Name: fmt.Sprint(i)}, "")
 			errs <- err
 		}()
 	}
 	until(t, "all wait for their turn", func() bool {
-		return number(t, s, "SELECT count(*) FROM login_attempts") == maxLogins
+		return number(t, s, "SELECT count(*) FROM login_attempts") == maxHashing
 	})
 	if _, _, err := s.Login(t.Context(), Credentials{Name: "one more"}, ""); !errors.Is(err, ErrCrowded) {
 		t.Errorf("one more: %v, want %v", err, ErrCrowded)
 	}
+	if _, err := s.HashPassword(t.Context(), "correct horse"); !errors.Is(err, ErrCrowded) {
+		t.Errorf("a password to be kept: %v, want %v", err, ErrCrowded)
+	}
 	cancel()
-	for range maxLogins {
+	for range maxHashing {
 		if err := <-errs; !errors.Is(err, context.Canceled) {
 			t.Errorf("%v, want %v", err, context.Canceled)
 		}
@@ -217,6 +221,21 @@ func TestLoginCrowded(t *testing.T) {
 	<-s.hashing
 	if n := number(t, s, "SELECT count(*) FROM login_attempts"); n != 0 {
 		t.Errorf("%d attempts count that were not tried", n)
+	}
+}
+
+// TestLoginWithTooMuch: what is too long to be a password is no guess, so that it locks nobody out.
+func TestLoginWithTooMuch(t *testing.T) {
+	s := openStore(t)
+	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
+	for range 2 * attemptsOfName {
+		_, _, err := s.Login(t.Context(), from("192.0.2.1", "ada", strings.Repeat("x", maxPassword+1)), "")
+		if !errors.Is(err, ErrCredentials) {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := s.Login(t.Context(), from("192.0.2.1", "ada", "correct horse"), ""); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -53,7 +53,8 @@ const (
 const stranger PasswordHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // HashPassword makes of a password what is kept of it. It takes 19 MiB of memory and some hundredths of a second, and a Store
-// does it one at a time: it waits for its turn, or until ctx is done. Its error may be an *InvalidError.
+// does it one at a time: it waits for its turn, or until ctx is done, or fails with ErrCrowded where too many wait. Its error
+// may be an *InvalidError.
 func (s *Store) HashPassword(ctx context.Context, password string) (PasswordHash, error) {
 	var f faults
 	switch {
@@ -65,9 +66,13 @@ func (s *Store) HashPassword(ctx context.Context, password string) (PasswordHash
 	if err := f.err(); err != nil {
 		return "", err
 	}
+	release, err := s.place()
+	if err != nil {
+		return "", err
+	}
+	defer release()
 	hash := argon2id{memory: hashMemory, time: hashTime, threads: hashThreads, salt: make([]byte, saltBytes)}
 	_, _ = rand.Read(hash.salt) // never fails
-	var err error
 	if hash.key, err = s.derive(ctx, hash, password, keyBytes); err != nil {
 		return "", err
 	}

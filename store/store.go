@@ -64,7 +64,7 @@ type Store struct {
 	viewing  chan struct{}
 	counting chan struct{}
 	hashing  chan struct{}
-	logins   chan struct{} // see attempted
+	places   chan struct{} // see place
 }
 
 // maxViews bounds the Views of a process at a time, each of which has a connection with a cache of its own. One more is for
@@ -112,7 +112,7 @@ func open(ctx context.Context, path string, options Options) (*Store, error) {
 	s := &Store{
 		options: options, tenancy: tenancy, readers: openPool(file, forReading, options),
 		viewing: make(chan struct{}, maxViews), counting: make(chan struct{}, 1), hashing: make(chan struct{}, 1),
-		logins: make(chan struct{}, maxLogins),
+		places: make(chan struct{}, maxHashing),
 	}
 	s.readers.SetMaxOpenConns(maxViews + 1)
 	s.readers.SetMaxIdleConns(maxViews + 1)

@@ -210,6 +210,8 @@ func TestMetricsAuthFile(t *testing.T) {
 	for text, says := range map[string]string{
 		"basic_auth_users:\n  prometheus: plain\n": "metrics-auth-file",
 		"nonsense: true\n":                         "nonsense",
+		"":                                         "locks nothing",
+		"rate_limit:\n  burst: 5\n":                "locks nothing",
 		"tls_server_config:\n  cert_file: x\n":     "key",
 	} {
 		writeFile(t, file, text)

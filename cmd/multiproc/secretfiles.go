@@ -125,13 +125,13 @@ func (f *secretFiles) checkTLS(cfg *config.Config, s *secrets) error {
 	return nil
 }
 
-// warnOpen says that everybody on the machine can read a secret.
+// warnOpen says that everybody on the machine can read a secret, or others than its owner replace it.
 func (f *secretFiles) warnOpen(key, path string) {
 	if path == "" {
 		return
 	}
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {
-		f.log.Warn("secret can be read by everybody", "key", key, "path", path, "mode", fmt.Sprintf("%#o", info.Mode().Perm()))
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o026 != 0 {
+		f.log.Warn("secret can be read by everybody, or written by others", "key", key, "path", path, "mode", fmt.Sprintf("%#o", info.Mode().Perm()))
 	}
 }
 

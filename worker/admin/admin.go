@@ -66,7 +66,10 @@ func New(c Config) (*Admin, error) {
 }
 
 // ServeHTTP answers a request for a path under /admin/.
-func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	secure(w.Header()) // also where it is the mux that answers, by a redirect
+	a.mux.ServeHTTP(w, r)
+}
 
 // Handler is where a request goes, as (*http.ServeMux).Handler.
 func (a *Admin) Handler(r *http.Request) (h http.Handler, pattern string) { return a.mux.Handler(r) }

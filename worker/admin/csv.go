@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"multiproc/store"
 )
@@ -49,7 +51,11 @@ func (r *request) export(name string, header []string, next func(tx *store.Tx, p
 // cell is a text as it stands in an export. What a spreadsheet would take for a formula gets an apostrophe before it, as OWASP
 // advises; numbers and times of ours are no texts, and stay as they are.
 func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
+	if strings.HasPrefix(text, "\t") || strings.HasPrefix(text, "\r") || strings.HasPrefix(text, "\n") {
+		return "'" + text
+	}
+	// Spreadsheets skip spaces, and take the wide forms of Asian scripts too.
+	if first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(text, unicode.IsSpace)); strings.ContainsRune("=+-@＝＋－＠", first) {
 		return "'" + text
 	}
 	return text

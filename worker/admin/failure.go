@@ -56,6 +56,12 @@ func (r *request) fail(err error) {
 	case ok:
 	case errors.Is(err, store.ErrNotFound):
 		f = errNoPage
+	case errors.Is(err, store.ErrCrowded):
+		f = &failure{
+			status: http.StatusTooManyRequests,
+			detail: "Too many passwords are being worked on. Nothing was changed: try again in a moment.",
+			header: http.Header{"Retry-After": {"2"}},
+		}
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrClosed), context.Cause(r.Context()) != nil:
 		r.admin.outage.tell(err)
 		f = &failure{
@@ -70,6 +76,7 @@ func (r *request) fail(err error) {
 	if f.status >= http.StatusInternalServerError && r.admin.debug {
 		view.Debug = err.Error()
 	}
+	r.w.Header().Del("Content-Disposition") // of what it is not
 	maps.Copy(r.w.Header(), f.header)
 	view.Status, view.Detail = f.status, f.detail
 	if err := r.render(f.status, "error", page{Title: http.StatusText(f.status), Data: view}); err != nil {

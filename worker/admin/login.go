@@ -55,6 +55,8 @@ func login(r *request) error {
 		setCookie(r.w, r.Request, secret)
 		return r.redirect(ownPath(r.Form.Get("next")))
 	case errors.Is(err, store.ErrCredentials):
+		// The name is not told: it may be a password that was typed into the wrong field.
+		r.admin.log.Warn("a login failed", "remote", r.RemoteAddr)
 		f.Fault = "This is no user's name and password."
 		return r.renderLogin(http.StatusUnauthorized, f)
 	}
@@ -62,6 +64,7 @@ func login(r *request) error {
 	if !ok {
 		return err
 	}
+	r.admin.log.Warn("a login is not tried", "remote", r.RemoteAddr, "error", err)
 	f.Fault = fault
 	r.w.Header().Set("Retry-After", strconv.Itoa(wait))
 	return r.renderLogin(http.StatusTooManyRequests, f)
@@ -131,14 +134,12 @@ func showOwnPassword(r *request) error {
 // changeOwnPassword ends all sessions of the user, and begins another one in place of this.
 func changeOwnPassword(r *request) error {
 	f := ownPasswordForm(r.session.User)
-	hash, err := r.newPassword(f)
-	if err != nil {
-		return err
-	}
+	r.checkAgain(f)
 	if f.Bad() {
 		return r.renderOwnPassword(http.StatusUnprocessableEntity, f)
 	}
-	err = r.admin.store.Confirm(r.Context(), r.credentials(r.session.User.Name, r.PostForm.Get("old")))
+	// First, since it is bounded how often somebody may guess: to hash the new one is work for who knows the old one.
+	err := r.admin.store.Confirm(r.Context(), r.credentials(r.session.User.Name, r.PostForm.Get("old")))
 	if errors.Is(err, store.ErrCredentials) {
 		f.problem("old", "is not your password")
 		return r.renderOwnPassword(http.StatusUnprocessableEntity, f)
@@ -150,6 +151,13 @@ func changeOwnPassword(r *request) error {
 	}
 	if err != nil {
 		return err
+	}
+	hash, err := r.newPassword(f)
+	if err != nil {
+		return err
+	}
+	if f.Bad() {
+		return r.renderOwnPassword(http.StatusUnprocessableEntity, f)
 	}
 	var secret string
 	err = r.change(func(c *change) error {
@@ -173,14 +181,19 @@ func changeOwnPassword(r *request) error {
 	return r.redirect(home)
 }
 
+// checkAgain sees to it that a form gives the new password twice.
+func (r *request) checkAgain(f *form) {
+	if r.PostForm.Get("password") != r.PostForm.Get("again") {
+		f.problem("again", "is not the same")
+	}
+}
+
 // newPassword is the hash of the password that a form gives twice, or the form says what is wrong with it.
 func (r *request) newPassword(f *form) (store.PasswordHash, error) {
-	password := r.PostForm.Get("password")
-	if password != r.PostForm.Get("again") {
-		f.problem("again", "is not the same")
+	if r.checkAgain(f); f.Bad() {
 		return "", nil
 	}
-	hash, err := r.admin.store.HashPassword(r.Context(), password)
+	hash, err := r.admin.store.HashPassword(r.Context(), r.PostForm.Get("password"))
 	if err != nil && f.blame(err, "") {
 		return "", nil
 	}

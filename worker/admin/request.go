@@ -2,9 +2,11 @@ package admin
 
 import (
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"strconv"
+	"time"
 
 	"multiproc/store"
 )
@@ -83,8 +85,11 @@ func (r *request) readForm(most int64) error {
 			return &failure{status: http.StatusUnsupportedMediaType, detail: "This address takes forms only."}
 		}
 	}
-	r.Body = http.MaxBytesReader(r.w, r.Body, most)
+	r.Body = http.MaxBytesReader(r.w, &timedBody{r.Body, time.Now().Add(formPatience)}, most)
 	if err := r.ParseForm(); err != nil {
+		if errors.Is(err, errSlowForm) {
+			return &failure{status: http.StatusRequestTimeout, detail: "The form took too long to arrive."}
+		}
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return &failure{status: http.StatusRequestEntityTooLarge, detail: "That is more than a form can have."}
 		}
@@ -97,6 +102,25 @@ func (r *request) readForm(most int64) error {
 		}
 	}
 	return nil
+}
+
+// formPatience is how long a form may take to arrive. Between two pieces of it, the worker's patience with clients counts.
+const formPatience = 30 * time.Second
+
+// errSlowForm is told of a form that takes longer.
+var errSlowForm = errors.New("the form took too long to arrive")
+
+// timedBody is a body that ends with an error when its time is up, however steadily it drips.
+type timedBody struct {
+	io.ReadCloser
+	until time.Time
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	if time.Now().After(b.until) {
+		return 0, errSlowForm
+	}
+	return b.ReadCloser.Read(p)
 }
 
 // id is that of the path. What is written otherwise than an id is, is none that there is.

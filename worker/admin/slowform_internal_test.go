@@ -1,0 +1,56 @@
+package admin
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// dripping gives a byte every 5 s, without end.
+type dripping struct{}
+
+func (dripping) Read(p []byte) (int, error) {
+	<-time.After(5 * time.Second)
+	p[0] = 'x'
+	return 1, nil
+}
+
+// TestTimedBody reads a form that never stops to arrive.
+func TestTimedBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		body := &timedBody{io.NopCloser(dripping{}), began.Add(formPatience)}
+		if _, err := io.ReadAll(body); !errors.Is(err, errSlowForm) {
+			t.Error(err)
+		}
+		if took := time.Since(began); took < formPatience || took > formPatience+10*time.Second {
+			t.Errorf("after %s", took)
+		}
+		fast := &timedBody{io.NopCloser(strings.NewReader("a=b")), time.Now().Add(formPatience)}
+		if text, err := io.ReadAll(fast); string(text) != "a=b" || err != nil {
+			t.Errorf("%q, %v", text, err)
+		}
+	})
+}
+
+func TestCell(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		if got := cell(text); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+	f("", "")
+	f("a=b", "a=b")
+	f("=1+1", "'=1+1")
+	f("  =1+1", "'  =1+1")
+	f("\u00a0@x", "'\u00a0@x")
+	f("＝1", "'＝1")
+	f("\tx", "'\tx")
+	f("\r=2", "'\r=2")
+	f(" x", " x")
+	f("\xff", "\xff")
+}
