@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -68,14 +67,6 @@ func (a *Admin) loadPages() (map[string]*template.Template, error) {
 		}
 	}
 	return pages, nil
-}
-
-// nextPage is the path of a list from a place on; empty at its end.
-func nextPage(path string, at store.Cursor) string {
-	if at == "" {
-		return ""
-	}
-	return path + "?" + url.Values{"after": {string(at)}}.Encode()
 }
 
 // moment is how pages show a time. The zero time is none.

@@ -24,7 +24,7 @@ func (a *Admin) tokenRoutes() []route {
 // tokenList is what the page of tokens shows.
 type tokenList struct {
 	Tokens []tokenRow
-	Next   string // the path of the next page; empty: none
+	Pager  pager
 }
 
 type tokenRow struct {
@@ -35,8 +35,12 @@ type tokenRow struct {
 
 func listTokens(r *request) error {
 	var list tokenList
+	p := r.storePage()
 	err := r.view(func(tx *store.Tx) error {
-		tokens, err := tx.Tokens(store.Page{After: store.Cursor(r.Form.Get("after"))})
+		tokens, err := tx.Tokens(p)
+		if err != nil {
+			return badCursor(err)
+		}
 		for _, t := range tokens.Items {
 			row := tokenRow{t, "good", tokenPath(t.ID) + "/revoke"}
 			switch {
@@ -47,8 +51,8 @@ func listTokens(r *request) error {
 			}
 			list.Tokens = append(list.Tokens, row)
 		}
-		list.Next = nextPage(tokensPath, tokens.Next)
-		return err
+		list.Pager = pagerOf(r.listURL(tokensPath), p, tokens)
+		return nil
 	})
 	if err != nil {
 		return err

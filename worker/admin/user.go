@@ -28,8 +28,10 @@ func (a *Admin) userRoutes() []route {
 
 // userList is what the page of users shows.
 type userList struct {
-	Users []userRow
-	Next  string // the path of the next page; empty: none
+	Path   string
+	Search string
+	Users  []userRow
+	Pager  pager
 }
 
 type userRow struct {
@@ -40,14 +42,19 @@ type userRow struct {
 func userPath(id int64) string { return usersPath + "/" + strconv.FormatInt(id, 10) }
 
 func listUsers(r *request) error {
-	var list userList
+	at := r.listURL(usersPath, "q")
+	list := userList{Path: usersPath, Search: at.query.Get("q")}
+	q := store.NameQuery{Search: list.Search, Page: r.storePage()}
 	err := r.view(func(tx *store.Tx) error {
-		users, err := tx.Users(store.Page{After: store.Cursor(r.Form.Get("after"))})
+		users, err := tx.FindUsers(q)
+		if err != nil {
+			return badCursor(err)
+		}
 		for _, u := range users.Items {
 			list.Users = append(list.Users, userRow{u, userPath(u.ID)})
 		}
-		list.Next = nextPage(usersPath, users.Next)
-		return err
+		list.Pager = pagerOf(at, q.Page, users)
+		return nil
 	})
 	if err != nil {
 		return err
@@ -131,9 +138,10 @@ func addUser(r *request) error {
 
 // userPage is what the page of a user shows.
 type userPage struct {
-	User store.User
-	Path string
-	Form *form
+	User    store.User
+	Path    string
+	Form    *form
+	History objectHistory
 }
 
 // user is the one of the path.
@@ -150,7 +158,16 @@ func (r *request) user() (user store.User, err error) {
 }
 
 func (r *request) renderUser(status int, u store.User, f *form) error {
-	return r.render(status, "user", page{Title: u.Name, Crumbs: userCrumbs(), Data: userPage{u, userPath(u.ID), f}})
+	var entries []entryView
+	err := r.view(func(tx *store.Tx) (err error) {
+		entries, err = historyOf(tx, kindUser, u.ID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	data := userPage{u, userPath(u.ID), f, objectHistoryOf(kindUser, u.ID, entries)}
+	return r.render(status, "user", page{Title: u.Name, Crumbs: userCrumbs(), Data: data})
 }
 
 func userForm(u store.User) *form {

@@ -1,6 +1,10 @@
 package admin_test
 
 import (
+	"fmt"
+	"html"
+	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -154,4 +158,49 @@ func TestOwnPasswordByNumber(t *testing.T) {
 		t.Errorf("sent to %q", r.header.Get("Location"))
 	}
 	b.want(403, b.post(path, "password", "battery staple", "again", "battery staple"))
+}
+
+// TestFindUsers searches among users, and goes from page to page there and back.
+func TestFindUsers(t *testing.T) {
+	s := startSite(t)
+	var users []store.User
+	for i := range 45 {
+		users = append(users, store.User{Name: fmt.Sprintf("clerk-%02d", i), Role: store.RoleViewer, Active: true})
+	}
+	s.createUsers(append(users, store.User{Name: "grace", Role: store.RoleStaff, Active: true})...)
+	b := s.as("superuser")
+	found := b.want(http.StatusOK, b.get("/admin/users?q=GRAC"))
+	if !found.shows("grace") || found.shows("clerk-00") {
+		t.Error("a search for a user does not find that one alone")
+	}
+	first := b.want(http.StatusOK, b.get("/admin/users?q=clerk&rows=20"))
+	if !first.shows("clerk-19") || first.shows("clerk-20") {
+		t.Error("the first page is not of 20")
+	}
+	next := regexp.MustCompile(`href="(/admin/users[^"]*)" rel="next"`).FindStringSubmatch(first.body)
+	if next == nil {
+		t.Fatal("there is no next page")
+	}
+	second := b.want(http.StatusOK, b.get(html.UnescapeString(next[1])))
+	if !second.shows("clerk-20") || second.shows("clerk-40") || !strings.Contains(second.body, `rel="prev"`) {
+		t.Error("the second page is not of the next 20, with a way back")
+	}
+	grace := s.user("grace")
+	one := b.want(http.StatusOK, b.get(fmt.Sprintf("/admin/users/%d", grace.ID)))
+	if !one.shows("History") || !one.shows("Nothing was recorded.") { // it was made without the site
+		t.Error("a user's page has no history")
+	}
+}
+
+// TestJunkPlaces asks each list for what comes after a place that is none.
+func TestJunkPlaces(t *testing.T) {
+	s := startSite(t)
+	b := s.as("superuser")
+	for _, list := range []string{"users", "tokens", "apis", "statuses", "transactions", "history"} {
+		for _, query := range []string{"?after=x", "?before=%00", "?after=" + strings.Repeat("9", 5000)} {
+			if r := b.get("/admin/" + list + query); r.status != http.StatusNotFound {
+				t.Errorf("%s%.20s: %d", list, query, r.status)
+			}
+		}
+	}
 }
