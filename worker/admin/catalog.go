@@ -186,7 +186,10 @@ func (c catalog) add(r *request) error {
 		if made, err = c.create(ch.Tx, asked); err != nil {
 			return err
 		}
-		if err := ch.record(store.ActionCreate, c.kind, made.ID, made.Name, nil); err != nil {
+		changes := changes{}
+		changes.differ("description", "", made.Description)
+		changes.differ("params", "", string(made.Params))
+		if err := ch.record(store.ActionCreate, c.kind, made.ID, made.Name, changes); err != nil {
 			return err
 		}
 		return ch.say("The %s “%s” was added.", c.one, made.Name)
@@ -318,13 +321,15 @@ func (c catalog) showDelete(r *request) error {
 	})
 }
 
-// delete deletes one with its transactions: most of these in portions, between which others write.
+// delete deletes one with its transactions: most of these in portions, between which others write. Each portion is recorded
+// as a change of how many there are, so that the audit log knows of it whatever becomes of the others.
 func (c catalog) delete(r *request) error {
 	id, err := r.id()
 	if err != nil {
 		return err
 	}
-	for done := false; !done; {
+	gone, last := int64(0), false // transactions, and whether the one is, too
+	for !last {
 		r.goOn()
 		err := r.change(func(ch *change) error {
 			n, err := c.get(ch.Tx, id)
@@ -336,14 +341,19 @@ func (c catalog) delete(r *request) error {
 				return err
 			}
 			if count > deletePortion {
-				_, err := ch.DeleteTransactions(c.transactionsOf(n.Name), deletePortion)
-				return err
+				portion, err := ch.DeleteTransactions(c.transactionsOf(n.Name), deletePortion)
+				if err != nil {
+					return err
+				}
+				gone += int64(portion)
+				changes := changes{"transactions": {plain(count), plain(count - int64(portion))}}
+				return ch.record(store.ActionChange, c.kind, id, n.Name, changes)
 			}
-			done = true
+			last = true
 			if err := c.remove(ch.Tx, id); err != nil {
 				return err
 			}
-			if err := ch.record(store.ActionDelete, c.kind, id, n.Name, nil); err != nil {
+			if err := ch.record(store.ActionDelete, c.kind, id, n.Name, n.lost(gone+count)); err != nil {
 				return err
 			}
 			return ch.say("The %s “%s” was deleted with its transactions.", c.one, n.Name)
@@ -354,6 +364,21 @@ func (c catalog) delete(r *request) error {
 	}
 	return r.redirect(c.path)
 }
+
+// lost is what was deleted with n and so many transactions, as the audit log has it.
+func (n named) lost(transactions int64) changes {
+	lost := changes{"transactions": {plain(transactions), nil}}
+	if n.Description != "" {
+		lost["description"] = [2]any{n.Description, nil}
+	}
+	if len(n.Params) > 0 {
+		lost["params"] = [2]any{string(n.Params), nil}
+	}
+	return lost
+}
+
+// plain is a number as the audit log has it.
+func plain(n int64) string { return strconv.FormatInt(n, 10) }
 
 // deletePortion is how many transactions are deleted at a time.
 const deletePortion = 5000

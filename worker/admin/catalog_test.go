@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"multiproc/store"
 )
 
@@ -45,6 +47,7 @@ func TestAPIForm(t *testing.T) {
 func TestDeleteWithTransactions(t *testing.T) {
 	s := startData(t)
 	s.names("a", "b")
+	s.want(http.StatusSeeOther, "/admin/apis/1", "name", "a", "description", "what it is", "params", `{"timeout": 60}`)
 	s.update(func(tx *store.Tx) error {
 		for i := range 5100 {
 			if _, err := tx.CreateTransaction(store.Transaction{API: []string{"a", "b"}[i/5050], Status: "a"}); err != nil {
@@ -66,8 +69,45 @@ func TestDeleteWithTransactions(t *testing.T) {
 		return err
 	})
 	s.want(http.StatusNotFound, "/admin/apis/1/delete", "x", "")
-	if page := s.want(http.StatusOK, "/admin/history?kind=api"); !strings.Contains(page.body, "deleted") {
-		t.Error("the deletion was not recorded")
+	want := []string{
+		`staff delete api a {"description":["what it is",null],"params":["{\"timeout\": 60}",null],"transactions":["5050",null]}`,
+		`staff change api a {"transactions":["5050","50"]}`,
+	}
+	if diff := cmp.Diff(want, s.recorded()[:2]); diff != "" {
+		t.Errorf("what is recorded (-want +got):\n%s", diff)
+	}
+	deleted := s.want(http.StatusOK, "/admin/history?kind=api").texts(t, "del")
+	for _, text := range []string{"what it is", `{"timeout": 60}`, "5050"} {
+		if !slices.Contains(deleted, text) {
+			t.Errorf("the history does not show %q: %q", text, deleted)
+		}
+	}
+}
+
+// TestCreationsRecorded records what an object was in the beginning, and shows it.
+func TestCreationsRecorded(t *testing.T) {
+	s := startData(t)
+	s.want(http.StatusSeeOther, "/admin/apis/add", "name", "Mpesa", "description", "mobile", "params", `{"timeout": 60}`)
+	s.want(http.StatusSeeOther, "/admin/statuses/add", "name", "Failed", "description", "for good")
+	s.want(http.StatusSeeOther, "/admin/statuses/add", "name", "Done", "description", "")
+	s.want(http.StatusSeeOther, "/admin/transactions/add", "api", "1", "status", "1", "amount", "1.5")
+	want := []string{
+		`staff create transaction Mpesa 1.50 {"amount":["","1.50"],"api":["","Mpesa"],"status":["","Failed"]}`,
+		`staff create status Done {}`,
+		`staff create status Failed {"description":["","for good"]}`,
+		`staff create api Mpesa {"description":["","mobile"],"params":["","{\"timeout\": 60}"]}`,
+	}
+	if diff := cmp.Diff(want, s.recorded()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for path, texts := range map[string][]string{
+		"/admin/apis/1":         {"mobile", `{"timeout": 60}`},
+		"/admin/statuses/1":     {"for good"},
+		"/admin/transactions/1": {"1.50", "Mpesa", "Failed"},
+	} {
+		if shown := s.want(http.StatusOK, path).texts(t, "ins"); !slices.Equal(shown, texts) {
+			t.Errorf("%s shows %q, want %q", path, shown, texts)
+		}
 	}
 }
 

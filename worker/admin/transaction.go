@@ -111,7 +111,8 @@ func addTransaction(r *request) error {
 		if made, err = ch.CreateTransaction(asked); err != nil {
 			return err
 		}
-		if err := ch.record(store.ActionCreate, kindTransaction, made.ID, transactionName(made), nil); err != nil {
+		changes := changes{"api": {"", made.API}, "status": {"", made.Status}, "amount": {"", made.Amount.String()}}
+		if err := ch.record(store.ActionCreate, kindTransaction, made.ID, transactionName(made), changes); err != nil {
 			return err
 		}
 		return ch.say("Transaction %d was added.", made.ID)
