@@ -31,7 +31,8 @@ type TransactionQuery struct {
 	TransactionFilter
 	Page
 	Order     Order
-	Ascending bool // else the highest, newest first
+	Ascending bool  // else the highest, newest first
+	Highest   int64 // id of those that are meant; 0: any
 }
 
 // Transactions lists transactions.
@@ -67,6 +68,13 @@ func (q TransactionQuery) query() (query string, args []any, err error) {
 			return "", nil, err
 		}
 		after.and("(t."+column+", t.id) "+next+" (?, ?)", number, id)
+	}
+	if q.Highest > 0 {
+		id := "+t.id"
+		if q.Order == ByID && !q.timed() {
+			id = "t.id"
+		}
+		after.and(id+" <= ?", q.Highest)
 	}
 	ids, args := q.inOrder(after, direction)
 	if q.Order == ByID && q.named() && q.totalled() {

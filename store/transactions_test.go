@@ -75,6 +75,15 @@ func TestTransactions(t *testing.T) {
 				if diff := gocmp.Diff(want, got); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
+				older := q
+				older.Highest = all[len(all)/2].ID
+				got = walk(t, s, 1+random.IntN(20), func(tx *Tx, p Page) (Slice[Transaction], error) {
+					older.Page = p
+					return tx.Transactions(older)
+				})
+				if diff := gocmp.Diff(expected(all, older), got); diff != "" {
+					t.Errorf("up to an id (-want +got):\n%s", diff)
+				}
 				view(t, s, func(tx *Tx) error {
 					if n, err := tx.CountTransactions(q.TransactionFilter); n != int64(len(want)) || err != nil {
 						t.Errorf("%d, %v, want %d", n, err, len(want))
@@ -101,7 +110,7 @@ func createNames(tb testing.TB, tx *Tx, names ...string) {
 func expected(all []Transaction, q TransactionQuery) (want []Transaction) {
 	for _, t := range all {
 		if (q.API == "" || q.API == t.API) && (q.Status == "" || q.Status == t.Status) &&
-			(q.From.IsZero() || !t.Modified.Before(q.From)) && (q.Until.IsZero() || t.Modified.Before(q.Until)) {
+			(q.Highest == 0 || t.ID <= q.Highest) && (q.From.IsZero() || !t.Modified.Before(q.From)) && (q.Until.IsZero() || t.Modified.Before(q.Until)) {
 			want = append(want, t)
 		}
 	}
@@ -236,6 +245,15 @@ func TestTransactionsPlan(t *testing.T) {
 			plan := planOf(t, s, query, append(args, q.rows())...)
 			checkPlan(t, plan, 0, "SEARCH t USING INTEGER PRIMARY KEY (rowid=?)", true) // what is listed
 			checkPlan(t, plan, 1, want, sorted)
+
+			q.Highest = 7
+			if q.Order == ByID && !q.timed() {
+				q.After, want = "", strings.Replace(want, "rowid>?", "rowid<?", 1) // that alone has to find the first ones
+			}
+			if query, args, err = q.query(); err != nil {
+				t.Fatal(err)
+			}
+			checkPlan(t, planOf(t, s, query, append(args, q.rows())...), 1, want, sorted)
 		})
 	})
 }

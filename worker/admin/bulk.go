@@ -16,13 +16,15 @@ const bulkPortion = 250
 
 // bulkAction is what is to be done to several transactions.
 type bulkAction struct {
-	delete bool
-	status string  // else: the status that they get
-	id     string  // of the status
-	ids    []int64 // of the transactions, the highest first
-	all    bool    // rather those of the filter
-	list   listURL // with the filter
-	filter transactionFilter
+	delete    bool
+	status    string  // else: the status that they get
+	id        string  // of the status
+	ids       []int64 // of the transactions, the highest first
+	all       bool    // rather those of the filter
+	confirmed bool
+	list      listURL // with the filter
+	filter    transactionFilter
+	bounds    bulkBounds
 }
 
 // bulkView asks whether it is really to be done.
@@ -46,15 +48,18 @@ const shownBeforeBulk = 20
 // bulk asks, and when it is confirmed does it.
 func bulk(r *request) error {
 	var action bulkAction
+	var question page
 	err := r.view(func(tx *store.Tx) (err error) {
-		action, err = readBulk(tx, r)
+		if action, err = readBulk(tx, r); err == nil && !action.confirmed {
+			question, err = action.question(tx)
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if r.PostForm.Get("confirmed") == "" {
-		return action.ask(r)
+	if !action.confirmed {
+		return r.render(http.StatusOK, "bulk", question)
 	}
 	return action.do(r)
 }
@@ -67,9 +72,22 @@ func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
 		}
 	}
 	b.list, b.all = listURL{transactionsPath, query}, r.PostForm.Get("all") != ""
-	if b.filter, err = readFilter(tx, query); err != nil {
+	b.confirmed = r.PostForm.Get("confirmed") != ""
+	if b.bounds, err = readBounds(r); err != nil {
 		return b, err
 	}
+	if b.all && b.bounds.highest == 0 {
+		b.confirmed = false // those of the filter have to be asked about first
+	}
+	if !b.all || !b.confirmed {
+		if b.bounds, err = boundsNow(tx); err != nil {
+			return b, err
+		}
+	}
+	if b.filter, err = readFilter(tx, query, b.bounds.asked); err != nil {
+		return b, err
+	}
+	b.bounds.narrow(&b.filter)
 	if b.filter.Problem != "" || b.filter.Nothing {
 		return b, &failure{status: http.StatusBadRequest, detail: "That filter means nothing."}
 	}
@@ -103,45 +121,18 @@ func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
 	return b, nil
 }
 
-// ask shows what would be done.
-func (b bulkAction) ask(r *request) error {
+// question says what would be done.
+func (b bulkAction) question(tx *store.Tx) (page, error) {
 	view := bulkView{Delete: b.delete, Status: b.status, To: b.id, All: b.all, IDs: b.ids, Cancel: b.list.with(), Hidden: b.list.hiddenFields()}
-	var n int64
-	err := r.view(func(tx *store.Tx) (err error) {
-		var found []store.Transaction
-		if b.all {
-			if n, err = tx.CountTransactions(b.filter.TransactionFilter); err != nil {
-				return err
-			}
-			q := transactionQuery(b.filter, listURL{})
-			q.Limit = shownBeforeBulk
-			slice, err := tx.Transactions(q)
-			if err != nil {
-				return err
-			}
-			found = slice.Items
-		} else {
-			for _, id := range b.ids {
-				t, err := tx.Transaction(id)
-				if isNotFound(err) {
-					continue
-				}
-				if err != nil {
-					return err
-				}
-				n++
-				if len(found) < shownBeforeBulk {
-					found = append(found, t)
-				}
-			}
-		}
-		for _, t := range found {
-			view.Rows = append(view.Rows, transactionRow{t, pathOf(kindTransaction, t.ID)})
-		}
-		return nil
-	})
+	if b.all {
+		view.Hidden = append(view.Hidden, b.bounds.hidden()...)
+	}
+	n, found, err := b.meant(tx)
 	if err != nil {
-		return err
+		return page{}, err
+	}
+	for _, t := range found {
+		view.Rows = append(view.Rows, transactionRow{t, pathOf(kindTransaction, t.ID)})
 	}
 	view.More = n - int64(len(view.Rows))
 	view.Count = counted(n, "transaction", "transactions")
@@ -150,7 +141,34 @@ func (b bulkAction) ask(r *request) error {
 	if b.delete {
 		title, view.Submit = "Delete "+view.Count+"?", "Yes, delete "+view.Count
 	}
-	return r.render(http.StatusOK, "bulk", page{Title: title, Crumbs: transactionCrumbs, Data: view})
+	return page{Title: title, Crumbs: transactionCrumbs, Data: view}, nil
+}
+
+// meant is how many transactions there are to do it to, and the first of them.
+func (b bulkAction) meant(tx *store.Tx) (n int64, first []store.Transaction, err error) {
+	if b.all {
+		if n, err = tx.CountTransactions(b.filter.TransactionFilter); err != nil {
+			return 0, nil, err
+		}
+		q := transactionQuery(b.filter, listURL{})
+		q.Limit = shownBeforeBulk
+		slice, err := tx.Transactions(q)
+		return n, slice.Items, err
+	}
+	for _, id := range b.ids {
+		t, err := tx.Transaction(id)
+		if isNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		n++
+		if len(first) < shownBeforeBulk {
+			first = append(first, t)
+		}
+	}
+	return n, first, nil
 }
 
 // do does it in portions, each of which is a transaction of the database, so that others write in between. What was done
@@ -188,22 +206,22 @@ func (b bulkAction) do(r *request) error {
 	return r.redirect(b.list.with())
 }
 
-// doAll does it to those that the filter means, from the newest on: what comes or changes meanwhile comes before them.
+// doAll does it to those that the filter meant when it was asked about them, from the newest on.
 func (b bulkAction) doAll(r *request) error {
 	q := transactionQuery(b.filter, listURL{})
+	q.Limit, q.Highest = bulkPortion, b.bounds.highest
 	var done int64
 	for more := true; more; {
 		r.goOn()
 		err := r.change(func(ch *change) error {
-			q.Limit = bulkPortion
-			if q.Until.IsZero() && q.Order == store.ByModified {
-				q.Until = ch.Now() // what it changes is modified then, and not to be found again
-			}
 			slice, err := ch.Transactions(q)
 			if err != nil {
 				return err
 			}
 			for _, t := range slice.Items {
+				if t.Modified.After(b.bounds.asked) {
+					continue
+				}
 				n, err := b.one(ch, t)
 				if err != nil {
 					return err

@@ -3,6 +3,7 @@ package admin
 import (
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"multiproc/store"
@@ -44,8 +45,8 @@ func (f transactionFilter) LastTimes() []option {
 	return options
 }
 
-// readFilter reads the filter, with what there is to choose from.
-func readFilter(tx *store.Tx, query url.Values) (f transactionFilter, err error) {
+// readFilter reads the filter as it was asked for at a time, with what there is to choose from.
+func readFilter(tx *store.Tx, query url.Values, asked time.Time) (f transactionFilter, err error) {
 	f.Search = query.Get("q")
 	f.API, f.Status, f.Last = query.Get("api"), query.Get("status"), query.Get("last")
 	f.From, f.Until = query.Get("from"), query.Get("until")
@@ -56,11 +57,7 @@ func readFilter(tx *store.Tx, query url.Values) (f transactionFilter, err error)
 		return f, err
 	}
 	f.Nothing = f.API != "" && f.TransactionFilter.API == "" || f.Status != "" && f.TransactionFilter.Status == ""
-	for _, l := range lastTimes {
-		if l.name == f.Last {
-			f.TransactionFilter.From = tx.Now().Add(-l.d)
-		}
-	}
+	f.TransactionFilter.From = f.since(asked)
 	if t, ok := f.time("from", f.From); ok && t.After(f.TransactionFilter.From) {
 		f.TransactionFilter.From = t
 	}
@@ -95,6 +92,22 @@ func choices(chosen string, c catalog, tx *store.Tx) (options []option, name str
 		}
 	}
 	return options, name, nil
+}
+
+// since is where the last time begins that was asked for.
+func (f *transactionFilter) since(asked time.Time) time.Time {
+	if f.Last == "" {
+		return time.Time{}
+	}
+	names := make([]string, len(lastTimes))
+	for i, l := range lastTimes {
+		if l.name == f.Last {
+			return asked.Add(-l.d)
+		}
+		names[i] = l.name
+	}
+	f.Problem = "last is none of " + strings.Join(names, ", ")
+	return time.Time{}
 }
 
 // time reads what an input of dates and times sends: without a zone, which is UTC here.

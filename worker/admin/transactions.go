@@ -84,7 +84,7 @@ func listTransactions(r *request) error {
 }
 
 func transactionsOf(tx *store.Tx, r *request, list listURL) (view transactionsView, err error) {
-	if view.Filter, err = readFilter(tx, list.query); err != nil {
+	if view.Filter, err = readFilter(tx, list.query, tx.Now()); err != nil {
 		return view, err
 	}
 	if view.Filter.Any() {
@@ -183,7 +183,7 @@ func exportTransactions(r *request) error {
 	list := r.listURL(transactionsPath, filterNames[:]...)
 	var f transactionFilter
 	err := r.view(func(tx *store.Tx) (err error) {
-		f, err = readFilter(tx, list.query)
+		f, err = readFilter(tx, list.query, tx.Now())
 		return err
 	})
 	if err != nil {

@@ -78,6 +78,7 @@ func TestListOfTransactions(t *testing.T) {
 		{"?status=77", "none", nil},
 		{"?api=x", "none", nil},
 		{"?from=yesterday", "none", nil},
+		{"?last=2h", "none", nil},
 	} {
 		t.Run(test.query, func(t *testing.T) {
 			separator := "?"
@@ -164,7 +165,7 @@ func TestBulk(t *testing.T) {
 		t.Error("the history does not say what changed")
 	}
 
-	got := s.want(http.StatusSeeOther, path, "action", "status", "to", "1", "all", "on", "status", "2", "last", "30d", "confirmed", "yes")
+	got := s.confirm(s.want(http.StatusOK, path, "action", "status", "to", "1", "all", "on", "status", "2", "last", "30d"))
 	if location := got.header.Get("Location"); location != "/admin/transactions?last=30d&status=2" {
 		t.Errorf("it leads to %s", location)
 	}
@@ -177,13 +178,148 @@ func TestBulk(t *testing.T) {
 	if heads := asked.texts(t, "h1"); heads[0] != "Delete 600 transactions?" || !strings.Contains(asked.body, "… and 580 more.") {
 		t.Errorf("it asks %q", heads)
 	}
-	s.want(http.StatusSeeOther, path, "action", "delete", "all", "on", "q", "a", "confirmed", "yes")
+	s.confirm(asked)
 	wantStatuses(map[string]int64{})
 	if got := entries(); got != 2+302+600 {
 		t.Errorf("%d entries, want %d", got, 2+302+600)
 	}
 	s.role = store.RoleViewer
 	s.want(http.StatusForbidden, path, "action", "delete", "all", "on", "confirmed", "yes")
+}
+
+// confirm says yes to a question, as a browser sends the form that is on its page.
+func (s *dataSite) confirm(question dataReply) dataReply {
+	s.tb.Helper()
+	var fields []string
+	for _, e := range question.elements(s.tb, "input") {
+		if e.attributes["type"] == "hidden" {
+			fields = append(fields, e.attributes["name"], e.attributes["value"])
+		}
+	}
+	return s.want(http.StatusSeeOther, "/admin/transactions", fields...)
+}
+
+// TestBulkOfWhatWasAskedAbout has transactions come and change between the question and the yes: it is done to
+// those that were asked about.
+func TestBulkOfWhatWasAskedAbout(t *testing.T) {
+	for _, test := range []struct {
+		filter []string
+		left   []int64
+	}{
+		{nil, []int64{2, 6, 7}},
+		{[]string{"q", "a"}, []int64{2, 6, 7}},
+		{[]string{"status", "1"}, []int64{2, 4, 6, 7}},                            // of 1, 3, 5
+		{[]string{"last", "1h"}, []int64{1, 2, 6, 7}},                             // of 2, 3, 4, 5
+		{[]string{"last", "24h", "status", "1"}, []int64{2, 4, 6, 7}},             // of 1, 3, 5
+		{[]string{"from", "2001-01-01", "until", "9000-01-01"}, []int64{2, 6, 7}}, // of all
+	} {
+		t.Run(strings.Join(test.filter, " "), func(t *testing.T) {
+			s := startData(t)
+			s.names("a", "b")
+			create := func(status string, ago time.Duration) {
+				t.Helper()
+				s.update(func(tx *store.Tx) error {
+					at := tx.Now().Add(-ago)
+					_, err := tx.CreateTransaction(store.Transaction{API: "a", Status: status, Created: at, Modified: at})
+					return err
+				})
+			}
+			for i, ago := range []time.Duration{90 * time.Minute, 50 * time.Minute, 40 * time.Minute, time.Minute, 0} {
+				create([]string{"a", "b"}[i%2], ago)
+			}
+			question := s.want(http.StatusOK, "/admin/transactions", append(test.filter, "action", "delete", "all", "on")...)
+			heads := question.texts(t, "h1")
+			create("a", 0)
+			create("a", 30*time.Minute) // by another program
+			s.update(func(tx *store.Tx) error {
+				_, err := tx.SetTransactionStatus(2, "a")
+				return err
+			})
+			s.confirm(question)
+			var left []int64
+			s.view(func(tx *store.Tx) error {
+				slice, err := tx.Transactions(store.TransactionQuery{Ascending: true})
+				for _, transaction := range slice.Items {
+					left = append(left, transaction.ID)
+				}
+				return err
+			})
+			if diff := cmp.Diff(test.left, left); diff != "" {
+				t.Errorf("%q: what is left (-want +got):\n%s", heads, diff)
+			}
+		})
+	}
+}
+
+// TestBulkLater says yes half an hour after the question, which was of the last hour then.
+func TestBulkLater(t *testing.T) {
+	s := startData(t)
+	s.names("a", "b")
+	now := time.Now()
+	s.update(func(tx *store.Tx) error {
+		for _, ago := range []int{100, 80, 40, 20, 0} { // minutes
+			at := now.Add(-time.Duration(ago) * time.Minute)
+			if _, err := tx.CreateTransaction(store.Transaction{API: "a", Status: "a", Created: at, Modified: at}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.want(http.StatusSeeOther, "/admin/transactions", "action", "status", "to", "2", "all", "on", "last", "1h", "confirmed", "yes",
+		"asked", now.Add(-30*time.Minute).UTC().Format(time.RFC3339Nano), "highest", "5")
+	var changed []int64
+	s.view(func(tx *store.Tx) error {
+		slice, err := tx.Transactions(store.TransactionQuery{TransactionFilter: store.TransactionFilter{Status: "b"}, Ascending: true})
+		for _, transaction := range slice.Items {
+			changed = append(changed, transaction.ID)
+		}
+		return err
+	})
+	if want := []int64{2, 3}; !slices.Equal(changed, want) {
+		t.Errorf("it was done to %d, want %d", changed, want)
+	}
+}
+
+// TestBulkCountsWhatItMeans: a clock that was put back has left a transaction of a time to come, which is not asked about.
+func TestBulkCountsWhatItMeans(t *testing.T) {
+	s := startData(t)
+	s.many(3)
+	s.update(func(tx *store.Tx) error {
+		_, err := tx.CreateTransaction(store.Transaction{API: "a", Status: "a", Modified: tx.Now().Add(time.Hour)})
+		return err
+	})
+	asked := s.want(http.StatusOK, "/admin/transactions", "action", "delete", "all", "on", "last", "24h")
+	if heads := asked.texts(t, "h1"); heads[0] != "Delete 3 transactions?" {
+		t.Errorf("it asks %q", heads)
+	}
+	if page := s.want(http.StatusOK, s.confirm(asked).header.Get("Location")); !strings.Contains(page.body, "Deleted: 3 transactions.") {
+		t.Error("it does not do to so many what it asked about")
+	}
+}
+
+// TestBulkAsksFirst does nothing to all of a filter that nobody was asked about, or about which a form sends nonsense.
+func TestBulkAsksFirst(t *testing.T) {
+	s := startData(t)
+	s.many(3)
+	const path = "/admin/transactions"
+	asked := s.want(http.StatusOK, path, "action", "delete", "all", "on", "confirmed", "yes")
+	if heads := asked.texts(t, "h1"); heads[0] != "Delete 3 transactions?" {
+		t.Errorf("it says %q", heads)
+	}
+	s.want(http.StatusNotFound, path, "action", "delete", "all", "on", "confirmed", "yes", "asked", "x", "highest", "3")
+	s.want(http.StatusNotFound, path, "action", "delete", "all", "on", "confirmed", "yes", "asked", "2026-01-01T00:00:00Z", "highest", "x")
+	s.want(http.StatusBadRequest, path, "action", "delete", "all", "on", "last", "2h")
+	if texts := s.want(http.StatusOK, path+"?last=2h").texts(t, "p"); !slices.Contains(texts, "last is none of 15m, 1h, 24h, 7d, 30d") {
+		t.Errorf("of an unknown time it says %q", texts)
+	}
+	s.want(http.StatusBadRequest, path+".csv?last=2h")
+	s.view(func(tx *store.Tx) error {
+		n, err := tx.CountTransactions(store.TransactionFilter{})
+		if n != 3 {
+			t.Errorf("%d are left, want 3", n)
+		}
+		return err
+	})
 }
 
 // TestTransactionForm tells what is wrong at the field, and keeps what was typed.

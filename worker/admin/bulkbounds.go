@@ -1,0 +1,52 @@
+package admin
+
+import (
+	"strconv"
+	"time"
+
+	"multiproc/store"
+)
+
+// bulkBounds are what makes those of a filter the ones that were asked about: whatever has come or was modified since is
+// none of them, and the last hour is the one before the question.
+type bulkBounds struct {
+	asked   time.Time
+	highest int64 // id of a transaction then; 0: nobody was asked
+}
+
+// readBounds reads the bounds that the form of the question has sent, if it was that.
+func readBounds(r *request) (b bulkBounds, err error) {
+	asked, highest := r.PostForm.Get("asked"), r.PostForm.Get("highest")
+	if asked == "" && highest == "" {
+		return b, nil
+	}
+	if b.asked, err = time.Parse(time.RFC3339Nano, asked); err != nil {
+		return b, errNoPage
+	}
+	if b.highest, err = strconv.ParseInt(highest, 10, 64); err != nil || b.highest < 0 {
+		return b, errNoPage
+	}
+	return b, nil
+}
+
+// boundsNow are those of a question that is asked now.
+func boundsNow(tx *store.Tx) (bulkBounds, error) {
+	newest, err := tx.Transactions(store.TransactionQuery{Page: store.Page{Limit: 1}})
+	b := bulkBounds{asked: tx.Now()}
+	if len(newest.Items) > 0 {
+		b.highest = newest.Items[0].ID
+	}
+	return b, err
+}
+
+// hidden are the fields by which the form of the question sends the bounds.
+func (b bulkBounds) hidden() []hidden {
+	return []hidden{{"asked", b.asked.Format(time.RFC3339Nano)}, {"highest", strconv.FormatInt(b.highest, 10)}}
+}
+
+// narrow ends the time of a filter of one at the question. That of another stays none, for which there are faster ways.
+func (b bulkBounds) narrow(f *transactionFilter) {
+	if until := f.TransactionFilter.Until; f.Timed() && (until.IsZero() || until.After(b.asked)) {
+		f.TransactionFilter.Until = b.asked
+	}
+}
