@@ -16,6 +16,7 @@ func (b *browser) logIn(name, password string) {
 
 // TestAdminInBrowser does at the admin site what people do there, in a browser, and looks at the pages.
 func TestAdminInBrowser(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it drives a browser")
 	}

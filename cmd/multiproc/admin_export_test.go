@@ -15,6 +15,7 @@ import (
 // TestAdminExport exports to somebody who reads slowly: for longer than a request may take, and with all that is in the way of
 // a connection full. It is all there, and the log of the database can be emptied meanwhile.
 func TestAdminExport(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it needs a large database")
 	}

@@ -212,41 +212,49 @@ func (b *browser) path() string {
 //go:embed testdata/page_check.js
 var pageCheck string
 
-// look looks at the page in light and dark, in the width of a screen and of a phone, and leaves pictures of it in the
-// directory that MULTIPROC_TEST_SCREENSHOTS names.
+// pictures is the directory for pictures of the pages; empty: nobody wants any.
+func pictures() string { return os.Getenv("MULTIPROC_TEST_SCREENSHOTS") }
+
+// look looks at the page in light and dark, in the width of a screen and of a phone. Colours do not depend on the width, nor
+// places on the colours: the other two of the four are for pictures.
 func (b *browser) look(name string) {
 	b.tb.Helper()
-	for _, scheme := range []string{"light", "dark"} {
-		for _, screen := range []struct {
-			name          string
-			width, height int64
-		}{{"wide", 1280, 800}, {"phone", 390, 844}} {
-			b.do(command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-				Width: screen.width, Height: screen.height, DeviceScaleFactor: 1,
-			}), command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-			}))
-			faults := value[[]string](b, pageCheck)
-			for _, fault := range faults {
-				b.tb.Errorf("%s, %s, %s: %s", name, scheme, screen.name, fault)
-			}
-			b.picture(fmt.Sprintf("%s-%s-%s.png", name, scheme, screen.name))
+	for _, look := range []struct {
+		scheme, screen string
+		width, height  int64
+		pictureOnly    bool
+	}{
+		{"light", "wide", 1280, 800, false},
+		{"dark", "phone", 390, 844, false},
+		{"light", "phone", 390, 844, true},
+		{"dark", "wide", 1280, 800, true},
+	} {
+		if look.pictureOnly && pictures() == "" {
+			continue
 		}
+		b.do(command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+			Width: look.width, Height: look.height, DeviceScaleFactor: 1,
+		}), command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look.scheme}},
+		}))
+		for _, fault := range value[[]string](b, pageCheck) {
+			b.tb.Errorf("%s, %s, %s: %s", name, look.scheme, look.screen, fault)
+		}
+		b.picture(fmt.Sprintf("%s-%s-%s.png", name, look.scheme, look.screen))
 	}
 	b.checkFocus(name)
 }
 
 func (b *browser) picture(file string) {
 	b.tb.Helper()
-	dir := os.Getenv("MULTIPROC_TEST_SCREENSHOTS")
-	if dir == "" {
+	if pictures() == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	b.check(err)
-	if err := os.WriteFile(filepath.Join(dir, file), picture, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(pictures(), file), picture, 0o600); err != nil {
 		b.tb.Fatal(err)
 	}
 }
