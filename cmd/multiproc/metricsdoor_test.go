@@ -253,12 +253,16 @@ func BenchmarkMetricsAuth(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for name, text := range map[string]string{"open": "{}\n", "password": fmt.Sprintf("basic_auth_users:\n  prometheus: %s\n", hash)} {
+	for name, text := range map[string]string{"open": "", "password": fmt.Sprintf("basic_auth_users:\n  prometheus: %s\n", hash)} {
 		b.Run(name, func(b *testing.B) {
 			dir := b.TempDir()
-			writeFile(b, filepath.Join(dir, "web.yml"), text)
 			side := freeAddress(b)
-			startServer(b, "socket = 127.0.0.1:0\nmetrics-socket = "+side+"\nmetrics-auth-file = web.yml\n", in(dir))
+			ini := "socket = 127.0.0.1:0\nmetrics-socket = " + side + "\n"
+			if text != "" {
+				writeFile(b, filepath.Join(dir, "web.yml"), text)
+				ini += "metrics-auth-file = web.yml\n"
+			}
+			startServer(b, ini, in(dir))
 			client, err := config.NewClientFromConfig(config.HTTPClientConfig{
 				BasicAuth: &config.BasicAuth{Username: "prometheus", Password: "open sesame"},
 			}, "test")
