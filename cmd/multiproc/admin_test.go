@@ -108,6 +108,7 @@ func (s *server) anonymous() (kib []uint64) {
 
 // TestLoginsAtFourWorkers is an attack: 1,000 logins of one user, and of others that there are not, at four workers.
 func TestLoginsAtFourWorkers(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it tries a thousand logins")
 	}
@@ -179,6 +180,7 @@ func TestLoginsAtFourWorkers(t *testing.T) {
 
 // TestSessionOutlivesWorkers: it is in the database, whatever becomes of workers.
 func TestSessionOutlivesWorkers(t *testing.T) {
+	t.Parallel()
 	s := startAdmin(t, "processes = 2\ndebug\n", "root")
 	code, session, err := s.login("root", adminPassword)
 	if code != http.StatusSeeOther || err != nil {

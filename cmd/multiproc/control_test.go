@@ -60,6 +60,7 @@ func TestStatusCommand(t *testing.T) {
 
 // TestStatusTellsThePast kills a worker and reloads in vain and with success: the status tells of each, and why.
 func TestStatusTellsThePast(t *testing.T) {
+	t.Parallel()
 	ini := "socket = 127.0.0.1:0\nprocesses = 2\n" + appINI(t)
 	s := startServer(t, ini)
 	first := s.workers()[0]

@@ -9,6 +9,7 @@ import (
 
 // TestDatabaseRefused starts servers that must not serve, and say why.
 func TestDatabaseRefused(t *testing.T) {
+	t.Parallel()
 	garbage := []byte(strings.Repeat("this is no database\n", 1000))
 	for _, row := range []struct {
 		name, ini string

@@ -26,6 +26,7 @@ func in(dir string) func(*serverOptions) { return func(o *serverOptions) { o.dir
 
 // TestDatabaseIsMade starts a server without a database, which makes one, and once more, which finds it.
 func TestDatabaseIsMade(t *testing.T) {
+	t.Parallel()
 	for name, ini := range map[string]string{"as it comes": "", "with a umask that allows all": "umask = 000\n"} {
 		t.Run(name, func(t *testing.T) {
 			k := startTracker(t, "processes = 2\n"+ini)
@@ -69,6 +70,7 @@ func newer(tb testing.TB, path string, oldest int) {
 
 // TestNewerDatabase has a later version migrate under a server. As long as it may, this version serves, and starts.
 func TestNewerDatabase(t *testing.T) {
+	t.Parallel()
 	k := startTracker(t, "processes = 2\n")
 	k.post(1)
 	newer(t, k.database, 1)
@@ -84,6 +86,7 @@ func TestNewerDatabase(t *testing.T) {
 
 // TestDatabaseOfTwoServers has two masters, with workers and metrics of their own, on one database.
 func TestDatabaseOfTwoServers(t *testing.T) {
+	t.Parallel()
 	one := startTracker(t, "processes = 2\n")
 	second := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ndatabase = sqlite://"+one.database+"\n")
 	two := &tracker{second, one.database, one.token}
@@ -168,6 +171,7 @@ func TestTokens(t *testing.T) {
 
 // TestTransactionsWithoutMaster has one process serve the API, in both ways.
 func TestTransactionsWithoutMaster(t *testing.T) {
+	t.Parallel()
 	runserver := func(o *serverOptions) {
 		o.wrap = []string{"/bin/sh", "-c", `exec "$0" runserver "$1" "$2" 127.0.0.1:0`}
 	}

@@ -133,6 +133,7 @@ func fileInfo(tb testing.TB, path string) os.FileInfo {
 // TestBadDeploys deploys, under load, what cannot work, in all kinds, three times each: no client notices, the workers
 // are the same as before, whoever asked for the reload hears why it was refused, and once it is mended a reload works.
 func TestBadDeploys(t *testing.T) {
+	t.Parallel()
 	rounds := 3
 	if testing.Short() || underRace() {
 		rounds = 1
@@ -304,6 +305,7 @@ func TestDeployByLink(t *testing.T) {
 
 // TestDeployOverSamePath puts another program at the path: who dies is replaced by what it was, until the reload.
 func TestDeployOverSamePath(t *testing.T) {
+	t.Parallel()
 	d := newDeployment(t)
 	first := fileInfo(t, d.path)
 	s := d.start("socket = 127.0.0.1:0\nprocesses = 2\n")
@@ -327,6 +329,7 @@ func TestDeployOverSamePath(t *testing.T) {
 // TestProgramAway takes the program away while all workers end: the master goes on, with what it holds, and needs nobody
 // when the program is back.
 func TestProgramAway(t *testing.T) {
+	t.Parallel()
 	t.Run("own", func(t *testing.T) {
 		d := newDeployment(t)
 		s := d.start("socket = 127.0.0.1:0\nprocesses = 2\n")
@@ -379,6 +382,7 @@ func TestProgramAway(t *testing.T) {
 // TestDeployLeavesSomethingBehind deploys a program that ends, but has started something that has not: it has the
 // program's output still open, and must not keep the reload from its end.
 func TestDeployLeavesSomethingBehind(t *testing.T) {
+	t.Parallel()
 	d := newDeployment(t)
 	s := d.start("socket = 127.0.0.1:0\n" + appINI(t))
 	d.deploy(d.shell())
@@ -402,6 +406,7 @@ func TestDeployLeavesSomethingBehind(t *testing.T) {
 // TestDeployOfNewerKey deploys a version of the program that knows a key more, as well as the ini with it, and then goes
 // back. Each version reads the ini itself, and its workers get what it has read, though the master is of the older one.
 func TestDeployOfNewerKey(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it builds another version of the program")
 	}

@@ -20,6 +20,7 @@ const filesINI = "socket = 127.0.0.1:0\nsocket = %[1]s/http.sock\nhealth = %[1]s
 
 // TestFilesFollowTheUmask starts a server and looks at everything that it has made: whose it is, and what the umask leaves.
 func TestFilesFollowTheUmask(t *testing.T) {
+	t.Parallel()
 	for name, row := range map[string]struct {
 		ini  string
 		mask fs.FileMode

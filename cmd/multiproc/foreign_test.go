@@ -154,6 +154,7 @@ func pythonINI(tb testing.TB) string {
 
 // TestPythonWorker serves from Python, reloads, and replaces a worker that was killed.
 func TestPythonWorker(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+pythonINI(t))
 	s.log.wait(t, s.done, "python serves")
 	before := s.workers()
@@ -179,6 +180,7 @@ func TestPythonWorker(t *testing.T) {
 // TestListenersDoNotBlock looks at the sockets of all processes after each start of a worker. A socket that blocks does so
 // for all who share it: they would hang in accept.
 func TestListenersDoNotBlock(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nsocket = "+filepath.Join(t.TempDir(), "http.sock")+
 		"\nhealth = 127.0.0.1:0\nprocesses = 2\n"+appINI(t))
 	s.mustNotBlock(2, 4)
@@ -196,6 +198,7 @@ func TestListenersDoNotBlock(t *testing.T) {
 
 // TestBlockingIsMended has a worker clear the flag, which it may not care about. The next start of another sets it again.
 func TestBlockingIsMended(t *testing.T) {
+	t.Parallel()
 	ini := pythonINI(t)
 	s := startServer(t, "socket = 127.0.0.1:0\nenv = CLEAR=1\n"+ini)
 	own := links(s.cmd.Process.Pid)
@@ -258,6 +261,7 @@ func TestForeignLogIsReopened(t *testing.T) {
 // TestForeignLinesStayWhole has workers that say a lot at the same time, in pieces that do not end with a line. However the
 // master reads it, the log has whole lines.
 func TestForeignLinesStayWhole(t *testing.T) {
+	t.Parallel()
 	const lines = 5000
 	text := strings.Repeat("x", 100)
 	command := script(t,

@@ -11,6 +11,7 @@ import (
 
 // TestGauge reads api_transactions from the page of metrics of a server.
 func TestGauge(t *testing.T) {
+	t.Parallel()
 	k := startTracker(t, "processes = 3\n")
 	if found := k.gauge(); len(found) > 0 {
 		t.Errorf("api_transactions is %v without transactions", found)

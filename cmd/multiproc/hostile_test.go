@@ -19,6 +19,7 @@ import (
 // TestLogThatNobodyReads starts a server whose log is a pipe that is full and stays so: it serves, it reloads, and it
 // stops when it is told to.
 func TestLogThatNobodyReads(t *testing.T) {
+	t.Parallel()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +99,7 @@ func fill(tb testing.TB, w *os.File) {
 // TestHealthFlood opens more connections to the health address than the master may have descriptors, asks and reads no
 // answers: a dead worker is still replaced, and the control socket still answers.
 func TestHealthFlood(t *testing.T) {
+	t.Parallel()
 	health := freeAddress(t)
 	s := startServer(t, "socket = 127.0.0.1:0\nhealth = "+health+"\n", func(o *serverOptions) {
 		o.wrap = []string{"/bin/sh", "-c", `ulimit -n 128; exec "$@"`, "sh"}
@@ -122,6 +124,7 @@ func TestHealthFlood(t *testing.T) {
 
 // TestWorkerLeavesChildren has workers that fork: when one has ended, nothing of it has the socket any more.
 func TestWorkerLeavesChildren(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	children := filepath.Join(dir, "children")
 	address := freeAddress(t)

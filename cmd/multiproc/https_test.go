@@ -137,6 +137,7 @@ func askOverTLS(address string, stopping <-chan struct{}, answered *atomic.Int64
 // TestCertificateIsRenewed reloads with one certificate after the other while clients ask in connections that they keep:
 // none of them notices, and who connects is shown the new one. What does not fit is refused, and the old one goes on.
 func TestCertificateIsRenewed(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	first := valid(t, 1)
 	first.put(t, dir)
@@ -302,6 +303,7 @@ func TestHTTPSWithoutMaster(t *testing.T) {
 // TestRootOnlyKey has a key that only root can read, and a server that gives up root's privileges: it is read before. A
 // reload goes on with it as long as it is seen to be the same, and says what to do about a new one.
 func TestRootOnlyKey(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		skipOrFail(t, "only root can give up privileges")
 	}

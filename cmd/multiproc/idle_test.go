@@ -10,6 +10,7 @@ import (
 // TestManyIdleConnections opens ten thousand connections that ask for nothing. The workers have no more descriptors than
 // they may, others are answered all the time, and a reload goes on.
 func TestManyIdleConnections(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it opens ten thousand connections")
 	}

@@ -31,6 +31,7 @@ import (
 // TestKilledWorkers kills workers one after the other while clients ask. Nobody may notice but the clients whose
 // connection the killed one had, and what the metrics count may never become less, whichever worker says so.
 func TestKilledWorkers(t *testing.T) {
+	t.Parallel()
 	kills := 10
 	if testing.Short() {
 		kills = 4
@@ -322,6 +323,7 @@ func (s *server) valueOf(series string) float64 {
 // TestKilledMaster kills the master, and with it whoever reads the log. The workers answer what they have and go, and
 // nothing is left that would be in the way of the next server.
 func TestKilledMaster(t *testing.T) {
+	t.Parallel()
 	for name, command := range map[string]string{"own worker": "", "command": appINI(t)} {
 		t.Run(name, func(t *testing.T) { testKilledMaster(t, command) })
 	}

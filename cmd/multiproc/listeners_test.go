@@ -54,6 +54,7 @@ func refused(tb testing.TB, network, address string) bool {
 // TestReloadListeners has listeners come and go in reloads, while the others are asked without end: whoever asked for the
 // reload can use the new ones at once, those that have gone refuse, and the others never do.
 func TestReloadListeners(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	tcp, kept, unix := freeAddress(t), filepath.Join(dir, "kept.sock"), filepath.Join(dir, "http.sock")
 	base := "processes = 2\ndrain-idle = 1\nsocket = 127.0.0.1:0\nsocket = " + kept + "\n" + appINI(t)
@@ -131,6 +132,7 @@ func TestReloadListenerFailed(t *testing.T) {
 
 // TestReloadMetricsSocket moves the metrics to a listener of their own and back.
 func TestReloadMetricsSocket(t *testing.T) {
+	t.Parallel()
 	base := "socket = 127.0.0.1:0\nprocesses = 2\n"
 	metrics := freeAddress(t)
 	s := startServer(t, base)
@@ -154,6 +156,7 @@ func TestReloadMetricsSocket(t *testing.T) {
 // TestReloadMasterKeys changes keys that are the master's own. A reload does what they say or is refused with a line that
 // names the key; what it must not do is to succeed without.
 func TestReloadMasterKeys(t *testing.T) {
+	t.Parallel()
 	base := "socket = 127.0.0.1:0\n" + appINI(t)
 	refusedFor := func(t *testing.T, s *server, key string) bool {
 		t.Helper()

@@ -52,6 +52,7 @@ func writeFile(tb testing.TB, path, text string) {
 // TestMetricsToken shuts the metrics on the shared listener: who brings what is in the file sees them, and nothing else is
 // shut. After a reload it is the new one that counts.
 func TestMetricsToken(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "token")
 	writeFile(t, file, "first-token\n")
@@ -138,6 +139,7 @@ func TestMetricsTokenAtItsOwnSocket(t *testing.T) {
 // TestMetricsAuthFile has the metrics behind exporter-toolkit's door: TLS, clients with certificates, and users, with
 // Prometheus's own client before it. The main listener knows nothing of it.
 func TestMetricsAuthFile(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	valid(t, 1).put(t, dir)
 	client := valid(t, 2)

@@ -24,6 +24,7 @@ func runIn(t *testing.T, dir, stdin string, args ...string) string {
 
 // TestOperationsAreRecorded looks into the audit log, and for what must not be in it.
 func TestOperationsAreRecorded(t *testing.T) {
+	t.Parallel()
 	dir, path := newDatabase(t)
 	runIn(t, dir, "correct horse\n", "createsuperuser", "--database", path, "--username", "ann", "--password-stdin")
 	runIn(t, dir, "battery staple\n", "changepassword", "--database", path, "--password-stdin", "ann")

@@ -202,6 +202,7 @@ func TestPasswordIsNotShown(t *testing.T) {
 
 // TestInterruptedPassword leaves the terminal as it was, however the question ends.
 func TestInterruptedPassword(t *testing.T) {
+	t.Parallel()
 	dir, path := newDatabase(t)
 	for _, end := range []struct {
 		name string

@@ -38,6 +38,7 @@ func countTransactions(tb testing.TB, s *store.Store) (all, recent int64) {
 
 // TestPopulateTwiceAtOnce has two processes that fill the same new database, each of which would make the same APIs.
 func TestPopulateTwiceAtOnce(t *testing.T) {
+	t.Parallel()
 	dir, path := newDatabase(t)
 	var running sync.WaitGroup
 	for range 2 {
@@ -104,6 +105,7 @@ func TestPopulateInterrupted(t *testing.T) {
 
 // TestPopulateShowsProgress where somebody watches.
 func TestPopulateShowsProgress(t *testing.T) {
+	t.Parallel()
 	dir, path := newDatabase(t)
 	s := startAtTerminal(t, dir, "populate", "--database", path, "--transactions", "20000")
 	if code := s.exitCode(); code != 0 {

@@ -88,6 +88,7 @@ func rootsPort(t *testing.T) string {
 // TestPrivilegesAreGivenUp binds as root and runs as somebody else: every thread of every process does, with no group of
 // root's left, what only root could open is open, and what the server makes is that user's.
 func TestPrivilegesAreGivenUp(t *testing.T) {
+	t.Parallel()
 	for name, ini := range map[string]string{
 		"by name":   "uid = nobody\n",
 		"by number": fmt.Sprintf("uid = %d\ngid = %d\n", nobody, nobody),

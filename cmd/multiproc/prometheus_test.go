@@ -59,6 +59,7 @@ func startEventful(t *testing.T) *server {
 
 // TestMetricsOfRulesExist: each metric that rules and dashboard ask for is on the page.
 func TestMetricsOfRulesExist(t *testing.T) {
+	t.Parallel()
 	_, page := startEventful(t).get("/metrics")
 	there := map[string]bool{"up": true} // Prometheus' own
 	for line := range strings.Lines(page) {
@@ -212,6 +213,7 @@ func (p *prometheusServer) samples(expr string) int {
 // TestPrometheus has a real one watch a real server, with the files of multiproc init: all its rules can be evaluated, and
 // no panel of the dashboard is empty.
 func TestPrometheus(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it runs a Prometheus")
 	}

@@ -19,11 +19,13 @@ func recycled() int {
 
 // TestMaxRequests replaces workers all the time, while clients ask who may not notice.
 func TestMaxRequests(t *testing.T) {
+	t.Parallel()
 	testRecycling(t, "max-requests = 50\n", "reason=requests")
 }
 
 // TestMaxLifetime is the same for the age of workers.
 func TestMaxLifetime(t *testing.T) {
+	t.Parallel()
 	testRecycling(t, "max-worker-lifetime = 1\n", "reason=lifetime")
 }
 
@@ -53,6 +55,7 @@ func testRecycling(t *testing.T, ini, reason string) {
 
 // TestReloadOnRSS has a worker take more memory than it may. It is replaced, and the other one is not.
 func TestReloadOnRSS(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nreload-on-rss = 300\n"+appINI(t))
 	before := s.workers()
 	code, body := s.get("/take?bytes=500000000")

@@ -147,6 +147,7 @@ func (s *server) mustRefuse(parts ...string) {
 // TestReloadSlowReader has a client that reads nothing of a large answer. A reload does not wait for it, and its worker
 // is gone when the mercy is over, long before it would have given up on the client by itself.
 func TestReloadSlowReader(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nworker-reload-mercy = 2\n"+appINI(t))
 	old := s.workers()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.address)
@@ -213,6 +214,7 @@ func TestReloadGap(t *testing.T) {
 
 // TestReloadByHUP is the same by a signal. What fails then is for the log.
 func TestReloadByHUP(t *testing.T) {
+	t.Parallel()
 	ini := "socket = 127.0.0.1:0\nprocesses = 2\n" + appINI(t)
 	s := startServer(t, ini)
 	l := startLoad(t, allKinds("tcp", s.address, "/pid", "/echo"))
@@ -238,6 +240,7 @@ func TestReloadByHUP(t *testing.T) {
 // TestReloadsCoalesce has five ask for a reload while one is under way that has read the settings already: all five get
 // what the ini says now, by fewer reloads than five.
 func TestReloadsCoalesce(t *testing.T) {
+	t.Parallel()
 	const ini = "socket = 127.0.0.1:0\nprocesses = 2\nenv = APP_START_DELAY=1s\nenv = VERSION=%d\n"
 	app := appINI(t)
 	s := startServer(t, fmt.Sprintf(ini, 1)+app)
@@ -318,6 +321,7 @@ func TestStopWhileReloading(t *testing.T) {
 
 // TestReloadProcesses changes how many workers there are, under load: by the ini, and by signals until the next reload.
 func TestReloadProcesses(t *testing.T) {
+	t.Parallel()
 	ini := func(n int) string {
 		return fmt.Sprintf("socket = 127.0.0.1:0\nprocesses = %d\ndrain-idle = 1\n", n) + appINI(t)
 	}
@@ -356,6 +360,7 @@ func TestReloadProcesses(t *testing.T) {
 // TestReloadUnchangeable changes what a running server cannot change any more: each reload is refused with a line that
 // names the key, and the server goes on as before.
 func TestReloadUnchangeable(t *testing.T) {
+	t.Parallel()
 	ini := "socket = 127.0.0.1:0\n" + appINI(t)
 	s := startServer(t, ini)
 	dir := t.TempDir()
@@ -399,6 +404,7 @@ func TestReloadUnchangeable(t *testing.T) {
 // TestReloadReusePort reloads where each slot has a socket of its own on the port. A slot keeps its socket, with who waits
 // there, from one worker to the next.
 func TestReloadReusePort(t *testing.T) {
+	t.Parallel()
 	reloads := 20
 	if testing.Short() || underRace() {
 		reloads = 5
@@ -454,6 +460,7 @@ func mustEnd(tb testing.TB, conn net.Conn, body string) {
 // TestReloadInFlight reloads while a request is being handled, another one is half sent, and a third is a connection on
 // which the client has not said anything yet: all are answered by those who have them.
 func TestReloadInFlight(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
 	old := s.workers()
 	handled := s.hold("GET /slow?for=1s HTTP/1.1\r\nHost: server\r\n\r\n")
@@ -482,6 +489,7 @@ func TestReloadInFlight(t *testing.T) {
 // TestReloadWaitsForPlace has requests that do not end in the workers of two generations: a third reload does not add to
 // those that drain before one of them has ended.
 func TestReloadWaitsForPlace(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
 	var held []net.Conn
 	for n := range 2 {
@@ -520,6 +528,7 @@ func TestReloadWaitsForPlace(t *testing.T) {
 // TestReloadWhileStarting asks for a reload before any worker has ever been ready. It waits until it is known that the
 // settings of the start work at all.
 func TestReloadWhileStarting(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t), failing, withEnv("APP_START_DELAY=500ms"))
 	s.log.wait(t, s.done, "new generation")
 	s.mustReload()

@@ -15,6 +15,7 @@ import (
 // server: no thread has a user, a group or a capability of root's, and no descriptor leads to what only root may read. What
 // a process of the server tries to read there, it cannot.
 func TestNothingOfRootIsLeft(t *testing.T) {
+	t.Parallel()
 	for name, ini := range map[string]string{
 		"own workers": "",
 		"a command":   "notify = false\ncommand = cat secret >read 2>denied; exec sleep 1000\n",

@@ -17,6 +17,7 @@ const prometheusDir = "../../testdata/prometheus"
 
 // TestPromtool has Prometheus' own tool check what multiproc init writes, and test the rules.
 func TestPromtool(t *testing.T) {
+	t.Parallel()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		skipOrFail(t, "no promtool in PATH")
@@ -71,6 +72,7 @@ func readRules(t *testing.T) string {
 
 // TestCommandsOfAlerts runs what the alerts tell people to run, but with the paths of a server of the test's.
 func TestCommandsOfAlerts(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n")
 	s.get("/nowhere")
 	here := strings.NewReplacer("/run/multiproc/metrics", s.metricsDir(), "/run/multiproc/control.sock", s.control(),

@@ -100,6 +100,7 @@ func TestLogIsReopened(t *testing.T) {
 
 // TestLogIsReopenedDuringStart asks for a new log while workers start, which have been given the old one.
 func TestLogIsReopenedDuringStart(t *testing.T) {
+	t.Parallel()
 	rounds := 30
 	if testing.Short() {
 		rounds = 10

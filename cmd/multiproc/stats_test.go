@@ -77,6 +77,7 @@ func total(p statsPage, of func(statsWorker) uint64) uint64 {
 
 // TestStats has workers do all that is counted, and reads it where uwsgitop would.
 func TestStats(t *testing.T) {
+	t.Parallel()
 	address := freeAddress(t)
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nstats = "+address+"\n"+appINI(t))
 	sent := 0

@@ -173,6 +173,7 @@ func (s *server) unready(tb testing.TB, address string) string {
 // TestStopCommand stops a server by the command, which waits for its end: as soon as it has returned, another server can
 // have all that the first one had.
 func TestStopCommand(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	ini := "socket = " + freeAddress(t) + "\nsocket = " + filepath.Join(dir, "http.sock") +
 		"\npidfile = multiproc.pid\nprocesses = 2\nvacuum = true\n"
@@ -201,6 +202,7 @@ func TestStopCommand(t *testing.T) {
 // TestStopOfPID1 has the master as the first process of a container: it is who reaps what workers leave behind, and
 // without a handler the kernel would not even end it by TERM.
 func TestStopOfPID1(t *testing.T) {
+	t.Parallel()
 	unshare := unsharePath(t)
 	// Two processes that nobody waits for but their ancestor: one ends at once, one later.
 	command := script(t,

@@ -113,6 +113,7 @@ func (m *serviceManager) wait(line string) string {
 // TestNotifiesSystemd is Type=notify-reload with WatchdogSec=: systemd hears of the start when the workers are ready, of
 // reloads with a time, of the end, and all the while that the master lives.
 func TestNotifiesSystemd(t *testing.T) {
+	t.Parallel()
 	manager := newServiceManager(t)
 	gate := filepath.Join(t.TempDir(), "gate")
 	for _, slot := range []string{"1", "2"} {
@@ -184,6 +185,7 @@ func TestNotifiesSystemd(t *testing.T) {
 
 // TestWatchdogIsPrompt has a manager that wants to hear more often than the master looks at its workers.
 func TestWatchdogIsPrompt(t *testing.T) {
+	t.Parallel()
 	manager := newServiceManager(t)
 	s := startServer(t, "socket = 127.0.0.1:0\n", withEnv("NOTIFY_SOCKET="+manager.path, "WATCHDOG_USEC=200000"))
 	const pings = 20
@@ -202,6 +204,7 @@ func TestWatchdogIsPrompt(t *testing.T) {
 // TestSocketActivation has sockets that somebody else has opened, and no key that names them. They stay the same over a
 // reload and over the death of a worker, and none of the variables that tell of them is the workers'.
 func TestSocketActivation(t *testing.T) {
+	t.Parallel()
 	address, metrics := freeAddress(t), freeAddress(t)
 	s := startServer(t, "processes = 2\n", func(o *serverOptions) {
 		o.wrap = []string{lookPath(t, "activate"), "http=" + address, "metrics=" + metrics, "--"}

@@ -19,6 +19,7 @@ func inDir(dir string) func(*serverOptions) {
 // TestTouchReload changes a file that is watched in all the ways in which files change. Each time there is one reload, by
 // which the watch does not end.
 func TestTouchReload(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name string
 		make func(t *testing.T, path string) // what is there at the start
@@ -146,6 +147,7 @@ func (s *server) awaitVersion(version int) {
 // TestTouchReloadOfINI has the ini itself be watched, as people do who edit it under a running server. An edit with a
 // mistake is refused, and the next one is seen nevertheless.
 func TestTouchReloadOfINI(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := startServer(t, watchedINI(t, dir, 1), inDir(dir))
 	l := startLoad(t, allKinds("tcp", s.address, "/pid", "/echo"))
@@ -169,6 +171,7 @@ func TestTouchReloadOfINI(t *testing.T) {
 // TestTouchReloadMeanwhile edits the ini again as soon as a reload has read it: the second edit must not be taken for part
 // of the first, however fast the reload ends.
 func TestTouchReloadMeanwhile(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := startServer(t, watchedINI(t, dir, 0), inDir(dir))
 	for version := 1; version <= 9; version += 2 {

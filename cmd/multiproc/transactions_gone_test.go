@@ -12,6 +12,7 @@ import (
 
 // TestDatabaseGone takes the database away from a server in various ways, and gives it back.
 func TestDatabaseGone(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {
@@ -127,6 +128,7 @@ func (k *tracker) mustBeGone(wires []*wire) {
 // TestReloadWithoutDatabase reloads while the database is away. To make an empty one in its place would be to lose all, and
 // to open another one would be to mix it with the log of writes of the first.
 func TestReloadWithoutDatabase(t *testing.T) {
+	t.Parallel()
 	all := []string{"", "-wal", "-shm", ".lock"}
 	for _, way := range []struct {
 		name    string

@@ -15,6 +15,7 @@ import (
 
 // TestDiskFullOfTransactions posts until there is no more room. Then there is.
 func TestDiskFullOfTransactions(t *testing.T) {
+	t.Parallel()
 	disk := t.TempDir()
 	err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=3m,mode=0700")
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
@@ -95,6 +96,7 @@ func TestDiskFullOfTransactions(t *testing.T) {
 
 // TestReadOnlyDatabase has a server that may read the database, but not write it.
 func TestReadOnlyDatabase(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		skipOrFail(t, "only root can have what the server may not write")
 	}

@@ -14,6 +14,7 @@ import (
 // TestTransactionsSurviveKills kills workers, one, two and all at once, while clients post: what a client was told is kept,
 // and nobody's transaction is there twice.
 func TestTransactionsSurviveKills(t *testing.T) {
+	t.Parallel()
 	rounds := []int{1, 1, 2, 4, 1, 2, 1, 4}
 	if testing.Short() || underRace() {
 		rounds = []int{1, 2, 4}
@@ -42,6 +43,7 @@ func TestTransactionsSurviveKills(t *testing.T) {
 
 // TestTransactionsSurviveTheServer kills the master and all workers while clients post, who go on with the next server.
 func TestTransactionsSurviveTheServer(t *testing.T) {
+	t.Parallel()
 	ini := "socket = " + freeAddress(t) + "\nprocesses = 4\ndisable-logging = true\ndatabase = transactions.db\n"
 	s := startServer(t, ini)
 	k := newTracker(s, filepath.Join(s.dir, "transactions.db"))
@@ -62,6 +64,7 @@ func TestTransactionsSurviveTheServer(t *testing.T) {
 
 // TestTransactionsAndReloads reloads while clients post, none of whom repeats anything: none may notice.
 func TestTransactionsAndReloads(t *testing.T) {
+	t.Parallel()
 	reloads := 10
 	if testing.Short() || underRace() {
 		reloads = 3
@@ -83,6 +86,7 @@ func TestTransactionsAndReloads(t *testing.T) {
 
 // TestIdempotencyOnAllWorkers has all workers get the same request under the same key at once, again and again.
 func TestIdempotencyOnAllWorkers(t *testing.T) {
+	t.Parallel()
 	rounds := 50
 	if testing.Short() || underRace() {
 		rounds = 10
@@ -156,6 +160,7 @@ func (k *tracker) postAll(wires []*wire, what func(i int) (number int64, key str
 // TestKilledBetweenCommitAndAnswer kills a worker as soon as what it was asked for can be seen in the database, from outside.
 // It is asked for much while it waits for the lock, so that all is one commit and not yet answered when the kill comes.
 func TestKilledBetweenCommitAndAnswer(t *testing.T) {
+	t.Parallel()
 	const at = 64 // at once
 	k := startTracker(t, "processes = 4\ndisable-logging = true\n")
 	db := k.outside()

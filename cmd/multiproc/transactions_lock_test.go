@@ -21,6 +21,7 @@ const shortTimeout = time.Second
 // a program that knows nothing of the lock and has one of SQLite's own. Who writes is told to come again, who reads
 // notices nothing, and when the other goes on all is well.
 func TestStoppedInTheLock(t *testing.T) {
+	t.Parallel()
 	k := startTracker(t, "processes = 4\ndatabase-timeout = 1\n")
 	k.post(1)
 	workers := k.workers()
@@ -132,6 +133,7 @@ func (k *tracker) mustBeBusy(wires []*wire) {
 
 // TestWorkerStoppedInTheLock stops a worker that has the lock. The others cannot write until the master has replaced it.
 func TestWorkerStoppedInTheLock(t *testing.T) {
+	t.Parallel()
 	k := startTracker(t, "processes = 2\ndatabase-timeout = 1\nheartbeat-timeout = 2\n")
 	victim := k.awaitSeasoned(2)[0]
 	made := map[int64]int64{}
