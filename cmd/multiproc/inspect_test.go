@@ -179,7 +179,6 @@ const mostResident = 128 << 20
 
 // TestLargeDirectory lists a large directory, and finds out who has counted what in it, in bounded memory.
 func TestLargeDirectory(t *testing.T) {
-	t.Parallel()
 	if testing.Short() {
 		t.Skip("it makes thousands of files")
 	}

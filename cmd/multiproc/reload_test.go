@@ -20,7 +20,7 @@ import (
 // TestReloadsUnderLoad reloads again and again while clients of all kinds ask: none of them may notice, and the master
 // is to have no more descriptors, threads or goroutines than before.
 func TestReloadsUnderLoad(t *testing.T) {
-	reloads := 100
+	reloads := 50 // of each of two servers
 	if testing.Short() || underRace() {
 		reloads = 10
 	}

@@ -175,7 +175,6 @@ func TestTopIsEnded(t *testing.T) {
 // TestScreenUnderKeys holds a key down, as it were, and then ends the command by a signal: whatever waits to be read, the
 // terminal is given back.
 func TestScreenUnderKeys(t *testing.T) {
-	t.Parallel()
 	if testing.Short() {
 		t.Skip("it makes hundreds of files, and types thousands of keys")
 	}
