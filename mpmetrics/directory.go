@@ -56,15 +56,15 @@ func (d *Directory) Close() error {
 }
 
 func openWritable(path string, log *slog.Logger) (dirfd, error) {
-	refuse := func(cause string) error {
-		return fmt.Errorf("open metrics directory %s: %s", path, cause)
+	fail := func(err error) (dirfd, error) {
+		return dirfd{}, fmt.Errorf("open metrics directory %s: %w", path, err)
 	}
 	if path == "" {
-		return dirfd{}, refuse("no path given")
+		return fail(errors.New("no path given"))
 	}
 	path = filepath.Clean(path) // a slash at the end would hide a symbolic link
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return dirfd{}, refuse("is a symbolic link")
+		return fail(errors.New("is a symbolic link"))
 	}
 	if err := os.MkdirAll(path, dirMode); err != nil {
 		return dirfd{}, fmt.Errorf("make metrics directory: %w", err)
@@ -73,35 +73,35 @@ func openWritable(path string, log *slog.Logger) (dirfd, error) {
 	if err != nil {
 		return dirfd{}, err
 	}
-	if cause := unfit(dir, log); cause != "" {
-		return dirfd{}, errors.Join(refuse(cause), dir.Close())
+	if err := checkFit(dir, log); err != nil {
+		return fail(errors.Join(err, dir.Close()))
 	}
 	return dir, nil
 }
 
-// unfit says why a directory cannot hold metrics, or nothing.
-func unfit(dir dirfd, log *slog.Logger) string {
+// checkFit says why a directory cannot hold metrics, if it cannot.
+func checkFit(dir dirfd, log *slog.Logger) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(dir.fd, &st); err != nil {
-		return err.Error()
+		return os.NewSyscallError("fstat", err)
 	}
 	if int(st.Uid) != os.Geteuid() && st.Uid != 0 {
-		return fmt.Sprintf("belongs to user %d, who is neither root nor this user, %d", st.Uid, os.Geteuid())
+		return fmt.Errorf("belongs to user %d, who is neither root nor this user, %d", st.Uid, os.Geteuid())
 	}
 	if sharedPlace(dir, st) {
-		return "holds other files than metrics: give it a directory of its own"
+		return errors.New("holds other files than metrics: give it a directory of its own")
 	}
 	var statfs unix.Statfs_t
 	if err := unix.Fstatfs(dir.fd, &statfs); err != nil {
-		return err.Error()
+		return os.NewSyscallError("fstatfs", err)
 	}
 	if name, ok := networkFS(uint32(statfs.Type)); ok {
-		return "is on " + name + ", a network file system, where mapped files are not shared"
+		return fmt.Errorf("is on %s, a network file system, where mapped files are not shared", name)
 	}
 	if st.Mode&0o022 != 0 {
 		log.Warn("metrics directory can be written by others", "path", dir.path, "mode", fmt.Sprintf("%#o", st.Mode&0o7777))
 	}
-	return ""
+	return nil
 }
 
 // sharedPlace reports whether a directory is one that people keep other things in.
