@@ -55,6 +55,7 @@ func (c *Collector) appendPage(dst []byte, format expfmt.Format, names []string)
 	return dst, gatherErr, nil
 }
 
+// appendEncoded appends the page in one of the protobuf formats, which need nothing at the end.
 func (c *Collector) appendEncoded(dst []byte, format expfmt.Format, names []string) (page []byte, gatherErr, err error) {
 	families, gatherErr := c.Gather()
 	out := bytes.NewBuffer(dst)
@@ -66,10 +67,7 @@ func (c *Collector) appendEncoded(dst []byte, format expfmt.Format, names []stri
 			}
 		}
 	}
-	if closer, ok := encoder.(expfmt.Closer); ok {
-		err = closer.Close()
-	}
-	return out.Bytes(), gatherErr, err
+	return out.Bytes(), gatherErr, nil
 }
 
 // wanted reports whether a family is among the names asked for: by its own, as promhttp has it, or by a sample's,
