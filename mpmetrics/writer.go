@@ -55,14 +55,13 @@ type Writer struct {
 	maxSeries int
 	unshared  *series
 
-	mu    sync.Mutex
-	names names
-	files map[kind]*sharedFile
-	kept  map[string]*series // in memory only, by series.name
-	// untried are gauges that were never set, by series.name.
-	untried map[string]*series
-	nKept   int             // how many these are, each bucket being one
-	told    map[string]bool // causes of keeping series
+	mu      sync.Mutex // guards what follows
+	names   names
+	files   map[kind]*sharedFile
+	untried map[string]*series // gauges that were never set, by series.name
+	kept    map[string]*series // in memory only, by series.name
+	nKept   int                // how many these are, each bucket being one
+	told    map[string]bool    // causes of keeping series
 	closed  bool
 
 	toldRemade bool
