@@ -37,7 +37,12 @@ func openDir(path string, flags int) (dirfd, error) {
 	return dirfd{fd, path}, nil
 }
 
-func (d dirfd) Close() error { return unix.Close(d.fd) }
+func (d dirfd) Close() error {
+	if err := unix.Close(d.fd); err != nil {
+		return &os.PathError{Op: "close", Path: d.path, Err: err}
+	}
+	return nil
+}
 
 func (d dirfd) join(name string) string { return filepath.Join(d.path, name) }
 
@@ -52,6 +57,12 @@ func (d dirfd) open(name string, flags int, perm uint32) (int, error) {
 		return -1, &os.PathError{Op: "open", Path: d.join(name), Err: err}
 	}
 	return fd, nil
+}
+
+// openOwn opens the library's subdirectory, which must be one.
+func (d dirfd) openOwn() (dirfd, error) {
+	fd, err := d.open(ownDir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	return dirfd{fd, d.join(ownDir)}, err
 }
 
 func (d dirfd) mkdir(name string) error {

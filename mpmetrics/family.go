@@ -74,12 +74,7 @@ func reservedLabel(t metricType) string {
 
 // labels are constant and variable ones, sorted by name.
 func (f *family) labels(values []string) []label {
-	pairs := prometheus.MakeLabelPairs(f.desc, values)
-	labels := make([]label, len(pairs))
-	for i, p := range pairs {
-		labels[i] = label{p.GetName(), p.GetValue()}
-	}
-	return labels
+	return labelsOf(prometheus.MakeLabelPairs(f.desc, values))
 }
 
 // series makes series with a cell for each of the keys.

@@ -57,10 +57,9 @@ func newFile(dir dirfd, s *source) (*File, error) {
 // moment. It is to be called before the next Look of the Inspector, or its Close.
 func (f *File) AppendEntries(dst []Entry) []Entry {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	var err error
 	for _, e := range f.source.table {
-		entry := Entry{Sample: Sample{e.sample}, Offset: int(e.value) - len(e.sample.encoded)}
-		if err = f.source.value(e, &entry); err != nil {
+		entry := Entry{Sample: Sample{e.sample}, Offset: e.offset()}
+		if f.source.value(e, &entry) != nil {
 			break // cut short meanwhile
 		}
 		dst = append(dst, entry)

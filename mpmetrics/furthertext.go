@@ -33,7 +33,7 @@ func appendFurther(dst []byte, f *dto.MetricFamily, openMetrics bool, scheme mod
 		t.names.sum, t.names.count = newSampleName(name+"_gsum"), newSampleName(name+"_gcount")
 	}
 	for _, m := range f.GetMetric() {
-		t.labels = string(appendLabels(nil, labelsOf(m)))
+		t.labels = string(appendLabels(nil, labelsOf(m.GetLabel())))
 		t.end = t.time(m)
 		switch {
 		case m.Counter != nil:

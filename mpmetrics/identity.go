@@ -100,12 +100,12 @@ func (i identity) take(who holder) (taken bool, err error) {
 	if err := i.own(); err != nil {
 		return false, err
 	}
-	// Removed before they would count again.
-	if alive, err := locked(i.lock, lifeByte); err != nil {
+	if alive, err := locked(i.lock); err != nil {
 		return false, err
 	} else if alive {
 		return false, ErrHeld
 	}
+	// Before the lock is taken, with which they would count again.
 	if err := removeLive(i.dir, i.id); err != nil {
 		return false, err
 	}

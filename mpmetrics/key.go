@@ -7,10 +7,21 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	dto "github.com/prometheus/client_model/go"
 )
 
 // label is one label of a series.
 type label struct{ name, value string }
+
+// labelsOf are labels as client_golang has them.
+func labelsOf(pairs []*dto.LabelPair) []label {
+	labels := make([]label, len(pairs))
+	for i, p := range pairs {
+		labels[i] = label{p.GetName(), p.GetValue()}
+	}
+	return labels
+}
 
 // key says what an entry's value is: a sample of a family. Its labels are sorted by name, without repetition.
 type key struct {

@@ -26,7 +26,7 @@ func (l Life) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // lifeByLock asks whether somebody holds the lock of an id, which is open as fd. It takes nothing.
 func lifeByLock(fd int) Life {
-	held, err := locked(fd, lifeByte)
+	held, err := locked(fd)
 	switch {
 	case err != nil:
 		return LifeUnknown

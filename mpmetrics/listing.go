@@ -2,6 +2,7 @@ package mpmetrics
 
 import (
 	"cmp"
+	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +21,7 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 	defer dir.Close()
 	var st unix.Stat_t
 	if err := unix.Fstat(dir.fd, &st); err != nil {
-		return failed(err)
+		return failed(&os.PathError{Op: "stat", Path: c.path, Err: err})
 	}
 	if st.Dev != c.device || st.Ino != c.inode {
 		c.forget()
@@ -108,7 +109,7 @@ func (c *Collector) alive(dir dirfd, id string, known map[string]bool) bool {
 		return true
 	}
 	if fd, err := dir.open(lockName(id), unix.O_RDONLY, 0); err == nil {
-		alive, err = locked(fd, lifeByte)
+		alive, err = locked(fd)
 		alive = alive || err != nil
 		_ = unix.Close(fd)
 	}

@@ -58,9 +58,9 @@ func unlock(fd int, at int64) error {
 	return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &lock)
 }
 
-// locked asks whether somebody holds the lock on one byte.
-func locked(fd int, at int64) (bool, error) {
-	lock := flockOn(at)
+// locked asks whether somebody holds the lock of an id for his life.
+func locked(fd int) (bool, error) {
+	lock := flockOn(lifeByte)
 	err := unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &lock)
 	return lock.Type != unix.F_UNLCK, err
 }

@@ -48,9 +48,9 @@ func writeAt(fd int, b []byte, off int64) error {
 	return nil
 }
 
-// readAt fills b or fails.
-func readAt(fd int, b []byte, off int64) error {
-	for len(b) > 0 {
+// readStart fills b from the beginning of a file, or fails.
+func readStart(fd int, b []byte) error {
+	for off := int64(0); len(b) > 0; {
 		n, err := unix.Pread(fd, b, off)
 		switch {
 		case errors.Is(err, unix.EINTR):

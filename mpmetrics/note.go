@@ -51,7 +51,7 @@ func readNote(dir dirfd) []byte {
 		return nil
 	}
 	note := make([]byte, st.Size)
-	if readAt(fd, note, 0) != nil {
+	if readStart(fd, note) != nil {
 		return nil
 	}
 	return note

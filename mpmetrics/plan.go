@@ -173,7 +173,7 @@ func (p *planner) steps(s *source) (steps []step, conflicts []*Fault) {
 			if !told[f] {
 				told[f] = true
 				conflicts = append(conflicts, &Fault{
-					s.file, int(e.value) - len(e.sample.encoded), ReasonConflict,
+					s.file, e.offset(), ReasonConflict,
 					fmt.Errorf("the %s %q here conflicts with the %s %q in %q", s.kind, e.sample.family, f.kind, f.name, f.file),
 				})
 			}

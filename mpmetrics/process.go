@@ -57,11 +57,10 @@ func (i *Inspector) processes(dir dirfd, sources []*source) []*Process {
 
 // lockedIDs are the ids that have a lock file. Where they cannot be listed there are none that could be told of.
 func lockedIDs(dir dirfd) []string {
-	fd, err := dir.open(ownDir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	own, err := dir.openOwn()
 	if err != nil {
 		return nil
 	}
-	own := dirfd{fd, dir.join(ownDir)}
 	defer own.Close()
 	var ids []string
 	_ = own.list(make([]byte, 1<<15), func(name []byte, _ uint64, _ uint8) {
@@ -100,7 +99,7 @@ func (p *Process) readHolder(fd int) (openedFile, error) {
 	}
 	line := make([]byte, min(st.Size, maxLockFile))
 	var who holder
-	if readAt(fd, line, 0) == nil && json.Unmarshal(line, &who) == nil {
+	if readStart(fd, line) == nil && json.Unmarshal(line, &who) == nil {
 		p.PID, p.Slot, p.Generation, p.Start, p.Program = who.PID, who.Slot, who.Generation, who.Start, who.Program
 		p.elsewhere = who.PIDNamespace != 0 && who.PIDNamespace != pidNamespace()
 	}

@@ -2,7 +2,11 @@ package mpmetrics
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"math"
+	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,6 +19,9 @@ type salvaged struct {
 // salvage reads what readers counted of a file that is to be replaced, so that no counter on the page goes down: the
 // entries before the damage, in whichever layout they are.
 func salvage(dir dirfd, name string) (map[string]salvaged, error) {
+	fail := func(err error) (map[string]salvaged, error) {
+		return nil, fmt.Errorf("read damaged metric file %s: %w", dir.join(name), err)
+	}
 	fd, err := dir.open(name, unix.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
@@ -22,22 +29,22 @@ func salvage(dir dirfd, name string) (map[string]salvaged, error) {
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, err
+		return fail(os.NewSyscallError("fstat", err))
 	}
 	if st.Size < headerSize {
 		return nil, nil
 	}
 	header := make(image, headerSize)
-	if err := readAt(fd, header, 0); err != nil {
-		return nil, err
+	if err := readStart(fd, header); err != nil {
+		return fail(err)
 	}
 	used := int(min(int64(header.used()), st.Size, maxSize))
 	if used < headerSize {
 		return nil, nil
 	}
 	content := make(image, used)
-	if err := readAt(fd, content, 0); err != nil {
-		return nil, err
+	if err := readStart(fd, content); err != nil {
+		return fail(err)
 	}
 	entries, whole := salvageLayout(content, layout16)
 	if !whole {
@@ -65,10 +72,7 @@ func salvageLayout(m image, l layout) (entries map[string]salvaged, whole bool) 
 
 // restore puts salvaged entries into a file that was just made.
 func (f *sharedFile) restore(entries map[string]salvaged) error {
-	keys := make([]string, 0, len(entries))
-	for k := range entries {
-		keys = append(keys, k)
-	}
+	keys := slices.Sorted(maps.Keys(entries))
 	pairs, err := f.place(keys, len(keys))
 	if err != nil {
 		return err

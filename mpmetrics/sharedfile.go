@@ -104,7 +104,7 @@ func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
 	}
 	// Read, not mapped: to look at a file that somebody cuts short must not be deadly.
 	header := make(image, headerSize)
-	if err := readAt(fd, header, 0); err != nil {
+	if err := readStart(fd, header); err != nil {
 		return nil, err
 	}
 	used := header.used()
@@ -112,7 +112,7 @@ func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
 		return nil, &damage{0, fmt.Sprintf("used is %d in a file of %d bytes", used, st.Size)}
 	}
 	content := make(image, used)
-	if err := readAt(fd, content, 0); err != nil {
+	if err := readStart(fd, content); err != nil {
 		return nil, err
 	}
 	f = &sharedFile{fd: fd, used: used, entries: map[string]located{}}

@@ -248,7 +248,7 @@ func (s *source) noteKeys() {
 }
 
 func (s *source) badKey(e entry) *Fault {
-	return &Fault{s.file, int(e.value) - len(e.sample.encoded), ReasonKey, e.sample.err}
+	return &Fault{s.file, e.offset(), ReasonKey, e.sample.err}
 }
 
 func (s *source) fault(r Reason, err error) *Fault {

@@ -41,7 +41,7 @@ func (d *Directory) sweep(id string) error {
 	if free, err := tryLock(lock, sweepByte); err != nil || !free {
 		return err
 	}
-	if alive, err := locked(lock, lifeByte); err != nil || alive {
+	if alive, err := locked(lock); err != nil || alive {
 		return err
 	}
 	if i := (identity{d.dir, id, lock}); !i.stands() {

@@ -11,6 +11,9 @@ type entry struct {
 	value  uint32 // offset
 }
 
+// offset is where the entry begins in its file.
+func (e entry) offset() int { return int(e.value) - len(e.sample.encoded) }
+
 // readTable reads the entries before end, in whichever layout they are, up to the first damage. It is linear in
 // the bytes. like is the table of another file: as far as this one has the same keys in the same order, which it
 // does where two processes of one program did the same, nothing is looked up and the memory is shared.

@@ -3,7 +3,6 @@ package mpmetrics
 import (
 	"strings"
 
-	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
 )
 
@@ -151,13 +150,4 @@ func escapeNames(n int, name func(i int) string, scheme model.EscapingScheme) []
 		taken[escaped] = true
 	}
 	return names
-}
-
-// labelsOf are the labels of a metric of client_golang's.
-func labelsOf(m *dto.Metric) []label {
-	labels := make([]label, len(m.GetLabel()))
-	for i, l := range m.GetLabel() {
-		labels[i] = label{l.GetName(), l.GetValue()}
-	}
-	return labels
 }

@@ -57,7 +57,7 @@ func (d *Directory) Wipe() error {
 
 // wipeOwn removes the library's subdirectory and the files in it.
 func (d *Directory) wipeOwn() error {
-	fd, err := d.dir.open(ownDir, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	own, err := d.dir.openOwn()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -66,7 +66,6 @@ func (d *Directory) wipeOwn() error {
 	case err != nil:
 		return err
 	}
-	own := dirfd{fd, d.dir.join(ownDir)}
 	defer own.Close()
 	var names []string
 	if err := own.list(make([]byte, 1<<16), func(name []byte, _ uint64, _ uint8) {
@@ -102,7 +101,7 @@ func (d *Directory) wipeable(name string) bool {
 		return true
 	}
 	header := make(image, headerSize)
-	if n, err := unix.Pread(fd, header, 0); err != nil || n < headerSize {
+	if readStart(fd, header) != nil {
 		return false
 	}
 	used := header.used()
