@@ -3,7 +3,6 @@ package mpmetrics
 import (
 	"runtime/debug"
 	"slices"
-	"strings"
 
 	"github.com/prometheus/common/model"
 )
@@ -119,15 +118,6 @@ func (c *comparison) addSeries(page *snapshot, f *mergedFamily, s *mergedSeries,
 			cells[i].family, cells[i].series = f, s
 		}
 	}
-}
-
-// sample is the text of a cell's line up to its value.
-func (t *template) sample(cell uint32) string {
-	start := uint32(0)
-	if cell > 0 {
-		start = t.ends[cell-1]
-	}
-	return strings.TrimSuffix(string(t.lines[start:t.ends[cell]]), " ")
 }
 
 // lineName is what the line of a series' i-th cell begins with.

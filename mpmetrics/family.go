@@ -67,11 +67,6 @@ func (w *Writer) newFamily(k kind, o options) (*family, error) {
 	return f, nil
 }
 
-// reservedLabel is the label that exposition itself sets on metrics of a type.
-func reservedLabel(t metricType) string {
-	return [metricTypes]string{gaugeType: "pid", histogramType: "le", summaryType: "quantile"}[t]
-}
-
 // labels are constant and variable ones, sorted by name.
 func (f *family) labels(values []string) []label {
 	return labelsOf(prometheus.MakeLabelPairs(f.desc, values))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 )
@@ -55,26 +54,5 @@ func (c *Collector) tellDuplicate(name string) {
 	if !c.toldDuplicates[name] {
 		c.toldDuplicates[name] = true
 		c.log.Warn("metric family has more than one source, the first one is shown", "family", name)
-	}
-}
-
-func (p *plan) has(name string) bool {
-	_, found := slices.BinarySearchFunc(p.families, name, func(f *mergedFamily, name string) int {
-		return strings.Compare(f.name, name)
-	})
-	return found
-}
-
-// merge goes through the directory's families and further ones in the order of their names.
-func (p *plan) merge(further []*dto.MetricFamily, own func(i int), other func(*dto.MetricFamily)) {
-	for i, f := range p.families {
-		for len(further) > 0 && further[0].GetName() < f.name {
-			other(further[0])
-			further = further[1:]
-		}
-		own(i)
-	}
-	for _, f := range further {
-		other(f)
 	}
 }

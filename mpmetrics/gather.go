@@ -97,12 +97,6 @@ func (s *snapshot) metricFamily(i int) *dto.MetricFamily {
 	return out
 }
 
-func (t metricType) dto() dto.MetricType {
-	return [metricTypes]dto.MetricType{
-		dto.MetricType_COUNTER, dto.MetricType_GAUGE, dto.MetricType_HISTOGRAM, dto.MetricType_SUMMARY,
-	}[t]
-}
-
 // count is a count as protobuf has it. A file can hold any number in its place.
 func count(v float64) uint64 {
 	if v >= 0 && v < 1<<63 {

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"sync/atomic"
 	"unsafe"
 )
@@ -58,15 +57,6 @@ func (m image) header() *atomic.Uint32 {
 // word is the float64 at off, which must be a multiple of 8. Entries of a walk that held are aligned so.
 func (m image) word(off int) *atomic.Uint64 {
 	return (*atomic.Uint64)(unsafe.Pointer(unsafe.SliceData(m[off : off+8])))
-}
-
-// pair is the 16 value bytes of an entry.
-type pair struct {
-	value, time atomic.Uint64
-}
-
-func (m image) pair(off int) *pair {
-	return (*pair)(unsafe.Pointer(unsafe.SliceData(m[off : off+16])))
 }
 
 // appendHeader appends the header of a file without entries.
@@ -155,9 +145,4 @@ func (w *walk) next() (encoded []byte, value int, err error) {
 func keyOf(encoded string) string {
 	n := uint32(encoded[0]) | uint32(encoded[1])<<8 | uint32(encoded[2])<<16 | uint32(encoded[3])<<24
 	return encoded[4 : 4+n]
-}
-
-// float is the value in a word.
-func float(w *atomic.Uint64) float64 {
-	return math.Float64frombits(w.Load())
 }

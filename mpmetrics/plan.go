@@ -1,11 +1,12 @@
 package mpmetrics
 
 import (
-	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 )
 
 // faultyFiles is the name of the gauge that is in no file. A file that gives it too is in conflict.
@@ -60,280 +61,70 @@ type step struct {
 	value, cell uint32
 }
 
-// planner makes a plan.
-type planner struct {
-	families map[string]*mergedFamily
-	lines    map[string]*mergedFamily // by each name that begins a line
-	placed   map[*sample]placed
-	refs     []ref
-	hidden   uint32 // the ref of what is not shown
-	text     []byte
-}
-
-// placed is where the samples of one key went that files of one kind have.
-type placed struct {
-	kind kind
-	cell uint32
-}
-
-// ref is a sample that was found, before it is known which cell its rank among all others gives it.
-type ref struct {
-	family *mergedFamily
-	labels []label
-	text   string
-	part   part
-	bound  float64
-	cell   uint32
-}
-
-// makePlan plans the reading of sources, which must be in the order of their names. Where two files disagree about
-// the type or mode of a family, the first file's word holds, and the other's samples of it are left out and
-// told as a fault. The directory's own fault may be nil.
-func makePlan(sources []*source, directory *Fault) *plan {
-	own := &mergedFamily{
-		name: faultyFiles,
-		kind: kind{gaugeType, computed},
-		help: "Metric files that could not be used, or not all of them, by reason.",
-		file: "the scrape itself",
-	}
-	p := &planner{
-		families: map[string]*mergedFamily{own.name: own},
-		lines:    map[string]*mergedFamily{own.name: own},
-		refs:     make([]ref, 1),
-	}
-	out := &plan{}
-	if directory != nil {
-		out.faults = append(out.faults, directory)
-	}
-	// Files that share a table go to the same cells, unless each process is to be seen.
-	type shared struct {
-		kind  kind
-		table *entry
-		n     int
-	}
-	type planned struct {
-		steps     []step
-		conflicts []*Fault
-	}
-	done := map[shared]planned{}
-	var all [][]step
-	for _, s := range sources {
-		out.faults = append(out.faults, s.faults...)
-		if !s.counts || len(s.table) == 0 {
-			continue
-		}
-		alike := shared{s.kind, &s.table[0], len(s.table)}
-		it, ok := done[alike]
-		if !ok || s.perProcess() {
-			it.steps, it.conflicts = p.steps(s)
-			all = append(all, it.steps)
-			done[alike] = it
-		}
-		out.reads = append(out.reads, read{s, it.steps})
-		for _, f := range it.conflicts {
-			out.faults = append(out.faults, &Fault{s.file, f.Offset, f.Reason, f.Err})
-		}
-	}
-	p.addFaults(own, out.faults)
-	cells := p.rank(out)
-	for _, steps := range all {
-		for i := range steps {
-			steps[i].cell = cells[steps[i].cell]
-		}
-	}
-	out.plain = out.hasPlainNames()
-	return out
-}
-
-// perProcess reports whether each process's value is a series of its own.
-func (k kind) perProcess() bool { return k.typ == gaugeType && k.mode.merge() == ModeAll }
-
-// steps gives, as yet, the index of a ref in place of each cell, and the conflicts of the file with those before it.
-func (p *planner) steps(s *source) (steps []step, conflicts []*Fault) {
-	if p.placed == nil {
-		// The first table mostly has what the others have too.
-		p.refs = slices.Grow(p.refs, len(s.table))
-		p.placed = make(map[*sample]placed, len(s.table))
-	}
-	steps = make([]step, len(s.table))
-	told := map[*mergedFamily]bool{}
-	for i, e := range s.table {
-		steps[i].value = e.value
-		if e.sample.err != nil {
-			steps[i].cell = p.hidden
-			continue
-		}
-		if at, ok := p.placed[e.sample]; ok && at.kind == s.kind && !s.perProcess() {
-			steps[i].cell = at.cell
-			continue
-		}
-		f := p.family(e.sample, s)
-		if f.name != e.sample.family || f.kind != s.kind {
-			steps[i].cell = p.hidden
-			if !told[f] {
-				told[f] = true
-				conflicts = append(conflicts, &Fault{
-					s.file, e.offset(), ReasonConflict,
-					fmt.Errorf("the %s %q here conflicts with the %s %q in %q", s.kind, e.sample.family, f.kind, f.name, f.file),
-				})
-			}
-			continue
-		}
-		steps[i].cell = p.add(f, e.sample, s)
-	}
-	return steps, conflicts
-}
-
-func (k kind) String() string {
-	if k.typ == gaugeType {
-		return k.mode.String() + " gauge"
-	}
-	return k.typ.String()
-}
-
-// family gives a sample's family, or the one that has taken a name of it before, as a gauge can that of a histogram's sum.
-func (p *planner) family(s *sample, src *source) *mergedFamily {
-	if f := p.families[s.family]; f != nil {
-		return f
-	}
-	names := lineNames(src.typ, s.family)
-	for _, name := range names {
-		if f := p.lines[name]; f != nil {
-			return f
-		}
-	}
-	f := &mergedFamily{name: s.family, kind: src.kind, help: s.help, file: src.file}
-	p.families[s.family] = f
-	for _, name := range names {
-		p.lines[name] = f
-	}
-	return f
-}
-
-// lineNames are the names that begin the lines of a family.
-func lineNames(t metricType, family string) []string {
-	switch t {
-	case histogramType:
-		return []string{family + "_bucket", family + "_sum", family + "_count"}
-	case summaryType:
-		return []string{family + "_sum", family + "_count"}
-	}
-	return []string{family}
-}
-
-func (p *planner) add(f *mergedFamily, s *sample, src *source) uint32 {
-	cell := uint32(len(p.refs))
-	labels := s.labels
-	if s.part == partCount && f.kind.typ == histogramType {
-		return p.hidden // it is counted from the buckets
-	}
-	if src.perProcess() {
-		labels = append(slices.Clip(labels), label{"pid", src.id})
-		slices.SortStableFunc(labels, func(a, b label) int { return strings.Compare(a.name, b.name) })
-	} else {
-		p.placed[s] = placed{f.kind, cell}
-	}
-	p.refs = append(p.refs, ref{f, labels, p.labelText(labels), s.part, s.bound, cell})
-	return cell
-}
-
-// labelText is the text of labels, which often are those of the ref before: the next bucket's, or the sum's.
-func (p *planner) labelText(labels []label) string {
-	if before := &p.refs[len(p.refs)-1]; slices.Equal(before.labels, labels) {
-		return before.text
-	}
-	p.text = appendLabels(p.text[:0], labels)
-	return string(p.text)
-}
-
-// compare orders samples as they come on the page.
-func (r *ref) compare(other *ref) int {
-	if r.family != other.family {
-		return strings.Compare(r.family.name, other.family.name)
-	}
-	if c := strings.Compare(r.text, other.text); c != 0 {
-		return c
-	}
-	return cmp.Or(cmp.Compare(r.part, other.part), cmp.Compare(r.bound, other.bound))
-}
-
-// rank puts families, series and samples in order, gives each its cell and says which cell each ref got.
-func (p *planner) rank(out *plan) []uint32 {
-	refs := make([]*ref, len(p.refs)-1)
-	for i := range refs {
-		refs[i] = &p.refs[i+1]
-	}
-	slices.SortFunc(refs, (*ref).compare)
-	cells := make([]uint32, len(p.refs))
-	var f *mergedFamily
-	var s *mergedSeries
-	next := uint32(0) // the first cell after the series
-	for _, r := range refs {
-		if f != r.family {
-			f = r.family
-			out.families = append(out.families, f)
-			s = nil
-		}
-		if s == nil || s.text != r.text {
-			f.series = append(f.series, mergedSeries{labels: r.labels, text: r.text, first: next})
-			s = &f.series[len(f.series)-1]
-			next += uint32(f.cells(s))
-		}
-		switch at := len(s.bounds); r.part {
-		case partValue:
-			cells[r.cell] = s.first
-		case partBucket:
-			if at == 0 || s.bounds[at-1] != r.bound {
-				s.bounds = append(s.bounds, r.bound)
-				next++
-			}
-			cells[r.cell] = s.first + uint32(len(s.bounds)) - 1
-		case partSum:
-			cells[r.cell] = s.first + uint32(at)
-		case partCount:
-			cells[r.cell] = s.first + uint32(at) + 1
-		}
-	}
-	p.prepare(out, next)
-	cells[p.hidden] = next
-	return cells
-}
-
 // prepare makes the cells as they are before anything is read: 0 for what is added up, NaN for the smallest and
 // the largest, which any value replaces.
-func (p *planner) prepare(out *plan, hidden uint32) {
-	initial := make([]float64, hidden+1)
-	for _, f := range out.families {
+func (p *plan) prepare(last uint32) {
+	p.initial = make([]float64, last+1)
+	for _, f := range p.families {
 		mode := f.kind.mode.merge()
-		out.latest = out.latest || f.kind.typ == gaugeType && mode == ModeMostRecent
+		p.latest = p.latest || f.kind.typ == gaugeType && mode == ModeMostRecent
 		if f.kind.typ == gaugeType && (mode == ModeMin || mode == ModeMax) {
 			for i := range f.series {
-				initial[f.series[i].first] = math.NaN()
+				p.initial[f.series[i].first] = math.NaN()
 			}
 		}
 		if f.name == faultyFiles {
 			for i := range f.series {
-				initial[f.series[i].first] = float64(out.faultyFiles(Reason(f.series[i].labels[0].value)))
+				p.initial[f.series[i].first] = float64(p.faultyFiles(Reason(f.series[i].labels[0].value)))
 			}
 		}
 	}
-	out.initial = initial
 }
 
-// addFaults adds to the family that counts faulty files, which is only shown where there are any.
-func (p *planner) addFaults(own *mergedFamily, faults []*Fault) {
-	for _, fault := range faults {
-		labels := []label{{"reason", string(fault.Reason)}}
-		p.refs = append(p.refs, ref{own, labels, p.labelText(labels), partValue, 0, uint32(len(p.refs))})
-	}
-}
-
-func (out *plan) faultyFiles(r Reason) int {
+// faultyFiles is how many files have a fault for a reason.
+func (p *plan) faultyFiles(r Reason) int {
 	files := map[string]bool{}
-	for _, f := range out.faults {
+	for _, f := range p.faults {
 		if f.Reason == r {
 			files[f.File] = true
 		}
 	}
 	return len(files)
+}
+
+func (p *plan) has(name string) bool {
+	_, found := slices.BinarySearchFunc(p.families, name, func(f *mergedFamily, name string) int {
+		return strings.Compare(f.name, name)
+	})
+	return found
+}
+
+// merge goes through the directory's families and further ones in the order of their names.
+func (p *plan) merge(further []*dto.MetricFamily, own func(i int), other func(*dto.MetricFamily)) {
+	for i, f := range p.families {
+		for len(further) > 0 && further[0].GetName() < f.name {
+			other(further[0])
+			further = further[1:]
+		}
+		own(i)
+	}
+	for _, f := range further {
+		other(f)
+	}
+}
+
+func (p *plan) hasPlainNames() bool {
+	for _, f := range p.families {
+		if !model.LegacyValidation.IsValidMetricName(f.name) {
+			return false
+		}
+		for i := range f.series {
+			for _, l := range f.series[i].labels {
+				if !model.LegacyValidation.IsValidLabelName(l.name) {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }

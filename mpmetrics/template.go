@@ -52,22 +52,6 @@ func (p *plan) template(scheme model.EscapingScheme) *template {
 	return t
 }
 
-func (p *plan) hasPlainNames() bool {
-	for _, f := range p.families {
-		if !model.LegacyValidation.IsValidMetricName(f.name) {
-			return false
-		}
-		for i := range f.series {
-			for _, l := range f.series[i].labels {
-				if !model.LegacyValidation.IsValidLabelName(l.name) {
-					return false
-				}
-			}
-		}
-	}
-	return true
-}
-
 func (p *plan) makeTemplate(scheme model.EscapingScheme) *template {
 	t := &template{
 		headers: make([]header, len(p.families)),
@@ -125,4 +109,13 @@ func headerOf(name, help, typ string) header {
 		text:        string(appendHeadings(nil, name, help, typ, false)),
 		openMetrics: string(appendHeadings(nil, name, help, typ, true)),
 	}
+}
+
+// sample is the text of a cell's line up to its value.
+func (t *template) sample(cell uint32) string {
+	start := uint32(0)
+	if cell > 0 {
+		start = t.ends[cell-1]
+	}
+	return strings.TrimSuffix(string(t.lines[start:t.ends[cell]]), " ")
 }
