@@ -13,7 +13,10 @@ type API struct {
 	Params      json.RawMessage // a JSON object of at most 64 KiB, kept as given; nil: {}
 }
 
-const selectAPI = "SELECT id, name, description, params FROM apis"
+const (
+	apiColumns = "id, name, description, params"
+	selectAPI  = "SELECT " + apiColumns + " FROM apis"
+)
 
 func scanAPI(r row) (a API, err error) {
 	err = r.Scan(&a.ID, &a.Name, &a.Description, (*[]byte)(&a.Params))
@@ -59,9 +62,10 @@ func (tx *Tx) APIByName(name string) (API, error) {
 // APIs lists them by name.
 func (tx *Tx) APIs(p Page) (Slice[API], error) { return tx.FindAPIs(NameQuery{Page: p}) }
 
-// FindAPIs lists those that a search means, by name.
+// FindAPIs lists those that a search means.
 func (tx *Tx) FindAPIs(q NameQuery) (Slice[API], error) {
-	return named(tx, q.Page, scanAPI, func(a API) string { return a.Name }, selectAPI, q.search())
+	table := nameTable[API]{"apis", apiColumns, scanAPI, func(a API) string { return a.Name }}
+	return table.list(tx, q.Page, q.ordering("api_id"), nameSearch(q.Search))
 }
 
 // UpdateAPI stores what the API with a's ID is now. Its error may be ErrNotFound, an *InvalidError, or ErrExists for the name.

@@ -42,30 +42,88 @@ func (tx *Tx) Record(e Entry) error {
 	return err
 }
 
-// EntryQuery asks for a part of the audit log: all of it, what is of some kinds or of one, or of one object of a kind.
+// EntryQuery asks for a part of the audit log: all of it, what is of some kinds or of one, or of one object of a kind; of
+// that, what somebody did, and what was done at a time.
 type EntryQuery struct {
-	Kind     string   // empty: any
-	ObjectID int64    // 0: any
-	Kinds    []string // where Kind is empty; none: any
+	Kind        string    // empty: any
+	ObjectID    int64     // 0: any
+	Kinds       []string  // where Kind is empty; none: any
+	Actor       string    // exactly; empty: anybody
+	From, Until time.Time // From <= t < Until; zero: any
 	Page
 }
 
-// Entries lists what was recorded, the newest first.
+// Entries lists what was recorded, the newest first. Of an actor or a time it is listed by time, else as it was recorded, which
+// differs where the clock was put back.
 func (tx *Tx) Entries(q EntryQuery) (Slice[Entry], error) {
-	query := "SELECT id, time, actor, action, kind, object_id, object, changes FROM audit_log WHERE TRUE"
-	var args []any
+	query, args, err := q.query()
+	if err != nil {
+		return Slice[Entry]{}, err
+	}
+	at := func(e Entry) Cursor { return numberCursor(q.list(), e.ID, e.ID) }
+	if q.byTime() {
+		at = func(e Entry) Cursor { return numberCursor(q.list(), e.Time.UnixMicro(), e.ID) }
+	}
+	return slice(tx, q.Page, scanEntry, at, query, args...)
+}
+
+func (q EntryQuery) byTime() bool { return q.Actor != "" || !q.From.IsZero() || !q.Until.IsZero() }
+
+// list is what the list is called in cursors.
+func (q EntryQuery) list() string {
+	if q.byTime() {
+		return "time"
+	}
+	return "id"
+}
+
+// query goes through an index in its order. That of objects is for those of one alone, whose entries are few: with it others
+// would have to be sorted.
+func (q EntryQuery) query() (string, []any, error) {
+	s, object := search{where: "TRUE"}, ""
 	switch {
 	case q.ObjectID != 0:
-		query, args = query+" AND kind = ? AND object_id = ?", []any{q.Kind, q.ObjectID}
+		object = "+" // before the columns of other indexes
+		s.and("kind = ? AND object_id = ?", q.Kind, q.ObjectID)
 	case q.Kind != "":
-		query, args = query+" AND +kind = ?", []any{q.Kind} // from the newest on, rather than all of a kind to be sorted
+		s.and("+kind = ?", q.Kind)
 	case len(q.Kinds) > 0:
-		query += " AND +kind IN (?" + strings.Repeat(", ?", len(q.Kinds)-1) + ")"
-		for _, kind := range q.Kinds {
-			args = append(args, kind)
+		kinds := make([]any, len(q.Kinds))
+		for i, kind := range q.Kinds {
+			kinds[i] = kind
+		}
+		s.and("+kind IN (?"+strings.Repeat(", ?", len(kinds)-1)+")", kinds...)
+	}
+	if q.Actor != "" {
+		s.and(object+"actor = ?", q.Actor)
+	}
+	if !q.From.IsZero() {
+		s.and(object+"time >= ?", q.From.UnixMicro())
+	}
+	if !q.Until.IsZero() {
+		s.and(object+"time < ?", q.Until.UnixMicro())
+	}
+	from, backwards := q.from()
+	beyond, direction := "<", "DESC"
+	if backwards {
+		beyond, direction = ">", "ASC"
+	}
+	if from != "" {
+		number, id, err := from.numbers(q.list())
+		if err != nil {
+			return "", nil, err
+		}
+		if q.byTime() {
+			s.and("("+object+"time, id) "+beyond+" (?, ?)", number, id)
+		} else {
+			s.and("id "+beyond+" ?", id)
 		}
 	}
-	return newest(tx, q.Page, scanEntry, func(e Entry) int64 { return e.ID }, query, args...)
+	order := "id " + direction
+	if q.byTime() {
+		order = object + "time " + direction + ", " + order
+	}
+	return "SELECT id, time, actor, action, kind, object_id, object, changes FROM audit_log WHERE " + s.where + " ORDER BY " + order + " LIMIT ?", s.args, nil
 }
 
 func scanEntry(r row) (e Entry, err error) {

@@ -1,37 +1,42 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 func TestAudit(t *testing.T) {
 	c := newClock()
 	s := openStore(t, Options{now: c.now})
 	var all []Entry
-	update(t, s, func(tx *Tx) error {
-		for i, e := range []Entry{
-			{ID: 99, Actor: "ada", Action: ActionCreate, Kind: "api", ObjectID: 1, Object: "Mpesa"},
-			{Actor: "ada", Action: ActionChange, Kind: "api", ObjectID: 1, Object: "Mpesa", Changes: json.RawMessage(`{"name": ["Mpesa","M'pesa"]}`)},
-			{Actor: "token ci", Action: ActionCreate, Kind: "status", ObjectID: 1, Object: "Pending"},
-			{Actor: "<b>", Action: ActionLogin, Kind: "user", ObjectID: 2, Object: "\x00\xff"},
-			{Actor: "ada", Action: ActionDelete, Kind: "api", ObjectID: 2, Object: "Card"},
-			{Actor: "ada", Action: ActionDelete, Kind: "api", ObjectID: 1, Object: "M'pesa"},
-		} {
-			if err := tx.Record(e); err != nil {
-				return err
-			}
-			e.ID, e.Time = int64(i+1), c.now()
-			if e.Changes == nil {
-				e.Changes = json.RawMessage("{}")
-			}
-			all = append(all, e)
+	for i, e := range []Entry{
+		{ID: 99, Actor: "ada", Action: ActionCreate, Kind: "api", ObjectID: 1, Object: "Mpesa"},
+		{Actor: "ada", Action: ActionChange, Kind: "api", ObjectID: 1, Object: "Mpesa", Changes: json.RawMessage(`{"name": ["Mpesa","M'pesa"]}`)},
+		{Actor: "token ci", Action: ActionCreate, Kind: "status", ObjectID: 1, Object: "Pending"},
+		{Actor: "<b>", Action: ActionLogin, Kind: "user", ObjectID: 2, Object: "\x00\xff"},
+		{Actor: "ada", Action: ActionDelete, Kind: "api", ObjectID: 2, Object: "Card"},
+		{Actor: "ada", Action: ActionDelete, Kind: "api", ObjectID: 1, Object: "M'pesa"},
+	} {
+		switch i {
+		case 2, 4:
+			c.advance(time.Second)
+		case 5:
+			c.advance(-3 * time.Second) // the clock is put back
 		}
-		return nil
-	})
+		update(t, s, func(tx *Tx) error { return tx.Record(e) })
+		e.ID, e.Time = int64(i+1), c.now()
+		if e.Changes == nil {
+			e.Changes = json.RawMessage("{}")
+		}
+		all = append(all, e)
+	}
+	start := all[0].Time
 	slices.Reverse(all)
 	for _, test := range []struct {
 		name string
@@ -42,6 +47,19 @@ func TestAudit(t *testing.T) {
 		{"of a kind", EntryQuery{Kind: "api"}, func(e Entry) bool { return e.Kind == "api" }},
 		{"of an object", EntryQuery{Kind: "api", ObjectID: 1}, func(e Entry) bool { return e.Kind == "api" && e.ObjectID == 1 }},
 		{"of kinds", EntryQuery{Kinds: []string{"status", "user"}}, func(e Entry) bool { return e.Kind != "api" }},
+		{"of an actor", EntryQuery{Actor: "ada"}, func(e Entry) bool { return e.Actor == "ada" }},
+		{"from", EntryQuery{From: start.Add(time.Second)}, func(e Entry) bool { return !e.Time.Before(start.Add(time.Second)) }},
+		{"until", EntryQuery{Until: start.Add(2 * time.Second)}, func(e Entry) bool { return e.Time.Before(start.Add(2 * time.Second)) }},
+		{"of a time", EntryQuery{From: start, Until: start.Add(time.Second)}, func(e Entry) bool { return e.Time.Equal(start) }},
+		{
+			"of all", EntryQuery{Kind: "api", ObjectID: 1, Actor: "ada", From: start.Add(-time.Hour), Until: start.Add(time.Hour)},
+			func(e Entry) bool { return e.Kind == "api" && e.ObjectID == 1 },
+		},
+		{
+			"of an actor and kinds", EntryQuery{Actor: "ada", Kinds: []string{"api", "status"}, Until: start.Add(time.Hour)},
+			func(e Entry) bool { return e.Actor == "ada" },
+		},
+		{"of nobody", EntryQuery{Actor: "Ada"}, func(Entry) bool { return false }},
 		{"of none", EntryQuery{Kind: "x"}, func(Entry) bool { return false }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -51,12 +69,50 @@ func TestAudit(t *testing.T) {
 					want = append(want, e)
 				}
 			}
+			if test.q.byTime() {
+				slices.SortFunc(want, func(a, b Entry) int { return cmp.Or(b.Time.Compare(a.Time), int(b.ID-a.ID)) })
+			}
 			got := walk(t, s, 2, func(tx *Tx, p Page) (Slice[Entry], error) {
 				test.q.Page = p
 				return tx.Entries(test.q)
 			})
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := gocmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAuditPlan: entries are found by an index in its order, and not sorted but where they are those of one object.
+func TestAuditPlan(t *testing.T) {
+	s := openStore(t)
+	now := time.Now()
+	for _, test := range []struct {
+		name string
+		q    EntryQuery
+		want string
+	}{
+		{"all", EntryQuery{}, "SEARCH audit_log USING INTEGER PRIMARY KEY (rowid<?)"},
+		{"of a kind", EntryQuery{Kind: "api"}, "SEARCH audit_log USING INTEGER PRIMARY KEY (rowid<?)"},
+		{"of kinds", EntryQuery{Kinds: []string{"api", "user"}}, "SEARCH audit_log USING INTEGER PRIMARY KEY (rowid<?)"},
+		{"of an object", EntryQuery{Kind: "api", ObjectID: 1}, "SEARCH audit_log USING INDEX audit_log_object (kind=? AND object_id=? AND rowid<?)"},
+		{"of an actor", EntryQuery{Actor: "a"}, "SEARCH audit_log USING INDEX audit_log_actor (actor=? AND time<?)"},
+		{"of an actor and kinds", EntryQuery{Actor: "a", Kinds: []string{"api"}}, "SEARCH audit_log USING INDEX audit_log_actor (actor=? AND time<?)"},
+		{"of a time", EntryQuery{From: now}, "SEARCH audit_log USING INDEX audit_log_time (time>? AND time<?)"},
+		{"of an actor and a time", EntryQuery{Actor: "a", From: now}, "SEARCH audit_log USING INDEX audit_log_actor (actor=? AND time>? AND time<?)"},
+		{"of all", EntryQuery{Kind: "api", ObjectID: 1, Actor: "a", From: now}, "SEARCH audit_log USING INDEX audit_log_object (kind=? AND object_id=?)"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.q.After = numberCursor(test.q.list(), 1, 1)
+			query, args, err := test.q.query()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, step := range planOf(t, s, query, append(args, test.q.rows())...) {
+				sorts := strings.HasPrefix(step.detail, "USE TEMP B-TREE") && test.q.ObjectID == 0
+				if strings.Contains(step.detail, "audit_log") && step.detail != test.want || sorts {
+					t.Errorf("%s, want %s and no sorting", step.detail, test.want)
+				}
 			}
 		})
 	}

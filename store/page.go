@@ -127,25 +127,6 @@ func sliced[T any](p Page, items []T, more bool, at func(T) Cursor) Slice[T] {
 	return s
 }
 
-// named answers a query for a page of a list by name, to which it adds where the page begins and the order.
-func named[T any](tx *Tx, p Page, scan func(row) (T, error), name func(T) string, query string, s search) (Slice[T], error) {
-	const order = "name"
-	at := func(item T) Cursor { return cursor(order, name(item)) }
-	from, backwards := p.from()
-	next, direction := ">", "ASC"
-	if backwards {
-		next, direction = "<", "DESC"
-	}
-	if from != "" {
-		place, err := from.place(order)
-		if err != nil {
-			return Slice[T]{}, err
-		}
-		s.and("name "+next+" ?", place)
-	}
-	return slice(tx, p, scan, at, query+" WHERE "+s.where+" ORDER BY name "+direction+" LIMIT ?", s.args...)
-}
-
 // newest answers a query for a page of a list by id, the highest first, to which it adds where the page begins and the order.
 func newest[T any](tx *Tx, p Page, scan func(row) (T, error), id func(T) int64, query string, args ...any) (Slice[T], error) {
 	const order = "id"

@@ -101,8 +101,8 @@ func TestFindByName(t *testing.T) {
 		"Üb":  {"Überweisung"},
 		"'":   nil,
 	} {
-		apis := walk(t, s, 2, func(tx *Tx, p Page) (Slice[API], error) { return tx.FindAPIs(NameQuery{text, p}) })
-		statuses := walk(t, s, 2, func(tx *Tx, p Page) (Slice[Status], error) { return tx.FindStatuses(NameQuery{text, p}) })
+		apis := walk(t, s, 2, func(tx *Tx, p Page) (Slice[API], error) { return tx.FindAPIs(NameQuery{Search: text, Page: p}) })
+		statuses := walk(t, s, 2, func(tx *Tx, p Page) (Slice[Status], error) { return tx.FindStatuses(NameQuery{Search: text, Page: p}) })
 		var got, other []string
 		for i := range apis {
 			got, other = append(got, apis[i].Name), append(other, statuses[i].Name)

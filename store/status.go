@@ -9,7 +9,10 @@ type Status struct {
 	Description string // at most 10,000 characters
 }
 
-const selectStatus = "SELECT id, name, description FROM transaction_statuses"
+const (
+	statusColumns = "id, name, description"
+	selectStatus  = "SELECT " + statusColumns + " FROM transaction_statuses"
+)
 
 func scanStatus(r row) (s Status, err error) {
 	err = r.Scan(&s.ID, &s.Name, &s.Description)
@@ -50,9 +53,10 @@ func (tx *Tx) StatusByName(name string) (Status, error) {
 // Statuses lists them by name.
 func (tx *Tx) Statuses(p Page) (Slice[Status], error) { return tx.FindStatuses(NameQuery{Page: p}) }
 
-// FindStatuses lists those that a search means, by name.
+// FindStatuses lists those that a search means.
 func (tx *Tx) FindStatuses(q NameQuery) (Slice[Status], error) {
-	return named(tx, q.Page, scanStatus, func(s Status) string { return s.Name }, selectStatus, q.search())
+	table := nameTable[Status]{"transaction_statuses", statusColumns, scanStatus, func(s Status) string { return s.Name }}
+	return table.list(tx, q.Page, q.ordering("status_id"), nameSearch(q.Search))
 }
 
 // UpdateStatus stores what the status with s's ID is now. Its error may be ErrNotFound, an *InvalidError, or ErrExists for

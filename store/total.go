@@ -47,16 +47,28 @@ func (f TransactionFilter) searchAny() search {
 	return f.search("transactions t", names)
 }
 
-// Totals counts all transactions by API and status, sorted by both. What has none is not there. It costs as much as there are
-// APIs and statuses.
-func (tx *Tx) Totals() ([]Count, error) {
-	rows, err := tx.query(`SELECT a.name, s.name, c.n FROM counts_all c
-		JOIN apis a ON a.id = c.api_id JOIN transaction_statuses s ON s.id = c.status_id
-		WHERE c.n <> 0 ORDER BY a.name, s.name`)
+// CountByAPI counts all transactions by the id of their API. What has none may be missing. It costs as much as there are APIs
+// and statuses.
+func (tx *Tx) CountByAPI() (map[int64]int64, error) { return tx.countBy("api_id") }
+
+// CountByStatus counts all transactions by the id of their status, as CountByAPI does.
+func (tx *Tx) CountByStatus() (map[int64]int64, error) { return tx.countBy("status_id") }
+
+func (tx *Tx) countBy(column string) (map[int64]int64, error) {
+	rows, err := tx.query(fmt.Sprintf("SELECT %s, SUM(n) FROM counts_all GROUP BY 1", column))
 	if err != nil {
 		return nil, err
 	}
-	return scanCounts(rows)
+	defer rows.Close()
+	counts := map[int64]int64{}
+	for rows.Next() {
+		var id, n int64
+		if err := rows.Scan(&id, &n); err != nil {
+			return nil, err
+		}
+		counts[id] = n
+	}
+	return counts, rows.Err()
 }
 
 // recountAll fills the totals, which are empty, from the transactions.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,14 +10,31 @@ import (
 // TestTotals counts what there is of each API in each status while it changes.
 func TestTotals(t *testing.T) {
 	s := openStore(t)
+	ids := map[string]int64{"a": 1, "b": 2}
 	totals := func(want ...Count) {
 		t.Helper()
 		view(t, s, func(tx *Tx) error {
-			got, err := tx.Totals()
+			rows, err := tx.query(`SELECT a.name, s.name, c.n FROM counts_all c
+				JOIN apis a ON a.id = c.api_id JOIN transaction_statuses s ON s.id = c.status_id
+				WHERE c.n <> 0 ORDER BY a.name, s.name`)
+			if err != nil {
+				return err
+			}
+			got, err := scanCounts(rows)
+			if err != nil {
+				return err
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			return err
+			byAPI, byStatus := map[int64]int64{}, map[int64]int64{}
+			for _, c := range want {
+				byAPI[ids[c.API]] += c.N
+				byStatus[ids[c.Status]] += c.N
+			}
+			wantCounts(t, byAPI, tx.CountByAPI)
+			wantCounts(t, byStatus, tx.CountByStatus)
+			return nil
 		})
 	}
 	totals()
@@ -48,5 +66,15 @@ func TestTotals(t *testing.T) {
 	view(t, s, checkTables)
 	if n := number(t, s, "SELECT COUNT(*) FROM counts_all"); n != 1 { // of a and b, 0
 		t.Errorf("%d rows of totals, want 1: what is deleted leaves none", n)
+	}
+}
+
+// wantCounts checks counts by id; those that are 0 may be missing.
+func wantCounts(t *testing.T, want map[int64]int64, count func() (map[int64]int64, error)) {
+	t.Helper()
+	got, err := count()
+	maps.DeleteFunc(got, func(_, n int64) bool { return n == 0 })
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

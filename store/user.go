@@ -29,7 +29,10 @@ type User struct {
 
 const maxUserName = 150
 
-const selectUser = "SELECT id, name, role, active, created, last_login FROM users"
+const (
+	userColumns = "id, name, role, active, created, last_login"
+	selectUser  = "SELECT " + userColumns + " FROM users"
+)
 
 func scanUser(r row) (u User, err error) {
 	err = r.Scan(&u.ID, &u.Name, &u.Role, &u.Active, moment{&u.Created}, moment{&u.LastLogin})
@@ -83,11 +86,49 @@ func (tx *Tx) UserByName(name string) (User, error) {
 }
 
 // Users lists them by name.
-func (tx *Tx) Users(p Page) (Slice[User], error) { return tx.FindUsers(NameQuery{Page: p}) }
+func (tx *Tx) Users(p Page) (Slice[User], error) { return tx.FindUsers(UserQuery{Page: p}) }
 
-// FindUsers lists those that a search means, by name.
-func (tx *Tx) FindUsers(q NameQuery) (Slice[User], error) {
-	return named(tx, q.Page, scanUser, func(u User) string { return u.Name }, selectUser, q.search())
+// UserOrder is what users are listed by. The id breaks ties.
+type UserOrder int
+
+// Orders of users. By role it is viewers, staff, superusers; who has never logged in comes before who has.
+const (
+	UsersByName UserOrder = iota
+	UsersByRole
+	UsersByCreated
+	UsersByLastLogin
+)
+
+// UserQuery asks for a part of a list of users.
+type UserQuery struct {
+	Search     string // what the names have in them, as for a NameQuery
+	Role       Role   // empty: any
+	Order      UserOrder
+	Descending bool
+	Page
+}
+
+func (q UserQuery) ordering() ordering {
+	switch q.Order {
+	case UsersByRole:
+		return ordering{list: "role", number: "CASE role WHEN 'viewer' THEN 1 WHEN 'staff' THEN 2 ELSE 3 END", descending: q.Descending}
+	case UsersByCreated:
+		return ordering{list: "created", number: "created", descending: q.Descending}
+	case UsersByLastLogin:
+		return ordering{list: "last login", number: "coalesce(last_login, 0)", descending: q.Descending}
+	default:
+		return ordering{list: "name", descending: q.Descending}
+	}
+}
+
+// FindUsers lists those that a search means.
+func (tx *Tx) FindUsers(q UserQuery) (Slice[User], error) {
+	s := nameSearch(q.Search)
+	if q.Role != "" {
+		s.and("role = ?", string(q.Role))
+	}
+	table := nameTable[User]{"users", userColumns, scanUser, func(u User) string { return u.Name }}
+	return table.list(tx, q.Page, q.ordering(), s)
 }
 
 // UpdateUser stores the name, the role and whether the user with u's ID is active now. The sessions of one who is not, or

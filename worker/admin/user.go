@@ -44,7 +44,7 @@ func userPath(id int64) string { return usersPath + "/" + strconv.FormatInt(id, 
 func listUsers(r *request) error {
 	at := r.listURL(usersPath, "q")
 	list := userList{Path: usersPath, Search: at.query.Get("q")}
-	q := store.NameQuery{Search: list.Search, Page: r.storePage()}
+	q := store.UserQuery{Search: list.Search, Page: r.storePage()}
 	err := r.view(func(tx *store.Tx) error {
 		users, err := tx.FindUsers(q)
 		if err != nil {
