@@ -52,11 +52,13 @@ func TestAudit(t *testing.T) {
 		{"until", EntryQuery{Until: start.Add(2 * time.Second)}, func(e Entry) bool { return e.Time.Before(start.Add(2 * time.Second)) }},
 		{"of a time", EntryQuery{From: start, Until: start.Add(time.Second)}, func(e Entry) bool { return e.Time.Equal(start) }},
 		{
-			"of all", EntryQuery{Kind: "api", ObjectID: 1, Actor: "ada", From: start.Add(-time.Hour), Until: start.Add(time.Hour)},
+			"of all",
+			EntryQuery{Kind: "api", ObjectID: 1, Actor: "ada", From: start.Add(-time.Hour), Until: start.Add(time.Hour)},
 			func(e Entry) bool { return e.Kind == "api" && e.ObjectID == 1 },
 		},
 		{
-			"of an actor and kinds", EntryQuery{Actor: "ada", Kinds: []string{"api", "status"}, Until: start.Add(time.Hour)},
+			"of an actor and kinds",
+			EntryQuery{Actor: "ada", Kinds: []string{"api", "status"}, Until: start.Add(time.Hour)},
 			func(e Entry) bool { return e.Actor == "ada" },
 		},
 		{"of nobody", EntryQuery{Actor: "Ada"}, func(Entry) bool { return false }},

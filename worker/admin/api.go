@@ -12,6 +12,7 @@ func apis() catalog {
 			s, err := tx.FindAPIs(q)
 			return namedSlice(s, func(a store.API) named { return named(a) }), err
 		},
+		counts: (*store.Tx).CountByAPI,
 		get: func(tx *store.Tx, id int64) (named, error) {
 			a, err := tx.API(id)
 			return named(a), err

@@ -27,6 +27,7 @@ type catalog struct {
 	transactionsOf func(name string) store.TransactionFilter
 
 	find   func(*store.Tx, store.NameQuery) (store.Slice[named], error)
+	counts func(*store.Tx) (map[int64]int64, error) // of transactions, by id
 	get    func(tx *store.Tx, id int64) (named, error)
 	create func(*store.Tx, named) (named, error)
 	update func(*store.Tx, named) error
@@ -77,12 +78,12 @@ func (c catalog) showList(r *request) error {
 			return badCursor(err)
 		}
 		view.Pager = pagerOf(list, q.Page, slice)
+		counts, err := c.counts(tx)
+		if err != nil {
+			return err
+		}
 		for _, n := range slice.Items {
-			row := namedRow{named: n, Path: pathOf(c.kind, n.ID), List: c.listOf(n.ID)}
-			if row.Transactions, err = tx.CountTransactions(c.transactionsOf(n.Name)); err != nil {
-				return err
-			}
-			view.Rows = append(view.Rows, row)
+			view.Rows = append(view.Rows, namedRow{n, pathOf(c.kind, n.ID), counts[n.ID], c.listOf(n.ID)})
 		}
 		return nil
 	})

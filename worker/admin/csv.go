@@ -73,17 +73,17 @@ func (c catalog) export(r *request) error {
 		if err != nil {
 			return nil, "", err
 		}
+		counts, err := c.counts(tx)
+		if err != nil {
+			return nil, "", err
+		}
 		rows := make([][]string, len(slice.Items))
 		for i, n := range slice.Items {
-			count, err := tx.CountTransactions(c.transactionsOf(n.Name))
-			if err != nil {
-				return nil, "", err
-			}
 			rows[i] = []string{strconv.FormatInt(n.ID, 10), cell(n.Name), cell(n.Description)}
 			if c.params {
 				rows[i] = append(rows[i], cell(string(n.Params)))
 			}
-			rows[i] = append(rows[i], strconv.FormatInt(count, 10))
+			rows[i] = append(rows[i], strconv.FormatInt(counts[n.ID], 10))
 		}
 		return rows, slice.Next, nil
 	})

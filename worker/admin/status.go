@@ -12,6 +12,7 @@ func statuses() catalog {
 			s, err := tx.FindStatuses(q)
 			return namedSlice(s, namedStatus), err
 		},
+		counts: (*store.Tx).CountByStatus,
 		get: func(tx *store.Tx, id int64) (named, error) {
 			s, err := tx.Status(id)
 			return namedStatus(s), err
