@@ -43,6 +43,37 @@ func TestAPIForm(t *testing.T) {
 	})
 }
 
+// TestListsCount: each row has its own transactions.
+func TestListsCount(t *testing.T) {
+	s := startData(t)
+	s.names("a", "b", "c")
+	s.update(func(tx *store.Tx) error {
+		for _, status := range []string{"a", "b", "b"} {
+			if _, err := tx.CreateTransaction(store.Transaction{API: "c", Status: status}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for path, want := range map[string][]string{"/admin/apis": {"0", "0", "3"}, "/admin/statuses": {"1", "2", "0"}} {
+		var got []string
+		for _, td := range s.want(http.StatusOK, path).elements(t, "td") {
+			if td.attributes["class"] == "number" {
+				got = append(got, td.text)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has %q, want %q", path, got, want)
+		}
+		csv := s.want(http.StatusOK, path+".csv").body
+		for i, line := range strings.Split(strings.TrimSpace(csv), "\r\n")[1:] {
+			if !strings.HasSuffix(line, ","+want[i]) {
+				t.Errorf("%s.csv has %q, want %s", path, line, want[i])
+			}
+		}
+	}
+}
+
 // TestDeleteWithTransactions says what goes along, and takes it along, also where it is more than goes in a commit.
 func TestDeleteWithTransactions(t *testing.T) {
 	s := startData(t)
