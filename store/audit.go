@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -19,9 +20,41 @@ const (
 	ActionLogout Action = "logout"
 )
 
+// Changes are what became of the fields of an object: what each was and what it is, nil where it is no more. A secret is
+// ["",""]. The values must be what JSON can have.
+type Changes map[string][2]any
+
+// Differ adds a field if it differs.
+func (c Changes) Differ(field, before, after string) {
+	if before != after {
+		c[field] = [2]any{before, after}
+	}
+}
+
+// lose adds what a field had, if that is anything, which is no more.
+func (c Changes) lose(field, before string) {
+	if before != "" {
+		c[field] = [2]any{before, nil}
+	}
+}
+
+// JSON is how an Entry has them.
+func (c Changes) JSON() json.RawMessage {
+	if len(c) == 0 {
+		return json.RawMessage("{}")
+	}
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(c); err != nil {
+		panic(fmt.Sprintf("BUG: changes that are no JSON: %v", err))
+	}
+	return bytes.TrimSpace(text.Bytes())
+}
+
 // Entry of the audit log says who did what when.
 type Entry struct {
-	ID       int64
+	ID       int64 // 0: of what was created through the API, which is known of as long as it is there
 	Time     time.Time
 	Actor    string // e.g. a user's name
 	Action   Action
@@ -42,6 +75,12 @@ func (tx *Tx) Record(e Entry) error {
 	return err
 }
 
+// creations gives the entries that there would be of transactions that were created with a token, if they were recorded: each
+// transaction has its own alone. What it was in the beginning is what it is, but for later changes.
+const creations = `SELECT 0 AS id, t.time_created AS time, 'token ' || k.name AS actor, 'create' AS action, 'transaction' AS kind,
+	t.id AS object_id, a.name AS object, '{}' AS changes
+	FROM transactions t JOIN api_tokens k ON k.id = t.token_id JOIN apis a ON a.id = t.api_id`
+
 // EntryQuery asks for a part of the audit log: all of it, what is of some kinds or of one, or of one object of a kind; of
 // that, what somebody did, and what was done at a time.
 type EntryQuery struct {
@@ -54,7 +93,7 @@ type EntryQuery struct {
 }
 
 // Entries lists what was recorded, the newest first. Of an actor or a time it is listed by time, else as it was recorded, which
-// differs where the clock was put back.
+// differs where the clock was put back. What is asked about one transaction has its creation, too, where that was by a token.
 func (tx *Tx) Entries(q EntryQuery) (Slice[Entry], error) {
 	query, args, err := q.query()
 	if err != nil {
@@ -80,9 +119,12 @@ func (q EntryQuery) list() string {
 // query goes through an index in its order. That of objects is for those of one alone, whose entries are few: with it others
 // would have to be sorted.
 func (q EntryQuery) query() (string, []any, error) {
-	s, object := search{where: "TRUE"}, ""
+	s, object := search{from: "audit_log", where: "TRUE"}, ""
 	switch {
 	case q.ObjectID != 0:
+		if q.Kind == "transaction" {
+			s.from = "(SELECT " + entryColumns + " FROM audit_log UNION ALL " + creations + ")"
+		}
 		object = "+" // before the columns of other indexes
 		s.and("kind = ? AND object_id = ?", q.Kind, q.ObjectID)
 	case q.Kind != "":
@@ -123,8 +165,10 @@ func (q EntryQuery) query() (string, []any, error) {
 	if q.byTime() {
 		order = object + "time " + direction + ", " + order
 	}
-	return "SELECT id, time, actor, action, kind, object_id, object, changes FROM audit_log WHERE " + s.where + " ORDER BY " + order + " LIMIT ?", s.args, nil
+	return fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT ?", entryColumns, s.from, s.where, order), s.args, nil
 }
+
+const entryColumns = "id, time, actor, action, kind, object_id, object, changes"
 
 func scanEntry(r row) (e Entry, err error) {
 	err = r.Scan(&e.ID, moment{&e.Time}, &e.Actor, &e.Action, &e.Kind, &e.ObjectID, &e.Object, (*[]byte)(&e.Changes))

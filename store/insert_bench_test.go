@@ -206,7 +206,7 @@ func insertNames(tx *Tx) error {
 func insertOne(tx *Tx) error {
 	micro := int(tx.now.UnixMicro())
 	_, err := tx.CreateTransaction(Transaction{
-		API: strconv.Itoa(micro % insertAPIs), Status: strconv.Itoa(micro / insertAPIs % 5), Amount: Amount(micro % 1e9),
+		API: strconv.Itoa(micro % insertAPIs), Status: strconv.Itoa(micro / insertAPIs % 5), Amount: Amount(micro % 1e9), Token: 7,
 	})
 	return err
 }

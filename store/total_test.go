@@ -50,7 +50,7 @@ func TestTotals(t *testing.T) {
 	})
 	totals(Count{"a", "b", 3}, Count{"b", "b", 1})
 	update(t, s, func(tx *Tx) error {
-		_, err := tx.SetTransactionStatus(1, "a")
+		_, _, err := tx.SetTransactionStatus(1, "a")
 		if err == nil {
 			err = tx.UpdateTransaction(Transaction{ID: 2, API: "b", Status: "b"})
 		}

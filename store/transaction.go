@@ -12,14 +12,15 @@ type Transaction struct {
 	API, Status       string
 	Amount            Amount
 	Created, Modified time.Time // UTC, to the microsecond
+	Token             int64     // id of the one it was created with; 0: it was created otherwise
 }
 
 // The names are looked up for the rows that are found, in this order, whatever SQLite thinks of it.
-const selectTransaction = `SELECT t.id, a.name, s.name, t.amount, t.time_created, t.time_modified
+const selectTransaction = `SELECT t.id, a.name, s.name, t.amount, t.time_created, t.time_modified, coalesce(t.token_id, 0)
 	FROM transactions t CROSS JOIN apis a ON a.id = t.api_id CROSS JOIN transaction_statuses s ON s.id = t.status_id`
 
 func scanTransaction(r row) (t Transaction, err error) {
-	err = r.Scan(&t.ID, &t.API, &t.Status, &t.Amount, moment{&t.Created}, moment{&t.Modified})
+	err = r.Scan(&t.ID, &t.API, &t.Status, &t.Amount, moment{&t.Created}, moment{&t.Modified}, &t.Token)
 	return t, err
 }
 
@@ -34,9 +35,9 @@ func (tx *Tx) CreateTransaction(t Transaction) (Transaction, error) {
 		return Transaction{}, tx.invalid(t)
 	}
 	t.Created, t.Modified = cut(t.Created), cut(t.Modified)
-	result, err := tx.exec(`INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
-		SELECT ?, a.id, s.id, ?, ? FROM apis a, transaction_statuses s WHERE a.name = +? AND s.name = +?`,
-		int64(t.Amount), t.Created.UnixMicro(), t.Modified.UnixMicro(), t.API, t.Status)
+	result, err := tx.exec(`INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified, token_id)
+		SELECT ?, a.id, s.id, ?, ?, nullif(?, 0) FROM apis a, transaction_statuses s WHERE a.name = +? AND s.name = +?`,
+		int64(t.Amount), t.Created.UnixMicro(), t.Modified.UnixMicro(), t.Token, t.API, t.Status)
 	if err != nil {
 		return Transaction{}, fmt.Errorf("transaction: %w", err)
 	}
@@ -95,15 +96,15 @@ func (tx *Tx) Transaction(id int64) (Transaction, error) {
 	return found(tx.queryRow(selectTransaction+" WHERE t.id = +?", id), scanTransaction, "transaction %d", id)
 }
 
-// SetTransactionStatus puts a transaction into another status: it is modified now. Its error may be ErrNotFound, or an
-// *InvalidError for an unknown status.
-func (tx *Tx) SetTransactionStatus(id int64, status string) (Transaction, error) {
-	t, err := tx.Transaction(id)
-	if err != nil {
-		return Transaction{}, err
+// SetTransactionStatus puts a transaction into another status: it is modified now. It gives what it was and what it is. Its error
+// may be ErrNotFound, or an *InvalidError for an unknown status.
+func (tx *Tx) SetTransactionStatus(id int64, status string) (before, after Transaction, err error) {
+	if before, err = tx.Transaction(id); err != nil {
+		return Transaction{}, Transaction{}, err
 	}
-	t.Status, t.Modified = status, tx.now
-	return t, tx.UpdateTransaction(t)
+	after = before
+	after.Status, after.Modified = status, tx.now
+	return before, after, tx.UpdateTransaction(after)
 }
 
 // UpdateTransaction stores the amount, API and status that the transaction with t's ID has now: it is modified now. Its

@@ -39,7 +39,7 @@ func TestTransaction(t *testing.T) {
 
 	c.advance(time.Microsecond)
 	update(t, s, func(tx *Tx) (err error) {
-		got, err = tx.SetTransactionStatus(1, "a")
+		_, got, err = tx.SetTransactionStatus(1, "a")
 		return err
 	})
 	want.Status, want.Modified = "a", c.now()
@@ -88,7 +88,7 @@ func TestTransactionErrors(t *testing.T) {
 	}
 	status := func(id int64, status string) func(*Tx) error {
 		return func(tx *Tx) error {
-			_, err := tx.SetTransactionStatus(id, status)
+			_, _, err := tx.SetTransactionStatus(id, status)
 			return err
 		}
 	}

@@ -21,8 +21,8 @@ func apis() catalog {
 			a, err := tx.CreateAPI(store.API(n))
 			return named(a), err
 		},
-		update: func(tx *store.Tx, n named) error { return tx.UpdateAPI(store.API(n)) },
-		remove: (*store.Tx).DeleteAPI,
+		update:  func(tx *store.Tx, n named) error { return tx.UpdateAPI(store.API(n)) },
+		cascade: store.CascadeAPI,
 	}
 }
 

@@ -26,12 +26,12 @@ type catalog struct {
 	filter         string // the parameter by which transactions are filtered
 	transactionsOf func(name string) store.TransactionFilter
 
-	find   func(*store.Tx, store.NameQuery) (store.Slice[named], error)
-	counts func(*store.Tx) (map[int64]int64, error) // of transactions, by id
-	get    func(tx *store.Tx, id int64) (named, error)
-	create func(*store.Tx, named) (named, error)
-	update func(*store.Tx, named) error
-	remove func(tx *store.Tx, id int64) error
+	find    func(*store.Tx, store.NameQuery) (store.Slice[named], error)
+	counts  func(*store.Tx) (map[int64]int64, error) // of transactions, by id
+	get     func(tx *store.Tx, id int64) (named, error)
+	create  func(*store.Tx, named) (named, error)
+	update  func(*store.Tx, named) error
+	cascade func(id int64, actor string) *store.Cascade
 }
 
 func (c catalog) routes() []route {
@@ -322,64 +322,32 @@ func (c catalog) showDelete(r *request) error {
 	})
 }
 
-// delete deletes one with its transactions: most of these in portions, between which others write. Each portion is recorded
-// as a change of how many there are, so that the audit log knows of it whatever becomes of the others.
+// delete deletes one with its transactions.
 func (c catalog) delete(r *request) error {
 	id, err := r.id()
 	if err != nil {
 		return err
 	}
-	gone, last := int64(0), false // transactions, and whether the one is, too
-	for !last {
+	cascade := c.cascade(id, r.session.User.Name)
+	err = cascade.DeleteMost(func(f func(*store.Tx) error) error {
 		r.goOn()
-		err := r.change(func(ch *change) error {
-			n, err := c.get(ch.Tx, id)
-			if err != nil {
-				return err
-			}
-			count, err := ch.CountTransactions(c.transactionsOf(n.Name))
-			if err != nil {
-				return err
-			}
-			if count > deletePortion {
-				portion, err := ch.DeleteTransactions(c.transactionsOf(n.Name), deletePortion)
-				if err != nil {
-					return err
-				}
-				gone += int64(portion)
-				changes := changes{"transactions": {plain(count), plain(count - int64(portion))}}
-				return ch.record(store.ActionChange, c.kind, id, n.Name, changes)
-			}
-			last = true
-			if err := c.remove(ch.Tx, id); err != nil {
-				return err
-			}
-			if err := ch.record(store.ActionDelete, c.kind, id, n.Name, n.lost(gone+count)); err != nil {
-				return err
-			}
-			return ch.say("The %s “%s” was deleted with its transactions.", c.one, n.Name)
-		})
+		return r.change(func(ch *change) error { return f(ch.Tx) })
+	})
+	if err != nil {
+		return err
+	}
+	err = r.change(func(ch *change) error {
+		n, err := c.get(ch.Tx, id)
 		if err != nil {
 			return err
 		}
+		if err := cascade.Delete(ch.Tx); err != nil {
+			return err
+		}
+		return ch.say("The %s “%s” was deleted with its transactions.", c.one, n.Name)
+	})
+	if err != nil {
+		return err
 	}
 	return r.redirect(c.path)
 }
-
-// lost is what was deleted with n and so many transactions, as the audit log has it.
-func (n named) lost(transactions int64) changes {
-	lost := changes{"transactions": {plain(transactions), nil}}
-	if n.Description != "" {
-		lost["description"] = [2]any{n.Description, nil}
-	}
-	if len(n.Params) > 0 {
-		lost["params"] = [2]any{string(n.Params), nil}
-	}
-	return lost
-}
-
-// plain is a number as the audit log has it.
-func plain(n int64) string { return strconv.FormatInt(n, 10) }
-
-// deletePortion is how many transactions are deleted at a time.
-const deletePortion = 5000

@@ -21,8 +21,8 @@ func statuses() catalog {
 			s, err := tx.CreateStatus(n.status())
 			return namedStatus(s), err
 		},
-		update: func(tx *store.Tx, n named) error { return tx.UpdateStatus(n.status()) },
-		remove: (*store.Tx).DeleteStatus,
+		update:  func(tx *store.Tx, n named) error { return tx.UpdateStatus(n.status()) },
+		cascade: store.CascadeStatus,
 	}
 }
 

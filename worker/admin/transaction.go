@@ -157,7 +157,7 @@ func renderTransaction(r *request, status int, id int64, f *form) error {
 		}
 		entries, err := historyOf(tx, kindTransaction, id)
 		view.History = objectHistoryOf(kindTransaction, id, entries)
-		view.History.Note = "What is done through the API is not recorded here: transactions come by the thousands."
+		view.History.Note = "A creation through the API is told here and not in the history of all, as transactions come by the thousands."
 		return err
 	})
 	if err != nil {

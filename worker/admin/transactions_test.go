@@ -238,7 +238,7 @@ func TestBulkOfWhatWasAskedAbout(t *testing.T) {
 			create("a", 0)
 			create("a", 30*time.Minute) // by another program
 			s.update(func(tx *store.Tx) error {
-				_, err := tx.SetTransactionStatus(2, "a")
+				_, _, err := tx.SetTransactionStatus(2, "a")
 				return err
 			})
 			s.confirm(question)

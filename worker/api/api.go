@@ -3,11 +3,11 @@
 //
 // Errors are application/problem+json (RFC 9457). All that is wrong with a request by itself is told at once, and only of one
 // with which nothing is, what the database finds wrong, at once too. What a request changes is one transaction of the database
-// and answered after its commit; but transactions are deleted with their API or status in portions. With an Idempotency-Key it
+// and answered after its commit; but many transactions are deleted with their API or status in portions. With an Idempotency-Key it
 // is done once, however often and to whichever worker the request is sent.
 //
-// What is done to APIs and statuses is recorded in the audit log. Transactions are not: they come by the thousands a second,
-// and are their own record.
+// What is done is recorded in the audit log, in the same transaction, as done by the token; but for the creation of
+// transactions, which come by the thousands a second: these have their token themselves.
 package api
 
 import (

@@ -29,9 +29,9 @@ func apis() catalog {
 			api, err := tx.CreateAPI(n.api())
 			return namedAPI(api), err
 		},
-		update: func(tx *store.Tx, n named) error { return tx.UpdateAPI(n.api()) },
-		remove: (*store.Tx).DeleteAPI,
-		usedBy: func(name string) store.TransactionFilter { return store.TransactionFilter{API: name} },
+		update:  func(tx *store.Tx, n named) error { return tx.UpdateAPI(n.api()) },
+		cascade: store.CascadeAPI,
+		usedBy:  func(name string) store.TransactionFilter { return store.TransactionFilter{API: name} },
 	}
 }
 

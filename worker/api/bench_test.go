@@ -20,7 +20,8 @@ func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discard) WriteHeader(status int)      { d.status = status }
 
 // BenchmarkRequests is what a request costs in a process, without the network: refused, where all that is done is to look
-// for its token, which reads and writes do too; read; and created, by 32 at a time in one process.
+// for its token, which reads and writes do too; read; and created and changed, by 32
+// at a time in one process.
 func BenchmarkRequests(b *testing.B) {
 	s := startAPI(b)
 	s.post("/api/v1/transactions", pending)
@@ -63,6 +64,16 @@ func BenchmarkRequests(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
 				ask(b, call{method: "POST", path: "/api/v1/transactions", token: s.writer, body: pending}, 201)
+			}
+		})
+	})
+	b.Run("changed", func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetParallelism(32)
+		b.RunParallel(func(pb *testing.PB) {
+			for i := 0; pb.Next(); i++ {
+				body := `{"status": "` + []string{"Pending", "Processed"}[i%2] + `"}`
+				ask(b, call{method: "PATCH", path: "/api/v1/transactions/1", token: s.writer, body: body}, 200)
 			}
 		})
 	})

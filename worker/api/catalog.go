@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -24,12 +23,12 @@ type catalog struct {
 	fields []string // that clients may set
 	set    func(*object, *named)
 
-	list   func(*store.Tx, store.Page) (store.Slice[named], error)
-	get    func(tx *store.Tx, id int64) (named, error)
-	create func(*store.Tx, named) (named, error)
-	update func(*store.Tx, named) error
-	remove func(tx *store.Tx, id int64) error
-	usedBy func(name string) store.TransactionFilter
+	list    func(*store.Tx, store.Page) (store.Slice[named], error)
+	get     func(tx *store.Tx, id int64) (named, error)
+	create  func(*store.Tx, named) (named, error)
+	update  func(*store.Tx, named) error
+	cascade func(id int64, actor string) *store.Cascade
+	usedBy  func(name string) store.TransactionFilter
 }
 
 func (a *API) catalogRoutes(c catalog) []route {
@@ -79,7 +78,8 @@ func (c catalog) answerCreate(a *API, r *request) (answer, error) {
 		if err != nil {
 			return outcome{}, err
 		}
-		if err := c.record(tx, r, store.ActionCreate, n, nil); err != nil {
+		changes := difference(named{Name: n.Name}, n)
+		if err := r.record(tx, store.ActionCreate, c.kind, n.ID, n.Name, changes); err != nil {
 			return outcome{}, err
 		}
 		return createdAt(c.path, n.ID, n), nil
@@ -104,15 +104,11 @@ func (c catalog) answerChange(a *API, r *request) (answer, error) {
 		}
 		after := before
 		c.set(&o, &after)
-		changes, err := difference(before, after)
-		if err != nil {
-			return outcome{}, err
-		}
-		if changes != nil {
+		if changes := difference(before, after); len(changes) > 0 {
 			if err := c.update(tx, after); err != nil {
 				return outcome{}, err
 			}
-			if err := c.record(tx, r, store.ActionChange, after, changes); err != nil {
+			if err := r.record(tx, store.ActionChange, c.kind, id, after.Name, changes); err != nil {
 				return outcome{}, err
 			}
 		}
@@ -125,71 +121,52 @@ func (c catalog) answerDelete(a *API, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	cascade := r.flag("cascade")
-	if cascade {
-		if err := c.deleteMost(a, r, id); err != nil {
+	all, cascade := r.flag("cascade"), c.cascade(id, r.actor())
+	if all {
+		if err := c.deleteMost(a, r, id, cascade); err != nil {
 			return answer{}, err
 		}
 	}
 	return a.change(r, func(tx *store.Tx) (outcome, error) {
-		n, err := c.get(tx, id)
-		if err != nil {
-			return outcome{}, err
-		}
-		if !cascade {
+		if !all {
+			n, err := c.get(tx, id)
+			if err != nil {
+				return outcome{}, err
+			}
 			if err := c.unused(tx, n); err != nil {
 				return outcome{}, err
 			}
 		}
-		if err := c.remove(tx, id); err != nil {
-			return outcome{}, err
-		}
-		return outcome{status: http.StatusNoContent}, c.record(tx, r, store.ActionDelete, n, nil)
+		return outcome{status: http.StatusNoContent}, cascade.Delete(tx)
 	})
 }
 
-// deletePortion is how many transactions are deleted at a time.
-const deletePortion = 5000
-
-// deleteMost deletes the transactions of the one with this id, but for less than a portion and for those that come meanwhile.
-// Each portion is a transaction of the database, so that others write in between.
-func (c catalog) deleteMost(a *API, r *request, id int64) error {
+// deleteMost deletes the transactions of the one with this id, but for what can be deleted with it. It does nothing where the
+// request was done already: its answer is kept.
+func (c catalog) deleteMost(a *API, r *request, id int64, cascade *store.Cascade) error {
 	key, err := r.key()
 	if err != nil {
 		return err
 	}
-	var count int64
+	done := false
 	err = a.store.View(r.Context(), func(tx *store.Tx) error {
 		if key.Key != "" {
-			if _, err := tx.Answer(key); !errors.Is(err, store.ErrNotFound) {
-				return err // nil: it was done
+			_, err := tx.Answer(key)
+			if done = err == nil; done || !errors.Is(err, store.ErrNotFound) {
+				return err
 			}
 		}
-		n, err := c.get(tx, id)
-		if err == nil {
-			count, err = tx.CountTransactions(c.usedBy(n.Name))
-		}
+		_, err := c.get(tx, id)
 		return err
 	})
-	if err != nil {
+	if err != nil || done {
 		return err
 	}
-	for range count / deletePortion {
-		err := a.update(r, func(tx *store.Tx) error {
-			n, err := c.get(tx, id) // its name may be another by now
-			if err == nil {
-				_, err = tx.DeleteTransactions(c.usedBy(n.Name), deletePortion)
-			}
-			return err
-		})
-		if errors.Is(err, store.ErrNotFound) {
-			return nil // it was deleted meanwhile, maybe by the same request: that is found out next
-		}
-		if err != nil {
-			return err
-		}
+	err = cascade.DeleteMost(func(f func(*store.Tx) error) error { return a.update(r, f) })
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // it was deleted meanwhile, maybe by the same request: that is found out next
 	}
-	return nil
+	return err
 }
 
 // unused finds out whether there is no transaction that refers to n. It does not count them, which would hold all writers up.
@@ -204,35 +181,13 @@ func (c catalog) unused(tx *store.Tx, n named) error {
 	return err
 }
 
-// record records in the audit log what the request's token did.
-func (c catalog) record(tx *store.Tx, r *request, action store.Action, n named, changes json.RawMessage) error {
-	return tx.Record(store.Entry{
-		Actor:    "token " + r.token.Name,
-		Action:   action,
-		Kind:     c.kind,
-		ObjectID: n.ID,
-		Object:   n.Name,
-		Changes:  changes,
-	})
-}
-
-// difference is what has changed, as the audit log has it: by field what it was and what it is. It is nil if nothing has.
-func difference(before, after named) (json.RawMessage, error) {
-	changes := map[string][2]any{}
-	if before.Name != after.Name {
-		changes["name"] = [2]any{before.Name, after.Name}
-	}
-	if before.Description != after.Description {
-		changes["description"] = [2]any{before.Description, after.Description}
-	}
-	if !bytes.Equal(before.Params, after.Params) {
-		changes["params"] = [2]any{before.Params, after.Params}
-	}
-	if len(changes) == 0 {
-		return nil, nil
-	}
-	text, err := encode(changes)
-	return bytes.TrimSpace(text), err
+// difference is what has changed.
+func difference(before, after named) store.Changes {
+	changes := store.Changes{}
+	changes.Differ("name", before.Name, after.Name)
+	changes.Differ("description", before.Description, after.Description)
+	changes.Differ("params", string(before.Params), string(after.Params))
+	return changes
 }
 
 // setDescribed sets what APIs and statuses have in common.

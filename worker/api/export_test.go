@@ -21,5 +21,4 @@ const (
 	MaxDepth        = maxDepth
 	MaxFaults       = maxFaults
 	MaxTransactions = maxTransactions
-	DeletePortion   = deletePortion
 )

@@ -20,9 +20,9 @@ func statuses() catalog {
 			status, err := tx.CreateStatus(n.status())
 			return namedStatus(status), err
 		},
-		update: func(tx *store.Tx, n named) error { return tx.UpdateStatus(n.status()) },
-		remove: (*store.Tx).DeleteStatus,
-		usedBy: func(name string) store.TransactionFilter { return store.TransactionFilter{Status: name} },
+		update:  func(tx *store.Tx, n named) error { return tx.UpdateStatus(n.status()) },
+		cascade: store.CascadeStatus,
+		usedBy:  func(name string) store.TransactionFilter { return store.TransactionFilter{Status: name} },
 	}
 }
 

@@ -80,6 +80,7 @@ func (a *API) createTransactions(r *request) (answer, error) {
 		created = make([]store.Transaction, len(asked))
 		for i, t := range asked {
 			var err error
+			t.Token = r.token.ID
 			created[i], err = tx.CreateTransaction(t.Transaction)
 			if err = r.faults.addInvalid(t.at, err); err != nil {
 				return outcome{}, err
@@ -154,8 +155,13 @@ func (a *API) changeTransaction(r *request) (answer, error) {
 	}
 	status := o.text("status")
 	return a.change(r, func(tx *store.Tx) (outcome, error) {
-		t, err := tx.SetTransactionStatus(id, status)
-		return outcome{status: http.StatusOK, value: transactionOf(t)}, err
+		before, after, err := tx.SetTransactionStatus(id, status)
+		if err != nil {
+			return outcome{}, err
+		}
+		changes := store.Changes{}
+		changes.Differ("status", before.Status, after.Status)
+		return outcome{status: http.StatusOK, value: transactionOf(after)}, r.recordTransaction(tx, store.ActionChange, after, changes)
 	})
 }
 
@@ -165,6 +171,18 @@ func (a *API) deleteTransaction(r *request) (answer, error) {
 		return answer{}, err
 	}
 	return a.change(r, func(tx *store.Tx) (outcome, error) {
-		return outcome{status: http.StatusNoContent}, tx.DeleteTransaction(id)
+		t, err := tx.Transaction(id)
+		if err != nil {
+			return outcome{}, err
+		}
+		if err := tx.DeleteTransaction(id); err != nil {
+			return outcome{}, err
+		}
+		lost := store.Changes{"api": {t.API, nil}, "status": {t.Status, nil}, "amount": {t.Amount.String(), nil}}
+		return outcome{status: http.StatusNoContent}, r.recordTransaction(tx, store.ActionDelete, t, lost)
 	})
+}
+
+func (r *request) recordTransaction(tx *store.Tx, action store.Action, t store.Transaction, changes store.Changes) error {
+	return r.record(tx, action, "transaction", t.ID, t.API+" "+t.Amount.String(), changes)
 }

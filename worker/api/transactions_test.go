@@ -55,6 +55,49 @@ func TestTransaction(t *testing.T) {
 	s.want(404, change)
 }
 
+// TestTransactionHistory: who has created, changed and deleted a transaction, once however often it is asked for.
+func TestTransactionHistory(t *testing.T) {
+	s := startAPI(t)
+	history := func(q store.EntryQuery) (entries []entry) {
+		t.Helper()
+		s.view(func(tx *store.Tx) error {
+			slice, err := tx.Entries(q)
+			for _, e := range slice.Items {
+				if e.Actor != "token till" || e.Kind != "transaction" || time.Since(e.Time) > time.Minute {
+					t.Errorf("%+v", e)
+				}
+				entries = append(entries, entry{e.Action, e.ObjectID, e.Object, string(e.Changes)})
+			}
+			return err
+		})
+		return entries
+	}
+	want := func(q store.EntryQuery, want ...entry) {
+		t.Helper()
+		if diff := cmp.Diff(want, history(q)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	s.post("/api/v1/transactions", "["+pending+","+pending+"]")
+	one, all := store.EntryQuery{Kind: "transaction", ObjectID: 2}, store.EntryQuery{Kind: "transaction"}
+	created := entry{store.ActionCreate, 2, "Mpesa Express", "{}"}
+	want(one, created)
+	want(all)
+	change := call{method: "PATCH", path: "/api/v1/transactions/2", body: `{"status": "Processed"}`, header: withKey("k")}
+	s.want(200, change)
+	s.want(200, change) // a replay
+	s.want(422, call{method: "PATCH", path: "/api/v1/transactions/2", body: `{"status": "nobody's"}`})
+	changed := entry{store.ActionChange, 2, "Mpesa Express 10.50", `{"status":["Pending","Processed"]}`}
+	want(one, changed, created)
+	want(all, changed)
+	s.want(204, call{method: "DELETE", path: "/api/v1/transactions/2"})
+	s.want(404, call{method: "DELETE", path: "/api/v1/transactions/2"})
+	deleted := entry{store.ActionDelete, 2, "Mpesa Express 10.50", `{"amount":["10.50",null],"api":["Mpesa Express",null],"status":["Processed",null]}`}
+	want(one, deleted, changed)
+	want(all, deleted, changed)
+	want(store.EntryQuery{Kind: "transaction", ObjectID: 1}, entry{store.ActionCreate, 1, "Mpesa Express", "{}"})
+}
+
 // TestAmounts: they are kept to the last digit.
 func TestAmounts(t *testing.T) {
 	s := startAPI(t)
