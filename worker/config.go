@@ -27,11 +27,13 @@ type Config struct {
 	TLS *tls.Config
 	// NamedTLS is the same of the listeners in Named, by name.
 	NamedTLS map[string]*tls.Config
+	// TrustedProxies are believed who a request's client is, which is then its RemoteAddr, and whether that is Secure.
+	TrustedProxies TrustedProxies
 
 	// Logger gets what befalls the worker. Nil discards.
 	Logger *slog.Logger
 	// AccessLog gets a line for each request: method, path (not the query), route, code, bytes of the answer's body,
-	// duration in seconds, remote address. Nil: requests are not logged.
+	// duration in seconds, remote address (see TrustedProxies). Nil: requests are not logged.
 	AccessLog *slog.Logger
 	// Metrics makes the metrics of the requests and of the process, whose names must be free. The requests that
 	// net/http refuses by itself, such as malformed ones, are not counted. Nil: nothing is.

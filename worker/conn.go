@@ -26,6 +26,7 @@ type conn struct {
 	server   *server
 	handler  http.Handler
 	placed   bool // it has one of the worker's places
+	proxied  bool // it comes from a trusted proxy
 
 	tls      *tls.Conn            // nil: the connection is plain
 	tlsState *tls.ConnectionState // nil: there was no handshake yet. Written before the first request

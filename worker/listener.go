@@ -60,6 +60,7 @@ func (l *listener) Accept() (net.Conn, error) {
 
 func (l *listener) take(nc net.Conn, placed bool) *conn {
 	c := &conn{Conn: nc, socket: nc, server: l.server, handler: l.handler, placed: placed, waiting: true}
+	c.proxied = l.server.cfg.TrustedProxies.trusts(nc)
 	if l.tls != nil {
 		c.secure(l.tls)
 	}

@@ -113,6 +113,11 @@ func (e *listenError) Unwrap() error { return e.error }
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(connKey{}).(*conn)
 	r.TLS = c.tlsState
+	if c.proxied {
+		if client, ok := s.cfg.TrustedProxies.client(r.Header.Values("X-Forwarded-For")); ok {
+			r.RemoteAddr = client
+		}
+	}
 	if s.recycle.count() && s.replace {
 		s.cfg.Logger.Info("asking to be replaced: max-requests", "requests", s.recycle.limit)
 		s.herald.wantReplacement()

@@ -101,8 +101,17 @@ func (s service) config() worker.Config {
 	if !cfg.Master {
 		mercy = cfg.StopMercy
 	}
+	var proxies worker.TrustedProxies
+	for _, p := range cfg.TrustedProxies {
+		if p.Network.IsValid() {
+			proxies.Networks = append(proxies.Networks, p.Network)
+		} else {
+			proxies.Unix = true
+		}
+	}
 	return worker.Config{
 		Inherited:        s.inherited,
+		TrustedProxies:   proxies,
 		Logger:           s.log,
 		MaxConnections:   cfg.MaxConnections,
 		MaxHeader:        int(cfg.BufferSize),

@@ -82,8 +82,8 @@ func refusedLogin(err error) (wait int, fault string, ok bool) {
 	return 0, "", false
 }
 
-// credentials are name and password, and where the request comes from: the other end of the connection, since what a header
-// says about it can be anybody's. On a unix socket that is nowhere.
+// credentials are name and password, and where the request comes from: the other end of the connection, or what a proxy says
+// that is trusted. On a unix socket that is nowhere.
 func (r *request) credentials(name, password string) store.Credentials {
 	c := store.Credentials{Name: name, Password: password}
 	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {

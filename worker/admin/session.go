@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"multiproc/store"
+	"multiproc/worker"
 )
 
 // How long a session lasts: while its user does nothing, and at most. A working day, and a lunch with something after it.
@@ -23,7 +24,7 @@ const sessionNoted = time.Minute
 
 // cookieName is the session's cookie. Under TLS it is one that only this host can have set, over TLS.
 func cookieName(r *http.Request) string {
-	if r.TLS != nil {
+	if worker.Secure(r) {
 		return "__Host-multiproc_session"
 	}
 	return "multiproc_session"
@@ -32,11 +33,11 @@ func cookieName(r *http.Request) string {
 // setCookie gives the browser the secret of a session, or takes it away. The cookie is gone with the browser, if the session
 // is not before. It comes along when a link of another site is followed (Lax), but not with what that site sends by itself.
 //
-// Secure is what TLS this server itself sees says: a header of whoever is in front of it can be anybody's.
+// Secure is what TLS this server itself sees says, or a proxy that it trusts: a header of anybody else can be anybody's.
 func setCookie(w http.ResponseWriter, r *http.Request, secret string) {
 	c := &http.Cookie{
 		Name: cookieName(r), Value: secret, Path: "/",
-		Secure: r.TLS != nil, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: worker.Secure(r), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 	if secret == "" {
 		c.MaxAge = -1

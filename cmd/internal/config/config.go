@@ -56,7 +56,8 @@ type Config struct {
 	LimitPost      int64         `json:"limit-post"`      // bytes; 0: no limit
 	HTTPTimeout    time.Duration `json:"http-timeout"`
 	SocketTimeout  time.Duration `json:"socket-timeout"`
-	AllowedHosts   []string      `json:"allowed-hosts"` // empty: all
+	AllowedHosts   []string      `json:"allowed-hosts"`   // empty: all
+	TrustedProxies []Proxy       `json:"trusted-proxies"` // empty: none
 	Debug          bool          `json:"debug"`
 
 	Harakiri                time.Duration `json:"harakiri"` // 0: off

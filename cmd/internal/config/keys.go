@@ -236,6 +236,11 @@ func Keys() []Key {
 			bind: func(c target) value { return hostList{&c.AllowedHosts} },
 		},
 		{
+			Name: "trusted-proxies", Repeatable: true, ownWorker: true,
+			Help: "believed in X-Forwarded-For and -Proto: addresses and networks, separated by commas; unix: at unix sockets",
+			bind: func(c target) value { return proxyList{&c.TrustedProxies} },
+		},
+		{
 			Name: "max-connections", Default: "10000", ownWorker: true,
 			Help: "most connections of one worker, and at most 3/4 of its descriptors; more wait, idle ones make room",
 			bind: func(c target) value { return number{&c.MaxConnections, 1} },

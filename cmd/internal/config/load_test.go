@@ -442,7 +442,7 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%v: %s", err, data)
 		}
-		if diff := cmp.Diff(c, back); diff != "" {
+		if diff := cmp.Diff(c, back, prefixes()); diff != "" {
 			t.Errorf("-loaded +from the snapshot:\n%s", diff)
 		}
 		if err := WriteSettings(io.Discard, loaded); err != nil {

@@ -1,0 +1,56 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestProxies reads lists of proxies. What can be read is written back in one way.
+func TestProxies(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                            "",
+		"unix":                        "unix",
+		"10.0.0.1":                    "10.0.0.1",
+		"10.0.0.0/8, unix,2001:DB8::": "10.0.0.0/8 unix 2001:db8::",
+		"10.0.0.1/32, ::1/128":        "10.0.0.1 ::1",
+		"::ffff:10.0.0.1":             "10.0.0.1",
+		"fd00::/8":                    "fd00::/8",
+	} {
+		var proxies []Proxy
+		list := proxyList{&proxies}
+		if err := list.set(text); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		got := strings.Join(list.texts(), " ")
+		if got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+		for _, p := range proxies {
+			var again Proxy
+			if err := again.UnmarshalText([]byte(p.String())); err != nil || again != p {
+				t.Errorf("%v is %v when it is read again, %v", p, again, err)
+			}
+		}
+	}
+	for text, hint := range map[string]string{
+		"*":                   "each client",
+		"0.0.0.0/0":           "each client",
+		"::/0":                "each client",
+		"proxy.example.org":   "no proxy",
+		"10.0.0.1:80":         "no proxy",
+		"[::1]":               "no proxy",
+		"fe80::1%eth0":        "no proxy",
+		"UNIX":                "no proxy",
+		"10.0.0.0/33":         "no network",
+		"10.0.0.0/":           "no network",
+		"10.0.0.1/8":          "want 10.0.0.0/8 or 10.0.0.1",
+		"::ffff:10.0.0.0/104": "as IPv4",
+		"10.0.0.1,":           "missing",
+		"10.0.0.1 10.0.0.2":   "no proxy",
+	} {
+		var proxies []Proxy
+		if err := (proxyList{&proxies}).set(text); err == nil || !strings.Contains(err.Error(), hint) || len(proxies) > 0 {
+			t.Errorf("%q is %v, %v; want an error with %q", text, proxies, err, hint)
+		}
+	}
+}

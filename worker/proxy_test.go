@@ -1,0 +1,144 @@
+package worker_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"multiproc/worker"
+)
+
+// TestTrustedProxies asks as a proxy would that is trusted, with networks of other ones, and wants to know who the client is.
+func TestTrustedProxies(t *testing.T) {
+	w := start(t, worker.Config{TrustedProxies: proxies("127.0.0.0/8", "10.0.0.0/8", "fd00::/8")}, http.HandlerFunc(tellClient))
+	c := w.dial()
+	peer := "the connection's"
+	for _, test := range []struct{ headers, want string }{
+		{"", peer},
+		{"203.0.113.7", "203.0.113.7:0"},
+		{" \t203.0.113.7 \t", "203.0.113.7:0"},
+		{"203.0.113.7:49152", "203.0.113.7:49152"},
+		{"2001:db8::7", "[2001:db8::7]:0"},
+		{"[2001:DB8::7]", "[2001:db8::7]:0"},
+		{"[2001:db8::7]:443", "[2001:db8::7]:443"},
+		{"::ffff:203.0.113.7", "203.0.113.7:0"},
+
+		// What the client itself has said stands before its address.
+		{"198.51.100.1, 203.0.113.7", "203.0.113.7:0"},
+		{"<script>, 203.0.113.7", "203.0.113.7:0"},
+		{"10.0.0.1, 203.0.113.7", "203.0.113.7:0"},
+		{"198.51.100.1|203.0.113.7", "203.0.113.7:0"}, // in a line of its own
+		{"203.0.113.7|", "203.0.113.7:0"},
+		{", 203.0.113.7,,", "203.0.113.7:0"},
+
+		// A chain of proxies that are trusted.
+		{"203.0.113.7, 10.0.0.2", "203.0.113.7:0"},
+		{"198.51.100.1, 203.0.113.7, 10.0.0.3, 10.0.0.2:80", "203.0.113.7:0"},
+		{"198.51.100.1, 203.0.113.7|fd00::1%eth0, ::ffff:10.0.0.2", "203.0.113.7:0"},
+		{"10.0.0.3, 10.0.0.2", "10.0.0.3:0"},
+
+		// Something that no trusted proxy says.
+		{"unknown", peer},
+		{"203.0.113.7, unknown", peer},
+		{"203.0.113.7, _hidden, 10.0.0.2", peer},
+		{"203.0.113.7:port", peer},
+		{"203.0.113.256", peer},
+		{"203.0.113.7 10.0.0.2", peer},
+		{"[203.0.113.7]", peer},
+		{"[2001:db8::7", peer},
+		{"2001:db8::7]:443", peer},
+		{"\"203.0.113.7\"", peer},
+		{",", peer},
+	} {
+		r := c.proxied("X-Forwarded-For", test.headers)
+		want := test.want
+		if want == peer {
+			want = c.LocalAddr().String()
+		}
+		if got, _, _ := strings.Cut(readAll(t, r), " "); got != want {
+			t.Errorf("%q: %s, want %s", test.headers, got, want)
+		}
+	}
+}
+
+// TestProxiesThatAreNotTrusted says the same where nobody is believed, or others are.
+func TestProxiesThatAreNotTrusted(t *testing.T) {
+	others := proxies("10.0.0.0/8", "203.0.113.7/32", "::1/128")
+	others.Unix = true
+	for _, trusted := range []worker.TrustedProxies{{}, others} {
+		c := start(t, worker.Config{TrustedProxies: trusted}, http.HandlerFunc(tellClient)).dial()
+		for _, header := range []string{"X-Forwarded-For: 203.0.113.7", "X-Forwarded-For: 10.0.0.1", "X-Forwarded-Proto: https"} {
+			name, value, _ := strings.Cut(header, ": ")
+			want := fmt.Sprint(c.LocalAddr(), " ", testedOverTLS())
+			if got := readAll(t, c.proxied(name, value)); got != want {
+				t.Errorf("%s: %q, want %q", header, got, want)
+			}
+		}
+	}
+}
+
+// TestProxiesOnUnixSockets have no address, and are trusted or not as a whole.
+func TestProxiesOnUnixSockets(t *testing.T) {
+	for trusted, want := range map[bool]string{true: "203.0.113.7:0", false: "@"} {
+		l, _ := listenBoth(t, "unix")
+		w := startOn(t, l, worker.Config{TrustedProxies: worker.TrustedProxies{Unix: trusted}}, http.HandlerFunc(tellClient))
+		c := w.dial()
+		if got, _, _ := strings.Cut(readAll(t, c.proxied("X-Forwarded-For", "198.51.100.1, 203.0.113.7")), " "); got != want {
+			t.Errorf("trusted: %v: %s, want %s", trusted, got, want)
+		}
+	}
+}
+
+// TestProxiesOnBothFamilies: where a socket takes IPv6 and IPv4, the kernel gives the one as a part of the other.
+func TestProxiesOnBothFamilies(t *testing.T) {
+	w := startOn(t, listen(t, "tcp", ":0"), worker.Config{TrustedProxies: proxies("127.0.0.1/32")}, http.HandlerFunc(tellClient))
+	w.addr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: w.addr.(*net.TCPAddr).Port}
+	if got, _, _ := strings.Cut(readAll(t, w.dial().proxied("X-Forwarded-For", "203.0.113.7")), " "); got != "203.0.113.7:0" {
+		t.Error(got)
+	}
+}
+
+// TestSecure: a trusted proxy says whether it was asked over TLS.
+func TestSecure(t *testing.T) {
+	w := start(t, worker.Config{TrustedProxies: proxies("127.0.0.1/32")}, http.HandlerFunc(tellClient))
+	c := w.dial()
+	for headers, secure := range map[string]bool{
+		"https": true, "HTTPS": true, "https, https|https": true,
+		"": false, "http": false, "https, http": false, "http|https": false, "https|http": false, "https,": false, "httpss": false,
+	} {
+		if _, got, _ := strings.Cut(readAll(t, c.proxied("X-Forwarded-Proto", headers)), " "); got != fmt.Sprint(secure || testedOverTLS()) {
+			t.Errorf("%q: %s", headers, got)
+		}
+	}
+	if worker.Secure(&http.Request{Header: http.Header{"X-Forwarded-Proto": {"https"}}}) {
+		t.Error("a header is believed outside of a worker")
+	}
+}
+
+func proxies(networks ...string) (p worker.TrustedProxies) {
+	for _, network := range networks {
+		p.Networks = append(p.Networks, netip.MustParsePrefix(network))
+	}
+	return p
+}
+
+// tellClient answers who asks, and whether securely.
+func tellClient(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprint(w, r.RemoteAddr, " ", worker.Secure(r))
+}
+
+// proxied asks with lines of a header, which stand between bars.
+func (c *client) proxied(name, lines string) answer {
+	c.t.Helper()
+	head := "GET / HTTP/1.1\r\nHost: test\r\n"
+	if lines != "" {
+		for line := range strings.SplitSeq(lines, "|") {
+			head += name + ": " + line + "\r\n"
+		}
+	}
+	c.send(head + "\r\n")
+	return c.answer()
+}
