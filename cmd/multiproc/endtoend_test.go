@@ -1,0 +1,405 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"multiproc/master"
+)
+
+// scrapeProtocols are the formats that Prometheus is told to ask for, by the job that does, with what it must be given.
+var scrapeProtocols = []struct{ job, protocol, contentType string }{
+	{"text", "PrometheusText0.0.4", "text/plain; version=0.0.4"},
+	{"openmetrics", "OpenMetricsText1.0.0", "application/openmetrics-text; version=1.0.0"},
+	{"protobuf", "PrometheusProto", "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"},
+}
+
+const scrapeInterval = time.Second
+
+// endToEnd is a server, a Prometheus that scrapes it in all formats, and clients.
+type endToEnd struct {
+	*tracker
+	t     *testing.T
+	p     *prometheusServer
+	load  *paced
+	began time.Time
+}
+
+// TestEndToEnd has a real Prometheus scrape the server every second for a minute, in each format, while clients ask and
+// workers are killed, reloaded and recycled. What Prometheus then knows must be what the clients and the database know.
+func TestEndToEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	t.Parallel()
+	ini := "socket = " + freeAddress(t) + "\ndatabase = transactions.db\nprocesses = 3\nmax-requests = 100\ndisable-logging = true\n"
+	s := startServer(t, ini)
+	e := &endToEnd{tracker: newTracker(s, filepath.Join(s.dir, "transactions.db")), t: t, load: startPaced(s)}
+	witness := startWitness(s)
+	e.p = startPrometheus(t, scrapeConfiguration(t, s.address, witness.address))
+	e.startLoad()
+	e.awaitScrapes(2)
+	e.began = time.Now()
+	e.disturb(time.Minute)
+	e.load.stop()
+	e.awaitNoneDraining()
+	e.awaitScrapes(2)
+	ended := time.Now()
+
+	e.load.mustHaveLostNone()
+	e.mustBeUp(ended)
+	e.mustHaveReset(ended, nil)
+	e.mustCountAsClients()
+	e.mustBeAsOnThePage()
+	witness.mustHaveSeenAll(t)
+
+	// A start of the master is where counters begin anew, and nowhere else. What was higher before must have been reset.
+	before, err := countsOfPage(e.server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+	next := startServer(t, ini, in(s.dir))
+	e.tracker = &tracker{next, e.database, e.token}
+	for number := range int64(2) {
+		e.must(http.StatusCreated, "POST", transactionsPath, numbered(number))
+	}
+	e.awaitScrapes(2)
+	after, err := countsOfPage(e.server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reset := map[string]bool{}
+	for series, value := range before {
+		if now, there := after[series]; there && now < value {
+			reset[series] = true
+		}
+	}
+	e.mustHaveReset(time.Now(), reset)
+	e.mustBeAsOnThePage()
+	e.stop()
+}
+
+// scrapeConfiguration is a directory with a configuration of Prometheus: a job for each format, and one for each at the
+// witness.
+func scrapeConfiguration(t *testing.T, address, witness string) (dir string) {
+	t.Helper()
+	text := "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n"
+	for _, s := range scrapeProtocols {
+		text += fmt.Sprintf("- {job_name: %s, scrape_protocols: [%s], static_configs: [{targets: [%q]}]}\n", s.job, s.protocol, address)
+		text += fmt.Sprintf("- {job_name: witness-%s, metrics_path: /%[1]s, scrape_interval: 10s, scrape_protocols: [%s], "+
+			"static_configs: [{targets: [%q]}]}\n", s.job, s.protocol, witness)
+	}
+	dir = t.TempDir()
+	writeFile(t, filepath.Join(dir, "prometheus.yml"), text)
+	return dir
+}
+
+// startLoad starts clients that together ask 80 times a second: half of them keep their connections, half of them post.
+func (e *endToEnd) startLoad() {
+	var numbers atomic.Int64
+	for i := range 8 {
+		client := dialingClient("tcp", e.address, i%2 == 0)
+		e.load.ask(100*time.Millisecond, func() error {
+			if i/2%2 == 0 {
+				_, err := e.getBy(client, "/")
+				return err
+			}
+			r, err := e.try(client, "POST", transactionsPath, numbered(numbers.Add(1)))
+			return wantCode(http.StatusCreated, r, err)
+		})
+	}
+}
+
+// disturb kills workers, and reloads by the signal and by the command, in turn; the clients' requests are more than a worker
+// may answer.
+func (e *endToEnd) disturb(d time.Duration) {
+	e.t.Helper()
+	ticker := time.NewTicker(3 * time.Second)
+	defer ticker.Stop()
+	for turn := 0; time.Since(e.began) < d; turn++ {
+		<-ticker.C
+		switch turn % 4 {
+		case 0, 2:
+			e.load.kill(e.awaitSeasoned(1)[0])
+		case 1:
+			status, err := e.status()
+			if err != nil {
+				e.t.Fatal(err)
+			}
+			e.signal(syscall.SIGHUP)
+			e.await("the next generation", func(now master.Status) bool { return now.Generation > status.Generation })
+		case 3:
+			e.reload()
+		}
+	}
+	recycled := e.log.count(`msg="worker ended"`, "reason=requests")
+	e.t.Logf("%d workers killed, %d recycled, %d generations", len(e.load.deaths), recycled, e.log.count("new generation"))
+	if recycled < 3 {
+		e.t.Error("hardly any worker was recycled")
+	}
+}
+
+// awaitScrapes waits until each job has scraped so many times more.
+func (e *endToEnd) awaitScrapes(n int) {
+	e.t.Helper()
+	from := time.Now()
+	for deadline := from.Add(patience); time.Now().Before(deadline); <-time.After(scrapeInterval / 5) {
+		now := time.Now()
+		scraped := e.p.query(now, fmt.Sprintf(`count_over_time(up{job!~"witness.*"}[%dms]) >= %d`, now.Sub(from).Milliseconds()+1, n))
+		if len(scraped) == len(scrapeProtocols) {
+			return
+		}
+	}
+	e.t.Fatalf("not %d scrapes of each job within %s", n, patience)
+}
+
+// since is a range of PromQL from the beginning to a time.
+func (e *endToEnd) since(at time.Time) string {
+	return fmt.Sprintf("[%dms]", at.Sub(e.began).Milliseconds())
+}
+
+// mustBeUp: no scrape has failed, but for those that a worker had which was killed.
+func (e *endToEnd) mustBeUp(at time.Time) {
+	e.t.Helper()
+	scrapes, down, longest := 0, 0, 0.0
+	for _, s := range scrapeProtocols {
+		up := e.p.query(at, fmt.Sprintf("up{job=%q}", s.job)+e.since(at))
+		took := e.p.query(at, fmt.Sprintf("scrape_duration_seconds{job=%q}", s.job)+e.since(at))
+		if len(up) != 1 || len(took) != 1 || len(up[0].Values) != len(took[0].Values) {
+			e.t.Fatalf("job %s: %v %v", s.job, up, took)
+		}
+		if n, want := len(up[0].Values), int(at.Sub(e.began)/scrapeInterval); n < want*9/10 {
+			e.t.Errorf("job %s has scraped %d times in %d s", s.job, n, want)
+		}
+		for i, point := range up[0].Values {
+			scrapes++
+			seconds := took[0].Values[i].value
+			longest = max(longest, seconds)
+			if point.value == 1 {
+				continue
+			}
+			down++
+			end := point.at.Add(time.Duration(seconds * float64(time.Second)))
+			if !e.load.diedWithin(point.at, end.Add(10*time.Millisecond)) { // the times are rounded
+				e.t.Errorf("job %s: a scrape failed at %s, after %g s, and no worker was killed", s.job, point.at, seconds)
+			}
+		}
+	}
+	e.t.Logf("up was 0 for %d of %d scrapes, at %d kills; the longest scrape took %.3f s", down, scrapes, len(e.load.deaths), longest)
+}
+
+// mustHaveReset: since the beginning, these counters have been reset once in each job, and no others ever.
+func (e *endToEnd) mustHaveReset(at time.Time, want map[string]bool) {
+	e.t.Helper()
+	counters, seen := e.p.counters(), map[string]int{}
+	series := 0
+	for _, counter := range counters {
+		for _, found := range e.p.query(at, fmt.Sprintf(`resets(%s{job!~"witness.*"}%s)`, counter, e.since(at))) {
+			found.Metric["__name__"] = counter
+			name := found.name("job", "instance")
+			series++
+			switch {
+			case want[name] && found.Value.value == 1:
+				seen[name]++
+			case want[name] || found.Value.value != 0:
+				e.t.Errorf("%s was reset %g times (want it reset: %t): %v", name, found.Value.value, want[name],
+					e.p.query(at, counter+e.since(at)))
+			}
+		}
+	}
+	for name := range want {
+		if seen[name] != len(scrapeProtocols) {
+			e.t.Errorf("%s was reset in %d jobs", name, seen[name])
+		}
+	}
+	e.t.Logf("%d series of %d counters, %d reset in each job", series, len(counters), len(want))
+	if len(counters) < 10 || want != nil && len(want) < 10 {
+		e.t.Error("these are too few")
+	}
+}
+
+// mustCountAsClients: the rate of requests is that of the clients' answers, at times through the minute. rate() divides what
+// was counted from the first scrape in its window to the last by the time between them, so the edges are nothing to correct
+// for as long as the clients were steady.
+func (e *endToEnd) mustCountAsClients() {
+	e.t.Helper()
+	const window = 30 * time.Second
+	for after := window + 2*time.Second; after < time.Minute; after += 5 * time.Second {
+		at := e.began.Add(after)
+		want := float64(e.load.between(at.Add(-window), at)) / window.Seconds()
+		for _, s := range scrapeProtocols {
+			found := e.p.query(at, fmt.Sprintf(`sum(rate(http_requests_total{job=%q,route!="/metrics"}[30s]))`, s.job))
+			if len(found) != 1 || math.Abs(found[0].Value.value/want-1) > 0.02 {
+				e.t.Errorf("job %s, after %s: %v requests per second, the clients had %.2f answers per second", s.job, after, found, want)
+				continue
+			}
+			e.t.Logf("job %s, after %s: %.2f requests per second, the clients had %.2f answers per second (%+.2f %%)",
+				s.job, after, found[0].Value.value, want, 100*(found[0].Value.value/want-1))
+		}
+	}
+}
+
+// mustBeAsOnThePage: when nobody asks for anything, Prometheus has the same series by all jobs; what does not change has the
+// page's value, and the gauge of transactions has that of the database.
+func (e *endToEnd) mustBeAsOnThePage() {
+	e.t.Helper()
+	_, first := e.get("/metrics")
+	e.awaitScrapes(2)
+	at := time.Now()
+	_, second := e.get("/metrics")
+	before, after := pageSeries(e.t, first), pageSeries(e.t, second)
+	still := 0
+	for _, s := range scrapeProtocols {
+		found := map[string]float64{}
+		for _, series := range e.p.query(at, fmt.Sprintf(`{job=%q,__name__!~"up|scrape_.*"}`, s.job)) {
+			found[series.name("job", "instance")] = series.Value.value
+		}
+		if len(found) != len(before) {
+			e.t.Errorf("job %s has %d series, on the page are %d", s.job, len(found), len(before))
+		}
+		for name, value := range before {
+			got, there := found[name]
+			if !there {
+				e.t.Errorf("job %s has no %s", s.job, name)
+			} else if value == after[name] {
+				still++
+				if got != value {
+					e.t.Errorf("job %s: %s is %g, on the page %g", s.job, name, got, value)
+				}
+			}
+		}
+		counted := e.counted()
+		transactions := map[string]float64{}
+		for name, value := range found {
+			if labels, ok := strings.CutPrefix(name, "api_transactions{"); ok {
+				transactions["{"+labels] = value
+			}
+		}
+		if fmt.Sprint(transactions) != fmt.Sprint(counted) || sum(counted) == 0 {
+			e.t.Errorf("job %s: api_transactions is %v, in the database are %v", s.job, transactions, counted)
+		}
+	}
+	e.t.Logf("%d series, of which %d did not change, in each of %d jobs", len(before), still/len(scrapeProtocols), len(scrapeProtocols))
+	if still/len(scrapeProtocols) < len(before)/2 {
+		e.t.Error("these are too few")
+	}
+}
+
+var pageLabel = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
+
+// pageSeries are the values on a page in the text format, by name and labels.
+func pageSeries(tb testing.TB, page string) map[string]float64 {
+	tb.Helper()
+	found := map[string]float64{}
+	for line := range strings.Lines(page) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		end := strings.LastIndexByte(line, ' ')
+		value, err := strconv.ParseFloat(line[end+1:], 64)
+		if err != nil {
+			tb.Fatalf("%q: %v", line, err)
+		}
+		metric, rest, _ := strings.Cut(line[:end], "{")
+		labels := map[string]string{}
+		for _, label := range pageLabel.FindAllStringSubmatch(rest, -1) {
+			labels[label[1]] = label[2]
+		}
+		found[seriesName(metric, labels)] = value
+	}
+	return found
+}
+
+// countsOfPage are the values of all series that only grow, by name and labels.
+func countsOfPage(s *server) (map[string]float64, error) {
+	_, page := s.get("/metrics")
+	counts := pageSeries(s.tb, page)
+	types := map[string]string{}
+	for _, line := range regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(page, -1) {
+		types[line[1]] = line[2]
+	}
+	for series := range counts {
+		metric, _, _ := strings.Cut(series, "{")
+		family := metric
+		for _, suffix := range []string{"_bucket", "_count", "_sum"} {
+			if name, ok := strings.CutSuffix(metric, suffix); ok && types[name] == "histogram" {
+				family = name
+			}
+		}
+		switch types[family] {
+		case "counter", "histogram":
+		case "":
+			return nil, fmt.Errorf("no type of %s", series)
+		default:
+			delete(counts, series)
+		}
+	}
+	return counts, nil
+}
+
+// witness hands requests for metrics on to a server, and keeps what kind of answer there was to what Prometheus asks for.
+type witness struct {
+	address string
+	mu      sync.Mutex
+	seen    map[string]string // content type by job
+}
+
+func startWitness(s *server) *witness {
+	w := &witness{seen: map[string]string{}}
+	proxy := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, s.url("/metrics"), http.NoBody)
+		if err != nil {
+			http.Error(rw, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		request.Header = r.Header.Clone()
+		response, err := http.DefaultTransport.RoundTrip(request)
+		if err != nil {
+			http.Error(rw, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer response.Body.Close()
+		var body bytes.Buffer
+		if _, err := io.Copy(&body, response.Body); err != nil {
+			http.Error(rw, err.Error(), http.StatusBadGateway)
+			return
+		}
+		for _, name := range []string{"Content-Type", "Content-Encoding"} {
+			rw.Header()[name] = response.Header[name]
+		}
+		_, _ = rw.Write(body.Bytes())
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.seen[strings.TrimPrefix(r.URL.Path, "/")] = response.Header.Get("Content-Type")
+	}))
+	s.tb.Cleanup(proxy.Close)
+	w.address = proxy.Listener.Addr().String()
+	return w
+}
+
+// mustHaveSeenAll: each job was given the format that it asks for.
+func (w *witness) mustHaveSeenAll(t *testing.T) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range scrapeProtocols {
+		if got := w.seen[s.job]; !strings.HasPrefix(got, s.contentType) {
+			t.Errorf("who asks for %s is given %q", s.protocol, got)
+		}
+	}
+}

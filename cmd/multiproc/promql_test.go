@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// promSeries is a series as Prometheus' API gives it: with one value, or all of a range.
+type promSeries struct {
+	Metric map[string]string
+	Value  promPoint
+	Values []promPoint
+}
+
+// promPoint is a value at a time.
+type promPoint struct {
+	at    time.Time
+	value float64
+}
+
+// UnmarshalJSON reads [seconds, "value"].
+func (p *promPoint) UnmarshalJSON(text []byte) error {
+	var seconds float64
+	var value string
+	if err := json.Unmarshal(text, &[]any{&seconds, &value}); err != nil {
+		return err
+	}
+	p.at = time.UnixMilli(int64(seconds*1000 + 0.5))
+	var err error
+	p.value, err = strconv.ParseFloat(value, 64)
+	return err
+}
+
+// name is the series as it is on a page, without these labels.
+func (s promSeries) name(without ...string) string {
+	labels := maps.Clone(s.Metric)
+	delete(labels, "__name__")
+	for _, label := range without {
+		delete(labels, label)
+	}
+	return seriesName(s.Metric["__name__"], labels)
+}
+
+// seriesName is a metric's name and its labels, in the order of their names. To Prometheus, an empty one is none.
+func seriesName(metric string, labels map[string]string) string {
+	var parts []string
+	for _, label := range slices.Sorted(maps.Keys(labels)) {
+		if labels[label] != "" {
+			parts = append(parts, fmt.Sprintf("%s=%q", label, labels[label]))
+		}
+	}
+	if len(parts) == 0 {
+		return metric
+	}
+	return metric + "{" + strings.Join(parts, ",") + "}"
+}
+
+// query evaluates an expression at a time.
+func (p *prometheusServer) query(at time.Time, expr string) []promSeries {
+	p.t.Helper()
+	var data struct{ Result []promSeries }
+	parameters := url.Values{"query": {expr}, "time": {strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64)}}
+	if err := p.get("/api/v1/query?"+parameters.Encode(), &data); err != nil {
+		p.t.Fatalf("%s: %v", expr, err)
+	}
+	return data.Result
+}
+
+// counters are the names of all series that may only grow: counters and what histograms count, except those of Prometheus.
+func (p *prometheusServer) counters() []string {
+	p.t.Helper()
+	var families map[string][]struct{ Type string }
+	if err := p.get("/api/v1/metadata", &families); err != nil {
+		p.t.Fatal(err)
+	}
+	var names []string
+	for name, found := range families {
+		switch {
+		case found[0].Type == "counter" && strings.HasSuffix(name, "_total"):
+			names = append(names, name)
+		case found[0].Type == "histogram":
+			names = append(names, name+"_bucket", name+"_count", name+"_sum")
+		case found[0].Type == "counter": // OpenMetrics has it without the suffix
+			names = append(names, name+"_total")
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
