@@ -2,9 +2,13 @@ package admin_test
 
 import (
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"multiproc/store"
 	"multiproc/worker/admin"
@@ -70,6 +74,36 @@ func rules() map[string]string {
 		"POST /admin/tokens/add":         "superuser",
 		"GET /admin/tokens/{id}/revoke":  "superuser",
 		"POST /admin/tokens/{id}/revoke": "superuser",
+	}
+}
+
+// TestReadmeRoutes: README.md has these routes, and no others, each in the row of those who may take it.
+func TestReadmeRoutes(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(readme), "| who may | pages (`GET`) | changes (`POST`) |\n")
+	text, _, _ = strings.Cut(text, "\n\n")
+	got := map[string]string{}
+	for line := range strings.Lines(text) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || !strings.Contains(line, "`") {
+			continue
+		}
+		role := strings.TrimSpace(cells[1])
+		if role == "everybody" {
+			role = ""
+		}
+		for i, method := range []string{"GET", "POST"} {
+			for _, path := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[2+i], -1) {
+				got[method+" "+path[1]] = role
+			}
+		}
+	}
+	if diff := cmp.Diff(rules(), got); diff != "" {
+		t.Errorf("routes of README.md: -want +got:\n%s", diff)
 	}
 }
 

@@ -2,6 +2,9 @@ package api_test
 
 import (
 	"net/http"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,5 +111,28 @@ func TestCounterNameTaken(t *testing.T) {
 	s := startAPI(t)
 	if _, err := api.New(api.Config{Store: s.store, Metrics: s.metrics}); err == nil || !strings.Contains(err.Error(), "api_transactions_recorded_total") {
 		t.Errorf("New: %v", err)
+	}
+}
+
+// TestReadmeRoutes: README.md has these routes, and no others.
+func TestReadmeRoutes(t *testing.T) {
+	var want []string
+	for _, r := range startAPI(t).api.Routes() {
+		want = append(want, r.Method+" "+r.Path)
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `(/api/v1/[^`]+)` \\| ([^|]+) \\|").FindAllStringSubmatch(string(readme), -1) {
+		for method := range strings.SplitSeq(strings.ReplaceAll(row[2], "`", ""), ", ") {
+			got = append(got, method+" "+row[1])
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("README.md has the routes\n%q, want\n%q", got, want)
 	}
 }
