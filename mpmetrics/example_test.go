@@ -2,6 +2,7 @@ package mpmetrics_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -9,13 +10,15 @@ import (
 	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/expfmt"
 
 	"multiproc/mpmetrics"
 )
 
 // Two writers, which are two processes in real life, and the page that any of them would serve.
 func Example() {
-	dir, err := os.MkdirTemp("", "metrics")
+	dir, err := os.MkdirTemp("", "metrics") // a server's is in PROMETHEUS_MULTIPROC_DIR
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -46,4 +49,190 @@ func Example() {
 	// # HELP http_requests_total Requests.
 	// # TYPE http_requests_total counter
 	// http_requests_total{code="200"} 42.0
+}
+
+// The vectors of a Writer are client_golang's own, so that its instrumentation takes them. A process that takes the id of
+// one that is gone goes on where that was.
+func ExampleWriter() {
+	dir, err := os.MkdirTemp("", "metrics") // a server's is in PROMETHEUS_MULTIPROC_DIR
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	for range 2 { // one process after the other
+		w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		requests, err := w.NewCounterVec(prometheus.CounterOpts{
+			Name: "http_requests_total",
+			Help: "Requests.",
+		}, []string{"method", "code"})
+		if err != nil {
+			log.Fatal(err)
+		}
+		handler := promhttp.InstrumentHandlerCounter(requests, http.NotFoundHandler())
+		request := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", nil)
+		handler.ServeHTTP(httptest.NewRecorder(), request)
+		if err := w.Close(); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	printFamily(dir, "http_requests_total")
+	// Output:
+	// # HELP http_requests_total Requests.
+	// # TYPE http_requests_total counter
+	// http_requests_total{code="404",method="get"} 2.0
+}
+
+// printFamily prints one family of the page.
+func printFamily(dir, name string) {
+	metrics := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
+	defer metrics.Close()
+	scrape := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics?name[]="+name, nil)
+	response := httptest.NewRecorder()
+	metrics.ServeHTTP(response, scrape)
+	fmt.Print(response.Body)
+}
+
+// The mode of a gauge says what becomes of the values of several processes.
+func ExampleWriter_NewGauge() {
+	dir, err := os.MkdirTemp("", "metrics") // a server's is in PROMETHEUS_MULTIPROC_DIR
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+
+	for i, id := range []string{"w1", "w2"} {
+		w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer w.Close()
+		jobs := mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "jobs", Help: "Jobs at work."}, mpmetrics.ModeLiveSum))
+		jobs.Set(3)
+		batch := mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "batch", Help: "Largest batch."}, mpmetrics.ModeMax))
+		batch.Set(float64(10 * (i + 1)))
+		queue := mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "queue", Help: "Own queue."}, mpmetrics.ModeAll))
+		queue.Set(float64(i))
+	}
+
+	for _, name := range []string{"jobs", "batch", "queue"} {
+		printFamily(dir, name)
+	}
+	// Output:
+	// # HELP jobs Jobs at work.
+	// # TYPE jobs gauge
+	// jobs 6.0
+	// # HELP batch Largest batch.
+	// # TYPE batch gauge
+	// batch 20.0
+	// # HELP queue Own queue.
+	// # TYPE queue gauge
+	// queue{pid="w1"} 0.0
+	// queue{pid="w2"} 1.0
+}
+
+// What comes from elsewhere is on the page with what is in the directory. For a server it is an http.Handler:
+//
+//	http.Handle("/metrics", metrics)
+func ExampleCollector() {
+	dir, err := os.MkdirTemp("", "metrics") // a server's is in PROMETHEUS_MULTIPROC_DIR
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer w.Close()
+	mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "orders_total", Help: "Orders."})).Add(3)
+
+	own := prometheus.NewRegistry()
+	stock := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "stock", Help: "In stock."}, func() float64 { return 7 })
+	if err := own.Register(stock); err != nil {
+		log.Fatal(err)
+	}
+	metrics := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Gatherers: []prometheus.Gatherer{own}})
+	defer metrics.Close()
+	if err := metrics.Write(os.Stdout, expfmt.NewFormat(expfmt.TypeTextPlain)); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// # HELP multiproc_metric_series_unshared Series kept in the memory of processes because their metric files have no room.
+	// # TYPE multiproc_metric_series_unshared gauge
+	// multiproc_metric_series_unshared 0.0
+	// # HELP orders_total Orders.
+	// # TYPE orders_total counter
+	// orders_total 3.0
+	// # HELP stock In stock.
+	// # TYPE stock gauge
+	// stock 7.0
+}
+
+// Which process counted what.
+func ExampleInspector() {
+	dir, err := os.MkdirTemp("", "metrics") // a server's is in PROMETHEUS_MULTIPROC_DIR
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	for i, id := range []string{"w1", "w2"} {
+		w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer w.Close()
+		mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "orders_total", Help: "Orders."})).Add(float64(i + 1))
+	}
+
+	inspector := mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{})
+	defer inspector.Close()
+	found, err := inspector.Look()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, file := range found.Files {
+		if file.Type != "counter" {
+			continue
+		}
+		for _, entry := range file.AppendEntries(nil) {
+			fmt.Println(file.Name, file.Process.Life, entry.Sample, entry.Value)
+		}
+	}
+	// Output:
+	// counter_w1.db alive orders_total 1
+	// counter_w2.db alive orders_total 2
+}
+
+// A master empties the directory before its first process starts, and goes on holding it: a second master is refused.
+func ExampleDirectory() {
+	dir, err := os.MkdirTemp("", "metrics") // a server's is in PROMETHEUS_MULTIPROC_DIR
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	directory, err := mpmetrics.OpenDirectory(dir, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer directory.Close()
+	if err := directory.Wipe(); err != nil {
+		log.Fatal(err)
+	}
+
+	second, err := mpmetrics.OpenDirectory(dir, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer second.Close()
+	fmt.Println(errors.Is(second.Wipe(), mpmetrics.ErrHeld))
+	// When a process has ended, what its live gauges left is swept up.
+	fmt.Println(directory.Sweep())
+	// Output:
+	// true
+	// <nil>
 }
