@@ -81,7 +81,7 @@ func TestValueAtTheOldEnd(t *testing.T) {
 	at := map[int]bool{}
 	for n := 65_400; n < 65_500; n += 4 {
 		dir := t.TempDir()
-		w := makeWriter(t, dir, "w1", nil)
+		w := newWriter(t, dir, "w1")
 		v := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"l"}))
 		label := strings.Repeat("x", n)
 		v.WithLabelValues(label).Add(1)

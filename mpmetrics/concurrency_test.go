@@ -202,7 +202,7 @@ func TestScrapesSeeWhatCameBefore(t *testing.T) {
 	t.Cleanup(c.Close)
 	// Files are read in the order of their names. With many behind it the one of the increments has been read long
 	// before the reading is over.
-	w := makeWriter(t, dir, "a", nil)
+	w := newWriter(t, dir, "a")
 	increments := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{
 		Name: "increments_total", Help: "Help.",
 	}, []string{"goroutine"}))
@@ -242,7 +242,7 @@ func TestScrapesWhileFilesGrow(t *testing.T) {
 		t.Parallel()
 		defer over.Store(true)
 		for i := range 500 {
-			w := makeWriter(t, dir, "w1", nil)
+			w := newWriter(t, dir, "w1")
 			v := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{
 				Name: "growing_total", Help: strings.Repeat("Help is in each key. ", 1000),
 			}, []string{"series"}))

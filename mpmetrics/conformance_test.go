@@ -79,11 +79,15 @@ func parsePage(tb testing.TB, text []byte) page {
 	if err != nil {
 		tb.Fatalf("%v in the page:\n%s", err, text)
 	}
+	return pageOf(slices.Collect(maps.Values(families)))
+}
+
+func pageOf(families []*dto.MetricFamily) page {
 	p := page{map[string]string{}, map[string]float64{}}
-	for name, f := range families {
-		p.Families[name] = f.GetType().String() + " " + f.GetHelp()
+	for _, f := range families {
+		p.Families[f.GetName()] = f.GetType().String() + " " + f.GetHelp()
 		for _, m := range f.GetMetric() {
-			p.add(name, f.GetType(), m)
+			p.add(f.GetName(), f.GetType(), m)
 		}
 	}
 	return p

@@ -5,21 +5,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 
 	"multiproc/mpmetrics"
 )
-
-func pageOf(families []*dto.MetricFamily) page {
-	p := page{map[string]string{}, map[string]float64{}}
-	for _, f := range families {
-		p.Families[f.GetName()] = f.GetType().String() + " " + f.GetHelp()
-		for _, m := range f.GetMetric() {
-			p.add(f.GetName(), f.GetType(), m)
-		}
-	}
-	return p
-}
 
 // TestGather: what is gathered, by the Collector itself or by a registry that it is registered with, is the page.
 func TestGather(t *testing.T) {

@@ -377,11 +377,7 @@ func TestNewNamesCollide(t *testing.T) {
 // TestNewNames: names that older scrapers cannot read are written as each asks for it.
 func TestNewNames(t *testing.T) {
 	dir := t.TempDir()
-	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
+	w := newWriter(t, dir, "w1")
 	mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "my.requests_total", Help: "h"}, []string{"http.code"})).
 		WithLabelValues("200").Inc()
 	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})

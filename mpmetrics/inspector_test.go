@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -55,9 +53,7 @@ func writeSome(t *testing.T, w *mpmetrics.Writer) {
 func TestInspectFiles(t *testing.T) {
 	dir := t.TempDir()
 	for _, id := range []string{"w10", "w2"} {
-		w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{Slot: 2, Generation: 3})
-		check(t, err)
-		t.Cleanup(func() { check(t, w.Close()) })
+		w := newWriterWith(t, dir, id, mpmetrics.WriterOptions{Slot: 2, Generation: 3})
 		writeSome(t, w)
 	}
 	put(t, filepath.Join(dir, "notes.db"), []byte("x"))
@@ -101,9 +97,7 @@ func TestInspectFiles(t *testing.T) {
 
 func TestInspectEntries(t *testing.T) {
 	dir := t.TempDir()
-	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
-	check(t, err)
-	defer func() { check(t, w.Close()) }()
+	w := newWriter(t, dir, "w1")
 	writeSome(t, w)
 	put(t, filepath.Join(dir, "counter_x.db"), metricFile(with(`["bad", "other", {}, ""]`, 1), with(sharedKey, 2)))
 	in := look(t, dir, mpmetrics.InspectorOptions{})
@@ -184,100 +178,6 @@ func TestInspectCutShort(t *testing.T) {
 	}
 }
 
-// TestLife finds out who lives: by the lock, by the process that has the file open, and not at all.
-func TestLife(t *testing.T) {
-	dir := t.TempDir()
-	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
-	check(t, err)
-	writeSome(t, w)
-	dead, err := mpmetrics.NewWriter(dir, "w2", mpmetrics.WriterOptions{})
-	check(t, err)
-	writeSome(t, dead)
-	check(t, dead.Close())
-
-	// As prometheus_client does: named by its pid, and open for its life.
-	python := filepath.Join(dir, "counter_new.db")
-	put(t, python, metricFile(with(sharedKey, 1)))
-	file, err := os.Open(python)
-	check(t, err)
-	defer file.Close()
-	child := exec.CommandContext(t.Context(), "sleep", "1000")
-	child.ExtraFiles = []*os.File{file}
-	check(t, child.Start())
-	check(t, os.Rename(python, filepath.Join(dir, fmt.Sprintf("counter_%d.db", child.Process.Pid))))
-	// The pid of a process that knows nothing of the file, and one that nobody has.
-	put(t, filepath.Join(dir, fmt.Sprintf("counter_%d.db", os.Getpid())), metricFile(with(ownKey, 1)))
-	put(t, filepath.Join(dir, "counter_999999999.db"), metricFile(with(sharedKey, 1)))
-	put(t, filepath.Join(dir, "counter_gunicorn.db"), metricFile(with(sharedKey, 1)))
-
-	lives := func(dir string, noLocks bool) map[string]string {
-		found := map[string]string{}
-		for _, p := range look(t, dir, mpmetrics.InspectorOptions{NoLocks: noLocks}).Processes {
-			found[p.ID] = p.Life.String()
-		}
-		return found
-	}
-	childID, self := strconv.Itoa(child.Process.Pid), strconv.Itoa(os.Getpid())
-	want := map[string]string{
-		"w1": "alive", "w2": "dead", childID: "alive", self: "dead", "999999999": "dead", "gunicorn": "unknown",
-	}
-	for _, noLocks := range []bool{false, true} {
-		if diff := cmp.Diff(want, lives(dir, noLocks)); diff != "" {
-			t.Errorf("without locks: %v (-want +got):\n%s", noLocks, diff)
-		}
-	}
-	check(t, child.Process.Kill())
-	_ = child.Wait()
-	want[childID] = "dead"
-	if diff := cmp.Diff(want, lives(dir, false)); diff != "" {
-		t.Errorf("a dead process (-want +got):\n%s", diff)
-	}
-
-	copied := filepath.Join(t.TempDir(), "copy")
-	check(t, os.CopyFS(copied, os.DirFS(dir)))
-	for id := range want {
-		want[id] = "dead"
-	}
-	want["gunicorn"] = "unknown"
-	for _, noLocks := range []bool{false, true} {
-		if diff := cmp.Diff(want, lives(copied, noLocks)); diff != "" {
-			t.Errorf("a copy, without locks: %v (-want +got):\n%s", noLocks, diff)
-		}
-	}
-	check(t, w.Close())
-}
-
-// TestLifeElsewhere has a lock of a process in another pid namespace, where a pid means another process.
-func TestLifeElsewhere(t *testing.T) {
-	dir := t.TempDir()
-	check(t, os.Mkdir(filepath.Join(dir, ".mpm"), 0o700))
-	put(t, filepath.Join(dir, ".mpm", "w1.lock"), []byte(`{"pid": 999999999, "pid_namespace": 1}`))
-	put(t, filepath.Join(dir, ".mpm", "w2.lock"), []byte(`{"pid": 999999999, "pid_namespace": 0}`))
-	for noLocks, want := range map[bool][]mpmetrics.Life{
-		false: {mpmetrics.Dead, mpmetrics.Dead}, true: {mpmetrics.LifeUnknown, mpmetrics.Dead},
-	} {
-		for i, p := range look(t, dir, mpmetrics.InspectorOptions{NoLocks: noLocks}).Processes {
-			if p.Life != want[i] {
-				t.Errorf("%s is %s, want %s, without locks: %v", p.ID, p.Life, want[i], noLocks)
-			}
-		}
-	}
-}
-
-// TestNoLocks shows that with NoLocks nobody is asked for a lock, so that what the dead have left counts.
-func TestNoLocks(t *testing.T) {
-	dir := t.TempDir()
-	put(t, filepath.Join(dir, "gauge_livesum_w1.db"), metricFile(with(`["g", "g", {}, ""]`, 3)))
-	check(t, os.Mkdir(filepath.Join(dir, ".mpm"), 0o700))
-	put(t, filepath.Join(dir, ".mpm", "w1.lock"), []byte(`{"pid": 1`)) // and no valid JSON
-	for noLocks, want := range map[bool]int{false: 0, true: 1} {
-		in := look(t, dir, mpmetrics.InspectorOptions{NoLocks: noLocks})
-		if rows := in.Compare(nil, nil); len(rows) != want {
-			t.Errorf("without locks: %v: %v", noLocks, rows)
-		}
-	}
-}
-
 func TestLookFails(t *testing.T) {
 	for _, path := range []string{filepath.Join(t.TempDir(), "none"), os.Args[0]} {
 		i := mpmetrics.NewInspector(path, mpmetrics.InspectorOptions{})
@@ -345,9 +245,7 @@ func stamps(t *testing.T, dir string) map[string]stamp {
 
 func TestInspectChangesNothing(t *testing.T) {
 	dir := t.TempDir()
-	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
-	check(t, err)
-	defer func() { check(t, w.Close()) }()
+	w := newWriter(t, dir, "w1")
 	writeSome(t, w)
 	put(t, filepath.Join(dir, "counter_damaged.db"), []byte("damaged"))
 	check(t, os.Symlink("counter_w1.db", filepath.Join(dir, "counter_link.db")))
@@ -363,161 +261,4 @@ func TestInspectChangesNothing(t *testing.T) {
 	if diff := cmp.Diff(before, stamps(t, dir), cmp.AllowUnexported(stamp{})); diff != "" {
 		t.Errorf("reading has changed:\n%s", diff)
 	}
-}
-
-// TestCompare holds the rows of each conformance directory against the page: the last column is the page, and what was
-// counted is the sum of what each process counted.
-func TestCompare(t *testing.T) {
-	goldens, err := filepath.Glob("../testdata/conformance/*/*.prom")
-	check(t, err)
-	for _, golden := range goldens {
-		dir := strings.TrimSuffix(golden, ".prom")
-		in := look(t, dir, mpmetrics.InspectorOptions{})
-		var columns [][]*mpmetrics.File
-		for _, p := range in.Processes {
-			var files []*mpmetrics.File
-			for _, f := range in.Files {
-				if f.Process == p {
-					files = append(files, f)
-				}
-			}
-			columns = append(columns, files)
-		}
-		want, got := lines(t, scrape(t, dir)), map[string]float64{}
-		perProcess := 0
-		for _, row := range in.Compare(columns, nil) {
-			if !row.OnPage {
-				perProcess += len(row.Parts)
-				continue
-			}
-			got[row.Sample] = row.Merged
-			sum := 0.0
-			for _, part := range row.Parts {
-				sum += part.Value
-			}
-			if row.Type != "gauge" && math.Abs(sum-row.Merged) > 1e-9*math.Abs(row.Merged) {
-				t.Errorf("%s: %s: the columns have %v, the page %v", dir, row.Sample, sum, row.Merged)
-			}
-			if !strings.HasPrefix(row.Sample, row.Name) && !strings.HasPrefix(row.Sample, `{"`) {
-				t.Errorf("%s: %s has the name %s", dir, row.Sample, row.Name)
-			}
-		}
-		for sample := range want {
-			if strings.Contains(sample, `pid="`) {
-				delete(want, sample)
-				perProcess--
-			}
-		}
-		if diff := cmp.Diff(want, got, equateNaN); diff != "" || perProcess != 0 {
-			t.Errorf("%s: %d values per process too many (-page +merged):\n%s", dir, perProcess, diff)
-		}
-	}
-}
-
-// lines are the samples of a page with their values.
-func lines(t *testing.T, page []byte) map[string]float64 {
-	t.Helper()
-	found := map[string]float64{}
-	for line := range strings.Lines(string(page)) {
-		if at := strings.LastIndexByte(line, ' '); line[0] != '#' {
-			value, err := strconv.ParseFloat(line[at+1:len(line)-1], 64)
-			check(t, err)
-			found[line[:at]] = value
-		}
-	}
-	return found
-}
-
-func TestCompareWanted(t *testing.T) {
-	dir := t.TempDir()
-	for _, id := range []string{"w1", "w2"} {
-		w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
-		check(t, err)
-		defer func() { check(t, w.Close()) }()
-		writeSome(t, w)
-	}
-	in := look(t, dir, mpmetrics.InspectorOptions{})
-	columns := [][]*mpmetrics.File{
-		{fileNamed(t, in, "histogram_w1.db"), fileNamed(t, in, "gauge_all_w1.db")},
-		{fileNamed(t, in, "histogram_w2.db"), fileNamed(t, in, "counter_w2.db"), fileNamed(t, in, "gauge_all_w2.db")},
-	}
-	f := func(wanted string, want ...string) {
-		t.Helper()
-		var got []string
-		for range 2 { // what a column left would be in the next
-			got = nil
-			for _, row := range in.Compare(columns, func(name, _ string) bool { return name == wanted }) {
-				line := fmt.Sprintf("%s %v %v", row.Sample, row.OnPage, row.Merged)
-				for _, p := range row.Parts {
-					line += fmt.Sprintf(" %d:%v", p.Column, p.Value)
-				}
-				got = append(got, line)
-			}
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", wanted, diff)
-		}
-	}
-	f("took_count", "took_count true 6 0:3 1:3")
-	f("took_bucket", `took_bucket{le="1.0"} true 2 0:1 1:1`, `took_bucket{le="2.0"} true 4 0:2 1:2`, `took_bucket{le="+Inf"} true 6 0:3 1:3`)
-	f("took_sum", "took_sum true 22 0:11 1:11")
-	f("seen_total", `seen_total{what="a"} true 4 1:2`, `seen_total{what="b\n"} true 2 1:1`)
-	f("each", "each false 0 0:5 1:5")
-	f("none")
-}
-
-// TestCompareBounds has columns whose histograms have other bounds: none is in the other's column with its count.
-func TestCompareBounds(t *testing.T) {
-	dir := t.TempDir()
-	bucket := func(le string, n float64) []byte {
-		return with(fmt.Sprintf(`["h", "h_bucket", {"le": %q}, ""]`, le), n)
-	}
-	put(t, filepath.Join(dir, "histogram_1.db"), metricFile(bucket("1.0", 5), bucket("+Inf", 1)))
-	put(t, filepath.Join(dir, "histogram_2.db"), metricFile(bucket("2.0", 3), bucket("+Inf", 1)))
-	in := look(t, dir, mpmetrics.InspectorOptions{})
-	want := map[string][]float64{
-		`h_bucket{le="1.0"}`: {5, 0, 5, 5}, `h_bucket{le="2.0"}`: {5, 3, 5, 8}, `h_bucket{le="+Inf"}`: {6, 4, 6, 10},
-		"h_sum": {0, 0, 0, 0}, "h_count": {6, 4, 6, 10},
-	}
-	got := map[string][]float64{}
-	for _, row := range in.Compare([][]*mpmetrics.File{in.Files[:1], in.Files[1:], in.Files[:1]}, nil) {
-		for _, p := range row.Parts {
-			got[row.Sample] = append(got[row.Sample], p.Value)
-		}
-		got[row.Sample] = append(got[row.Sample], row.Merged)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-func TestNote(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "metrics")
-	d, err := mpmetrics.OpenDirectory(dir, nil)
-	check(t, err)
-	check(t, d.Wipe())
-	if note := look(t, dir, mpmetrics.InspectorOptions{}).Note; note != nil {
-		t.Errorf("note %q", note)
-	}
-	for _, note := range []string{"first", "", strings.Repeat("x", 1<<20)} {
-		check(t, d.Leave([]byte(note)))
-		if got := look(t, dir, mpmetrics.InspectorOptions{}).Note; string(got) != note {
-			t.Errorf("note %.10q, want %.10q", got, note)
-		}
-	}
-	if err := d.Leave(make([]byte, 1<<20+1)); err == nil {
-		t.Error("a note of more than 1 MiB is left")
-	}
-	put(t, filepath.Join(dir, ".mpm", "master.note"), make([]byte, 1<<20+1))
-	if note := look(t, dir, mpmetrics.InspectorOptions{}).Note; note != nil {
-		t.Errorf("%d bytes are read as a note", len(note))
-	}
-	check(t, d.Close())
-	d, err = mpmetrics.OpenDirectory(dir, nil)
-	check(t, err)
-	check(t, d.Wipe())
-	if got := names(t, dir); len(got) > 0 {
-		t.Errorf("left by the wipe: %v", got)
-	}
-	check(t, d.Close())
 }

@@ -18,11 +18,7 @@ func TestPromtool(t *testing.T) {
 		skipOrFail(t, "no promtool in PATH")
 	}
 	dir := t.TempDir()
-	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
+	w := newWriter(t, dir, "w1")
 	mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "requests_total", Help: "Requests."}, []string{"code"})).
 		WithLabelValues("a\n\"b\"\\ü").Inc()
 	mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "duration_seconds", Help: "Durations."})).Observe(1)

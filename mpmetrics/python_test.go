@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"multiproc/mpmetrics"
@@ -250,7 +249,7 @@ registry = CollectorRegistry()
 multiprocess.MultiProcessCollector(registry)
 sys.stdout.buffer.write(generate_latest(registry))
 `))
-	if diff := cmp.Diff(theirs, own, cmpopts.EquateNaNs(), equateSums); diff != "" {
+	if diff := cmp.Diff(theirs, own, equateNaN, equateSums); diff != "" {
 		t.Errorf("page differs (-prometheus_client +mpmetrics):\n%s", diff)
 	}
 	if len(own.Samples) == 0 {

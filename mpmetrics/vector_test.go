@@ -1,13 +1,11 @@
 package mpmetrics_test
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,29 +15,10 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// makeWriter makes a Writer that is closed at the end of the test.
-func makeWriter(t *testing.T, dir, id string, log chan<- string) *mpmetrics.Writer {
-	t.Helper()
-	var opts mpmetrics.WriterOptions
-	if log != nil {
-		opts.Logger = slog.New(lineHandler(log))
-	}
-	w, err := mpmetrics.NewWriter(dir, id, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return w
-}
-
 // TestInstrumentation gives the vectors to promhttp's middleware, which asks for client_golang's own types.
 func TestInstrumentation(t *testing.T) {
 	dir := t.TempDir()
-	w := makeWriter(t, dir, "w1", nil)
+	w := newWriter(t, dir, "w1")
 	labels := []string{"code", "method"}
 	inFlight := mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "in_flight", Help: "Help."}, mpmetrics.ModeLiveSum))
 	requests := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "requests_total", Help: "Help."}, labels))
@@ -89,7 +68,7 @@ func TestRegistry(t *testing.T) {
 	dir := t.TempDir()
 	registry := prometheus.NewPedanticRegistry()
 	for _, id := range []string{"w1", "w2"} {
-		w := makeWriter(t, dir, id, nil)
+		w := newWriter(t, dir, id)
 		counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{
 			Name: "c_total", Help: "Counter.", ConstLabels: prometheus.Labels{"b": "const"},
 		}, []string{"c", "a"}))
@@ -118,13 +97,7 @@ func TestRegistry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := page{map[string]string{}, map[string]float64{}}
-	for _, f := range families {
-		p.Families[f.GetName()] = f.GetType().String() + " " + f.GetHelp()
-		for _, m := range f.GetMetric() {
-			p.add(f.GetName(), f.GetType(), m)
-		}
-	}
+	p := pageOf(families)
 	if now := p.Samples["now{}"]; now < 1e9 {
 		t.Errorf("the current time is %v", now)
 	}
@@ -162,7 +135,7 @@ func TestDeletedSeries(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
 			told := make(chan string, 10)
-			w := makeWriter(t, dir, "w1", told)
+			w := newWriterWith(t, dir, "w1", mpmetrics.WriterOptions{Logger: slog.New(lineHandler(told))})
 			v := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"l"}))
 			want := map[string]float64{`c_total{l="x"}`: 5, `c_total{l="y"}`: 7, unshared: 0}
 			v.WithLabelValues("x").Add(5)
@@ -194,7 +167,7 @@ func TestContinuedSeries(t *testing.T) {
 	dir := t.TempDir()
 	for life := range 3 {
 		told := make(chan string, 10)
-		w := makeWriter(t, dir, "w1", told)
+		w := newWriterWith(t, dir, "w1", mpmetrics.WriterOptions{Logger: slog.New(lineHandler(told))})
 		v := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"l"}))
 		v.WithLabelValues("x").Add(5)
 		v.WithLabelValues("y").Add(7)
@@ -216,7 +189,7 @@ func TestContinuedSeries(t *testing.T) {
 
 func TestCurryWith(t *testing.T) {
 	dir := t.TempDir()
-	w := makeWriter(t, dir, "w1", nil)
+	w := newWriter(t, dir, "w1")
 	v := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"a", "b", "c"}))
 	curried := v.MustCurryWith(prometheus.Labels{"b": "2"})
 	curried.WithLabelValues("1", "3").Inc()
@@ -237,214 +210,9 @@ func TestCurryWith(t *testing.T) {
 	}, parsePage(t, scrape(t, dir)))
 }
 
-// metricOpts says what a metric is asked for as.
-type metricOpts struct {
-	typ     string
-	name    string
-	help    string
-	consts  prometheus.Labels
-	labels  []string
-	mode    mpmetrics.Mode
-	unit    string
-	buckets []float64
-}
-
-func (o metricOpts) make(w *mpmetrics.Writer) error {
-	var err error
-	switch {
-	case o.typ == "counter" && o.labels == nil:
-		_, err = w.NewCounter(prometheus.CounterOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit})
-	case o.typ == "counter":
-		_, err = w.NewCounterVec(prometheus.CounterOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit}, o.labels)
-	case o.typ == "gauge" && o.labels == nil:
-		_, err = w.NewGauge(prometheus.GaugeOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit}, o.mode)
-	case o.typ == "gauge":
-		_, err = w.NewGaugeVec(prometheus.GaugeOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit}, o.mode, o.labels)
-	case o.typ == "histogram" && o.labels == nil:
-		_, err = w.NewHistogram(prometheus.HistogramOpts{
-			Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit, Buckets: o.buckets,
-		})
-	case o.typ == "histogram":
-		_, err = w.NewHistogramVec(prometheus.HistogramOpts{
-			Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit, Buckets: o.buckets,
-		}, o.labels)
-	case o.typ == "summary" && o.labels == nil:
-		_, err = w.NewSummary(prometheus.SummaryOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit})
-	case o.typ == "summary":
-		_, err = w.NewSummaryVec(prometheus.SummaryOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit}, o.labels)
-	}
-	return err
-}
-
-// TestRefused asks for metrics that cannot be, each next to others that can, and wants the error to name its cause
-// and the page to be without it.
-func TestRefused(t *testing.T) {
-	type opts = metricOpts
-	labels := func(names ...string) []string { return names }
-	for _, test := range []struct {
-		name    string
-		before  []opts
-		refused opts
-		cause   string
-	}{
-		{"counter without _total", nil, opts{typ: "counter", name: "requests"}, "_total"},
-		{"counter of nothing else", nil, opts{typ: "counter", name: "_total"}, "_total"},
-		{"no name", nil, opts{typ: "gauge"}, "name"},
-		{"name that is not UTF-8", nil, opts{typ: "gauge", name: "a\xff"}, "not a valid metric name"},
-		{"label that is not UTF-8", nil, opts{typ: "gauge", name: "g", labels: labels("a\xff")}, "not a valid label name"},
-		{"label of the system", nil, opts{typ: "gauge", name: "g", labels: labels("__a")}, "not a valid label name"},
-		{"label twice", nil, opts{typ: "gauge", name: "g", labels: labels("a", "a")}, "duplicate label"},
-		{
-			"label and constant label",
-			nil,
-			opts{typ: "gauge", name: "g", consts: prometheus.Labels{"a": "1"}, labels: labels("a")},
-			"duplicate label",
-		},
-		{"pid of a gauge", nil, opts{typ: "gauge", name: "g", labels: labels("pid")}, "pid"},
-		{"constant pid of a gauge", nil, opts{typ: "gauge", name: "g", consts: prometheus.Labels{"pid": "1"}}, "pid"},
-		{"le of a histogram", nil, opts{typ: "histogram", name: "h", labels: labels("a", "le")}, "le"},
-		{"quantile of a summary", nil, opts{typ: "summary", name: "s", labels: labels("quantile")}, "quantile"},
-		{"unit of a counter", nil, opts{typ: "counter", name: "a_total", unit: "bytes"}, "unit"},
-		{"unit of a gauge", nil, opts{typ: "gauge", name: "a", unit: "bytes"}, "unit"},
-		{"unit of a histogram", nil, opts{typ: "histogram", name: "a", unit: "bytes"}, "unit"},
-		{"unit of a summary", nil, opts{typ: "summary", name: "a", unit: "bytes"}, "unit"},
-		{"bounds that fall", nil, opts{typ: "histogram", name: "h", buckets: []float64{1, 3, 2}}, "must increase"},
-		{"bounds that stay", nil, opts{typ: "histogram", name: "h", buckets: []float64{1, 1}}, "must increase"},
-		{"bound that is no number", nil, opts{typ: "histogram", name: "h", buckets: []float64{math.NaN(), 1}}, "must increase"},
-		{"bound after infinity", nil, opts{typ: "histogram", name: "h", buckets: []float64{math.Inf(+1), math.Inf(+1)}}, "must increase"},
-		{"same name twice", []opts{{typ: "counter", name: "a_total"}}, opts{typ: "counter", name: "a_total"}, "exists already"},
-		{
-			"same name with other help",
-			[]opts{{typ: "counter", name: "a_total", help: "A.", consts: prometheus.Labels{"x": "1"}}},
-			opts{typ: "counter", name: "a_total", help: "B.", consts: prometheus.Labels{"x": "2"}},
-			"another help text",
-		},
-		{
-			"same name with other labels",
-			[]opts{{typ: "counter", name: "a_total", labels: labels("x")}},
-			opts{typ: "counter", name: "a_total", labels: labels("y")},
-			"other labels",
-		},
-		{
-			"same constant labels again",
-			[]opts{
-				{typ: "counter", name: "a_total", consts: prometheus.Labels{"x": "1"}},
-				{typ: "counter", name: "a_total", consts: prometheus.Labels{"x": "2"}},
-			},
-			opts{typ: "counter", name: "a_total", consts: prometheus.Labels{"x": "1"}},
-			"exists already",
-		},
-		{
-			"same name in another mode",
-			[]opts{{typ: "gauge", name: "g", mode: mpmetrics.ModeMin, consts: prometheus.Labels{"x": "1"}}},
-			opts{typ: "gauge", name: "g", mode: mpmetrics.ModeMax, consts: prometheus.Labels{"x": "2"}},
-			"taken",
-		},
-		{"gauge of a counter's family", []opts{{typ: "counter", name: "x_total"}}, opts{typ: "gauge", name: "x"}, "taken"},
-		{"gauge of a counter's sample", []opts{{typ: "counter", name: "x_total"}}, opts{typ: "gauge", name: "x_total"}, "taken"},
-		{"counter of a gauge's family", []opts{{typ: "gauge", name: "x"}}, opts{typ: "counter", name: "x_total"}, "taken"},
-		{"gauge of a histogram's count", []opts{{typ: "histogram", name: "h"}}, opts{typ: "gauge", name: "h_count"}, "taken"},
-		{"gauge of a histogram's buckets", []opts{{typ: "histogram", name: "h"}}, opts{typ: "gauge", name: "h_bucket"}, "taken"},
-		{"counter of a histogram's count", []opts{{typ: "histogram", name: "h"}}, opts{typ: "counter", name: "h_count_total"}, "taken"},
-		{"histogram of a gauge's name", []opts{{typ: "gauge", name: "h_sum"}}, opts{typ: "histogram", name: "h"}, "taken"},
-		{"summary of a histogram's name", []opts{{typ: "histogram", name: "h"}}, opts{typ: "summary", name: "h"}, "taken"},
-		{"summary of a gauge's name", []opts{{typ: "gauge", name: "s_count"}}, opts{typ: "summary", name: "s"}, "taken"},
-		{"the writer's own", nil, opts{typ: "gauge", name: "multiproc_metric_series_unshared"}, "taken"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			dir := t.TempDir()
-			w := makeWriter(t, dir, "w1", nil)
-			for _, o := range test.before {
-				if err := o.make(w); err != nil {
-					t.Fatal(err)
-				}
-			}
-			before := string(scrape(t, dir))
-			err := test.refused.make(w)
-			if err == nil {
-				t.Fatal("no error")
-			}
-			if want := fmt.Sprintf("new %s", test.refused.typ); !strings.HasPrefix(err.Error(), want) ||
-				!strings.Contains(err.Error(), test.cause) || !strings.Contains(err.Error(), fmt.Sprintf("%q", test.refused.name)) {
-				t.Errorf("error %q, want it to begin with %q, and to name %q and %q", err, want, test.refused.name, test.cause)
-			}
-			if after := string(scrape(t, dir)); after != before {
-				t.Errorf("the page was\n%s\nand is now\n%s", before, after)
-			}
-		})
-	}
-}
-
-// TestRefusedKinds asks for what client_golang has and the files have no place for.
-func TestRefusedKinds(t *testing.T) {
-	w := makeWriter(t, t.TempDir(), "w1", nil)
-	f := func(opts prometheus.HistogramOpts) {
-		t.Helper()
-		opts.Name = "h"
-		if _, err := w.NewHistogram(opts); err == nil || !strings.Contains(err.Error(), "native") {
-			t.Errorf("histogram: error %v", err)
-		}
-		if _, err := w.NewHistogramVec(opts, []string{"l"}); err == nil || !strings.Contains(err.Error(), "native") {
-			t.Errorf("vector of histograms: error %v", err)
-		}
-	}
-	f(prometheus.HistogramOpts{NativeHistogramBucketFactor: 1.1})
-	f(prometheus.HistogramOpts{NativeHistogramBucketFactor: 1.1, Buckets: []float64{1}})
-	f(prometheus.HistogramOpts{NativeHistogramZeroThreshold: 1})
-	f(prometheus.HistogramOpts{NativeHistogramMaxBucketNumber: 1})
-	f(prometheus.HistogramOpts{NativeHistogramMinResetDuration: 1})
-	f(prometheus.HistogramOpts{NativeHistogramMaxZeroThreshold: 1})
-	f(prometheus.HistogramOpts{NativeHistogramMaxExemplars: 1})
-	f(prometheus.HistogramOpts{NativeHistogramExemplarTTL: 1})
-
-	opts := prometheus.SummaryOpts{Name: "s", Help: "Help.", Objectives: map[float64]float64{0.5: 0.05}}
-	if _, err := w.NewSummary(opts); err == nil || !strings.Contains(err.Error(), "quantiles") {
-		t.Errorf("summary: error %v", err)
-	}
-	if _, err := w.NewSummaryVec(opts, []string{"l"}); err == nil || !strings.Contains(err.Error(), "quantiles") {
-		t.Errorf("vector of summaries: error %v", err)
-	}
-	for _, labels := range [][]string{nil, {"l"}} {
-		o := metricOpts{typ: "gauge", name: "g", mode: mpmetrics.ModeLiveMostRecent + 1, labels: labels}
-		if err := o.make(w); err == nil || !strings.Contains(err.Error(), "mode") {
-			t.Errorf("gauge of no mode: error %v", err)
-		}
-	}
-	// What was refused has taken no name.
-	mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help."}))
-	mpmetrics.Must(w.NewSummary(prometheus.SummaryOpts{Name: "s", Help: "Help."}))
-}
-
-// TestAccepted asks for metrics side by side that only look as if they were in each other's way.
-func TestAccepted(t *testing.T) {
-	dir := t.TempDir()
-	w := makeWriter(t, dir, "w1", nil)
-	for _, o := range []metricOpts{
-		{typ: "counter", name: "a_total", consts: prometheus.Labels{"x": "1"}},
-		{typ: "counter", name: "a_total", consts: prometheus.Labels{"x": "2"}},
-		{typ: "histogram", name: "h", buckets: []float64{1}},
-		{typ: "gauge", name: "h_total"},
-		{typ: "counter", name: "h_seconds_total"},
-		{typ: "counter", name: "le_total", labels: []string{"le", "pid", "quantile"}},
-		{typ: "histogram", name: "only_inf", buckets: []float64{math.Inf(+1)}},
-		{typ: "histogram", name: "pids", buckets: []float64{-1}, labels: []string{"pid"}},
-		{typ: "summary", name: "ütf 8", consts: prometheus.Labels{"läbel": "1"}},
-	} {
-		if err := o.make(w); err != nil {
-			t.Error(err)
-		}
-	}
-	checkSamples(t, map[string]float64{
-		`a_total{x="1"}`: 0, `a_total{x="2"}`: 0, "h_seconds_total{}": 0, unshared: 0,
-		`h_bucket{le="1"}`: 0, `h_bucket{le="+Inf"}`: 0, "h_sum{}": 0, "h_count{}": 0,
-		`only_inf_bucket{le="+Inf"}`: 0, "only_inf_sum{}": 0, "only_inf_count{}": 0,
-		`_tf_8_sum{l_bel="1"}`: 0, `_tf_8_count{l_bel="1"}`: 0, // as they are written for scrapers that take no others
-	}, parsePage(t, scrape(t, dir)))
-}
-
 // TestUpdatesAllocateNothing is about the path that programs take a million times.
 func TestUpdatesAllocateNothing(t *testing.T) {
-	w := makeWriter(t, t.TempDir(), "w1", nil)
+	w := newWriter(t, t.TempDir(), "w1")
 	labels := []string{"a", "b"}
 	counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, labels))
 	gauges := mpmetrics.Must(w.NewGaugeVec(prometheus.GaugeOpts{Name: "g", Help: "Help."}, mpmetrics.ModeMostRecent, labels))
@@ -461,96 +229,6 @@ func TestUpdatesAllocateNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
-}
-
-func TestCounterCannotDecrease(t *testing.T) {
-	w := makeWriter(t, t.TempDir(), "w1", nil)
-	c := mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."}))
-	c.Add(2)
-	c.Add(0)
-	defer func() {
-		if recover() == nil {
-			t.Error("adding -1 did not panic")
-		}
-		if got := ownMetric(t, c).GetCounter().GetValue(); got != 2 {
-			t.Errorf("the counter is %v, want 2", got)
-		}
-	}()
-	c.Add(-1)
-}
-
-// TestObserveBounds observes at, between and beyond bounds, few enough to be gone through and more.
-func TestObserveBounds(t *testing.T) {
-	for _, bounds := range [][]float64{
-		{-1, 0, 2},
-		prometheus.LinearBuckets(-50, 0.5, 201),
-	} {
-		t.Run(fmt.Sprint(len(bounds), " bounds"), func(t *testing.T) {
-			dir := t.TempDir()
-			w := makeWriter(t, dir, "w1", nil)
-			h := mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help.", Buckets: bounds}))
-			memory := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help.", Buckets: bounds})
-			observed := []float64{
-				math.Inf(-1), -100, -1.0000001, -1, math.Copysign(0, -1), 0, 5e-324, 1, 2, 2.0000001, 50, 51, 1e300, math.Inf(+1), math.NaN(),
-			}
-			for _, v := range observed {
-				h.Observe(v)
-				memory.Observe(v)
-			}
-			want := ownMetric(t, memory).GetHistogram()
-			got := ownMetric(t, h).GetHistogram()
-			for i, b := range want.GetBucket() {
-				if n := got.GetBucket()[i].GetCumulativeCount(); n != b.GetCumulativeCount() {
-					t.Errorf("up to %v: %d observations, want %d", b.GetUpperBound(), n, b.GetCumulativeCount())
-				}
-				sample := fmt.Sprintf(`h_bucket{le="%v"}`, b.GetUpperBound())
-				if n := parsePage(t, scrape(t, dir)).Samples[sample]; n != float64(b.GetCumulativeCount()) {
-					t.Errorf("%s is %v on the page, want %d", sample, n, b.GetCumulativeCount())
-				}
-			}
-			if got.GetSampleCount() != uint64(len(observed)) || !math.IsNaN(got.GetSampleSum()) {
-				t.Errorf("count %d and sum %v, want %d and NaN", got.GetSampleCount(), got.GetSampleSum(), len(observed))
-			}
-			if n := parsePage(t, scrape(t, dir)).Samples[`h_bucket{le="+Inf"}`]; n != float64(len(observed)) {
-				t.Errorf("the bucket +Inf is %v on the page, want %d", n, len(observed))
-			}
-		})
-	}
-}
-
-// TestGaugeNeverSet has two processes with the same gauges, of which one sets them: the other must not count as 0.
-func TestGaugeNeverSet(t *testing.T) {
-	dir := t.TempDir()
-	set, other := makeWriter(t, dir, "w1", nil), makeWriter(t, dir, "w2", nil)
-	want := map[string]float64{unshared: 0}
-	for mode := mpmetrics.ModeAll; mode <= mpmetrics.ModeLiveMostRecent; mode++ {
-		for _, sign := range []float64{+1, -1} {
-			name := fmt.Sprintf("g_%v_%v", mode, map[bool]string{true: "plus", false: "minus"}[sign > 0])
-			g := mpmetrics.Must(set.NewGauge(prometheus.GaugeOpts{Name: name}, mode))
-			g.Set(sign * 5)
-			mpmetrics.Must(other.NewGauge(prometheus.GaugeOpts{Name: name}, mode))
-			mpmetrics.Must(other.NewGaugeVec(prometheus.GaugeOpts{Name: name + "_unset"}, mode, []string{"l"})).WithLabelValues("x")
-			sample := name + "{}"
-			if mode == mpmetrics.ModeAll || mode == mpmetrics.ModeLiveAll {
-				sample = name + `{pid="w1"}`
-			}
-			want[sample] = sign * 5
-		}
-	}
-	checkSamples(t, want, parsePage(t, scrape(t, dir)))
-}
-
-func TestMust(t *testing.T) {
-	w := makeWriter(t, t.TempDir(), "w1", nil)
-	if c := mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."})); c == nil {
-		t.Error("no counter")
-	}
-	defer func() {
-		if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), "exists already") {
-			t.Errorf("panic with %v, want the error", err)
-		}
-	}()
-	mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."}))
 }
 
 // ownMetric is what a metric says of this process.

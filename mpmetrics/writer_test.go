@@ -1,0 +1,153 @@
+package mpmetrics_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics"
+)
+
+func TestNewWriterHeld(t *testing.T) {
+	dir := t.TempDir()
+	first := newWriter(t, dir, "w1")
+	live := mpmetrics.Must(first.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "Help."}, mpmetrics.ModeLiveSum))
+	live.Set(1)
+	before := parsePage(t, scrape(t, dir))
+	if w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{}); !errors.Is(err, mpmetrics.ErrHeld) {
+		t.Fatalf("NewWriter with an id in use: %v, %v; want ErrHeld", w, err)
+	}
+	if diff := cmp.Diff(before, parsePage(t, scrape(t, dir))); diff != "" {
+		t.Errorf("page after it was refused (-want +got):\n%s", diff)
+	}
+	newWriter(t, dir, "w2") // another id is free
+	check(t, first.Close())
+	newWriter(t, dir, "w1")
+}
+
+func TestNewWriterRefusesID(t *testing.T) {
+	dir := t.TempDir()
+	for _, id := range []string{"", "a b", "a_b", "../x", "a/b", "/", "ü", "a\n", "a\x00", "*"} {
+		if w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{}); err == nil {
+			t.Errorf("%q: no error, and %v on Close", id, w.Close())
+		} else if !strings.Contains(err.Error(), fmt.Sprintf("%q", id)) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	if got := names(t, dir); len(got) > 0 {
+		t.Errorf("%v in the directory", got)
+	}
+	for _, id := range []string{"w1", "W-1.example", "4711", ".", "..", "-"} {
+		newWriter(t, dir, id)
+	}
+}
+
+// TestNewWriterForeignOwnDir: what somebody put in the place of the library's subdirectory leads nowhere.
+func TestNewWriterForeignOwnDir(t *testing.T) {
+	other := t.TempDir()
+	for name, make := range map[string]func(path string) error{
+		"a file":                      func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"a symbolic link":             func(path string) error { return os.Symlink(other, path) },
+		"a symbolic link to nothing":  func(path string) error { return os.Symlink("nothing", path) },
+		"a symbolic link to its home": func(path string) error { return os.Symlink(".", path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			check(t, make(filepath.Join(dir, ".mpm")))
+			if w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{}); err == nil {
+				t.Errorf("no error, and %v on Close", w.Close())
+			}
+			if got := append(names(t, dir), names(t, other)...); !slices.Equal(got, []string{".mpm"}) {
+				t.Errorf("%v in the directory and behind the link", got)
+			}
+		})
+	}
+}
+
+// TestNewWriterForeignLock: a lock file that is another file too would cost that one its content.
+func TestNewWriterForeignLock(t *testing.T) {
+	dir := t.TempDir()
+	check(t, newWriter(t, dir, "w1").Close())
+	precious := filepath.Join(t.TempDir(), "precious")
+	put(t, precious, []byte("content"))
+	lock := filepath.Join(dir, ".mpm", "w1.lock")
+	check(t, os.Remove(lock))
+	check(t, os.Link(precious, lock))
+	if _, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{}); err == nil {
+		t.Error("the id was taken")
+	}
+	if got, err := os.ReadFile(precious); err != nil || string(got) != "content" {
+		t.Errorf("the other file has become %q, %v", got, err)
+	}
+}
+
+// TestTakeOverID: the next process of an id continues what adds up and begins anew what says how things are now.
+func TestTakeOverID(t *testing.T) {
+	dir := t.TempDir()
+	f := func(w *mpmetrics.Writer, peak bool) {
+		newCounter(t, w, "jobs_total").Add(3)
+		mpmetrics.Must(w.NewSummary(prometheus.SummaryOpts{Name: "size", Help: "Help."})).Observe(2)
+		if peak {
+			mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "peak", Help: "Help."}, mpmetrics.ModeMax)).Set(5)
+			mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "busy", Help: "Help."}, mpmetrics.ModeLiveSum)).Set(6)
+		}
+	}
+	first := newWriter(t, dir, "w1")
+	f(first, true)
+	stale, err := os.ReadFile(filepath.Join(dir, "gauge_livesum_w1.db"))
+	check(t, err)
+	check(t, first.Close())
+	if got := names(t, dir); slices.Contains(got, "gauge_livesum_w1.db") {
+		t.Errorf("%v after Close", got)
+	}
+	put(t, filepath.Join(dir, "gauge_livesum_w1.db"), stale) // as one that was killed leaves it
+
+	f(newWriter(t, dir, "w1"), false)
+	want := map[string]float64{
+		"jobs_total{}": 6, "size_count{}": 2, "size_sum{}": 4, "peak{}": 5, "multiproc_metric_series_unshared{}": 0,
+	}
+	if diff := cmp.Diff(want, parsePage(t, scrape(t, dir)).Samples); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
+	}
+}
+
+// newWriter makes a Writer that is closed at the end of the test.
+func newWriter(t *testing.T, dir, id string) *mpmetrics.Writer {
+	t.Helper()
+	return newWriterWith(t, dir, id, mpmetrics.WriterOptions{})
+}
+
+func newWriterWith(t *testing.T, dir, id string, opts mpmetrics.WriterOptions) *mpmetrics.Writer {
+	t.Helper()
+	w, err := mpmetrics.NewWriter(dir, id, opts)
+	check(t, err)
+	t.Cleanup(func() { check(t, w.Close()) })
+	return w
+}
+
+func newCounter(t *testing.T, w *mpmetrics.Writer, name string) prometheus.Counter {
+	t.Helper()
+	c, err := w.NewCounter(prometheus.CounterOpts{Name: name, Help: "Help."})
+	check(t, err)
+	return c
+}
+
+func TestMust(t *testing.T) {
+	w := newWriter(t, t.TempDir(), "w1")
+	if c := mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."})); c == nil {
+		t.Error("no counter")
+	}
+	defer func() {
+		if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), "exists already") {
+			t.Errorf("panic with %v, want the error", err)
+		}
+	}()
+	mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."}))
+}
