@@ -5,7 +5,8 @@
 //   - Sockets come as in socket activation, sd_listen_fds(3): descriptors from 3 on, LISTEN_FDS of them, named by
 //     LISTEN_FDNAMES; LISTEN_PID is set by the process itself, which a parent cannot do.
 //   - A worker of this module also gets, always after the sockets, the descriptors ConfigName (the settings of its
-//     generation), LifelineName (see Lifeline) and LogName (see Inherited.UseLog). Another program gets sockets only.
+//     generation), LifelineName (see Lifeline), LogName (see Inherited.UseLog) and, where there are any, SecretsName.
+//     Another program gets sockets only.
 //   - From worker to master go the messages of sd_notify(3); see Notice.
 //   - Who a worker is stands in its environment; see Identity.
 //

@@ -69,3 +69,15 @@ func Address() error {
 	}
 	return os.Setenv(watchdogPID, pid)
 }
+
+// WatchdogFromEnviron is how often at least the manager wants a notice that the process is alive, and 0 if it does not.
+func WatchdogFromEnviron() time.Duration {
+	if pid := os.Getenv(watchdogPID); pid != "" && pid != strconv.Itoa(os.Getpid()) {
+		return 0
+	}
+	micro, err := strconv.ParseInt(os.Getenv(watchdogMicro), 10, 64)
+	if err != nil || micro <= 0 || micro > int64(24*time.Hour/time.Microsecond) {
+		return 0
+	}
+	return time.Duration(micro) * time.Microsecond
+}

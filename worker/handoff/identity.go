@@ -26,8 +26,8 @@ const (
 	generationVariable = "MULTIPROC_GENERATION"
 )
 
-// IdentityFromEnviron is who this process is. A process that no master started has the zero identity.
-func IdentityFromEnviron() (Identity, error) {
+// identityFromEnviron is who this process is. A process that no master started has the zero identity.
+func identityFromEnviron() (Identity, error) {
 	id := os.Getenv(idVariable)
 	if id == "" {
 		return Identity{}, nil
@@ -37,7 +37,10 @@ func IdentityFromEnviron() (Identity, error) {
 		return Identity{}, err
 	}
 	generation, err := numberFromEnviron(generationVariable)
-	return Identity{Slot(slot), id, Generation(generation)}, err
+	if err != nil {
+		return Identity{}, err
+	}
+	return Identity{Slot(slot), id, Generation(generation)}, nil
 }
 
 func numberFromEnviron(name string) (int, error) {

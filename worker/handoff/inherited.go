@@ -41,7 +41,7 @@ func Inherit() (*Inherited, error) {
 		return nil, errors.Join(fmt.Errorf("take over inherited descriptors: %w", err), in.Close())
 	}
 	var err error
-	if in.Identity, err = IdentityFromEnviron(); err != nil {
+	if in.Identity, err = identityFromEnviron(); err != nil {
 		return fail(err)
 	}
 	files := activation.Files(true)

@@ -1,6 +1,7 @@
 package handoff
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -59,13 +60,11 @@ func (t *Tether) Tell(word Word) error {
 	}
 	var failed error
 	err = raw.Write(func(fd uintptr) bool {
-		_, failed = syscall.Write(int(fd), []byte{byte(word)})
+		_, err := syscall.Write(int(fd), []byte{byte(word)})
+		failed = os.NewSyscallError("write", err)
 		return true
 	})
-	if err == nil {
-		err = failed
-	}
-	return err
+	return errors.Join(err, failed)
 }
 
 // Close lets the worker go: it takes it as the master's end.

@@ -13,17 +13,7 @@ func (in *Inherited) UseLog() error {
 	if in.log == nil {
 		return nil
 	}
-	raw, err := in.log.SyscallConn()
-	if err != nil {
-		return fmt.Errorf("use log: %w", err)
-	}
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		failed = os.NewSyscallError("dup3", syscall.Dup3(int(fd), 2, 0))
-	})
-	if err == nil {
-		err = failed
-	}
+	err := onDescriptor(in.log, func(fd int) error { return os.NewSyscallError("dup3", syscall.Dup3(fd, 2, 0)) })
 	if err != nil {
 		return fmt.Errorf("use log: %w", err)
 	}

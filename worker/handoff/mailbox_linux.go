@@ -24,16 +24,9 @@ func NewMailbox() (*Mailbox, error) {
 	if err != nil {
 		return fail(err)
 	}
-	raw, err := conn.SyscallConn()
-	if err == nil {
-		var failed error
-		err = raw.Control(func(fd uintptr) {
-			failed = os.NewSyscallError("setsockopt", syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1))
-		})
-		if err == nil {
-			err = failed
-		}
-	}
+	err = onDescriptor(conn, func(fd int) error {
+		return os.NewSyscallError("setsockopt", syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1))
+	})
 	if err != nil {
 		_ = conn.Close()
 		return fail(err)
@@ -57,7 +50,7 @@ func (m *Mailbox) Receive() (Notice, error) {
 		}
 		uid, ok := sender(control[:controlled])
 		if ok && flags&syscall.MSG_TRUNC == 0 && (uid == m.uid || uid == 0) {
-			return ParseNotice(message[:n]), nil
+			return parseNotice(message[:n]), nil
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package handoff
 
-import (
-	"strings"
-)
+import "strings"
 
 // Notice is one message of sd_notify(3), as far as it is understood here.
 type Notice struct {
@@ -22,8 +20,8 @@ const (
 	status   = "STATUS="
 )
 
-// ParseNotice understands a message. Lines that it does not know mean nothing.
-func ParseNotice(message []byte) Notice {
+// parseNotice understands a message. Lines that it does not know mean nothing.
+func parseNotice(message []byte) Notice {
 	var n Notice
 	for line := range strings.Lines(string(message)) {
 		switch line = strings.TrimRight(line, "\n"); line {

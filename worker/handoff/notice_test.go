@@ -23,7 +23,7 @@ func TestParseNotice(t *testing.T) {
 		"READY=1\x00":               {},
 		"EXTEND_TIMEOUT_USEC=1\r\n": {},
 	} {
-		if got := ParseNotice([]byte(message)); got != want {
+		if got := parseNotice([]byte(message)); got != want {
 			t.Errorf("%q: %+v, want %+v", message, got, want)
 		}
 	}
@@ -38,8 +38,8 @@ func FuzzParseNotice(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, message []byte) {
-		notice := ParseNotice(message)
-		again := ParseNotice([]byte(strings.Join(notice.lines(), "\n")))
+		notice := parseNotice(message)
+		again := parseNotice([]byte(strings.Join(notice.lines(), "\n")))
 		if again != notice {
 			t.Errorf("%q means %+v, which is sent as %q", message, notice, notice.lines())
 		}
