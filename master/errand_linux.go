@@ -18,7 +18,7 @@ const maxErrandOutput = 16 << 20
 
 // command is what an errand runs.
 type command struct {
-	program   *Program
+	program   *program
 	args, env []string // the first argument is the name
 	dir       string
 	input     []byte    // what it reads
@@ -61,7 +61,7 @@ func startErrand(c command, done func(output []byte)) (*errand, error) {
 		return nil, errors.Join(err, stdout.Close())
 	}
 	defer stderrEnd.Close()
-	pid, err := syscall.ForkExec(c.program.Exec(), c.args, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(c.program.exec(), c.args, &syscall.ProcAttr{
 		Dir:   c.dir,
 		Env:   c.env,
 		Files: []uintptr{rawFD(stdin), rawFD(stdoutEnd), rawFD(stderrEnd)},
@@ -136,7 +136,7 @@ func (e *errand) outcome() error {
 	if e.ended.clean() {
 		return nil
 	}
-	path := e.command.program.Path
+	path := e.command.program.path
 	if e.killed {
 		return fmt.Errorf("%s: did not end in time", path)
 	}

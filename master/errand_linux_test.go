@@ -20,9 +20,9 @@ func (l *stuckLog) Write(chunk []byte) (int, error) {
 func TestErrandWithStuckLog(t *testing.T) {
 	exe, err := os.Executable()
 	check(t, err)
-	program, err := ResolveProgram(exe)
+	program, err := resolveProgram(exe)
 	check(t, err)
-	defer program.Close()
+	defer program.close()
 	log := &stuckLog{make(chan struct{}), make(chan struct{})}
 	defer close(log.over)
 	done := make(chan []byte, 1)
@@ -54,7 +54,7 @@ func TestErrandOutcome(t *testing.T) {
 	f := func(ended exit, killed bool, stderr, want string) {
 		t.Helper()
 		e := errand{
-			command: command{program: &Program{Path: "/srv/app"}, args: []string{"app", "migrate"}},
+			command: command{program: &program{path: "/srv/app"}, args: []string{"app", "migrate"}},
 			killed:  killed,
 			stderr:  &capture{start: []byte(stderr)},
 			ended:   &ended,

@@ -113,7 +113,7 @@ func (e exited) happen(f *fleet, now time.Time) {
 	if why == forCrash {
 		level, message = slog.LevelError, "worker ended by itself"
 	}
-	f.note(level, message, f.describe(w, "how", e.how.String(), "reason", why, "age", now.Sub(w.started))...)
+	f.note(level, message, w.describe("how", e.how.String(), "reason", why, "age", now.Sub(w.started))...)
 	switch {
 	case !w.active():
 	case f.coming(w):

@@ -229,17 +229,17 @@ func (f *fleet) judge(now time.Time, w *worker) {
 	case w.phase == starting && due(w.deadline) && !f.limits(w).Notifies:
 		f.becameReady(now, w)
 	case w.phase == starting && due(w.deadline):
-		f.note(slog.LevelError, "worker is not ready in time", f.describe(w, "start_timeout", f.limits(w).StartTimeout)...)
+		f.note(slog.LevelError, "worker is not ready in time", w.describe("start_timeout", f.limits(w).StartTimeout)...)
 		f.end(now, w, forTimeout)
 	case w.phase == ready && f.silent(now, w):
-		f.note(slog.LevelError, "worker gives no sign of life", f.describe(w, "heartbeat_timeout", f.limits(w).Heartbeat)...)
+		f.note(slog.LevelError, "worker gives no sign of life", w.describe("heartbeat_timeout", f.limits(w).Heartbeat)...)
 		f.end(now, w, forSilence)
 	case w.phase == ready && due(w.due):
 		w.due = time.Time{}
 		f.leave(now, w, forLifetime)
 	case w.phase >= draining && due(w.deadline):
 		w.phase, w.deadline = ending, time.Time{}
-		f.note(slog.LevelWarn, "worker is killed", f.describe(w, "reason", w.leaving)...)
+		f.note(slog.LevelWarn, "worker is killed", w.describe("reason", w.leaving)...)
 		f.do(kill{w.serial, syscall.SIGKILL})
 	}
 }
@@ -270,7 +270,7 @@ func (f *fleet) end(now time.Time, w *worker, why reason) {
 func (f *fleet) becameReady(now time.Time, w *worker) {
 	w.phase, w.readyAt, w.deadline = ready, now, time.Time{}
 	f.cold = false
-	f.note(slog.LevelInfo, "worker is ready", f.describe(w, "after", now.Sub(w.started))...)
+	f.note(slog.LevelInfo, "worker is ready", w.describe("after", now.Sub(w.started))...)
 	for _, other := range f.holders(w.identity.Generation, w.identity.Slot) {
 		if other != w && other.leaving != "" {
 			f.drain(now, other, other.leaving, f.limits(other).ReloadMercy)
@@ -333,9 +333,4 @@ func (f *fleet) wake() time.Time {
 		}
 	}
 	return next
-}
-
-// describe names a worker in a log line.
-func (f *fleet) describe(w *worker, more ...any) []any {
-	return append([]any{"worker", w.identity.ID, "generation", int(w.identity.Generation)}, more...)
 }

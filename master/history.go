@@ -1,6 +1,7 @@
 package master
 
 import (
+	"slices"
 	"time"
 
 	"multiproc/worker/handoff"
@@ -57,7 +58,7 @@ func (h *history) ended(slot handoff.Slot, e *ExitStatus) {
 func (h *history) reloaded(r ReloadStatus) {
 	h.reloads = append(h.reloads, r)
 	if len(h.reloads) > maxReloads {
-		h.reloads = append(h.reloads[:0:0], h.reloads[1:]...)
+		h.reloads = slices.Clone(h.reloads[1:])
 	}
 }
 

@@ -50,7 +50,7 @@ func TestActivated(t *testing.T) {
 			t.Errorf("descriptors:\n%s", diff)
 		}
 		for i, network := range []string{"tcp", "unix"} {
-			connect(t, network, set.Addresses()[i])
+			connect(t, network, set.addresses()[i])
 			acceptOne(t, fds[i])
 			if _, _, err := unix.Accept(fds[i]); !errors.Is(err, unix.EAGAIN) {
 				t.Errorf("%s blocks: %v", network, err)
@@ -59,7 +59,7 @@ func TestActivated(t *testing.T) {
 				t.Errorf("%s: descriptor has the flags %#x (%v), is passed on to every program", network, flags, err)
 			}
 		}
-		queues, err := set.Queues()
+		queues, err := set.queues()
 		check(t, err)
 		if queues[0].Limit != 9 || queues[1].Limit != 9 {
 			t.Errorf("the backlog has been changed: %+v", queues)
@@ -71,7 +71,7 @@ func TestActivated(t *testing.T) {
 	}
 	backlog := s.Activated()[:1]
 	backlog[0].Backlog = 4
-	queues, err := open(t, s, backlog...).Queues()
+	queues, err := open(t, s, backlog...).queues()
 	check(t, err)
 	if queues[0].Limit != 4 {
 		t.Errorf("with a backlog of 4: %+v", queues)
@@ -82,7 +82,7 @@ func TestActivated(t *testing.T) {
 func TestInheritedByNumber(t *testing.T) {
 	file := inherited(t, "", unix.AF_INET, unix.SOCK_STREAM, true)
 	set := open(t, NewSockets(nil), Socket{Name: "http", Network: "fd", Address: numberOf(file)})
-	connect(t, "tcp", set.Addresses()[0])
+	connect(t, "tcp", set.addresses()[0])
 	acceptOne(t, descriptors(t, set, 1)[0])
 }
 

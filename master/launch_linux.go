@@ -13,14 +13,14 @@ import (
 // whatever is deployed in the meantime.
 type launch struct {
 	plan     Plan
-	program  *Program
+	program  *program
 	sockets  *SocketSet
 	settings *os.File // nil where the workers are foreign
 	secrets  *os.File // likewise, and where there are none
 }
 
 // newLaunch takes the program over, also when it fails.
-func newLaunch(plan Plan, program *Program, sockets *Sockets) (*launch, error) {
+func newLaunch(plan Plan, program *program, sockets *Sockets) (*launch, error) {
 	l := &launch{plan: plan, program: program}
 	var err error
 	if !plan.Foreign {
@@ -47,7 +47,7 @@ func (l *launch) close() error {
 			errs = append(errs, file.Close())
 		}
 	}
-	return errors.Join(append(errs, l.program.Close())...)
+	return errors.Join(append(errs, l.program.close())...)
 }
 
 // closeSockets closes those that no other launch shares, and with unlink removes the files of unix sockets.
@@ -57,8 +57,8 @@ func (l *launch) closeSockets(unlink bool) error { return l.sockets.Close(unlink
 //
 // Everything is passed as a raw descriptor: os/exec, and whatever else calls File.Fd, makes a socket block, for all
 // processes that share it.
-func (l *launch) start(who handoff.Identity) (p *process, err error) {
-	p = &process{identity: who}
+func (l *launch) start(who handoff.Identity) (_ *process, err error) {
+	p := &process{identity: who}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start worker %s: %w", who.ID, err), p.close())
@@ -66,24 +66,24 @@ func (l *launch) start(who handoff.Identity) (p *process, err error) {
 	}()
 	sockets, names, err := l.sockets.Descriptors(who.Slot)
 	if err != nil {
-		return p, err
+		return nil, err
 	}
 	if p.mailbox, err = handoff.NewMailbox(); err != nil {
-		return p, err
+		return nil, err
 	}
 	var lifeline *os.File
 	if p.tether, lifeline, err = handoff.NewLifeline(); err != nil {
-		return p, err
+		return nil, err
 	}
 	defer lifeline.Close()
 	var stderr *os.File
 	if p.stderr, stderr, err = newCapture(); err != nil {
-		return p, err
+		return nil, err
 	}
 	defer stderr.Close()
 	null, err := os.Open(os.DevNull)
 	if err != nil {
-		return p, err
+		return nil, err
 	}
 	defer null.Close()
 
@@ -108,26 +108,26 @@ func (l *launch) start(who handoff.Identity) (p *process, err error) {
 	if !l.plan.Limits.Notifies {
 		out.Notify = ""
 	}
-	p.pid, err = syscall.ForkExec(l.program.Exec(), l.plan.Args, &syscall.ProcAttr{
+	p.pid, err = syscall.ForkExec(l.program.exec(), l.plan.Args, &syscall.ProcAttr{
 		Dir:   l.plan.Dir,
 		Env:   out.Environ(l.plan.Env),
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Setpgid: true}, // a terminal's signals are the master's
 	})
 	if err != nil {
-		return p, explain(err, l.program, l.plan.Dir)
+		return nil, explain(err, l.program, l.plan.Dir)
 	}
 	return p, nil
 }
 
 // explain names what it is that the kernel has not found, when a program could not be started in a directory.
-func explain(err error, program *Program, dir string) error {
+func explain(err error, program *program, dir string) error {
 	if dir != "" {
 		if _, failed := os.Stat(dir); failed != nil {
 			return fmt.Errorf("change directory: %w", failed)
 		}
 	}
-	return fmt.Errorf("%s: %w", program.Path, err)
+	return fmt.Errorf("%s: %w", program.path, err)
 }
 
 // rawFD is a file's descriptor, left as it is. The file must stay open as long as it is used.

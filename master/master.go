@@ -103,7 +103,7 @@ func New(config Config) (*Master, error) {
 			log:      config.Logger,
 		},
 	}
-	program, err := ResolveProgram(config.Program)
+	program, err := resolveProgram(config.Program)
 	if err != nil {
 		return nil, err
 	}
@@ -291,7 +291,7 @@ func (m *Master) releaseSlots() {
 		target = max(target, m.slots) // the next workers may need them
 	}
 	for ; m.slots > target; m.slots-- {
-		if err := m.launches[m.fleet.current.number].sockets.ReleaseSlot(m.slots); err != nil {
+		if err := m.launches[m.fleet.current.number].sockets.releaseSlot(m.slots); err != nil {
 			m.log.Warn("sockets of a slot cannot be closed", "error", err)
 		}
 	}
@@ -447,7 +447,7 @@ func (m *Master) look() {
 	m.queues = nil
 	if !m.closing {
 		var err error
-		if m.queues, err = m.launches[m.fleet.current.number].sockets.Queues(); err != nil {
+		if m.queues, err = m.launches[m.fleet.current.number].sockets.queues(); err != nil {
 			m.log.Debug("queues cannot be read", "error", err)
 		}
 	}

@@ -2,6 +2,7 @@ package master
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"multiproc/worker/handoff"
@@ -113,7 +114,7 @@ type end struct {
 func (m *Master) keepEnd(e end) {
 	m.ends = append(m.ends, e)
 	if len(m.ends) > maxEnds {
-		m.ends = append(m.ends[:0:0], m.ends[1:]...)
+		m.ends = slices.Clone(m.ends[1:])
 	}
 }
 

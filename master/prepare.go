@@ -23,7 +23,7 @@ func (m *Master) prepare(g handoff.Generation) {
 }
 
 func (m *Master) check(g handoff.Generation) error {
-	program, err := ResolveProgram(m.config.Program)
+	program, err := resolveProgram(m.config.Program)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (m *Master) check(g handoff.Generation) error {
 		log:     io.Discard,
 	}, m.checked)
 	if err != nil {
-		return errors.Join(fmt.Errorf("read settings: %w", err), program.Close())
+		return errors.Join(fmt.Errorf("read settings: %w", err), program.close())
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func (m *Master) errandDone() {
 // plan makes ready what the next generation is to be started from.
 func (m *Master) plan(e *errand) error {
 	program := e.command.program
-	fail := func(err error) error { return errors.Join(err, program.Close()) }
+	fail := func(err error) error { return errors.Join(err, program.close()) }
 	if !m.fleet.prepares(e.generation) {
 		return fail(errStopping) // it was given up in the meantime
 	}
@@ -100,8 +100,8 @@ func (m *Master) plan(e *errand) error {
 
 func (m *Master) logGeneration(g handoff.Generation) {
 	l := m.launches[g]
-	args := []any{"generation", int(g), "program", l.program.Path, "workers", l.plan.Limits.Workers}
-	for _, address := range l.sockets.Addresses() {
+	args := []any{"generation", int(g), "program", l.program.path, "workers", l.plan.Limits.Workers}
+	for _, address := range l.sockets.addresses() {
 		args = append(args, "listening", address)
 	}
 	m.log.Info("new generation", args...)

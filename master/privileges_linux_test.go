@@ -24,11 +24,11 @@ func asNobody(t *testing.T, namespaces uintptr) func(*exec.Cmd) {
 	t.Helper()
 	exe, err := os.Executable()
 	check(t, err)
-	program, err := ResolveProgram(exe)
+	program, err := resolveProgram(exe)
 	check(t, err)
-	t.Cleanup(func() { check(t, program.Close()) })
+	t.Cleanup(func() { check(t, program.close()) })
 	return func(cmd *exec.Cmd) {
-		cmd.Path = program.Exec()
+		cmd.Path = program.exec()
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Credential: &syscall.Credential{Uid: uint32(nobody.UID), Gid: uint32(nobody.GID)},
 			Cloneflags: namespaces,
@@ -137,7 +137,7 @@ func dropAndReport() error {
 	if err != nil {
 		return err
 	}
-	program, err := ResolveProgram(exe)
+	program, err := resolveProgram(exe)
 	if err != nil {
 		return err
 	}

@@ -5,17 +5,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 )
 
-// Program is an executable file, held open, so that it can still be started when another one has been put in its place.
+// program is an executable file, held open, so that it can still be started when another one has been put in its place.
 // A script cannot be run this way: its interpreter would look for the file once the descriptor is closed.
-type Program struct {
-	Path string // where it was found, links followed; for people
+type program struct {
+	path string // where it was found, links followed; for people
 	fd   int
 }
 
@@ -24,9 +22,9 @@ type Program struct {
 // not be among these. It costs to go higher: each fork copies the table of descriptors up to the highest one.
 const programFD = 4096
 
-// ResolveProgram follows the links of a path to the executable that is there now. The caller closes it.
-func ResolveProgram(path string) (*Program, error) {
-	fail := func(err error) (*Program, error) { return nil, fmt.Errorf("find program %s: %w", path, err) }
+// resolveProgram follows the links of a path to the executable that is there now. The caller closes it.
+func resolveProgram(path string) (*program, error) {
+	fail := func(err error) (*program, error) { return nil, fmt.Errorf("find program %s: %w", path, err) }
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fail(err)
@@ -35,9 +33,9 @@ func ResolveProgram(path string) (*Program, error) {
 	if err = errors.Join(err, unix.Close(fd)); err != nil {
 		return fail(err)
 	}
-	p := &Program{fd: high}
-	if p.Path, err = p.find(); err != nil {
-		return fail(errors.Join(err, p.Close()))
+	p := &program{fd: high}
+	if p.path, err = p.find(); err != nil {
+		return fail(errors.Join(err, p.close()))
 	}
 	return p, nil
 }
@@ -53,7 +51,7 @@ func moveUp(fd int) (int, error) {
 }
 
 // find makes sure that it can be run, and says where it is.
-func (p *Program) find() (string, error) {
+func (p *program) find() (string, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(p.fd, &st); err != nil {
 		return "", os.NewSyscallError("fstat", err)
@@ -61,18 +59,18 @@ func (p *Program) find() (string, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return "", errors.New("not a regular file")
 	}
-	if err := unix.Faccessat(unix.AT_FDCWD, p.Exec(), unix.X_OK, unix.AT_EACCESS); err != nil {
+	if err := unix.Faccessat(unix.AT_FDCWD, p.exec(), unix.X_OK, unix.AT_EACCESS); err != nil {
 		return "", err
 	}
 	if p.script() {
 		return "", errors.New("it is a script")
 	}
-	return os.Readlink(p.Exec())
+	return os.Readlink(p.exec())
 }
 
 // script reports whether an interpreter would run it. Of what may be run but not read, it is not known.
-func (p *Program) script() bool {
-	file, err := os.Open(p.Exec())
+func (p *program) script() bool {
+	file, err := os.Open(p.exec())
 	if err != nil {
 		return false
 	}
@@ -82,33 +80,9 @@ func (p *Program) script() bool {
 	return err == nil && string(start) == "#!"
 }
 
-// Exec is the path to start it by: it leads there in this process and between fork and exec. A process started by it is
+// exec is the path to start it by: it leads there in this process and between fork and exec. A process started by it is
 // called by the number, in ps and top, until it says otherwise.
-func (p *Program) Exec() string { return "/proc/self/fd/" + strconv.Itoa(p.fd) }
+func (p *program) exec() string { return "/proc/self/fd/" + strconv.Itoa(p.fd) }
 
-// Close lets go of the file. What has been started from it runs on.
-func (p *Program) Close() error { return os.NewSyscallError("close", unix.Close(p.fd)) }
-
-// Invoked is the absolute path that this process was started by, from its name argv0. Links in it are left, so that it
-// leads to the new program after one of them has been set anew. It must be called before the working directory changes.
-//
-// The name is what the parent says it is. If it does not lead to the program that runs here, the path is where that is.
-func Invoked(argv0 string) (string, error) {
-	path, err := exec.LookPath(argv0)
-	if err == nil {
-		path, err = filepath.Abs(path)
-	}
-	if err == nil && runsHere(path) {
-		return path, nil
-	}
-	return os.Executable()
-}
-
-func runsHere(path string) bool {
-	running, err := os.Stat("/proc/self/exe")
-	if err != nil {
-		return false
-	}
-	found, err := os.Stat(path)
-	return err == nil && os.SameFile(found, running)
-}
+// close lets go of the file. What has been started from it runs on.
+func (p *program) close() error { return os.NewSyscallError("close", unix.Close(p.fd)) }

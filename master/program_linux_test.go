@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -34,7 +32,7 @@ func replace(t *testing.T, path, content string, mode os.FileMode) {
 }
 
 // startProgram starts it as a worker is, with so many descriptors, and waits for its end. It says what it is told to.
-func startProgram(p *Program, descriptors int, says string) error {
+func startProgram(p *program, descriptors int, says string) error {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return err
@@ -44,7 +42,7 @@ func startProgram(p *Program, descriptors int, says string) error {
 	for len(files) < descriptors {
 		files = append(files, rawFD(null))
 	}
-	pid, err := syscall.ForkExec(p.Exec(), []string{"program", says}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(p.exec(), []string{"program", says}, &syscall.ProcAttr{
 		Env:   append(os.Environ(), roleVariable+"=program", "GORACE=atexit_sleep_ms=0"),
 		Files: files,
 	})
@@ -64,15 +62,15 @@ func programChild(args []string) error {
 		fmt.Println(args[0])
 		return nil
 	}
-	p, err := ResolveProgram(args[1])
+	p, err := resolveProgram(args[1])
 	if err != nil {
 		return err
 	}
-	fmt.Println(p.Path)
+	fmt.Println(p.path)
 	if err := untilTold(); err != nil {
 		return err
 	}
-	return errors.Join(startProgram(p, 600, "old code"), p.Close())
+	return errors.Join(startProgram(p, 600, "old code"), p.close())
 }
 
 // An old generation goes on with its code whatever is put in its place, with more descriptors than usual.
@@ -93,10 +91,10 @@ func TestProgramIsPinned(t *testing.T) {
 	}
 	check(t, c.wait())
 
-	p, err := ResolveProgram(link)
+	p, err := resolveProgram(link)
 	check(t, err)
-	defer p.Close()
-	if got := contentOf(t, p.Exec()); got != "new" {
+	defer p.close()
+	if got := contentOf(t, p.exec()); got != "new" {
 		t.Errorf("the next generation gets %d bytes of something else", len(got))
 	}
 }
@@ -104,14 +102,14 @@ func TestProgramIsPinned(t *testing.T) {
 func TestProgramDescriptor(t *testing.T) {
 	exe, err := os.Executable()
 	check(t, err)
-	p, err := ResolveProgram(exe)
+	p, err := resolveProgram(exe)
 	check(t, err)
 	if p.fd < 512 {
 		t.Errorf("descriptor %d is in the way of a worker's", p.fd)
 	}
 	check(t, startProgram(p, 3, ""))
-	check(t, p.Close())
-	if _, err := os.Stat(p.Exec()); err == nil {
+	check(t, p.close())
+	if _, err := os.Stat(p.exec()); err == nil {
 		t.Error("it is open after Close")
 	}
 }
@@ -126,8 +124,8 @@ func TestResolveProgramRefuses(t *testing.T) {
 		"missing": "no such file or directory", "dangling": "no such file or directory", "text": "permission denied", ".": "not a regular file",
 	} {
 		path := filepath.Join(dir, name)
-		if p, err := ResolveProgram(path); err == nil {
-			t.Errorf("%s: no error, and %v on Close", name, p.Close())
+		if p, err := resolveProgram(path); err == nil {
+			t.Errorf("%s: no error, and %v on Close", name, p.close())
 		} else if err.Error() != "find program "+path+": "+cause {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -137,45 +135,4 @@ func TestResolveProgramRefuses(t *testing.T) {
 	if len(after) != len(before) {
 		t.Errorf("%d descriptors have become %d", len(before), len(after))
 	}
-}
-
-func TestInvoked(t *testing.T) {
-	exe, err := os.Executable()
-	check(t, err)
-	dir := t.TempDir()
-	link := filepath.Join(dir, "multiproc")
-	check(t, os.Symlink(exe, link))
-	f := func(argv0, workingDir, path, want string) {
-		t.Helper()
-		c := startChildWith(t, func(cmd *exec.Cmd) {
-			cmd.Args[0] = argv0
-			cmd.Dir = workingDir
-			cmd.Env = append(cmd.Env, "PATH="+path)
-		}, "invoked")
-		if got := c.line(t); got != want {
-			t.Errorf("%s in %s with PATH=%s: %s, want %s", argv0, workingDir, path, got, want)
-		}
-		c.stop(t)
-	}
-	elsewhere := t.TempDir()
-	f(link, "", "", link)
-	f("./multiproc", dir, "", link)
-	f("../"+filepath.Base(dir)+"/multiproc", elsewhere, "", link)
-	f("multiproc", elsewhere, "/nowhere:"+dir, link)
-	f("multiproc", elsewhere, "/bin", exe)       // not found
-	f("./multiproc", elsewhere, "", exe)         // not there
-	f("sh", elsewhere, "/bin:/usr/bin", exe)     // another program
-	f("uwsgi worker 1", elsewhere, "/bin", exe)  // a title
-	f("multiproc", dir, ".", exe)                // found where anybody could have put it
-	f("-"+exe, elsewhere, "/bin", exe)           // as login shells are called
-	f(strings.Repeat("x", 5000), dir, "/a", exe) // longer than a path
-}
-
-func invokedChild([]string) error {
-	path, err := Invoked(os.Args[0])
-	if err != nil {
-		return err
-	}
-	fmt.Println(path)
-	return untilTold()
 }

@@ -15,9 +15,9 @@ type Queue struct {
 	Limit    int    `json:"limit"`    // how many can; further ones are refused or told to try again
 }
 
-// Queues are those of all listeners; of a reuse-port one, the sum over its sockets. Those that cannot be read are
+// queues are those of all listeners; of a reuse-port one, the sum over its sockets. Those that cannot be read are
 // missing, and the error says why. It does not block.
-func (set *SocketSet) Queues() ([]Queue, error) {
+func (set *SocketSet) queues() ([]Queue, error) {
 	var queues []Queue
 	var errs []error
 	for _, l := range set.listeners {

@@ -14,7 +14,7 @@ func (f *fleet) leave(now time.Time, w *worker, why reason) {
 	if w.served(now) >= servedLong && !f.coming(w) {
 		f.backoff(w.identity.Slot).deaths = 0 // of its predecessors; its successors' are counted anew
 	}
-	f.note(slog.LevelInfo, "worker is to be replaced", f.describe(w, "reason", why)...)
+	f.note(slog.LevelInfo, "worker is to be replaced", w.describe("reason", why)...)
 }
 
 // mayRecycle bounds how much is replaced at a time: one worker, none during a reload, which replaces all, and none

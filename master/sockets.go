@@ -138,10 +138,10 @@ func (set *SocketSet) Descriptors(slot handoff.Slot) (fds []int, names []string,
 	return fds, slices.Clone(set.names), nil
 }
 
-// ReleaseSlot gives up the reuse-port sockets of a slot that will have no more workers. It is to be called before the
+// releaseSlot gives up the reuse-port sockets of a slot that will have no more workers. It is to be called before the
 // last of them is told to drain: what comes in until then is in a queue that only this worker empties, and what comes
 // after goes to others only once nobody holds the socket any more.
-func (set *SocketSet) ReleaseSlot(slot handoff.Slot) error {
+func (set *SocketSet) releaseSlot(slot handoff.Slot) error {
 	var errs []error
 	for _, l := range set.listeners {
 		if err := l.releaseSlot(set, slot); err != nil {
@@ -151,8 +151,8 @@ func (set *SocketSet) ReleaseSlot(slot handoff.Slot) error {
 	return errors.Join(errs...)
 }
 
-// Addresses are where it listens, as in 127.0.0.1:43127.
-func (set *SocketSet) Addresses() []string {
+// addresses are where it listens, as in 127.0.0.1:43127.
+func (set *SocketSet) addresses() []string {
 	var addresses []string
 	for _, l := range set.listeners {
 		addresses = append(addresses, l.address)

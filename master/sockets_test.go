@@ -91,7 +91,7 @@ func TestOpen(t *testing.T) {
 	if diff := cmp.Diff([]string{"http", "metrics", "http"}, names); diff != "" {
 		t.Errorf("names:\n%s", diff)
 	}
-	addresses := set.Addresses()
+	addresses := set.addresses()
 	if strings.HasSuffix(addresses[0], ":0") {
 		t.Errorf("address %s has no port", addresses[0])
 	}
@@ -144,7 +144,7 @@ func TestSocketsAreNotPolled(t *testing.T) {
 		var st unix.Stat_t
 		check(t, unix.Fstat(fd, &st))
 		if polled[st.Ino] {
-			t.Errorf("%s is polled", set.Addresses()[i])
+			t.Errorf("%s is polled", set.addresses()[i])
 		}
 	}
 }
@@ -166,7 +166,7 @@ func TestOpenAddresses(t *testing.T) {
 		{"localhost:0", "127.0.0.1:", false},
 	} {
 		set := open(t, NewSockets(nil), Socket{Name: "http", Network: "tcp", Address: test.address})
-		resolved := set.Addresses()[0]
+		resolved := set.addresses()[0]
 		port, ok := strings.CutPrefix(resolved, test.resolved)
 		if !ok {
 			t.Errorf("%s listens on %s", test.address, resolved)
@@ -201,7 +201,7 @@ func TestSetsShare(t *testing.T) {
 	if diff := cmp.Diff([]string{"metrics", "http"}, names); diff != "" {
 		t.Errorf("names:\n%s", diff)
 	}
-	addresses := first.Addresses()
+	addresses := first.addresses()
 	check(t, first.Close(true))
 	check(t, first.Close(true)) // it is empty by now
 	refuses(t, "tcp", addresses[2])
@@ -225,7 +225,7 @@ func TestNewestSetDecides(t *testing.T) {
 		t.Helper()
 		info, err := os.Lstat(path)
 		check(t, err)
-		queues, err := set.Queues()
+		queues, err := set.queues()
 		check(t, err)
 		if info.Mode().Perm() != mode || len(queues) != 1 || queues[0].Limit != limit {
 			t.Errorf("mode %v, queues %+v; want %v, %d", info.Mode(), queues, mode, limit)
@@ -255,7 +255,7 @@ func TestBacklog(t *testing.T) {
 		for _, socket := range []Socket{loopback("http"), {Network: "unix", Address: fmt.Sprintf("@%s-%d", t.Name(), os.Getpid())}} {
 			socket.Backlog = backlog
 			set := open(t, NewSockets(nil), socket)
-			queues, err := set.Queues()
+			queues, err := set.queues()
 			check(t, err)
 			if queues[0].Limit != limit {
 				t.Errorf("%s with a backlog of %d: %+v, want %d", socket, backlog, queues, limit)
@@ -267,7 +267,7 @@ func TestBacklog(t *testing.T) {
 
 func TestOpenAllOrNothing(t *testing.T) {
 	s := NewSockets(nil)
-	taken := open(t, NewSockets(nil), loopback("http")).Addresses()[0]
+	taken := open(t, NewSockets(nil), loopback("http")).addresses()[0]
 	path := filepath.Join(t.TempDir(), "s")
 	before, err := os.ReadDir("/proc/self/fd")
 	check(t, err)
@@ -299,7 +299,7 @@ func TestOpenAllOrNothing(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	s := NewSockets(nil)
 	held := open(t, s, loopback("http"))
-	port := held.Addresses()[0][len("127.0.0.1"):]
+	port := held.addresses()[0][len("127.0.0.1"):]
 	f := func(cause string, want ...Socket) {
 		t.Helper()
 		set, err := s.Open(want)
@@ -328,7 +328,7 @@ func TestOpenRefuses(t *testing.T) {
 	if fds := descriptors(t, twice, 1); len(fds) != 1 {
 		t.Errorf("an address that is said twice is opened %d times", len(fds))
 	}
-	if other := open(t, s, loopback("health")).Addresses()[0]; other == held.Addresses()[0] {
+	if other := open(t, s, loopback("health")).addresses()[0]; other == held.addresses()[0] {
 		t.Errorf("what is of another name has the same port: %s", other)
 	}
 }
@@ -357,7 +357,7 @@ func TestDescriptorsDoNotBlock(t *testing.T) {
 		t.Errorf("accept: %v", err)
 	}
 	descriptors(t, set, 2)
-	if diff := cmp.Diff(set.Addresses()[1:], told); diff != "" {
+	if diff := cmp.Diff(set.addresses()[1:], told); diff != "" {
 		t.Errorf("told:\n%s", diff)
 	}
 	s.Blocking = nil
@@ -382,7 +382,7 @@ func listenChild([]string) error {
 				fmt.Println(err)
 			default:
 				sets = append(sets, set)
-				fmt.Println("open", set.Addresses()[0])
+				fmt.Println("open", set.addresses()[0])
 			}
 		case "close", "abandon":
 			for _, set := range sets {

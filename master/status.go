@@ -84,7 +84,7 @@ func (m *Master) status() Status {
 		PID:        m.pid,
 		Started:    m.started,
 		Generation: f.current.number,
-		Program:    m.launches[f.current.number].program.Path,
+		Program:    m.launches[f.current.number].program.path,
 		Target:     f.target(),
 		MinReady:   f.minReady(),
 		Reloading:  f.reload != nil,

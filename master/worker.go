@@ -65,6 +65,11 @@ func (w *worker) endReason(how exit) reason {
 	return w.leaving
 }
 
+// describe names it in a log line, with more about it.
+func (w *worker) describe(more ...any) []any {
+	return append([]any{"worker", w.identity.ID, "generation", int(w.identity.Generation)}, more...)
+}
+
 // reason is why a worker was replaced or ended, in one word.
 type reason string
 
