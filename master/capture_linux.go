@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // maxCaptured bounds how much of a process's stderr is kept, in bytes: from its beginning, where a failed start is told.
@@ -90,4 +91,16 @@ func (c *capture) text() []byte {
 func (c *capture) abandon() error {
 	close(c.done)
 	return c.pipe.Close()
+}
+
+// lastWords is how long to wait for the stderr of a process that has ended: something that it started may hold it.
+const lastWords = 200 * time.Millisecond
+
+// firstError waits for a moment for the end of what the process has to say.
+func (c *capture) firstError() string {
+	select {
+	case <-c.done:
+	case <-time.After(lastWords):
+	}
+	return firstError(c.text())
 }

@@ -150,3 +150,43 @@ func (e *errand) outcome() error {
 	}
 	return errors.New(line)
 }
+
+// startErrand starts an errand for a generation, and calls then when it is all over. There must be no other.
+func (m *Master) startErrand(g handoff.Generation, limit time.Duration, c command, then func(*errand)) error {
+	e, err := startErrand(c, func(output []byte) {
+		m.send(func(m *Master) {
+			m.errand.output, m.errand.read = output, true
+			m.errandDone()
+		})
+	})
+	if err != nil {
+		return err
+	}
+	e.generation, e.then, e.deadline = g, then, time.Now().Add(limit)
+	m.errand = e
+	return nil
+}
+
+// errandDone goes on once the errand has ended and all that it has written is here.
+func (m *Master) errandDone() {
+	e := m.errand
+	if e.ended == nil || !e.read {
+		return
+	}
+	m.errand = nil
+	e.then(e)
+}
+
+// overdueErrand ends an errand that takes too long, or that nobody waits for any more.
+func (m *Master) overdueErrand(now time.Time) {
+	e := m.errand
+	if e == nil {
+		return
+	}
+	unwanted := e.ended == nil && !e.killed && !m.fleet.prepares(e.generation)
+	if due := e.due(); unwanted || !due.IsZero() && !now.Before(due) {
+		if err := e.giveUp(); err != nil {
+			m.log.Warn("errand cannot be ended", "error", err)
+		}
+	}
+}

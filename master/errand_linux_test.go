@@ -22,7 +22,7 @@ func TestErrandWithStuckLog(t *testing.T) {
 	check(t, err)
 	program, err := resolveProgram(exe)
 	check(t, err)
-	defer program.close()
+	defer func() { check(t, program.close()) }()
 	log := &stuckLog{make(chan struct{}), make(chan struct{})}
 	defer close(log.over)
 	done := make(chan []byte, 1)

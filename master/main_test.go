@@ -161,3 +161,18 @@ func check(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// tell sends a child a line.
+func (c *child) tell(t *testing.T, request string) {
+	t.Helper()
+	if _, err := fmt.Fprintln(c.stdin, request); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask sends a child a line and waits for another.
+func (c *child) ask(t *testing.T, request string) string {
+	t.Helper()
+	c.tell(t, request)
+	return c.line(t)
+}

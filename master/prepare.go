@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"multiproc/worker/handoff"
@@ -49,32 +48,6 @@ func (m *Master) checked(e *errand) {
 	m.prelude(e.generation)
 }
 
-// startErrand starts an errand for a generation, and calls then when it is all over. There must be no other.
-func (m *Master) startErrand(g handoff.Generation, limit time.Duration, c command, then func(*errand)) error {
-	e, err := startErrand(c, func(output []byte) {
-		m.send(func(m *Master) {
-			m.errand.output, m.errand.read = output, true
-			m.errandDone()
-		})
-	})
-	if err != nil {
-		return err
-	}
-	e.generation, e.then, e.deadline = g, then, time.Now().Add(limit)
-	m.errand = e
-	return nil
-}
-
-// errandDone goes on once the errand has ended and all that it has written is here.
-func (m *Master) errandDone() {
-	e := m.errand
-	if e.ended == nil || !e.read {
-		return
-	}
-	m.errand = nil
-	e.then(e)
-}
-
 // plan makes ready what the next generation is to be started from.
 func (m *Master) plan(e *errand) error {
 	program := e.command.program
@@ -117,45 +90,4 @@ func (m *Master) retire(g handoff.Generation) {
 	if err := errors.Join(l.closeSockets(true), l.close()); err != nil {
 		m.log.Warn("generation cannot be given up", "generation", int(g), "error", err)
 	}
-}
-
-// overdueErrand ends an errand that takes too long, or that nobody waits for any more.
-func (m *Master) overdueErrand(now time.Time) {
-	e := m.errand
-	if e == nil {
-		return
-	}
-	unwanted := e.ended == nil && !e.killed && !m.fleet.prepares(e.generation)
-	if due := e.due(); unwanted || !due.IsZero() && !now.Before(due) {
-		if err := e.giveUp(); err != nil {
-			m.log.Warn("errand cannot be ended", "error", err)
-		}
-	}
-}
-
-// watch asks for a reload when one of the files has changed.
-func (m *Master) watch(paths []string) {
-	if slices.Equal(paths, m.watched) {
-		return // a new watch would miss what has changed since the settings were read
-	}
-	m.watched = nil
-	if m.watcher != nil {
-		m.watcher.Close()
-		m.watcher = nil
-	}
-	if len(paths) == 0 {
-		return
-	}
-	watcher, err := watchFiles(paths, func(path string) {
-		// The master may be waiting for the end of this very watcher.
-		go m.send(func(m *Master) {
-			m.log.Info("file has changed", "path", path)
-			m.handle(reloadAsked{})
-		})
-	})
-	if err != nil {
-		m.log.Error("files cannot be watched", "error", err)
-		return
-	}
-	m.watcher, m.watched = watcher, paths
 }

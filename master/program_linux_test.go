@@ -93,7 +93,7 @@ func TestProgramIsPinned(t *testing.T) {
 
 	p, err := resolveProgram(link)
 	check(t, err)
-	defer p.close()
+	defer func() { check(t, p.close()) }()
 	if got := contentOf(t, p.exec()); got != "new" {
 		t.Errorf("the next generation gets %d bytes of something else", len(got))
 	}

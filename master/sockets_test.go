@@ -397,21 +397,6 @@ func listenChild([]string) error {
 	return nil
 }
 
-// tell sends a child a line.
-func (c *child) tell(t *testing.T, request string) {
-	t.Helper()
-	if _, err := fmt.Fprintln(c.stdin, request); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// ask sends a child a line and waits for another.
-func (c *child) ask(t *testing.T, request string) string {
-	t.Helper()
-	c.tell(t, request)
-	return c.line(t)
-}
-
 // contend has several masters open a socket at the same moment, several times. Each time one must get it.
 func contend(t *testing.T, request, network, address string) {
 	t.Helper()

@@ -197,3 +197,30 @@ func versionOf(path string) (version, bool) {
 	}
 	return version{inodeOf(&st), st.Size, st.Mtim}, true
 }
+
+// watch asks for a reload when one of the files has changed.
+func (m *Master) watch(paths []string) {
+	if slices.Equal(paths, m.watched) {
+		return // a new watch would miss what has changed since the settings were read
+	}
+	m.watched = nil
+	if m.watcher != nil {
+		m.watcher.Close()
+		m.watcher = nil
+	}
+	if len(paths) == 0 {
+		return
+	}
+	watcher, err := watchFiles(paths, func(path string) {
+		// The master may be waiting for the end of this very watcher.
+		go m.send(func(m *Master) {
+			m.log.Info("file has changed", "path", path)
+			m.handle(reloadAsked{})
+		})
+	})
+	if err != nil {
+		m.log.Error("files cannot be watched", "error", err)
+		return
+	}
+	m.watcher, m.watched = watcher, paths
+}

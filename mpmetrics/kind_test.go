@@ -1,8 +1,6 @@
 package mpmetrics
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestModes(t *testing.T) {
 	for m := range Mode(modes) {

@@ -1,8 +1,6 @@
 package handoff
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestIdentityFromEnviron(t *testing.T) {
 	for _, c := range []struct {

@@ -1,8 +1,6 @@
 package config
 
-import (
-	"slices"
-)
+import "slices"
 
 // Loaded is a configuration with all that was found out on the way to it.
 type Loaded struct {

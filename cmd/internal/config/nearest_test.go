@@ -1,8 +1,6 @@
 package config
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestNearest(t *testing.T) {
 	candidates := newTable().names

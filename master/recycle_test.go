@@ -1,0 +1,170 @@
+package master
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"multiproc/worker/handoff"
+)
+
+func TestRecycle(t *testing.T) {
+	limits := usual(2)
+	limits.MaxAnon = 1000
+	limits.MaxLifetime, limits.MaxLifetimeDelta = time.Hour, 10*time.Minute
+	limits.ReloadMercy = 7 * time.Second
+	f := func(name string, happens func(s *scene)) {
+		t.Run(name, func(t *testing.T) {
+			s := newServing(t, limits)
+			s.passes(time.Minute)
+			happens(s)
+			if w := s.fleet.find(1); w.phase != ready || w.leaving != reason(name) {
+				t.Errorf("it does not serve on: %+v", w)
+			}
+			s.passes(10 * time.Second) // it serves on until it has a successor
+			s.on(up(3), "TERM 1")
+			s.sleeps(7 * time.Second)
+			s.on(done(1), "ended w1 "+name)
+		})
+	}
+	f("requests", func(s *scene) {
+		s.on(stopping(1), "spawn 3 w1-1 g1")
+		s.on(noticed{1, handoff.Notice{Stuck: true}}) // one reason is enough
+	})
+	f("stuck", func(s *scene) {
+		s.on(noticed{1, handoff.Notice{Stuck: true}}, "spawn 3 w1-1 g1")
+	})
+	f("memory", func(s *scene) {
+		s.on(measured{1, 1000})
+		s.on(measured{1, 1001}, "spawn 3 w1-1 g1")
+	})
+}
+
+// Workers of one age are replaced at different times.
+func TestLifetime(t *testing.T) {
+	limits := usual(2)
+	limits.MaxLifetime, limits.MaxLifetimeDelta = time.Hour, 10*time.Minute
+	s := newServing(t, limits)
+	began := s.now
+	first, second := s.fleet.find(1), s.fleet.find(2)
+	for _, w := range []*worker{first, second} {
+		if age := w.due.Sub(began); age < time.Hour || age >= 70*time.Minute {
+			t.Errorf("worker %d is replaced after %v", w.serial, age)
+		}
+	}
+	if first.due.Equal(second.due) {
+		t.Error("all are replaced at a time")
+	}
+	if first.due.After(second.due) {
+		first, second = second, first
+	}
+	due := second.due
+	s.passes(first.due.Sub(began) - 1)
+	s.passes(1, fmt.Sprintf("spawn 3 %s-1 g1", first.identity.ID))
+	s.on(up(3), fmt.Sprintf("TERM %d", first.serial))
+	s.on(done(first.serial), fmt.Sprintf("ended %s lifetime", first.identity.ID))
+	s.sleeps(due.Sub(s.now))
+
+	limits.MaxLifetimeDelta = 0
+	s = newServing(t, limits)
+	s.sleeps(time.Hour)
+}
+
+func TestRecycleOneAtATime(t *testing.T) {
+	s := newServing(t, usual(3))
+	s.passes(time.Minute)
+	s.on(stopping(3), "spawn 4 w3-1 g1")
+	s.on(stopping(1))
+	s.on(stopping(2))
+	s.on(up(4), "TERM 3", "spawn 5 w1-1 g1")
+	s.on(up(5), "TERM 1", "spawn 6 w2-1 g1")
+	s.on(died(2), "ended w2 crash") // its successor is on its way
+	s.on(up(6))
+}
+
+// A successor that cannot be started is tried again as any other is; meanwhile it is the next one's turn.
+func TestRecycleFails(t *testing.T) {
+	s := newServing(t, usual(2))
+	s.passes(time.Minute)
+	s.on(stopping(1), "spawn 3 w1-1 g1")
+	s.on(stopping(2))
+	s.on(died(3), "ended w1-1 crash", "spawn 4 w1-1 g1")
+	s.on(died(4), "ended w1-1 crash", "spawn 5 w2-1 g1")
+	s.on(up(5), "TERM 2")
+	s.on(done(2), "ended w2 requests")
+	s.sleeps(time.Second)
+	s.passes(time.Second, "spawn 6 w1-1 g1")
+	s.on(up(6), "TERM 1")
+}
+
+// Deaths before a worker that served long do not count against its successor.
+func TestRecycleResetsBackoff(t *testing.T) {
+	s := newServing(t, usual(1))
+	s.crash(3)
+	s.on(up(4), "serving")
+	s.passes(10 * time.Second)
+	s.on(stopping(4), "spawn 5 w1-1 g1")
+	s.on(died(5), "ended w1-1 crash", "spawn 6 w1-1 g1")
+	s.on(died(6), "ended w1-1 crash")
+	s.sleeps(time.Second) // its successors' deaths do count, though it serves on
+	s.passes(time.Second, "spawn 7 w1-1 g1")
+	s.on(died(7), "ended w1-1 crash")
+	s.sleeps(1500 * time.Millisecond)
+}
+
+// What serves in a slot of the next generation says nothing about the current one.
+func TestComingWorkerKeepsBackoff(t *testing.T) {
+	s := newServing(t, usual(1))
+	s.crash(3)
+	s.on(reloadAsked{}, "prepare g2")
+	s.on(prepared{generation: 2, limits: usual(2)}, "spawn 5 w1-1 g2")
+	s.on(up(5), "spawn 6 w2 g2", "serving")
+	s.passes(10 * time.Second)
+	s.on(stopping(5))
+	s.on(died(4), "ended w1 crash")
+	s.sleeps(2250 * time.Millisecond)
+}
+
+// Who says that it ends as soon as it is ready, and perhaps does so, is no way around the backoff.
+func TestRecycleWaits(t *testing.T) {
+	s := newServing(t, usual(1))
+	s.passes(300 * time.Millisecond)
+	s.on(stopping(1))
+	s.sleeps(700 * time.Millisecond)
+	s.passes(700*time.Millisecond, "spawn 2 w1-1 g1")
+	s.on(noticed{2, handoff.Notice{Ready: true, Stopping: true}}, "TERM 1")
+	s.on(done(1), "ended w1 requests")
+	s.on(done(2), "ended w1-1 requests", "spawn 3 w1 g1")
+	s.on(noticed{3, handoff.Notice{Ready: true, Stopping: true}}, "serving")
+	s.on(done(3), "ended w1 requests")
+	s.sleeps(time.Second)
+}
+
+func TestRecycleBoundsDraining(t *testing.T) {
+	s := newServing(t, usual(1))
+	s.passes(time.Second)
+	s.on(stopping(1), "spawn 2 w1-1 g1")
+	s.on(up(2), "TERM 1")
+	s.passes(time.Second)
+	s.on(stopping(2), "spawn 3 w1-2 g1")
+	s.on(up(3), "TERM 2")
+	s.passes(time.Second)
+	s.on(stopping(3))
+	s.on(done(2), "ended w1-1 requests", "spawn 4 w1-1 g1")
+}
+
+// A reload replaces all, so nothing else is replaced beside it.
+func TestNoRecycleInReload(t *testing.T) {
+	s := newServing(t, usual(2))
+	s.passes(time.Second)
+	s.on(stopping(1), "spawn 3 w1-1 g1")
+	s.on(reloadAsked{}, "prepare g2")
+	s.on(stopping(2))
+	s.on(up(3), "TERM 1") // what was begun goes on
+	s.on(prepared{generation: 2, limits: usual(2)}, "spawn 4 w1-2 g2")
+	s.on(stopping(4)) // it asks too early
+	s.on(up(4), "spawn 5 w2-1 g2")
+	s.on(stopping(4))
+	s.passes(10 * time.Second)
+	s.on(died(5), "ended w2-1 crash", "TERM 4", "retire g2", "reloaded g2: worker w2-1 exited with code 1 (5)", "spawn 6 w2-1 g1")
+}

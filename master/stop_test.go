@@ -1,0 +1,135 @@
+package master
+
+import (
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestStop(t *testing.T) {
+	limits := usual(3)
+	limits.ShutdownDelay = 3 * time.Second
+	drained := func(s *scene, drained, cut int) {
+		s.Helper()
+		want := []any{"workers_drained", drained, "workers_cut", cut}
+		if got := s.noted("stopped").args; !slices.Equal(got, want) {
+			s.Errorf("stopped: %v, not %v", got, want)
+		}
+	}
+	t.Run("graceful", func(t *testing.T) {
+		s := newServing(t, limits)
+		s.on(stopAsked{}, "unready 1", "unready 2", "unready 3")
+		s.sleeps(3 * time.Second)
+		s.on(died(2), "ended w2 crash") // not replaced
+		s.on(reloadAsked{})
+		noted := len(s.notes)
+		s.on(resized{+1})
+		if len(s.notes) > noted {
+			t.Errorf("resized: %s", s.notes[noted].message)
+		}
+		s.passes(3*time.Second, "TERM 1", "TERM 3")
+		s.on(died(1), "ended w1 stop")
+		s.sleeps(25 * time.Second)
+		s.passes(25*time.Second, "KILL 3")
+		s.on(exited{3, exit{status: 9}}, "ended w3 stop", "finish 0")
+		drained(s, 0, 3)
+		s.on(tick{})
+		s.on(stopAsked{})
+		s.on(reloadAsked{})
+	})
+	t.Run("all drain", func(t *testing.T) {
+		limits := limits
+		limits.ShutdownDelay = 0
+		s := newServing(t, limits)
+		s.on(died(3), "ended w3 crash", "spawn 4 w3 g1")
+		s.on(stopAsked{}, "unready 1", "unready 2", "unready 4", "TERM 1", "TERM 2", "TERM 4")
+		s.on(done(1), "ended w1 stop")
+		s.on(exited{4, exit{status: syscall.WaitStatus(syscall.SIGTERM)}}, "ended w3 stop") // it had no requests
+		s.on(done(2), "ended w2 stop", "finish 0")
+		drained(s, 2, 0)
+	})
+	t.Run("all die in the delay", func(t *testing.T) {
+		s := newServing(t, limits)
+		s.on(stopAsked{}, "unready 1", "unready 2", "unready 3")
+		s.on(done(1), "ended w1 crash")
+		s.on(died(2), "ended w2 crash")
+		s.on(died(3), "ended w3 crash", "finish 0")
+		drained(s, 0, 3) // none of them had been asked to
+		if wake := s.fleet.wake(); !wake.IsZero() {
+			t.Errorf("woken after the end: %v", wake)
+		}
+	})
+	t.Run("fast", func(t *testing.T) {
+		s := newServing(t, limits)
+		s.on(stopAsked{fast: true},
+			"unready 1", "unready 2", "unready 3", "cut 1", "TERM 1", "cut 2", "TERM 2", "cut 3", "TERM 3")
+		s.sleeps(time.Second)
+		s.passes(time.Second, "KILL 1", "KILL 2", "KILL 3")
+	})
+	t.Run("a second time", func(t *testing.T) {
+		s := newServing(t, limits)
+		s.on(stopAsked{}, "unready 1", "unready 2", "unready 3")
+		s.passes(3*time.Second, "TERM 1", "TERM 2", "TERM 3")
+		s.on(done(1), "ended w1 stop")
+		s.on(stopAsked{}, "cut 2", "cut 3")
+		s.sleeps(time.Second)
+		s.on(done(2), "ended w2 stop")
+		s.passes(time.Second, "KILL 3")
+		s.on(stopAsked{}) // more cannot be done
+		s.on(exited{3, exit{status: 9}}, "ended w3 stop", "finish 0")
+		drained(s, 2, 1)
+	})
+	t.Run("a second time in the delay", func(t *testing.T) {
+		s := newServing(t, limits)
+		s.on(stopAsked{}, "unready 1", "unready 2", "unready 3")
+		s.on(stopAsked{}, "cut 1", "TERM 1", "cut 2", "TERM 2", "cut 3", "TERM 3")
+		s.sleeps(time.Second)
+	})
+	t.Run("in a reload", func(t *testing.T) {
+		s := newServing(t, limits)
+		s.on(reloadAsked{}, "prepare g2")
+		s.on(reloadAsked{})
+		s.on(prepared{generation: 2, limits: usual(1)}, "spawn 4 w1-1 g2")
+		s.on(stopAsked{},
+			"TERM 4", "retire g2", "reloaded g2: the master is stopping", "unready 1", "unready 2", "unready 3", "unready 4")
+		s.on(up(4))
+		s.passes(3*time.Second, "TERM 1", "TERM 2", "TERM 3")
+		s.sleeps(25 * time.Second) // also for whoever had more time to drain
+		s.passes(25*time.Second, "KILL 1", "KILL 2", "KILL 3", "KILL 4")
+	})
+	t.Run("while settings are read", func(t *testing.T) {
+		s := newServing(t, usual(1))
+		s.on(reloadAsked{}, "prepare g2")
+		s.on(stopAsked{}, "retire g2", "reloaded g2: the master is stopping", "unready 1", "TERM 1")
+		s.on(prepared{generation: 2, limits: usual(1)})
+		s.on(done(1), "ended w1 stop", "finish 0")
+	})
+	t.Run("before enough are ready", func(t *testing.T) {
+		s := newScene(t, limits)
+		s.on(stopAsked{}, "unready 1", "unready 2", "unready 3")
+		s.on(up(1)) // nobody is told that the master serves
+	})
+	t.Run("silent", func(t *testing.T) {
+		limits := limits
+		limits.Heartbeat = time.Second
+		s := newServing(t, limits)
+		s.on(alive(2))
+		s.on(stopAsked{}, "unready 1", "unready 2", "unready 3")
+		s.passes(time.Second, "QUIT 2")
+		s.on(stopAsked{}, "cut 1", "TERM 1", "cut 3", "TERM 3")
+		s.sleeps(dumpTime)
+		s.passes(dumpTime, "KILL 2")
+	})
+	t.Run("no mercy", func(t *testing.T) {
+		limits := limits
+		limits.Heartbeat, limits.StopMercy, limits.ShutdownDelay = time.Second, 0, time.Second+1
+		s := newServing(t, limits)
+		s.on(alive(2))
+		s.on(stopAsked{}, "unready 1", "unready 2", "unready 3")
+		s.passes(time.Second, "QUIT 2")
+		s.passes(1, "TERM 1", "TERM 3")
+		s.on(tick{}, "KILL 1", "KILL 3")
+		s.sleeps(dumpTime - 1) // a dump is written all the same
+	})
+}
