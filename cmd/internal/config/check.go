@@ -8,10 +8,11 @@ import (
 
 // What the server has at paths of its own.
 const (
-	apiPath = "/api/v1/"
-	livez   = "/livez"
-	healthz = "/healthz"
-	readyz  = "/readyz"
+	apiPath   = "/api/v1/"
+	adminPath = "/admin/"
+	livez     = "/livez"
+	healthz   = "/healthz"
+	readyz    = "/readyz"
 )
 
 // checkMetricsPath takes the path of a URL as requests have it, at which there is nothing else.
@@ -30,6 +31,8 @@ func checkMetricsPath(text string) error {
 		return errors.New(quoted(text) + " is where health checks are answered")
 	case strings.HasPrefix(text+"/", apiPath):
 		return errors.New(quoted(text) + " is where the API is")
+	case strings.HasPrefix(text+"/", adminPath):
+		return errors.New(quoted(text) + " is where the admin site is")
 	}
 	return nil
 }

@@ -249,6 +249,7 @@ func TestLoadFaults(t *testing.T) {
 		"metrics around the database":  {"socket = :1\nmetrics-dir = m\ndatabase = m/a.db", []string{"a.ini:4: database: /srv/app/m/a.db is in metrics-dir (a.ini:3), which is emptied at the start"}},
 		"metrics above the API":        {"socket = :1\ndatabase = a.db\nmetrics-path = /api/", []string{"a.ini:4: metrics-path: the API is below /api/: choose another path, or set metrics-socket"}},
 		"metrics where health is":      {"socket = :1\nmetrics-path = /livez", []string{`a.ini:3: metrics-path: "/livez" is where health checks are answered`}},
+		"metrics in the admin site":    {"socket = :1\nmetrics-path = /admin/metrics", []string{`a.ini:3: metrics-path: "/admin/metrics" is where the admin site is`}},
 		"metrics in the API":           {"socket = :1\nmetrics-path = /api/v1/metrics", []string{`a.ini:3: metrics-path: "/api/v1/metrics" is where the API is`}},
 		"every value is looked at":     {"socket = :1\nprocesses = two\nprocesses = 2", []string{`a.ini:3: processes: "two" is no number`}},
 		"one fault for what depends":   {"socket = :1\nbase = $(NOPE:-\npidfile = %(base)/pid\nlogto = $(A:-%(pidfile))", []string{`a.ini:3: base: "$(NOPE:-" has no closing parenthesis; $$( stands for $(`}},

@@ -55,6 +55,7 @@ func TestValues(t *testing.T) {
 			"/": "/", "/a/b": "/a/b", "/a/": "/a/", "/livez/a": "/livez/a", "/api/v2": "/api/v2",
 			"": "", "a": "", "/a?b": "", "/a#b": "", "/a b": "", "/{a}": "", "/a{": "", "/a}": "", "//": "", "/a//b": "", "/a/../b": "",
 			"/livez": "", "/readyz": "", "/healthz": "", "/api/v1": "", "/api/v1/": "", "/api/v1/metrics": "",
+			"/admin": "", "/admin/": "", "/admin/metrics": "", "/administrators": "/administrators",
 		}},
 		{path{&s, "/srv"}, map[string]string{"a": "/srv/a", "./a/../b/": "/srv/b", "/a//b": "/a/b", "..": "/"}},
 		{path{&s, ""}, map[string]string{"/a": "/a", "a": ""}},
