@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -131,9 +130,8 @@ func parseTCP(text string) (Address, error) {
 	if !isPort(port) {
 		return Address{}, fmt.Errorf("%s has no port from 0 to 65535", quoted(text))
 	}
-	if inner, ok := strings.CutPrefix(host, "["); ok {
-		inner, ok = strings.CutSuffix(inner, "]")
-		if ip, err := netip.ParseAddr(inner); !ok || err != nil || !ip.Is6() {
+	if strings.HasPrefix(host, "[") {
+		if !isBracketedIPv6(host) {
 			return Address{}, fmt.Errorf("%s has no IPv6 address in its brackets", quoted(text))
 		}
 		return Address{Network: "tcp", Address: text}, nil

@@ -201,11 +201,3 @@ func (p *argumentParser) value(name, value string, valued bool) (string, bool) {
 	p.rest = p.rest[1:]
 	return value, true
 }
-
-// suggestion is what to add to a message about an unknown word, if there is anything like it.
-func suggestion(word, dashes string, candidates []string) string {
-	if best := nearest(word, candidates); best != "" {
-		return ": did you mean " + dashes + best + "?"
-	}
-	return ""
-}

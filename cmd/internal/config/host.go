@@ -30,14 +30,13 @@ func (l hostList) set(text string) error {
 }
 
 func checkHost(host string) error {
-	switch inner, bracket := strings.CutPrefix(host, "["); {
+	switch {
 	case host == "":
 		return errEmpty
 	case host == "*":
 		return nil
-	case bracket:
-		inner, closed := strings.CutSuffix(inner, "]")
-		if ip, err := netip.ParseAddr(inner); !closed || err != nil || !ip.Is6() {
+	case strings.HasPrefix(host, "["):
+		if !isBracketedIPv6(host) {
 			return fmt.Errorf("%s has no IPv6 address in its brackets, or something after them", quoted(host))
 		}
 		return nil
@@ -51,6 +50,14 @@ func checkHost(host string) error {
 		return fmt.Errorf("%s is no host", quoted(host))
 	}
 	return nil
+}
+
+// isBracketedIPv6 reports whether a text is an IPv6 address in brackets, and nothing else.
+func isBracketedIPv6(text string) bool {
+	inner, opened := strings.CutPrefix(text, "[")
+	inner, closed := strings.CutSuffix(inner, "]")
+	ip, err := netip.ParseAddr(inner)
+	return opened && closed && err == nil && ip.Is6()
 }
 
 // isHostname reports whether a text can be a name in DNS, or an IPv4 address. Names with other than ASCII letters

@@ -56,7 +56,7 @@ func (g groupID) set(text string) error {
 	return nil
 }
 
-// parseID leaves out 2^32-1, which the kernel takes for "as it is".
+// parseID takes numbers that fit an int everywhere. So it leaves out 2^32-1, which the kernel takes for "as it is".
 func parseID(text string) (int, bool) {
 	id, err := strconv.ParseUint(text, 10, 31)
 	return int(id), err == nil

@@ -7,7 +7,6 @@ type Loaded struct {
 	Config   *Config
 	Settings []Effective // every key of the table, in its order; a repeatable one once for each of its values
 	Notes    []Note      // in the order of files and lines
-	Files    []string    // absolute paths of all ini files that were read, included ones too
 }
 
 // Effective is the value that a key has in the end. It is empty where there is none.
@@ -27,7 +26,7 @@ func Load(args Arguments, sys System) (*Loaded, error) {
 	order := inOrder(r.shown)
 	notes := slices.Concat(r.notes, s.notes)
 	slices.SortStableFunc(notes, func(a, b Note) int { return order(a.Origin, b.Origin) })
-	return &Loaded{s.config, s.effective(), slices.Compact(notes), r.files}, nil
+	return &Loaded{s.config, s.effective(), slices.Compact(notes)}, nil
 }
 
 // ControlPath is the key control of a configuration that may have faults in other keys: whoever has spoilt the file of a
@@ -47,7 +46,7 @@ func MetricsDir(args Arguments, sys System) (string, error) {
 	switch c := s.config; {
 	case c.MetricsDir != "":
 		return c.MetricsDir, nil
-	case c.Control != "" && len(r.files) > 0:
+	case c.Control != "" && r.found:
 		return PrivateMetricsDir(c.Control), nil
 	}
 	return "", allFaults(r, s)

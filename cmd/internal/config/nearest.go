@@ -40,3 +40,11 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// suggestion is what to add to a message about an unknown word, if there is anything like it.
+func suggestion(word, dashes string, candidates []string) string {
+	if best := nearest(word, candidates); best != "" {
+		return ": did you mean " + dashes + best + "?"
+	}
+	return ""
+}

@@ -6,8 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // What a file can have at most. Whoever needs more has given us another file than an ini.
@@ -152,21 +150,4 @@ func (p *parser) entry(line int, text string) {
 	}
 	last := &p.file.sections[len(p.file.sections)-1]
 	last.entries = append(last.entries, entry{key: key, value: value, alone: !ok, line: line})
-}
-
-// unprintable says what in a text is no text, or nothing. The control characters in allowed may be in it.
-func unprintable(text, allowed string) string {
-	for i, r := range text {
-		switch {
-		case r == 0:
-			return "a NUL byte"
-		case r == utf8.RuneError:
-			if _, width := utf8.DecodeRuneInString(text[i:]); width == 1 {
-				return fmt.Sprintf("byte 0x%02x, which is no UTF-8", text[i])
-			}
-		case unicode.IsControl(r) && !strings.ContainsRune(allowed, r):
-			return fmt.Sprintf("the control character %U", r)
-		}
-	}
-	return ""
 }

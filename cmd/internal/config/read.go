@@ -12,8 +12,8 @@ type reader struct {
 	sys         *System
 	table       *table
 	parsed      map[string]*file // by absolute path
-	files       []string         // absolute paths, in the order of reading
-	shown       []string         // what faults call them, likewise
+	found       bool             // there is a file that could be opened
+	shown       []string         // what faults call the files, in the order of reading
 	assignments []assignment
 	given       map[string]string // what the command line sets, by the name of the key
 	above       map[string]string // what the files have set so far, likewise
@@ -94,7 +94,7 @@ func (r *reader) parse(i inclusion, asked Origin) *file {
 		return nil
 	}
 	defer opened.Close()
-	r.files = append(r.files, i.path)
+	r.found = true
 	f, faults := parse(i.name, opened)
 	r.faults = append(r.faults, faults...)
 	r.incomplete = r.incomplete || f == nil

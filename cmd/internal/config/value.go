@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -135,28 +136,9 @@ func (c choice) kind() string    { return strings.Join(c.words, " or ") }
 func (c choice) texts() []string { return []string{*c.field} }
 
 func (c choice) set(text string) error {
-	for _, word := range c.words {
-		if text == word {
-			*c.field = word
-			return nil
-		}
+	if !slices.Contains(c.words, text) {
+		return fmt.Errorf("%s is not %s", quoted(text), c.kind())
 	}
-	return fmt.Errorf("%s is not %s", quoted(text), c.kind())
-}
-
-// printable is a text of somebody else's that goes to a terminal: a path, say.
-func printable(text string) string {
-	if unprintable(text, "") != "" {
-		return strconv.Quote(text)
-	}
-	return text
-}
-
-// quoted is such a text within a message. Long ones are cut.
-func quoted(text string) string {
-	const enough = 80
-	if runes := []rune(text); len(runes) > enough {
-		return strconv.Quote(string(runes[:enough])) + "…"
-	}
-	return strconv.Quote(text)
+	*c.field = text
+	return nil
 }
