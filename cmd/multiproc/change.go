@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"multiproc/mpmetrics"
 )
 
 // change is what became of a sample between two pages.
@@ -22,6 +24,14 @@ func (c change) delta() float64 {
 		delta -= *c.before
 	}
 	return delta
+}
+
+// value is the new value for people.
+func (c change) value() string {
+	if c.after == nil {
+		return "gone"
+	}
+	return mpmetrics.FormatValue(*c.after)
 }
 
 // changes are those from one page to another, by sample.

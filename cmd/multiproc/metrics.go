@@ -57,7 +57,7 @@ func metricsDir(c *cli.Context) (string, error) {
 
 func metricsPath(c *cli.Context) (string, error) {
 	if file := c.String("ini"); file != "" {
-		if isGiven(c, "dir") {
+		if dirIsGiven(c) {
 			return "", errors.New("--dir and --ini both say which directory: give one of them")
 		}
 		// A server that systemd opens the sockets of has its directory without them.
@@ -73,9 +73,9 @@ func metricsPath(c *cli.Context) (string, error) {
 	return "", fmt.Errorf("no metrics directory: give --dir or --ini, or set %s", metricsDirVariable)
 }
 
-// isGiven reports whether a flag stands on the command line, and is not only that of a variable.
-func isGiven(c *cli.Context, flag string) bool {
-	return c.IsSet(flag) && c.String(flag) != os.Getenv(metricsDirVariable)
+// dirIsGiven reports whether the flag dir stands on the command line, and is not only that of its variable.
+func dirIsGiven(c *cli.Context) bool {
+	return c.IsSet("dir") && c.String("dir") != os.Getenv(metricsDirVariable)
 }
 
 // checkReadable refuses what is no directory, without waiting for anybody to write to it, or may not be listed.

@@ -62,7 +62,7 @@ func showWanted(c *cli.Context, wanted func(name, sample string) bool) error {
 		return showDirectory(c, dir, wanted)
 	}
 	paths := c.Args().Slice()
-	if isGiven(c, "dir") {
+	if dirIsGiven(c) {
 		for i, path := range paths {
 			if filepath.Base(path) == path {
 				paths[i] = filepath.Join(c.String("dir"), path)

@@ -112,6 +112,15 @@ type watched struct {
 // perSecond is a change's rate.
 func (w watched) perSecond(c change) float64 { return c.delta() / w.elapsed.Seconds() }
 
+// fileNews is what there is to say of a file that came or went.
+func (w watched) fileNews() string {
+	word := "new"
+	if w.gone {
+		word = "gone"
+	}
+	return fmt.Sprintf("file %s is %s", printable(w.file), word)
+}
+
 func (w *watch) run(ctx context.Context) error {
 	w.collector = mpmetrics.NewCollector(w.dir, mpmetrics.CollectorOptions{})
 	defer w.collector.Close()
@@ -230,20 +239,12 @@ func (w *watch) look() error {
 func textLines(to io.Writer) func(watched) error {
 	return func(w watched) error {
 		at := w.at.Format("15:04:05.000")
-		switch {
-		case w.file != "" && w.gone:
-			_, err := fmt.Fprintf(to, "%s file %s is gone\n", at, printable(w.file))
-			return err
-		case w.file != "":
-			_, err := fmt.Fprintf(to, "%s file %s is new\n", at, printable(w.file))
+		if w.file != "" {
+			_, err := fmt.Fprintf(to, "%s %s\n", at, w.fileNews())
 			return err
 		}
 		for _, c := range w.changes {
-			value := "gone"
-			if c.after != nil {
-				value = mpmetrics.FormatValue(*c.after)
-			}
-			_, err := fmt.Fprintf(to, "%s %s %s %s %.1f/s\n", at, printable(c.sample), value, signed(c.delta()), w.perSecond(c))
+			_, err := fmt.Fprintf(to, "%s %s %s %s %.1f/s\n", at, printable(c.sample), c.value(), signed(c.delta()), w.perSecond(c))
 			if err != nil {
 				return err
 			}

@@ -44,11 +44,7 @@ func printStatus(to io.Writer, s master.Status, now time.Time) error {
 func printWorkers(w io.Writer, s master.Status, now time.Time) {
 	fmt.Fprintln(w, "\nWORKER\tPID\tGENERATION\tSTATE\tUP\tRESTARTS\tMEMORY\tCPU\tLAST EXIT\t")
 	for _, p := range s.Workers {
-		state := p.State
-		if p.Leaving != "" {
-			state += " (" + p.Leaving + ")"
-		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%d\t%.1f MiB\t%s\t%s\t%s\n", p.ID, p.PID, p.Generation, state,
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%d\t%.1f MiB\t%s\t%s\t%s\n", p.ID, p.PID, p.Generation, workerState(p),
 			seconds(now.Sub(p.Started)), p.Restarts, float64(p.Resident)/(1<<20), p.CPU.Round(10*time.Millisecond),
 			lastExit(p.LastExit, now), p.Says)
 	}
@@ -56,6 +52,14 @@ func printWorkers(w io.Writer, s master.Status, now time.Time) {
 		fmt.Fprintf(w, "w%d\t-\t-\tstarts in %s\t-\t%d\t-\t-\t%s\t\n", slot.Slot, seconds(max(0, slot.Next.Sub(now))), slot.Restarts,
 			lastExit(slot.LastExit, now))
 	}
+}
+
+// workerState is how far a worker has come, and why it is to be replaced.
+func workerState(w master.WorkerStatus) string {
+	if w.Leaving == "" {
+		return w.State
+	}
+	return w.State + " (" + w.Leaving + ")"
 }
 
 func lastExit(e *master.ExitStatus, now time.Time) string {

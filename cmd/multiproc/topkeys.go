@@ -97,10 +97,11 @@ func (k *topKeys) arrange(t topText, height int) []screenLine {
 		lines = append(lines, screenLine{})
 	}
 	lines = lines[:max(0, min(len(lines), height-1))]
-	return append(lines, k.bottom(len(rows)))
+	return append(lines, k.bottom())
 }
 
-func (k *topKeys) bottom(rows int) screenLine {
+// bottom is the last line: what is being typed, or which keys there are.
+func (k *topKeys) bottom() screenLine {
 	switch {
 	case k.typing:
 		return screenLine{"filter: " + printable(k.order.filter) + "_   Enter keeps it, Esc does not", titleLine}

@@ -20,22 +20,16 @@ type topColumn struct {
 }
 
 func topColumns() []topColumn {
-	number := func(name string, of func(*topWorker) measure, text func(measure) string) topColumn {
+	number := func(name string, of func(*topWorker) measure, form func(measure) string) topColumn {
 		return topColumn{
-			name: name,
-			text: func(w *topWorker) string {
-				if m := of(w); m.known() {
-					return text(m)
-				}
-				return "-"
-			},
+			name:  name,
+			text:  func(w *topWorker) string { return of(w).text(form) },
 			order: func(a, b *topWorker) int { return compareMeasures(of(b), of(a)) },
 		}
 	}
 	text := func(name string, of func(*topWorker) string) topColumn {
 		return topColumn{name, true, of, func(a, b *topWorker) int { return strings.Compare(of(a), of(b)) }}
 	}
-	count := func(m measure) string { return strconv.FormatFloat(float64(m), 'f', 0, 64) }
 	known := func(n int) measure {
 		if n == 0 {
 			return unknown
@@ -46,18 +40,18 @@ func topColumns() []topColumn {
 	worker.order = func(a, b *topWorker) int { return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.place, b.place)) }
 	return []topColumn{
 		worker,
-		number("PID", func(w *topWorker) measure { return known(w.PID) }, count),
+		number("PID", func(w *topWorker) measure { return known(w.PID) }, formatCount),
 		text("STATE", func(w *topWorker) string { return printable(w.State) }),
-		number("GEN", func(w *topWorker) measure { return known(w.Generation) }, count),
+		number("GEN", func(w *topWorker) measure { return known(w.Generation) }, formatCount),
 		number("UP", func(w *topWorker) measure { return w.Up }, formatAge),
 		number("REQ/S", func(w *topWorker) measure { return w.Requests }, formatRate),
 		number("ERR/S", func(w *topWorker) measure { return w.Errors }, formatRate),
 		number("P50", func(w *topWorker) measure { return w.P50 }, formatLatency),
 		number("P99", func(w *topWorker) measure { return w.P99 }, formatLatency),
-		number("BUSY", func(w *topWorker) measure { return w.InFlight }, count),
-		number("MEMORY", func(w *topWorker) measure { return w.Memory }, func(m measure) string { return formatBytes(float64(m)) }),
+		number("BUSY", func(w *topWorker) measure { return w.InFlight }, formatCount),
+		number("MEMORY", func(w *topWorker) measure { return w.Memory }, formatMemory),
 		number("CPU", func(w *topWorker) measure { return w.CPU }, formatShare),
-		number("RESTARTS", func(w *topWorker) measure { return w.Restarts }, count),
+		number("RESTARTS", func(w *topWorker) measure { return w.Restarts }, formatCount),
 		text("LAST EXIT", func(w *topWorker) string { return printable(orDash(w.LastExit)) }),
 	}
 }
@@ -66,6 +60,10 @@ func topColumns() []topColumn {
 func compareMeasures(a, b measure) int {
 	return cmp.Compare(float64(a), float64(b)) // NaN is less than any number there
 }
+
+func formatCount(m measure) string { return strconv.FormatFloat(float64(m), 'f', 0, 64) }
+
+func formatMemory(m measure) string { return formatBytes(float64(m)) }
 
 func formatRate(m measure) string { return strconv.FormatFloat(float64(m), 'f', 1, 64) }
 
@@ -149,22 +147,17 @@ func newTopText(v *topView, order topOrder) topText {
 func (t topText) lines() []screenLine { return slices.Concat(t.head, t.table, t.foot) }
 
 func headOf(v *topView) []screenLine {
-	first := screenLine{printable(v.Directory), titleLine}
-	lines := []screenLine{first}
+	lines := []screenLine{{printable(v.Directory), titleLine}}
 	add := func(as emphasis, format string, args ...any) {
 		lines = append(lines, screenLine{fmt.Sprintf(format, args...), as})
 	}
 	if m := v.Master; m != nil {
-		as := plainLine
-		if m.State != "serving" && m.State != "reloading" || m.Ready < m.Target {
-			as = troubleLine
-		}
-		if !v.Running {
-			as = plainLine
-		}
-		until := v.At
-		if !v.Running {
+		as, until := plainLine, v.At
+		switch {
+		case !v.Running:
 			until = m.At
+		case m.State != "serving" && m.State != "reloading" || m.Ready < m.Target:
+			as = troubleLine
 		}
 		add(as, "master %d %s, up %s, generation %d, %d of %d workers ready, %s", m.PID, m.State,
 			formatAge(measure(until.Sub(m.Started).Seconds())), m.Generation, m.Ready, m.Target, printable(m.Program))
@@ -176,17 +169,10 @@ func headOf(v *topView) []screenLine {
 	} else if !v.Running {
 		add(plainLine, "no process of this directory is seen to live")
 	}
-	value := func(m measure, text func(measure) string) string {
-		if !m.known() {
-			return "-"
-		}
-		return text(m)
-	}
 	t := v.Total
 	add(plainLine, "all: %s req/s, %s err/s, p50 %s, p99 %s, %s busy, %s, CPU %s",
-		value(t.Requests, formatRate), value(t.Errors, formatRate), value(t.P50, formatLatency), value(t.P99, formatLatency),
-		value(t.InFlight, func(m measure) string { return strconv.FormatFloat(float64(m), 'f', 0, 64) }),
-		value(t.Memory, func(m measure) string { return formatBytes(float64(m)) }), value(t.CPU, formatShare))
+		t.Requests.text(formatRate), t.Errors.text(formatRate), t.P50.text(formatLatency), t.P99.text(formatLatency),
+		t.InFlight.text(formatCount), t.Memory.text(formatMemory), t.CPU.text(formatShare))
 	for _, l := range v.Listeners {
 		as := plainLine
 		if l.Limit > 0 && l.Queue*2 > l.Limit {

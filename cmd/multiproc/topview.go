@@ -82,6 +82,14 @@ var unknown = measure(math.NaN())
 
 func (m measure) known() bool { return !math.IsNaN(float64(m)) }
 
+// text is the measure for people, in a form, or a dash.
+func (m measure) text(form func(measure) string) string {
+	if !m.known() {
+		return "-"
+	}
+	return form(m)
+}
+
 func (m measure) MarshalJSON() ([]byte, error) {
 	if !m.known() || math.IsInf(float64(m), 0) {
 		return []byte("null"), nil
@@ -182,10 +190,7 @@ func newTopWorker(before, now *topReading, p *mpmetrics.Process, said *master.Wo
 	}
 	if said != nil {
 		w.ID, w.Slot, w.PID, w.Generation, started = said.ID, int(said.Slot), said.PID, int(said.Generation), said.Started
-		w.Restarts, w.Says, w.State = measure(said.Restarts), said.Says, said.State
-		if said.Leaving != "" {
-			w.State += " (" + said.Leaving + ")"
-		}
+		w.Restarts, w.Says, w.State = measure(said.Restarts), said.Says, workerState(*said)
 		if e := said.LastExit; e != nil {
 			w.LastExit = e.Reason + ", " + e.How
 		}

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"multiproc/mpmetrics"
 )
 
 // watchBoard shows on a screen what has changed lately, the latest first.
@@ -41,11 +39,7 @@ func (b *watchBoard) show(w watched) error {
 		b.rows[c.sample] = watchedRow{w.at, c, w.perSecond(c)}
 	}
 	if w.file != "" {
-		word := "new"
-		if w.gone {
-			word = "gone"
-		}
-		b.files = append(b.files, fmt.Sprintf("%s file %s is %s", w.at.Format(time.TimeOnly), printable(w.file), word))
+		b.files = append(b.files, w.at.Format(time.TimeOnly)+" "+w.fileNews())
 		b.files = b.files[max(0, len(b.files)-maxFileLines):]
 	}
 	_, height := b.screen.size()
@@ -67,14 +61,11 @@ func (b *watchBoard) lines(now time.Time, height int) []screenLine {
 	}
 	room := max(0, height-len(lines)-len(b.files))
 	for _, row := range sorted[:min(len(sorted), room)] {
-		as, value := plainLine, "gone"
-		if row.change.after != nil {
-			value = mpmetrics.FormatValue(*row.change.after)
-		}
+		as := plainLine
 		if now.Sub(row.at) > 0 {
 			as = faintLine
 		}
-		lines = append(lines, screenLine{fmt.Sprintf("%15s %15s %12.1f  %5s  %s", value, signed(row.change.delta()), row.perSecond,
+		lines = append(lines, screenLine{fmt.Sprintf("%15s %15s %12.1f  %5s  %s", row.change.value(), signed(row.change.delta()), row.perSecond,
 			formatAge(measure(now.Sub(row.at).Seconds())), printable(row.change.sample)), as})
 	}
 	for len(lines) < height-len(b.files) {
