@@ -54,3 +54,11 @@ func changes(before, after page) []change {
 	slices.SortFunc(found, func(a, b change) int { return strings.Compare(a.sample, b.sample) })
 	return found
 }
+
+// signed is a value with its sign.
+func signed(v float64) string {
+	if v >= 0 {
+		return "+" + mpmetrics.FormatValue(v)
+	}
+	return mpmetrics.FormatValue(v)
+}

@@ -66,14 +66,6 @@ func printDiff(to io.Writer, found []change) error {
 	return w.Flush()
 }
 
-// signed is a value with its sign.
-func signed(v float64) string {
-	if v >= 0 {
-		return "+" + mpmetrics.FormatValue(v)
-	}
-	return mpmetrics.FormatValue(v)
-}
-
 // diff is what has changed, in JSON.
 type diff struct {
 	Changed []diffChanged `json:"changed"`

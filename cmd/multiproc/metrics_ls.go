@@ -96,18 +96,6 @@ func orDash(text string) string {
 	return text
 }
 
-// formatBytes writes a number of bytes in the unit that suits it.
-func formatBytes(n float64) string {
-	if n < 1000 {
-		return strconv.FormatFloat(n, 'f', 0, 64) + " B"
-	}
-	units := []string{"KiB", "MiB", "GiB"}
-	for n /= 1024; n >= 1000 && len(units) > 1; units = units[1:] {
-		n /= 1024
-	}
-	return strconv.FormatFloat(n, 'f', 1, 64) + " " + units[0]
-}
-
 // listing is ls in JSON.
 type listing struct {
 	Directory string       `json:"directory"`

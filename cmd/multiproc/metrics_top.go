@@ -5,34 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 )
-
-// shortestInterval keeps the commands that look again and again from being what there is to be seen.
-const shortestInterval = 100 * time.Millisecond
-
-func intervalFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "interval", Usage: "`TIME` between two looks, as in 500ms", Value: time.Second}
-}
-
-func interval(c *cli.Context) (time.Duration, error) {
-	d := c.Duration("interval")
-	if d < shortestInterval {
-		return 0, usageError{fmt.Errorf("flag --interval: %s is less than %s", d, shortestInterval)}
-	}
-	return d, nil
-}
-
-// untilStopped is a context that ends with a signal that asks for the end. A second one is not waited with.
-func untilStopped(c *cli.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
-}
 
 func metricsTopCommand() *cli.Command {
 	return &cli.Command{

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,45 +53,6 @@ func topColumns() []topColumn {
 		number("RESTARTS", func(w *topWorker) measure { return w.Restarts }, formatCount),
 		text("LAST EXIT", func(w *topWorker) string { return printable(orDash(w.LastExit)) }),
 	}
-}
-
-// compareMeasures orders by number. What is not known is less than all else.
-func compareMeasures(a, b measure) int {
-	return cmp.Compare(float64(a), float64(b)) // NaN is less than any number there
-}
-
-func formatCount(m measure) string { return strconv.FormatFloat(float64(m), 'f', 0, 64) }
-
-func formatMemory(m measure) string { return formatBytes(float64(m)) }
-
-func formatRate(m measure) string { return strconv.FormatFloat(float64(m), 'f', 1, 64) }
-
-func formatShare(m measure) string { return strconv.FormatFloat(100*float64(m), 'f', 0, 64) + "%" }
-
-// formatLatency writes seconds in the unit that suits them.
-func formatLatency(m measure) string {
-	switch s := float64(m); {
-	case s < 0.001:
-		return strconv.FormatFloat(s*1e6, 'f', 0, 64) + "µs"
-	case s < 1:
-		return strconv.FormatFloat(s*1e3, 'f', 1, 64) + "ms"
-	default:
-		return strconv.FormatFloat(s, 'f', 2, 64) + "s"
-	}
-}
-
-// formatAge writes seconds as people say them, by the two largest units.
-func formatAge(m measure) string {
-	s := int64(math.Min(float64(m), 1e12))
-	switch {
-	case s < 60:
-		return fmt.Sprintf("%ds", s)
-	case s < 3600:
-		return fmt.Sprintf("%dm%02ds", s/60, s%60)
-	case s < 86400:
-		return fmt.Sprintf("%dh%02dm", s/3600, s%3600/60)
-	}
-	return fmt.Sprintf("%dd%02dh", s/86400, s%86400/3600)
 }
 
 // topOrder is how somebody wants to see the table.

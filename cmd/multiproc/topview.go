@@ -2,8 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
-	"math"
 	"slices"
 	"time"
 
@@ -73,28 +71,6 @@ type topSeries struct {
 	Sample string    `json:"sample"`
 	Value  jsonValue `json:"value"`
 	Rate   jsonValue `json:"per_second"`
-}
-
-// measure is a number that may not be known: NaN then, and null in JSON.
-type measure float64
-
-var unknown = measure(math.NaN())
-
-func (m measure) known() bool { return !math.IsNaN(float64(m)) }
-
-// text is the measure for people, in a form, or a dash.
-func (m measure) text(form func(measure) string) string {
-	if !m.known() {
-		return "-"
-	}
-	return form(m)
-}
-
-func (m measure) MarshalJSON() ([]byte, error) {
-	if !m.known() || math.IsInf(float64(m), 0) {
-		return []byte("null"), nil
-	}
-	return json.Marshal(float64(m))
 }
 
 // newTopView compares a reading with one before it. Without one there are no rates, and quantiles are of all requests that
