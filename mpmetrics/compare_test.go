@@ -17,7 +17,9 @@ import (
 // counted is the sum of what each process counted.
 func TestCompare(t *testing.T) {
 	goldens, err := filepath.Glob("../testdata/conformance/*/*.prom")
-	check(t, err)
+	if err != nil || len(goldens) != 20 {
+		t.Fatalf("%d golden texts, %v; want 20", len(goldens), err)
+	}
 	for _, golden := range goldens {
 		dir := strings.TrimSuffix(golden, ".prom")
 		in := look(t, dir, mpmetrics.InspectorOptions{})

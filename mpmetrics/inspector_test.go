@@ -147,6 +147,9 @@ func TestInspectTimes(t *testing.T) {
 	}
 	put(t, filepath.Join(dir, "gauge_mostrecent_1.db"), metricFile(entries...))
 	got := fileNamed(t, look(t, dir, mpmetrics.InspectorOptions{}), "gauge_mostrecent_1.db").AppendEntries(nil)
+	if len(got) != len(times) {
+		t.Fatalf("%d entries, want %d", len(got), len(times))
+	}
 	for i, e := range got {
 		want := time.Time{}
 		if i == len(times)-1 {

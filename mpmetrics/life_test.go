@@ -85,7 +85,11 @@ func TestLifeElsewhere(t *testing.T) {
 	for noLocks, want := range map[bool][]mpmetrics.Life{
 		false: {mpmetrics.Dead, mpmetrics.Dead}, true: {mpmetrics.LifeUnknown, mpmetrics.Dead},
 	} {
-		for i, p := range look(t, dir, mpmetrics.InspectorOptions{NoLocks: noLocks}).Processes {
+		processes := look(t, dir, mpmetrics.InspectorOptions{NoLocks: noLocks}).Processes
+		if len(processes) != len(want) {
+			t.Fatalf("%d processes, want %d", len(processes), len(want))
+		}
+		for i, p := range processes {
 			if p.Life != want[i] {
 				t.Errorf("%s is %s, want %s, without locks: %v", p.ID, p.Life, want[i], noLocks)
 			}

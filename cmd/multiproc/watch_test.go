@@ -151,23 +151,34 @@ func TestWatch(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// Files come until one is seen: that it looks at the new directory cannot be told otherwise.
-	seen := make(chan struct{})
-	go func() {
-		defer close(seen)
-		watch.wait(`^\S+ file counter_\d+\.db is new$`)
-	}()
-	for n, waiting := 0, true; waiting; n++ {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("counter_%d.db", n)), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case <-seen:
-			waiting = false
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	defer makeFilesEver(t, dir)()
+	watch.wait(`^\S+ file counter_\d+\.db is new$`)
 	watch.stop()
+}
+
+// makeFilesEver makes files until the function that it gives is called: that somebody looks at a new directory cannot be
+// told otherwise than by a file that he has seen come.
+func makeFilesEver(t *testing.T, dir string) (stop func()) {
+	t.Helper()
+	enough, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for n := 0; ; n++ {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("counter_%d.db", n)), nil, 0o600); err != nil {
+				t.Error(err)
+				return
+			}
+			select {
+			case <-enough:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	return func() {
+		close(enough)
+		<-stopped
+	}
 }
 
 func TestWatchJSON(t *testing.T) {
