@@ -8,7 +8,7 @@ type Limits struct {
 	MinReady int // with fewer than this ready, readiness checks answer 503
 	Starting int // how many may start at the same time in a reload; 0: all
 
-	Notifies     bool          // workers say READY=1; if not, one that has lived for unnotifiedReady counts as ready
+	Notifies     bool          // workers say READY=1; if not, one that has lived for a second counts as ready
 	StartTimeout time.Duration // until READY
 	Heartbeat    time.Duration // longest silence of a worker that has once said that it is alive; 0: any
 

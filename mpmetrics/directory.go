@@ -22,7 +22,7 @@ const ownDir = ".mpm"
 // Directory is a metrics directory as its master sees it: the one who empties it and sweeps up after processes.
 // Processes that only write or read metrics need none; see NewWriter and NewCollector.
 //
-// Its methods are not safe for concurrent use.
+// Its methods are not safe for concurrent use, but for Leave beside Sweep.
 type Directory struct {
 	dir dirfd
 	log *slog.Logger

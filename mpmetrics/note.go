@@ -16,8 +16,8 @@ const (
 	maxNote     = 1 << 20 // bytes
 )
 
-// Leave replaces the note that Inspections of the directory have. Who reads it gets the old or the new one, whole. It may be called while
-// another goroutine calls Sweep.
+// Leave replaces the note that Inspections of the directory have. Who reads it gets the old or the new one, whole. It may be
+// called while another goroutine calls Sweep.
 func (d *Directory) Leave(note []byte) error {
 	if len(note) > maxNote {
 		return fmt.Errorf("leave note in %s: %d bytes are too many", d.dir.path, len(note))

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// series are the values of one set of labels of one metric: one for a counter or gauge, one per bucket and the sum
-// for a histogram. They go into the file together or not at all.
+// series are the values of one set of labels of one metric: one for a counter or gauge, a count and a sum for a
+// summary, the sum and one per bucket for a histogram. They go into the file together or not at all.
 //
 // As long as they are not there, because a gauge was not set yet or because there was no room, they are kept here.
 // Their path is then slow, under the writer's lock; nothing of them is lost when there is room later.
