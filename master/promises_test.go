@@ -1,0 +1,495 @@
+package master
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"multiproc/worker/handoff"
+)
+
+func (w *world) must(holds bool, format string, args ...any) {
+	if !holds {
+		panic(broken(fmt.Sprintf(format, args...)))
+	}
+}
+
+// silence is when a worker has been silent for too long.
+func (a *actor) silence() time.Time {
+	if a.phase != ready || a.limits.Heartbeat == 0 || a.seen.IsZero() {
+		return time.Time{}
+	}
+	return a.seen.Add(a.limits.Heartbeat)
+}
+
+// turn lets one event happen, does what the fleet asks for, and looks whether all is as it must be.
+func (w *world) turn(e event) {
+	if w.trace != nil {
+		fmt.Fprintf(w.trace, "%12v  %T%+v\n", w.now.Sub(w.began), e, e)
+	}
+	wasFinished := w.finished
+	expected := w.expect(e)
+	actions := w.fleet.handle(w.now, e)
+	if w.trace != nil {
+		for _, a := range actions {
+			fmt.Fprintf(w.trace, "%12s    -> %T%+v\n", "", a, a)
+		}
+	}
+	var r result
+	for _, a := range actions {
+		if a, ok := a.(reloaded); ok {
+			w.must(!r.reloaded, "two reloads end at once")
+			r.reloaded, r.committed, r.generation, r.culprit = true, a.failed == nil, a.generation, a.culprit
+		}
+	}
+	for _, a := range actions {
+		if _, ok := a.(note); !ok {
+			w.must(!wasFinished, "after the end: %T%+v", a, a)
+		}
+		w.do(a, e, &r)
+	}
+	w.check(&r, expected)
+}
+
+// result is what a turn has led to.
+type result struct {
+	reloaded, committed bool
+	generation          handoff.Generation // that was reloaded
+	culprit             serial
+	spawned             []place
+	quit, killed        []*actor
+	prepared, serving   bool
+	ended               bool
+}
+
+// expectation is what an event must lead to.
+type expectation struct {
+	ending, killing []*actor // to be ended by force, to be killed
+	start           *place   // to be filled at once
+	prepare         bool
+	all             bool   // workers are to be started in all slots
+	culprit         *actor // the reload is to be taken back because of it
+	ended           bool   // somebody has
+	judged          bool   // deadlines are judged
+}
+
+// expect takes an event into account.
+func (w *world) expect(e event) (x expectation) {
+	switch e := e.(type) {
+	case tick:
+		x.judged = true
+		due := func(t time.Time) bool { return !t.IsZero() && !t.After(w.now) }
+		for _, a := range w.living {
+			switch {
+			case a.phase == starting && due(a.deadline) && !a.limits.Notifies:
+				w.becomeReady(a)
+			case a.phase == starting && due(a.deadline), due(a.silence()):
+				x.ending = append(x.ending, a)
+			case a.phase > ready && due(a.deadline):
+				x.killing = append(x.killing, a)
+			}
+		}
+	case paused:
+		for _, a := range w.living {
+			if !a.deadline.IsZero() {
+				a.deadline = a.deadline.Add(e.by)
+			}
+			if !a.seen.IsZero() {
+				a.seen = a.seen.Add(e.by)
+			}
+		}
+	case noticed:
+		a := w.actors[e.serial-1]
+		if a.reaped {
+			break
+		}
+		if e.notice.Alive || !a.seen.IsZero() {
+			a.seen = w.now
+		}
+		if e.notice.Ready && a.phase == starting {
+			w.becomeReady(a)
+		}
+		if e.notice.Stopping || e.notice.Stuck {
+			w.mayLeave(a)
+		}
+	case measured:
+		a := w.actors[e.serial-1]
+		if !a.reaped && a.limits.MaxAnon > 0 && e.anon > a.limits.MaxAnon {
+			w.mayLeave(a)
+		}
+	case resized:
+		if !w.stopped && w.target()+e.by >= 1 {
+			w.extra += e.by
+			w.most = max(w.most, w.target())
+		}
+	case reloadAsked:
+		if !w.stopped {
+			x.prepare = w.next.number == 0 && w.everReady && w.count(func(a *actor) bool { return !a.active() }) <= w.target()
+			w.waiting = true
+		}
+	case prepared:
+		if e.generation == 1 && !w.opened && !w.shut && !w.stopped {
+			w.opened, w.shut = e.failed == nil, e.failed != nil
+			x.all = w.opened
+		}
+		if w.preparing && e.generation == w.next.number {
+			w.preparing = false
+			w.prepared, w.next.limits = e.failed == nil, e.limits
+			w.most = max(w.most, e.limits.Workers)
+		}
+	case stopAsked:
+		if !w.stopped {
+			w.stopped, w.asked, w.begin = true, w.now, w.now.Add(w.current.limits.ShutdownDelay)
+			w.waiting = false
+		} else {
+			w.fast = true
+		}
+		w.fast = w.fast || e.fast
+	case exited:
+		if a := w.actors[e.serial-1]; a.active() && a.identity.Generation == w.next.number {
+			x.culprit = a
+		}
+		x.start = w.reap(e)
+		x.ended = true
+	}
+	if _, ok := e.(stopAsked); ok && w.fast {
+		w.begun = true
+		w.hurry(w.now.Add(fastMercy))
+	}
+	if w.stopped && !w.begun && !w.begin.After(w.now) {
+		w.begun = true
+		w.hurry(w.now.Add(w.current.limits.StopMercy))
+	}
+	return x
+}
+
+// hurry brings the deadlines of those who drain already forward.
+func (w *world) hurry(latest time.Time) {
+	for _, a := range w.living {
+		if a.phase == draining && latest.Before(a.deadline) {
+			a.deadline = latest
+		}
+	}
+}
+
+func (w *world) becomeReady(a *actor) {
+	a.phase, a.readyAt, a.deadline = ready, w.now, time.Time{}
+	w.everReady = true
+}
+
+// mayLeave takes account of a reason to replace a worker.
+func (w *world) mayLeave(a *actor) {
+	if a.phase != ready || a.cause {
+		return
+	}
+	a.cause = true
+	if w.now.Sub(a.readyAt) >= servedLong {
+		delete(w.early, a.place())
+	}
+}
+
+func (a *actor) served(now time.Time) time.Duration {
+	if a.readyAt.IsZero() {
+		return 0
+	}
+	return now.Sub(a.readyAt)
+}
+
+// reap takes account of an end, and says which slot is to be filled at once.
+func (w *world) reap(e exited) *place {
+	a := w.actors[e.serial-1]
+	a.reaped = true
+	w.living = slices.DeleteFunc(w.living, func(other *actor) bool { return other == a })
+	if !a.active() {
+		return nil
+	}
+	w.failed(a)
+	p := a.place()
+	alone := !slices.ContainsFunc(w.living, func(other *actor) bool { return other.active() && other.place() == p })
+	if w.stopped || p.generation != w.current.number || int(p.slot) > w.target() || a.served(w.now) < servedWell || !alone {
+		return nil
+	}
+	return &p
+}
+
+// failed takes account of a worker that did not end because it was told to: a slot whose workers die early must not be
+// started more than ten times in a minute.
+func (w *world) failed(a *actor) {
+	p := a.place()
+	if a.served(w.now) >= servedWell {
+		delete(w.early, p)
+		return
+	}
+	if !w.everReady {
+		w.dead[p.slot] = true
+	}
+	starts := append(w.early[p], a.started)
+	w.early[p] = starts
+	if n := len(starts); n > 10 && !w.stopped {
+		w.must(starts[n-1].Sub(starts[n-11]) >= time.Minute, "slot %d: more than 10 starts in %v", p.slot, starts[n-1].Sub(starts[n-11]))
+	}
+}
+
+// do does what the fleet asks for.
+func (w *world) do(a action, e event, r *result) {
+	switch a := a.(type) {
+	case spawn:
+		w.spawn(a, r)
+	case kill:
+		w.signal(a, r)
+	case tell:
+		who := w.known(a.serial)
+		switch a.word {
+		case handoff.Few, handoff.Enough:
+			who.few = a.word == handoff.Few
+		case handoff.Unready:
+			w.must(w.stopped && !who.unready, "%s: told to be unready", who.identity.ID)
+			who.unready = true
+		case handoff.Cut:
+			w.must(w.fast && who.phase <= draining, "%s: told to cut requests", who.identity.ID)
+		default:
+			w.must(false, "no such word: %c", a.word)
+		}
+	case prepare:
+		w.must(w.everReady && !w.stopped, "a reload before anybody is ready, or at the end")
+		w.must(w.next.number == 0, "two reloads at a time")
+		w.must(a.generation > w.latest, "generation %d after %d", a.generation, w.latest)
+		w.must(w.waiting, "a reload that nobody asked for")
+		w.must(w.count(func(a *actor) bool { return !a.active() }) <= w.target(), "a reload while too many drain")
+		w.latest, w.next.number = a.generation, a.generation
+		w.preparing, w.prepared, w.waiting = true, false, false
+		r.prepared = true
+		w.prepare(settings{a.generation, w.limits()}, 20)
+	case retire:
+		w.must(!w.retired[a.generation], "generation %d is retired twice", a.generation)
+		w.retired[a.generation] = true
+		w.must(r.reloaded, "generation %d is retired without an outcome", a.generation)
+		if r.committed {
+			w.must(a.generation == w.current.number, "generation %d is retired after a commit", a.generation)
+		} else {
+			w.must(a.generation == r.generation, "generation %d is retired after a roll-back", a.generation)
+		}
+	case reloaded:
+		w.reloaded(a)
+	case serving:
+		w.must(!w.stopped, "serving though it stops")
+		r.serving = true
+	case finish:
+		w.must(!w.finished && len(w.living) == 0, "finish with %d living of %d", len(w.living), len(w.actors))
+		if w.stopped {
+			w.must(a.code == exitOK, "exit code %d", a.code)
+		} else {
+			w.must(a.code == exitNoneReady && w.inVain(), "exit code %d", a.code)
+		}
+		w.finished = true
+	case ended:
+		end, ok := e.(exited)
+		w.must(ok && w.actors[end.serial-1].identity == a.identity && a.why != "" && !r.ended, "%s ended", a.identity.ID)
+		r.ended = true
+	case note:
+	default:
+		w.must(false, "no such action: %T", a)
+	}
+}
+
+// spawn starts a worker, if it may.
+func (w *world) spawn(a spawn, r *result) {
+	w.must(int(a.serial) == len(w.actors)+1, "worker %d after %d", a.serial, len(w.actors))
+	w.must(w.opened, "a start before all is prepared")
+	w.must(!w.stopped && !w.finished, "a start at the end")
+	for _, other := range w.living {
+		w.must(other.identity.ID != a.identity.ID, "two are called %s", a.identity.ID)
+	}
+	w.must(!w.retired[a.identity.Generation], "a start of the retired generation %d", a.identity.Generation)
+	p := place{a.identity.Generation, a.identity.Slot}
+	limits := w.current.limits
+	switch p.generation {
+	case w.current.number:
+		w.mayStart(p)
+	case w.next.number:
+		w.must(w.prepared, "a start of generation %d, which is not prepared", p.generation)
+		limits = w.next.limits
+		w.must(p.slot >= 1 && int(p.slot) <= limits.Workers, "slot %d of %d", p.slot, limits.Workers)
+		w.must(w.holder(p, nil) == nil, "a second one in slot %d of the next generation", p.slot)
+		begun := w.count(func(a *actor) bool { return a.identity.Generation == p.generation && a.phase == starting })
+		served := w.count(func(a *actor) bool { return a.identity.Generation == p.generation && a.phase == ready })
+		w.must(served > 0 || begun == 0, "a second start before the first one of a generation is ready")
+		w.must(limits.Starting == 0 || begun < limits.Starting, "%d start at a time", begun+1)
+	default:
+		w.must(false, "a start of generation %d", p.generation)
+	}
+	actor := &actor{serial: a.serial, identity: a.identity, limits: limits, started: w.now}
+	actor.deadline = w.now.Add(limits.StartTimeout)
+	if !limits.Notifies {
+		actor.deadline = w.now.Add(unnotifiedReady)
+	}
+	w.actors = append(w.actors, actor)
+	w.living = append(w.living, actor)
+	r.spawned = append(r.spawned, p)
+	w.enliven(actor)
+}
+
+// mayStart checks a start in the current generation.
+func (w *world) mayStart(p place) {
+	w.must(p.slot >= 1 && int(p.slot) <= w.target(), "slot %d of %d", p.slot, w.target())
+	w.must(w.everReady || !w.dead[p.slot], "slot %d is tried again though nobody was ever ready", p.slot)
+	other := w.holder(p, nil)
+	if other == nil {
+		return
+	}
+	w.must(w.holder(p, other) == nil, "a third one in slot %d", p.slot)
+	w.look(other)
+	w.must(other.phase == ready && other.cause, "%s gets a successor for nothing", other.identity.ID)
+	w.must(w.next.number == 0, "%s gets a successor during a reload", other.identity.ID)
+	for _, a := range w.living {
+		if a.active() && a.place() != p && a.identity.Generation == p.generation {
+			w.must(w.holder(a.place(), a) == nil, "two are replaced at a time")
+		}
+	}
+	w.must(w.count(func(a *actor) bool { return !a.active() }) < drainingPerWorker*w.target(), "a successor while too many drain")
+}
+
+// mayEnd says how long a worker may take to end that is asked to, and checks that it may be asked: one that serves only
+// when its work is done by others, or is not wanted any more.
+func (w *world) mayEnd(a *actor, r *result) time.Duration {
+	g, limits := a.identity.Generation, w.current.limits
+	atEnd := time.Hour
+	if w.fast {
+		atEnd = fastMercy
+	} else if w.begun {
+		atEnd = limits.StopMercy
+	}
+	switch {
+	case r.reloaded && !r.committed && g == r.generation:
+		return min(a.limits.ReloadMercy, atEnd)
+	case w.begun:
+		return atEnd
+	case r.committed && g == w.current.number && w.fleet.find(a.serial).leaving == forReload: // not just before
+		return w.next.limits.ReloadMercy
+	}
+	w.must(g == w.current.number, "%s, of the generation to come, is asked to end", a.identity.ID)
+	if int(a.identity.Slot) > w.target() {
+		a.fewer = true
+		return limits.ReloadMercy
+	}
+	w.look(a)
+	successor := w.holder(a.place(), a)
+	w.must(a.phase == ready && a.cause, "%s is asked to end for nothing", a.identity.ID)
+	w.must(successor != nil && successor.phase == ready, "%s is asked to end before it has a ready successor", a.identity.ID)
+	return limits.ReloadMercy
+}
+
+// look asks the fleet for what chance has decided within it: whether a worker has come of age.
+func (w *world) look(a *actor) {
+	f := w.fleet.find(a.serial)
+	if f == nil || f.leaving != forLifetime || a.cause {
+		return
+	}
+	w.must(a.limits.MaxLifetime > 0 && w.now.Sub(a.started) >= a.limits.MaxLifetime, "%s is too young to be replaced", a.identity.ID)
+	w.mayLeave(a)
+}
+
+func (w *world) reloaded(a reloaded) {
+	if w.next.number == 0 { // it has not come to read the settings
+		w.must(a.failed != nil && (w.stopped || !w.everReady) && a.generation > w.latest, "an outcome of generation %d", a.generation)
+		w.latest, w.waiting = a.generation, false
+		return
+	}
+	w.must(a.generation == w.next.number, "an outcome of generation %d", a.generation)
+	w.must(w.retired[w.current.number] == (a.failed == nil) && w.retired[a.generation] == (a.failed != nil), "the wrong one is retired")
+	if a.culprit != 0 {
+		w.must(a.failed != nil && w.actors[a.culprit-1].identity.Generation == a.generation, "culprit %d", a.culprit)
+	}
+	if a.failed == nil {
+		for slot := 1; slot <= w.next.limits.Workers; slot++ {
+			holder := w.holder(place{a.generation, handoff.Slot(slot)}, nil)
+			w.must(holder != nil && holder.phase == ready, "a commit without a ready worker in slot %d", slot)
+		}
+		w.current, w.extra = w.next, 0
+	}
+	w.next, w.prepared, w.preparing = settings{}, false, false
+}
+
+// check looks at everything.
+func (w *world) check(r *result, x expectation) {
+	w.must(len(w.fleet.workers) == len(w.living), "the fleet knows %d workers of %d", len(w.fleet.workers), len(w.living))
+	drained, pairs, readies := 0, 0, 0
+	for _, a := range w.living {
+		f := w.fleet.find(a.serial)
+		w.must(f != nil && f.phase == a.phase, "%s is %s", a.identity.ID, a.phase)
+		g := a.identity.Generation
+		switch {
+		case a.active():
+			w.must(!w.begun, "%s is not asked to end", a.identity.ID)
+			w.must(g == w.current.number || g == w.next.number, "%s of generation %d is left over", a.identity.ID, g)
+			w.must(g != w.current.number || int(a.identity.Slot) <= w.target(), "%s is one too many", a.identity.ID)
+			if w.holder(a.place(), a) != nil {
+				pairs++
+			}
+		case a.phase == draining && !a.fewer:
+			drained++
+		}
+		if a.phase == ready {
+			readies++
+			if x.judged {
+				w.look(a)
+				grown := a.limits.MaxLifetime > 0 && w.now.Sub(a.started) >= a.limits.MaxLifetime+a.limits.MaxLifetimeDelta && a.readyAt.Before(w.now)
+				w.must(a.cause || !grown, "%s is too old", a.identity.ID)
+			}
+			w.must((f.leaving != "") == a.cause, "%s is to be replaced: %q", a.identity.ID, f.leaving)
+		}
+		w.must(!w.stopped || a.unready, "%s is not told that it is unready", a.identity.ID)
+	}
+	w.must(pairs <= 2, "more than one is replaced at a time")
+	// A reload begins while at most as many drain as there are to be, and makes all of them drain; beside it one may
+	// be replaced.
+	w.must(w.stopped || drained <= drainingPerWorker*w.most+1, "%d drain", drained)
+	w.checkJudgement(r, x)
+	w.checkWords(r, readies)
+	if x.start != nil {
+		w.must(slices.Contains(r.spawned, *x.start), "slot %d is not filled at once", x.start.slot)
+	}
+	w.must(r.prepared || !x.prepare, "the reload does not begin")
+	w.must(r.ended == x.ended, "an end is told: %t", r.ended)
+	if a := x.culprit; a != nil {
+		w.must(r.reloaded && !r.committed && r.culprit == a.serial, "the reload goes on without %s", a.identity.ID)
+	}
+	w.must(!x.all || len(r.spawned) == w.target(), "%d are started instead of %d", len(r.spawned), w.target())
+	if len(w.living) == 0 && (w.stopped || w.inVain()) {
+		w.must(w.finished, "no finish")
+	}
+}
+
+// inVain reports whether there is nothing to hope for, where nobody lives.
+func (w *world) inVain() bool { return w.shut || !w.everReady && len(w.actors) > 0 }
+
+// checkJudgement looks whether those were ended by force that had to be, and no others.
+func (w *world) checkJudgement(r *result, x expectation) {
+	for _, a := range x.ending {
+		w.must(a.phase > ready, "%s is spared", a.identity.ID)
+	}
+	for _, a := range r.quit {
+		w.must(slices.Contains(x.ending, a), "QUIT for %s", a.identity.ID)
+	}
+	for _, a := range x.killing {
+		w.must(slices.Contains(r.killed, a), "%s is not killed", a.identity.ID)
+	}
+	w.must(x.judged || len(r.quit)+len(r.killed) == 0, "judged before all is read")
+	if !w.stopped && w.everReady {
+		for _, a := range r.quit { // whoever is ended by force needs no place in its slot
+			if p := a.place(); p.generation == w.current.number && a.served(w.now) >= servedWell && int(p.slot) <= w.target() {
+				w.must(w.holder(p, a) != nil, "slot %d waits for %s to end", p.slot, a.identity.ID)
+			}
+		}
+	}
+}
+
+// checkWords looks whether workers know whether enough of them are ready.
+func (w *world) checkWords(r *result, readies int) {
+	few := readies < min(max(1, w.current.limits.MinReady), w.target())
+	w.must(r.serving == (w.few && !few && !w.stopped), "serving: %t, few before: %t, now: %t", r.serving, w.few, few)
+	w.few = few
+	for _, a := range w.living {
+		w.must(!a.active() || a.few == few, "%s believes that too few are ready: %t", a.identity.ID, a.few)
+	}
+}

@@ -1,0 +1,463 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"multiproc/worker/handoff"
+)
+
+// temper is how the workers of a world are disposed.
+type temper int
+
+const (
+	steady temper = iota // hardly anything happens to them
+	mixed
+	doomed   // nearly all die early
+	crippled // those in slot 1 do
+	tempers
+)
+
+// world is what is around a fleet, and what is known of it from events and actions alone.
+type world struct {
+	random *rand.Rand
+	trace  *strings.Builder // nil: none
+	fleet  *fleet
+	temper temper
+	calm   bool // from now on all behave, and nobody asks for anything
+
+	began, now time.Time
+	agenda     []appointment
+	outside    time.Time // when somebody asks for something next
+
+	actors []*actor // by serial, from 1 on
+	living []*actor // not reaped
+
+	current, next settings // next.number is 0 without a reload
+	opened        bool     // the first generation may start workers
+	shut          bool     // it never will
+	prepared      bool     // the next generation may start workers
+	preparing     bool     // prepare is not answered yet
+	latest        handoff.Generation
+	retired       map[handoff.Generation]bool
+	extra         int
+	most          int  // the most workers that were ever asked for
+	waiting       bool // a reload was asked for and has not begun to read the settings
+	everReady     bool
+	few           bool
+	early         map[place][]time.Time // starts of workers that died before they had served well, in a row
+	dead          map[handoff.Slot]bool // slots with an early death before anybody was ever ready
+	late          time.Duration         // by how much all came too late since the stop was asked for
+
+	stopped, fast, begun, finished bool
+	asked, begin                   time.Time // the stop, and when workers are to drain
+}
+
+type settings struct {
+	number handoff.Generation
+	limits Limits
+}
+
+type place struct {
+	generation handoff.Generation
+	slot       handoff.Slot
+}
+
+// appointment is something that is going to happen.
+type appointment struct {
+	at    time.Time
+	event event
+	ping  bool // one of many
+}
+
+// actor is a worker's process.
+type actor struct {
+	serial   serial
+	identity handoff.Identity
+	limits   Limits
+	phase    phase
+	started  time.Time
+	readyAt  time.Time
+	deadline time.Time // when the next thing must be done to it
+	seen     time.Time
+	cause    bool // it may be replaced
+	killed   bool
+	fewer    bool // asked to end since its slot was given up
+	few      bool // the last word
+	unready  bool // told so
+
+	exits    time.Time // when it will end, zero: not yet known
+	how      exit
+	reaped   bool
+	onTerm   time.Duration // how long it takes to end; negative: it ignores the signal
+	onQuit   time.Duration
+	onKill   time.Duration
+	silentAt time.Time // zero: never
+}
+
+func (a *actor) active() bool { return a.phase <= ready }
+
+func (a *actor) place() place { return place{a.identity.Generation, a.identity.Slot} }
+
+func newWorld(random *rand.Rand, trace *strings.Builder) *world {
+	w := &world{
+		random:  random,
+		trace:   trace,
+		temper:  temper(random.IntN(int(tempers))),
+		began:   time.Unix(1_000_000_000, 0),
+		retired: map[handoff.Generation]bool{},
+		early:   map[place][]time.Time{},
+		dead:    map[handoff.Slot]bool{},
+		latest:  1,
+		few:     true,
+	}
+	w.now = w.began
+	w.current = settings{1, w.limits()}
+	w.most = w.current.limits.Workers
+	w.fleet = newFleet(w.current.limits, rand.New(rand.NewPCG(random.Uint64(), 0)))
+	w.plan()
+	w.prepare(w.current, 10)
+	if trace != nil {
+		fmt.Fprintf(trace, "temper %d, %+v\n", w.temper, w.current.limits)
+	}
+	return w
+}
+
+func (w *world) chance(percent int) bool { return w.random.IntN(100) < percent }
+
+func (w *world) upTo(d time.Duration) time.Duration {
+	return time.Duration(w.random.Int64N(int64(d/time.Millisecond)+1)) * time.Millisecond
+}
+
+// oneOf is a span of any of these lengths: what matters differs by orders of magnitude.
+func (w *world) oneOf(longest ...time.Duration) time.Duration {
+	return w.upTo(longest[w.random.IntN(len(longest))])
+}
+
+func (w *world) limits() Limits {
+	l := Limits{
+		Workers:       1 + w.random.IntN(5),
+		Starting:      w.random.IntN(4),
+		Notifies:      w.chance(85),
+		StartTimeout:  time.Second + w.upTo(9*time.Second),
+		ReloadMercy:   w.oneOf(0, time.Second, 10*time.Second),
+		StopMercy:     w.oneOf(0, time.Second, 10*time.Second),
+		ShutdownDelay: w.oneOf(0, 0, 3*time.Second),
+	}
+	l.MinReady = w.random.IntN(l.Workers + 1)
+	if w.chance(50) {
+		l.Heartbeat = 3*time.Second + w.upTo(20*time.Second)
+	}
+	if w.chance(20) {
+		l.MaxLifetime = 12*time.Second + w.upTo(30*time.Second) // or they would never rest
+		l.MaxLifetimeDelta = w.oneOf(0, 10*time.Second)
+	}
+	if w.chance(50) {
+		l.MaxAnon = 1000
+	}
+	return l
+}
+
+func (w *world) at(t time.Time, e event) { w.agenda = append(w.agenda, appointment{at: t, event: e}) }
+
+// plan says when something comes from outside next.
+func (w *world) plan() {
+	w.outside = w.now.Add(w.oneOf(200*time.Millisecond, 3*time.Second, 30*time.Second))
+}
+
+// prepare has a generation prepared after a while, or fail to be.
+func (w *world) prepare(g settings, failing int) {
+	answer := prepared{generation: g.number, limits: g.limits}
+	if !w.calm && w.chance(failing) {
+		answer.failed = errors.New("bad settings, or a prelude that fails")
+	}
+	w.at(w.now.Add(w.oneOf(0, 3*time.Second, 30*time.Second)), answer)
+}
+
+// step goes on to when something happens, as the loop around a fleet does: what has come is handled, then time passes.
+func (w *world) step() {
+	next, ok := w.following()
+	w.must(ok, "nothing will ever happen, and it is not at rest")
+	before := w.now
+	if next.After(w.now) {
+		w.now = next
+	}
+	late := time.Duration(0)
+	switch {
+	case w.calm:
+	case w.chance(4): // the master is stopped for a while
+		late = 500*time.Millisecond + w.upTo(30*time.Second)
+	case w.chance(20):
+		late = w.upTo(50 * time.Millisecond)
+	}
+	w.now = w.now.Add(late)
+	if w.stopped {
+		w.late += late
+	}
+	w.must(!w.now.Before(before), "time goes back")
+
+	come := w.come()
+	if late >= 500*time.Millisecond {
+		w.turn(paused{late})
+	}
+	for _, e := range come {
+		w.turn(e)
+	}
+	if !w.calm && !w.outside.After(w.now) {
+		w.ask()
+		w.plan()
+	}
+	w.turn(tick{})
+	for range 2 { // something may be due at once, but not for ever
+		if wake := w.fleet.wake(); wake.IsZero() || wake.After(w.now) {
+			return
+		}
+		w.turn(tick{})
+	}
+	wake := w.fleet.wake()
+	w.must(wake.IsZero() || wake.After(w.now), "a busy loop: woken for %v again and again", wake.Sub(w.began))
+}
+
+// following is when something happens next.
+func (w *world) following() (next time.Time, ok bool) {
+	at := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	at(w.fleet.wake())
+	for _, a := range w.agenda {
+		at(a.at)
+	}
+	if !w.calm {
+		at(w.outside)
+	}
+	// The fleet must not sleep past anything that is known here to be due.
+	for _, a := range w.living {
+		for _, due := range []time.Time{a.deadline, a.silence()} {
+			w.must(due.IsZero() || !next.IsZero() && !due.Before(next), "%s: it sleeps past what is due at %v", a.identity.ID, due.Sub(w.began))
+		}
+	}
+	if w.stopped && !w.begun {
+		w.must(!next.IsZero() && !w.begin.Before(next), "it sleeps past the end of the shutdown delay")
+	}
+	return next, !next.IsZero()
+}
+
+// come takes from the agenda what has happened by now, ends first.
+func (w *world) come() []event {
+	var due []appointment
+	rest := w.agenda[:0]
+	for _, a := range w.agenda {
+		if a.at.After(w.now) {
+			rest = append(rest, a)
+		} else {
+			due = append(due, a)
+		}
+	}
+	w.agenda = rest
+	slices.SortStableFunc(due, func(a, b appointment) int { return a.at.Compare(b.at) })
+	var ends, others []event
+	for _, a := range due {
+		switch e := a.event.(type) {
+		case exited:
+			who := w.actors[e.serial-1]
+			if who.reaped || !who.exits.Equal(a.at) {
+				continue // it has ended, or will end, at another time
+			}
+			e.how = who.how
+			ends = append(ends, e)
+		case noticed:
+			who := w.actors[e.serial-1]
+			if a.ping {
+				if who.reaped || who.phase > ready || !who.silentAt.IsZero() && !who.silentAt.After(a.at) {
+					continue
+				}
+				w.agenda = append(w.agenda, appointment{w.now.Add(who.limits.Heartbeat / 2), e, true})
+			}
+			others = append(others, e)
+		default:
+			others = append(others, e)
+		}
+	}
+	return append(ends, others...)
+}
+
+// ask does something from outside.
+func (w *world) ask() {
+	p := w.random.IntN(100)
+	switch {
+	case w.stopped && p < 30:
+		w.turn(stopAsked{fast: w.chance(50)})
+	case p < 3:
+		w.turn(stopAsked{fast: w.chance(30)})
+	case p < 40:
+		w.turn(reloadAsked{})
+	case p < 55:
+		if w.target() < 8 {
+			w.turn(resized{+1})
+		}
+	case p < 70:
+		w.turn(resized{-1})
+	case p < 85 && len(w.living) > 0:
+		a := w.living[w.random.IntN(len(w.living))]
+		w.turn(measured{a.serial, uint64(w.random.IntN(2000))})
+	case p < 90 && len(w.actors) > 0: // somebody, who may have been reaped long ago
+		a := w.actors[w.random.IntN(len(w.actors))]
+		w.turn(noticed{a.serial, handoff.Notice{Ready: true, Stopping: w.chance(50), Alive: w.chance(50)}})
+	case p < 95: // of a reload that was given up, or again
+		answer := prepared{generation: handoff.Generation(w.random.IntN(int(w.latest))), limits: w.limits()}
+		if w.chance(50) {
+			answer.failed = errors.New("too late")
+		}
+		w.turn(answer)
+	default: // nobody: only time passes
+	}
+}
+
+func (w *world) target() int { return max(1, w.current.limits.Workers+w.extra) }
+
+func (w *world) count(is func(*actor) bool) int {
+	n := 0
+	for _, a := range w.living {
+		if is(a) {
+			n++
+		}
+	}
+	return n
+}
+
+// holder is an active worker in a place, other than one.
+func (w *world) holder(p place, not *actor) *actor {
+	for _, a := range w.living {
+		if a != not && a.active() && a.place() == p {
+			return a
+		}
+	}
+	return nil
+}
+
+// known is a worker that something may be done to.
+func (w *world) known(s serial) *actor {
+	w.must(s >= 1 && int(s) <= len(w.actors), "worker %d was never started", s)
+	a := w.actors[s-1]
+	w.must(!a.reaped, "worker %d has been reaped", s)
+	return a
+}
+
+// enliven draws a worker's life.
+func (w *world) enliven(a *actor) {
+	code := func(n int) exit { return exit{status: syscall.WaitStatus(n << 8)} }
+	a.onTerm, a.onQuit, a.onKill = w.oneOf(20*time.Millisecond, time.Second), w.upTo(300*time.Millisecond), w.upTo(100*time.Millisecond)
+	if w.calm {
+		w.serve(a, w.upTo(700*time.Millisecond))
+		return
+	}
+	if w.chance(25) {
+		a.onTerm = w.oneOf(3*time.Second, 20*time.Second)
+	} else if w.chance(20) {
+		a.onTerm = -1
+	}
+	if w.chance(30) {
+		a.onQuit = -1
+	}
+	bad := map[temper]int{steady: 3, mixed: 30, doomed: 95, crippled: 5}[w.temper]
+	if w.temper == crippled && a.identity.Slot == 1 {
+		bad = 95
+	}
+	if !w.chance(bad) {
+		w.serve(a, w.oneOf(300*time.Millisecond, 300*time.Millisecond, a.limits.StartTimeout))
+		if w.temper != steady && w.chance(30) {
+			w.exit(a, w.now.Add(w.oneOf(2*time.Second, 15*time.Second, 60*time.Second)), code(1))
+		}
+		return
+	}
+	switch w.random.IntN(6) {
+	case 0:
+		w.exit(a, w.now, exit{failed: syscall.EAGAIN})
+	case 1, 2:
+		w.exit(a, w.now.Add(w.upTo(300*time.Millisecond)), code(w.random.IntN(2)))
+	case 3: // it never gets ready
+	case 4:
+		r := w.upTo(500 * time.Millisecond)
+		w.serve(a, r)
+		w.exit(a, w.now.Add(r+w.upTo(1100*time.Millisecond)), code(1))
+	case 5: // it says that it ends, and does so
+		r := w.upTo(500 * time.Millisecond)
+		w.serve(a, r)
+		w.at(w.now.Add(r), noticed{a.serial, handoff.Notice{Stopping: true}})
+		w.exit(a, w.now.Add(r+w.upTo(200*time.Millisecond)), code(0))
+	}
+}
+
+// serve has a worker get ready, and say what workers say from then on.
+func (w *world) serve(a *actor, after time.Duration) {
+	if !a.limits.Notifies {
+		return
+	}
+	up := w.now.Add(after)
+	w.at(up, noticed{a.serial, handoff.Notice{Ready: true, Alive: w.chance(50), Stopping: !w.calm && w.chance(3), Status: "serves"}})
+	if a.limits.Heartbeat > 0 && (w.calm || w.chance(75)) {
+		w.agenda = append(w.agenda, appointment{w.now.Add(w.upTo(after)), noticed{a.serial, handoff.Notice{Alive: true}}, true})
+		if !w.calm && w.chance(30) {
+			a.silentAt = up.Add(w.oneOf(0, 10*time.Second, 40*time.Second))
+		}
+	}
+	if !w.calm && w.chance(20) {
+		n := noticed{a.serial, handoff.Notice{Stopping: true}}
+		if w.chance(50) {
+			n.notice = handoff.Notice{Stuck: true}
+		}
+		w.at(up.Add(w.oneOf(0, 2*time.Second, 20*time.Second)), n)
+	}
+}
+
+// exit has a process end at a time, unless it does so before.
+func (w *world) exit(a *actor, at time.Time, how exit) {
+	if !a.exits.IsZero() && !at.Before(a.exits) {
+		return
+	}
+	a.exits, a.how = at, how
+	w.at(at, exited{serial: a.serial})
+}
+
+// signal gives a worker a signal, if it may have it.
+func (w *world) signal(k kill, r *result) {
+	a := w.known(k.serial)
+	after := func(d time.Duration, how exit) {
+		if d >= 0 {
+			w.exit(a, w.now.Add(d), how)
+		}
+	}
+	switch k.signal {
+	case syscall.SIGTERM:
+		w.must(a.active(), "TERM for %s, which is %s", a.identity.ID, a.phase)
+		mercy := w.mayEnd(a, r)
+		a.phase, a.deadline = draining, w.now.Add(mercy)
+		after(a.onTerm, exit{})
+	case syscall.SIGQUIT:
+		w.must(a.active(), "QUIT for %s, which is %s", a.identity.ID, a.phase)
+		a.phase, a.deadline = ending, w.now.Add(dumpTime)
+		r.quit = append(r.quit, a)
+		if g := a.identity.Generation; g != w.current.number {
+			w.must(r.reloaded && !r.committed && r.generation == g && r.culprit == a.serial, "the reload goes on without %s", a.identity.ID)
+		}
+		if a.identity.Generation == w.current.number {
+			w.failed(a)
+		}
+		after(a.onQuit, exit{status: 2 << 8})
+	case syscall.SIGKILL:
+		w.must(a.phase > ready && !a.killed, "KILL for %s, which is %s", a.identity.ID, a.phase)
+		w.must(!a.deadline.After(w.now), "%s is killed %v too early", a.identity.ID, a.deadline.Sub(w.now))
+		a.phase, a.deadline, a.killed = ending, time.Time{}, true
+		r.killed = append(r.killed, a)
+		after(a.onKill, exit{status: syscall.WaitStatus(syscall.SIGKILL)})
+	default:
+		w.must(false, "signal %v", k.signal)
+	}
+}
