@@ -42,8 +42,10 @@ type Config struct {
 	Reopen func() error
 
 	// MaxConnections is how many connections there may be at a time. Others wait in the kernel's queue, and those that are
-	// idle make room for them. Default 10,000. It is never more than three quarters of the descriptors that the process
-	// may have.
+	// idle make room for them, or else those whose bodies came with less than 500 bytes a second over 5 s (SocketTimeout,
+	// if that is shorter) in which they were waited for. The listeners in Named have as many for themselves, but at least 8 and at most 64, so
+	// that who fills the main ones does not shut them. Default 10,000. All together are never more than three quarters of the
+	// descriptors that the process may have.
 	MaxConnections int
 	// MaxHeader is how long a request's head may be, in bytes, roughly. More is answered with 431. Default 64 KiB.
 	MaxHeader int
@@ -89,7 +91,7 @@ func (c Config) withDefaults() Config {
 		c.MaxConnections = 10_000
 	}
 	if c.MaxConnections > 0 {
-		c.MaxConnections = min(c.MaxConnections, descriptors())
+		c.MaxConnections = min(c.MaxConnections, max(1, descriptors()-c.namedConnections()))
 	}
 	setDefault(&c.HTTPTimeout, 60*time.Second, forever)
 	setDefault(&c.SocketTimeout, 60*time.Second, forever)
@@ -97,6 +99,11 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.DrainIdle, 5*time.Second, 10*time.Millisecond) // the kernel has it already
 	setDefault(&c.DrainTimeout, 60*time.Second, 0)
 	return c
+}
+
+// namedConnections is how many connections the listeners in Named may have.
+func (c Config) namedConnections() int {
+	return max(8, min(c.MaxConnections, 64, descriptors()/8))
 }
 
 // descriptors is how many the connections may have: some are for all else that a worker opens.

@@ -25,8 +25,8 @@ type conn struct {
 	socket   net.Conn // the kernel's: the same, or what is below TLS
 	server   *server
 	handler  http.Handler
-	placed   bool // it has one of the worker's places
-	proxied  bool // it comes from a trusted proxy
+	places   *places // one of which it has; nil: none
+	proxied  bool    // it comes from a trusted proxy
 
 	tls      *tls.Conn            // nil: the connection is plain
 	tlsState *tls.ConnectionState // nil: there was no handshake yet. Written before the first request
@@ -40,6 +40,8 @@ type conn struct {
 	bodyRemains bool
 	// stalled is that such a deadline has passed. It stays so: where in the body the client is is not known any more.
 	stalled bool
+	// pace is the body's.
+	pace pace
 	// ownWriteDeadline is that the handler has set one. Otherwise each write has its own.
 	ownWriteDeadline bool
 	// answering is that the answer to the request, or its beginning, has been given to the kernel.
@@ -85,6 +87,7 @@ func (c *conn) begin(x *exchange, hasBody bool) {
 	c.x = x
 	c.answering = false
 	c.bodyRemains = hasBody
+	c.pace = pace{}
 }
 
 // end is that the handler has returned and all is done for its request that is the worker's to do.
@@ -169,8 +172,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	if waiting && n > 0 {
 		c.begun()
 	}
-	if body && errors.Is(err, os.ErrDeadlineExceeded) {
-		c.stall()
+	if body {
+		c.came(n, err)
 	}
 	return n, err
 }
@@ -184,7 +187,9 @@ func (c *conn) readableLocked() error {
 	case c.stalled:
 		return os.ErrDeadlineExceeded
 	}
-	return c.Conn.SetReadDeadline(time.Now().Add(c.server.cfg.SocketTimeout))
+	now := time.Now()
+	c.pace.begin(now)
+	return c.Conn.SetReadDeadline(now.Add(c.server.cfg.SocketTimeout))
 }
 
 // begun is that a request has: it has the time that net/http gives it.
@@ -200,10 +205,14 @@ func (c *conn) begun() {
 	}
 }
 
-func (c *conn) stall() {
+// came is the end of a read of a body.
+func (c *conn) came(n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stalled = c.bodyRemains // else somebody else's deadline passed
+	c.pace.end(n)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.stalled = c.bodyRemains // else somebody else's deadline passed
+	}
 }
 
 func (c *conn) SetReadDeadline(t time.Time) error {

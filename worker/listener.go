@@ -21,6 +21,7 @@ type listener struct {
 	server   *server
 	name     string
 	handler  http.Handler
+	places   *places     // of its connections
 	tls      *tls.Config // nil: connections are plain
 	draining atomic.Bool
 	drained  chan struct{} // closed when it drains
@@ -31,22 +32,25 @@ func newListener(s *server, l handoff.Listener, main http.Handler) *listener {
 	if unixListener, ok := l.Listener.(*net.UnixListener); ok {
 		unixListener.SetUnlinkOnClose(false)
 	}
-	handler, settings := s.cfg.Named[l.Name], s.cfg.NamedTLS[l.Name]
+	handler, settings, places := s.cfg.Named[l.Name], s.cfg.NamedTLS[l.Name], &s.namedPlaces
 	if handler == nil {
-		handler, settings = main, s.cfg.TLS
+		handler, settings, places = main, s.cfg.TLS, &s.places
 	}
-	return &listener{Listener: l.Listener, server: s, name: l.Name, handler: handler, tls: overTLS(settings), drained: make(chan struct{})}
+	return &listener{
+		Listener: l.Listener, server: s, name: l.Name, handler: handler, places: places, tls: overTLS(settings),
+		drained: make(chan struct{}),
+	}
 }
 
 // Accept waits for a connection. In the drain it takes those that the kernel has queued, and returns net.ErrClosed when
 // there are no more, places or not: nobody else might.
 func (l *listener) Accept() (net.Conn, error) {
-	if !l.draining.Load() && l.server.enter(l.drained) {
+	if !l.draining.Load() && l.server.enter(l.places, l.drained) {
 		nc, err := l.Listener.Accept()
 		if err == nil {
-			return l.take(nc, true), nil
+			return l.take(nc, l.places), nil
 		}
-		l.server.places.leave()
+		l.places.leave()
 		if !l.draining.Load() {
 			return nil, err
 		}
@@ -55,11 +59,11 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.take(nc, false), nil
+	return l.take(nc, nil), nil
 }
 
-func (l *listener) take(nc net.Conn, placed bool) *conn {
-	c := &conn{Conn: nc, socket: nc, server: l.server, handler: l.handler, placed: placed, waiting: true}
+func (l *listener) take(nc net.Conn, place *places) *conn {
+	c := &conn{Conn: nc, socket: nc, server: l.server, handler: l.handler, places: place, waiting: true}
 	c.proxied = l.server.cfg.TrustedProxies.trusts(nc)
 	if l.tls != nil {
 		c.secure(l.tls)

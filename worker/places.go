@@ -1,13 +1,15 @@
 package worker
 
 import (
+	"cmp"
 	"slices"
 	"sync/atomic"
 	"time"
 )
 
 // places are how many connections there may be at a time. Who finds none waits in the kernel's queue, and whoever has
-// asked for nothing for the longest time makes room; where all have asked, the next answers are the last ones on their connections.
+// asked for nothing for the longest time makes room; where all have asked, the next answers are the last ones on their
+// connections, and those whose bodies are slow are cut.
 type places struct {
 	taken   chan struct{} // full when all are
 	waiting atomic.Int32  // listeners that have somebody waiting
@@ -27,20 +29,20 @@ func (p *places) crowded() bool { return p.waiting.Load() > 0 }
 func (p *places) leave() { <-p.taken }
 
 // enter waits for a place. It reports false when the wait was given up.
-func (s *server) enter(givenUp <-chan struct{}) bool {
+func (s *server) enter(p *places, givenUp <-chan struct{}) bool {
 	select {
-	case s.places.taken <- struct{}{}:
+	case p.taken <- struct{}{}:
 		return true
 	default:
 	}
-	s.places.waiting.Add(1)
-	defer s.places.waiting.Add(-1)
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
 	look := time.NewTicker(lookAgain)
 	defer look.Stop()
 	for {
-		s.makeRoom()
+		s.makeRoom(p)
 		select {
-		case s.places.taken <- struct{}{}:
+		case p.taken <- struct{}{}:
 			return true
 		case <-givenUp:
 			return false
@@ -49,22 +51,40 @@ func (s *server) enter(givenUp <-chan struct{}) bool {
 	}
 }
 
-// makeRoom closes some of the connections that ask for nothing, those first that have been for the longest time.
-func (s *server) makeRoom() {
+// makeRoom ends some of the connections that ask for nothing, those first that have been for the longest time. Where there
+// are none, it ends some of those with slow bodies, the slowest first.
+func (s *server) makeRoom(p *places) {
 	type idle struct {
 		conn *conn
 		till time.Time // its time is up, which is the same for all
 	}
-	var all []idle
+	type slow struct {
+		conn *conn
+		rate float64
+	}
+	var idlers []idle
+	var sluggards []slow
 	for _, c := range s.open() {
+		if c.places != p {
+			continue
+		}
 		if till := c.idleTill(); !till.IsZero() {
-			all = append(all, idle{c, till})
+			idlers = append(idlers, idle{c, till})
+		} else if rate, is := c.slow(); is {
+			sluggards = append(sluggards, slow{c, rate})
 		}
 	}
-	slices.SortFunc(all, func(a, b idle) int { return a.till.Compare(b.till) })
-	room := max(1, cap(s.places.taken)/crowdPart)
-	for _, one := range all[:min(room, len(all))] {
-		one.conn.dismiss()
+	room := max(1, cap(p.taken)/crowdPart)
+	if len(idlers) > 0 {
+		slices.SortFunc(idlers, func(a, b idle) int { return a.till.Compare(b.till) })
+		for _, one := range idlers[:min(room, len(idlers))] {
+			one.conn.dismiss()
+		}
+		return
+	}
+	slices.SortFunc(sluggards, func(a, b slow) int { return cmp.Compare(a.rate, b.rate) })
+	for _, one := range sluggards[:min(room, len(sluggards))] {
+		one.conn.giveUp()
 	}
 }
 
@@ -87,5 +107,29 @@ func (c *conn) dismiss() {
 	defer c.mu.Unlock()
 	if c.idleLocked() && !c.arrived() {
 		_ = c.Conn.SetReadDeadline(time.Unix(1, 0)) // net/http closes it
+	}
+}
+
+// slow is whether the connection waits for a body that comes slowly, and how many bytes of it come in a second.
+func (c *conn) slow() (rate float64, slow bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.slowLocked()
+}
+
+func (c *conn) slowLocked() (rate float64, slow bool) {
+	if !c.bodyRemains || c.stalled || c.closed || c.condemned {
+		return 0, false
+	}
+	return c.pace.slow(c.server.cfg.SocketTimeout)
+}
+
+// giveUp ends the reading of a body that is slow, as if the client sent no more of it.
+func (c *conn) giveUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, slow := c.slowLocked(); slow {
+		c.stalled = true
+		_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
 	}
 }

@@ -1,14 +1,17 @@
 package worker_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"multiproc/worker"
+	"multiproc/worker/handoff"
 )
 
 // TestIdleConnectionsMakeRoom has as many connections as there may be, all of them idle in one way or another. Who comes is
@@ -81,6 +84,118 @@ func TestBusyConnectionsAreWaitedFor(t *testing.T) {
 		t.Error(text)
 	}
 	release <- struct{}{}
+}
+
+// TestSlowBodiesMakeRoom has clients that drip their bodies on all places. Who comes is served, and some of them are cut.
+func TestSlowBodiesMakeRoom(t *testing.T) {
+	const drippers = 3
+	begun, cut := make(chan struct{}), make(chan error, drippers)
+	w := start(t, worker.Config{MaxConnections: drippers, SocketTimeout: 300 * time.Millisecond}, http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				hello(w, r)
+				return
+			}
+			begun <- struct{}{}
+			_, err := io.ReadAll(r.Body)
+			cut <- err
+		}))
+	for range drippers {
+		c := w.dial()
+		c.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n")
+		receive(t, "the request", begun)
+		go func() {
+			for c.drip("x", 1) == nil { // as long as it lives
+			}
+		}()
+	}
+	for range 2 {
+		if code, body := w.get("/"); code != 200 || body != "hello " {
+			t.Errorf("%d %q", code, body)
+		}
+	}
+	if err := receive(t, "the end of a body", cut); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a body that drips: %v", err)
+	}
+}
+
+// TestSteadyBodiesAreNotCut has an upload that is slow, but does not drip, and a handler that takes long to read on, on all
+// places there are. Nobody else comes in, and they are not cut.
+func TestSteadyBodiesAreNotCut(t *testing.T) {
+	const limit = 300 * time.Millisecond
+	begun, release := make(chan struct{}), make(chan struct{})
+	w := start(t, worker.Config{MaxConnections: 2, SocketTimeout: limit}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun <- struct{}{}
+		if r.URL.Path == "/late" {
+			<-release
+		}
+		n, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(w, n, err)
+	}))
+	const part, parts = 100, int(2 * limit / dripping)
+	post := func(path string, length int) *client {
+		c := w.dial()
+		c.send(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\nx", path, length))
+		receive(t, "the request", begun)
+		return c
+	}
+	late, steady := post("/late", 2), post("/", 1+part*parts)
+	await(t, "the listener waits for a place", func() bool { return strings.Contains(allStacks(), "(*server).enter") })
+	if err := steady.drip(strings.Repeat("x", part), parts); err != nil {
+		t.Error(err)
+	}
+	if body := readAll(t, steady.answer()); body != fmt.Sprint(1+part*parts, nil) {
+		t.Errorf("a slow upload: %s", body)
+	}
+	late.send("x")
+	close(release)
+	if body := readAll(t, late.answer()); body != fmt.Sprint(2, nil) {
+		t.Errorf("a handler that reads late: %s", body)
+	}
+}
+
+const dripping = 10 * time.Millisecond
+
+// drip sends a text so many times, with a pause before each.
+func (c *client) drip(text string, times int) error {
+	tick := time.NewTicker(dripping)
+	defer tick.Stop()
+	for range times {
+		<-tick.C
+		if _, err := io.WriteString(c, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestNamedListenersHavePlacesOfTheirOwn: when the main listeners have no place left, and nobody who makes room, the others
+// go on.
+func TestNamedListenersHavePlacesOfTheirOwn(t *testing.T) {
+	begun, release := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	metrics := listen(t, "tcp", "127.0.0.1:0")
+	w := start(t, worker.Config{
+		MaxConnections: 3,
+		Inherited:      &handoff.Inherited{Listeners: []handoff.Listener{{Listener: metrics, Name: "metrics"}}},
+		Named:          map[string]http.Handler{"metrics": http.HandlerFunc(hello)},
+	}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		begun <- struct{}{}
+		<-release
+	}))
+	for range 3 {
+		w.dial().send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+		receive(t, "the request", begun)
+	}
+	await(t, "the listener waits for a place", func() bool { return strings.Contains(allStacks(), "(*server).enter") })
+	w.addr = metrics.Addr()
+	for range 10 {
+		c := w.dial()
+		r := c.do("GET", "/", "")
+		if body := readAll(t, r); body != "hello " || r.last {
+			t.Errorf("%q, last %v", body, r.last)
+		}
+	}
 }
 
 // TestDrainTakesThoseWhoWait: what is in the kernel's queue is answered, though there is no place.

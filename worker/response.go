@@ -31,7 +31,8 @@ func (x *exchange) WriteHeader(code int) {
 // announceClose tells the client, where the worker drains or others wait for a place, that this is the last answer on its
 // connection.
 func (x *exchange) announceClose() {
-	if s := x.conn.server; x.code == 0 && (s.health.draining.Load() || s.places.crowded()) {
+	c := x.conn
+	if x.code == 0 && (c.server.health.draining.Load() || c.places != nil && c.places.crowded()) {
 		x.w.Header().Set("Connection", "close")
 	}
 }

@@ -19,13 +19,14 @@ type server struct {
 	listeners []*listener
 	accepting sync.WaitGroup
 
-	health  health
-	herald  *herald
-	recycle recycle
-	places  places
-	metrics *requestMetrics // nil: requests are not counted
-	process *processMetrics // nil: as above
-	replace bool            // there is somebody who could replace this worker by another one
+	health      health
+	herald      *herald
+	recycle     recycle
+	places      places          // of the main listeners' connections
+	metrics     *requestMetrics // nil: requests are not counted
+	process     *processMetrics // nil: as above
+	namedPlaces places          // of those of the listeners in Config.Named
+	replace     bool            // there is somebody who could replace this worker by another one
 
 	// cutRequests ends the contexts of all requests.
 	cutRequests context.CancelCauseFunc
@@ -51,12 +52,13 @@ func newServer(ctx context.Context, cfg Config, in *handoff.Inherited, handler h
 		return nil, errors.New("no sockets inherited: start it by multiproc, as command in its ini file")
 	}
 	s := &server{
-		cfg:     cfg,
-		herald:  newHerald(cfg.Logger),
-		replace: in.Identity != (handoff.Identity{}),
-		conns:   make(map[*conn]struct{}),
-		hurry:   make(chan struct{}),
-		places:  newPlaces(cfg.MaxConnections),
+		cfg:         cfg,
+		herald:      newHerald(cfg.Logger),
+		replace:     in.Identity != (handoff.Identity{}),
+		conns:       make(map[*conn]struct{}),
+		hurry:       make(chan struct{}),
+		places:      newPlaces(cfg.MaxConnections),
+		namedPlaces: newPlaces(cfg.namedConnections()),
 	}
 	s.recycle.setLimit(cfg.MaxRequests, cfg.MaxRequestsDelta)
 	if cfg.Metrics != nil {
@@ -145,8 +147,8 @@ func (s *server) forget(c *conn) {
 		return
 	}
 	delete(s.conns, c)
-	if c.placed {
-		s.places.leave()
+	if c.places != nil {
+		c.places.leave()
 	}
 	if len(s.conns) == 0 && s.empty != nil {
 		close(s.empty)
