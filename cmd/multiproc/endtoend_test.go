@@ -301,6 +301,17 @@ func (e *endToEnd) mustBeAsOnThePage() {
 
 var pageLabel = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
 
+// pageLine is a sample on a page in the text format.
+func pageLine(line string) (metric string, labels map[string]string, value string) {
+	end := strings.LastIndexByte(line, ' ')
+	metric, rest, _ := strings.Cut(line[:end], "{")
+	labels = map[string]string{}
+	for _, label := range pageLabel.FindAllStringSubmatch(rest, -1) {
+		labels[label[1]] = label[2]
+	}
+	return metric, labels, line[end+1:]
+}
+
 // pageSeries are the values on a page in the text format, by name and labels.
 func pageSeries(tb testing.TB, page string) map[string]float64 {
 	tb.Helper()
@@ -310,15 +321,10 @@ func pageSeries(tb testing.TB, page string) map[string]float64 {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		end := strings.LastIndexByte(line, ' ')
-		value, err := strconv.ParseFloat(line[end+1:], 64)
+		metric, labels, text := pageLine(line)
+		value, err := strconv.ParseFloat(text, 64)
 		if err != nil {
 			tb.Fatalf("%q: %v", line, err)
-		}
-		metric, rest, _ := strings.Cut(line[:end], "{")
-		labels := map[string]string{}
-		for _, label := range pageLabel.FindAllStringSubmatch(rest, -1) {
-			labels[label[1]] = label[2]
 		}
 		found[seriesName(metric, labels)] = value
 	}

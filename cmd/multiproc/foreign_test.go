@@ -138,14 +138,21 @@ notify("READY=1\nSTATUS=serving in python")
 server.serve_forever()
 `
 
-func pythonINI(tb testing.TB) string {
+// pythonPath is the program itself, which python3 in PATH may only start.
+func pythonPath(tb testing.TB) string {
 	tb.Helper()
 	s := server{tb: tb, dir: tb.TempDir()}
 	python, err := s.command("python3", "-c", "import sys; print(sys.executable)")
 	if err != nil {
 		skipOrFail(tb, "there is no python3: "+err.Error())
 	}
-	path := filepath.Join(s.dir, "server.py")
+	return python
+}
+
+func pythonINI(tb testing.TB) string {
+	tb.Helper()
+	python := pythonPath(tb)
+	path := filepath.Join(tb.TempDir(), "server.py")
 	if err := os.WriteFile(path, []byte(pythonServer), 0o600); err != nil {
 		tb.Fatal(err)
 	}

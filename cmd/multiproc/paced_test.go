@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -74,6 +75,18 @@ func (p *paced) ask(every time.Duration, once func() error) {
 func (p *paced) stop() {
 	p.stopOnce.Do(func() { close(p.stopping) })
 	p.asking.Wait()
+}
+
+// await waits for so many more answers.
+func (p *paced) await(n int) {
+	p.server.tb.Helper()
+	count := func() int {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.answers)
+	}
+	from := count()
+	eventually(p.server.tb, "answers", func() bool { return count() >= from+n })
 }
 
 // kill kills a worker.
@@ -176,6 +189,26 @@ func (s *server) getBy(client *http.Client, path string, cookies ...*http.Cookie
 	}
 	r, err := replyOf(response)
 	return r.body, wantCode(http.StatusOK, r, err)
+}
+
+// scrapeGrowing asks for the metrics, whose counters may never be less than before.
+func (s *server) scrapeGrowing(client *http.Client, last map[string]float64) error {
+	page, err := s.getBy(client, "/metrics")
+	if err != nil {
+		return err
+	}
+	counts, err := countsOf(page)
+	if err != nil {
+		return err
+	}
+	for series, before := range last {
+		if now, ok := counts[series]; !ok || now < before {
+			// No death of a worker is an excuse for that.
+			s.tb.Errorf("%s is %g (there: %t), was %g", series, now, ok, before)
+		}
+	}
+	maps.Copy(last, counts)
+	return nil
 }
 
 // wantCode is an error unless the answer has a code.

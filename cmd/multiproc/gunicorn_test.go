@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"multiproc/master"
+)
+
+// gunicornCommand is a gunicorn with the application in testdata. It skips the test where there is no gunicorn, or no
+// prometheus_client.
+func gunicornCommand(t *testing.T, args ...string) []string {
+	t.Helper()
+	python := pythonPath(t)
+	path, err := filepath.Abs("testdata/gunicorn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := commandIn(t, t.TempDir(), python, "-c", "import gunicorn.app.wsgiapp, prometheus_client.multiprocess")
+	check.Env = append(os.Environ(), pythonEnv()...)
+	if out, err := check.CombinedOutput(); err != nil {
+		skipOrFail(t, fmt.Sprintf("python3 has no gunicorn with prometheus_client (%v), not in MULTIPROC_TEST_PROMETHEUS_CLIENT either:\n%s", err, out))
+	}
+	return append([]string{python, "-m", "gunicorn", "--pythonpath", path, "-c", filepath.Join(path, "gunicorn.conf.py"), "app"}, args...)
+}
+
+// pythonEnv are the variables by which Python finds its packages.
+func pythonEnv() []string {
+	env := []string{"PYTHONDONTWRITEBYTECODE=1"}
+	if path := os.Getenv("MULTIPROC_TEST_PROMETHEUS_CLIENT"); path != "" {
+		env = append(env, "PYTHONPATH="+path)
+	}
+	return env
+}
+
+// startProcess starts a program that ends by TERM at the end of the test at the latest, with what it says on stderr.
+func startProcess(t *testing.T, dir string, args, env []string) (*exec.Cmd, *logBuffer) {
+	t.Helper()
+	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // see Cleanup
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	log, done := newLogBuffer(), make(chan struct{})
+	go func() {
+		defer close(done)
+		log.readFrom(stderr)
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-done:
+		case <-time.After(patience):
+			t.Errorf("%s did not end by TERM", args)
+			_ = cmd.Process.Kill()
+			<-done
+		}
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s said:\n%s", args, log)
+		}
+	})
+	return cmd, log
+}
+
+// pythonProcesses are the processes of the application below a gunicorn, once there are so many.
+func pythonProcesses(t *testing.T, gunicorn, n int) (pids []int) {
+	t.Helper()
+	eventually(t, "gunicorn's processes", func() bool {
+		pids = children(gunicorn)
+		return len(pids) == n
+	})
+	return pids
+}
+
+// beside is multiproc metrics serve for a metrics directory.
+func beside(t *testing.T, dir string) *server {
+	t.Helper()
+	s := &server{tb: t}
+	_, s.log = startProcess(t, t.TempDir(), []string{multiprocPath(t), "metrics", "serve", "--listen", "127.0.0.1:0", "--dir", dir}, nil)
+	line := s.log.wait(t, nil, "serving metrics")
+	_, s.address, _ = strings.Cut(line, "url=http://")
+	s.address, _, _ = strings.Cut(s.address, "/")
+	return s
+}
+
+// TestPythonBesideGo has a gunicorn of two processes and a server of two Go workers write to one directory. While both are
+// asked, and one process of each is killed, multiproc metrics serve shows what only grows; at a quiet moment it shows
+// what prometheus_client does.
+func TestPythonBesideGo(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t))
+	socket := filepath.Join(s.dir, "gunicorn.sock")
+	gunicorn, log := startProcess(t, s.dir,
+		gunicornCommand(t, "--bind", "unix:"+socket, "--workers", "2", "--max-requests", "60"),
+		append(pythonEnv(), "PROMETHEUS_MULTIPROC_DIR="+s.metricsDir()))
+	log.wait(t, nil, "Listening at")
+	serve := beside(t, s.metricsDir())
+
+	toPython, toGo := startPaced(s), startPaced(s)
+	askPython(toPython, dialingClient("unix", socket, false))
+	for _, keepAlive := range []bool{true, false} {
+		client := dialingClient("tcp", s.address, keepAlive)
+		toGo.ask(50*time.Millisecond, func() error {
+			_, err := s.getBy(client, "/pid")
+			return err
+		})
+	}
+	counts := map[string]float64{}
+	scrapes := startPaced(serve)
+	scrapes.ask(50*time.Millisecond, func() error {
+		return serve.scrapeGrowing(dialingClient("tcp", serve.address, true), counts)
+	})
+	toPython.await(50)
+	toPython.kill(pythonProcesses(t, gunicorn.Process.Pid, 2)[0])
+	victim := s.workers()[0]
+	toGo.kill(victim)
+	s.awaitReplaced(victim)
+	toPython.await(200) // each process is recycled
+	toPython.mustHaveLostNone()
+	toGo.mustHaveLostNone()
+	scrapes.mustHaveLostNone()
+
+	page := mustAgree(t, s, serve, dialingClient("unix", socket, false), gunicorn.Process.Pid)
+	mustCountPython(t, page, toPython)
+	if _, ok := page[`http_requests_total{code="200",method="GET",route="/pid"}`]; !ok {
+		t.Error("what the Go workers have counted is not there")
+	}
+}
+
+// TestGunicornAsCommand has gunicorn as the workers' command: it takes the sockets from the master, says that it is ready,
+// and its processes write to the directory that the master gives. A reload loses no request.
+func TestGunicornAsCommand(t *testing.T) {
+	t.Parallel()
+	command := gunicornCommand(t, "--workers", "2")
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ncommand = "+strings.Join(command, " ")+"\n", withEnv(pythonEnv()...))
+	status := s.await("what gunicorn says", func(status master.Status) bool { return status.Workers[0].Says != "" })
+	if says := status.Workers[0].Says; says != "Gunicorn arbiter booted" {
+		t.Errorf("it says %q", says)
+	}
+	serve := beside(t, s.metricsDir())
+	load := startPaced(s)
+	askPython(load, dialingClient("tcp", s.address, false))
+	load.await(50)
+	before := s.workers()
+	s.reload()
+	load.kill(pythonProcesses(t, s.awaitReplaced(before...).Workers[0].PID, 2)[0])
+	load.await(50)
+	load.mustHaveLostNone()
+	awaitGone(t, before...)
+
+	page := mustAgree(t, s, serve, dialingClient("tcp", s.address, false), pidsOf(s.awaitNoneDraining())...)
+	mustCountPython(t, page, load)
+	s.stop()
+}
+
+// askPython has clients ask a gunicorn, half of them with bodies.
+func askPython(load *paced, client *http.Client) {
+	s := load.server
+	for i := range 4 {
+		load.ask(50*time.Millisecond, func() error {
+			if i%2 == 0 {
+				_, err := s.getBy(client, "/path")
+				return err
+			}
+			response, err := client.Post(s.url("/path"), "text/plain", bytes.NewReader(make([]byte, 100*i))) //nolint:noctx // it has a timeout
+			if err != nil {
+				return err
+			}
+			r, err := replyOf(response)
+			return wantCode(http.StatusOK, r, err)
+		})
+	}
+}
+
+// mustAgree compares the page of multiproc metrics serve with prometheus_client's own, which the application has, when
+// gunicorn has replaced whom it wanted to, and while those are stopped who write without being asked, a master and workers
+// in Go. The gauges of living processes must be those of the gunicorns' processes. It returns the values.
+func mustAgree(t *testing.T, s, serve *server, client *http.Client, gunicorns ...int) map[string]float64 {
+	t.Helper()
+	for _, pid := range append(s.workers(), s.cmd.Process.Pid) {
+		if !slices.Contains(gunicorns, pid) {
+			stopProcess(t, pid)
+			defer kill(t, pid, syscall.SIGCONT)
+		}
+	}
+	var theirs, own string
+	eventually(t, "a quiet moment, with live gauges of the living alone", func() bool {
+		var living []int
+		for _, pid := range gunicorns {
+			living = append(living, children(pid)...)
+		}
+		slices.Sort(living)
+		theirs, own = pageBy(t, serve, client), pageBy(t, serve, http.DefaultClient)
+		return theirs == pageBy(t, serve, client) && slices.Equal(living, livingPIDs(t, theirs)) && len(living) == 2*len(gunicorns)
+	})
+	if diff := cmp.Diff(sortedLines(t, theirs), sortedLines(t, own)); diff != "" {
+		t.Errorf("pages differ (-prometheus_client +multiproc):\n%s", diff)
+	}
+	return pageSeries(t, own)
+}
+
+func pageBy(t *testing.T, s *server, client *http.Client) string {
+	t.Helper()
+	page, err := s.getBy(client, "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+// livingPIDs are the processes that a page has gauges of which only the living have.
+func livingPIDs(t *testing.T, page string) (pids []int) {
+	t.Helper()
+	for _, text := range regexp.MustCompile(`(?m)^python_liveall\{pid="(\d+)"\}`).FindAllStringSubmatch(page, -1) {
+		pid, err := strconv.Atoi(text[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	slices.Sort(pids)
+	return pids
+}
+
+var fractions = regexp.MustCompile(`^\w+_(sum|seconds_total)$`)
+
+// sortedLines are those of a page in an order of their own, with their labels in the order of names, as prometheus_client's
+// order is that of the directory, and le is among the other labels or behind them. Which order it is shows in the last
+// digits of sums of fractions, too.
+func sortedLines(tb testing.TB, page string) []string {
+	tb.Helper()
+	lines := strings.Split(page, "\n")
+	for i, line := range lines {
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		metric, labels, value := pageLine(line)
+		if fractions.MatchString(metric) {
+			number, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				tb.Fatalf("%q: %v", line, err)
+			}
+			value = strconv.FormatFloat(number, 'g', 12, 64)
+		}
+		lines[i] = seriesName(metric, labels) + " " + value
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// mustCountPython: as many requests were counted as were answered, and those that a killed process had perhaps.
+func mustCountPython(t *testing.T, page map[string]float64, load *paced) {
+	t.Helper()
+	answered, lost := float64(len(load.answers)), float64(len(load.failures))
+	for _, counted := range []float64{
+		page[`python_requests_total{method="GET"}`] + page[`python_requests_total{method="POST"}`],
+		page["python_body_bytes_count"], page[`python_body_bytes_bucket{le="+Inf"}`],
+		page[`python_path_bytes_count{method="GET"}`] + page[`python_path_bytes_count{method="POST"}`],
+	} {
+		if counted < answered || counted > answered+lost {
+			t.Errorf("%g requests are counted, %g were answered and %g lost", counted, answered, lost)
+		}
+	}
+}

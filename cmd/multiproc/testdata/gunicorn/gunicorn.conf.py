@@ -1,0 +1,8 @@
+"""gunicorn's settings for the application beside it; the rest is on the command line."""
+
+from prometheus_client import multiprocess
+
+
+def child_exit(server, worker):
+    """Has the dead's live gauges removed, as prometheus_client's documentation says."""
+    multiprocess.mark_process_dead(worker.pid)
