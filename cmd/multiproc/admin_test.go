@@ -24,16 +24,21 @@ func startAdmin(tb testing.TB, ini string, names ...string) *server {
 	tb.Helper()
 	s := startServer(tb, "socket = 127.0.0.1:0\ndatabase = transactions.db\n"+ini)
 	for _, name := range names {
-		ctx, cancel := context.WithTimeout(tb.Context(), patience)
-		cmd := exec.CommandContext(ctx, multiprocPath(tb), "createsuperuser", "--ini", s.ini, "--username", name, "--password-stdin")
-		cmd.Dir, cmd.Stdin = s.dir, strings.NewReader(adminPassword+"\n")
-		out, err := cmd.CombinedOutput()
-		cancel()
-		if err != nil {
-			tb.Fatalf("createsuperuser: %v\n%s", err, out)
-		}
+		s.newSuperuser(name)
 	}
 	return s
+}
+
+// newSuperuser makes one as an operator does.
+func (s *server) newSuperuser(name string) {
+	s.tb.Helper()
+	ctx, cancel := context.WithTimeout(s.tb.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, multiprocPath(s.tb), "createsuperuser", "--ini", s.ini, "--username", name, "--password-stdin")
+	cmd.Dir, cmd.Stdin = s.dir, strings.NewReader(adminPassword+"\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.tb.Fatalf("createsuperuser: %v\n%s", err, out)
+	}
 }
 
 // visit asks for a page, or sends a form where there is one, on a connection of its own. It follows no redirect.

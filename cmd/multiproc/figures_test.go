@@ -1,0 +1,181 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/master"
+)
+
+// figure is what may not grow while a server runs.
+type figure struct {
+	name string
+	// What it may be more, at the end than at the beginning: what the runtime, or which worker has which connection, accounts for.
+	slack float64
+	// One of the workers' own begins anew with each of them, so that it can grow only as long as they live.
+	ofWorkers bool
+}
+
+// The figures, in the order in which measure has them.
+var serverFigures = []figure{
+	{name: "master: descriptors", slack: 4},
+	{name: "threads", slack: 8}, // the runtime never ends one
+	{name: "KiB", slack: 4 << 10},
+	{name: "worker: descriptors", slack: 24, ofWorkers: true},
+	{name: "threads", slack: 8, ofWorkers: true},
+	{name: "KiB", slack: 4 << 10, ofWorkers: true},
+	{name: "goroutines", slack: 48, ofWorkers: true},
+	{name: "metric files", slack: 12}, // each slot has some of its own, and some more for hand-overs
+	{name: "their KiB", slack: 12 * 64},
+	{name: "database: -wal KiB", slack: 8 << 10}, // SQLite begins it anew after 4 MiB
+	{name: ".lock bytes"},
+}
+
+// measurement is the figures at a time.
+type measurement struct {
+	after  time.Duration
+	values []float64 // of serverFigures
+}
+
+// measure measures a server whose workers all serve. Of the workers it is the one that has most.
+func (k *tracker) measure(after time.Duration) measurement {
+	k.tb.Helper()
+	masterUsage := processFigures(k.tb, k.cmd.Process.Pid)
+	var most [3]float64
+	workers := k.workers()
+	for _, pid := range workers {
+		for i, value := range processFigures(k.tb, pid) {
+			most[i] = max(most[i], value)
+		}
+	}
+	files, bytes := 0, int64(0)
+	err := filepath.WalkDir(k.metricsDir(), func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			files++
+			bytes += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		k.tb.Fatal(err)
+	}
+	return measurement{after, []float64{
+		masterUsage[0], masterUsage[1], masterUsage[2], most[0], most[1], most[2],
+		k.valueOf("go_goroutines") / float64(len(workers)),
+		float64(files), float64(bytes >> 10), float64(sizeOf(k.tb, k.database+"-wal") >> 10), float64(sizeOf(k.tb, k.database+".lock")),
+	}}
+}
+
+// processFigures are the descriptors, the threads and the memory in KiB of a process; 0 where it has just ended.
+func processFigures(tb testing.TB, pid int) (values [3]float64) {
+	tb.Helper()
+	usage, err := master.ReadUsage(pid)
+	if err != nil {
+		return values
+	}
+	for i, of := range []string{"fd", "task"} {
+		if list, err := os.ReadDir(fmt.Sprintf("/proc/%d/%s", pid, of)); err == nil {
+			values[i] = float64(len(list))
+		}
+	}
+	values[2] = float64(usage.AnonBytes >> 10)
+	return values
+}
+
+func sizeOf(tb testing.TB, path string) int64 {
+	tb.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return info.Size()
+}
+
+// grown compares the first third of the measurements with the last: which figures have grown by more than a quarter and what
+// they may. The median counts, so that a moment does not.
+func grown(figures []figure, measurements []measurement, ofWorkers bool) []string {
+	third := len(measurements) / 3
+	if third == 0 {
+		return nil
+	}
+	var found []string
+	for i, f := range figures {
+		if f.ofWorkers && !ofWorkers {
+			continue
+		}
+		first, last := medianOf(measurements[:third], i), medianOf(measurements[len(measurements)-third:], i)
+		if last > first*5/4+f.slack {
+			found = append(found, fmt.Sprintf("%s: %.0f in the first third, %.0f in the last", f.name, first, last))
+		}
+	}
+	return found
+}
+
+func medianOf(measurements []measurement, i int) float64 {
+	var values []float64
+	for _, m := range measurements {
+		values = append(values, m.values[i])
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// figureTable shows the measurements, or of many some.
+func figureTable(figures []figure, measurements []measurement) string {
+	const most = 24
+	var text strings.Builder
+	text.WriteString("\n   after")
+	for _, f := range figures {
+		text.WriteString("  " + f.name)
+	}
+	every := (len(measurements) + most - 1) / most
+	for n, m := range measurements {
+		if n%every != 0 && n < len(measurements)-1 {
+			continue
+		}
+		fmt.Fprintf(&text, "\n%8s", m.after.Round(time.Second))
+		for i, value := range m.values {
+			fmt.Fprintf(&text, "  %*.0f", len(figures[i].name), value)
+		}
+	}
+	return text.String()
+}
+
+// TestGrown: what grows is found, what only goes up and down is not.
+func TestGrown(t *testing.T) {
+	series := func(values ...float64) (ms []measurement) {
+		for _, value := range values {
+			ms = append(ms, measurement{0, []float64{value, value}})
+		}
+		return ms
+	}
+	figures := []figure{{name: "x", slack: 4}, {name: "of workers", slack: 4, ofWorkers: true}}
+	for _, test := range []struct {
+		values []measurement
+		want   int
+	}{
+		{series(10, 10, 10, 10, 10, 10), 0},
+		{series(10, 16, 10, 16, 10, 16), 0},
+		{series(10, 10, 10, 10, 10, 10, 100, 10, 10), 0},
+		{series(10, 12, 14, 16, 18, 20, 22, 24, 26), 1},
+		{series(10, 100), 0}, // too few
+		{series(10, 15, 17), 1},
+	} {
+		if got := grown(figures, test.values, false); len(got) != test.want {
+			t.Errorf("%v: %q", test.values, got)
+		}
+		if got := grown(figures, test.values, true); len(got) != 2*test.want {
+			t.Errorf("%v: %q", test.values, got)
+		}
+	}
+}

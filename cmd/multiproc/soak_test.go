@@ -1,0 +1,237 @@
+package main
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"multiproc/master"
+)
+
+// soak is a server that has everything happen to it at once, again and again.
+type soak struct {
+	*tracker
+	load    *paced
+	logPath string
+	session *http.Cookie
+	began   time.Time
+	rand    *rand.Rand
+	doomed  []int // workers that were stopped and are to be killed for it
+}
+
+// soakTime is how long the soak takes, about.
+func soakTime(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv("MULTIPROC_TEST_SOAK")
+	if text == "" {
+		return 10 * time.Second
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("MULTIPROC_TEST_SOAK: %v", err)
+	}
+	return d
+}
+
+// TestSoak has clients of all kinds ask for as long as MULTIPROC_TEST_SOAK says, while all that can happen happens at once:
+// workers are killed and stopped, replaced, made more and fewer, the log is renamed, a file is damaged. Only requests that a
+// killed worker had are lost, and nothing grows. In the last third of the time the workers live on, so that what they have
+// could grow.
+func TestSoak(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long")
+	}
+	t.Parallel()
+	d := soakTime(t)
+	k := startSoak(t)
+	k.startClients()
+
+	var disturbed, quiet []measurement
+	for rounds := 0; rounds == 0 || time.Since(k.began) < d*2/3; rounds++ {
+		k.disturb()
+		disturbed = append(disturbed, k.measure(time.Since(k.began)))
+	}
+	k.mustHaveFilesOfSlots()
+	k.writeINI(soakINI(k.address, k.unixSocket(), ""))
+	k.mustReload()
+	k.awaitNoneDraining()
+	workers := k.workers()
+	ticker := time.NewTicker(max(d/30, time.Second))
+	defer ticker.Stop()
+	for len(quiet) < 3 || time.Since(k.began) < d {
+		<-ticker.C
+		k.rotateLog()
+		k.damage()()
+		quiet = append(quiet, k.measure(time.Since(k.began)))
+	}
+	k.mustHave(workers, "after the last third")
+
+	k.load.mustHaveLostNone()
+	k.mustBeSound()
+	t.Logf("all at once:%s", figureTable(serverFigures, disturbed))
+	t.Logf("workers that live on:%s", figureTable(serverFigures, quiet))
+	for _, what := range append(grown(serverFigures, disturbed, false), grown(serverFigures, quiet, true)...) {
+		t.Errorf("it has grown: %s", what)
+	}
+	after := k.goroutinesOfMaster()
+	fresh := startSoak(t)
+	before := fresh.goroutinesOfMaster()
+	t.Logf("the master has %d goroutines, that of a fresh server %d", after, before)
+	if before == 0 || after > before+5 {
+		t.Error("the master's goroutines have grown")
+	}
+}
+
+// soakINI is an ini with more settings than those that each soak needs.
+func soakINI(address, unix, more string) string {
+	return "socket = " + address + "\nsocket = " + unix + "\nprocesses = 3\ndatabase = transactions.db\ndatabase-timeout = 20\n" +
+		"heartbeat-timeout = 2\nworker-reload-mercy = 5\ndrain-idle = 2\nlogto = multiproc.log\ndisable-logging = true\n" + more
+}
+
+func startSoak(t *testing.T) *soak {
+	t.Helper()
+	dir, address := t.TempDir(), freeAddress(t)
+	s := startServer(t, soakINI(address, filepath.Join(dir, "http.sock"), "max-requests = 200\n"), in(dir), failing, withEnv("GOTRACEBACK=all"))
+	s.address = address
+	s.await("enough workers ready", func(status master.Status) bool { return status.Ready() == status.Target })
+	k := &soak{
+		tracker: newTracker(s, filepath.Join(dir, "transactions.db")),
+		load:    startPaced(s),
+		logPath: filepath.Join(dir, "multiproc.log"),
+		began:   time.Now(),
+		rand:    rand.New(rand.NewPCG(1, 2)),
+	}
+	t.Cleanup(func() {
+		if text, err := os.ReadFile(k.logPath); t.Failed() {
+			t.Logf("log of the server: %v\n%s", err, text)
+		}
+	})
+	k.newSuperuser("root")
+	code, session, err := s.login("root", adminPassword)
+	if err != nil || code != http.StatusSeeOther {
+		t.Fatalf("login: %d, %v", code, err)
+	}
+	k.session = &http.Cookie{Name: sessionCookie, Value: session}
+	return k
+}
+
+func (k *soak) unixSocket() string { return filepath.Join(k.dir, "http.sock") }
+
+// disturb has all faults at once, in any order, and waits until the server is as it was.
+func (k *soak) disturb() {
+	k.tb.Helper()
+	var mended func()
+	faults := []func(){
+		func() { k.end(syscall.SIGKILL) },
+		func() { k.end(syscall.SIGSTOP) },
+		func() { k.signal(syscall.SIGHUP) },
+		func() { k.signal(syscall.SIGTTIN) },
+		func() { k.signal(syscall.SIGTTOU) },
+		func() { k.signal(syscall.SIGTTIN) },
+		k.rotateLog,
+		func() { mended = k.damage() },
+	}
+	k.rand.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
+	for _, fault := range faults {
+		fault()
+		<-time.After(time.Duration(k.rand.IntN(100)) * time.Millisecond) // not always as fast as can be
+	}
+	for _, pid := range k.doomed {
+		k.load.awaitDeath(pid)
+	}
+	k.doomed = nil
+	mended()
+	k.mustReload() // as many workers as the ini says
+	k.awaitNoneDraining()
+}
+
+// end sends one of the workers that serve the signal that is its end, at once or when the master sees to it.
+func (k *soak) end(signal syscall.Signal) {
+	k.tb.Helper()
+	status, err := k.status()
+	if err != nil {
+		k.tb.Fatal(err)
+	}
+	serving := pidsOf(status, "ready")
+	if len(serving) == 0 {
+		k.tb.Fatalf("no worker serves: %+v", status)
+	}
+	victim := serving[k.rand.IntN(len(serving))]
+	from := time.Now()
+	// It may be leaving, and be gone.
+	if err := syscall.Kill(victim, signal); errors.Is(err, syscall.ESRCH) {
+		return
+	} else if err != nil {
+		k.tb.Fatal(err)
+	}
+	if signal == syscall.SIGSTOP {
+		k.doomed = append(k.doomed, victim)
+		return
+	}
+	awaitGone(k.tb, victim)
+	k.load.died(from)
+}
+
+// rotateLog renames the log, and awaits a new one.
+func (k *soak) rotateLog() {
+	k.tb.Helper()
+	if err := os.Rename(k.logPath, k.logPath+".1"); err != nil {
+		k.tb.Fatal(err)
+	}
+	k.signal(syscall.SIGUSR1)
+	eventually(k.tb, "a new log", func() bool { return fileExists(k.logPath) })
+}
+
+// damage puts a file into the metrics directory that is none, and waits until it is seen. It is removed by what it returns.
+func (k *soak) damage() (mend func()) {
+	k.tb.Helper()
+	path := filepath.Join(k.metricsDir(), "counter_damaged.db")
+	writeFile(k.tb, path, "\xff\x00\x00\x00\x00\x00\x00\x00["+strings.Repeat("no metric", 10))
+	eventually(k.tb, "a damaged file that is told of", func() bool {
+		_, page := k.get("/metrics")
+		return sum(seriesOf(k.tb, page, "multiproc_metric_files_faulty")) == 1
+	})
+	return func() {
+		if err := os.Remove(path); err != nil {
+			k.tb.Fatal(err)
+		}
+	}
+}
+
+// mustHaveFilesOfSlots: however many workers there were, the metric files are those of the slots and of hand-overs.
+func (k *soak) mustHaveFilesOfSlots() {
+	k.tb.Helper()
+	name := regexp.MustCompile(`^(counter|summary|histogram|gauge_[a-z]+)_(w[1-5](-[1-9])?|master)\.db$`)
+	entries, err := os.ReadDir(k.metricsDir())
+	if err != nil {
+		k.tb.Fatal(err)
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() && !name.MatchString(entry.Name()) {
+			k.tb.Errorf("a file of no slot: %s", entry.Name())
+		}
+	}
+}
+
+// goroutinesOfMaster ends the master by a signal at which the runtime tells of all goroutines, in a log of its own.
+func (k *soak) goroutinesOfMaster() int {
+	k.tb.Helper()
+	k.rotateLog()
+	eventually(k.tb, "the master in the new log", func() bool { return logHas(k.logPath, "log opened anew") })
+	workers := k.workers()
+	k.signal(syscall.SIGABRT)
+	k.exitCode()
+	awaitGone(k.tb, workers...)
+	text, err := os.ReadFile(k.logPath)
+	if err != nil {
+		k.tb.Fatal(err)
+	}
+	return len(regexp.MustCompile(`(?m)^goroutine \d+.*\]:$`).FindAll(text, -1))
+}
