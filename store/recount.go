@@ -112,7 +112,7 @@ func (tx *Tx) Recount() error {
 func (tx *Tx) recount() error {
 	now := minuteOf(tx.now.UnixMicro())
 	oldest := now - minutesKept
-	for _, query := range []string{"DELETE FROM counts_minute", "DELETE FROM counts_total", "DELETE FROM counts_all"} {
+	for _, query := range []string{"DELETE FROM counts_minute", "DELETE FROM counts_total"} {
 		if _, err := tx.exec(query); err != nil {
 			return err
 		}
@@ -120,9 +120,7 @@ func (tx *Tx) recount() error {
 	if err := tx.countMinutes(oldest.start(), math.MaxInt64); err != nil {
 		return err
 	}
-	if err := tx.recountAll(); err != nil {
-		return err
-	}
+	// This sets off the count of all times, too.
 	_, err := tx.exec("INSERT OR REPLACE INTO counts_window VALUES (1, ?, ?, ?)", oldest, now, now)
 	if err != nil {
 		return err

@@ -131,7 +131,8 @@ func TestRecount(t *testing.T) {
 	update(t, s, func(tx *Tx) error { return insertMany(tx, 100, time.Hour) })
 	conn := openConn(t, path)
 	_, err := conn.ExecContext(t.Context(), `PRAGMA recursive_triggers = off;
-		INSERT OR REPLACE INTO transactions SELECT id, amount, 1, 1, time_created, time_modified FROM transactions`)
+		INSERT OR REPLACE INTO transactions (id, amount, api_id, status_id, time_created, time_modified)
+		SELECT id, amount, 1, 1, time_created, time_modified FROM transactions`)
 	check(t, err)
 	if s.View(t.Context(), compareCounts) == nil {
 		t.Fatal("the counts are right without the triggers")

@@ -70,10 +70,3 @@ func (tx *Tx) countBy(column string) (map[int64]int64, error) {
 	}
 	return counts, rows.Err()
 }
-
-// recountAll fills the totals, which are empty, from the transactions.
-func (tx *Tx) recountAll() error {
-	_, err := tx.exec(`INSERT INTO counts_all SELECT api_id, status_id, COUNT(*) FROM transactions
-		WHERE api_id IN (SELECT id FROM apis) AND status_id IN (SELECT id FROM transaction_statuses) GROUP BY api_id, status_id`)
-	return err
-}

@@ -73,7 +73,7 @@ func TestUpdate(t *testing.T) {
 		execs("INSERT INTO apis SELECT NULL, 'a', '', '{}'"),
 		execs("INSERT INTO apis SELECT id, 'x', '', '{}' FROM apis"),
 		execs("INSERT INTO apis SELECT NULL, NULL, '', '{}'"),
-		execs("INSERT INTO transactions SELECT NULL, 1, 77, 77, 1, 1"),
+		execs("INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified) VALUES (1, 77, 77, 1, 1)"),
 		execs("INSERT INTO nowhere VALUES (1)"),
 		func(tx *Tx) error { return tx.queryRow("SELECT 1 WHERE 0").Scan(new(int)) },
 		func(tx *Tx) error {
