@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -142,6 +143,12 @@ func (c catalog) form(n named) *form {
 	return f
 }
 
+// formOf is the form of one that is there.
+func (c catalog) formOf(tx *store.Tx, n named) (*form, error) {
+	f := c.form(n)
+	return f, f.versioned(tx, c.kind, n.ID)
+}
+
 // read is what somebody has typed about n. What is wrong with it by itself it says in the form.
 func (c catalog) read(r *request, f *form, n named) named {
 	f.fill(r)
@@ -230,15 +237,17 @@ func (c catalog) renderOne(r *request, status int, id int64, f *form) error {
 		if view.Transactions, err = tx.CountTransactions(c.transactionsOf(view.Item.Name)); err != nil {
 			return err
 		}
+		if f == nil && r.may(staff) {
+			if f, err = c.formOf(tx, view.Item); err != nil {
+				return err
+			}
+		}
 		entries, err := historyOf(tx, c.kind, id)
 		view.History = objectHistoryOf(c.kind, id, entries)
 		return err
 	})
 	if err != nil {
 		return err
-	}
-	if f == nil && r.may(staff) {
-		f = c.form(view.Item)
 	}
 	view.Form = f
 	return r.render(status, "named", page{Title: view.Item.Name, Crumbs: c.crumbs(), Data: view})
@@ -249,26 +258,28 @@ func (c catalog) change(r *request) error {
 	if err != nil {
 		return err
 	}
-	var before named
-	if err := r.view(func(tx *store.Tx) (err error) { before, err = c.get(tx, id); return err }); err != nil {
-		return err
-	}
-	f := c.form(before)
-	if c.read(r, f, before); f.Bad() {
-		return c.renderOne(r, http.StatusUnprocessableEntity, id, f)
-	}
+	var f *form
 	err = r.change(func(ch *change) error {
 		before, err := c.get(ch.Tx, id)
 		if err != nil {
 			return err
 		}
+		if f, err = c.formOf(ch.Tx, before); err != nil {
+			return err
+		}
 		after := c.read(r, f, before)
+		if f.Bad() {
+			return nil
+		}
 		changes := changes{}
 		changes.differ("name", before.Name, after.Name)
 		changes.differ("description", before.Description, after.Description)
 		changes.differ("params", string(before.Params), string(after.Params))
 		if len(changes) == 0 {
 			return ch.say("Nothing was changed.")
+		}
+		if err := f.checkVersion(ch.Tx, c.kind, id); err != nil {
+			return err
 		}
 		if err := c.update(ch.Tx, after); err != nil {
 			return err
@@ -278,11 +289,13 @@ func (c catalog) change(r *request) error {
 		}
 		return ch.say("The %s “%s” was changed.", c.one, after.Name)
 	})
-	if err != nil {
-		if f.blame(err, "name") {
-			return c.renderOne(r, http.StatusUnprocessableEntity, id, f)
-		}
+	switch {
+	case errors.Is(err, errStale):
+		return c.renderOne(r, http.StatusConflict, id, f)
+	case err != nil && (f == nil || !f.blame(err, "name")):
 		return err
+	case f.Bad():
+		return c.renderOne(r, http.StatusUnprocessableEntity, id, f)
 	}
 	return r.redirect(pathOf(c.kind, id))
 }
@@ -300,24 +313,33 @@ func (c catalog) showDelete(r *request) error {
 	if err != nil {
 		return err
 	}
-	view := deleteView{One: c.one, List: c.listOf(id)}
-	err = r.view(func(tx *store.Tx) error {
+	return c.renderDelete(r, http.StatusOK, id, &form{})
+}
+
+// renderDelete asks; f has what is wrong with the answer that there was.
+func (c catalog) renderDelete(r *request, status int, id int64, f *form) error {
+	view := deleteView{One: c.one, List: c.listOf(id), Form: f}
+	err := r.view(func(tx *store.Tx) error {
 		n, err := c.get(tx, id)
 		if err != nil {
 			return err
 		}
 		view.Name = n.Name
-		view.Transactions, err = tx.CountTransactions(c.transactionsOf(n.Name))
+		if view.Transactions, err = tx.CountTransactions(c.transactionsOf(n.Name)); err != nil {
+			return err
+		}
+		version, err := versionOf(tx, c.kind, id, c.form(n))
+		f.Version = version.String()
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	view.Form = &form{Submit: "Yes, delete it", Danger: true, Cancel: pathOf(c.kind, id)}
+	f.Submit, f.Danger, f.Cancel = "Yes, delete it", true, pathOf(c.kind, id)
 	if view.Transactions > 0 {
 		view.Form.Submit = "Yes, delete it and " + counted(view.Transactions, "transaction", "transactions")
 	}
-	return r.render(http.StatusOK, "delete", page{
+	return r.render(status, "delete", page{
 		Title: "Delete " + view.Name + "?", Crumbs: c.crumbs(crumb{view.Name, pathOf(c.kind, id)}), Data: view,
 	})
 }
@@ -328,11 +350,31 @@ func (c catalog) delete(r *request) error {
 	if err != nil {
 		return err
 	}
+	ask, asked := &form{}, false // again, if need be
+	check := func(ch *change) error {
+		if asked {
+			return nil
+		}
+		asked = true
+		n, err := c.get(ch.Tx, id)
+		if err != nil {
+			return err
+		}
+		return ask.checkDeletion(ch, c.kind, id, c.form(n))
+	}
 	cascade := c.cascade(id, r.session.User.Name)
 	err = cascade.DeleteMost(func(f func(*store.Tx) error) error {
 		r.goOn()
-		return r.change(func(ch *change) error { return f(ch.Tx) })
+		return r.change(func(ch *change) error {
+			if err := check(ch); err != nil {
+				return err
+			}
+			return f(ch.Tx)
+		})
 	})
+	if errors.Is(err, errStale) {
+		return c.renderDelete(r, http.StatusConflict, id, ask)
+	}
 	if err != nil {
 		return err
 	}

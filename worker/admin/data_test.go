@@ -128,6 +128,12 @@ func (s *dataSite) want(status int, path string, fields ...string) dataReply {
 	return got
 }
 
+// save sends the form of a page, as it is now, with these fields, and the answer must have this status.
+func (s *dataSite) save(status int, path string, fields ...string) dataReply {
+	s.tb.Helper()
+	return s.want(status, path, append(fields, "version", versionIn(s.send(path).body))...)
+}
+
 // element is an element of a page, with all the text that is in it.
 type element struct {
 	tag        string

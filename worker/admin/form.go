@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"multiproc/store"
 )
@@ -16,6 +17,9 @@ type form struct {
 	Cancel string // the path that leads away from it; empty: none
 	Danger bool   // what it does cannot be undone
 	Fault  string // what is wrong with it as a whole
+
+	Version string  // of the object that it is about, as it was sent or is to be sent; empty: it is about none that is there
+	now     version // of that object
 }
 
 // field is a field of a form.
@@ -32,6 +36,10 @@ type field struct {
 	Fixed        bool // it cannot be changed
 	Code         bool // it is in a monospaced font
 	Focus        bool // the page begins there
+
+	stored  string // what the object has
+	Now     string // what the object has now, where that Differs from what was typed
+	Differs bool
 }
 
 // option is a choice of a select.
@@ -49,6 +57,7 @@ func (f *form) field(name string) *field {
 
 // fill gives the fields the values that a request has for them; but not secrets, which are typed anew.
 func (f *form) fill(r *request) {
+	f.Version = r.PostForm.Get("version")
 	for _, field := range f.Fields {
 		switch field.Kind {
 		case "password":
@@ -97,6 +106,20 @@ func (f *form) Bad() bool {
 		}
 	}
 	return f.Fault != ""
+}
+
+// Described are the ids of what a page says of the field.
+func (f *field) Described() string {
+	var ids []string
+	for _, part := range []struct {
+		name  string
+		there bool
+	}{{"problem", f.Problem != ""}, {"now", f.Differs}, {"help", f.Help != ""}} {
+		if part.there {
+			ids = append(ids, part.name+"-"+f.Name)
+		}
+	}
+	return strings.Join(ids, " ")
 }
 
 // hasOption is whether the value of a select is one that it offers.

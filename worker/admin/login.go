@@ -98,7 +98,7 @@ func logout(r *request) error {
 		if err := c.DeleteSession(r.session.ID); err != nil {
 			return err
 		}
-		return c.record(store.ActionLogout, "user", c.actor.ID, c.actor.Name, nil)
+		return c.record(store.ActionLogout, kindUser, c.actor.ID, c.actor.Name, nil)
 	})
 	if err != nil && !errors.Is(err, errSessionGone) {
 		return err
@@ -169,7 +169,7 @@ func changeOwnPassword(r *request) error {
 			return err
 		}
 		secret, r.session = s, session
-		if err := c.record(store.ActionChange, "user", c.actor.ID, c.actor.Name, changes{"password": {"", ""}}); err != nil {
+		if err := c.record(store.ActionChange, kindUser, c.actor.ID, c.actor.Name, changes{"password": {"", ""}}); err != nil {
 			return err
 		}
 		return c.say("Your password was changed. Wherever else you were logged in, you are not any more.")

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -285,6 +286,21 @@ func (b *browser) post(path string, values ...string) reply {
 		form.Add(values[i], values[i+1])
 	}
 	return b.ask("POST", path, form.Encode())
+}
+
+// save sends the form of a page, as it is now, with these values.
+func (b *browser) save(path string, values ...string) reply {
+	b.tb.Helper()
+	return b.post(path, append(values, "version", versionIn(b.get(path).body))...)
+}
+
+// versionIn is the version that the form of a page is to send.
+func versionIn(page string) string {
+	match := regexp.MustCompile(`name="version" value="([^"]*)"`).FindStringSubmatch(page)
+	if match == nil {
+		return ""
+	}
+	return match[1]
 }
 
 // want fails the test where a reply has another status.

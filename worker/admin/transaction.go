@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -48,7 +49,10 @@ func transactionForm(tx *store.Tx, t store.Transaction) (*form, error) {
 		amount.Value = t.Amount.String()
 	}
 	f.Fields = append(f.Fields, amount)
-	return f, nil
+	if t.ID == 0 {
+		return f, nil
+	}
+	return f, f.versioned(tx, kindTransaction, t.ID)
 }
 
 // readTransaction is what somebody has typed about t. What is wrong with it it says in the form.
@@ -187,12 +191,17 @@ func changeTransaction(r *request) error {
 		if after == before {
 			return ch.say("Nothing was changed.")
 		}
+		if err := f.checkVersion(ch.Tx, kindTransaction, id); err != nil {
+			return err
+		}
 		if err := ch.updateTransaction(before, after); err != nil {
 			return err
 		}
 		return ch.say("Transaction %d was changed.", id)
 	})
 	switch {
+	case errors.Is(err, errStale):
+		return renderTransaction(r, http.StatusConflict, id, f)
 	case err != nil && (f == nil || !f.blame(err, "")):
 		return err
 	case f.Bad():
@@ -227,16 +236,29 @@ func showDeleteTransaction(r *request) error {
 	if err != nil {
 		return err
 	}
+	return renderDeleteTransaction(r, http.StatusOK, id, &form{})
+}
+
+// renderDeleteTransaction asks; f has what is wrong with the answer that there was.
+func renderDeleteTransaction(r *request, status int, id int64, f *form) error {
 	var t store.Transaction
-	if err := r.view(func(tx *store.Tx) (err error) { t, err = tx.Transaction(id); return err }); err != nil {
+	err := r.view(func(tx *store.Tx) (err error) {
+		if t, err = tx.Transaction(id); err != nil {
+			return err
+		}
+		shown, err := transactionForm(tx, t)
+		if err == nil {
+			f.Version = shown.Version
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	path := pathOf(kindTransaction, id)
-	view := deleteView{
-		One: "transaction", Name: fmt.Sprintf("%d (%s, %s, %s)", t.ID, t.API, t.Status, t.Amount),
-		Form: &form{Submit: "Yes, delete it", Danger: true, Cancel: path},
-	}
-	return r.render(http.StatusOK, "delete", page{
+	f.Submit, f.Danger, f.Cancel = "Yes, delete it", true, path
+	view := deleteView{One: "transaction", Name: fmt.Sprintf("%d (%s, %s, %s)", t.ID, t.API, t.Status, t.Amount), Form: f}
+	return r.render(status, "delete", page{
 		Title:  fmt.Sprintf("Delete transaction %d?", id),
 		Crumbs: append(transactionCrumbs[:1:1], crumb{fmt.Sprintf("Transaction %d", id), path}), Data: view,
 	})
@@ -247,9 +269,17 @@ func deleteTransaction(r *request) error {
 	if err != nil {
 		return err
 	}
+	ask := &form{} // again, if need be
 	err = r.change(func(ch *change) error {
 		t, err := ch.Transaction(id)
 		if err != nil {
+			return err
+		}
+		shown, err := transactionForm(ch.Tx, t)
+		if err != nil {
+			return err
+		}
+		if err := ask.checkDeletion(ch, kindTransaction, id, shown); err != nil {
 			return err
 		}
 		if err := ch.removeTransaction(t); err != nil {
@@ -257,6 +287,9 @@ func deleteTransaction(r *request) error {
 		}
 		return ch.say("Transaction %d was deleted.", id)
 	})
+	if errors.Is(err, errStale) {
+		return renderDeleteTransaction(r, http.StatusConflict, id, ask)
+	}
 	if err != nil {
 		return err
 	}

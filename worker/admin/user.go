@@ -121,7 +121,7 @@ func addUser(r *request) error {
 			if err != nil {
 				return err
 			}
-			if err := c.record(store.ActionCreate, "user", user.ID, user.Name, changes{"role": {"", user.Role}, "active": {false, user.Active}}); err != nil {
+			if err := c.record(store.ActionCreate, kindUser, user.ID, user.Name, changes{"role": {"", user.Role}, "active": {false, user.Active}}); err != nil {
 				return err
 			}
 			return c.say("The user %s was added.", user.Name)
@@ -157,9 +157,18 @@ func (r *request) user() (user store.User, err error) {
 	return user, err
 }
 
+// renderUser shows one; f is the form as it was filled in, or nil.
 func (r *request) renderUser(status int, u store.User, f *form) error {
 	var entries []entryView
 	err := r.view(func(tx *store.Tx) (err error) {
+		if f == nil {
+			if u, err = tx.User(u.ID); err != nil {
+				return err
+			}
+			if f, err = userForm(tx, u); err != nil {
+				return err
+			}
+		}
 		entries, err = historyOf(tx, kindUser, u.ID)
 		return err
 	})
@@ -167,11 +176,13 @@ func (r *request) renderUser(status int, u store.User, f *form) error {
 		return err
 	}
 	data := userPage{u, userPath(u.ID), f, objectHistoryOf(kindUser, u.ID, entries)}
-	return r.render(status, "user", page{Title: u.Name, Crumbs: userCrumbs(), Data: data})
+	return r.render(status, kindUser, page{Title: u.Name, Crumbs: userCrumbs(), Data: data})
 }
 
-func userForm(u store.User) *form {
-	return &form{Fields: userFields(u), Submit: "Save", Cancel: usersPath}
+// userForm is the form of one that is there.
+func userForm(tx *store.Tx, u store.User) (*form, error) {
+	f := &form{Fields: userFields(u), Submit: "Save", Cancel: usersPath}
+	return f, f.versioned(tx, kindUser, u.ID)
 }
 
 func showUser(r *request) error {
@@ -179,7 +190,7 @@ func showUser(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.renderUser(http.StatusOK, user, userForm(user))
+	return r.renderUser(http.StatusOK, user, nil)
 }
 
 // errLastSuperuser says why a change is refused that would leave nobody who can manage users.
@@ -200,37 +211,49 @@ func changeUser(r *request) error {
 	if err != nil {
 		return err
 	}
-	f := userForm(before)
-	f.fill(r)
+	var f *form
 	err = r.change(func(c *change) error {
 		before, err := c.User(before.ID)
 		if err != nil {
 			return err
 		}
+		if f, err = userForm(c.Tx, before); err != nil {
+			return err
+		}
+		f.fill(r)
 		after := userOf(r)
 		after.ID = before.ID
+		what := changes{}
+		what.differ("name", before.Name, after.Name)
+		what.differ("role", before.Role, after.Role)
+		what.differ("active", before.Active, after.Active)
+		if len(what) == 0 {
+			return c.say("Nothing was changed.")
+		}
+		if err := f.checkVersion(c.Tx, kindUser, before.ID); err != nil {
+			return err
+		}
 		if err := c.UpdateUser(after); err != nil {
 			return err
 		}
 		if err := c.keepSuperuser(); err != nil {
 			return err
 		}
-		what := changes{}
-		what.differ("name", before.Name, after.Name)
-		what.differ("role", before.Role, after.Role)
-		what.differ("active", before.Active, after.Active)
-		if len(what) > 0 {
-			if err := c.record(store.ActionChange, "user", after.ID, after.Name, what); err != nil {
-				return err
-			}
+		if err := c.record(store.ActionChange, kindUser, after.ID, after.Name, what); err != nil {
+			return err
 		}
 		if after.ID == c.actor.ID && (before.Role != after.Role || !after.Active) {
 			return nil // that was the end of the session, and there is nobody to be told
 		}
 		return c.say("The user %s was saved.", after.Name)
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		return r.redirect(usersPath)
+	case f == nil:
+		return err
+	case errors.Is(err, errStale):
+		return r.renderUser(http.StatusConflict, before, f)
 	}
 	if f.blameLastSuperuser(err) || f.blame(err, "username") {
 		return r.renderUser(http.StatusUnprocessableEntity, before, f)
@@ -283,7 +306,7 @@ func changeUserPassword(r *request) error {
 		if err := c.SetPassword(user.ID, hash); err != nil {
 			return err
 		}
-		if err := c.record(store.ActionChange, "user", user.ID, user.Name, changes{"password": {"", ""}}); err != nil {
+		if err := c.record(store.ActionChange, kindUser, user.ID, user.Name, changes{"password": {"", ""}}); err != nil {
 			return err
 		}
 		return c.say("The user %s has another password, and is logged in nowhere.", user.Name)
@@ -303,6 +326,17 @@ func confirmUserDeletion(r *request) error {
 }
 
 func (r *request) renderUserDeletion(status int, user store.User, f *form) error {
+	err := r.view(func(tx *store.Tx) (err error) {
+		if user, err = tx.User(user.ID); err != nil {
+			return err
+		}
+		version, err := versionOf(tx, kindUser, user.ID, &form{Fields: userFields(user)})
+		f.Version = version.String()
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	f.Submit, f.Cancel, f.Danger = "Delete", userPath(user.ID), true
 	f.Text = []string{
 		fmt.Sprintf("The user %s is to be deleted, and all sessions of that user end.", user.Name),
@@ -320,9 +354,13 @@ func deleteUser(r *request) error {
 	if err != nil {
 		return err
 	}
+	ask := &form{} // again, if need be
 	err = r.change(func(c *change) error {
 		user, err := c.User(user.ID)
 		if err != nil {
+			return err
+		}
+		if err := ask.checkDeletion(c, kindUser, user.ID, &form{Fields: userFields(user)}); err != nil {
 			return err
 		}
 		if err := c.DeleteUser(user.ID); err != nil {
@@ -331,7 +369,7 @@ func deleteUser(r *request) error {
 		if err := c.keepSuperuser(); err != nil {
 			return err
 		}
-		if err := c.record(store.ActionDelete, "user", user.ID, user.Name, nil); err != nil {
+		if err := c.record(store.ActionDelete, kindUser, user.ID, user.Name, nil); err != nil {
 			return err
 		}
 		if user.ID == c.actor.ID {
@@ -342,8 +380,8 @@ func deleteUser(r *request) error {
 	if err == nil {
 		return r.redirect(usersPath)
 	}
-	if f := new(form); f.blameLastSuperuser(err) {
-		return r.renderUserDeletion(http.StatusConflict, user, f)
+	if errors.Is(err, errStale) || ask.blameLastSuperuser(err) {
+		return r.renderUserDeletion(http.StatusConflict, user, ask)
 	}
 	return err
 }

@@ -48,7 +48,7 @@ func TestUsers(t *testing.T) {
 	}
 	hers := login(303, password)
 
-	b.want(303, b.post(path, "username", "ada", "role", "viewer"))
+	b.want(303, b.save(path, "username", "ada", "role", "viewer"))
 	if got := s.user("ada"); got.ID != ada.ID || got.Role != store.RoleViewer || got.Active {
 		t.Errorf("changed: %+v", got)
 	}
@@ -57,7 +57,7 @@ func TestUsers(t *testing.T) {
 		t.Error("the session of who was made inactive goes on")
 	}
 	login(401, password)
-	b.want(303, b.post(path, "username", "ada", "role", "viewer", "active", "on"))
+	b.want(303, b.save(path, "username", "ada", "role", "viewer", "active", "on"))
 	hers = login(303, password)
 	b.want(303, b.post(path+"/password", "password", "battery staple", "again", "battery staple"))
 	if !hers.get("/admin/").toLogin() {
@@ -69,7 +69,7 @@ func TestUsers(t *testing.T) {
 		t.Errorf("the page does not say what is to be deleted:\n%s", page.body)
 	}
 	s.user("ada") // is still there
-	b.want(303, b.post(path+"/delete"))
+	b.want(303, b.save(path+"/delete"))
 	if !hers.get("/admin/").toLogin() {
 		t.Error("the session of who was deleted goes on")
 	}
@@ -130,23 +130,23 @@ func TestLastSuperuser(t *testing.T) {
 	b := s.as("superuser")
 	path := "/admin/users/" + strconv.FormatInt(s.user("superuser").ID, 10)
 	for _, try := range []func() reply{
-		func() reply { return b.post(path, "username", "superuser", "role", "staff", "active", "on") },
-		func() reply { return b.post(path, "username", "superuser", "role", "superuser") },
-		func() reply { return b.post(path + "/delete") },
+		func() reply { return b.save(path, "username", "superuser", "role", "staff", "active", "on") },
+		func() reply { return b.save(path, "username", "superuser", "role", "superuser") },
+		func() reply { return b.save(path + "/delete") },
 	} {
 		if r := try(); r.status != 422 && r.status != 409 || !r.shows("This is the last active superuser") {
 			t.Errorf("%d:\n%s", r.status, r.body)
 		}
 	}
 	s.createUsers(store.User{Name: "idle", Role: store.RoleSuperuser}) // who is none that counts
-	b.want(409, b.post(path+"/delete"))
+	b.want(409, b.save(path+"/delete"))
 	s.createUsers(store.User{Name: "second", Role: store.RoleSuperuser, Active: true})
-	b.want(303, b.post(path, "username", "superuser", "role", "staff", "active", "on"))
+	b.want(303, b.save(path, "username", "superuser", "role", "staff", "active", "on"))
 	if !b.get("/admin/").toLogin() {
 		t.Error("who has given up a role goes on with it")
 	}
 	second := s.as("second")
-	second.want(409, second.post("/admin/users/"+strconv.FormatInt(s.user("second").ID, 10)+"/delete"))
+	second.want(409, second.save("/admin/users/"+strconv.FormatInt(s.user("second").ID, 10)+"/delete"))
 }
 
 // TestOwnPasswordByNumber: one's own password is not changed without the old one.

@@ -1,0 +1,149 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"multiproc/store"
+)
+
+// errStale is what a change fails with that was asked for on a page that shows its object as it is no more.
+var errStale = errors.New("it was changed meanwhile")
+
+// version is what a page has shown of an object. It goes along with the page's form and comes back with it, so that nobody
+// undoes, without having seen it, what somebody else did meanwhile.
+type version struct {
+	entry       int64  // the last of the audit log about the object
+	fingerprint string // of what was shown
+}
+
+// versionOf is the version of an object that the form of it shows, before it is filled in.
+func versionOf(tx *store.Tx, kind string, id int64, f *form) (version, error) {
+	entries, err := tx.Entries(store.EntryQuery{Kind: kind, ObjectID: id, Page: store.Page{Limit: 1}})
+	if err != nil {
+		return version{}, err
+	}
+	v := version{fingerprint: f.fingerprint()}
+	if len(entries.Items) > 0 {
+		v.entry = entries.Items[0].ID
+	}
+	return v, nil
+}
+
+// readVersion reads what String wrote. Of anything else it is a version that no object has.
+func readVersion(text string) version {
+	entry, fingerprint, _ := strings.Cut(text, "-")
+	id, err := strconv.ParseInt(entry, 10, 64)
+	if err != nil {
+		return version{}
+	}
+	return version{id, fingerprint}
+}
+
+// String is the version as forms send it.
+func (v version) String() string { return strconv.FormatInt(v.entry, 10) + "-" + v.fingerprint }
+
+// fingerprint is that of all that the fields have.
+func (f *form) fingerprint() string {
+	var values [][]any
+	for _, field := range f.Fields {
+		values = append(values, []any{field.Name, field.Value, field.Checked})
+	}
+	text, err := json.Marshal(values)
+	if err != nil {
+		panic("BUG: " + err.Error()) // of strings
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+// content is what a field holds, in the words of a person.
+func (f *field) content() string {
+	switch f.Kind {
+	case "checkbox":
+		if f.Checked {
+			return "yes"
+		}
+		return "no"
+	case "select":
+		for _, o := range f.Options {
+			if o.Value == f.Value && o.Value != "" {
+				return o.Label
+			}
+		}
+	}
+	return f.Value
+}
+
+// versioned says in the form of an object, before it is filled in, what it shows.
+func (f *form) versioned(tx *store.Tx, kind string, id int64) error {
+	v, err := versionOf(tx, kind, id, f)
+	f.Version, f.now = v.String(), v
+	for _, field := range f.Fields {
+		field.stored = field.content()
+	}
+	return err
+}
+
+// checkVersion fails with errStale if the form was sent of another version of its object than there is. Then it shows, beside
+// what was typed, what there is now: who sends that again means it.
+func (f *form) checkVersion(tx *store.Tx, kind string, id int64) error {
+	sent := readVersion(f.Version)
+	if sent.fingerprint == f.now.fingerprint {
+		return nil
+	}
+	who, err := changedSince(tx, kind, id, sent)
+	if err != nil {
+		return err
+	}
+	f.Version, f.Fault = f.now.String(), "Nothing was saved yet. "+who
+	if len(f.Fields) > 0 {
+		f.Fault += " What you typed is still here, and where something else is there now, that stands below it. Save again to put yours in its place."
+	} else {
+		f.Fault += " Look at it again before you say yes."
+	}
+	for _, field := range f.Fields {
+		typed := field.content()
+		field.Differs = sentLine(field.stored, typed) != field.stored && sentText(field.stored, typed) != field.stored
+		field.Now = field.stored
+	}
+	return errStale
+}
+
+// checkDeletion is checkVersion of a form that asks whether an object is to be deleted, which has another form that shows it.
+func (f *form) checkDeletion(c *change, kind string, id int64, shown *form) (err error) {
+	f.fill(c.request)
+	if f.now, err = versionOf(c.Tx, kind, id, shown); err != nil {
+		return err
+	}
+	return f.checkVersion(c.Tx, kind, id)
+}
+
+// changedSince says who has changed an object since that version of it.
+func changedSince(tx *store.Tx, kind string, id int64, v version) (string, error) {
+	if v.fingerprint == "" {
+		return "It may have been changed since you looked at it.", nil
+	}
+	const latest = 20
+	entries, err := tx.Entries(store.EntryQuery{Kind: kind, ObjectID: id, Page: store.Page{Limit: latest}})
+	if err != nil {
+		return "", err
+	}
+	var actors, told []string
+	for _, e := range entries.Items {
+		if e.ID > v.entry && e.Action == store.ActionChange && !slices.Contains(actors, e.Actor) {
+			actors = append(actors, e.Actor)
+			told = append(told, fmt.Sprintf("%s (at %s UTC)", e.Actor, moment(e.Time)))
+		}
+	}
+	if len(told) == 0 {
+		return "It was changed meanwhile, by something that the history does not tell of.", nil
+	}
+	return "It was changed meanwhile by " + strings.Join(told, ", ") + ".", nil
+}
