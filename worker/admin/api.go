@@ -17,6 +17,10 @@ func apis() catalog {
 			a, err := tx.API(id)
 			return named(a), err
 		},
+		byName: func(tx *store.Tx, name string) (named, error) {
+			a, err := tx.APIByName(name)
+			return named(a), err
+		},
 		create: func(tx *store.Tx, n named) (named, error) {
 			a, err := tx.CreateAPI(store.API(n))
 			return named(a), err

@@ -3,7 +3,6 @@ package admin
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 
@@ -65,13 +64,7 @@ func bulk(r *request) error {
 }
 
 func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
-	query := url.Values{}
-	for _, name := range append(filterNames[:], "order", "up", "rows") {
-		if value := r.PostForm.Get(name); value != "" {
-			query.Set(name, value)
-		}
-	}
-	b.list, b.all = listURL{transactionsPath, query}, r.PostForm.Get("all") != ""
+	b.list, b.all = filteredList(transactionsPath, r.PostForm, "order", "up"), r.PostForm.Get("all") != ""
 	b.confirmed = r.PostForm.Get("confirmed") != ""
 	if b.bounds, err = readBounds(r); err != nil {
 		return b, err
@@ -84,7 +77,7 @@ func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
 			return b, err
 		}
 	}
-	if b.filter, err = readFilter(tx, query, b.bounds.asked); err != nil {
+	if b.filter, err = readFilter(tx, b.list, b.bounds.asked); err != nil {
 		return b, err
 	}
 	b.bounds.narrow(&b.filter)
@@ -95,12 +88,13 @@ func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
 	case "delete":
 		b.delete = true
 	case "status":
-		b.id = r.PostForm.Get("to")
-		if _, b.status, err = choices(b.id, statuses(), tx); err != nil {
+		to := &field{Name: "to"}
+		status, err := statuses().choose(tx, to, r.PostForm)
+		if err != nil {
 			return b, err
 		}
-		if b.status == "" {
-			return b, &failure{status: http.StatusUnprocessableEntity, detail: "Choose the status that they are to get. Nothing was changed."}
+		if b.id, b.status = to.Value, status.Name; status.ID == 0 {
+			return b, noStatus(to)
 		}
 	default:
 		return b, &failure{status: http.StatusBadRequest, detail: "That is nothing that can be done to several transactions."}
@@ -119,6 +113,15 @@ func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
 		return b, &failure{status: http.StatusUnprocessableEntity, detail: "Mark some transactions first. Nothing was changed."}
 	}
 	return b, nil
+}
+
+// noStatus says that the status is to be chosen that transactions are to get, or what is wrong with it.
+func noStatus(to *field) *failure {
+	f := &failure{status: http.StatusUnprocessableEntity, detail: "Choose the status that they are to get. Nothing was changed."}
+	if to.Typed != "" {
+		f.detail = "New status “" + to.Typed + "”: " + to.Problem + ". Nothing was changed."
+	}
+	return f
 }
 
 // question says what would be done.
@@ -147,7 +150,7 @@ func (b bulkAction) question(tx *store.Tx) (page, error) {
 // meant is how many transactions there are to do it to, and the first of them.
 func (b bulkAction) meant(tx *store.Tx) (n int64, first []store.Transaction, err error) {
 	if b.all {
-		if n, err = tx.CountTransactions(b.filter.TransactionFilter); err != nil {
+		if n, err = tx.CountTransactions(b.filter.meant); err != nil {
 			return 0, nil, err
 		}
 		q := transactionQuery(b.filter, listURL{})

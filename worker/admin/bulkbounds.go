@@ -46,7 +46,7 @@ func (b bulkBounds) hidden() []hidden {
 
 // narrow ends the time of a filter of one at the question. That of another stays none, for which there are faster ways.
 func (b bulkBounds) narrow(f *transactionFilter) {
-	if until := f.TransactionFilter.Until; f.Timed() && (until.IsZero() || until.After(b.asked)) {
-		f.TransactionFilter.Until = b.asked
+	if until := f.meant.Until; f.Timed() && (until.IsZero() || until.After(b.asked)) {
+		f.meant.Until = b.asked
 	}
 }

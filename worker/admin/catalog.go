@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"multiproc/store"
 )
@@ -30,6 +31,7 @@ type catalog struct {
 	find    func(*store.Tx, store.NameQuery) (store.Slice[named], error)
 	counts  func(*store.Tx) (map[int64]int64, error) // of transactions, by id
 	get     func(tx *store.Tx, id int64) (named, error)
+	byName  func(tx *store.Tx, name string) (named, error)
 	create  func(*store.Tx, named) (named, error)
 	update  func(*store.Tx, named) error
 	cascade func(id int64, actor string) *store.Cascade
@@ -393,3 +395,6 @@ func (c catalog) delete(r *request) error {
 	}
 	return r.redirect(c.path)
 }
+
+// capital is a noun as a label begins with it.
+func capital(noun string) string { return strings.ToUpper(noun[:1]) + noun[1:] }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"multiproc/store"
 )
@@ -25,10 +26,12 @@ type form struct {
 // field is a field of a form.
 type field struct {
 	Name, Label  string
-	Kind         string // text (the default), password, number, datetime-local, textarea, checkbox, select
-	Value        string
+	Kind         string   // text (the default), password, number, datetime-local, textarea, checkbox, select, name
+	Value        string   // of a select and of a name, the id of what is chosen
+	Typed        string   // of a name: the name itself
 	Checked      bool     // of a checkbox
 	Options      []option // of a select
+	List         []string // some names to begin with
 	Help         string
 	Problem      string // what is wrong with the value
 	Required     bool
@@ -37,8 +40,9 @@ type field struct {
 	Code         bool // it is in a monospaced font
 	Focus        bool // the page begins there
 
-	stored  string // what the object has
-	Now     string // what the object has now, where that Differs from what was typed
+	time    time.Time // of a datetime-local
+	stored  string    // what the object has
+	Now     string    // what the object has now, where that Differs from what was typed
 	Differs bool
 }
 
@@ -61,6 +65,8 @@ func (f *form) fill(r *request) {
 	for _, field := range f.Fields {
 		switch field.Kind {
 		case "password":
+		case "name":
+			field.Value, field.Typed = r.PostForm.Get(field.Name), r.PostForm.Get(typedName(field.Name))
 		case "checkbox":
 			field.Checked = r.PostForm.Get(field.Name) != ""
 		default:

@@ -21,9 +21,14 @@ type listURL struct {
 
 // listURL takes the parameters with these names from the request, besides those that all lists have.
 func (r *request) listURL(path string, names ...string) listURL {
+	return listAt(path, r.URL.Query(), names...)
+}
+
+// listAt is listURL of any values.
+func listAt(path string, values url.Values, names ...string) listURL {
 	l := listURL{path, url.Values{}}
 	for _, name := range append(names, "rows") {
-		if value := r.URL.Query().Get(name); value != "" {
+		if value := values.Get(name); value != "" {
 			l.query.Set(name, value)
 		}
 	}

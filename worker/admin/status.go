@@ -17,6 +17,10 @@ func statuses() catalog {
 			s, err := tx.Status(id)
 			return namedStatus(s), err
 		},
+		byName: func(tx *store.Tx, name string) (named, error) {
+			s, err := tx.StatusByName(name)
+			return namedStatus(s), err
+		},
 		create: func(tx *store.Tx, n named) (named, error) {
 			s, err := tx.CreateStatus(n.status())
 			return namedStatus(s), err

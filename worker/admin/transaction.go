@@ -28,18 +28,18 @@ func transactionForm(tx *store.Tx, t store.Transaction) (*form, error) {
 		catalog catalog
 		name    string
 	}{{apis(), t.API}, {statuses(), t.Status}} {
-		options, _, err := choices("", c.catalog, tx)
+		choice, err := c.catalog.choice(tx, c.catalog.filter, capital(c.catalog.one), "choose…")
 		if err != nil {
 			return nil, err
 		}
-		select_ := &field{Name: c.catalog.filter, Label: strings.ToUpper(c.catalog.one[:1]) + c.catalog.one[1:], Kind: "select", Required: true}
-		select_.Options = append([]option{{"", "choose…"}}, options[1:]...)
-		for _, o := range options {
-			if o.Label == c.name && o.Value != "" {
-				select_.Value = o.Value
+		if choice.Required = true; t.ID != 0 {
+			chosen, err := c.catalog.byName(tx, c.name)
+			if err != nil {
+				return nil, err
 			}
+			choice.set(chosen)
 		}
-		f.Fields = append(f.Fields, select_)
+		f.Fields = append(f.Fields, choice)
 	}
 	amount := &field{
 		Name: "amount", Label: "Amount", Required: true, Autocomplete: "off",
@@ -58,20 +58,17 @@ func transactionForm(tx *store.Tx, t store.Transaction) (*form, error) {
 // readTransaction is what somebody has typed about t. What is wrong with it it says in the form.
 func readTransaction(tx *store.Tx, r *request, f *form, t store.Transaction) (store.Transaction, error) {
 	f.fill(r)
-	for _, field := range f.Fields[:2] {
-		name := ""
-		for _, o := range field.Options {
-			if o.Value == field.Value && o.Value != "" {
-				name = o.Label
-			}
+	for _, c := range []struct {
+		catalog catalog
+		name    *string
+	}{{apis(), &t.API}, {statuses(), &t.Status}} {
+		field := f.field(c.catalog.filter)
+		chosen, err := c.catalog.choose(tx, field, r.PostForm)
+		if err != nil {
+			return t, err
 		}
-		if name == "" {
+		if *c.name = chosen.Name; chosen.ID == 0 && field.Problem == "" {
 			f.problem(field.Name, "is to be chosen")
-		}
-		if field.Name == "api" {
-			t.API = name
-		} else {
-			t.Status = name
 		}
 	}
 	amount, err := store.ParseAmount(strings.TrimSpace(f.field("amount").Value))

@@ -12,17 +12,17 @@ import (
 // transactionFilter is the filter of a list of transactions as a request has it: in its parameters, which pages pass on, and
 // as the store takes it.
 type transactionFilter struct {
-	store.TransactionFilter
-	APIs, Statuses []option // to choose from, by id: a form cannot send every name
-	API, Status    string   // the ids that are chosen
-	Last           string
-	From, Until    string // as they were typed
-	Problem        string
-	Nothing        bool // it means none
+	meant       store.TransactionFilter
+	Search      string
+	API, Status *field
+	Last        *field
+	From, Until *field
+	Problem     string // what is wrong with the times
+	Nothing     bool   // it means none
 }
 
 // filterNames are the parameters of a filter.
-var filterNames = [...]string{"q", "api", "status", "last", "from", "until"}
+var filterNames = [...]string{"q", "api", "api_name", "status", "status_name", "last", "from", "until"}
 
 // lastTimes are how far back lists go that are asked for what is new.
 var lastTimes = []struct {
@@ -36,100 +36,96 @@ var lastTimes = []struct {
 	{"30d", "the last 30 days", 30 * 24 * time.Hour},
 }
 
-// LastTimes are the choices of Last.
-func (f transactionFilter) LastTimes() []option {
-	options := []option{{"", "any time"}}
-	for _, l := range lastTimes {
-		options = append(options, option{l.name, l.label})
+// filteredList is the address of a list of transactions with a filter and what names there are besides. A name that was
+// emptied by whoever typed there is none, whatever it was before.
+func filteredList(path string, values url.Values, names ...string) listURL {
+	list := listAt(path, values, append(filterNames[:], names...)...)
+	for _, name := range []string{"api", "status"} {
+		if values.Has(typedName(name)) && values.Get(typedName(name)) == "" {
+			list.query.Del(name)
+		}
 	}
-	return options
+	return list
 }
 
-// readFilter reads the filter as it was asked for at a time, with what there is to choose from.
-func readFilter(tx *store.Tx, query url.Values, asked time.Time) (f transactionFilter, err error) {
+// readFilter reads the filter of a list as it was asked for at a time, with what there is to choose from. Names that were typed
+// become ids in the address of the list.
+func readFilter(tx *store.Tx, list listURL, asked time.Time) (f transactionFilter, err error) {
+	query := list.query
 	f.Search = query.Get("q")
-	f.API, f.Status, f.Last = query.Get("api"), query.Get("status"), query.Get("last")
-	f.From, f.Until = query.Get("from"), query.Get("until")
-	if f.APIs, f.TransactionFilter.API, err = choices(f.API, apis(), tx); err != nil {
+	f.meant.Search = f.Search
+	var api, status named
+	if f.API, api, err = chosenIn(tx, apis(), query); err != nil {
 		return f, err
 	}
-	if f.Statuses, f.TransactionFilter.Status, err = choices(f.Status, statuses(), tx); err != nil {
+	if f.Status, status, err = chosenIn(tx, statuses(), query); err != nil {
 		return f, err
 	}
-	f.Nothing = f.API != "" && f.TransactionFilter.API == "" || f.Status != "" && f.TransactionFilter.Status == ""
-	f.TransactionFilter.From = f.since(asked)
-	if t, ok := f.time("from", f.From); ok && t.After(f.TransactionFilter.From) {
-		f.TransactionFilter.From = t
+	f.meant.API, f.meant.Status = api.Name, status.Name
+	f.Nothing = f.API.Problem != "" || f.Status.Problem != ""
+	f.Last = &field{Name: "last", Label: "Modified in", Kind: "select", Value: query.Get("last"), Options: []option{{"", "any time"}}}
+	for _, l := range lastTimes {
+		f.Last.Options = append(f.Last.Options, option{l.name, l.label})
 	}
-	if t, ok := f.time("until", f.Until); ok {
-		f.TransactionFilter.Until = t
+	f.meant.From = f.since(asked)
+	f.From = timeField("from", "From (UTC)", query.Get("from"))
+	f.Until = timeField("until", "Until (UTC)", query.Get("until"))
+	if from := f.From.time; from.After(f.meant.From) {
+		f.meant.From = from
+	}
+	f.meant.Until = f.Until.time
+	for _, field := range []*field{f.Last, f.From, f.Until} {
+		if field.Problem != "" {
+			f.Problem = field.Name + " " + field.Problem
+		}
 	}
 	return f, nil
 }
 
-// choices are the names to choose from, by id, and the name of the one that is chosen; empty: there is no such one.
-func choices(chosen string, c catalog, tx *store.Tx) (options []option, name string, err error) {
-	const most = 1000
-	slice, err := c.find(tx, store.NameQuery{Page: store.Page{Limit: most}})
+// chosenIn is the API or status by which a list is filtered, and the field for it.
+func chosenIn(tx *store.Tx, c catalog, query url.Values) (*field, named, error) {
+	f, err := c.choice(tx, c.filter, capital(c.one), "any")
 	if err != nil {
-		return nil, "", err
+		return nil, named{}, err
 	}
-	options = []option{{"", "any"}}
-	for _, n := range slice.Items {
-		id := strconv.FormatInt(n.ID, 10)
-		options = append(options, option{id, n.Name})
-		if id == chosen {
-			name = n.Name
-		}
+	chosen, err := c.choose(tx, f, query)
+	if chosen.ID != 0 {
+		query.Set(c.filter, strconv.FormatInt(chosen.ID, 10))
+		query.Del(typedName(c.filter))
 	}
-	if id, err := strconv.ParseInt(chosen, 10, 64); err == nil && name == "" { // one of those that are too many to choose from
-		n, err := c.get(tx, id)
-		if err != nil && !isNotFound(err) {
-			return nil, "", err
-		}
-		if err == nil {
-			name, options = n.Name, append(options, option{chosen, n.Name})
-		}
-	}
-	return options, name, nil
+	return f, chosen, err
 }
 
 // since is where the last time begins that was asked for.
-func (f *transactionFilter) since(asked time.Time) time.Time {
-	if f.Last == "" {
+func (f transactionFilter) since(asked time.Time) time.Time {
+	if f.Last.Value == "" {
 		return time.Time{}
 	}
 	names := make([]string, len(lastTimes))
 	for i, l := range lastTimes {
-		if l.name == f.Last {
+		if l.name == f.Last.Value {
 			return asked.Add(-l.d)
 		}
 		names[i] = l.name
 	}
-	f.Problem = "last is none of " + strings.Join(names, ", ")
+	f.Last.Problem = "is none of " + strings.Join(names, ", ")
 	return time.Time{}
 }
 
-// time reads what an input of dates and times sends: without a zone, which is UTC here.
-func (f *transactionFilter) time(name, text string) (time.Time, bool) {
-	if text == "" {
-		return time.Time{}, false
-	}
-	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, true
-		}
-	}
-	f.Problem = name + " is not a date and time, as in 2026-03-01 12:30"
-	return time.Time{}, false
-}
-
 // Timed reports whether it is of a time.
-func (f transactionFilter) Timed() bool {
-	return !f.TransactionFilter.From.IsZero() || !f.TransactionFilter.Until.IsZero()
-}
+func (f transactionFilter) Timed() bool { return !f.meant.From.IsZero() || !f.meant.Until.IsZero() }
 
 // Any reports whether something is filtered.
 func (f transactionFilter) Any() bool {
-	return f.Search != "" || f.API != "" || f.Status != "" || f.Last != "" || f.From != "" || f.Until != ""
+	for _, field := range f.Fields() {
+		if field.Value != "" || field.Typed != "" {
+			return true
+		}
+	}
+	return f.Search != ""
+}
+
+// Fields are those that are shown after the search.
+func (f transactionFilter) Fields() []*field {
+	return []*field{f.API, f.Status, f.Last, f.From, f.Until}
 }

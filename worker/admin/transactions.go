@@ -50,8 +50,7 @@ type transactionsView struct {
 	CSV     string
 	Add     string   // path; empty: not for this role
 	Bulk    []hidden // what the form of the bulk actions sends along
-	Options []option // statuses
-	Note    string
+	To      *field   // the status that they give
 }
 
 // column is a head of the list.
@@ -71,7 +70,7 @@ type transactionRow struct {
 const countedUpTo = 10_000
 
 func listTransactions(r *request) error {
-	list := r.listURL(transactionsPath, append(filterNames[:], "order", "up")...)
+	list := filteredList(transactionsPath, r.URL.Query(), "order", "up")
 	var view transactionsView
 	err := r.view(func(tx *store.Tx) (err error) {
 		view, err = transactionsOf(tx, r, list)
@@ -84,7 +83,7 @@ func listTransactions(r *request) error {
 }
 
 func transactionsOf(tx *store.Tx, r *request, list listURL) (view transactionsView, err error) {
-	if view.Filter, err = readFilter(tx, list.query, tx.Now()); err != nil {
+	if view.Filter, err = readFilter(tx, list, tx.Now()); err != nil {
 		return view, err
 	}
 	if view.Filter.Any() {
@@ -92,7 +91,10 @@ func transactionsOf(tx *store.Tx, r *request, list listURL) (view transactionsVi
 	}
 	view.CSV = listURL{transactionsPath + ".csv", list.query}.with("rows", "", "order", "", "up", "")
 	if r.may(staff) {
-		view.Add, view.Bulk, view.Options = transactionsPath+"/add", list.hiddenFields(), view.Filter.Statuses[1:]
+		view.Add, view.Bulk = transactionsPath+"/add", list.hiddenFields()
+		if view.To, err = statuses().choice(tx, "to", "New status", "choose…"); err != nil {
+			return view, err
+		}
 	}
 	q := transactionQuery(view.Filter, list)
 	q.Page = r.storePage()
@@ -128,7 +130,7 @@ func pairsOf(names []string) []string {
 
 // transactionQuery is what the list asks the store for, but for its page.
 func transactionQuery(f transactionFilter, list listURL) store.TransactionQuery {
-	q := store.TransactionQuery{TransactionFilter: f.TransactionFilter, Order: store.ByID, Ascending: list.query.Get("up") != ""}
+	q := store.TransactionQuery{TransactionFilter: f.meant, Order: store.ByID, Ascending: list.query.Get("up") != ""}
 	if f.Timed() {
 		q.Order = store.ByModified
 	}
@@ -180,10 +182,10 @@ func countOf(tx *store.Tx, f store.TransactionFilter, rows int, all bool) (strin
 // exportTransactions exports those that the filter means, the newest first, in an order in which that costs the same for
 // each portion: by number, or by time of modification where the filter is of a time.
 func exportTransactions(r *request) error {
-	list := r.listURL(transactionsPath, filterNames[:]...)
+	list := filteredList(transactionsPath, r.URL.Query())
 	var f transactionFilter
 	err := r.view(func(tx *store.Tx) (err error) {
-		f, err = readFilter(tx, list.query, tx.Now())
+		f, err = readFilter(tx, list, tx.Now())
 		return err
 	})
 	if err != nil {

@@ -315,7 +315,7 @@ func TestBulkAsksFirst(t *testing.T) {
 	s.want(http.StatusNotFound, path, "action", "delete", "all", "on", "confirmed", "yes", "asked", "x", "highest", "3")
 	s.want(http.StatusNotFound, path, "action", "delete", "all", "on", "confirmed", "yes", "asked", "2026-01-01T00:00:00Z", "highest", "x")
 	s.want(http.StatusBadRequest, path, "action", "delete", "all", "on", "last", "2h")
-	if texts := s.want(http.StatusOK, path+"?last=2h").texts(t, "p"); !slices.Contains(texts, "last is none of 15m, 1h, 24h, 7d, 30d") {
+	if texts := s.want(http.StatusOK, path+"?last=2h").texts(t, "p"); !slices.Contains(texts, "is none of 15m, 1h, 24h, 7d, 30d") {
 		t.Errorf("of an unknown time it says %q", texts)
 	}
 	s.want(http.StatusBadRequest, path+".csv?last=2h")

@@ -71,6 +71,8 @@ func (f *field) content() string {
 			return "yes"
 		}
 		return "no"
+	case "name":
+		return f.Typed
 	case "select":
 		for _, o := range f.Options {
 			if o.Value == f.Value && o.Value != "" {

@@ -1,0 +1,122 @@
+package admin_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"multiproc/store"
+)
+
+// startManyNames is a site with more APIs and statuses than a select can offer, and a transaction of the last of each.
+func startManyNames(t *testing.T) *dataSite {
+	t.Helper()
+	s := startData(t)
+	var names []string
+	for i := range 1500 {
+		names = append(names, fmt.Sprintf("name %04d", i+1))
+	}
+	s.names(names...)
+	s.update(func(tx *store.Tx) error {
+		_, err := tx.CreateTransaction(store.Transaction{API: "name 1500", Status: "name 1500", Amount: 10_000})
+		return err
+	})
+	return s
+}
+
+// TestManyNamesInForm changes and adds a transaction where the names are typed.
+func TestManyNamesInForm(t *testing.T) {
+	s := startManyNames(t)
+	const path = "/admin/transactions/1"
+	page := s.want(http.StatusOK, path)
+	if page.input(t, "api") != "1500" || page.input(t, "api_name") != "name 1500" || page.input(t, "status_name") != "name 1500" {
+		t.Fatalf("the form has %q, %q", page.input(t, "api"), page.input(t, "api_name"))
+	}
+	saved := func() (saved store.Transaction) {
+		s.view(func(tx *store.Tx) (err error) {
+			saved, err = tx.Transaction(1)
+			return err
+		})
+		return saved
+	}
+	// The id is what was chosen before: the name counts.
+	s.save(http.StatusSeeOther, path, "api", "1500", "api_name", "name 1500", "status", "1500", "status_name", "name 0007", "amount", "2")
+	if got := saved(); got.API != "name 1500" || got.Status != "name 0007" || got.Amount != 20_000 {
+		t.Errorf("it is %+v", got)
+	}
+	page = s.save(http.StatusUnprocessableEntity, path, "api", "1500", "api_name", "name 149", "status", "7", "status_name", "", "amount", "2")
+	texts := page.texts(t, "p")
+	for _, text := range []string{"there is none of this name; it is in “name 1490”, “name 1491”, “name 1492”, “name 1493”, “name 1494” and others", "is to be chosen"} {
+		if !slices.Contains(texts, text) {
+			t.Errorf("it does not say %q: %q", text, texts)
+		}
+	}
+	if page.input(t, "api_name") != "name 149" || !strings.Contains(page.body, `<option value="name 1499">`) {
+		t.Errorf("what was typed is %q, and the names that have it are not offered", page.input(t, "api_name"))
+	}
+	s.want(http.StatusSeeOther, "/admin/transactions/add", "api_name", "name 1234", "api", "", "status_name", "name 0001", "amount", "1")
+
+	// A name that cannot be typed stays as it is.
+	s.update(func(tx *store.Tx) error { return tx.UpdateStatus(store.Status{ID: 7, Name: "two\nlines"}) })
+	s.save(http.StatusSeeOther, path, "api", "1500", "api_name", "name 1500", "status", "7", "status_name", "twolines", "amount", "3")
+	if got := saved(); got.Status != "two\nlines" || got.Amount != 30_000 {
+		t.Errorf("it is %+v", got)
+	}
+}
+
+// TestManyNamesInFilter filters by names that are typed, and does something to what is found.
+func TestManyNamesInFilter(t *testing.T) {
+	s := startManyNames(t)
+	const path = "/admin/transactions"
+	for _, test := range []struct{ query, count, name string }{
+		{"?api_name=name+1500", "1 transaction", "name 1500"},
+		{"?api=1500", "1 transaction", "name 1500"},
+		{"?api=1500&api_name=name+1500&status_name=name+1500", "1 transaction", "name 1500"},
+		{"?api=1500&api_name=name+0001", "none", "name 0001"},
+		{"?api=1500&api_name=name", "none", "name"},
+		{"?api=1&api_name=", "1 transaction", ""},
+	} {
+		page := s.want(http.StatusOK, path+test.query)
+		if texts := page.texts(t, "p"); !slices.Contains(texts, test.count) {
+			t.Errorf("%s: it does not say %q: %q", test.query, test.count, texts)
+		}
+		if got := page.input(t, "api_name"); got != test.name {
+			t.Errorf("%s: the field has %q, want %q", test.query, got, test.name)
+		}
+		if rows := strings.Count(s.want(http.StatusOK, page.link(t, "Export CSV")).body, "\n") - 1; rows != len(page.ids(t)) {
+			t.Errorf("%s: %d are exported, %d shown", test.query, rows, len(page.ids(t)))
+		}
+	}
+	s.want(http.StatusUnprocessableEntity, path, "action", "status", "to_name", "", "id", "1")
+	if got := s.want(http.StatusUnprocessableEntity, path, "action", "status", "to_name", "nam", "id", "1"); !strings.Contains(got.body, "New status “nam”: there is none of this name") {
+		t.Errorf("of a new status that there is not it says\n%s", got.body)
+	}
+	s.confirm(s.want(http.StatusOK, path, "action", "status", "to", "", "to_name", "name 1499", "all", "on", "api_name", "name 1500"))
+	s.view(func(tx *store.Tx) error {
+		got, err := tx.Transaction(1)
+		if got.Status != "name 1499" {
+			t.Errorf("it is %+v", got)
+		}
+		return err
+	})
+}
+
+// TestTypedTimes shows times of an address as inputs can have them.
+func TestTypedTimes(t *testing.T) {
+	s := startData(t)
+	for query, want := range map[string]string{
+		"2026-11-25+12:00": "2026-11-25T12:00", "2026-11-25": "2026-11-25T00:00", "2026-11-25T12:00:07": "2026-11-25T12:00:07",
+		"2026-11-25T12:00:00%2B02:00": "2026-11-25T10:00", "2026-11-25T12:00:00.5Z": "2026-11-25T12:00:00.500",
+	} {
+		page := s.want(http.StatusOK, "/admin/transactions?from="+query)
+		if got := page.input(t, "from"); got != want {
+			t.Errorf("%s is %q in the input, want %q", query, got, want)
+		}
+	}
+	texts := s.want(http.StatusOK, "/admin/transactions?until=soon").texts(t, "p")
+	if want := "is not a date and time, as in 2026-03-01 12:30: “soon”"; !slices.Contains(texts, want) {
+		t.Errorf("of a time that is none it does not say %q: %q", want, texts)
+	}
+}
