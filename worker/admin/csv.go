@@ -17,7 +17,8 @@ import (
 const exportPortion = 1000
 
 // export answers with a list as CSV, streamed: next gives the rows after a place in the list, and the place after
-// them, empty at the end. What changes meanwhile is exported as it is when its portion is read.
+// them, empty at the end. A portion is of one state of the database, and the next one of a later: see exportTransactions and
+// (catalog).export for what that means to rows that change meanwhile.
 func (r *request) export(name string, header []string, next func(tx *store.Tx, p store.Page) (rows [][]string, after store.Cursor, err error)) error {
 	h := r.w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
@@ -61,7 +62,8 @@ func cell(text string) string {
 	return text
 }
 
-// export exports a list of APIs or statuses.
+// export exports a list of APIs or statuses, by id: what has another name meanwhile keeps its place, and is exported once, as it
+// is when its portion is read.
 func (c catalog) export(r *request) error {
 	header := []string{"id", "name", "description"}
 	if c.params {
@@ -69,7 +71,7 @@ func (c catalog) export(r *request) error {
 	}
 	search := r.URL.Query().Get("q")
 	return r.export(c.several, append(header, "transactions"), func(tx *store.Tx, p store.Page) ([][]string, store.Cursor, error) {
-		slice, err := c.find(tx, store.NameQuery{Search: search, Page: p})
+		slice, err := c.find(tx, store.NameQuery{Search: search, Order: store.NamesByID, Page: p})
 		if err != nil {
 			return nil, "", err
 		}

@@ -82,6 +82,27 @@ func readFilter(tx *store.Tx, list listURL, asked time.Time) (f transactionFilte
 	return f, nil
 }
 
+// renamed takes the names that the chosen API and status have by now.
+func (f *transactionFilter) renamed(tx *store.Tx) error {
+	for _, c := range []struct {
+		catalog catalog
+		field   *field
+		name    *string
+	}{{apis(), f.API, &f.meant.API}, {statuses(), f.Status, &f.meant.Status}} {
+		if *c.name == "" {
+			continue
+		}
+		chosen, err := c.catalog.choose(tx, c.field, url.Values{c.field.Name: {c.field.Value}})
+		if err != nil {
+			return err
+		}
+		if *c.name = chosen.Name; chosen.ID == 0 {
+			f.Nothing = true // with it its transactions were deleted
+		}
+	}
+	return nil
+}
+
 // chosenIn is the API or status by which a list is filtered, and the field for it.
 func chosenIn(tx *store.Tx, c catalog, query url.Values) (*field, named, error) {
 	f, err := c.choice(tx, c.filter, capital(c.one), "any")

@@ -3,8 +3,6 @@ package admin
 import (
 	"net/http"
 	"slices"
-	"strconv"
-	"time"
 
 	"multiproc/store"
 )
@@ -177,41 +175,4 @@ func countOf(tx *store.Tx, f store.TransactionFilter, rows int, all bool) (strin
 		return "none", nil
 	}
 	return counted(n, "transaction", "transactions"), nil
-}
-
-// exportTransactions exports those that the filter means, the newest first, in an order in which that costs the same for
-// each portion: by number, or by time of modification where the filter is of a time.
-func exportTransactions(r *request) error {
-	list := filteredList(transactionsPath, r.URL.Query())
-	var f transactionFilter
-	err := r.view(func(tx *store.Tx) (err error) {
-		f, err = readFilter(tx, list, tx.Now())
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if f.Problem != "" {
-		return &failure{status: http.StatusBadRequest, detail: f.Problem + "."}
-	}
-	header := []string{"id", "api", "status", "amount", "time_created", "time_modified"}
-	q := transactionQuery(f, listURL{})
-	return r.export("transactions", header, func(tx *store.Tx, p store.Page) ([][]string, store.Cursor, error) {
-		if f.Nothing {
-			return nil, "", nil
-		}
-		q.Page = p
-		slice, err := tx.Transactions(q)
-		if err != nil {
-			return nil, "", err
-		}
-		rows := make([][]string, len(slice.Items))
-		for i, t := range slice.Items {
-			rows[i] = []string{
-				strconv.FormatInt(t.ID, 10), cell(t.API), cell(t.Status), t.Amount.String(),
-				t.Created.Format(time.RFC3339Nano), t.Modified.Format(time.RFC3339Nano),
-			}
-		}
-		return rows, slice.Next, nil
-	})
 }

@@ -24,20 +24,26 @@ func edits() []edit {
 		{
 			"/admin/apis/1",
 			[]string{"name", "a", "description", "of the first", "params", "{}"},
-			[]string{"name", "a", "description", "of the second", "params", `{"a": 1}`}, "of the first", "of the second",
+			[]string{"name", "a", "description", "of the second", "params", `{"a": 1}`},
+			"of the first", "of the second",
 		},
 		{
 			"/admin/statuses/1",
-			[]string{"name", "first", "description", ""}, []string{"name", "second", "description", ""}, "first", "second",
+			[]string{"name", "first", "description", ""},
+			[]string{"name", "second", "description", ""},
+			"first", "second",
 		},
 		{
 			"/admin/transactions/1",
-			[]string{"api", "2", "status", "1", "amount", "1"}, []string{"api", "1", "status", "1", "amount", "77.7"}, "1.00", "77.7",
+			[]string{"api", "2", "status", "1", "amount", "1"},
+			[]string{"api", "1", "status", "1", "amount", "77.7"},
+			"1.00", "77.7",
 		},
 		{
 			"/admin/users/1",
 			[]string{"username", "viewer", "role", "staff", "active", "on"},
-			[]string{"username", "reader", "role", "viewer", "active", "on"}, "Staff: also changes transactions, APIs and statuses", "reader",
+			[]string{"username", "reader", "role", "viewer", "active", "on"},
+			"Staff: also changes transactions, APIs and statuses", "reader",
 		},
 	}
 }

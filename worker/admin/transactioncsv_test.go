@@ -1,0 +1,127 @@
+package admin_test
+
+import (
+	"encoding/csv"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"testing"
+
+	"multiproc/store"
+)
+
+// interrupted is an answer in the midst of which something else happens.
+type interrupted struct {
+	*httptest.ResponseRecorder
+	meanwhile func()
+}
+
+func (w *interrupted) Write(p []byte) (int, error) {
+	if happens := w.meanwhile; happens != nil {
+		w.meanwhile = nil
+		happens()
+	}
+	return w.ResponseRecorder.Write(p)
+}
+
+// TestExportWhileRowsChange changes transactions after the first portion of an export was read, those that were read and those
+// that were not.
+func TestExportWhileRowsChange(t *testing.T) {
+	const n = 2500 // three portions
+	var all, even []int64
+	for id := int64(1); id <= n; id++ {
+		if all = append(all, id); id%2 == 0 {
+			even = append(even, id)
+		}
+	}
+	s := startData(t)
+	s.many(n)
+	amounts := func(amount store.Amount, ids ...int64) func(*store.Tx) error {
+		return func(tx *store.Tx) error {
+			for _, id := range ids {
+				is, err := tx.Transaction(id)
+				if err != nil {
+					return err
+				}
+				is.Amount = amount
+				if err := tx.UpdateTransaction(is); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	for _, test := range []struct {
+		name, query string
+		meanwhile   func(*store.Tx) error
+		want        []int64
+		again       []int64 // that are exported twice
+		amount      string  // that the last lines of changed have
+		changed     []int64
+	}{
+		{
+			name: "of a time", query: "?from=2001-01-01", meanwhile: amounts(80_000, 1, 2, 999, 1700, 2499),
+			want: all, again: []int64{1, 2, 999}, amount: "8.00", changed: []int64{1, 2, 999, 1700, 2499},
+		},
+		{
+			name: "of a status and a time", query: "?status=2&from=2001-01-01", meanwhile: amounts(90_000, 4, 2202),
+			want: even, again: []int64{4}, amount: "9.00", changed: []int64{4, 2202},
+		},
+		{
+			name: "of a status", query: "?status=2", meanwhile: amounts(100_000, 2, 4, 2498),
+			want: even, amount: "10.00", changed: []int64{2, 4},
+		},
+		{
+			name: "an API with another name", query: "?api=1&from=2001-01-01",
+			meanwhile: func(tx *store.Tx) error { return tx.UpdateAPI(store.API{ID: 1, Name: "renamed"}) },
+			want:      all,
+		},
+		{
+			name: "one more", query: "?from=2001-01-01",
+			meanwhile: func(tx *store.Tx) error {
+				_, err := tx.CreateTransaction(store.Transaction{API: "renamed", Status: "a"})
+				return err
+			},
+			want: all,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/admin/transactions.csv"+test.query, http.NoBody)
+			request.AddCookie(&http.Cookie{Name: "multiproc_session", Value: s.secrets[s.role]})
+			w := &interrupted{httptest.NewRecorder(), func() { s.update(test.meanwhile) }}
+			s.admin.ServeHTTP(w, request)
+			rows, err := csv.NewReader(w.Body).ReadAll()
+			if err != nil || w.Code != http.StatusOK {
+				t.Fatalf("%d, %v", w.Code, err)
+			}
+			times, amounts := map[int64]int{}, map[int64]string{}
+			for _, row := range rows[1:] {
+				id, err := strconv.ParseInt(row[0], 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				times[id]++
+				amounts[id] = row[3]
+			}
+			for _, id := range test.want {
+				want := 1
+				if slices.Contains(test.again, id) {
+					want = 2
+				}
+				if times[id] != want {
+					t.Errorf("%d is exported %d times, want %d", id, times[id], want)
+				}
+				delete(times, id)
+			}
+			for id := range times {
+				t.Errorf("%d is exported, which is not meant", id)
+			}
+			for _, id := range test.changed {
+				if amounts[id] != test.amount {
+					t.Errorf("the last line of %d has the amount %s, want %s", id, amounts[id], test.amount)
+				}
+			}
+		})
+	}
+}
