@@ -55,6 +55,8 @@ func (c catalog) routes() []route {
 type namedListView struct {
 	Several, Path string
 	Search        string
+	Hidden        []hidden // what the form of the search sends along
+	Columns       []column
 	Rows          []namedRow
 	Pager         pager
 	CSV           string // address
@@ -69,12 +71,21 @@ type namedRow struct {
 }
 
 func (c catalog) showList(r *request) error {
-	list := r.listURL(c.path, "q")
-	view := namedListView{Several: c.several, Path: c.path, Search: list.query.Get("q"), CSV: listURL{c.path + ".csv", list.query}.with("rows", "")}
+	list := r.listURL(c.path, "q", "order", "down")
+	view := namedListView{
+		Several: c.several, Path: c.path, Search: list.query.Get("q"),
+		CSV: listURL{c.path + ".csv", list.query}.with("rows", "", "order", "", "down", ""),
+	}
 	if r.may(staff) {
 		view.Add = c.path + "/add"
 	}
-	q := store.NameQuery{Search: view.Search, Page: r.storePage()}
+	sorting := sortingOf(list)
+	q := store.NameQuery{Search: view.Search, Descending: sorting.down, Page: r.storePage()}
+	if sorting.order == "transactions" {
+		q.Order = store.NamesByTransactions
+	}
+	view.Hidden = list.hiddenFields("q")
+	view.Columns = []column{sorting.column("Name", "", ""), {Label: "Description"}, sorting.column("Transactions", "transactions", "number")}
 	err := r.view(func(tx *store.Tx) error {
 		slice, err := c.find(tx, q)
 		if err != nil {

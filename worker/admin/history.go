@@ -30,34 +30,38 @@ func (a *Admin) historyRoutes() []route {
 
 // historyView is what was done, the newest first.
 type historyView struct {
-	Kind    string // empty: any
-	Object  int64  // 0: any
-	Kinds   []option
+	Fields  []*field // of the filter
+	Hidden  []hidden // what the form of the filter sends along
+	Clear   string   // address without a filter; empty: there is none
 	Entries []entryView
 	Pager   pager
 }
 
-// showHistory shows what was done: of all, of a kind, or of one object, which may be gone.
+// showHistory shows what was done: of all, of a kind, or of one object, which may be gone; by somebody, at a time.
 func showHistory(r *request) error {
-	list := r.listURL(historyPath, "kind", "object")
-	view := historyView{Kind: list.query.Get("kind"), Kinds: []option{{"", "everything"}}}
-	title := "History"
-	for _, kind := range r.kinds() {
-		view.Kinds = append(view.Kinds, option{kind, kindNames[kind]})
+	list := r.listURL(historyPath, "kind", "object", "actor", "from", "until")
+	q, title, err := r.entryQuery(list)
+	if err != nil {
+		return err
 	}
-	if view.Kind != "" && !slices.Contains(r.kinds(), view.Kind) {
-		return errNoPage
-	}
-	if text := list.query.Get("object"); text != "" {
-		id, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || id <= 0 || view.Kind == "" {
-			return errNoPage
+	by := &field{Name: "actor", Label: "By", Value: q.Actor, Autocomplete: "off"}
+	from, until := timeField("from", "From (UTC)", list.query.Get("from")), timeField("until", "Until (UTC)", list.query.Get("until"))
+	q.From, q.Until = from.time, until.time
+	view := historyView{Fields: []*field{by, from, until}, Hidden: list.hiddenFields("actor", "from", "until")}
+	if q.ObjectID == 0 {
+		of := &field{Name: "kind", Label: "Of", Kind: "select", Value: q.Kind, Options: []option{{"", "everything"}}}
+		for _, kind := range r.kinds() {
+			of.Options = append(of.Options, option{kind, kindNames[kind]})
 		}
-		view.Object = id
-		title = fmt.Sprintf("History of %s %d", view.Kind, id)
+		view.Fields, view.Hidden = append([]*field{of}, view.Fields...), list.hiddenFields("actor", "from", "until", "kind")
 	}
-	q := store.EntryQuery{Kind: view.Kind, ObjectID: view.Object, Kinds: r.kinds(), Page: r.storePage()}
-	err := r.view(func(tx *store.Tx) error {
+	if clear := list.with("actor", "", "from", "", "until", ""); clear != list.with() {
+		view.Clear = clear
+	}
+	err = r.view(func(tx *store.Tx) error {
+		if from.Problem != "" || until.Problem != "" {
+			return nil
+		}
 		entries, err := tx.Entries(q)
 		if err != nil {
 			return badCursor(err)
@@ -70,6 +74,22 @@ func showHistory(r *request) error {
 		return err
 	}
 	return r.render(http.StatusOK, "history", page{Title: title, Data: view})
+}
+
+// entryQuery is what of the history a list means, and what that is called.
+func (r *request) entryQuery(list listURL) (q store.EntryQuery, title string, err error) {
+	q = store.EntryQuery{Kind: list.query.Get("kind"), Actor: list.query.Get("actor"), Kinds: r.kinds(), Page: r.storePage()}
+	if q.Kind != "" && !slices.Contains(q.Kinds, q.Kind) {
+		return q, "", errNoPage
+	}
+	text := list.query.Get("object")
+	if text == "" {
+		return q, "History", nil
+	}
+	if q.ObjectID, err = strconv.ParseInt(text, 10, 64); err != nil || q.ObjectID <= 0 || q.Kind == "" {
+		return q, "", errNoPage
+	}
+	return q, fmt.Sprintf("History of %s %d", q.Kind, q.ObjectID), nil
 }
 
 var kindNames = map[string]string{

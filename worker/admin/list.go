@@ -101,11 +101,13 @@ func badCursor(err error) error {
 	return err
 }
 
-// hiddenFields are what a form sends along unseen.
-func (l listURL) hiddenFields() []hidden {
+// hiddenFields are what a form sends along unseen, which has these parameters as fields of its own.
+func (l listURL) hiddenFields(seen ...string) []hidden {
 	var fields []hidden
 	for name, values := range l.query {
-		fields = append(fields, hidden{name, values[0]})
+		if !slices.Contains(seen, name) {
+			fields = append(fields, hidden{name, values[0]})
+		}
 	}
 	slices.SortFunc(fields, func(a, b hidden) int {
 		if a.Name < b.Name {

@@ -45,7 +45,7 @@ func listTokens(r *request) error {
 			row := tokenRow{t, "good", tokenPath(t.ID) + "/revoke"}
 			switch {
 			case !t.Revoked.IsZero():
-				row.State, row.Revoke = "revoked "+moment(t.Revoked), ""
+				row.State, row.Revoke = "revoked "+moment(t.Revoked)+" UTC", ""
 			case !t.Expires.IsZero() && !t.Expires.After(tx.Now()):
 				row.State = "expired"
 			}

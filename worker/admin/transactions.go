@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"slices"
 
 	"multiproc/store"
 )
@@ -31,8 +30,8 @@ var orders = [...]struct {
 	order       store.Order
 }{
 	{"id", "ID", store.ByID},
-	{"modified", "Modified", store.ByModified},
-	{"created", "Created", store.ByCreated},
+	{"modified", "Modified (UTC)", store.ByModified},
+	{"created", "Created (UTC)", store.ByCreated},
 	{"amount", "Amount", store.ByAmount},
 }
 
@@ -49,14 +48,6 @@ type transactionsView struct {
 	Add     string   // path; empty: not for this role
 	Bulk    []hidden // what the form of the bulk actions sends along
 	To      *field   // the status that they give
-}
-
-// column is a head of the list.
-type column struct {
-	Label string
-	Path  string // the list in the order of this column; empty: there is none
-	Sort  string // ascending or descending, if it is in the order of this column
-	Class string
 }
 
 type transactionRow struct {
@@ -97,11 +88,7 @@ func transactionsOf(tx *store.Tx, r *request, list listURL) (view transactionsVi
 	q := transactionQuery(view.Filter, list)
 	q.Page = r.storePage()
 	view.Columns = columnsOf(list, q)
-	for _, h := range list.hiddenFields() {
-		if !slices.Contains(filterNames[:], h.Name) {
-			view.Hidden = append(view.Hidden, h)
-		}
-	}
+	view.Hidden = list.hiddenFields(filterNames[:]...)
 	if view.Filter.Nothing || view.Filter.Problem != "" {
 		view.Count = "none"
 		return view, nil

@@ -28,11 +28,18 @@ func (a *Admin) userRoutes() []route {
 
 // userList is what the page of users shows.
 type userList struct {
-	Path   string
-	Search string
-	Users  []userRow
-	Pager  pager
+	Path     string
+	Search   string
+	Role     *field
+	Filtered bool
+	Hidden   []hidden // what the form of the filter sends along
+	Columns  []column
+	Users    []userRow
+	Pager    pager
 }
+
+// userOrders are those of the list, by the parameter "order".
+var userOrders = map[string]store.UserOrder{"role": store.UsersByRole, "login": store.UsersByLastLogin, "created": store.UsersByCreated}
 
 type userRow struct {
 	store.User
@@ -42,9 +49,21 @@ type userRow struct {
 func userPath(id int64) string { return usersPath + "/" + strconv.FormatInt(id, 10) }
 
 func listUsers(r *request) error {
-	at := r.listURL(usersPath, "q")
-	list := userList{Path: usersPath, Search: at.query.Get("q")}
-	q := store.UserQuery{Search: list.Search, Page: r.storePage()}
+	at := r.listURL(usersPath, "q", "role", "order", "down")
+	list := userList{Path: usersPath, Search: at.query.Get("q"), Hidden: at.hiddenFields("q", "role")}
+	list.Role = &field{Name: "role", Label: "Role", Kind: "select", Value: at.query.Get("role"), Options: []option{
+		{"", "any"}, {string(store.RoleViewer), "viewer"}, {string(store.RoleStaff), "staff"}, {string(store.RoleSuperuser), "superuser"},
+	}}
+	list.Filtered = list.Search != "" || list.Role.Value != ""
+	sorting := sortingOf(at)
+	list.Columns = []column{
+		sorting.column("User name", "", ""), sorting.column("Role", "role", ""),
+		{Label: "Active"},
+		sorting.column("Last login (UTC)", "login", "time"), sorting.column("Created (UTC)", "created", "time"),
+	}
+	q := store.UserQuery{
+		Search: list.Search, Role: store.Role(list.Role.Value), Order: userOrders[sorting.order], Descending: sorting.down, Page: r.storePage(),
+	}
 	err := r.view(func(tx *store.Tx) error {
 		users, err := tx.FindUsers(q)
 		if err != nil {
