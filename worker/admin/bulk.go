@@ -17,7 +17,7 @@ const bulkPortion = 250
 type bulkAction struct {
 	delete    bool
 	status    string  // else: the status that they get
-	id        string  // of the status
+	to        int64   // the id of the status
 	ids       []int64 // of the transactions, the highest first
 	all       bool    // rather those of the filter
 	confirmed bool
@@ -30,7 +30,7 @@ type bulkAction struct {
 type bulkView struct {
 	Delete bool
 	Status string
-	To     string // its id
+	To     int64 // its id
 	Rows   []transactionRow
 	More   int64 // than these
 	Count  string
@@ -93,7 +93,7 @@ func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
 		if err != nil {
 			return b, err
 		}
-		if b.id, b.status = to.Value, status.Name; status.ID == 0 {
+		if b.to, b.status = status.ID, status.Name; b.to == 0 {
 			return b, noStatus(to)
 		}
 	default:
@@ -110,23 +110,23 @@ func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
 	slices.Reverse(b.ids)
 	b.ids = slices.Compact(b.ids)
 	if len(b.ids) == 0 && !b.all {
-		return b, &failure{status: http.StatusUnprocessableEntity, detail: "Mark some transactions first. Nothing was changed."}
+		return b, &failure{status: http.StatusUnprocessableEntity, detail: "Mark some transactions first.", undone: true}
 	}
 	return b, nil
 }
 
 // noStatus says that the status is to be chosen that transactions are to get, or what is wrong with it.
 func noStatus(to *field) *failure {
-	f := &failure{status: http.StatusUnprocessableEntity, detail: "Choose the status that they are to get. Nothing was changed."}
+	f := &failure{status: http.StatusUnprocessableEntity, detail: "Choose the status that they are to get.", undone: true}
 	if to.Typed != "" {
-		f.detail = "New status “" + to.Typed + "”: " + to.Problem + ". Nothing was changed."
+		f.detail = "New status “" + to.Typed + "”: " + to.Problem + "."
 	}
 	return f
 }
 
 // question says what would be done.
 func (b bulkAction) question(tx *store.Tx) (page, error) {
-	view := bulkView{Delete: b.delete, Status: b.status, To: b.id, All: b.all, IDs: b.ids, Cancel: b.list.with(), Hidden: b.list.hiddenFields()}
+	view := bulkView{Delete: b.delete, Status: b.status, To: b.to, All: b.all, IDs: b.ids, Cancel: b.list.with(), Hidden: b.list.hiddenFields()}
 	if b.all {
 		view.Hidden = append(view.Hidden, b.bounds.hidden()...)
 	}
@@ -183,8 +183,11 @@ func (b bulkAction) do(r *request) error {
 	var done int64
 	for ids := range slices.Chunk(b.ids, bulkPortion) {
 		r.goOn()
+		portion := int64(0)
 		err := r.change(func(ch *change) error {
-			portion := int64(0)
+			if err := b.renamed(ch.Tx); err != nil {
+				return err
+			}
 			for _, id := range ids {
 				t, err := ch.Transaction(id)
 				if isNotFound(err) {
@@ -199,12 +202,12 @@ func (b bulkAction) do(r *request) error {
 				}
 				portion += n
 			}
-			done += portion
-			return b.say(ch, done)
+			return b.say(ch, done+portion)
 		})
 		if err != nil {
-			return b.failed(err)
+			return b.failed(err, done)
 		}
+		done += portion
 	}
 	return r.redirect(b.list.with())
 }
@@ -216,7 +219,16 @@ func (b bulkAction) doAll(r *request) error {
 	var done int64
 	for more := true; more; {
 		r.goOn()
+		portion := int64(0)
 		err := r.change(func(ch *change) error {
+			if err := b.renamed(ch.Tx); err != nil {
+				return err
+			}
+			if b.filter.Nothing {
+				more = false
+				return b.say(ch, done)
+			}
+			q.TransactionFilter = b.filter.meant
 			slice, err := ch.Transactions(q)
 			if err != nil {
 				return err
@@ -229,14 +241,15 @@ func (b bulkAction) doAll(r *request) error {
 				if err != nil {
 					return err
 				}
-				done += n
+				portion += n
 			}
 			q.After, more = slice.Next, slice.Next != ""
-			return b.say(ch, done)
+			return b.say(ch, done+portion)
 		})
 		if err != nil {
-			return b.failed(err)
+			return b.failed(err, done)
 		}
+		done += portion
 	}
 	return r.redirect(b.list.with())
 }
@@ -261,10 +274,29 @@ func (b bulkAction) say(ch *change, done int64) error {
 	return ch.say("Now “%s”: %s.", b.status, counted(done, "transaction", "transactions"))
 }
 
-// failed is the error of a portion. A status that was deleted meanwhile is told, as is nobody's mistake.
-func (b bulkAction) failed(err error) error {
-	if _, ok := errors.AsType[*store.InvalidError](err); ok {
-		return &failure{status: http.StatusConflict, detail: "The status was deleted meanwhile. What was changed before stays changed."}
+// renamed takes the names that the status and those of the filter have by now.
+func (b *bulkAction) renamed(tx *store.Tx) error {
+	if b.to != 0 {
+		status, err := tx.Status(b.to)
+		if errors.Is(err, store.ErrNotFound) {
+			return &failure{status: http.StatusConflict, detail: "The status was deleted meanwhile.", undone: true}
+		}
+		if err != nil {
+			return err
+		}
+		b.status = status.Name
 	}
-	return err
+	return b.filter.renamed(tx)
+}
+
+// failed is the error of a portion, before which it was done to so many.
+func (b bulkAction) failed(err error, done int64) error {
+	if done == 0 {
+		return err
+	}
+	did := "Changed before, and it stays so: "
+	if b.delete {
+		did = "Deleted before, and it stays so: "
+	}
+	return &partlyError{did + counted(done, "transaction", "transactions") + ".", err}
 }

@@ -16,6 +16,7 @@ import (
 type failure struct {
 	status int
 	detail string // a sentence or two, for people
+	undone bool   // it is worth saying that nothing was changed
 	header http.Header
 }
 
@@ -26,8 +27,28 @@ var (
 	errNoPage      = &failure{status: http.StatusNotFound, detail: "There is nothing at this address. It may have been deleted."}
 	errForbidden   = &failure{status: http.StatusForbidden, detail: "Your role does not allow this."}
 	errCrossOrigin = &failure{status: http.StatusForbidden, detail: "This request was sent by another site, and is refused."}
-	errSessionGone = &failure{status: http.StatusForbidden, detail: "Your session has ended. Nothing was changed: log in again."}
+	errSessionGone = &failure{status: http.StatusForbidden, detail: "Your session has ended: log in again.", undone: true}
 )
+
+// partlyError is why a request failed that had done some of what it does in portions. That stays done.
+type partlyError struct {
+	done string // a sentence
+	err  error
+}
+
+func (e *partlyError) Error() string { return e.err.Error() }
+func (e *partlyError) Unwrap() error { return e.err }
+
+// outcome says what a request that failed has done.
+func (f *failure) outcome(err error) string {
+	if partly, ok := errors.AsType[*partlyError](err); ok {
+		return partly.done
+	}
+	if f.undone {
+		return "Nothing was changed."
+	}
+	return ""
+}
 
 // errNoSession says that whoever asks has to log in first.
 var errNoSession = errors.New("nobody has logged in")
@@ -59,7 +80,8 @@ func (r *request) fail(err error) {
 	case errors.Is(err, store.ErrCrowded):
 		f = &failure{
 			status: http.StatusTooManyRequests,
-			detail: "Too many passwords are being worked on. Nothing was changed: try again in a moment.",
+			detail: "Too many passwords are being worked on: try again in a moment.",
+			undone: true,
 			header: http.Header{"Retry-After": {"2"}},
 		}
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrClosed), context.Cause(r.Context()) != nil:
@@ -67,18 +89,19 @@ func (r *request) fail(err error) {
 		f = &failure{
 			status: http.StatusServiceUnavailable,
 			detail: "The database cannot be used at the moment. Try again soon.",
+			undone: r.Method == http.MethodPost,
 			header: http.Header{"Retry-After": {"5"}},
 		}
 	default:
 		view.ID = r.log(err)
-		f = &failure{status: http.StatusInternalServerError, detail: "Something went wrong here. It was logged, and nothing was changed."}
+		f = &failure{status: http.StatusInternalServerError, detail: "Something went wrong here. It was logged.", undone: true}
 	}
 	if f.status >= http.StatusInternalServerError && r.admin.debug {
 		view.Debug = err.Error()
 	}
 	r.w.Header().Del("Content-Disposition") // of what it is not
 	maps.Copy(r.w.Header(), f.header)
-	view.Status, view.Detail = f.status, f.detail
+	view.Status, view.Detail, view.Outcome = f.status, f.detail, f.outcome(err)
 	if err := r.render(f.status, "error", page{Title: http.StatusText(f.status), Data: view}); err != nil {
 		r.log(err)
 		http.Error(r.w, http.StatusText(f.status), f.status)
@@ -87,10 +110,11 @@ func (r *request) fail(err error) {
 
 // failureView is what the page of a failure shows.
 type failureView struct {
-	Status int
-	Detail string
-	ID     string // of the line in the log; empty: there is none
-	Debug  string // what it failed for
+	Status  int
+	Detail  string
+	Outcome string // what was done of what was asked for
+	ID      string // of the line in the log; empty: there is none
+	Debug   string // what it failed for
 }
 
 // log logs what a request failed for, by an id.

@@ -1,0 +1,79 @@
+package admin_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"multiproc/store"
+)
+
+// TestRenamedMeanwhile gives the status and the API of a bulk action other names between its portions: it is done to all.
+func TestRenamedMeanwhile(t *testing.T) {
+	s := startData(t)
+	s.many(600)
+	s.exec(`CREATE TRIGGER renaming AFTER UPDATE ON transactions WHEN OLD.id = 351 BEGIN
+		UPDATE transaction_statuses SET name = 'new ' || name; UPDATE apis SET name = 'new ' || name; END`)
+	s.want(http.StatusSeeOther, "/admin/transactions", "action", "status", "to", "2", "api", "1", "all", "on", "highest", "600",
+		"confirmed", "yes", "asked", "9000-01-01T00:00:00Z")
+	s.view(func(tx *store.Tx) error {
+		counts, err := tx.CountByStatus()
+		if counts[2] != 600 {
+			t.Errorf("%d have the status, want 600", counts[2])
+		}
+		return err
+	})
+}
+
+// TestPartlyDone has a bulk action fail after some of its portions: the page says how many were done, and not that none were.
+func TestPartlyDone(t *testing.T) {
+	const confirmed, undone = "action=status&to=2&all=on&highest=600&confirmed=yes&asked=9000-01-01T00:00:00Z", "Nothing was changed."
+	for _, test := range []struct {
+		name, trigger, form string
+		status              int
+		says                string
+	}{
+		{
+			"the third portion", "BEFORE UPDATE ON transactions WHEN OLD.id = 99 BEGIN SELECT RAISE(ABORT, 'no more'); END", confirmed,
+			500, "Something went wrong here. It was logged. Changed before, and it stays so: 250 transactions.",
+		},
+		{
+			"the first portion", "BEFORE UPDATE ON transactions WHEN OLD.id = 599 BEGIN SELECT RAISE(ABORT, 'none'); END", confirmed,
+			500, "Something went wrong here. It was logged. " + undone,
+		},
+		{
+			"the right", "AFTER UPDATE ON transactions WHEN OLD.id = 351 BEGIN UPDATE users SET role = 'viewer' WHERE name = 'staff'; END", confirmed,
+			403, "Your role does not allow this. Changed before, and it stays so: 125 transactions.",
+		},
+		{
+			"the status", "AFTER UPDATE OF message ON sessions BEGIN DELETE FROM transaction_statuses WHERE id = 2; END", confirmed,
+			409, "The status was deleted meanwhile. Changed before, and it stays so: 125 transactions.",
+		},
+		{
+			"those that are marked", "BEFORE DELETE ON transactions WHEN OLD.id = 300 BEGIN SELECT RAISE(ABORT, 'no more'); END", "",
+			500, "Something went wrong here. It was logged. Deleted before, and it stays so: 250 transactions.",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := startData(t)
+			s.many(600)
+			s.exec("CREATE TRIGGER failing " + test.trigger)
+			if test.form == "" {
+				test.form = "action=delete&confirmed=yes"
+				for id := range 600 {
+					test.form += "&id=" + decimal(id+1)
+				}
+			}
+			var fields []string
+			for pair := range strings.SplitSeq(test.form, "&") {
+				name, value, _ := strings.Cut(pair, "=")
+				fields = append(fields, name, value)
+			}
+			page := s.want(test.status, "/admin/transactions", fields...)
+			if texts := page.texts(t, "p"); !slices.Contains(texts, test.says) {
+				t.Errorf("it says %q, want %q", texts, test.says)
+			}
+		})
+	}
+}
