@@ -171,7 +171,7 @@ func (c catalog) read(r *request, f *form, n named) named {
 		return n
 	}
 	params := sentText(string(n.Params), r.PostForm.Get("params"))
-	if problem := objectProblem(params); problem != "" {
+	if problem := objectProblem(params); problem != "" && (n.ID == 0 || params != string(n.Params)) {
 		f.problem("params", problem)
 	}
 	n.Params = json.RawMessage(params)

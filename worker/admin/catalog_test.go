@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,6 +20,13 @@ func TestAPIForm(t *testing.T) {
 		{"b", "{\n  \"é\": 1,\n  \"ü\" 2\n}", "is not JSON: line 3, column 7: invalid character '2' after object key"},
 		{"b", `{"a": `, "is not JSON: line 1, column 7: unexpected end of JSON input"},
 		{"b", "", "is not JSON: line 1, column 1: unexpected end of JSON input"},
+		{"b", `{"a": 1, "b": {"a": 2, "é": [{"x": 1}, {"x": 2}], "\u00e9": 3}}`, `has the key "é" twice in one object: again at line 1, column 59`},
+		{"b", "{\"a\": \"b\",\n \"a\": \"b\"}", `has the key "a" twice in one object: again at line 2, column 5`},
+		{"b", "\ufeff{}", "is not JSON: line 1, column 1: a byte order mark (U+FEFF), which one does not see, is none that JSON has outside of strings"},
+		{"b", "{\"a\":\u00a01}", "is not JSON: line 1, column 6: a no-break space (U+00A0) is none that JSON has outside of strings"},
+		{"b", "{\u200b}", "is not JSON: line 1, column 2: the character U+200B, which one does not see, is none that JSON has outside of strings"},
+		{"b", "{“a”: 1}", `is not JSON: line 1, column 2: the quote “ is none of JSON's: use "`},
+		{"b", `{"a": é}`, "is not JSON: line 1, column 7: the character 'é' (U+00E9) is none that JSON has outside of strings"},
 		{"b", "[1]", "is not a JSON object: it has to begin with { and to end with }"},
 		{"b", strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200), "is nested more than 100 deep"},
 		{"", "{}", "is empty"},
@@ -33,14 +41,24 @@ func TestAPIForm(t *testing.T) {
 			t.Errorf("what was typed is %q, %q, %.60q now", got.input(t, "name"), got.input(t, "description"), got.input(t, "params"))
 		}
 	}
-	s.want(http.StatusSeeOther, "/admin/apis/add", "name", "b", "description", "", "params", `{ "a":  1 }`)
-	s.view(func(tx *store.Tx) error {
-		api, err := tx.APIByName("b")
-		if string(api.Params) != `{ "a":  1 }` {
-			t.Errorf("the params are %s", api.Params)
-		}
-		return err
-	})
+	for i, params := range []string{
+		`{ "a":  1 }`, `{"a": 1e400, "b": 0.10000000000000000000000000000000001, "c": -0, "d": 123456789012345678901234567890}`,
+		`{"a": {"a": [{"a": 1}, {"a": "a"}, "a", "a"]}, "b": {"a": null}, "": "\ufeff"}`,
+	} {
+		name := fmt.Sprint("good ", i)
+		s.want(http.StatusSeeOther, "/admin/apis/add", "name", name, "description", "", "params", params)
+		s.view(func(tx *store.Tx) error {
+			api, err := tx.APIByName(name)
+			if string(api.Params) != params {
+				t.Errorf("the params are %s", api.Params)
+			}
+			return err
+		})
+	}
+	// What is there already is no obstacle to the change of something else.
+	s.exec(`UPDATE apis SET params = '{"a": 1, "a": 2}' WHERE id = 1`)
+	s.save(http.StatusSeeOther, "/admin/apis/1", "name", "a", "description", "changed", "params", `{"a": 1, "a": 2}`)
+	s.save(http.StatusUnprocessableEntity, "/admin/apis/1", "name", "a", "description", "changed", "params", `{"a": 1, "a": 3}`)
 }
 
 // TestListsCount: each row has its own transactions.
