@@ -357,54 +357,70 @@ func (c catalog) renderDelete(r *request, status int, id int64, f *form) error {
 	})
 }
 
-// delete deletes one with its transactions.
+// delete deletes one with its transactions: most of these in portions, before each of which it must still be what was asked about.
 func (c catalog) delete(r *request) error {
 	id, err := r.id()
 	if err != nil {
 		return err
 	}
-	ask, asked := &form{}, false // again, if need be
-	check := func(ch *change) error {
-		if asked {
-			return nil
-		}
-		asked = true
+	ask := &form{} // again, if need be
+	check := func(ch *change) (named, error) {
 		n, err := c.get(ch.Tx, id)
 		if err != nil {
-			return err
+			return n, err
 		}
-		return ask.checkDeletion(ch, c.kind, id, c.form(n))
+		return n, ask.checkDeletion(ch, c.kind, id, c.form(n))
 	}
-	cascade := c.cascade(id, r.session.User.Name)
-	err = cascade.DeleteMost(func(f func(*store.Tx) error) error {
+	cascade, gone := c.cascade(id, r.session.User.Name), int64(0)
+	err = cascade.DeleteMost(func(deletePortion func(*store.Tx) error) error {
 		r.goOn()
-		return r.change(func(ch *change) error {
-			if err := check(ch); err != nil {
+		portion := int64(0)
+		err := r.change(func(ch *change) error {
+			n, err := check(ch)
+			if err != nil {
 				return err
 			}
-			return f(ch.Tx)
+			before, err := ch.CountTransactions(c.transactionsOf(n.Name))
+			if err != nil {
+				return err
+			}
+			if err := deletePortion(ch.Tx); err != nil {
+				return err
+			}
+			left, err := ch.CountTransactions(c.transactionsOf(n.Name))
+			portion = before - left
+			return err
 		})
+		if err == nil {
+			gone += portion
+		}
+		return err
 	})
-	if errors.Is(err, errStale) {
+	if err == nil {
+		err = r.change(func(ch *change) error {
+			n, err := check(ch)
+			if err != nil {
+				return err
+			}
+			if err := cascade.Delete(ch.Tx); err != nil {
+				return err
+			}
+			return ch.say("The %s “%s” was deleted with its transactions.", c.one, n.Name)
+		})
+	}
+	done := "Deleted before, and it stays so: " + counted(gone, "transaction", "transactions") + "."
+	switch {
+	case err == nil:
+		return r.redirect(c.path)
+	case errors.Is(err, errStale):
+		if gone > 0 {
+			ask.Fault += " " + done
+		}
 		return c.renderDelete(r, http.StatusConflict, id, ask)
+	case gone > 0:
+		return &partlyError{done, err}
 	}
-	if err != nil {
-		return err
-	}
-	err = r.change(func(ch *change) error {
-		n, err := c.get(ch.Tx, id)
-		if err != nil {
-			return err
-		}
-		if err := cascade.Delete(ch.Tx); err != nil {
-			return err
-		}
-		return ch.say("The %s “%s” was deleted with its transactions.", c.one, n.Name)
-	})
-	if err != nil {
-		return err
-	}
-	return r.redirect(c.path)
+	return err
 }
 
 // capital is a noun as a label begins with it.

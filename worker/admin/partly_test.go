@@ -26,6 +26,30 @@ func TestRenamedMeanwhile(t *testing.T) {
 	})
 }
 
+// TestPartlyDeleted has the deletion of an API end after the first portion of its transactions.
+func TestPartlyDeleted(t *testing.T) {
+	const recorded = "AFTER INSERT ON audit_log WHEN NEW.action = 'change'"
+	for _, test := range []struct {
+		trigger string
+		status  int
+		says    string
+	}{
+		{recorded + " BEGIN UPDATE apis SET description = 'changed' WHERE id = 1; END", 409, " Deleted before, and it stays so: 5,000 transactions."},
+		{recorded + " BEGIN UPDATE users SET role = 'viewer' WHERE name = 'staff'; END", 403, " Deleted before, and it stays so: 5,000 transactions."},
+		{"BEFORE DELETE ON transactions BEGIN SELECT RAISE(ABORT, 'none'); END", 500, " Nothing was changed."},
+	} {
+		s := startData(t)
+		s.names("a")
+		s.exec(`INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
+			WITH RECURSIVE row (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM row WHERE i < 5010) SELECT 1, 1, 1, 1, 1 FROM row`)
+		s.exec("CREATE TRIGGER ending " + test.trigger)
+		page := s.save(test.status, "/admin/apis/1/delete")
+		if texts := strings.Join(page.texts(t, "p"), "\n"); !strings.Contains(texts, test.says) {
+			t.Errorf("%s: it says %q", test.trigger, texts)
+		}
+	}
+}
+
 // TestPartlyDone has a bulk action fail after some of its portions: the page says how many were done, and not that none were.
 func TestPartlyDone(t *testing.T) {
 	const confirmed, undone = "action=status&to=2&all=on&highest=600&confirmed=yes&asked=9000-01-01T00:00:00Z", "Nothing was changed."
