@@ -1,7 +1,9 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -31,21 +33,21 @@ func TestAdminInBrowser(t *testing.T) {
 	if path := b.path(); !strings.HasPrefix(path, "/admin/login") {
 		t.Fatalf("without a login one is at %s", path)
 	}
-	b.look("login")
 	b.logIn("ada", "wrong horse battery")
 	if path := b.path(); !strings.HasPrefix(path, "/admin/login") {
 		t.Fatalf("with a wrong password one is at %s", path)
 	}
 	b.look("login-wrong")
+	b.walk("login-wrong")
 	b.logIn("ada", adminPassword)
 	if path := b.path(); path != "/admin/apis?q=m" {
 		t.Fatalf("after the login one is at %s", path)
 	}
-	b.look("apis")
 
 	b.open("/admin/")
 	b.want("Transactions by status", "3,000", "Processed", "Mpesa Express")
 	b.look("overview")
+	b.walk("overview")
 	b.mark("details > summary")
 	b.want("The same as a table")
 
@@ -59,13 +61,19 @@ func TestAdminInBrowser(t *testing.T) {
 		t.Errorf("the name that was typed is %q now", got)
 	}
 	b.look("api-invalid")
+	b.walk("api-invalid")
 	b.fill("params", `{"timeout": 60}`)
 	b.press("Save")
 	b.want("The API “Visa <b>” was added.", "ada added")
-	b.look("api")
+	s.exec("UPDATE apis SET description = 'of somebody else' WHERE name = 'Visa <b>'")
+	b.fill("params", `{"timeout": 61}`)
+	b.press("Save")
+	b.want("It was changed meanwhile", "There is now: of somebody else")
+	b.look("api-changed")
+	b.press("Save")
+	b.want("The API “Visa <b>” was changed.")
 
 	b.open("/admin/transactions/add")
-	b.look("transaction-add")
 	b.choose("api", "Visa <b>")
 	b.choose("status", "Pending")
 	b.fill("amount", "12.34567")
@@ -76,17 +84,16 @@ func TestAdminInBrowser(t *testing.T) {
 	b.want("Transaction 3001 was added.", "12.50")
 	b.look("transaction")
 
-	b.open("/admin/transactions")
-	b.want("3,001 transactions")
-	b.look("transactions")
-	b.choose("api", "Visa <b>")
-	b.press("Filter")
-	b.want("1 transaction", "3001")
 	b.open("/admin/transactions?q=Pend")
 	b.want("Pending")
 	b.press("Next")
 	b.press("← Previous")
-
+	b.open("/admin/transactions?rows=20")
+	b.want("3,001 transactions")
+	b.look("transactions")
+	b.walk("transactions")
+	b.press("Delete…")
+	b.want("Mark some transactions first. Nothing was changed.")
 	b.open("/admin/transactions?rows=20")
 	for i := range 3 {
 		b.mark(fmt.Sprintf("tbody tr:nth-child(%d) [name=id]", i+1))
@@ -99,15 +106,23 @@ func TestAdminInBrowser(t *testing.T) {
 	b.want("Now “Failed”: 3 transactions.")
 	b.open("/admin/transactions/3001")
 	b.want("Failed", "Pending → Failed")
-	b.look("transaction-history")
 
 	b.open("/admin/transactions?rows=20")
 	b.mark("input.all")
 	b.press("Delete")
 	b.want("Delete 20 transactions?")
-	b.look("bulk-delete")
 	b.press("Yes, delete 20 transactions")
 	b.want("Deleted: 20 transactions.", "2,981 transactions")
+
+	b.choose("status", "TimedOut")
+	b.press("Filter")
+	found := value[string](b, `document.querySelector("p.count").textContent`)
+	b.mark("#id-all")
+	b.choose("to", "Processed")
+	b.press("Change status")
+	b.want("Change the status of "+found+"?", "They are all that the filter means now.")
+	b.press("Yes, change " + found)
+	b.want("Now “Processed”: "+found+".", "No transaction is meant by this filter.")
 
 	b.open("/admin/apis")
 	b.press("Card")
@@ -117,24 +132,66 @@ func TestAdminInBrowser(t *testing.T) {
 	b.press("Yes, delete it and")
 	b.want("The API “Card” was deleted with its transactions.")
 
-	b.open("/admin/history")
+	b.open("/admin/history?rows=20")
 	b.want("deleted API “Card”")
 	b.look("history")
 	b.open("/admin/workers")
 	b.want("w1", "w2", "master")
-	b.look("workers")
 	value[bool](b, `document.querySelectorAll("details").forEach((d) => d.open = true), true`)
 	b.look("workers-files")
-	b.press("counter_w1")
-	b.want("http_requests_total")
+	b.walk("workers-files")
+	b.press("histogram_w")
+	b.want("http_request_duration_seconds")
 	b.look("metric-file")
-	b.open("/admin/statuses")
-	b.look("statuses")
+	b.open("/admin/users")
+	b.press("Last login (UTC)")
+	b.look("users")
 
-	b.open("/admin/")
+	s.hostileNames()
+	for name, path := range map[string]string{
+		"overview": "/admin/", "apis": "/admin/apis?order=transactions&down=1&rows=20", "transactions": "/admin/transactions?rows=20",
+		"api": "/admin/apis/1000", "delete": "/admin/apis/1000/delete", "history": "/admin/history?kind=api&rows=20",
+	} {
+		b.open(path)
+		b.want("nobreakinit")
+		b.look("hostile-" + name)
+	}
+
 	b.press("Log out")
 	b.open("/admin/")
 	if path := b.path(); !strings.HasPrefix(path, "/admin/login") {
 		t.Fatalf("after the logout one is at %s", path)
 	}
+}
+
+// exec changes the database as another program would.
+func (s *server) exec(statement string, args ...any) {
+	s.tb.Helper()
+	db, err := sql.Open("sqlite3", filepath.Join(s.dir, "transactions.db")+"?_busy_timeout=10000&_foreign_keys=on")
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(s.tb.Context(), statement, args...); err != nil {
+		s.tb.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// hostileNames makes APIs and statuses, from the id 1000 on, with names that are hard on a page's layout, and transactions of them
+// that are the newest.
+func (s *server) hostileNames() {
+	s.tb.Helper()
+	for i, name := range []string{
+		strings.Repeat("nobreakinit", 18), "\u202eright to left \u0627\u0644\u0639\u0631\u0628\u064a\u0629", "👩‍👩‍👧𝔘𝔫𝔦" + strings.Repeat("𝔘", 190),
+		"<b>bold</b><script>alert(1)</script>", `"quotes' & </textarea>`, strings.Repeat("M", 200), "lines\n\n\nand tabs\t\t\t",
+	} {
+		id := 1000 + i
+		s.exec("INSERT INTO apis (id, name, description, params) VALUES (?, ?, ?, json_object('name', ?))", id, name, name, name)
+		s.exec("INSERT INTO transaction_statuses (id, name, description) VALUES (?, ?, ?)", id, name, name)
+		s.exec(`INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
+			SELECT -999999999999999999, ?1, ?1, 1e6 * unixepoch(), 1e6 * unixepoch() FROM transactions LIMIT 400`, id)
+		s.exec("INSERT INTO audit_log (time, actor, action, kind, object_id, object, changes) VALUES (1e6 * unixepoch(), ?2, 'change', 'api', ?1, ?2, json_object('name', json_array(?2, ?2)))", id, name)
+	}
+	// One that is on the first page of all lists.
+	s.exec("INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified) VALUES (1, 1000, 1000, 1e6 * unixepoch(), 1e6 * unixepoch())")
 }

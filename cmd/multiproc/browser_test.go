@@ -15,11 +15,11 @@ import (
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 )
 
 // browser is a Chromium with one page, which looks at one server. Whatever goes wrong in it is a fault of the test: what scripts
@@ -216,7 +216,7 @@ var pageCheck string
 func pictures() string { return os.Getenv("MULTIPROC_TEST_SCREENSHOTS") }
 
 // look looks at the page in light and dark, in the width of a screen and of a phone. Colours do not depend on the width, nor
-// places on the colours: the other two of the four are for pictures.
+// places on the colours: the other two of the four are for pictures. It ends in the width of a screen.
 func (b *browser) look(name string) {
 	b.tb.Helper()
 	for _, look := range []struct {
@@ -224,10 +224,10 @@ func (b *browser) look(name string) {
 		width, height  int64
 		pictureOnly    bool
 	}{
-		{"light", "wide", 1280, 800, false},
-		{"dark", "phone", 390, 844, false},
 		{"light", "phone", 390, 844, true},
+		{"dark", "phone", 390, 844, false},
 		{"dark", "wide", 1280, 800, true},
+		{"light", "wide", 1280, 800, false},
 	} {
 		if look.pictureOnly && pictures() == "" {
 			continue
@@ -242,7 +242,6 @@ func (b *browser) look(name string) {
 		}
 		b.picture(fmt.Sprintf("%s-%s-%s.png", name, look.scheme, look.screen))
 	}
-	b.checkFocus(name)
 }
 
 func (b *browser) picture(file string) {
@@ -259,35 +258,20 @@ func (b *browser) picture(file string) {
 	}
 }
 
-// tabsOfPage bounds how many elements of a page checkFocus goes to.
-const tabsOfPage = 30
+//go:embed testdata/focus_check.js
+var focusCheck string
 
-// checkFocus goes through the page by the Tab key: in the order of the document, and one sees where one is.
-func (b *browser) checkFocus(name string) {
+// walk goes through all of the page by the Tab key: to everything that can be used, in the order of the document, and one sees
+// where one is.
+func (b *browser) walk(name string) {
 	b.tb.Helper()
-	value[bool](b, `window.scrollTo(0, 0), document.activeElement?.blur(), window.before = null, true`)
-	for range tabsOfPage {
-		b.do(chromedp.KeyEvent(kb.Tab))
-		fault := value[string](b, `(() => {
-			const now = document.activeElement;
-			const before = window.before;
-			window.before = now;
-			if (!now || now === document.body) return "end";
-			if (now === before) return ""; // one of its parts: of a date, the month
-			const called = now.outerHTML.slice(0, 120);
-			if (before && before !== document.body && !(before.compareDocumentPosition(now) & Node.DOCUMENT_POSITION_FOLLOWING)) {
-				return [...document.querySelectorAll("a, button, input, select, textarea, summary")].indexOf(now) === 0 ? "end" : "it comes after a later one: " + called;
-			}
-			const style = getComputedStyle(now);
-			if (style.outlineStyle === "none" && style.boxShadow === "none") return "one does not see that it has the focus: " + called;
-			return "";
-		})()`)
-		if fault == "end" {
-			return
-		}
-		if fault != "" {
-			b.tb.Errorf("%s: %s", name, fault)
-			return
-		}
+	// The script listens while the keys are pressed: to ask after each would take longer than all else.
+	tabs := value[int](b, focusCheck)
+	tab := command(input.DispatchKeyEvent, input.DispatchKeyEventParams{
+		Type: input.DispatchKeyEventTypeRawKeyDown, Key: "Tab", Code: "Tab", WindowsVirtualKeyCode: 9,
+	})
+	b.do(slices.Repeat([]chromedp.Action[chromedp.Void]{tab}, tabs)...)
+	for _, fault := range value[[]string](b, "window.focusFaults()") {
+		b.tb.Errorf("%s: %s", name, fault)
 	}
 }

@@ -262,6 +262,7 @@ func (b *browser) checkProtected(what string, r reply) {
 		"Referrer-Policy":              "same-origin",
 		"Cross-Origin-Opener-Policy":   "same-origin",
 		"Cross-Origin-Resource-Policy": "same-origin",
+		"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 		"Cache-Control":                "no-store",
 	} {
 		if got := r.header.Get(name); got != want && (name != "Cache-Control" || !strings.Contains(what, "/assets/")) {

@@ -1,7 +1,7 @@
 // What is wrong with a page for those who do not see it, do not see it well, or have fingers: a list of sentences.
 (() => {
 	const faults = [];
-	const visible = (e) => e.getClientRects().length > 0 && getComputedStyle(e).visibility === "visible" && !e.closest(".hidden, .skip");
+	const visible = (e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".hidden, .skip");
 	const called = (e) => e.outerHTML.slice(0, 120).replace(/\s+/g, " ");
 	const name = (e) => (e.getAttribute("aria-label") || [...(e.labels || [])].map((l) => l.textContent).join(" ") ||
 		(e.getAttribute("aria-labelledby") || "").split(" ").map((id) => document.getElementById(id)?.textContent || "").join(" ") ||

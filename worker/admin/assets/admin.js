@@ -12,3 +12,11 @@ if (all) {
 		for (const box of document.getElementsByName(all.dataset.marks)) box.checked = all.checked;
 	});
 }
+
+// On a phone a filter is folded until it is wanted. What is filtered already stays to be seen.
+const phone = matchMedia("(max-width: 40rem)");
+const fold = () => {
+	for (const filter of document.querySelectorAll("details.fold")) filter.open = !phone.matches || "used" in filter.dataset;
+};
+phone.addEventListener("change", fold);
+fold();
