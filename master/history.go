@@ -12,14 +12,14 @@ const maxReloads = 16
 
 // Outcomes of reloads.
 const (
-	Committed  = "committed"
-	RolledBack = "rolled-back"
+	Committed  = "committed"   // the new generation serves
+	RolledBack = "rolled-back" // the old one goes on
 )
 
 // ReloadStatus is what a master knows of one reload.
 type ReloadStatus struct {
-	Began      time.Time          `json:"began"`
-	Took       time.Duration      `json:"took_nanoseconds"`
+	Began      time.Time          `json:"began"`             // when its settings were asked for
+	Took       time.Duration      `json:"took_nanoseconds"`  // until it was committed or taken back
 	Generation handoff.Generation `json:"generation"`        // that was tried
 	Outcome    string             `json:"outcome,omitempty"` // Committed or RolledBack; empty: it is under way
 	Error      string             `json:"error,omitempty"`   // why it was taken back, on one line
@@ -27,7 +27,7 @@ type ReloadStatus struct {
 
 // ExitStatus is how a worker came to its end.
 type ExitStatus struct {
-	At     time.Time `json:"at"`
+	At     time.Time `json:"at"`     // when it was reaped
 	Reason string    `json:"reason"` // in one word, as Hooks.Ended has it
 	How    string    `json:"how"`    // as in: was killed by signal 9 (killed)
 }

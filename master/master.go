@@ -26,9 +26,9 @@ type Config struct {
 	// Check are the arguments, the name first, with which the program prints the settings of a next generation. It runs
 	// in CheckDir with the environment CheckEnv. Read makes the plan of what it has printed.
 	Check    []string
-	CheckEnv []string
-	CheckDir string
-	Read     func(settings []byte) (Plan, error)
+	CheckEnv []string                            // NAME=value
+	CheckDir string                              // absolute
+	Read     func(settings []byte) (Plan, error) // called by the goroutine of Run, which waits for it
 
 	Control net.Listener   // where commands are taken; nil: nowhere. The master closes it
 	Health  []net.Listener // where health checks are answered. The master closes them

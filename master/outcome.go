@@ -8,7 +8,7 @@ import (
 
 // Outcome is how a reload went.
 type Outcome struct {
-	OK         bool               `json:"ok"`
+	OK         bool               `json:"ok"`              // it was committed
 	Generation handoff.Generation `json:"generation"`      // the one that serves on; 0: the master stops
 	Error      string             `json:"error,omitempty"` // why it was taken back
 }

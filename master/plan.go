@@ -4,7 +4,7 @@ import "multiproc/worker/handoff"
 
 // Plan is what the workers of one generation are: data, which a master needs to start them and to judge them by.
 type Plan struct {
-	Limits  Limits
+	Limits  Limits   // what its workers are judged by
 	Args    []string // of the workers' process; the first is the name that it is shown by, not what is run
 	Env     []string // its environment, without what says who it is; see handoff.Outfit
 	Dir     string   // where it runs
@@ -24,10 +24,10 @@ type Plan struct {
 
 // Hooks tell what happens. They are called by the goroutine of Run, one at a time, and must not block. Each may be nil.
 type Hooks struct {
-	Started  func(handoff.Identity)
+	Started  func(handoff.Identity)                 // a worker, which is not ready yet
 	Ended    func(who handoff.Identity, why string) // one word of a small set; the process has been reaped
-	Reloaded func(failed error)
-	Status   func(Status) // after each change, and every second
+	Reloaded func(failed error)                     // nil: committed; else why it was taken back
+	Status   func(Status)                           // after each change, and every second. What it points to is not changed later
 }
 
 func (h Hooks) started(who handoff.Identity) {

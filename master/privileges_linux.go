@@ -12,8 +12,8 @@ import (
 
 // Privileges are what a process may do: a user, a group, and further groups.
 type Privileges struct {
-	UID, GID int
-	Groups   []int
+	UID, GID int   // real, effective and saved
+	Groups   []int // supplementary ones
 }
 
 // Drop gives up what privileges the process has for these, in all its threads, and makes sure that it cannot have them

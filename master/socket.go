@@ -23,4 +23,5 @@ type Socket struct {
 	ReusePort bool         // tcp: a socket for each slot, which is kept when its worker dies
 }
 
+// String is its address, as it stands in an ini file.
 func (s Socket) String() string { return s.Network + " " + s.Address }

@@ -8,40 +8,40 @@ import (
 
 // Status is what a master knows of itself and its workers at one moment.
 type Status struct {
-	PID        int                `json:"pid"`
-	Started    time.Time          `json:"started"`
-	Generation handoff.Generation `json:"generation"`
-	Program    string             `json:"program"` // symbolic links resolved
-	Target     int                `json:"target"`  // how many workers there are to be
-	MinReady   int                `json:"min_ready"`
-	Reloading  bool               `json:"reloading"`
-	Stopping   bool               `json:"stopping"`
-	Workers    []WorkerStatus     `json:"workers"` // the oldest first
-	Waiting    []SlotStatus       `json:"waiting"`
-	Listeners  []Queue            `json:"listeners"`
-	Reloads    []ReloadStatus     `json:"reloads"` // the last ones, the oldest first
+	PID        int                `json:"pid"`        // the master's
+	Started    time.Time          `json:"started"`    // the master
+	Generation handoff.Generation `json:"generation"` // the one that serves
+	Program    string             `json:"program"`    // symbolic links resolved
+	Target     int                `json:"target"`     // how many workers there are to be
+	MinReady   int                `json:"min_ready"`  // see Limits
+	Reloading  bool               `json:"reloading"`  // a reload is under way
+	Stopping   bool               `json:"stopping"`   // it was told to stop
+	Workers    []WorkerStatus     `json:"workers"`    // the oldest first
+	Waiting    []SlotStatus       `json:"waiting"`    // places whose worker died, and is to be started later
+	Listeners  []Queue            `json:"listeners"`  // as they were within the last second
+	Reloads    []ReloadStatus     `json:"reloads"`    // the last ones, the oldest first
 }
 
 // WorkerStatus is what a master knows of one process.
 type WorkerStatus struct {
-	Slot       handoff.Slot       `json:"slot"`
-	ID         string             `json:"id"`
-	PID        int                `json:"pid"`
-	Generation handoff.Generation `json:"generation"`
-	State      string             `json:"state"`             // starting, ready, draining or ending
-	Leaving    string             `json:"leaving,omitempty"` // why it is being replaced
-	Started    time.Time          `json:"started"`
+	Slot       handoff.Slot       `json:"slot"`                // its place, which it may share with one that ends
+	ID         string             `json:"id"`                  // see handoff.Identity
+	PID        int                `json:"pid"`                 // of the process
+	Generation handoff.Generation `json:"generation"`          // that it was started with
+	State      string             `json:"state"`               // starting, ready, draining or ending
+	Leaving    string             `json:"leaving,omitempty"`   // why it is being replaced
+	Started    time.Time          `json:"started"`             // the process
 	Restarts   int                `json:"restarts"`            // how many were started in its slot before it, whatever for
 	LastExit   *ExitStatus        `json:"last_exit,omitempty"` // of those, the one that ended last
 	Says       string             `json:"says,omitempty"`      // its own words, on one line
-	Resident   uint64             `json:"resident_bytes"`
-	Virtual    uint64             `json:"virtual_bytes"`
-	CPU        time.Duration      `json:"cpu_nanoseconds"`
+	Resident   uint64             `json:"resident_bytes"`      // see Usage; this and the next within the last second
+	Virtual    uint64             `json:"virtual_bytes"`       // see Usage
+	CPU        time.Duration      `json:"cpu_nanoseconds"`     // see Usage
 }
 
 // SlotStatus is what a master knows of a slot whose worker is yet to be started.
 type SlotStatus struct {
-	Slot     handoff.Slot `json:"slot"`
+	Slot     handoff.Slot `json:"slot"`                // the place
 	Next     time.Time    `json:"next"`                // when it will be
 	Restarts int          `json:"restarts"`            // as that worker will have it
 	LastExit *ExitStatus  `json:"last_exit,omitempty"` // likewise

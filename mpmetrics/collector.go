@@ -79,7 +79,7 @@ func NewCollector(path string, opts CollectorOptions) *Collector {
 	return c
 }
 
-// Close gives up the mappings. The Collector can still be used, and begins anew.
+// Close gives up the mappings, when a reading that is under way has ended. The Collector can still be used, and begins anew.
 func (c *Collector) Close() {
 	c.directory.Lock()
 	defer c.directory.Unlock()

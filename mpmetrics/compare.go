@@ -19,8 +19,8 @@ type Row struct {
 
 // Part is what would be on the page if there were no files but those of a column.
 type Part struct {
-	Column int
-	Value  float64
+	Column int     // index of the column among those that were given to Compare
+	Value  float64 // its own merged value
 }
 
 // Compare sets the page of each column's files beside that of the whole directory, which is the one of the Look. Rows are

@@ -4,7 +4,7 @@ import "time"
 
 // Entry is one value in a metric file, as it stands there.
 type Entry struct {
-	Sample Sample
+	Sample Sample  // what the value is
 	Offset int     // of the entry in the file, in bytes
 	Value  float64 // of a histogram's bucket: observations in this bucket alone, where the page has those up to it
 	Time   time.Time

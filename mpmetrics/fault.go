@@ -11,6 +11,7 @@ import (
 // multiproc_metric_files_faulty, which counts files.
 type Reason string
 
+// Reasons.
 const (
 	ReasonEmpty      Reason = "empty"      // nothing in it, and not because it is being made at the moment
 	ReasonDamaged    Reason = "damaged"    // the format ends before the file does: what is before it counts
@@ -25,8 +26,8 @@ const (
 type Fault struct {
 	File   string // name in the directory; empty where it is the directory itself
 	Offset int    // in bytes; -1 where it is the file as a whole
-	Reason Reason
-	Err    error
+	Reason Reason // in one word
+	Err    error  // the same for people; never nil
 }
 
 // String is one line: the file, the offset and what is wrong.

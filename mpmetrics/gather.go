@@ -26,7 +26,8 @@ func (c *Collector) Gather() ([]*dto.MetricFamily, error) {
 // makes this a Collector that a registry does not check.
 func (c *Collector) Describe(chan<- *prometheus.Desc) {}
 
-// Collect implements prometheus.Collector.
+// Collect implements prometheus.Collector: what Gather gives, metric by metric. Its error is a metric, too, that a registry
+// reports.
 func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	families, err := c.Gather()
 	if err != nil {

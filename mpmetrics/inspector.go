@@ -48,7 +48,7 @@ func (i *Inspector) release() {
 // Inspection is a metrics directory at one moment. It is of use until the next Look of the Inspector that gave it, or its
 // Close.
 type Inspection struct {
-	Time      time.Time
+	Time      time.Time  // of the Look
 	Files     []*File    // by name, w2 before w10
 	Processes []*Process // the same by id: all that have a file or a lock file
 	Note      []byte     // what Directory.Leave has left; nil: nothing

@@ -43,6 +43,7 @@ func lineNames(t metricType, family string) []string {
 // The modes are those of prometheus_client. The live ones leave out processes that are gone.
 type Mode uint8
 
+// Modes of gauges.
 const (
 	ModeAll            Mode = iota // each process's value, with the label pid
 	ModeLiveAll                    // the same of living processes
@@ -59,6 +60,7 @@ const (
 	computed = Mode(modes) // by the reader: in no file
 )
 
+// String is the mode as names of files have it: livesum.
 func (m Mode) String() string {
 	if int(m) >= modes {
 		return "computed"

@@ -13,12 +13,14 @@ import (
 // Life says whether the process that writes a file lives.
 type Life uint8
 
+// What is known of a process.
 const (
 	LifeUnknown Life = iota // nothing tells, or it may not be known to this user
-	Alive
-	Dead
+	Alive                   // it holds its lock, or has the file open
+	Dead                    // it does not: its live gauges do not count
 )
 
+// String is one word: unknown, alive or dead.
 func (l Life) String() string { return [...]string{"unknown", "alive", "dead"}[l] }
 
 // MarshalText is String, for JSON.

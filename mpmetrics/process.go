@@ -14,15 +14,15 @@ import (
 
 // Process is who writes, or has written, metrics under an id.
 type Process struct {
-	ID   string
-	Life Life
-	PID  int // 0: not known
+	ID   string // as in the names of its files
+	Life Life   // at the moment of the Look
+	PID  int    // 0: not known
 
 	// What it says of itself in its lock file. Other libraries have none: all of this is zero.
-	Slot       int
-	Generation int
-	Start      time.Time
-	Program    string
+	Slot       int       // see WriterOptions
+	Generation int       // see WriterOptions
+	Start      time.Time // when the process was started
+	Program    string    // path of its executable
 
 	elsewhere bool // its pid is of another pid namespace
 }

@@ -71,7 +71,8 @@ type Writer struct {
 
 // NewWriter opens a metrics directory, as OpenDirectory does, to write under an id, which it holds until Close or
 // the end of the process. It fails with ErrHeld where another living process has the id. The id consists of
-// letters, digits, dots and dashes; who takes one after another continues its files, so use few.
+// letters, digits, dots and dashes; who takes one after another continues its files, so use few. The caller closes the
+// Writer, when nothing updates its metrics any more.
 func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 	w := &Writer{
 		log:       opts.Logger,
@@ -106,7 +107,7 @@ func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 	return w, nil
 }
 
-// Close gives up the id and removes the files of live gauges. The metrics may go on being updated, which their
+// Close gives up the id and removes the files of live gauges. Closing it again does nothing. The metrics may go on being updated, which their
 // files no longer show reliably: the next process of the same id may be at work on them.
 func (w *Writer) Close() error {
 	w.mu.Lock()

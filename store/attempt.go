@@ -16,6 +16,7 @@ var ErrCrowded = errors.New("too many passwords at a time")
 // LockedError says that too many logins have failed for there to be another try before Until, whatever the password.
 type LockedError struct{ Until time.Time }
 
+// Error is one line, with the time.
 func (e *LockedError) Error() string {
 	return "too many logins have failed, none is tried until " + e.Until.Format(time.RFC3339)
 }

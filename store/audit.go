@@ -13,11 +13,11 @@ type Action string
 
 // Actions.
 const (
-	ActionCreate Action = "create"
-	ActionChange Action = "change"
-	ActionDelete Action = "delete"
-	ActionLogin  Action = "login"
-	ActionLogout Action = "logout"
+	ActionCreate Action = "create" // it was not there before
+	ActionChange Action = "change" // Entry.Changes says what of it
+	ActionDelete Action = "delete" // Entry.Changes says what it was
+	ActionLogin  Action = "login"  // of the user that it is about
+	ActionLogout Action = "logout" // of the user that it is about
 )
 
 // Changes are what became of the fields of an object: what each was and what it is, nil where it is no more. A secret is

@@ -20,12 +20,13 @@ var (
 	ErrSchemaNew   = errors.New("schema is newer than this program may use")
 )
 
-// InvalidError is what is wrong with what was to be stored: all of it at once.
+// InvalidError is what is wrong with what was to be stored: all of it at once. There is at least one field.
 type InvalidError struct{ Fields []FieldError }
 
-// FieldError is what is wrong with one field, by its name, e.g. "amount".
+// FieldError is what is wrong with one field, by its name, e.g. "amount". The problem goes after that, e.g. "is empty".
 type FieldError struct{ Field, Problem string }
 
+// Error is one line, with all fields.
 func (e *InvalidError) Error() string {
 	texts := make([]string, len(e.Fields))
 	for i, f := range e.Fields {

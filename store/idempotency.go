@@ -24,9 +24,9 @@ const maxKey = 255
 
 // Answer is what a request was answered.
 type Answer struct {
-	Status   int // of HTTP
-	Location string
-	Body     []byte
+	Status   int    // of HTTP
+	Location string // the header of that name; empty: there was none
+	Body     []byte // as it was sent
 }
 
 // Answer is what was answered under this key: ErrNotFound if nothing was, ErrKeyReused if it was to another request.

@@ -22,7 +22,7 @@ const (
 // Slice is what a Page has, and where the next one begins. Rows that come and go meanwhile move nothing: each of the
 // others is in one slice.
 type Slice[T any] struct {
-	Items    []T
+	Items    []T    // nil where there are none
 	Next     Cursor // empty at the end
 	Previous Cursor // empty at the start, as far as is known: what came there later may be missed
 }

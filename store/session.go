@@ -7,10 +7,10 @@ import (
 
 // Session is a user's at the admin site.
 type Session struct {
-	ID            int64
-	User          User
-	Created, Seen time.Time
-	Message       string // for the next page; empty: none
+	ID            int64     // not its secret
+	User          User      // as of now
+	Created, Seen time.Time // UTC; Seen: see TouchSession
+	Message       string    // for the next page; empty: none
 }
 
 // SessionsKept is how long a session can last at most: then it is removed.

@@ -7,8 +7,8 @@ import (
 
 // Timeline is how many transactions were modified when, by status, in intervals of the same length.
 type Timeline struct {
-	Start    time.Time // of the first interval, at a whole minute
-	Each     time.Duration
+	Start    time.Time          // of the first interval, at a whole minute
+	Each     time.Duration      // length of an interval
 	Statuses []string           // by name; those that have any
 	Counts   map[string][]int64 // by status; one for each interval
 }

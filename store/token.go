@@ -7,13 +7,13 @@ import (
 
 // Token is the credential of a program. Who has its secret may use the API.
 type Token struct {
-	ID        int64
-	Name      string // of those not revoked, unique
-	ReadOnly  bool
-	Created   time.Time
+	ID        int64     // from 1 on; no other token ever gets it
+	Name      string    // of those not revoked, unique
+	ReadOnly  bool      // it may look, and change nothing
+	Created   time.Time // UTC, as all times
 	Expires   time.Time // zero: never
 	Revoked   time.Time // zero: it is not
-	CreatedBy string
+	CreatedBy string    // a user's name, or as the audit log has it
 }
 
 const selectToken = "SELECT id, name, read_only, created, expires, revoked, created_by FROM api_tokens"

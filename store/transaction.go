@@ -9,8 +9,8 @@ import (
 // Transaction is one that was recorded. API and Status are names.
 type Transaction struct {
 	ID                int64
-	API, Status       string
-	Amount            Amount
+	API, Status       string    // both must be there
+	Amount            Amount    // see ParseAmount
 	Created, Modified time.Time // UTC, to the microsecond
 	Token             int64     // id of the one it was created with; 0: it was created otherwise
 }

@@ -8,7 +8,7 @@ import (
 // TransactionFilter says which transactions are meant. What is empty does not matter; with a name that nothing has, none
 // are.
 type TransactionFilter struct {
-	API, Status string
+	API, Status string    // names
 	From, Until time.Time // of the time of modification: From <= t < Until
 	Search      string    // see searched
 }
@@ -30,12 +30,12 @@ const (
 type TransactionQuery struct {
 	TransactionFilter
 	Page
-	Order     Order
+	Order     Order // what they are listed by
 	Ascending bool  // else the highest, newest first
 	Highest   int64 // id of those that are meant; 0: any
 }
 
-// Transactions lists transactions.
+// Transactions lists the transactions that a query asks for. Its error may be an *InvalidError, for a cursor.
 func (tx *Tx) Transactions(q TransactionQuery) (Slice[Transaction], error) {
 	query, args, err := q.query()
 	if err != nil {

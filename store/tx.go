@@ -6,7 +6,11 @@ import (
 	"time"
 )
 
-// Tx is a transaction of the database. It belongs to the function that it was given to.
+// Tx is a transaction of the database. It belongs to the function that it was given to, which must not use it in several
+// goroutines at once, nor when it has returned.
+//
+// Beside the errors that a method names, each may fail with ErrUnavailable or with that of the context. An Update returns it,
+// and then nothing is stored.
 type Tx struct {
 	ctx context.Context // a Tx lives no longer than the call that it belongs to
 	db  *sql.Conn

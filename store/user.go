@@ -19,11 +19,11 @@ const (
 
 // User is a person with a password.
 type User struct {
-	ID        int64
-	Name      string // unique, in upper or lower case alike: letters, digits and @.+-_, at most 150
-	Role      Role
-	Active    bool // may log in
-	Created   time.Time
+	ID        int64     // from 1 on
+	Name      string    // unique, in upper or lower case alike: letters, digits and @.+-_, at most 150
+	Role      Role      // what the user may do
+	Active    bool      // may log in
+	Created   time.Time // UTC
 	LastLogin time.Time // zero: never
 }
 

@@ -12,8 +12,8 @@ const Window = 24 * time.Hour
 
 // Count is how many transactions of an API have a status.
 type Count struct {
-	API, Status string
-	N           int64
+	API, Status string // names
+	N           int64  // at least 1
 }
 
 // WindowCounts counts the transactions that were modified in the last 24 hours, after now-Window and up to now, by API

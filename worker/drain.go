@@ -20,6 +20,7 @@ type CutError struct {
 	Requests int // that were being handled, hijacked connections included
 }
 
+// Error is one line, with the number of requests.
 func (e *CutError) Error() string {
 	return fmt.Sprintf("drain: requests cut: %d", e.Requests)
 }

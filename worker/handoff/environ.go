@@ -29,7 +29,7 @@ const (
 
 // Outfit is what a worker is started with.
 type Outfit struct {
-	Identity Identity
+	Identity Identity      // who it is to be
 	Names    []string      // of its descriptors from 3 on, in order
 	Notify   string        // where it sends its notices; empty: nowhere
 	Watchdog time.Duration // how often at least it must send one; 0: it need not

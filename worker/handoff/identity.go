@@ -14,9 +14,9 @@ type Generation int
 
 // Identity is who a worker is.
 type Identity struct {
-	Slot       Slot
-	ID         string // unique among the living workers of a master: w1, or w1-1 while w1 drains
-	Generation Generation
+	Slot       Slot       // the worker's place
+	ID         string     // unique among the living workers of a master: w1, or w1-1 while w1 drains
+	Generation Generation // of the settings and the program that it was started with
 }
 
 // The variables of a worker's environment that say who it is.
@@ -26,7 +26,8 @@ const (
 	generationVariable = "MULTIPROC_GENERATION"
 )
 
-// identityFromEnviron is who this process is. A process that no master started has the zero identity.
+// identityFromEnviron is who this process is. A process that no master started has the zero identity. Variables that are
+// there and make no sense are an error.
 func identityFromEnviron() (Identity, error) {
 	id := os.Getenv(idVariable)
 	if id == "" {

@@ -22,11 +22,11 @@ type Listener struct {
 
 // Inherited is what this process was started with, by a master or by systemd.
 type Inherited struct {
-	Identity  Identity
-	Listeners []Listener
-	Config    []byte    // the settings of its generation; nil where there are none
-	Secrets   []byte    // of its generation, which are not for the settings; nil where there are none
-	Lifeline  *Lifeline // nil where there is none
+	Identity  Identity   // zero where no master started it
+	Listeners []Listener // in the order of their descriptors
+	Config    []byte     // the settings of its generation; nil where there are none
+	Secrets   []byte     // of its generation, which are not for the settings; nil where there are none
+	Lifeline  *Lifeline  // nil where there is none
 
 	log *os.File // see UseLog; nil where there is none
 }

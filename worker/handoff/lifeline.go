@@ -35,7 +35,7 @@ func (l *Lifeline) Next() (Word, error) {
 	return Word(word[0]), nil
 }
 
-// Close ends a Next that waits.
+// Close ends a Next that waits, in whichever goroutine.
 func (l *Lifeline) Close() error { return l.file.Close() }
 
 // Tether is the master's end of a lifeline.
@@ -52,7 +52,7 @@ func NewLifeline() (*Tether, *os.File, error) {
 	return &Tether{os.NewFile(uintptr(fds[1]), LifelineName)}, os.NewFile(uintptr(fds[0]), LifelineName), nil
 }
 
-// Tell sends a word. It never blocks: a worker that has left thousands of words unread does not get it.
+// Tell sends a word. It never blocks: to a worker that has left thousands of words unread, or that is gone, it is an error.
 func (t *Tether) Tell(word Word) error {
 	raw, err := t.file.SyscallConn()
 	if err != nil {

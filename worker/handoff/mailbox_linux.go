@@ -17,7 +17,7 @@ type Mailbox struct {
 	uid  uint32
 }
 
-// NewMailbox opens a mailbox for a worker that runs as this user.
+// NewMailbox opens a mailbox for a worker that runs as this user. The caller closes it.
 func NewMailbox() (*Mailbox, error) {
 	fail := func(err error) (*Mailbox, error) { return nil, fmt.Errorf("open notify socket: %w", err) }
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"}) // no name: the kernel finds one

@@ -25,10 +25,11 @@ func NotifierFromEnviron() *Notifier {
 	return &Notifier{&net.UnixAddr{Name: path, Net: "unixgram"}}
 }
 
-// Send sends a notice. It blocks for a moment at most.
+// Send sends a notice. It blocks for a moment at most, and fails where its manager is gone or does not read. Where there is
+// no manager it does nothing.
 func (n *Notifier) Send(notice Notice) error { return n.SendLines(notice.lines()...) }
 
-// SendLines sends a message of lines as sd_notify(3) has them. No lines are no message.
+// SendLines is Send for a message of lines as sd_notify(3) has them. No lines are no message.
 func (n *Notifier) SendLines(lines ...string) error {
 	if n.socket == nil || len(lines) == 0 {
 		return nil

@@ -3,7 +3,8 @@ package config
 import "time"
 
 // Config is a configuration that was checked: every field has its value, whether somebody set it or not. The JSON
-// names are the names of the keys; Keys says what each of them means.
+// names are the names of the keys; Keys says what each of them means. Durations are what they are, sizes are in bytes, and a
+// nil pointer is what nobody has set. Nothing changes it, so that any goroutine may read it.
 type Config struct {
 	Sockets        []Address `json:"socket"`
 	MetricsSockets []Address `json:"metrics-socket"`
