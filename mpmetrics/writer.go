@@ -107,8 +107,8 @@ func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 	return w, nil
 }
 
-// Close gives up the id and removes the files of live gauges. Closing it again does nothing. The metrics may go on being updated, which their
-// files no longer show reliably: the next process of the same id may be at work on them.
+// Close gives up the id and removes the files of live gauges. Closing it again does nothing. The metrics may go on
+// being updated, which their files no longer show reliably: the next process of the same id may be at work on them.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
