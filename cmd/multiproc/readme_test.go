@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -96,6 +97,23 @@ func tableCells(line string) []string {
 		cells[i] = strings.TrimSpace(strings.ReplaceAll(cell, "\x00", "|"))
 	}
 	return cells
+}
+
+// TestReadmeLinks: what README.md links to is there, its own headings and files of the repository.
+func TestReadmeLinks(t *testing.T) {
+	t.Parallel()
+	text := readReadme(t)
+	anchors := map[string]bool{}
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		plain := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		anchors["#"+strings.ReplaceAll(plain, " ", "-")] = true
+	}
+	for _, link := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(text, -1) {
+		_, err := os.Stat(filepath.Join("../..", link[1]))
+		if !strings.HasPrefix(link[1], "https://") && !anchors[link[1]] && err != nil {
+			t.Errorf("README.md links to %s, which is not there", link[1])
+		}
+	}
 }
 
 // quoted is what a text has in backticks.
