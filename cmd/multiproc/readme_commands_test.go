@@ -21,8 +21,9 @@ import (
 // it stands for.
 func readmeElsewhere() map[string]string {
 	return map[string]string{
-		"go test ./...": "TestReadmeCommands", // it is what runs this
-		".ci/run":       "TestReadmeCommands", // and this what runs that
+		"go test ./...":              "TestReadmeCommands", // it is what runs this
+		"go install ./cmd/multiproc": "TestReadmeCommands", // go run has built the same
+		".ci/run":                    "TestReadmeCommands", // and this what runs that
 		"cp /etc/multiproc/multiproc.service /etc/systemd/system/":               "TestUnitIsGood TestUnitFitsINI",
 		"systemctl daemon-reload":                                                "TestUnitIsGood",
 		"systemctl enable --now multiproc":                                       "TestUnitIsGood TestNotifiesSystemd",
@@ -206,7 +207,7 @@ func (s *readmeSession) runScript(t *testing.T, commands []readmeCommand) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", script.String())
 	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), "GOBIN="+filepath.Join(s.dir, "bin"), "PATH="+filepath.Join(s.dir, "bin")+":"+os.Getenv("PATH"),
+	cmd.Env = append(os.Environ(),
 		"GOPROXY=off", "GOFLAGS=-buildvcs=false -ldflags=-w", // no network, and no time for what nobody looks at
 		metricsDirVariable+"="+filepath.Join(s.dir, "metrics"), "XDG_RUNTIME_DIR="+s.dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
