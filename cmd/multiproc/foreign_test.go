@@ -73,14 +73,13 @@ func TestForeignWorkerStops(t *testing.T) {
 			workers := s.workers()
 			var started []int
 			for _, pid := range workers {
-				text, err := os.ReadFile(filepath.Join(children, strconv.Itoa(pid)))
-				if err != nil {
-					t.Fatal(err)
-				}
-				child, err := strconv.Atoi(strings.TrimSpace(string(text)))
-				if err != nil {
-					t.Fatal(err)
-				}
+				var child int
+				eventually(t, "a worker that has told of its child", func() bool {
+					text, _ := os.ReadFile(filepath.Join(children, strconv.Itoa(pid)))
+					var err error
+					child, err = strconv.Atoi(strings.TrimSpace(string(text)))
+					return err == nil
+				})
 				started = append(started, child)
 			}
 			s.signal(syscall.SIGTERM)
