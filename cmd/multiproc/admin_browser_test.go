@@ -65,10 +65,13 @@ func TestAdminInBrowser(t *testing.T) {
 	b.fill("params", `{"timeout": 60}`)
 	b.press("Save")
 	b.want("The API “Visa <b>” was added.", "ada added")
-	s.exec("UPDATE apis SET description = 'of somebody else' WHERE name = 'Visa <b>'")
+	s.exec(`UPDATE apis SET description = 'of somebody else', params = '{"timeout": 59}' WHERE name = 'Visa <b>'`)
 	b.fill("params", `{"timeout": 61}`)
 	b.press("Save")
-	b.want("It was changed meanwhile", "There is now: of somebody else")
+	b.want("It was changed meanwhile", `There is now: {"timeout": 59}`)
+	if got := value[string](b, `document.querySelector("[name=description]").value`); got != "of somebody else" {
+		t.Errorf("the description that there is now has not taken the place of an old one: %q", got)
+	}
 	b.look("api-changed")
 	b.press("Save")
 	b.want("The API “Visa <b>” was changed.")

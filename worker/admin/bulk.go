@@ -160,7 +160,7 @@ func (b bulkAction) meant(tx *store.Tx) (n int64, first []store.Transaction, err
 	}
 	for _, id := range b.ids {
 		t, err := tx.Transaction(id)
-		if isNotFound(err) {
+		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
 		if err != nil {
@@ -190,7 +190,7 @@ func (b bulkAction) do(r *request) error {
 			}
 			for _, id := range ids {
 				t, err := ch.Transaction(id)
-				if isNotFound(err) {
+				if errors.Is(err, store.ErrNotFound) {
 					continue // somebody else has deleted it
 				}
 				if err != nil {

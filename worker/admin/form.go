@@ -41,7 +41,7 @@ type field struct {
 	Focus        bool // the page begins there
 
 	time    time.Time // of a datetime-local
-	stored  string    // what the object has
+	stored  *field    // as the object has it
 	Now     string    // what the object has now, where that Differs from what was typed
 	Differs bool
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -152,7 +153,7 @@ func isThere(tx *store.Tx, kind string, id int64) (bool, error) {
 	default:
 		return false, nil
 	}
-	if isNotFound(err) {
+	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
 	return err == nil, err

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"maps"
 	"net/url"
 	"slices"
@@ -95,7 +96,7 @@ func pagerOf[T any](l listURL, p store.Page, s store.Slice[T]) pager {
 
 // badCursor is what a request fails with whose place in the list is none.
 func badCursor(err error) error {
-	if invalid, ok := asInvalid(err); ok && invalid.Fields[0].Field == "cursor" {
+	if invalid, ok := errors.AsType[*store.InvalidError](err); ok && invalid.Fields[0].Field == "cursor" {
 		return errNoPage
 	}
 	return err

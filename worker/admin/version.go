@@ -3,7 +3,6 @@ package admin
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,8 +18,8 @@ var errStale = errors.New("it was changed meanwhile")
 // version is what a page has shown of an object. It goes along with the page's form and comes back with it, so that nobody
 // undoes, without having seen it, what somebody else did meanwhile.
 type version struct {
-	entry       int64  // the last of the audit log about the object
-	fingerprint string // of what was shown
+	entry  int64  // the last of the audit log about the object
+	fields string // fingerprints of what the fields had, in their order
 }
 
 // versionOf is the version of an object that the form of it shows, before it is filled in.
@@ -29,7 +28,7 @@ func versionOf(tx *store.Tx, kind string, id int64, f *form) (version, error) {
 	if err != nil {
 		return version{}, err
 	}
-	v := version{fingerprint: f.fingerprint()}
+	v := version{fields: f.fingerprints()}
 	if len(entries.Items) > 0 {
 		v.entry = entries.Items[0].ID
 	}
@@ -38,29 +37,38 @@ func versionOf(tx *store.Tx, kind string, id int64, f *form) (version, error) {
 
 // readVersion reads what String wrote. Of anything else it is a version that no object has.
 func readVersion(text string) version {
-	entry, fingerprint, _ := strings.Cut(text, "-")
+	entry, fields, _ := strings.Cut(text, "-")
 	id, err := strconv.ParseInt(entry, 10, 64)
 	if err != nil {
 		return version{}
 	}
-	return version{id, fingerprint}
+	return version{id, fields}
 }
 
 // String is the version as forms send it.
-func (v version) String() string { return strconv.FormatInt(v.entry, 10) + "-" + v.fingerprint }
+func (v version) String() string { return strconv.FormatInt(v.entry, 10) + "-" + v.fields }
 
-// fingerprint is that of all that the fields have.
-func (f *form) fingerprint() string {
-	var values [][]any
-	for _, field := range f.Fields {
-		values = append(values, []any{field.Name, field.Value, field.Checked})
+// fingerprints are those of all fields.
+func (f *form) fingerprints() string {
+	prints := make([]string, len(f.Fields))
+	for i, field := range f.Fields {
+		prints[i] = field.fingerprint()
 	}
-	text, err := json.Marshal(values)
-	if err != nil {
-		panic("BUG: " + err.Error()) // of strings
+	return strings.Join(prints, ".")
+}
+
+// fingerprint is that of what the field has, as a browser sends it.
+func (f *field) fingerprint() string {
+	sum := sha256.Sum256([]byte(f.Name + "\n" + f.sent() + strconv.FormatBool(f.Checked)))
+	return hex.EncodeToString(sum[:12])
+}
+
+// sent is what a browser sends of the value.
+func (f *field) sent() string {
+	if f.Kind == "textarea" {
+		return oneBreak(f.Value)
 	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:16])
+	return strings.NewReplacer("\r", "", "\n", "").Replace(f.Value)
 }
 
 // content is what a field holds, in the words of a person.
@@ -88,16 +96,17 @@ func (f *form) versioned(tx *store.Tx, kind string, id int64) error {
 	v, err := versionOf(tx, kind, id, f)
 	f.Version, f.now = v.String(), v
 	for _, field := range f.Fields {
-		field.stored = field.content()
+		stored := *field
+		field.stored = &stored
 	}
 	return err
 }
 
-// checkVersion fails with errStale if the form was sent of another version of its object than there is. Then it shows, beside
-// what was typed, what there is now: who sends that again means it.
+// checkVersion fails with errStale if the form was sent of another version of its object than there is. Then it shows what there
+// is now: beside what was typed, or where that is what was there before, in its place. Who sends that again means it.
 func (f *form) checkVersion(tx *store.Tx, kind string, id int64) error {
 	sent := readVersion(f.Version)
-	if sent.fingerprint == f.now.fingerprint {
+	if sent.fields == f.now.fields {
 		return nil
 	}
 	who, err := changedSince(tx, kind, id, sent)
@@ -105,15 +114,22 @@ func (f *form) checkVersion(tx *store.Tx, kind string, id int64) error {
 		return err
 	}
 	f.Version, f.Fault = f.now.String(), "Nothing was saved yet. "+who
-	if len(f.Fields) > 0 {
-		f.Fault += " What you typed is still here, and where something else is there now, that stands below it. Save again to put yours in its place."
-	} else {
+	if len(f.Fields) == 0 {
 		f.Fault += " Look at it again before you say yes."
+		return errStale
 	}
-	for _, field := range f.Fields {
-		typed := field.content()
-		field.Differs = sentLine(field.stored, typed) != field.stored && sentText(field.stored, typed) != field.stored
-		field.Now = field.stored
+	f.Fault += " What you typed is still here, and beside it what is there now; where you had typed nothing else, that has taken its place. " +
+		"Save again if that is how it is to be."
+	before := strings.Split(sent.fields, ".")
+	for i, field := range f.Fields {
+		typed, stored := field.fingerprint(), field.stored.fingerprint()
+		switch known := i < len(before); {
+		case typed == stored, known && stored == before[i]:
+		case known && typed == before[i]:
+			field.Value, field.Typed, field.Checked = field.stored.Value, field.stored.Typed, field.stored.Checked
+		default:
+			field.Differs, field.Now = true, field.stored.content()
+		}
 	}
 	return errStale
 }
@@ -129,7 +145,7 @@ func (f *form) checkDeletion(c *change, kind string, id int64, shown *form) (err
 
 // changedSince says who has changed an object since that version of it.
 func changedSince(tx *store.Tx, kind string, id int64, v version) (string, error) {
-	if v.fingerprint == "" {
+	if v.fields == "" {
 		return "It may have been changed since you looked at it.", nil
 	}
 	const latest = 20

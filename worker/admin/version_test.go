@@ -35,14 +35,14 @@ func edits() []edit {
 		},
 		{
 			"/admin/transactions/1",
-			[]string{"api", "2", "status", "1", "amount", "1"},
+			[]string{"api", "2", "status", "1", "amount", "2"},
 			[]string{"api", "1", "status", "1", "amount", "77.7"},
-			"1.00", "77.7",
+			"2.00", "77.7",
 		},
 		{
 			"/admin/users/1",
 			[]string{"username", "viewer", "role", "staff", "active", "on"},
-			[]string{"username", "reader", "role", "viewer", "active", "on"},
+			[]string{"username", "reader", "role", "superuser", "active", "on"},
 			"Staff: also changes transactions, APIs and statuses", "reader",
 		},
 	}
@@ -108,8 +108,36 @@ func TestLostEditAfterMistake(t *testing.T) {
 	if texts := strings.Join(page.texts(t, "p"), "\n"); !strings.Contains(texts, "by something that the history does not tell of") {
 		t.Errorf("it says %s", texts)
 	}
-	if now := page.texts(t, "ins"); !slices.Contains(now, "b") {
-		t.Errorf("it does not show the status that there is now: %q", now)
+	if page.input(t, "amount") != "1.5" || !strings.Contains(page.body, `<option value="2" selected>b`) {
+		t.Errorf("it has not the amount that was typed, or not the status that there is now:\n%s", page.body)
+	}
+}
+
+// TestEditsOfOtherFields: what somebody else did to a field that one has not touched is kept by saving again.
+func TestEditsOfOtherFields(t *testing.T) {
+	s := startEdits(t)
+	const path = "/admin/apis/1"
+	s.save(http.StatusSeeOther, path, "name", "a", "description", "one\r\ntwo", "params", "{}")
+	version := versionIn(s.want(http.StatusOK, path).body)
+	s.want(http.StatusSeeOther, path, "name", "a", "description", "of the first", "params", "{}", "version", version)
+	asked := s.want(http.StatusConflict, path, "name", "A", "description", "one\r\ntwo", "params", "{}", "version", version)
+	if name, description := asked.input(t, "name"), asked.input(t, "description"); name != "A" || description != "of the first" {
+		t.Errorf("the form has %q and %q", name, description)
+	}
+	if strings.Contains(asked.body, "There is now") {
+		t.Errorf("it asks about a field that only one has changed:\n%s", asked.body)
+	}
+
+	version = versionIn(s.want(http.StatusOK, "/admin/users/1").body)
+	s.want(http.StatusSeeOther, "/admin/users/1", "username", "viewer", "role", "staff", "active", "", "version", version)
+	asked = s.want(http.StatusConflict, "/admin/users/1", "username", "reader", "role", "viewer", "active", "on", "version", version)
+	for _, e := range asked.elements(t, "input") {
+		if _, checked := e.attributes["checked"]; e.attributes["name"] == "active" && checked {
+			t.Error("who was made inactive is active in the form")
+		}
+	}
+	if !strings.Contains(asked.body, `<option value="staff" selected>`) {
+		t.Error("the role is not the one that there is")
 	}
 }
 
