@@ -56,8 +56,8 @@ func containing(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text) + "%"
 }
 
-// searched is what a search for transactions means. A number is that of a transaction or its amount, #7 the number alone, and
-// anything else a part of the name of the API or the status.
+// searched is what a search for transactions means: a part of the name of the API or the status, and a number that of a
+// transaction or its amount besides. #7 is the number alone.
 type searched struct {
 	id       int64 // 0: no
 	amount   Amount
@@ -74,29 +74,34 @@ func (f TransactionFilter) searched() (s searched) {
 	if numbered && s.id > 0 {
 		return s
 	}
-	amount, err := ParseAmount(text)
-	if err == nil {
+	if amount, err := ParseAmount(text); err == nil {
 		s.amount, s.byAmount = amount, true
-		return s
 	}
-	if s.id == 0 {
-		s.name = text
-	}
+	s.name = text
 	return s
 }
 
 // in adds what is searched for to the conditions of a query of transactions t.
 func (s searched) in(q *search, names string) {
-	switch {
-	case s.byAmount && s.id > 0:
-		q.and("(t.id = ? OR t.amount = ?)", s.id, int64(s.amount))
-	case s.byAmount:
-		q.and("t.amount = ?", int64(s.amount))
-	case s.id > 0:
-		q.and("t.id = ?", s.id)
-	case s.name != "":
-		q.and("("+names+"t.api_id IN (SELECT id FROM apis WHERE "+hasName("name")+") OR "+
-			names+"t.status_id IN (SELECT id FROM transaction_statuses WHERE "+hasName("name")+"))",
-			containing(s.name), containing(s.name))
+	either := search{where: "FALSE"}
+	if s.id > 0 {
+		either.or("t.id = ?", s.id)
 	}
+	if s.byAmount {
+		either.or("t.amount = ?", int64(s.amount))
+	}
+	if s.name != "" {
+		either.orNamed(names+"t.api_id", "apis", s.name)
+		either.orNamed(names+"t.status_id", "transaction_statuses", s.name)
+	}
+	if len(either.args) > 0 {
+		q.and("("+either.where+")", either.args...)
+	}
+}
+
+// orNamed adds that a column is the id of something in a table that has a text in its name. Whether there is any is asked once,
+// and what is none is not looked for in each row.
+func (s *search) orNamed(column, table, text string) {
+	ids := "SELECT id FROM " + table + " WHERE " + hasName("name")
+	s.or("(EXISTS ("+ids+") AND "+column+" IN ("+ids+"))", containing(text), containing(text))
 }

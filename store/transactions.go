@@ -2,6 +2,8 @@ package store
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -102,15 +104,29 @@ func (q TransactionQuery) inOrder(after search, direction string) (string, []any
 }
 
 // ofEach finds ids, in order, among the first ones of each API in each status: however few there are, all others need not
-// be gone through.
+// be gone through. A page of so many rows has what comes first in as many APIs and statuses at most: those whose very first
+// transactions come first. And it ends where the last of these is, at the latest.
 func (q TransactionQuery) ofEach(after search, direction string) (string, []any) {
-	names := search{where: "TRUE"}
-	names.names(q.TransactionFilter)
-	query := fmt.Sprintf(`SELECT n.id FROM apis a CROSS JOIN transaction_statuses s CROSS JOIN transactions n
-		WHERE %s AND n.id IN (
-			SELECT t.id FROM transactions t WHERE t.api_id = a.id AND t.status_id = s.id AND %s ORDER BY t.id %s LIMIT ?
-		) ORDER BY n.id %[3]s`, names.where, after.where, direction)
-	return query, append(append(names.args, after.args...), q.rows())
+	pairs := search{where: "TRUE"}
+	pairs.names(q.TransactionFilter)
+	within, last := ">=", "min"
+	if direction == "ASC" {
+		within, last = "<=", "max"
+	}
+	query := fmt.Sprintf(`WITH pair AS MATERIALIZED (
+			SELECT c.api_id, c.status_id, (
+				SELECT f.id FROM transactions f WHERE f.api_id = c.api_id AND f.status_id = c.status_id AND %s ORDER BY f.id %s LIMIT 1
+			) AS first
+			FROM counts_all c CROSS JOIN apis a ON a.id = c.api_id CROSS JOIN transaction_statuses s ON s.id = c.status_id
+			WHERE %s ORDER BY first %[2]s NULLS LAST LIMIT ?
+		)
+		SELECT n.id FROM pair p CROSS JOIN transactions n WHERE n.id IN (
+			SELECT t.id FROM transactions t WHERE t.api_id = p.api_id AND t.status_id = p.status_id AND %[4]s
+				AND +t.id %s coalesce((SELECT %s(first) FROM pair HAVING count(first) = ?), t.id)
+			ORDER BY t.id %[2]s LIMIT ?
+		) ORDER BY n.id %[2]s`,
+		strings.ReplaceAll(after.where, "t.id", "f.id"), direction, pairs.where, after.where, within, last)
+	return query, slices.Concat(after.args, pairs.args, []any{q.rows()}, after.args, []any{q.rows(), q.rows()})
 }
 
 func (f TransactionFilter) named() bool {
@@ -147,6 +163,11 @@ type search struct {
 
 func (s *search) and(condition string, args ...any) {
 	s.where += " AND " + condition
+	s.args = append(s.args, args...)
+}
+
+func (s *search) or(condition string, args ...any) {
+	s.where += " OR " + condition
 	s.args = append(s.args, args...)
 }
 
