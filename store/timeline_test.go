@@ -23,8 +23,11 @@ func TestTimeline(t *testing.T) {
 			{"a", time.Hour},
 			{"b", 59*time.Minute + 30*time.Second},
 			{"b", 59*time.Minute + 31*time.Second},
-			{"c", 89*time.Minute + 31*time.Second}, // before them all
-			{"c", -time.Minute},                    // the clock was put back
+			{"c", 90*time.Minute - time.Microsecond}, // in the minute before them all
+			{"c", 90 * time.Minute},
+			{"c", 90*time.Minute + 10*time.Second},
+			{"c", -time.Microsecond}, // the clock was put back
+			{"c", -time.Minute},
 		} {
 			at := now.Add(-made.ago)
 			if _, err := tx.CreateTransaction(Transaction{API: "a", Status: made.status, Created: at, Modified: at}); err != nil {
@@ -34,10 +37,10 @@ func TestTimeline(t *testing.T) {
 		return nil
 	})
 	view(t, s, func(tx *Tx) error {
-		got, err := tx.Timeline(3, 30)
+		got, err := tx.Timeline(3, 30, []string{"a", "b"})
 		want := Timeline{
 			Start: time.Date(2026, 3, 1, 10, 38, 0, 0, time.UTC), Each: 30 * time.Minute,
-			Statuses: []string{"a", "b"}, Counts: map[string][]int64{"a": {1, 1, 1}, "b": {1, 1, 2}},
+			Counts: map[string][]int64{"a": {1, 1, 1}, "b": {1, 1, 2}}, Others: []int64{1, 0, 0},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -52,7 +55,7 @@ func BenchmarkTimeline(b *testing.B) {
 	update(b, s, func(tx *Tx) error { return insertMany(tx, 100_000, Window) })
 	for b.Loop() {
 		view(b, s, func(tx *Tx) error {
-			_, err := tx.Timeline(48, 30)
+			_, err := tx.Timeline(48, 30, []string{"Status 1", "Status 2", "Status 3", "Status 4", "Status 5"})
 			return err
 		})
 	}

@@ -36,15 +36,7 @@ func (tx *Tx) windowCounts() ([]Count, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := tx.now.UnixMicro()
-	from, to := now-Window.Microseconds()+1, now+1
-	lo, hi := minuteOf(from+minuteMicros/2), minuteOf(now)+1 // the nearer end of the minute; little is in the future
-	lo = max(lo, c.horizon)
-	before, after := between(from, lo.start()), between(hi.start(), to)
-	if lo >= hi { // the clock is behind the horizon
-		lo, hi = c.since, c.since
-		before, after = between(from, to), between(to, to)
-	}
+	lo, hi, before, after := c.window(tx.now.UnixMicro(), minutesOfWindow)
 	rows, err := tx.query(countsOfWindow, slices.Concat(c.minutes(lo, hi), before.args(), after.args())...)
 	if err != nil {
 		return nil, err
@@ -123,6 +115,18 @@ func (c counted) minutes(lo, hi minute) []any {
 		total, first, last = 0, between(lo, hi), between(hi, hi)
 	}
 	return slices.Concat([]any{total}, first.args(), last.args())
+}
+
+// window is the time of so many minutes up to now: as whole minutes from lo on, until hi, that are counted, and what there is more
+// or less before and after these.
+func (c counted) window(now int64, minutes minute) (lo, hi minute, before, after span[int64]) {
+	from, to := now-minutes.start()+1, now+1
+	lo, hi = minuteOf(from+minuteMicros/2), minuteOf(now)+1 // the nearer end of the minute; little is in the future
+	lo = max(lo, c.horizon)
+	if lo >= hi { // the clock is behind the horizon
+		return c.since, c.since, between(from, to), between(to, to)
+	}
+	return lo, hi, between(from, lo.start()), between(hi.start(), to)
 }
 
 // span is a range whose transactions are added or, with sign -1, subtracted.

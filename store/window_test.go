@@ -3,7 +3,9 @@ package store
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,6 +101,40 @@ func compareCounts(tx *Tx) error {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		return fmt.Errorf("counts at %d (-plain +got):\n%s", tx.now.UnixMicro(), diff)
+	}
+	return compareTimeline(tx, want)
+}
+
+// compareTimeline compares the sums of a timeline of the window with its counts.
+func compareTimeline(tx *Tx, counts []Count) error {
+	want := map[string]int64{}
+	for _, c := range counts {
+		want[c.Status] += c.N
+	}
+	statuses := slices.Sorted(maps.Keys(want))
+	statuses = statuses[:len(statuses)/2] // and the others
+	t, err := tx.Timeline(24, 60, statuses)
+	if err != nil {
+		return err
+	}
+	sum := func(counts []int64) (n int64) {
+		for _, c := range counts {
+			n += c
+		}
+		return n
+	}
+	got, others := map[string]int64{}, sum(t.Others)
+	for _, status := range statuses {
+		got[status] = sum(t.Counts[status])
+	}
+	for status, n := range want {
+		if !slices.Contains(statuses, status) {
+			others -= n
+			delete(want, status)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" || others != 0 {
+		return fmt.Errorf("the timeline at %d has %d too many others (-counts +timeline):\n%s", tx.now.UnixMicro(), others, diff)
 	}
 	return nil
 }

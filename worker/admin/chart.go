@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -60,8 +61,26 @@ const (
 	chartColours = 7
 )
 
-func newChart(t store.Timeline, intervals int) chart {
-	c := chart{Width: chartWidth, Height: chartHeight, Legend: chartStatuses(t, intervals)}
+// charted are the statuses that are shown by themselves, by name, and how many others there are.
+func charted(window []store.Count) (names []string, others int) {
+	totals := map[string]int64{}
+	for _, c := range window {
+		totals[c.Status] += c.N
+	}
+	names = slices.SortedFunc(maps.Keys(totals), func(a, b string) int {
+		return cmp.Or(cmp.Compare(totals[b], totals[a]), cmp.Compare(a, b))
+	})
+	if len(names) > chartColours+1 {
+		names, others = names[:chartColours], len(names)-chartColours
+	}
+	slices.Sort(names)
+	return names, others
+}
+
+// newChart shows a timeline of these statuses and so many others.
+func newChart(t store.Timeline, statuses []string, others int) chart {
+	intervals := len(t.Others)
+	c := chart{Width: chartWidth, Height: chartHeight, Legend: chartStatuses(t, statuses, others)}
 	sums := make([]int64, intervals)
 	var total int64
 	for i := range c.Legend {
@@ -114,40 +133,27 @@ func describe(c chart, t store.Timeline, sums []int64) string {
 		}
 	}
 	from := t.Start.Add(t.Each * time.Duration(busiest))
-	return fmt.Sprintf("%s transactions in %d intervals of %s. The busiest began at %s UTC and had %s.",
-		c.Total, len(sums), span(t.Each), from.Format("15:04"), number(sums[busiest]))
+	return fmt.Sprintf("%s transactions in %d intervals of %d minutes. The busiest began at %s UTC and had %s.",
+		c.Total, len(sums), int(t.Each.Minutes()), from.Format("15:04"), number(sums[busiest]))
 }
 
-// chartStatuses are those of a timeline by name, the rarest of too many as one.
-func chartStatuses(t store.Timeline, intervals int) []chartStatus {
-	all := make([]chartStatus, 0, len(t.Statuses))
-	for _, name := range t.Statuses {
-		s := chartStatus{Name: name, counts: t.Counts[name]}
-		for _, n := range s.counts {
+// chartStatuses are the statuses of a timeline, and the others as one.
+func chartStatuses(t store.Timeline, statuses []string, others int) []chartStatus {
+	shown := make([]chartStatus, 0, len(statuses)+1)
+	add := func(name string, counts []int64) {
+		s := chartStatus{Name: name, Class: "s" + strconv.Itoa(len(shown)), counts: counts}
+		for _, n := range counts {
 			s.total += n
 		}
-		all = append(all, s)
+		shown = append(shown, s)
 	}
-	slices.SortStableFunc(all, func(a, b chartStatus) int { return cmp.Compare(b.total, a.total) })
-	var others []chartStatus
-	if len(all) > chartColours+1 {
-		all, others = all[:chartColours], all[chartColours:]
+	for _, name := range statuses {
+		add(name, t.Counts[name])
 	}
-	slices.SortFunc(all, func(a, b chartStatus) int { return cmp.Compare(a.Name, b.Name) })
-	for i := range all {
-		all[i].Class = "s" + strconv.Itoa(i)
+	if others > 0 {
+		add(fmt.Sprintf("%d others", others), t.Others)
 	}
-	if others == nil {
-		return all
-	}
-	rest := chartStatus{Name: fmt.Sprintf("%d others", len(others)), Class: "s" + strconv.Itoa(chartColours), counts: make([]int64, intervals)}
-	for _, s := range others {
-		rest.total += s.total
-		for i, n := range s.counts {
-			rest.counts[i] += n
-		}
-	}
-	return append(all, rest)
+	return shown
 }
 
 // niceTop is a round number from n on, one that has a half, for the upper edge.

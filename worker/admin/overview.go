@@ -41,17 +41,19 @@ type shareView struct {
 func showOverview(r *request) error {
 	view := overviewView{History: historyPath}
 	err := r.view(func(tx *store.Tx) error {
-		line, err := tx.Timeline(overviewIntervals, overviewMinutes)
-		if err != nil {
-			return err
-		}
-		view.Chart = newChart(line, overviewIntervals)
 		window, err := tx.WindowCounts()
 		if err != nil {
 			return err
 		}
-		apis, statuses, inWindow := shares(window)
-		view.APIs, view.Statuses, view.Window = apis, statuses, number(inWindow)
+		statuses, others := charted(window)
+		line, err := tx.Timeline(overviewIntervals, overviewMinutes, statuses)
+		if err != nil {
+			return err
+		}
+		view.Chart = newChart(line, statuses, others)
+		var inWindow int64
+		view.APIs, view.Statuses, inWindow = shares(window)
+		view.Window = number(inWindow)
 		all, err := tx.CountTransactions(store.TransactionFilter{})
 		if err != nil {
 			return err
