@@ -104,6 +104,10 @@ func TestAPIInvalid(t *testing.T) {
 		},
 		"no name":          {API{}, []FieldError{{"name", "is empty"}}},
 		"no-break space":   {API{Name: "\u00a0\u2003"}, []FieldError{{"name", "is empty"}}},
+		"zero width":       {API{Name: "\u200b\u200d\ufeff"}, []FieldError{{"name", "has no visible character"}}},
+		"formats":          {API{Name: " \u202e\u2066\U000e0041 "}, []FieldError{{"name", "has no visible character"}}},
+		"fillers":          {API{Name: "\u3164\u2800\ufe0f\u00ad"}, []FieldError{{"name", "has no visible character"}}},
+		"controls":         {API{Name: "\x01\x7f"}, []FieldError{{"name", "has no visible character"}}},
 		"NUL":              {API{Name: "a\x00"}, []FieldError{{"name", "has a NUL character"}}},
 		"UTF-8":            {API{Name: "a\xed\xa0\x80"}, []FieldError{{"name", "is not valid UTF-8"}}},
 		"long":             {API{Name: strings.Repeat("ü", 201)}, []FieldError{{"name", "has more than 200 characters"}}},
@@ -139,7 +143,7 @@ func TestAPIInvalid(t *testing.T) {
 // hostile are texts that somebody might hope not to be taken as they are.
 var hostile = []string{
 	`' OR '1'='1`, `"; DROP TABLE apis; --`, `<script>alert(1)</script>`, "a\nb\r\n\tc", "🏦 𝄞", "../../etc/passwd", "%s%n", "${HOME}",
-	" leading", "trailing ", "e\u0301", "é", "\u202egpj", "\x01\x7f", "NULL", "0", "-", `\`, "?1", strings.Repeat("𝄞", maxName),
+	" leading", "trailing ", "e\u0301", "é", "\u202egpj", "a\x01\x7f", "\u200bb\u200d", "❤\ufe0f", "NULL", "0", "-", `\`, "?1", strings.Repeat("𝄞", maxName),
 }
 
 func TestHostileTexts(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -47,7 +48,18 @@ func (f *faults) name(field, value string) {
 		f.add(field, "is empty")
 		return
 	}
+	if utf8.ValidString(value) && strings.IndexFunc(value, visible) < 0 {
+		f.add(field, "has no visible character")
+		return
+	}
 	f.text(field, value, maxName)
+}
+
+// visible is whether a character shows, also beside others: no space, control or format, and none that is there to be ignored.
+func visible(c rune) bool {
+	const brailleBlank = '\u2800'
+	return unicode.IsGraphic(c) && !unicode.IsSpace(c) && c != brailleBlank &&
+		!unicode.In(c, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // params finds fault with what is no JSON object, or one too large or too deep for those who read it.
