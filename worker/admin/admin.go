@@ -35,7 +35,7 @@ type Admin struct {
 	metricsDir  string
 	log         *slog.Logger
 	debug       bool
-	outage      outage
+	outage      *store.Outage
 	crossOrigin *http.CrossOriginProtection
 	assets      map[string]asset
 	pages       map[string]*template.Template
@@ -53,7 +53,7 @@ func New(c Config) (*Admin, error) {
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
-	a.outage.log = a.log
+	a.outage = store.NewOutage(a.log)
 	var err error
 	if a.assets, err = loadAssets(); err != nil {
 		return nil, err

@@ -85,7 +85,7 @@ func (r *request) fail(err error) {
 			header: http.Header{"Retry-After": {"2"}},
 		}
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrClosed), context.Cause(r.Context()) != nil:
-		r.admin.outage.tell(err)
+		r.admin.outage.Tell(err)
 		f = &failure{
 			status: http.StatusServiceUnavailable,
 			detail: "The database cannot be used at the moment. Try again soon.",

@@ -86,7 +86,7 @@ func (r *request) render(status int, name string, p page) error {
 		if r.session.Message != "" {
 			p.Message = r.session.Message
 			if err := r.admin.store.Update(r.Context(), func(tx *store.Tx) error { return tx.SetMessage(r.session.ID, "") }); err != nil {
-				r.admin.outage.tell(err) // it is shown once more, then
+				r.admin.outage.Tell(err) // it is shown once more, then
 			}
 		}
 	}

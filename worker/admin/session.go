@@ -83,7 +83,7 @@ func (r *request) lookUpSession() error {
 	}
 	err = r.admin.store.Update(r.Context(), func(tx *store.Tx) error { return tx.TouchSession(r.session.ID) })
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		r.admin.outage.tell(err) // who only looks can do so while nobody can write
+		r.admin.outage.Tell(err) // who only looks can do so while nobody can write
 		return nil
 	}
 	return err

@@ -38,7 +38,7 @@ type Config struct {
 type API struct {
 	store    *store.Store
 	log      *slog.Logger
-	outage   outage
+	outage   *store.Outage
 	recorded *prometheus.CounterVec // nil: not counted
 	mux      http.ServeMux
 }
@@ -49,7 +49,7 @@ func New(c Config) (*API, error) {
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
-	a.outage.log = a.log
+	a.outage = store.NewOutage(a.log)
 	if c.Metrics != nil {
 		var err error
 		if a.recorded, err = newRecorded(c.Metrics); err != nil {
@@ -145,7 +145,7 @@ func (a *API) failed(r *http.Request, err error) answer {
 	p := problemOf(err)
 	switch {
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnavailable):
-		a.outage.tell(err)
+		a.outage.Tell(err)
 	case p.Status == http.StatusInternalServerError:
 		a.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
