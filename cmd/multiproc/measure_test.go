@@ -1,8 +1,6 @@
 package main
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestFormats(t *testing.T) {
 	f := func(got, want string) {
