@@ -216,8 +216,7 @@ func (e *endToEnd) mustHaveReset(at time.Time, want map[string]bool) {
 			case want[name] && found.Value.value == 1:
 				seen[name]++
 			case want[name] || found.Value.value != 0:
-				e.t.Errorf("%s was reset %g times (want it reset: %t): %v", name, found.Value.value, want[name],
-					e.p.query(at, counter+e.since(at)))
+				e.t.Errorf("job %s: %s was reset %g times (want it reset: %t)", found.Metric["job"], name, found.Value.value, want[name])
 			}
 		}
 	}

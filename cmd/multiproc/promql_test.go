@@ -37,6 +37,10 @@ func (p *promPoint) UnmarshalJSON(text []byte) error {
 	return err
 }
 
+func (p promPoint) String() string {
+	return fmt.Sprintf("%g at %s", p.value, p.at.Format(time.TimeOnly))
+}
+
 // name is the series as it is on a page, without these labels.
 func (s promSeries) name(without ...string) string {
 	labels := maps.Clone(s.Metric)
