@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"sync"
 
 	"github.com/prometheus/exporter-toolkit/web"
 )
@@ -18,13 +20,106 @@ import (
 //
 // The toolkit would serve by itself. It is given a listener that takes nothing, and what it has made of the handler is served
 // by the worker, who drains it as it does the rest. It reads the file again at each handshake and each request, so it must
-// be readable for the user that the server runs as, and what changes in it holds at once.
+// be readable for the user that the server runs as, and what changes in it holds at once. A file that has come to lock
+// nothing, or cannot be read, shuts the door.
 func metricsAuth(file string, handler http.Handler, log *slog.Logger) (http.Handler, *tls.Config, error) {
-	door, err := openDoor(file, handler, log)
+	d := &metricsDoor{file: file, log: log}
+	door, err := openDoor(file, d.inside(handler), log)
 	if err != nil {
 		return nil, nil, err
 	}
-	return door.Handler, door.TLSConfig, nil
+	d.toolkit = door.Handler
+	return d, door.TLSConfig, nil
+}
+
+// metricsDoor sees to it that the door has a lock: the toolkit would let everybody in where the file says nothing of one, as it
+// does while somebody writes it.
+type metricsDoor struct {
+	file    string
+	toolkit http.Handler
+	log     *slog.Logger
+
+	mu    sync.Mutex // guards what follows
+	known metricsLock
+	told  string // the last fault, once
+}
+
+// metricsLock is what a file locks with, in one of its states. The zero value is no lock.
+type metricsLock struct {
+	is           fileState
+	users        bool // with passwords
+	certificates tls.ClientAuthType
+}
+
+// locks is whether it does at all.
+func (l metricsLock) locks() bool { return l.users || l.certificates >= tls.RequireAnyClientCert }
+
+// opens is whether the request's connection has what it takes. It may be older than the lock. What users have to bring, the toolkit
+// has seen to.
+func (l metricsLock) opens(r *http.Request) bool {
+	switch {
+	case l.certificates < tls.RequireAnyClientCert:
+		return l.users
+	case r.TLS == nil:
+		return false
+	case l.certificates == tls.RequireAnyClientCert:
+		return len(r.TLS.PeerCertificates) > 0
+	}
+	return len(r.TLS.VerifiedChains) > 0
+}
+
+// lockKey finds, in a request's context, the metricsLock that it met outside.
+type lockKey struct{}
+
+func (d *metricsDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	lock, err := d.lock()
+	if err != nil {
+		refuseShut(w)
+		return
+	}
+	d.toolkit.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), lockKey{}, lock)))
+}
+
+// inside is for those whom the toolkit has let in. By a file that is the same before and after, it has done so for good reason.
+func (d *metricsDoor) inside(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		lock, err := d.lock()
+		if err != nil || lock != r.Context().Value(lockKey{}) || !lock.opens(r) {
+			refuseShut(w)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+func refuseShut(w http.ResponseWriter) {
+	http.Error(w, "the metrics are shut", http.StatusServiceUnavailable)
+}
+
+// lock is that of the file as it is now. A fault is logged once.
+func (d *metricsDoor) lock() (metricsLock, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	is, err := stateOf(os.Stat(d.file))
+	if err == nil && is == d.known.is {
+		return d.known, nil
+	}
+	lock := metricsLock{}
+	if err == nil {
+		lock, err = readLock(d.file)
+	} else {
+		err = fmt.Errorf("metrics-auth-file: %w", err)
+	}
+	if err != nil {
+		if d.told != err.Error() {
+			d.told = err.Error()
+			d.log.Error("the metrics are shut", "error", err)
+		}
+		return metricsLock{}, err
+	}
+	lock.is = is
+	d.known, d.told = lock, ""
+	return lock, nil
 }
 
 // openDoor makes what the file describes, with a handler behind it.
@@ -45,20 +140,29 @@ func checkMetricsAuth(file string) error {
 	if file == "" {
 		return nil
 	}
+	_, err := readLock(file)
+	return err
+}
+
+// readLock finds out what the file locks with. Its state is left out.
+func readLock(file string) (metricsLock, error) {
 	if err := web.Validate(file); err != nil {
-		return fmt.Errorf("metrics-auth-file %s: %w", file, err)
+		return metricsLock{}, fmt.Errorf("metrics-auth-file %s: %w", file, err)
 	}
 	open := false
 	door, err := openDoor(file, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { open = true }), slog.New(slog.DiscardHandler))
 	if err != nil {
-		return err
+		return metricsLock{}, err
 	}
 	door.Handler.ServeHTTP(unheard{}, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{}, RemoteAddr: "192.0.2.1:1"})
-	certificates := door.TLSConfig != nil && door.TLSConfig.ClientAuth >= tls.RequireAnyClientCert
-	if open && !certificates {
-		return fmt.Errorf("metrics-auth-file %s: it has neither basic_auth_users nor a client_auth_type that asks for a certificate, and so locks nothing", file)
+	lock := metricsLock{users: !open}
+	if door.TLSConfig != nil {
+		lock.certificates = door.TLSConfig.ClientAuth
 	}
-	return nil
+	if !lock.locks() {
+		return metricsLock{}, fmt.Errorf("metrics-auth-file %s: it has neither basic_auth_users nor a client_auth_type that asks for a certificate, and so locks nothing", file)
+	}
+	return lock, nil
 }
 
 // unheard is an answer that nobody gets.

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// doorServer is a server behind metricsAuth's door, and asks it in one connection that is kept.
+type doorServer struct {
+	t      *testing.T
+	file   string
+	log    *logBuffer
+	url    string
+	client *http.Client
+}
+
+func startDoor(t *testing.T, text string) *doorServer {
+	t.Helper()
+	d := &doorServer{t: t, file: filepath.Join(t.TempDir(), "web.yml"), log: newLogBuffer()}
+	valid(t, 1).put(t, filepath.Dir(d.file))
+	writeFile(t, d.file, text)
+	log, lines := io.Pipe()
+	go d.log.readFrom(log)
+	t.Cleanup(func() { _ = lines.Close() })
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") })
+	handler, settings, err := metricsAuth(d.file, metrics, slog.New(slog.NewTextHandler(lines, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(handler)
+	if server.TLS = settings; settings != nil {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	t.Cleanup(server.Close)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // nobody has signed it
+	t.Cleanup(transport.CloseIdleConnections)
+	d.url, d.client = server.URL, &http.Client{Transport: transport}
+	return d
+}
+
+// want asks as a user, or as nobody.
+func (d *doorServer) want(code int, user string) {
+	d.t.Helper()
+	request, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url, nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if user != "" {
+		request.SetBasicAuth(user, "open sesame")
+	}
+	response, err := d.client.Do(request)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != code || (string(body) == "metrics") != (code == http.StatusOK) {
+		d.t.Errorf("%q: %d %q %v, want %d", user, response.StatusCode, body, err, code)
+	}
+}
+
+func usersYAML(t *testing.T) string {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte("open sesame"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("basic_auth_users:\n  prometheus: %s\n", hash)
+}
+
+// TestMetricsDoorWithoutALock: a file that comes to lock nothing, or to be none, while the server runs, shuts the door, until
+// it is mended.
+func TestMetricsDoorWithoutALock(t *testing.T) {
+	t.Parallel()
+	users := usersYAML(t)
+	d := startDoor(t, users)
+	for text, says := range map[string]string{
+		"":                          "locks nothing",
+		"rate_limit:\n  burst: 5\n": "locks nothing",
+		"nonsense: true\n":          "nonsense",
+		"basic_auth_users:\n  prometheus: plain\n": "too short",
+		"gone": "no such file",
+	} {
+		d.want(http.StatusOK, "prometheus")
+		d.want(http.StatusUnauthorized, "")
+		if text == "gone" {
+			if err := os.Remove(d.file); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			writeFile(t, d.file, text)
+		}
+		for range 3 {
+			d.want(http.StatusServiceUnavailable, "")
+			d.want(http.StatusServiceUnavailable, "prometheus")
+		}
+		d.log.wait(t, nil, "the metrics are shut", says)
+		if n := d.log.count("the metrics are shut"); n != 1 {
+			t.Errorf("%q is told %d times\n%s", text, n, d.log)
+		}
+		d.log.mu.Lock()
+		d.log.lines = nil
+		d.log.mu.Unlock()
+		writeFile(t, d.file, users)
+	}
+	d.want(http.StatusOK, "prometheus")
+}
+
+// TestMetricsDoorForOldConnections: a connection from before the file asked for certificates has none to show.
+func TestMetricsDoorForOldConnections(t *testing.T) {
+	t.Parallel()
+	encrypted := "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n"
+	d := startDoor(t, usersYAML(t)+encrypted)
+	d.want(http.StatusOK, "prometheus")
+	for _, kind := range []string{"RequireAnyClientCert", "RequireAndVerifyClientCert\n  client_ca_file: cert.pem"} {
+		writeFile(t, d.file, encrypted+"  client_auth_type: "+kind+"\n")
+		d.want(http.StatusServiceUnavailable, "")
+		writeFile(t, d.file, encrypted+"  client_auth_type: "+kind+"\n"+usersYAML(t))
+		d.want(http.StatusServiceUnavailable, "prometheus")
+	}
+	writeFile(t, d.file, usersYAML(t)+encrypted)
+	d.want(http.StatusOK, "prometheus")
+}
