@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -223,4 +224,35 @@ func TestPrivilegesAndTheDefaultControl(t *testing.T) {
 		t.Errorf("reload: exit code %d: %s%s\n%s", code, stdout, stderr, again.log)
 	}
 	again.stop()
+}
+
+// TestUnreadableProgramShutsItsProcesses: what only root may read and the workers have in memory, no other process of their
+// user can read there, if that user may not read the program.
+func TestUnreadableProgramShutsItsProcesses(t *testing.T) {
+	t.Parallel()
+	s, _ := startDropping(t, "socket = 127.0.0.1:0\nuid = nobody\n", func(dir string) {
+		if err := os.Chmod(filepath.Join(dir, "multiproc"), 0o711); err != nil {
+			t.Fatal(err)
+		}
+	})
+	check := func() {
+		t.Helper()
+		for _, pid := range append(s.workers(), s.cmd.Process.Pid) {
+			for _, name := range []string{"environ", "mem", "maps", "fd/0"} {
+				path := fmt.Sprintf("/proc/%d/%s", pid, name)
+				cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", "exec <"+path)
+				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+				if out, err := cmd.CombinedOutput(); err == nil {
+					t.Errorf("%s can be opened", path)
+				} else if !strings.Contains(string(out), "ermission denied") {
+					t.Errorf("%s: %v, %s", path, err, out)
+				}
+			}
+		}
+	}
+	check()
+	before := s.workers()
+	s.reload()
+	s.awaitReplaced(before...)
+	check()
 }

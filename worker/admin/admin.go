@@ -36,6 +36,7 @@ type Admin struct {
 	log         *slog.Logger
 	debug       bool
 	outage      *store.Outage
+	refusals    refusals
 	crossOrigin *http.CrossOriginProtection
 	assets      map[string]asset
 	pages       map[string]*template.Template
@@ -54,6 +55,7 @@ func New(c Config) (*Admin, error) {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	a.outage = store.NewOutage(a.log)
+	a.refusals.log = a.log
 	var err error
 	if a.assets, err = loadAssets(); err != nil {
 		return nil, err

@@ -48,7 +48,8 @@ func showLogin(r *request) error {
 // login begins a session. The page to come back to is in the query, which the form was sent to.
 func login(r *request) error {
 	name := r.PostForm.Get("username")
-	_, secret, err := r.admin.store.Login(r.Context(), r.credentials(name, r.PostForm.Get("password")), secretOf(r.Request))
+	who := r.credentials(name, r.PostForm.Get("password"))
+	_, secret, err := r.admin.store.Login(r.Context(), who, secretOf(r.Request))
 	f := loginForm(name)
 	switch {
 	case err == nil:
@@ -64,7 +65,7 @@ func login(r *request) error {
 	if !ok {
 		return err
 	}
-	r.admin.log.Warn("a login is not tried", "remote", r.RemoteAddr, "error", err)
+	r.admin.refusals.tell(who.From, time.Now().Add(time.Duration(wait)*time.Second), err)
 	f.Fault = fault
 	r.w.Header().Set("Retry-After", strconv.Itoa(wait))
 	return r.renderLogin(http.StatusTooManyRequests, f)
