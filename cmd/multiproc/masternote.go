@@ -11,6 +11,10 @@ import (
 
 // masterNote is what the master leaves in the metrics directory for people who look there: how things were a moment ago, also
 // when it hangs or is dead, or the directory was copied.
+//
+// Who may read the metric files may read it, as umask says: pids, states and numbers, which /proc shows to everybody, and the words
+// in which workers say how they are. Why reloads failed is left out: those are the words of programs that died, and may hold
+// anything.
 type masterNote struct {
 	At     time.Time     `json:"at"`
 	Status master.Status `json:"status"`
@@ -45,6 +49,7 @@ func (k *noteKeeper) keep(s master.Status) {
 	case <-k.newest:
 	default:
 	}
+	s.Reloads = nil
 	k.newest <- masterNote{time.Now(), s}
 }
 

@@ -353,14 +353,19 @@ func TestMasterNote(t *testing.T) {
 	}
 }
 
-// TestNotesDoNotWait has a master say more than can be written at the moment: it does not wait, and the newest counts.
+// TestNotesDoNotWait has a master say more than can be written at the moment: it does not wait, and the newest counts. What is not
+// for everybody is left out.
 func TestNotesDoNotWait(t *testing.T) {
 	k := &noteKeeper{newest: make(chan masterNote, 1)}
 	for pid := range 3 {
-		k.keep(master.Status{PID: pid})
+		k.keep(master.Status{PID: pid, Reloads: []master.ReloadStatus{{Error: "password: open sesame"}}})
 	}
-	if n := <-k.newest; n.Status.PID != 2 {
+	n := <-k.newest
+	if n.Status.PID != 2 {
 		t.Errorf("the note is of %d", n.Status.PID)
+	}
+	if len(n.Status.Reloads) > 0 {
+		t.Errorf("the words of a program that failed are in the note: %+v", n.Status.Reloads)
 	}
 }
 
