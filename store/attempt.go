@@ -25,6 +25,7 @@ func (e *LockedError) Error() string {
 type Credentials struct {
 	Name, Password string
 	From           netip.Addr // where they are; the zero Addr: that is not known
+	Device         string     // what the browser has of NewDevice; empty, or anything: nothing
 }
 
 // How many logins may have failed in a time until no more are tried, by whichever process. All are counted, of users that
@@ -33,7 +34,8 @@ type Credentials struct {
 // For a user from one address it is few: a person who does not know the password after five guesses waits or asks. That is
 // no way to lock somebody else out, who is at another address. From one address for all users it is what people behind one
 // address may need. For one user from all addresses it is so many that one attacker cannot lock the user out, and so few
-// that many attackers together cannot guess: 9,600 passwords a day.
+// that many attackers together cannot guess: 9,600 passwords a day. A browser in which the user has logged in before is
+// counted by itself, as an address is, and nobody else locks it out.
 const (
 	attemptWindow     = 15 * time.Minute
 	attemptsOfPair    = 5
@@ -60,6 +62,7 @@ type attempt struct {
 	id            int64
 	name          []byte
 	pair, address string // where it comes from: for the user's count, and for the address's; empty: not counted
+	known         bool   // it comes from a browser that the user has logged in with; pair is that
 }
 
 func newAttempt(c Credentials) attempt {
@@ -81,6 +84,13 @@ func newAttempt(c Credentials) attempt {
 	return a
 }
 
+// by has the attempt count for a browser that is known, and for nothing else. The id is no address.
+func (a *attempt) by(device string) {
+	if device != "" {
+		a.pair, a.address, a.known = "device "+device, "", true
+	}
+}
+
 // attempted calls f, which tries the credentials, unless too many have failed: a *LockedError. What f finds to be wrong,
 // ErrCredentials, counts; other errors do not.
 func (s *Store) attempted(ctx context.Context, c Credentials, f func(attempt) error) error {
@@ -89,7 +99,11 @@ func (s *Store) attempted(ctx context.Context, c Credentials, f func(attempt) er
 	}
 	a := newAttempt(c)
 	// Those who are locked out are told so without a place in the queue: they may be many.
-	if err := s.View(ctx, func(tx *Tx) error { return tx.checkAttempts(a) }); err != nil {
+	err := s.View(ctx, func(tx *Tx) error {
+		a.by(tx.deviceOf(c))
+		return tx.checkAttempts(a)
+	})
+	if err != nil {
 		return err
 	}
 	release, err := s.place()
@@ -131,7 +145,10 @@ func (tx *Tx) checkAttempts(a attempt) error {
 		{attemptsOfName, "name = ?", []any{a.name}},
 		{attemptsOfAddress, "address = ?", []any{a.address}},
 	}
-	if a.address == "" {
+	switch {
+	case a.known:
+		limits = limits[:1]
+	case a.address == "":
 		limits = limits[:2]
 	}
 	var until time.Time

@@ -49,11 +49,13 @@ func showLogin(r *request) error {
 func login(r *request) error {
 	name := r.PostForm.Get("username")
 	who := r.credentials(name, r.PostForm.Get("password"))
-	_, secret, err := r.admin.store.Login(r.Context(), who, secretOf(r.Request))
+	who.Device = deviceOf(r.Request)
+	session, secret, err := r.admin.store.Login(r.Context(), who, secretOf(r.Request))
 	f := loginForm(name)
 	switch {
 	case err == nil:
 		setCookie(r.w, r.Request, secret)
+		r.rememberDevice(session.User.ID)
 		return r.redirect(ownPath(r.Form.Get("next")))
 	case errors.Is(err, store.ErrCredentials):
 		// The name is not told: it may be a password that was typed into the wrong field.
@@ -179,6 +181,7 @@ func changeOwnPassword(r *request) error {
 		return err
 	}
 	setCookie(r.w, r.Request, secret)
+	r.rememberDevice(r.session.User.ID)
 	return r.redirect(home)
 }
 

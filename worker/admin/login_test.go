@@ -39,12 +39,16 @@ func TestLogin(t *testing.T) {
 		}
 	}
 	r := b.want(303, b.post("/admin/login?next=%2Fadmin%2Fusers", "username", "SuperUser", "password", password))
-	if r.header.Get("Location") != "/admin/users" || len(r.cookies) != 1 {
+	if r.header.Get("Location") != "/admin/users" || len(r.cookies) != 2 {
 		t.Fatalf("to %q, cookies %v", r.header.Get("Location"), r.cookies)
 	}
 	c := r.cookies[0]
 	if c.Name != "multiproc_session" || !c.HttpOnly || c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge != 0 {
 		t.Errorf("the cookie is %v", c)
+	}
+	c = r.cookies[1]
+	if c.Name != "multiproc_device" || !c.HttpOnly || c.Secure || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.Domain != "" || c.MaxAge <= 0 {
+		t.Errorf("the browser's cookie is %v", c)
 	}
 	if r := b.want(200, b.get("/admin/users")); !r.shows("superuser") {
 		t.Errorf("the page does not say who has logged in:\n%s", r.body)
