@@ -37,7 +37,7 @@ func (r *request) rememberDevice(userID int64) {
 		return err
 	})
 	if err != nil {
-		r.admin.outage.tell(err)
+		r.admin.outage.Tell(err)
 		return
 	}
 	http.SetCookie(r.w, c)
