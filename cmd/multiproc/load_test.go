@@ -71,7 +71,7 @@ func (l *load) ask(c client) {
 	asking := http.Client{Transport: transport, Timeout: patience}
 	body := bytes.Repeat([]byte("x"), 1000)
 	// As fast as it can, it would take the processors from the reloads and starts that it is to meet, and so meet fewer.
-	pace := time.NewTicker(5 * time.Millisecond)
+	pace := time.NewTicker(10 * time.Millisecond)
 	defer pace.Stop()
 	for {
 		select {

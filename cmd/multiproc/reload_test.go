@@ -410,7 +410,7 @@ func TestReloadReusePort(t *testing.T) {
 		reloads = 5
 	}
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 3\nreuse-port = true\ndrain-idle = 1\n"+appINI(t))
-	l := startLoad(t, slices.Repeat(allKinds("tcp", s.address, "/pid", "/echo"), 3))
+	l := startLoad(t, slices.Repeat(allKinds("tcp", s.address, "/pid", "/echo"), 2))
 	for range reloads {
 		s.reload()
 	}
