@@ -184,7 +184,7 @@ func TestTermDrains(t *testing.T) {
 func TestSignalsOfTheMaster(t *testing.T) {
 	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
 	p.get("/")
-	p.signal(syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	p.signal(syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
 	for range 3 {
 		if code, body := p.get("/"); code != 200 {
 			t.Errorf("%d %q", code, body)

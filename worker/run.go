@@ -18,8 +18,8 @@ import (
 // the master (handoff.Cut) or Config.Hurry did not want to wait for them. All that it started has ended then, except handlers that do not
 // return though their requests were cut.
 //
-// While it runs, SIGPIPE does not end the process, and SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 mean nothing to one that a
-// master started. It may be called again, with other listeners.
+// While it runs, SIGPIPE does not end the process, and SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN and SIGTTOU mean
+// nothing to one that a master started. It may be called again, with other listeners.
 func Run(ctx context.Context, cfg Config, handler http.Handler) error {
 	in := cfg.Inherited
 	if in == nil {

@@ -79,12 +79,14 @@ func settleEnviron(c *claim) error {
 }
 
 // aloneSignals makes signals mean what they mean to a master. TERM and QUIT end the returned context; INT, and any of
-// them once more, also closes hurry: nothing is to be waited for. USR1 reopens the log. There is nothing to reload by HUP.
+// them once more, also closes hurry: nothing is to be waited for. USR1 reopens the log. There is nothing to
+// reload by HUP, nor are there workers to be more or fewer.
 func (c *claim) aloneSignals(ctx context.Context) (stopped context.Context, hurry <-chan struct{}, release func()) {
 	stopped, stop := context.WithCancelCause(ctx)
 	fast := make(chan struct{})
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT, syscall.SIGUSR1,
+		syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -95,7 +97,7 @@ func (c *claim) aloneSignals(ctx context.Context) (stopped context.Context, hurr
 				if err := c.reopen(); err != nil {
 					c.log.Error("log cannot be opened anew, goes on to the old one", "error", err)
 				}
-			case syscall.SIGHUP:
+			case syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU:
 				c.log.Info("signal has no meaning without a master", "signal", s.String())
 			default:
 				again := asked || s == syscall.SIGINT

@@ -190,3 +190,20 @@ func TestWithoutMasterReopensLog(t *testing.T) {
 	})
 	s.stop()
 }
+
+// TestSignalsWithoutMaster sends what means something to a master alone: it is told that it does nothing here.
+func TestSignalsWithoutMaster(t *testing.T) {
+	t.Parallel()
+	address := freeAddress(t)
+	s := startServer(t, "master = false\nsocket = "+address+"\n", failing)
+	s.address = address
+	s.log.wait(t, s.done, "msg=serving")
+	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU} {
+		s.signal(signal)
+		s.log.wait(t, s.done, "signal has no meaning without a master", signal.String())
+		if code, _ := s.get("/livez"); code != http.StatusOK {
+			t.Errorf("%d after %s", code, signal)
+		}
+	}
+	s.stop()
+}

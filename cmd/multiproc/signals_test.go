@@ -159,7 +159,7 @@ func TestSignalsWithoutMeaning(t *testing.T) {
 			before := s.workers()
 			s.signal(syscall.SIGUSR2)
 			for _, pid := range before {
-				for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE} {
+				for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGPIPE} {
 					kill(t, pid, signal)
 				}
 			}
