@@ -9,14 +9,6 @@ import (
 // ErrCredentials says that there is no active user of that name with that password, and not which of these it is.
 var ErrCredentials = errors.New("wrong name or password")
 
-// Authenticate is the active user that has this name, in upper or lower case, and password, or ErrCredentials. How long it
-// takes says nothing of why: it is as for HashPassword, for whose turn it waits, too. It may be tried as often as one likes,
-// unlike Login.
-func (s *Store) Authenticate(ctx context.Context, name, password string) (User, error) {
-	user, _, err := s.authenticate(ctx, name, password)
-	return user, err
-}
-
 // Login begins a session for who has these credentials, gives its secret (see CreateSession) and says so in the audit log.
 // The session whose secret the browser had before, if any, has ended then. Its error may be ErrCredentials, a *LockedError
 // or ErrCrowded.
@@ -46,10 +38,10 @@ func (s *Store) Login(ctx context.Context, c Credentials, before string) (sessio
 	return session, secret, nil
 }
 
-// Confirm is Authenticate with the limits of Login: somebody who has a session is asked for the password once more.
+// Confirm is Login without a session: somebody who has one is asked for the password once more.
 func (s *Store) Confirm(ctx context.Context, c Credentials) error {
 	return s.attempted(ctx, c, func(a attempt) error {
-		if _, err := s.Authenticate(ctx, c.Name, c.Password); err != nil {
+		if _, _, err := s.authenticate(ctx, c.Name, c.Password); err != nil {
 			return err
 		}
 		return s.Update(ctx, func(tx *Tx) error { return tx.forgive(a) })
@@ -72,7 +64,8 @@ func (tx *Tx) login(userID int64, hash PasswordHash) (Session, string, error) {
 	return tx.CreateSession(userID)
 }
 
-// authenticate also gives the hash of the password.
+// authenticate is the active user that has this name, in upper or lower case, and password, with the hash of that, or
+// ErrCredentials. How long it takes says nothing of why: it is as for HashPassword, for whose turn it waits, too.
 func (s *Store) authenticate(ctx context.Context, name, password string) (User, PasswordHash, error) {
 	if len(password) > maxPassword {
 		return User{}, "", ErrCredentials

@@ -47,7 +47,7 @@ func TestAuthenticate(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			hashes := watchHashes(t, s)
-			user, err := s.Authenticate(t.Context(), test.user, test.password)
+			user, _, err := s.authenticate(t.Context(), test.user, test.password)
 			if test.ok && (user != ada || err != nil) {
 				t.Errorf("%+v, %v", user, err)
 			}
@@ -69,7 +69,7 @@ func TestAuthenticateDamagedHash(t *testing.T) {
 		return err
 	})
 	hashes := watchHashes(t, s)
-	if user, err := s.Authenticate(t.Context(), "Ada", "correct horse"); err == nil || errors.Is(err, ErrCredentials) {
+	if user, _, err := s.authenticate(t.Context(), "Ada", "correct horse"); err == nil || errors.Is(err, ErrCredentials) {
 		t.Errorf("%+v, %v, want another error", user, err)
 	}
 	if n := hashes(); n != 0 {
@@ -81,7 +81,7 @@ func TestAuthenticateCancelled(t *testing.T) {
 	s := openStore(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Authenticate(ctx, "Ada", "correct horse"); !errors.Is(err, context.Canceled) {
+	if _, _, err := s.authenticate(ctx, "Ada", "correct horse"); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want %v", err, context.Canceled)
 	}
 }

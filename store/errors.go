@@ -11,13 +11,11 @@ import (
 
 // What callers branch on.
 var (
-	ErrNotFound    = errors.New("not found")
-	ErrExists      = errors.New("exists already")                    // a name that must be unique
-	ErrBusy        = errors.New("database is busy")                  // somebody else writes for too long: try again
-	ErrUnavailable = errors.New("database is unavailable")           // gone, replaced, read-only, full, damaged
-	ErrClosed      = errors.New("database is closed")                //
-	ErrSchemaOld   = errors.New("schema is older than this program") // migrate
-	ErrSchemaNew   = errors.New("schema is newer than this program may use")
+	ErrNotFound    = errors.New("not found")               // what was asked for, or what it is about
+	ErrExists      = errors.New("exists already")          // a name that must be unique
+	ErrBusy        = errors.New("database is busy")        // somebody else writes for too long: try again
+	ErrUnavailable = errors.New("database is unavailable") // gone, replaced, read-only, full, damaged
+	ErrClosed      = errors.New("database is closed")      // by Store.Close
 )
 
 // InvalidError is what is wrong with what was to be stored: all of it at once. There is at least one field.

@@ -72,7 +72,7 @@ func TestOlderGeneration(t *testing.T) {
 				t.Fatalf("version %d, want %d", is, version)
 			}
 			old := &Tx{ctx: t.Context(), db: openConn(t, path), now: time.Now().UTC()}
-			check(t, insertMany(old, 2000, 10*Window))
+			check(t, insertMany(old, 2000, 10*window))
 			_, err = old.exec(oldRows)
 			check(t, err)
 			before := dump(t, old, nil)

@@ -10,8 +10,8 @@ import (
 // ErrKeyReused says that an idempotency key was already used for another request.
 var ErrKeyReused = errors.New("idempotency key was used for another request")
 
-// AnswersKept is how long an answer is kept at least.
-const AnswersKept = 24 * time.Hour
+// answersKept is how long an answer is kept at least.
+const answersKept = 24 * time.Hour
 
 // IdempotencyKey is what a client calls a request, so that it may ask again without the effect being there twice.
 type IdempotencyKey struct {
@@ -47,8 +47,8 @@ func (tx *Tx) Answer(k IdempotencyKey) (Answer, error) {
 	return a, nil
 }
 
-// KeepAnswer keeps what was answered, in the transaction that has the effect. It is ErrExists if something was already.
-// Its error may be an *InvalidError.
+// KeepAnswer keeps what was answered, in the transaction that has the effect, for 24 hours at least. It is ErrExists if something
+// was already. Its error may be an *InvalidError.
 func (tx *Tx) KeepAnswer(k IdempotencyKey, a Answer) error {
 	if err := k.valid(); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (k IdempotencyKey) valid() error {
 // expireAnswers removes answers that need not be kept any more, the oldest first and at most limit of them.
 func (tx *Tx) expireAnswers(limit int) error {
 	_, err := tx.exec("DELETE FROM idempotency_keys WHERE id IN (SELECT id FROM idempotency_keys WHERE created <= ? ORDER BY created LIMIT ?)",
-		micros(tx.now.Add(-AnswersKept)), limit)
+		micros(tx.now.Add(-answersKept)), limit)
 	if err != nil {
 		return fmt.Errorf("expire answers: %w", err)
 	}

@@ -105,11 +105,11 @@ func TestExpireAnswers(t *testing.T) {
 			age  time.Duration // of the last one
 			want string
 		}{
-			{AnswersKept - 2*time.Second - time.Microsecond, "abc"},
-			{AnswersKept - 2*time.Second, "bc"},
-			{AnswersKept, "c"}, // one at a time
-			{AnswersKept, ""},
-			{AnswersKept, ""},
+			{answersKept - 2*time.Second - time.Microsecond, "abc"},
+			{answersKept - 2*time.Second, "bc"},
+			{answersKept, "c"}, // one at a time
+			{answersKept, ""},
+			{answersKept, ""},
 		} {
 			tx.now = c.now().Add(test.age - time.Second)
 			if err := tx.expireAnswers(1); err != nil {

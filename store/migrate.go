@@ -20,10 +20,10 @@ var migrations embed.FS
 // after the other; those that have the database open go on with it, and their writes wait.
 //
 // Each version is a transaction: what a Migrate that was killed has not done, the next one does. It fails with ErrBusy if
-// others have written for all of Options.Timeout, and with ErrSchemaNew if this program may no longer use the database. A
+// others have written for all of Options.Timeout, and also where this program may no longer use the database. A
 // file that is not a database of this program is left as it is.
 func Migrate(ctx context.Context, database string, options Options) (before, after int64, err error) {
-	path, err := Path(database)
+	path, err := pathOf(database)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -94,7 +94,7 @@ func up(ctx context.Context, db *sql.DB, goose *goose.Provider) (before, after i
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := was.check(latest(goose)); err != nil && !errors.Is(err, ErrSchemaOld) {
+	if err := was.check(latest(goose)); err != nil && !errors.Is(err, errSchemaOld) {
 		return 0, 0, err
 	}
 	if was.version == 0 {

@@ -121,7 +121,7 @@ func TestMigrate(t *testing.T) {
 	_, err = foreign(t, path).ExecContext(t.Context(), "UPDATE compatibility SET oldest_reader = 99999")
 	check(t, err)
 	_, _, err = Migrate(t.Context(), path, Options{})
-	wantErr(t, err, ErrSchemaNew, "migrate database "+path)
+	wantErr(t, err, errSchemaNew, "migrate database "+path)
 }
 
 // TestMigrateTogether starts processes that all find nothing there.

@@ -156,7 +156,7 @@ func TestHashPasswordInTurn(t *testing.T) {
 			errs <- err
 		}()
 		go func() {
-			_, err := s.Authenticate(ctx, "nobody", "correct horse")
+			_, _, err := s.authenticate(ctx, "nobody", "correct horse")
 			errs <- err
 		}()
 	}

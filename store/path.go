@@ -8,7 +8,7 @@ import (
 )
 
 // Path is the path of the database that a path or an sqlite:// URL names. In a URL the path is what follows, as it stands.
-func Path(database string) (string, error) {
+func pathOf(database string) (string, error) {
 	path := strings.TrimPrefix(database, "sqlite://")
 	var err error
 	switch scheme, _, ok := strings.Cut(path, "://"); {

@@ -211,7 +211,7 @@ func (p *play) id() int { return 1 + p.random.IntN([...]int{3, 3, 3, 4, 12}[p.ra
 // time is one at which a transaction may have been modified.
 func (p *play) time() int64 {
 	now := [...]int64{today, p.now.Load(), p.now.Load()}[p.random.IntN(3)]
-	day, minutes, near := Window.Microseconds(), minuteMicros, p.random.Int64N(5)-2
+	day, minutes, near := window.Microseconds(), minuteMicros, p.random.Int64N(5)-2
 	switch p.random.IntN(18) {
 	case 0, 9, 10:
 		return now + near
@@ -247,13 +247,13 @@ func (p *play) clock() int64 {
 	now := p.now.Load()
 	switch p.random.IntN(12) {
 	case 0, 1, 2:
-		return today + p.random.Int64N(3)*p.random.Int64N(Window.Microseconds())
+		return today + p.random.Int64N(3)*p.random.Int64N(window.Microseconds())
 	case 3:
 		return minuteOf(now).start() + p.random.Int64N(3) - 1
 	case 4:
 		return p.random.Int64N(4 * minuteMicros) // a machine that does not know the time
 	}
-	for _, unit := range []time.Duration{time.Second, time.Minute, time.Hour, Window, 60 * Window} {
+	for _, unit := range []time.Duration{time.Second, time.Minute, time.Hour, window, 60 * window} {
 		if p.random.IntN(3) == 0 {
 			return now + p.random.Int64N(15*unit.Microseconds()) - 5*unit.Microseconds()
 		}
@@ -270,7 +270,7 @@ func (p *play) moments() ([]int64, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return moments, nil
 	}
-	left := modified + Window.Microseconds()
+	left := modified + window.Microseconds()
 	return append(moments, modified-1, modified, left-1, left), err
 }
 

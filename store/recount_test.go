@@ -17,18 +17,18 @@ func TestMoveWindow(t *testing.T) {
 	tx := &Tx{ctx: t.Context(), db: openConn(t, path), now: time.UnixMicro(today).Truncate(time.Minute)}
 	const n, combinations, atOnce = 2 * 3 * 24 * 60, 30, 300
 	check(t, tx.Recount())
-	check(t, insertMany(tx, n, 3*Window)) // at the start of each minute and in the midst of it
+	check(t, insertMany(tx, n, 3*window)) // at the start of each minute and in the midst of it
 	for _, step := range []struct {
 		name     string
 		by       time.Duration
 		min, max int // calls
 	}{
 		{"a minute on", time.Minute, 1, 1},
-		{"months on", 60 * Window, n / atOnce * 9 / 10, n / atOnce},
-		{"months back", -60 * Window, 2, n / atOnce},
-		{"years back, before all transactions", -3000 * Window, n / 2 / atOnce, n / atOnce},
-		{"years on", 3000 * Window, 1, 1},
-		{"a day back", -Window, 1, 1},
+		{"months on", 60 * window, n / atOnce * 9 / 10, n / atOnce},
+		{"months back", -60 * window, 2, n / atOnce},
+		{"years back, before all transactions", -3000 * window, n / 2 / atOnce, n / atOnce},
+		{"years on", 3000 * window, 1, 1},
+		{"a day back", -window, 1, 1},
 	} {
 		tx.now = tx.now.Add(step.by)
 		calls := -1 // the last one does nothing
@@ -61,7 +61,7 @@ func TestMoveWindowOverFullMinute(t *testing.T) {
 	tx := &Tx{ctx: t.Context(), db: openConn(t, path), now: time.UnixMicro(today)}
 	check(t, tx.Recount())
 	check(t, insertMany(tx, 30, 0))
-	for _, by := range []time.Duration{60 * Window, -60 * Window} {
+	for _, by := range []time.Duration{60 * window, -60 * window} {
 		tx.now = tx.now.Add(by)
 		for range 2 {
 			check(t, tx.move(1))
@@ -101,7 +101,7 @@ func openClocked(t *testing.T) (*Store, *atomic.Int64) {
 func TestMoveWindowDropsTotals(t *testing.T) {
 	t.Parallel()
 	s, now := openClocked(t)
-	update(t, s, func(tx *Tx) error { return insertMany(tx, 3000, Window) })
+	update(t, s, func(tx *Tx) error { return insertMany(tx, 3000, window) })
 	totals := func(want int) {
 		t.Helper()
 		now.Add(minuteMicros)
@@ -156,7 +156,7 @@ func TestCountsOfOldDatabase(t *testing.T) {
 	_, err = conn.ExecContext(t.Context(), string(first))
 	check(t, err)
 	tx := &Tx{ctx: t.Context(), db: conn, now: time.Now()}
-	check(t, insertMany(tx, 1000, 10*Window))
+	check(t, insertMany(tx, 1000, 10*window))
 	for _, name := range []string{"migrations/00002_counts.sql", "migrations/00005_totals.sql"} {
 		counts, err := fs.ReadFile(migrations, name)
 		check(t, err)

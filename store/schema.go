@@ -13,6 +13,12 @@ const applicationID = 0x6d707478
 // toMigrate is what to do about a schema that is too old, or not there.
 const toMigrate = `run "multiproc migrate"`
 
+// What is wrong with a schema.
+var (
+	errSchemaOld = errors.New("schema is older than this program")
+	errSchemaNew = errors.New("schema is newer than this program may use")
+)
+
 // schema is that of a database. Its zero value is that of an empty one, or one whose first migration was cut short.
 type schema struct {
 	version int64
@@ -44,9 +50,9 @@ func readSchema(ctx context.Context, db *sql.DB) (schema, error) {
 func (s schema) check(program int64) error {
 	switch {
 	case s.version < program:
-		return fmt.Errorf("%w: version %d, not %d: %s", ErrSchemaOld, s.version, program, toMigrate)
+		return fmt.Errorf("%w: version %d, not %d: %s", errSchemaOld, s.version, program, toMigrate)
 	case program < s.oldest:
-		return fmt.Errorf("%w: version %d is for version %d and later, not for %d", ErrSchemaNew, s.version, s.oldest, program)
+		return fmt.Errorf("%w: version %d is for version %d and later, not for %d", errSchemaNew, s.version, s.oldest, program)
 	}
 	return nil
 }

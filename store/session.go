@@ -13,11 +13,11 @@ type Session struct {
 	Message       string    // for the next page; empty: none
 }
 
-// SessionsKept is how long a session can last at most: then it is removed.
-const SessionsKept = 14 * 24 * time.Hour
+// sessionsKept is how long a session is kept.
+const sessionsKept = 14 * 24 * time.Hour
 
-// CreateSession begins a session of a user, who has now logged in, and gives its secret, of which only a hash is kept. It is
-// ErrNotFound if there is no such user, or an inactive one.
+// CreateSession begins a session of a user, who has now logged in, and gives its secret, of which only a hash is kept. The
+// session is gone after 14 days, however it is used. The error is ErrNotFound if there is no such user, or an inactive one.
 func (tx *Tx) CreateSession(userID int64) (Session, string, error) {
 	err := tx.change(fmt.Sprintf("user %d", userID), "UPDATE users SET last_login = ? WHERE id = ? AND active", micros(tx.now), userID)
 	if err != nil {
@@ -84,8 +84,8 @@ func (tx *Tx) endSession(secret string) error {
 	return err
 }
 
-// DeleteSessions ends all sessions of a user.
-func (tx *Tx) DeleteSessions(userID int64) error {
+// endSessions ends all sessions of a user.
+func (tx *Tx) endSessions(userID int64) error {
 	_, err := tx.exec("DELETE FROM sessions WHERE user_id = ?", userID)
 	return err
 }
@@ -93,6 +93,6 @@ func (tx *Tx) DeleteSessions(userID int64) error {
 // expireSessions removes sessions that are too old for any use, the oldest first and at most limit of them.
 func (tx *Tx) expireSessions(limit int) error {
 	_, err := tx.exec("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE created <= ? ORDER BY created LIMIT ?)",
-		micros(tx.now.Add(-SessionsKept)), limit)
+		micros(tx.now.Add(-sessionsKept)), limit)
 	return err
 }

@@ -96,7 +96,7 @@ func TestSessionsEnd(t *testing.T) {
 	if err := s.Update(t.Context(), func(tx *Tx) error { return tx.TouchSession(1) }); !errors.Is(err, ErrNotFound) {
 		t.Errorf("touched after its end: %v, want %v", err, ErrNotFound)
 	}
-	update(t, s, func(tx *Tx) error { return tx.DeleteSessions(ada.ID) })
+	update(t, s, func(tx *Tx) error { return tx.endSessions(ada.ID) })
 	if n := left(); n != 2 {
 		t.Errorf("%d sessions after those of a user have ended, want 2", n)
 	}
@@ -128,11 +128,11 @@ func TestExpireSessions(t *testing.T) {
 			age  time.Duration
 			want int
 		}{
-			{SessionsKept - time.Microsecond, 7},
-			{SessionsKept, 4}, // three at a time
-			{SessionsKept, 2},
-			{SessionsKept, 2},
-			{SessionsKept + time.Microsecond, 0},
+			{sessionsKept - time.Microsecond, 7},
+			{sessionsKept, 4}, // three at a time
+			{sessionsKept, 2},
+			{sessionsKept, 2},
+			{sessionsKept + time.Microsecond, 0},
 		} {
 			tx.now = c.now().Add(test.age - time.Microsecond)
 			if err := tx.expireSessions(3); err != nil {

@@ -72,12 +72,12 @@ type Store struct {
 const maxViews = 4
 
 // Open opens the database at a path or sqlite:// URL, which must exist and have the schema of this program or one that it
-// may use: else the error is ErrSchemaOld or ErrSchemaNew. The caller closes it.
+// may use: else the error says what to do. The caller closes it.
 //
 // A database that cannot be written to, for want of rights, can still be read, where the files of its log can be made beside it
 // or others have it open.
 func Open(ctx context.Context, database string, options Options) (*Store, error) {
-	path, err := Path(database)
+	path, err := pathOf(database)
 	if err != nil {
 		return nil, err
 	}

@@ -101,14 +101,14 @@ func TestOpenRefuses(t *testing.T) {
 		{"a directory", func(t *testing.T, path string) { t.Helper(); check(t, os.Mkdir(path, 0o700)) }, ErrUnavailable, "open database"},
 		{"a text", file("PROMETHEUS_MULTIPROC_DIR=/tmp"), ErrUnavailable, "file is not a database"},
 		{"a long text", file(strings.Repeat("all work and no play ", 1000)), ErrUnavailable, "file is not a database"},
-		{"empty", file(""), ErrSchemaOld, `run "multiproc migrate"`},
+		{"empty", file(""), errSchemaOld, `run "multiproc migrate"`},
 		{"another program's", func(t *testing.T, path string) {
 			t.Helper()
 			execOn(t, foreign(t, path), "CREATE TABLE django_migrations (id INTEGER)")
 		}, nil, "another program"},
-		{"old", migrated("DELETE FROM goose_db_version WHERE version_id = " + latest), ErrSchemaOld, `run "multiproc migrate"`},
-		{"not begun", migrated("DROP TABLE compatibility"), ErrSchemaOld, `run "multiproc migrate"`},
-		{"too new", migrated("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)", "UPDATE compatibility SET oldest_reader = 98"), ErrSchemaNew, "version 99 is for version 98 and later"},
+		{"old", migrated("DELETE FROM goose_db_version WHERE version_id = " + latest), errSchemaOld, `run "multiproc migrate"`},
+		{"not begun", migrated("DROP TABLE compatibility"), errSchemaOld, `run "multiproc migrate"`},
+		{"too new", migrated("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)", "UPDATE compatibility SET oldest_reader = 98"), errSchemaNew, "version 99 is for version 98 and later"},
 		{"no WAL", migrated("PRAGMA journal_mode = delete"), nil, `ended its WAL mode: run "multiproc migrate"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -52,7 +52,7 @@ func TestTimeline(t *testing.T) {
 // BenchmarkTimeline counts a day with 30 combinations of API and status in each of its minutes.
 func BenchmarkTimeline(b *testing.B) {
 	s := openStore(b, Options{Synchronous: "normal"})
-	update(b, s, func(tx *Tx) error { return insertMany(tx, 100_000, Window) })
+	update(b, s, func(tx *Tx) error { return insertMany(tx, 100_000, window) })
 	for b.Loop() {
 		view(b, s, func(tx *Tx) error {
 			_, err := tx.Timeline(48, 30, []string{"Status 1", "Status 2", "Status 3", "Status 4", "Status 5"})

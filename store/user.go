@@ -85,9 +85,6 @@ func (tx *Tx) UserByName(name string) (User, error) {
 	return found(tx.queryRow(selectUser+" WHERE name = ?", name), scanUser, "user %q", name)
 }
 
-// Users lists them by name.
-func (tx *Tx) Users(p Page) (Slice[User], error) { return tx.FindUsers(UserQuery{Page: p}) }
-
 // UserOrder is what users are listed by. The id breaks ties.
 type UserOrder int
 
@@ -142,7 +139,7 @@ func (tx *Tx) UpdateUser(u User) error {
 		return err
 	}
 	if !u.Active || u.Role != before.Role {
-		if err := tx.DeleteSessions(u.ID); err != nil {
+		if err := tx.endSessions(u.ID); err != nil {
 			return err
 		}
 	}
@@ -161,7 +158,7 @@ func (tx *Tx) SetPassword(id int64, hash PasswordHash) error {
 	if err := tx.change(fmt.Sprintf("user %d", id), "UPDATE users SET password = ? WHERE id = ?", string(hash), id); err != nil {
 		return err
 	}
-	return tx.DeleteSessions(id)
+	return tx.endSessions(id)
 }
 
 // ActiveSuperusers is how many there are.

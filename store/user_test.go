@@ -38,10 +38,12 @@ func TestUser(t *testing.T) {
 		return nil
 	})
 	update(t, s, func(tx *Tx) error { return tx.DeleteUser(1) })
-	if got := walk(t, s, 1, (*Tx).Users); len(got) != 0 {
+	if got := walk(t, s, 1, listUsers); len(got) != 0 {
 		t.Errorf("deleted, but %+v", got)
 	}
 }
+
+func listUsers(tx *Tx, p Page) (Slice[User], error) { return tx.FindUsers(UserQuery{Page: p}) }
 
 func TestUsers(t *testing.T) {
 	s := openStore(t)
@@ -55,7 +57,7 @@ func TestUsers(t *testing.T) {
 		return nil
 	})
 	var got []string
-	for _, u := range walk(t, s, 2, (*Tx).Users) {
+	for _, u := range walk(t, s, 2, listUsers) {
 		got = append(got, u.Name)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -174,15 +176,15 @@ func TestSetPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	update(t, s, func(tx *Tx) error { return tx.SetPassword(ada.ID, hash) })
-	if _, err := s.Authenticate(t.Context(), "ada", "battery staple"); err != nil {
+	if _, _, err := s.authenticate(t.Context(), "ada", "battery staple"); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
-	if _, err := s.Authenticate(t.Context(), "ada", "correct horse"); !errors.Is(err, ErrCredentials) {
+	if _, _, err := s.authenticate(t.Context(), "ada", "correct horse"); !errors.Is(err, ErrCredentials) {
 		t.Errorf("the old password: %v, want %v", err, ErrCredentials)
 	}
 	view(t, s, func(tx *Tx) error {
 		for i, want := range []error{ErrNotFound, ErrNotFound, nil} {
-			if _, err := tx.SessionBySecret(secrets[i], SessionsKept, SessionsKept); !errors.Is(err, want) {
+			if _, err := tx.SessionBySecret(secrets[i], sessionsKept, sessionsKept); !errors.Is(err, want) {
 				t.Errorf("session %d: %v, want %v", i, err, want)
 			}
 		}

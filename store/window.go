@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Window is how far back WindowCounts looks.
-const Window = 24 * time.Hour
+// window is how far back WindowCounts looks.
+const window = 24 * time.Hour
 
 // Count is how many transactions of an API have a status.
 type Count struct {
@@ -16,7 +16,7 @@ type Count struct {
 	N           int64  // at least 1
 }
 
-// WindowCounts counts the transactions that were modified in the last 24 hours, after now-Window and up to now, by API
+// WindowCounts counts the transactions that were modified in the last 24 hours, after now-24h and up to now, by API
 // and status, sorted by both. What has none is not there.
 //
 // It is exact at any moment, whatever the clock did. It costs as much as there are APIs and statuses, and transactions in
@@ -78,7 +78,7 @@ type minute int64
 
 const (
 	minuteMicros    = int64(time.Minute / time.Microsecond)
-	minutesOfWindow = minute(Window / time.Minute)
+	minutesOfWindow = minute(window / time.Minute)
 )
 
 func minuteOf(t int64) minute {

@@ -13,7 +13,7 @@ func BenchmarkWindowCounts(b *testing.B) {
 	stores := make([]*Store, len(sizes))
 	for i, n := range sizes {
 		stores[i] = openStore(b, Options{Synchronous: "normal"})
-		update(b, stores[i], func(tx *Tx) error { return insertMany(tx, n, Window) })
+		update(b, stores[i], func(tx *Tx) error { return insertMany(tx, n, window) })
 		update(b, stores[i], (*Tx).moveWindow)
 	}
 	costs, ratios := make([][]float64, len(sizes)), make([][]float64, len(sizes))

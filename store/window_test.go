@@ -56,7 +56,7 @@ func TestWindowCountsWhileWriting(t *testing.T) {
 	for _, s := range stores {
 		writers.Go(func() {
 			for i := range 200 {
-				write := func(tx *Tx) error { return insertMany(tx, 10, Window+time.Hour) }
+				write := func(tx *Tx) error { return insertMany(tx, 10, window+time.Hour) }
 				switch i % 10 {
 				case 3:
 					write = (*Tx).Recount
@@ -145,7 +145,7 @@ func plainCounts(tx *Tx) ([]Count, error) {
 		SELECT a.name, s.name, COUNT(*) FROM transactions t
 		JOIN apis a ON a.id = t.api_id JOIN transaction_statuses s ON s.id = t.status_id
 		WHERE t.time_modified > ? AND t.time_modified <= ?
-		GROUP BY a.name, s.name ORDER BY a.name, s.name`, now-Window.Microseconds(), now)
+		GROUP BY a.name, s.name ORDER BY a.name, s.name`, now-window.Microseconds(), now)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,7 @@ func TestWindowCountsPlan(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
 	update(t, s, func(tx *Tx) error {
-		if err := insertMany(tx, 10_000, Window); err != nil {
+		if err := insertMany(tx, 10_000, window); err != nil {
 			return err
 		}
 		_, err := tx.exec("ANALYZE")

@@ -327,7 +327,7 @@ func TestUpkeep(t *testing.T) {
 		}
 		return nil
 	})
-	now.Add(int64(AnswersKept/time.Second) + 60)
+	now.Add(int64(answersKept/time.Second) + 60)
 	left := int64(answers)
 	for _, want := range []int64{left - expiredAtOnce, left - 2*expiredAtOnce, 0, 0} {
 		update(t, s, func(*Tx) error { return nil })
@@ -336,7 +336,7 @@ func TestUpkeep(t *testing.T) {
 		}
 	}
 	since := number(t, s, "SELECT since FROM counts_window")
-	if want := (now.Load() - int64(Window/time.Second)) / 60; since < want || since > want+1 {
+	if want := (now.Load() - int64(window/time.Second)) / 60; since < want || since > want+1 {
 		t.Errorf("the window begins in minute %d, want %d", since, want)
 	}
 

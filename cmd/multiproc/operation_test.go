@@ -59,10 +59,10 @@ func TestOperationsAreRecorded(t *testing.T) {
 	}
 
 	// They have done what they say.
-	if _, err := db.Authenticate(t.Context(), "ann", "battery staple"); err != nil {
+	if err := db.Confirm(t.Context(), store.Credentials{Name: "ann", Password: "battery staple"}); err != nil {
 		t.Error(err)
 	}
-	if _, err := db.Authenticate(t.Context(), "ann", "correct horse"); err == nil {
+	if err := db.Confirm(t.Context(), store.Credentials{Name: "ann", Password: "correct horse"}); err == nil {
 		t.Error("the old password is still good")
 	}
 }

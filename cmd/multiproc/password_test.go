@@ -194,9 +194,9 @@ func TestPasswordIsNotShown(t *testing.T) {
 	if screen, _ := s.look(); !strings.Contains(screen, "ann") || strings.Contains(screen, "horse") {
 		t.Errorf("the screen:\n%s", screen)
 	}
-	user, err := openDatabase(t, path).Authenticate(t.Context(), "ann", "correct horse")
-	if err != nil || user.Role != store.RoleSuperuser {
-		t.Errorf("%+v, %v", user, err)
+	session, _, err := openDatabase(t, path).Login(t.Context(), store.Credentials{Name: "ann", Password: "correct horse"}, "")
+	if err != nil || session.User.Role != store.RoleSuperuser {
+		t.Errorf("%+v, %v", session.User, err)
 	}
 }
 

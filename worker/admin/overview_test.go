@@ -32,7 +32,7 @@ func TestOverview(t *testing.T) {
 			}
 		}
 		for i := range 15 { // about the time that the window begins at
-			at := tx.Now().Add(-store.Window + time.Duration(i-2)*5*time.Second)
+			at := tx.Now().Add(-24*time.Hour + time.Duration(i-2)*5*time.Second)
 			if _, err := tx.CreateTransaction(store.Transaction{API: "n00", Status: "n00", Created: at, Modified: at}); err != nil {
 				return err
 			}

@@ -76,7 +76,7 @@ api_transactions{api="Mpesa Express",status="Pending"} 5.0
 	s.want(200, call{method: "PATCH", path: "/api/v1/transactions/1", body: `{"status": "Processed"}`})
 	s.post("/api/v1/transactions", `{"api": "Mpesa B2C", "status": "Processed", "amount": 1}`)
 	s.update(func(tx *store.Tx) error {
-		for _, age := range []time.Duration{store.Window + time.Second, -time.Minute} {
+		for _, age := range []time.Duration{24*time.Hour + time.Second, -time.Minute} {
 			t := store.Transaction{API: "Mpesa B2C", Status: "Pending", Modified: tx.Now().Add(-age)}
 			if _, err := tx.CreateTransaction(t); err != nil {
 				return err
