@@ -108,6 +108,8 @@ func TestAPIInvalid(t *testing.T) {
 		"formats":          {API{Name: " \u202e\u2066\U000e0041 "}, []FieldError{{"name", "has no visible character"}}},
 		"fillers":          {API{Name: "\u3164\u2800\ufe0f\u00ad"}, []FieldError{{"name", "has no visible character"}}},
 		"controls":         {API{Name: "\x01\x7f"}, []FieldError{{"name", "has no visible character"}}},
+		"hidden beginning": {API{Name: "\u200ba"}, []FieldError{{"name", "begins with U+200B, which one does not see"}}},
+		"hidden end":       {API{Name: "a\ufeff "}, []FieldError{{"name", "ends with U+FEFF, which one does not see"}}},
 		"NUL":              {API{Name: "a\x00"}, []FieldError{{"name", "has a NUL character"}}},
 		"UTF-8":            {API{Name: "a\xed\xa0\x80"}, []FieldError{{"name", "is not valid UTF-8"}}},
 		"long":             {API{Name: strings.Repeat("ü", 201)}, []FieldError{{"name", "has more than 200 characters"}}},
@@ -143,7 +145,7 @@ func TestAPIInvalid(t *testing.T) {
 // hostile are texts that somebody might hope not to be taken as they are.
 var hostile = []string{
 	`' OR '1'='1`, `"; DROP TABLE apis; --`, `<script>alert(1)</script>`, "a\nb\r\n\tc", "🏦 𝄞", "../../etc/passwd", "%s%n", "${HOME}",
-	" leading", "trailing ", "e\u0301", "é", "\u202egpj", "a\x01\x7f", "\u200bb\u200d", "❤\ufe0f", "NULL", "0", "-", `\`, "?1", strings.Repeat("𝄞", maxName),
+	" leading", "trailing ", "e\u0301", "é", "exe.\u202egpj", "a\x01\x7f", "b\u200b\u200db", "❤\ufe0f", "🏴\U000e0067\U000e0062\U000e007f", "NULL", "0", "-", `\`, "?1", strings.Repeat("𝄞", maxName),
 }
 
 func TestHostileTexts(t *testing.T) {

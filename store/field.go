@@ -52,6 +52,16 @@ func (f *faults) name(field, value string) {
 		f.add(field, "has no visible character")
 		return
 	}
+	// Two names that look alike would be two series of metrics.
+	trimmed := strings.TrimSpace(value)
+	if c, _ := utf8.DecodeRuneInString(trimmed); unseen(c) {
+		f.add(field, "begins with U+%04X, which one does not see", c)
+		return
+	}
+	if c, _ := utf8.DecodeLastRuneInString(trimmed); unseen(c) && !endsEmoji(c) {
+		f.add(field, "ends with U+%04X, which one does not see", c)
+		return
+	}
 	f.text(field, value, maxName)
 }
 
@@ -60,6 +70,15 @@ func visible(c rune) bool {
 	const brailleBlank = '\u2800'
 	return unicode.IsGraphic(c) && !unicode.IsSpace(c) && c != brailleBlank &&
 		!unicode.In(c, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// unseen is whether a character is neither visible nor a space, nor a control.
+func unseen(c rune) bool { return !visible(c) && !unicode.IsSpace(c) && !unicode.IsControl(c) }
+
+// endsEmoji is whether a character that one does not see may be the last of an emoji, and then tells how that looks.
+func endsEmoji(c rune) bool {
+	const firstTag, lastTag = '\U000e0020', '\U000e007f'
+	return unicode.Is(unicode.Variation_Selector, c) || firstTag <= c && c <= lastTag
 }
 
 // params finds fault with what is no JSON object, or one too large or too deep for those who read it.

@@ -185,7 +185,7 @@ func (s *server) exec(statement string, args ...any) {
 func (s *server) hostileNames() {
 	s.tb.Helper()
 	for i, name := range []string{
-		strings.Repeat("nobreakinit", 18), "\u202eright to left \u0627\u0644\u0639\u0631\u0628\u064a\u0629", "👩‍👩‍👧𝔘𝔫𝔦" + strings.Repeat("𝔘", 190),
+		strings.Repeat("nobreakinit", 18), "read \u202eright to left \u0627\u0644\u0639\u0631\u0628\u064a\u0629", "👩‍👩‍👧𝔘𝔫𝔦" + strings.Repeat("𝔘", 190),
 		"<b>bold</b><script>alert(1)</script>", `"quotes' & </textarea>`, strings.Repeat("M", 200), "lines\n\n\nand tabs\t\t\t",
 	} {
 		id := 1000 + i

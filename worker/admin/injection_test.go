@@ -14,7 +14,7 @@ import (
 
 // hostileNames are names that mean something to somebody: to HTML, to SQL, to URLs, to spreadsheets, to terminals.
 var hostileNames = []string{
-	`"><script>alert(1)</script>`, `'; DROP TABLE apis; --`, "</textarea><b>bold", `{{.Secret}}`, "&lt;&amp;", "😀𝔘𝔫𝔦", "\u202eright to left",
+	`"><script>alert(1)</script>`, `'; DROP TABLE apis; --`, "</textarea><b>bold", `{{.Secret}}`, "&lt;&amp;", "😀𝔘𝔫𝔦", "read \u202eright to left",
 	"=1+1", "+1", "-1", "@SUM(A1)", "\ttab", "\rreturn", "line\nbreak", "CR\r\nLF", "../../etc/passwd", `..\..\x`, "%2e%2e%2f", "a/b?c#d&e=f",
 	`quo"te`, "back`tick", "javascript:alert(1)", " blanks ", "%_", `\`,
 }
