@@ -3,11 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
-	"fmt"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,19 +35,6 @@ const (
 	maxTurn  = 20 * time.Millisecond // nothing is begun after that
 )
 
-// foreignPatience is how long SQLite waits at a time for a program that writes without asking for the lock.
-const foreignPatience = "50" // ms
-
-// write is one call of Update.
-type write struct {
-	f     func(*Tx) error
-	taken atomic.Bool // by the writer, which answers it, or by its caller, who no longer waits
-	err   error
-	done  chan error // has room for the answer
-}
-
-func newWrite(f func(*Tx) error) *write { return &write{f: f, done: make(chan error, 1)} }
-
 func openWriter(ctx context.Context, file file, options Options) (*writer, error) {
 	closing, stop := context.WithCancel(context.Background())
 	w := &writer{
@@ -77,49 +61,6 @@ func (w *writer) close() (err error) {
 		err = errors.Join(err, w.db.Close())
 	})
 	return err
-}
-
-// check tells whether the database is still at its path. Without its -wal and -shm, too, it would not be what others see.
-func (w *writer) check() error {
-	for _, f := range *w.files.Load() {
-		if err := f.check(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *writer) update(ctx context.Context, f func(*Tx) error) error {
-	asked := newWrite(f)
-	timeout := time.NewTimer(w.options.Timeout)
-	defer timeout.Stop()
-	if w.closing.Err() != nil { // not by chance, where there is room in the queue
-		return ErrClosed
-	}
-	select {
-	case w.queue <- asked:
-	case <-w.closing.Done():
-		return ErrClosed
-	case <-timeout.C:
-		return ErrBusy
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	var gaveUp error
-	select {
-	case err := <-asked.done:
-		return outcome(err)
-	case <-timeout.C:
-		gaveUp = ErrBusy
-	case <-ctx.Done():
-		gaveUp = ctx.Err()
-	case <-w.ended:
-		gaveUp = ErrClosed
-	}
-	if asked.taken.CompareAndSwap(false, true) {
-		return gaveUp
-	}
-	return outcome(<-asked.done)
 }
 
 func (w *writer) run() {
@@ -257,86 +198,4 @@ func (w *writer) one(tx *Tx, b *write) error {
 		return errors.Join(b.err, err)
 	}
 	return nil
-}
-
-func (w *writer) exec(query string) error {
-	_, err := w.conn.ExecContext(context.Background(), query)
-	return err
-}
-
-// connect opens the connection if there is none.
-func (w *writer) connect(ctx context.Context) error {
-	if w.conn != nil {
-		return nil
-	}
-	conn, err := w.db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	files, err := settle(ctx, conn, w.file)
-	if err != nil {
-		// It is not to be used again: its files may be others by then.
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	w.conn = conn
-	w.files.Store(&files)
-	return nil
-}
-
-// settle makes a connection the writer's, and gives the files that it has open.
-func settle(ctx context.Context, conn *sql.Conn, database file) ([]file, error) {
-	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = "+foreignPatience); err != nil {
-		return nil, err
-	}
-	var mode string
-	if err := conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil { // it opens all files
-		return nil, err
-	}
-	if mode != "wal" {
-		return nil, errors.New("somebody ended its WAL mode: " + toMigrate)
-	}
-	files := []file{database}
-	for _, suffix := range []string{"-wal", "-shm"} {
-		f, err := identify(database.path + suffix)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, f)
-	}
-	return files, nil
-}
-
-// panicError is the value that f panicked with, and where.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (p *panicError) Error() string { return fmt.Sprintf("%v\n\n%s", p.value, p.stack) }
-
-// call calls f. Its panic is for the one who wanted the write, as if f had been called there: others wait for the writer.
-func call(f func(*Tx) error, tx *Tx) (err error) {
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		value := recover()
-		if value == nil {
-			panic("BUG: a transaction ends the goroutine of all writes")
-		}
-		err = &panicError{value, debug.Stack()}
-	}()
-	err = f(tx)
-	returned = true
-	return err
-}
-
-// outcome is what Update returns.
-func outcome(err error) error {
-	if panicked, ok := errors.AsType[*panicError](err); ok {
-		panic(panicked)
-	}
-	return err
 }
