@@ -77,7 +77,8 @@ func (s *Store) authenticate(ctx context.Context, name, password string) (User, 
 		if user, err = tx.UserByName(name); err != nil {
 			return err
 		}
-		return tx.queryRow("SELECT password FROM users WHERE id = ?", user.ID).Scan(&hash)
+		hash, err = tx.passwordOf(user.ID)
+		return err
 	})
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return User{}, "", err
@@ -90,4 +91,11 @@ func (s *Store) authenticate(ctx context.Context, name, password string) (User, 
 		return User{}, "", ErrCredentials
 	}
 	return user, hash, nil
+}
+
+// passwordOf is what is kept of a user's password, or ErrNotFound.
+func (tx *Tx) passwordOf(userID int64) (PasswordHash, error) {
+	return found(tx.queryRow("SELECT password FROM users WHERE id = ?", userID), func(r row) (hash PasswordHash, err error) {
+		return hash, r.Scan(&hash)
+	}, "user %d", userID)
 }

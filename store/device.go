@@ -24,7 +24,7 @@ const (
 // NewDevice is what a browser of a user who has just logged in is to keep, and to bring as Credentials.Device: whoever else fails to
 // log in as that user does not lock this browser out. It is ErrNotFound if there is no such user.
 func (tx *Tx) NewDevice(userID int64) (string, error) {
-	key, err := tx.deviceKey(userID)
+	key, err := tx.passwordOf(userID)
 	if err != nil {
 		return "", err
 	}
@@ -48,17 +48,11 @@ func (tx *Tx) deviceOf(c Credentials) string {
 	if err != nil {
 		return ""
 	}
-	key, err := tx.deviceKey(user.ID)
+	key, err := tx.passwordOf(user.ID)
 	if err != nil || !hmac.Equal(device[deviceTime:], deviceMAC(key, user.ID, device[:deviceTime])) {
 		return ""
 	}
 	return base64.RawURLEncoding.EncodeToString(device[:deviceID])
-}
-
-func (tx *Tx) deviceKey(userID int64) (PasswordHash, error) {
-	return found(tx.queryRow("SELECT password FROM users WHERE id = ?", userID), func(r row) (hash PasswordHash, err error) {
-		return hash, r.Scan(&hash)
-	}, "user %d", userID)
 }
 
 func deviceMAC(key PasswordHash, userID int64, device []byte) []byte {
