@@ -155,22 +155,6 @@ func (f TransactionFilter) search(table, names string) search {
 	return s
 }
 
-// search is a part of a query, and the arguments of its conditions.
-type search struct {
-	from, where string
-	args        []any
-}
-
-func (s *search) and(condition string, args ...any) {
-	s.where += " AND " + condition
-	s.args = append(s.args, args...)
-}
-
-func (s *search) or(condition string, args ...any) {
-	s.where += " OR " + condition
-	s.args = append(s.args, args...)
-}
-
 // names finds the APIs a and the statuses s that the filter means.
 func (s *search) names(f TransactionFilter) {
 	if f.API != "" {
