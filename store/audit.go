@@ -24,8 +24,8 @@ const (
 // ["",""]. The values must be what JSON can have.
 type Changes map[string][2]any
 
-// Differ adds a field if it differs.
-func (c Changes) Differ(field, before, after string) {
+// Differ adds a field if it differs. The values must be comparable.
+func (c Changes) Differ(field string, before, after any) {
 	if before != after {
 		c[field] = [2]any{before, after}
 	}

@@ -138,7 +138,7 @@ func (b bulkAction) question(tx *store.Tx) (page, error) {
 		view.Rows = append(view.Rows, transactionRow{t, pathOf(kindTransaction, t.ID)})
 	}
 	view.More = n - int64(len(view.Rows))
-	view.Count = counted(n, "transaction", "transactions")
+	view.Count = transactionCount(n)
 	title := "Change the status of " + view.Count + "?"
 	view.Submit = "Yes, change " + view.Count
 	if b.delete {
@@ -269,9 +269,9 @@ func (b bulkAction) one(ch *change, t store.Transaction) (int64, error) {
 
 func (b bulkAction) say(ch *change, done int64) error {
 	if b.delete {
-		return ch.say("Deleted: %s.", counted(done, "transaction", "transactions"))
+		return ch.say("Deleted: %s.", transactionCount(done))
 	}
-	return ch.say("Now “%s”: %s.", b.status, counted(done, "transaction", "transactions"))
+	return ch.say("Now “%s”: %s.", b.status, transactionCount(done))
 }
 
 // renamed takes the names that the status and those of the filter have by now.
@@ -298,5 +298,5 @@ func (b bulkAction) failed(err error, done int64) error {
 	if b.delete {
 		did = "Deleted before, and it stays so: "
 	}
-	return &partlyError{did + counted(done, "transaction", "transactions") + ".", err}
+	return &partlyError{did + transactionCount(done) + ".", err}
 }

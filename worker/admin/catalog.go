@@ -207,9 +207,9 @@ func (c catalog) add(r *request) error {
 		if made, err = c.create(ch.Tx, asked); err != nil {
 			return err
 		}
-		changes := changes{}
-		changes.differ("description", "", made.Description)
-		changes.differ("params", "", string(made.Params))
+		changes := store.Changes{}
+		changes.Differ("description", "", made.Description)
+		changes.Differ("params", "", string(made.Params))
 		if err := ch.record(store.ActionCreate, c.kind, made.ID, made.Name, changes); err != nil {
 			return err
 		}
@@ -284,10 +284,10 @@ func (c catalog) change(r *request) error {
 		if f.Bad() {
 			return nil
 		}
-		changes := changes{}
-		changes.differ("name", before.Name, after.Name)
-		changes.differ("description", before.Description, after.Description)
-		changes.differ("params", string(before.Params), string(after.Params))
+		changes := store.Changes{}
+		changes.Differ("name", before.Name, after.Name)
+		changes.Differ("description", before.Description, after.Description)
+		changes.Differ("params", string(before.Params), string(after.Params))
 		if len(changes) == 0 {
 			return ch.say("Nothing was changed.")
 		}
@@ -350,7 +350,7 @@ func (c catalog) renderDelete(r *request, status int, id int64, f *form) error {
 	}
 	f.Submit, f.Danger, f.Cancel = "Yes, delete it", true, pathOf(c.kind, id)
 	if view.Transactions > 0 {
-		view.Form.Submit = "Yes, delete it and " + counted(view.Transactions, "transaction", "transactions")
+		view.Form.Submit = "Yes, delete it and " + transactionCount(view.Transactions)
 	}
 	return r.render(status, "delete", page{
 		Title: "Delete " + view.Name + "?", Crumbs: c.crumbs(crumb{view.Name, pathOf(c.kind, id)}), Data: view,
@@ -408,7 +408,7 @@ func (c catalog) delete(r *request) error {
 			return ch.say("The %s “%s” was deleted with its transactions.", c.one, n.Name)
 		})
 	}
-	done := "Deleted before, and it stays so: " + counted(gone, "transaction", "transactions") + "."
+	done := "Deleted before, and it stays so: " + transactionCount(gone) + "."
 	switch {
 	case err == nil:
 		return r.redirect(c.path)

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -33,28 +32,11 @@ func (r *request) change(f func(*change) error) error {
 }
 
 // record says in the audit log what was done to an object, which has this name.
-func (c *change) record(action store.Action, kind string, id int64, name string, changes changes) error {
-	e := store.Entry{Actor: c.actor.Name, Action: action, Kind: kind, ObjectID: id, Object: name}
-	if len(changes) > 0 {
-		var err error
-		if e.Changes, err = json.Marshal(changes); err != nil {
-			return err
-		}
-	}
-	return c.Record(e)
+func (c *change) record(action store.Action, kind string, id int64, name string, changes store.Changes) error {
+	return c.Record(store.Entry{Actor: c.actor.Name, Action: action, Kind: kind, ObjectID: id, Object: name, Changes: changes.JSON()})
 }
 
 // say leaves a message for the next page that whose request it is looks at.
 func (c *change) say(format string, args ...any) error {
 	return c.SetMessage(c.request.session.ID, fmt.Sprintf(format, args...))
-}
-
-// changes is what became of the fields of an object: what each was and what it is. A secret is ["",""].
-type changes map[string][2]any
-
-// differ adds a field if it differs. The values must be comparable.
-func (c changes) differ(field string, before, after any) {
-	if before != after {
-		c[field] = [2]any{before, after}
-	}
 }

@@ -165,7 +165,7 @@ func pathOf(kind string, id int64) string {
 	return path + "/" + strconv.FormatInt(id, 10)
 }
 
-// changesOf reads what became of fields, as changes has written it. Whoever else writes there may write anything.
+// changesOf reads what became of fields, as store.Changes has written it. Whoever else writes there may write anything.
 func changesOf(text json.RawMessage) []changeView {
 	var fields map[string][]any
 	if json.Unmarshal(text, &fields) != nil {

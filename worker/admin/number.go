@@ -19,25 +19,25 @@ func number(n int64) string {
 	return sign + digits
 }
 
-// counted is a number with what it counts, one of them or several.
-func counted(n int64, one, several string) string {
+// transactionCount is how many transactions there are, in words.
+func transactionCount(n int64) string {
 	if n == 1 {
-		return "1 " + one
+		return "1 transaction"
 	}
-	return number(n) + " " + several
+	return number(n) + " transactions"
 }
 
-// size is how pages show bytes.
+// size is how pages show bytes: as the metrics commands do.
 func size(bytes int64) string {
-	switch {
-	case bytes < 1<<10:
-		return fmt.Sprintf("%d B", bytes)
-	case bytes < 1<<20:
-		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))
-	case bytes < 1<<30:
-		return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
+	n := float64(bytes)
+	if n < 1000 {
+		return strconv.FormatInt(bytes, 10) + " B"
 	}
-	return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30))
+	units := []string{"KiB", "MiB", "GiB"}
+	for n /= 1024; n >= 1000 && len(units) > 1; units = units[1:] {
+		n /= 1024
+	}
+	return fmt.Sprintf("%.1f %s", n, units[0])
 }
 
 // span is how pages show how long something takes: by its two largest units.

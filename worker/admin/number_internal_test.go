@@ -11,7 +11,7 @@ func TestNumber(t *testing.T) {
 			t.Errorf("%d is %s, want %s", n, got, want)
 		}
 	}
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1536: "1.5 KiB", 30 << 20: "30.0 MiB", 5 << 30: "5.0 GiB"} {
+	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 KiB", 1536: "1.5 KiB", 1000 << 10: "1.0 MiB", 30 << 20: "30.0 MiB", 5 << 30: "5.0 GiB", 1 << 40: "1024.0 GiB"} {
 		if got := size(n); got != want {
 			t.Errorf("%d bytes are %s, want %s", n, got, want)
 		}

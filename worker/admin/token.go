@@ -107,7 +107,7 @@ func addToken(r *request) error {
 	token := store.Token{Name: f.field("name").Value, ReadOnly: f.field("read_only").Value == "yes"}
 	err := r.change(func(c *change) (err error) {
 		token.CreatedBy = c.actor.Name
-		what := changes{"read_only": {"", token.ReadOnly}}
+		what := store.Changes{"read_only": {"", token.ReadOnly}}
 		if days, _ := strconv.Atoi(f.field("days").Value); days > 0 {
 			token.Expires = c.Now().Add(time.Duration(days) * 24 * time.Hour)
 			what["expires"] = [2]any{"", token.Expires}
@@ -175,7 +175,7 @@ func revokeToken(r *request) error {
 		if err := c.RevokeToken(token.ID); err != nil {
 			return err
 		}
-		if err := c.record(store.ActionChange, kindToken, token.ID, token.Name, changes{"revoked": {false, true}}); err != nil {
+		if err := c.record(store.ActionChange, kindToken, token.ID, token.Name, store.Changes{"revoked": {false, true}}); err != nil {
 			return err
 		}
 		return c.say("The token %s was revoked.", token.Name)

@@ -112,7 +112,7 @@ func addTransaction(r *request) error {
 		if made, err = ch.CreateTransaction(asked); err != nil {
 			return err
 		}
-		changes := changes{"api": {"", made.API}, "status": {"", made.Status}, "amount": {"", made.Amount.String()}}
+		changes := store.Changes{"api": {"", made.API}, "status": {"", made.Status}, "amount": {"", made.Amount.String()}}
 		if err := ch.record(store.ActionCreate, kindTransaction, made.ID, transactionName(made), changes); err != nil {
 			return err
 		}
@@ -212,10 +212,10 @@ func (c *change) updateTransaction(before, after store.Transaction) error {
 	if err := c.UpdateTransaction(after); err != nil {
 		return err
 	}
-	changes := changes{}
-	changes.differ("api", before.API, after.API)
-	changes.differ("status", before.Status, after.Status)
-	changes.differ("amount", before.Amount.String(), after.Amount.String())
+	changes := store.Changes{}
+	changes.Differ("api", before.API, after.API)
+	changes.Differ("status", before.Status, after.Status)
+	changes.Differ("amount", before.Amount.String(), after.Amount.String())
 	return c.record(store.ActionChange, kindTransaction, after.ID, transactionName(after), changes)
 }
 
@@ -224,7 +224,7 @@ func (c *change) removeTransaction(t store.Transaction) error {
 	if err := c.DeleteTransaction(t.ID); err != nil {
 		return err
 	}
-	changes := changes{"api": {t.API, nil}, "status": {t.Status, nil}, "amount": {t.Amount.String(), nil}}
+	changes := store.Changes{"api": {t.API, nil}, "status": {t.Status, nil}, "amount": {t.Amount.String(), nil}}
 	return c.record(store.ActionDelete, kindTransaction, t.ID, transactionName(t), changes)
 }
 

@@ -155,11 +155,11 @@ func countOf(tx *store.Tx, f store.TransactionFilter, rows int, all bool) (strin
 			return "", err
 		}
 		if n == countedUpTo+1 && (f.Search != "" || !f.From.IsZero() || !f.Until.IsZero()) {
-			return "more than " + counted(countedUpTo, "transaction", "transactions"), nil
+			return "more than " + transactionCount(countedUpTo), nil
 		}
 	}
 	if n == 0 {
 		return "none", nil
 	}
-	return counted(n, "transaction", "transactions"), nil
+	return transactionCount(n), nil
 }

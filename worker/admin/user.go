@@ -140,7 +140,7 @@ func addUser(r *request) error {
 			if err != nil {
 				return err
 			}
-			if err := c.record(store.ActionCreate, kindUser, user.ID, user.Name, changes{"role": {"", user.Role}, "active": {false, user.Active}}); err != nil {
+			if err := c.record(store.ActionCreate, kindUser, user.ID, user.Name, store.Changes{"role": {"", user.Role}, "active": {false, user.Active}}); err != nil {
 				return err
 			}
 			return c.say("The user %s was added.", user.Name)
@@ -242,10 +242,10 @@ func changeUser(r *request) error {
 		f.fill(r)
 		after := userOf(r)
 		after.ID = before.ID
-		what := changes{}
-		what.differ("name", before.Name, after.Name)
-		what.differ("role", before.Role, after.Role)
-		what.differ("active", before.Active, after.Active)
+		what := store.Changes{}
+		what.Differ("name", before.Name, after.Name)
+		what.Differ("role", before.Role, after.Role)
+		what.Differ("active", before.Active, after.Active)
 		if len(what) == 0 {
 			return c.say("Nothing was changed.")
 		}
@@ -325,7 +325,7 @@ func changeUserPassword(r *request) error {
 		if err := c.SetPassword(user.ID, hash); err != nil {
 			return err
 		}
-		if err := c.record(store.ActionChange, kindUser, user.ID, user.Name, changes{"password": {"", ""}}); err != nil {
+		if err := c.record(store.ActionChange, kindUser, user.ID, user.Name, store.Changes{"password": {"", ""}}); err != nil {
 			return err
 		}
 		return c.say("The user %s has another password, and is logged in nowhere.", user.Name)
