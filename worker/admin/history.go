@@ -210,3 +210,14 @@ func historyOf(tx *store.Tx, kind string, id int64) ([]entryView, error) {
 	}
 	return entryViews(tx, entries.Items)
 }
+
+// objectHistory is what was done to an object.
+type objectHistory struct {
+	Entries []entryView
+	All     string // the address of all of it
+	Note    string
+}
+
+func objectHistoryOf(kind string, id int64, entries []entryView) objectHistory {
+	return objectHistory{Entries: entries, All: historyPath + "?kind=" + kind + "&object=" + strconv.FormatInt(id, 10)}
+}

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 
@@ -26,60 +25,7 @@ func (a *Admin) userRoutes() []route {
 	}
 }
 
-// userList is what the page of users shows.
-type userList struct {
-	Path     string
-	Search   string
-	Role     *field
-	Filtered bool
-	Hidden   []hidden // what the form of the filter sends along
-	Columns  []column
-	Users    []userRow
-	Pager    pager
-}
-
-// userOrders are those of the list, by the parameter "order".
-var userOrders = map[string]store.UserOrder{"role": store.UsersByRole, "login": store.UsersByLastLogin, "created": store.UsersByCreated}
-
-type userRow struct {
-	store.User
-	Path string
-}
-
 func userPath(id int64) string { return usersPath + "/" + strconv.FormatInt(id, 10) }
-
-func listUsers(r *request) error {
-	at := r.listURL(usersPath, "q", "role", "order", "down")
-	list := userList{Path: usersPath, Search: at.query.Get("q"), Hidden: at.hiddenFields("q", "role")}
-	list.Role = &field{Name: "role", Label: "Role", Kind: "select", Value: at.query.Get("role"), Options: []option{
-		{"", "any"}, {string(store.RoleViewer), "viewer"}, {string(store.RoleStaff), "staff"}, {string(store.RoleSuperuser), "superuser"},
-	}}
-	list.Filtered = list.Search != "" || list.Role.Value != ""
-	sorting := sortingOf(at)
-	list.Columns = []column{
-		sorting.column("User name", "", ""), sorting.column("Role", "role", ""),
-		{Label: "Active"},
-		sorting.column("Last login (UTC)", "login", "time"), sorting.column("Created (UTC)", "created", "time"),
-	}
-	q := store.UserQuery{
-		Search: list.Search, Role: store.Role(list.Role.Value), Order: userOrders[sorting.order], Descending: sorting.down, Page: r.storePage(),
-	}
-	err := r.view(func(tx *store.Tx) error {
-		users, err := tx.FindUsers(q)
-		if err != nil {
-			return badCursor(err)
-		}
-		for _, u := range users.Items {
-			list.Users = append(list.Users, userRow{u, userPath(u.ID)})
-		}
-		list.Pager = pagerOf(at, q.Page, users)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return r.render(http.StatusOK, "users", page{Title: "Users", Data: list})
-}
 
 func userCrumbs() []crumb { return []crumb{{"Users", usersPath}} }
 
@@ -99,13 +45,6 @@ func userFields(u store.User) []*field {
 	}
 }
 
-func passwordFields() []*field {
-	return []*field{
-		{Name: "password", Label: "Password", Kind: "password", Required: true, Autocomplete: "new-password", Help: passwordHelp},
-		{Name: "again", Label: "Password again", Kind: "password", Required: true, Autocomplete: "new-password"},
-	}
-}
-
 // userOf is what a form says of a user.
 func userOf(r *request) store.User {
 	return store.User{
@@ -113,46 +52,6 @@ func userOf(r *request) store.User {
 		Role:   store.Role(r.PostForm.Get("role")),
 		Active: r.PostForm.Get("active") != "",
 	}
-}
-
-func newUserForm() *form {
-	fields := userFields(store.User{Role: store.RoleViewer, Active: true})
-	fields[0].Focus = true
-	return &form{Fields: append(fields, passwordFields()...), Submit: "Add user", Cancel: usersPath}
-}
-
-func (r *request) renderNewUser(status int, f *form) error {
-	return r.render(status, "form", page{Title: "Add user", Crumbs: userCrumbs(), Data: f})
-}
-
-func showNewUser(r *request) error { return r.renderNewUser(http.StatusOK, newUserForm()) }
-
-func addUser(r *request) error {
-	f := newUserForm()
-	f.fill(r)
-	hash, err := r.newPassword(f)
-	if err != nil {
-		return err
-	}
-	if !f.Bad() {
-		err = r.change(func(c *change) error {
-			user, err := c.CreateUser(userOf(r), hash)
-			if err != nil {
-				return err
-			}
-			if err := c.record(store.ActionCreate, kindUser, user.ID, user.Name, store.Changes{"role": {"", user.Role}, "active": {false, user.Active}}); err != nil {
-				return err
-			}
-			return c.say("The user %s was added.", user.Name)
-		})
-		if err == nil {
-			return r.redirect(usersPath)
-		}
-		if !f.blame(err, "username") {
-			return err
-		}
-	}
-	return r.renderNewUser(http.StatusUnprocessableEntity, f)
 }
 
 // userPage is what the page of a user shows.
@@ -212,19 +111,6 @@ func showUser(r *request) error {
 	return r.renderUser(http.StatusOK, user, nil)
 }
 
-// errLastSuperuser says why a change is refused that would leave nobody who can manage users.
-var errLastSuperuser = errors.New("this is the last active superuser")
-
-// keepSuperuser fails where the transaction has left no active superuser. Writers take turns, so that two who take each
-// other's right away cannot both succeed.
-func (c *change) keepSuperuser() error {
-	n, err := c.ActiveSuperusers()
-	if err == nil && n == 0 {
-		err = errLastSuperuser
-	}
-	return err
-}
-
 func changeUser(r *request) error {
 	before, err := r.user()
 	if err != nil {
@@ -278,138 +164,4 @@ func changeUser(r *request) error {
 		return r.renderUser(http.StatusUnprocessableEntity, before, f)
 	}
 	return err
-}
-
-func userPasswordForm(u store.User) *form {
-	fields := passwordFields()
-	fields[0].Focus = true
-	return &form{Fields: fields, Submit: "Set password", Cancel: userPath(u.ID)}
-}
-
-func (r *request) renderUserPassword(status int, u store.User, f *form) error {
-	return r.render(status, "form", page{
-		Title:  "Set password",
-		Crumbs: append(userCrumbs(), crumb{u.Name, userPath(u.ID)}),
-		Data:   f,
-	})
-}
-
-func showUserPassword(r *request) error {
-	user, err := r.user()
-	if err != nil {
-		return err
-	}
-	if user.ID == r.session.User.ID {
-		return r.redirect(home + "password") // where the old one is asked for
-	}
-	return r.renderUserPassword(http.StatusOK, user, userPasswordForm(user))
-}
-
-func changeUserPassword(r *request) error {
-	user, err := r.user()
-	if err != nil {
-		return err
-	}
-	if user.ID == r.session.User.ID {
-		return errForbidden
-	}
-	f := userPasswordForm(user)
-	hash, err := r.newPassword(f)
-	if err != nil {
-		return err
-	}
-	if f.Bad() {
-		return r.renderUserPassword(http.StatusUnprocessableEntity, user, f)
-	}
-	err = r.change(func(c *change) error {
-		if err := c.SetPassword(user.ID, hash); err != nil {
-			return err
-		}
-		if err := c.record(store.ActionChange, kindUser, user.ID, user.Name, store.Changes{"password": {"", ""}}); err != nil {
-			return err
-		}
-		return c.say("The user %s has another password, and is logged in nowhere.", user.Name)
-	})
-	if err != nil {
-		return err
-	}
-	return r.redirect(userPath(user.ID))
-}
-
-func confirmUserDeletion(r *request) error {
-	user, err := r.user()
-	if err != nil {
-		return err
-	}
-	return r.renderUserDeletion(http.StatusOK, user, &form{})
-}
-
-func (r *request) renderUserDeletion(status int, user store.User, f *form) error {
-	err := r.view(func(tx *store.Tx) (err error) {
-		if user, err = tx.User(user.ID); err != nil {
-			return err
-		}
-		version, err := versionOf(tx, kindUser, user.ID, &form{Fields: userFields(user)})
-		f.Version = version.String()
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	f.Submit, f.Cancel, f.Danger = "Delete", userPath(user.ID), true
-	f.Text = []string{
-		fmt.Sprintf("The user %s is to be deleted, and all sessions of that user end.", user.Name),
-		"What the user has done stays, and so does what the history says of it. Who only must not log in any more can be made inactive instead.",
-	}
-	return r.render(status, "form", page{
-		Title:  "Delete user",
-		Crumbs: append(userCrumbs(), crumb{user.Name, userPath(user.ID)}),
-		Data:   f,
-	})
-}
-
-func deleteUser(r *request) error {
-	user, err := r.user()
-	if err != nil {
-		return err
-	}
-	ask := &form{} // again, if need be
-	err = r.change(func(c *change) error {
-		user, err := c.User(user.ID)
-		if err != nil {
-			return err
-		}
-		if err := ask.checkDeletion(c, kindUser, user.ID, &form{Fields: userFields(user)}); err != nil {
-			return err
-		}
-		if err := c.DeleteUser(user.ID); err != nil {
-			return err
-		}
-		if err := c.keepSuperuser(); err != nil {
-			return err
-		}
-		if err := c.record(store.ActionDelete, kindUser, user.ID, user.Name, nil); err != nil {
-			return err
-		}
-		if user.ID == c.actor.ID {
-			return nil // and so is the session
-		}
-		return c.say("The user %s was deleted.", user.Name)
-	})
-	if err == nil {
-		return r.redirect(usersPath)
-	}
-	if errors.Is(err, errStale) || ask.blameLastSuperuser(err) {
-		return r.renderUserDeletion(http.StatusConflict, user, ask)
-	}
-	return err
-}
-
-// blameLastSuperuser shows that the last active superuser stays one, if that is the error.
-func (f *form) blameLastSuperuser(err error) bool {
-	if !errors.Is(err, errLastSuperuser) {
-		return false
-	}
-	f.Fault = "This is the last active superuser: nobody else could manage users any more."
-	return true
 }
