@@ -45,6 +45,9 @@ func (c catalog) renderOne(r *request, status int, id int64, f *form) error {
 		view.History = objectHistoryOf(c.kind, id, entries)
 		return err
 	})
+	if f != nil && errors.Is(err, store.ErrNotFound) {
+		return c.renderGone(r, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -89,6 +92,8 @@ func (c catalog) change(r *request) error {
 		return ch.say("The %s “%s” was changed.", c.one, after.Name)
 	})
 	switch {
+	case f == nil && errors.Is(err, store.ErrNotFound):
+		return c.renderGone(r, id)
 	case errors.Is(err, errStale):
 		return c.renderOne(r, http.StatusConflict, id, f)
 	case err != nil && (f == nil || !f.blame(err, "name")):
@@ -97,4 +102,10 @@ func (c catalog) change(r *request) error {
 		return c.renderOne(r, http.StatusUnprocessableEntity, id, f)
 	}
 	return r.redirect(pathOf(c.kind, id))
+}
+
+// renderGone answers who has saved one that is no more.
+func (c catalog) renderGone(r *request, id int64) error {
+	empty := func(*store.Tx) (*form, error) { return c.form(named{}), nil }
+	return r.renderGone(gone{kind: c.kind, id: id, page: page{Crumbs: c.crumbs()}, add: c.path + "/add", form: empty})
 }

@@ -10,11 +10,12 @@ import (
 )
 
 // form is the fields of a page, as the part "form" of the templates shows them, or without any a question whether something
-// is to be done. It is sent to the page's own path.
+// is to be done.
 type form struct {
 	Text   []string // what is to be known before, in paragraphs
 	Fields []*field
 	Submit string // what the button says
+	Action string // the path that it is sent to; empty: that of the page
 	Cancel string // the path that leads away from it; empty: none
 	Danger bool   // what it does cannot be undone
 	Fault  string // what is wrong with it as a whole

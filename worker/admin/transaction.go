@@ -54,6 +54,9 @@ func renderTransaction(r *request, status int, id int64, f *form) error {
 		view.History.Note = "A creation through the API is told here and not in the history of all, as transactions come by the thousands."
 		return err
 	})
+	if f != nil && errors.Is(err, store.ErrNotFound) {
+		return renderGoneTransaction(r, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -90,6 +93,8 @@ func changeTransaction(r *request) error {
 		return ch.say("Transaction %d was changed.", id)
 	})
 	switch {
+	case f == nil && errors.Is(err, store.ErrNotFound):
+		return renderGoneTransaction(r, id)
 	case errors.Is(err, errStale):
 		return renderTransaction(r, http.StatusConflict, id, f)
 	case err != nil && (f == nil || !f.blame(err, "")):
@@ -98,6 +103,14 @@ func changeTransaction(r *request) error {
 		return renderTransaction(r, http.StatusUnprocessableEntity, id, f)
 	}
 	return r.redirect(pathOf(kindTransaction, id))
+}
+
+// renderGoneTransaction answers who has saved one that is no more.
+func renderGoneTransaction(r *request, id int64) error {
+	empty := func(tx *store.Tx) (*form, error) { return transactionForm(tx, store.Transaction{}) }
+	return r.renderGone(gone{
+		kind: kindTransaction, id: id, page: page{Crumbs: transactionCrumbs}, add: transactionsPath + "/add", form: empty,
+	})
 }
 
 // transactionName is what the audit log calls one.

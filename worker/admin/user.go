@@ -112,14 +112,14 @@ func showUser(r *request) error {
 }
 
 func changeUser(r *request) error {
-	before, err := r.user()
+	id, err := r.id()
 	if err != nil {
 		return err
 	}
+	var before store.User
 	var f *form
-	err = r.change(func(c *change) error {
-		before, err := c.User(before.ID)
-		if err != nil {
+	err = r.change(func(c *change) (err error) {
+		if before, err = c.User(id); err != nil {
 			return err
 		}
 		if f, err = userForm(c.Tx, before); err != nil {
@@ -155,6 +155,9 @@ func changeUser(r *request) error {
 	switch {
 	case err == nil:
 		return r.redirect(usersPath)
+	case f == nil && errors.Is(err, store.ErrNotFound):
+		empty := func(*store.Tx) (*form, error) { return newUserForm(), nil }
+		return r.renderGone(gone{kind: kindUser, id: id, page: page{Crumbs: userCrumbs()}, add: usersPath + "/add", form: empty})
 	case f == nil:
 		return err
 	case errors.Is(err, errStale):

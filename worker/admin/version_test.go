@@ -192,3 +192,32 @@ func TestDeletionOfWhatChanged(t *testing.T) {
 		s.want(http.StatusNotFound, e.path)
 	}
 }
+
+// TestEditOfWhatIsGone saves forms of what somebody else has deleted: it says who, keeps what was typed, and adds it anew.
+func TestEditOfWhatIsGone(t *testing.T) {
+	s := startEdits(t)
+	es := edits()
+	slices.Reverse(es) // with an API its transactions go
+	for _, e := range es {
+		version := versionIn(s.want(http.StatusOK, e.path).body)
+		s.save(http.StatusSeeOther, e.path+"/delete")
+		answer := s.want(http.StatusNotFound, e.path, append(e.second, "version", version)...)
+		if texts := strings.Join(answer.texts(t, "p"), "\n"); !strings.Contains(texts, "Nothing was saved. It was deleted meanwhile by superuser (at ") {
+			t.Errorf("%s: it says %s", e.path, texts)
+		}
+		typed := answer.input(t, "name") + answer.input(t, "description") + answer.input(t, "amount") + answer.input(t, "username")
+		if !strings.Contains(typed, e.wants) {
+			t.Errorf("%s: what was typed is %q now", e.path, typed)
+		}
+		for _, form := range answer.elements(t, "form") {
+			if action := form.attributes["action"]; action != "" && action != "/admin/logout" {
+				again := append(e.second, "version", versionIn(answer.body), "password", password, "again", password)
+				s.want(http.StatusSeeOther, action, again...)
+			}
+		}
+		s.want(http.StatusNotFound, e.path)
+	}
+	if added := len(slices.DeleteFunc(s.recorded(), func(line string) bool { return !strings.Contains(line, " create ") })); added != len(es) {
+		t.Errorf("%d were added anew, want %d", added, len(es))
+	}
+}
