@@ -40,8 +40,8 @@ type (
 	}
 	// serving says that enough workers are ready, which was not so before.
 	serving struct{}
-	// finish ends the master.
-	finish struct{ code int }
+	// finish ends the master, and says why it stopped: errStopping, ErrNoneReady.
+	finish struct{ why error }
 	// ended says that a worker is no more, and why.
 	ended struct {
 		serial   serial

@@ -10,7 +10,7 @@
 //	sockets := master.NewSockets(activation.Files(true))
 //	m, err := master.New(master.Config{Plan: plan, Program: program, Sockets: sockets, Logger: log})
 //	...
-//	code, err := m.Run(ctx, master.Hooks{})
+//	err = m.Run(ctx, master.Hooks{})
 //
 // # Reload
 //

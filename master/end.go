@@ -46,15 +46,15 @@ func (m *Master) stderr(s serial) *capture {
 // whyNoneReady tells of the first worker that has said something before it ended.
 func (m *Master) whyNoneReady() error {
 	if m.last != nil {
-		return fmt.Errorf("%w: %w", errNoneReady, m.last)
+		return fmt.Errorf("%w: %w", ErrNoneReady, m.last)
 	}
 	for _, e := range m.ends {
 		if line := e.stderr.firstError(); line != "" {
-			return fmt.Errorf("%w: %s: %s", errNoneReady, e, line)
+			return fmt.Errorf("%w: %s: %s", ErrNoneReady, e, line)
 		}
 	}
 	if len(m.ends) > 0 {
-		return fmt.Errorf("%w: %s", errNoneReady, m.ends[0])
+		return fmt.Errorf("%w: %s", ErrNoneReady, m.ends[0])
 	}
-	return errNoneReady
+	return ErrNoneReady
 }

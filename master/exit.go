@@ -5,12 +5,6 @@ import (
 	"syscall"
 )
 
-// What the master exits with, beside 1 and 2, which are its caller's.
-const (
-	exitOK        = 0
-	exitNoneReady = 3 // no worker became ready at the start
-)
-
 // exit is how a process came to its end, or that it never began.
 type exit struct {
 	status syscall.WaitStatus

@@ -18,7 +18,7 @@ func TestColdStart(t *testing.T) {
 		s.on(exited{1, exit{failed: syscall.ENOENT}}, "ended w1 crash")
 		s.sleeps(time.Minute)
 		s.passes(time.Minute, "QUIT 3")
-		s.on(died(3), "ended w3 start-timeout", "finish 3")
+		s.on(died(3), "ended w3 start-timeout", "finish: no worker became ready")
 		s.noted("no worker became ready")
 		s.on(tick{})
 		s.on(resized{+1})
@@ -38,12 +38,12 @@ func TestColdStart(t *testing.T) {
 	t.Run("reload", func(t *testing.T) {
 		s := newScene(t, usual(1))
 		s.on(reloadAsked{})
-		s.on(died(1), "ended w1 crash", "retire g2", "reloaded g2: no worker became ready", "finish 3")
+		s.on(died(1), "ended w1 crash", "retire g2", "reloaded g2: no worker became ready", "finish: no worker became ready")
 	})
 	t.Run("stopped", func(t *testing.T) {
 		s := newScene(t, usual(1))
 		s.on(stopAsked{}, "unready 1", "TERM 1")
-		s.on(died(1), "ended w1 stop", "finish 0")
+		s.on(died(1), "ended w1 stop", "finish: the master is stopping")
 	})
 }
 
@@ -69,7 +69,7 @@ func TestPrelude(t *testing.T) {
 	t.Run("fails", func(t *testing.T) {
 		s := newUnprepared(t, usual(2))
 		s.on(reloadAsked{})
-		s.on(prepared{generation: 1, failed: failed}, "retire g2", "reloaded g2: no worker became ready", "finish 3")
+		s.on(prepared{generation: 1, failed: failed}, "retire g2", "reloaded g2: no worker became ready", "finish: no worker became ready")
 		s.noted("no worker became ready")
 		s.on(tick{})
 	})
@@ -77,7 +77,7 @@ func TestPrelude(t *testing.T) {
 		limits := usual(2)
 		limits.ShutdownDelay = time.Second
 		s := newUnprepared(t, limits)
-		s.on(stopAsked{}, "finish 0")
+		s.on(stopAsked{}, "finish: the master is stopping")
 		s.on(prepared{generation: 1})
 		s.on(prepared{generation: 1, failed: failed})
 	})

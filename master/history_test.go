@@ -120,7 +120,7 @@ func TestReloadBegins(t *testing.T) {
 	s.now = s.now.Add(time.Second)
 	happen(reloadAsked{})
 	s.now = s.now.Add(2 * time.Second)
-	happen(prepared{generation: 2, failed: errNoneReady})
+	happen(prepared{generation: 2, failed: ErrNoneReady})
 	s.now = s.now.Add(4 * time.Second)
 	happen(prepared{generation: 3, limits: usual(1)})
 	s.now = s.now.Add(8 * time.Second)

@@ -75,7 +75,7 @@ type Master struct {
 	served   bool // enough workers were ready once
 	closing  bool // no more requests are taken
 	finished bool
-	code     int
+	why      error // it stopped, when it is finished
 	last     error // why the fleet ended, if it did so by itself
 }
 
@@ -125,10 +125,11 @@ func (m *Master) send(message message) {
 }
 
 // Run starts the workers and keeps them until the master is told to stop, by a signal, through the control socket or by
-// the end of ctx. It returns what the process is to exit with, and why where that is not 0. It must be called once.
+// the end of ctx. Its error is ErrNoneReady, with what a worker said, where it came to no worker that serves. It must be
+// called once.
 //
 // It reaps all children of the process, so nothing else in it may start any.
-func (m *Master) Run(ctx context.Context, hooks Hooks) (int, error) {
+func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 	m.hooks = hooks
 	// The kernel ends foreign workers with the thread that started them.
 	runtime.LockOSThread()
@@ -323,7 +324,7 @@ func (m *Master) do(a action) {
 	case serving:
 		m.serving()
 	case finish:
-		m.finished, m.code = true, a.code
+		m.finished, m.why = true, a.why
 	case note:
 		m.log.Log(context.Background(), a.level, a.message, a.args...) //nolint:sloglint // the fleet's messages are constants
 	default:
@@ -380,7 +381,7 @@ func (m *Master) look() {
 }
 
 // finish gives up everything and says how it went.
-func (m *Master) finish(closeServers func()) (int, error) {
+func (m *Master) finish(closeServers func()) error {
 	close(m.gone)
 	if m.watcher != nil {
 		m.watcher.Close()
@@ -394,8 +395,8 @@ func (m *Master) finish(closeServers func()) (int, error) {
 	if err := errors.Join(errs...); err != nil {
 		m.log.Warn("not all could be given up", "error", err)
 	}
-	if m.code != exitOK {
-		return m.code, m.whyNoneReady()
+	if errors.Is(m.why, ErrNoneReady) {
+		return m.whyNoneReady()
 	}
-	return m.code, nil
+	return nil
 }

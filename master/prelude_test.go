@@ -39,7 +39,7 @@ func TestPreludeComesFirst(t *testing.T) {
 func TestPreludeFails(t *testing.T) {
 	s := supervise(t, "fails", unchanged)
 	s.says("prelude: fails")
-	s.ends("exit 3: no worker became ready: test prelude failed: error: no such table")
+	s.ends("ended: no worker became ready: test prelude failed: error: no such table")
 	if log := s.stderr.String(); !strings.Contains(log, "test: error: no such table\n") {
 		t.Errorf("the log is %q", log)
 	}
@@ -48,7 +48,7 @@ func TestPreludeFails(t *testing.T) {
 func TestPreludeCannotBeStarted(t *testing.T) {
 	s := supervise(t, "runs nowhere", unchanged)
 	why := "test prelude failed: change directory: stat " + s.dir + "/nowhere: no such file or directory"
-	s.ends("exit 3: no worker became ready: " + why)
+	s.ends("ended: no worker became ready: " + why)
 
 	s = supervise(t, "", unchanged)
 	s.says("prelude: ", "worker of generation 1")
@@ -85,7 +85,7 @@ func TestStopDuringPrelude(t *testing.T) {
 			pid := s.waits()
 			check(t, s.cmd.Process.Signal(syscall.SIGHUP)) // for later
 			check(t, s.cmd.Process.Signal(signal))
-			s.ends("exit 0: <nil>")
+			s.ends("ended: <nil>")
 			s.mustBeGone(pid)
 		})
 	}
@@ -98,7 +98,7 @@ func TestStopDuringPrelude(t *testing.T) {
 		if o := <-outcome; o.OK || o.Error != errStopping.Error() {
 			t.Errorf("outcome %+v", o)
 		}
-		s.ends("exit 0: <nil>")
+		s.ends("ended: <nil>")
 		s.mustBeGone(pid)
 	})
 }
@@ -115,7 +115,7 @@ func TestPreludeHangs(t *testing.T) {
 	s := supervise(t, "waits", unchanged)
 	pid := s.waits()
 	late(s)
-	s.ends("exit 3: no worker became ready: " + want)
+	s.ends("ended: no worker became ready: " + want)
 	s.mustBeGone(pid)
 
 	s = supervise(t, "", unchanged)

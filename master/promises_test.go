@@ -1,6 +1,7 @@
 package master
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -277,9 +278,9 @@ func (w *world) do(a action, e event, r *result) {
 	case finish:
 		w.must(!w.finished && len(w.living) == 0, "finish with %d living of %d", len(w.living), len(w.actors))
 		if w.stopped {
-			w.must(a.code == exitOK, "exit code %d", a.code)
+			w.must(errors.Is(a.why, errStopping), "finish: %v", a.why)
 		} else {
-			w.must(a.code == exitNoneReady && w.inVain(), "exit code %d", a.code)
+			w.must(errors.Is(a.why, ErrNoneReady) && w.inVain(), "finish: %v", a.why)
 		}
 		w.finished = true
 	case ended:

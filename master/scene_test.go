@@ -168,7 +168,7 @@ func inWords(a action) string {
 	case serving:
 		return "serving"
 	case finish:
-		return fmt.Sprintf("finish %d", a.code)
+		return "finish: " + a.why.Error()
 	case ended:
 		return fmt.Sprintf("ended %s %s", a.identity.ID, a.why)
 	}

@@ -11,15 +11,15 @@ import (
 // stop is the end of the master: unready, after a delay no more new requests, and then it waits for its workers.
 type stop struct {
 	begin        time.Time // when the workers are to drain; zero once they do
-	code         int
-	drained, cut int // workers that came to their end by themselves, and that did not
+	why          error     // errStopping, ErrNoneReady
+	drained, cut int       // workers that came to their end by themselves, and that did not
 	finished     bool
 }
 
-var (
-	errStopping  = errors.New("the master is stopping")
-	errNoneReady = errors.New("no worker became ready")
-)
+// ErrNoneReady is what Run returns where no worker became ready at the start.
+var ErrNoneReady = errors.New("no worker became ready")
+
+var errStopping = errors.New("the master is stopping")
 
 // stopAsked comes from a signal or the control socket. Asked a second time, it is to be fast.
 type stopAsked struct{ fast bool }
@@ -28,15 +28,15 @@ func (e stopAsked) happen(f *fleet, now time.Time) {
 	again := f.stop != nil
 	if !again {
 		f.note(slog.LevelInfo, "stopping", "fast", e.fast, "workers", len(f.workers))
-		f.beginStop(now, exitOK, errStopping)
+		f.beginStop(now, errStopping)
 	}
 	if e.fast || again {
 		f.stopFast(now)
 	}
 }
 
-func (f *fleet) beginStop(now time.Time, code int, why error) {
-	f.stop = &stop{begin: now.Add(f.current.limits.ShutdownDelay), code: code}
+func (f *fleet) beginStop(now time.Time, why error) {
+	f.stop = &stop{begin: now.Add(f.current.limits.ShutdownDelay), why: why}
 	f.again = false
 	if f.reload != nil {
 		f.failReload(now, nil, why)
@@ -48,8 +48,8 @@ func (f *fleet) beginStop(now time.Time, code int, why error) {
 
 // stopInVain is the end of a master that has no worker, and never had one that was ready.
 func (f *fleet) stopInVain(now time.Time) {
-	f.note(slog.LevelError, errNoneReady.Error())
-	f.beginStop(now, exitNoneReady, errNoneReady)
+	f.note(slog.LevelError, ErrNoneReady.Error())
+	f.beginStop(now, ErrNoneReady)
 	f.stop.begin = time.Time{}
 }
 
@@ -88,7 +88,7 @@ func (f *fleet) settleStop(now time.Time) {
 	if len(f.workers) == 0 && !f.stop.finished {
 		f.stop.finished, f.stop.begin = true, time.Time{} // nobody is left to wait for
 		f.note(slog.LevelInfo, "stopped", "workers_drained", f.stop.drained, "workers_cut", f.stop.cut)
-		f.do(finish{f.stop.code})
+		f.do(finish{f.stop.why})
 	}
 }
 

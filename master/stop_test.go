@@ -32,7 +32,7 @@ func TestStop(t *testing.T) {
 		s.on(died(1), "ended w1 stop")
 		s.sleeps(25 * time.Second)
 		s.passes(25*time.Second, "KILL 3")
-		s.on(exited{3, exit{status: 9}}, "ended w3 stop", "finish 0")
+		s.on(exited{3, exit{status: 9}}, "ended w3 stop", "finish: the master is stopping")
 		drained(s, 0, 3)
 		s.on(tick{})
 		s.on(stopAsked{})
@@ -46,7 +46,7 @@ func TestStop(t *testing.T) {
 		s.on(stopAsked{}, "unready 1", "unready 2", "unready 4", "TERM 1", "TERM 2", "TERM 4")
 		s.on(done(1), "ended w1 stop")
 		s.on(exited{4, exit{status: syscall.WaitStatus(syscall.SIGTERM)}}, "ended w3 stop") // it had no requests
-		s.on(done(2), "ended w2 stop", "finish 0")
+		s.on(done(2), "ended w2 stop", "finish: the master is stopping")
 		drained(s, 2, 0)
 	})
 	t.Run("all die in the delay", func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestStop(t *testing.T) {
 		s.on(stopAsked{}, "unready 1", "unready 2", "unready 3")
 		s.on(done(1), "ended w1 crash")
 		s.on(died(2), "ended w2 crash")
-		s.on(died(3), "ended w3 crash", "finish 0")
+		s.on(died(3), "ended w3 crash", "finish: the master is stopping")
 		drained(s, 0, 3) // none of them had been asked to
 		if wake := s.fleet.wake(); !wake.IsZero() {
 			t.Errorf("woken after the end: %v", wake)
@@ -77,7 +77,7 @@ func TestStop(t *testing.T) {
 		s.on(done(2), "ended w2 stop")
 		s.passes(time.Second, "KILL 3")
 		s.on(stopAsked{}) // more cannot be done
-		s.on(exited{3, exit{status: 9}}, "ended w3 stop", "finish 0")
+		s.on(exited{3, exit{status: 9}}, "ended w3 stop", "finish: the master is stopping")
 		drained(s, 2, 1)
 	})
 	t.Run("a second time in the delay", func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestStop(t *testing.T) {
 		s.on(reloadAsked{}, "prepare g2")
 		s.on(stopAsked{}, "retire g2", "reloaded g2: the master is stopping", "unready 1", "TERM 1")
 		s.on(prepared{generation: 2, limits: usual(1)})
-		s.on(done(1), "ended w1 stop", "finish 0")
+		s.on(done(1), "ended w1 stop", "finish: the master is stopping")
 	})
 	t.Run("before enough are ready", func(t *testing.T) {
 		s := newScene(t, limits)

@@ -83,8 +83,7 @@ func masterChild(args []string) error {
 			})
 		}
 	}()
-	code, err := m.Run(ctx, Hooks{})
-	fmt.Printf("exit %d: %v\n", code, err)
+	fmt.Printf("ended: %v\n", m.Run(ctx, Hooks{}))
 	return nil
 }
 
@@ -263,7 +262,7 @@ func (s *supervised) ends(want string) {
 func (s *supervised) quit() {
 	s.Helper()
 	check(s.T, s.stdin.Close())
-	s.ends("exit 0: <nil>")
+	s.ends("ended: <nil>")
 }
 
 func (s *supervised) mustBeGone(pid int) {

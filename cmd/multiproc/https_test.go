@@ -259,7 +259,7 @@ func descriptorsTo(tb testing.TB, pid int, name string) int {
 func TestCheckLooksAtTheCertificate(t *testing.T) {
 	dir := t.TempDir()
 	s := &server{tb: t, dir: dir}
-	check := func() (string, int) {
+	check := func() (string, exitCode) {
 		_, stderr, code := s.run("check", "--socket=127.0.0.1:0", "--tls-cert=cert.pem", "--tls-key=key.pem")
 		return stderr, code
 	}

@@ -13,39 +13,22 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// What the process exits with, beside what a master says.
-const (
-	exitOK     = 0
-	exitFailed = 1 // the command could not do what it was asked for
-	exitUsage  = 2 // it was asked wrongly: arguments, configuration
-	exitInUse  = 4 // an address, a pidfile or a directory is somebody else's
-)
-
 func main() {
-	os.Exit(run(os.Args))
+	os.Exit(int(run(os.Args)))
 }
 
 // run is one life of the process. The error of a command is its last line.
-func run(args []string) int {
+func run(args []string) exitCode {
 	var err error
 	if app := newApp(); startsServer(app, args[1:]) {
 		err = start(context.Background(), args[1:])
 	} else {
 		err = app.Run(args)
 	}
-	if err == nil {
-		return exitOK
-	}
-	if err.Error() != "" {
+	if err != nil {
 		printError(err)
 	}
-	if exit, ok := errors.AsType[exitError](err); ok {
-		return exit.code
-	}
-	if _, ok := errors.AsType[usageError](err); ok {
-		return exitUsage
-	}
-	return exitFailed
+	return exitCodeOf(err)
 }
 
 // printError says what went wrong, if anybody reads it.
@@ -120,11 +103,6 @@ func settle(commands []*cli.Command) {
 	}
 }
 
-// usageError is an error of whoever called, not of what was tried.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
 func onUsageError(_ *cli.Context, err error, _ bool) error { return usageError{err} }
 
 // unknownCommand is the action of what only has subcommands.
@@ -142,18 +120,3 @@ func noArguments(c *cli.Context) error {
 	}
 	return nil
 }
-
-// exitError is an error with a code of its own to exit with.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e exitError) Error() string {
-	if e.err == nil {
-		return ""
-	}
-	return e.err.Error()
-}
-
-func (e exitError) Unwrap() error { return e.err }

@@ -138,7 +138,7 @@ func (s *terminal) awaitEcho(on bool) {
 	})
 }
 
-func (s *terminal) exitCode() int {
+func (s *terminal) exitCode() exitCode {
 	s.tb.Helper()
 	select {
 	case <-s.done:
@@ -146,7 +146,7 @@ func (s *terminal) exitCode() int {
 		screen, _ := s.look()
 		s.tb.Fatalf("the command did not end:\n%s", screen)
 	}
-	return s.cmd.ProcessState.ExitCode()
+	return exitCode(s.cmd.ProcessState.ExitCode())
 }
 
 // newDatabase is a directory with app.db, migrated.

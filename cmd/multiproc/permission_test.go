@@ -11,7 +11,7 @@ import (
 )
 
 // asNobody gives a way to run multiproc as a user who is not root: as this user, or where that is root as nobody.
-func asNobody(t *testing.T) (dir string, run func(args ...string) (out string, code int)) {
+func asNobody(t *testing.T) (dir string, run func(args ...string) (out string, code exitCode)) {
 	t.Helper()
 	dir = t.TempDir()
 	program := filepath.Join(dir, "multiproc")
@@ -21,7 +21,7 @@ func asNobody(t *testing.T) (dir string, run func(args ...string) (out string, c
 			t.Fatal(err)
 		}
 	}
-	return dir, func(args ...string) (string, int) {
+	return dir, func(args ...string) (string, exitCode) {
 		t.Helper()
 		cmd := commandIn(t, dir, append([]string{program}, args...)...)
 		cmd.Env = append(os.Environ(), "HOME=/")
@@ -32,7 +32,7 @@ func asNobody(t *testing.T) (dir string, run func(args ...string) (out string, c
 		if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 			t.Fatal(err)
 		}
-		return string(out), cmd.ProcessState.ExitCode()
+		return string(out), exitCode(cmd.ProcessState.ExitCode())
 	}
 }
 
@@ -58,7 +58,7 @@ func TestInspectionWithoutPermission(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "closed"), 0); err != nil {
 		t.Fatal(err)
 	}
-	f := func(want int, args string, parts ...string) {
+	f := func(want exitCode, args string, parts ...string) {
 		t.Helper()
 		out, code := run(append([]string{"metrics"}, strings.Fields(args)...)...)
 		if code != want {

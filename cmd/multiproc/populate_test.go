@@ -90,7 +90,7 @@ func TestPopulateInterrupted(t *testing.T) {
 		})
 		kill(t, cmd.Process.Pid, signal)
 		err := cmd.Wait()
-		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitFailed {
+		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exitCode(exit.ExitCode()) != exitFailed {
 			t.Errorf("%s: %v", signal, err)
 		}
 		var made int64

@@ -223,7 +223,7 @@ func fileExists(path string) bool {
 }
 
 // startFailing starts a server that is not to serve, and returns it when it has ended, with its exit code.
-func startFailing(tb testing.TB, ini string, options ...func(*serverOptions)) (*server, int) {
+func startFailing(tb testing.TB, ini string, options ...func(*serverOptions)) (*server, exitCode) {
 	tb.Helper()
 	s := startServer(tb, ini, append(options, failing)...)
 	return s, s.exitCode()

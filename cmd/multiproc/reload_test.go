@@ -113,7 +113,7 @@ func (s *server) goroutines() int {
 }
 
 // tryReload asks for a reload that may fail, and gives all that it says. It does not look at the ini, as the master must.
-func (s *server) tryReload() (output string, code int) {
+func (s *server) tryReload() (output string, code exitCode) {
 	s.tb.Helper()
 	stdout, stderr, code := s.run("reload", "--control", s.control())
 	return stdout + stderr, code

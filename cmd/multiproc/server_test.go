@@ -171,14 +171,14 @@ func (s *server) signal(signal syscall.Signal) {
 }
 
 // exitCode waits for the master's end and for that of all who hold its log.
-func (s *server) exitCode() int {
+func (s *server) exitCode() exitCode {
 	s.tb.Helper()
 	select {
 	case <-s.done:
 	case <-time.After(2 * patience):
 		s.tb.Fatalf("the server did not end\n%s", s.log)
 	}
-	return s.cmd.ProcessState.ExitCode()
+	return exitCode(s.cmd.ProcessState.ExitCode())
 }
 
 // stop ends it in an orderly way.
@@ -211,7 +211,7 @@ func (s *server) cleanup() {
 }
 
 // run runs multiproc to its end.
-func (s *server) run(args ...string) (stdout, stderr string, code int) {
+func (s *server) run(args ...string) (stdout, stderr string, code exitCode) {
 	s.tb.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 2*patience)
 	defer cancel()
@@ -223,7 +223,7 @@ func (s *server) run(args ...string) (stdout, stderr string, code int) {
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		s.tb.Fatal(err)
 	}
-	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+	return out.String(), errs.String(), exitCode(cmd.ProcessState.ExitCode())
 }
 
 // reload runs multiproc reload, which must succeed.

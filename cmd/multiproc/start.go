@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 
 	"github.com/coreos/go-systemd/v22/activation"
 
 	"multiproc/cmd/internal/config"
 	"multiproc/master"
-	"multiproc/mpmetrics"
 )
 
 // start is the main job: the server that an ini file and the command line describe, in the foreground.
@@ -45,9 +43,6 @@ func withClaim(loaded *config.Loaded, sockets *master.Sockets, serve func(*claim
 			claim.complain(err)
 		}
 		claim.close()
-	}
-	if errors.Is(err, master.ErrInUse) || errors.Is(err, mpmetrics.ErrHeld) {
-		return exitError{exitInUse, err}
 	}
 	return err
 }
@@ -146,9 +141,5 @@ func supervise(ctx context.Context, c *claim, from origin) error {
 		defer stats.close()
 		hooks = stats.join(hooks)
 	}
-	code, err := m.Run(ctx, hooks)
-	if code != exitOK {
-		return exitError{code, err}
-	}
-	return nil
+	return m.Run(ctx, hooks)
 }
