@@ -28,7 +28,7 @@ type WorkerStatus struct {
 	ID         string             `json:"id"`                  // see handoff.Identity
 	PID        int                `json:"pid"`                 // of the process
 	Generation handoff.Generation `json:"generation"`          // that it was started with
-	State      string             `json:"state"`               // starting, ready, draining or ending
+	State      State              `json:"state"`               // of its life
 	Leaving    string             `json:"leaving,omitempty"`   // why it is being replaced
 	Started    time.Time          `json:"started"`             // the process
 	Restarts   int                `json:"restarts"`            // how many were started in its slot before it, whatever for
@@ -47,20 +47,25 @@ type SlotStatus struct {
 	LastExit *ExitStatus  `json:"last_exit,omitempty"` // likewise
 }
 
+// State is how far a worker has come in its life.
+type State string
+
+// States of workers.
+const (
+	StateStarting State = "starting" // until it is ready
+	StateReady    State = "ready"    // it serves
+	StateDraining State = "draining" // asked to end
+	StateEnding   State = "ending"   // being ended by force
+)
+
 // States are the states of workers, in the order of a worker's life.
-func States() []string {
-	var states []string
-	for p := starting; p <= ending; p++ {
-		states = append(states, p.String())
-	}
-	return states
-}
+func States() []State { return []State{StateStarting, StateReady, StateDraining, StateEnding} }
 
 // Ready is how many workers are ready.
 func (s Status) Ready() int {
 	n := 0
 	for _, w := range s.Workers {
-		if w.State == ready.String() {
+		if w.State == StateReady {
 			n++
 		}
 	}
@@ -104,7 +109,7 @@ func (m *Master) status() Status {
 			ID:         w.identity.ID,
 			PID:        p.pid,
 			Generation: w.identity.Generation,
-			State:      w.phase.String(),
+			State:      State(w.phase.String()),
 			Leaving:    string(w.leaving),
 			Started:    w.started,
 			Restarts:   p.before.starts,

@@ -19,9 +19,7 @@ const (
 	ending                // being ended by force
 )
 
-func (p phase) String() string {
-	return [...]string{"starting", "ready", "draining", "ending"}[p]
-}
+func (p phase) String() string { return string(States()[p]) }
 
 // worker is a process as the decisions know it.
 type worker struct {

@@ -96,17 +96,11 @@ func (m *masterMetrics) make() error {
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return fmt.Errorf("make the master's metrics: %w", err)
 	}
-	for _, result := range []string{committed, rolledBack} {
+	for _, result := range []string{master.Committed, master.RolledBack} {
 		m.reloads.WithLabelValues(result)
 	}
 	return nil
 }
-
-// Results of reloads.
-const (
-	committed  = "committed"
-	rolledBack = "rolled-back"
-)
 
 func (m *masterMetrics) hooks() master.Hooks {
 	return master.Hooks{Started: m.started, Ended: m.ended, Reloaded: m.reloaded, Status: m.status}
@@ -132,9 +126,9 @@ func (m *masterMetrics) sweep() {
 }
 
 func (m *masterMetrics) reloaded(failed error) {
-	result := committed
+	result := master.Committed
 	if failed != nil {
-		result = rolledBack
+		result = master.RolledBack
 	}
 	m.reloads.WithLabelValues(result).Inc()
 }
@@ -142,12 +136,12 @@ func (m *masterMetrics) reloaded(failed error) {
 func (m *masterMetrics) status(s master.Status) {
 	m.generation.Set(float64(s.Generation))
 	m.target.Set(float64(s.Target))
-	states := map[string]int{}
+	states := map[master.State]int{}
 	for _, w := range s.Workers {
 		states[w.State]++
 	}
 	for _, state := range master.States() {
-		m.workers.WithLabelValues(state).Set(float64(states[state]))
+		m.workers.WithLabelValues(string(state)).Set(float64(states[state]))
 	}
 	m.perSlot(s.Workers)
 	m.perListener(s.Listeners)

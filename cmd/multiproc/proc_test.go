@@ -148,7 +148,7 @@ func flags(pid, fd int) (int, bool) {
 }
 
 // pidsOf are the processes of the workers in a state, or of all of them.
-func pidsOf(status master.Status, states ...string) []int {
+func pidsOf(status master.Status, states ...master.State) []int {
 	var pids []int
 	for _, w := range status.Workers {
 		if len(states) == 0 || slices.Contains(states, w.State) {

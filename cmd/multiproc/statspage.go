@@ -138,11 +138,11 @@ func newStatsPage(status master.Status, loads map[string]workload, before map[st
 func prominence(current handoff.Generation) func(a, b master.WorkerStatus) int {
 	rank := func(w master.WorkerStatus) int {
 		switch {
-		case w.State == "ready" && w.Generation == current:
+		case w.State == master.StateReady && w.Generation == current:
 			return 3
-		case w.State == "ready":
+		case w.State == master.StateReady:
 			return 2
-		case w.State == "starting":
+		case w.State == master.StateStarting:
 			return 1
 		}
 		return 0
@@ -165,12 +165,12 @@ func newStatsRow(w master.WorkerStatus, load workload, before float64) statsWork
 		Cores:         []statsCore{{}},
 	}
 	switch {
-	case w.State == "starting":
+	case w.State == master.StateStarting:
 		row.Status = statsPause
 	case load.inFlight >= 1:
 		row.Status, row.Cores[0].InRequest = statsBusy, 1
 	}
-	if w.State == "ready" {
+	if w.State == master.StateReady {
 		row.Accepting = 1
 	}
 	return row

@@ -57,9 +57,9 @@ func printWorkers(w io.Writer, s master.Status, now time.Time) {
 // workerState is how far a worker has come, and why it is to be replaced.
 func workerState(w master.WorkerStatus) string {
 	if w.Leaving == "" {
-		return w.State
+		return string(w.State)
 	}
-	return w.State + " (" + w.Leaving + ")"
+	return string(w.State) + " (" + w.Leaving + ")"
 }
 
 func lastExit(e *master.ExitStatus, now time.Time) string {

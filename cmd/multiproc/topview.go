@@ -84,20 +84,20 @@ func newTopView(dir string, before, now *topReading) *topView {
 	seen := map[string]bool{masterID: true}
 	if n := now.note; n != nil {
 		v.Master = newTopMaster(now)
+		ready := 0
 		for _, w := range n.Status.Workers {
 			p := now.process(w.ID, w.PID)
 			if p != nil {
 				seen[p.ID] = true
 			}
-			v.Workers = append(v.Workers, newTopWorker(before, now, p, &w))
+			row := newTopWorker(before, now, p, &w)
+			if w.State == master.StateReady && row.State == workerState(w) {
+				ready++
+			}
+			v.Workers = append(v.Workers, row)
 		}
 		if v.Running && !now.spoken() { // who was ready then need not be now
-			v.Master.Ready = 0
-			for _, w := range v.Workers {
-				if w.State == "ready" {
-					v.Master.Ready++
-				}
-			}
+			v.Master.Ready = ready
 		}
 		for _, q := range n.Status.Listeners {
 			v.Listeners = append(v.Listeners, topListener{q.Listener, q.Length, q.Limit})

@@ -101,8 +101,9 @@ func TestTopViewTrouble(t *testing.T) {
 	now.usages["master"] = master.Usage{State: "T"}
 	now.note.At = now.at.Add(-time.Minute)
 	now.faulty = 2
+	now.note.Status.Workers[0].Leaving = "max-requests" // and serves until then
 	mustShow(t, topLines(t, newTopView("/d", before, now), topOrder{}),
-		"master 100 stopped,", "the master's last word is 1m00s old", "2 files are faulty")
+		"master 100 stopped,", "1 of 2 workers ready", "the master's last word is 1m00s old", "2 files are faulty")
 
 	_, now = twoReadings()
 	now.processes[0].Life, now.processes[1].Life = mpmetrics.Dead, mpmetrics.Dead
