@@ -5,7 +5,6 @@ import (
 	"sync"
 )
 
-// boundedListener has no more than so many connections open at a time. Those that come then wait in the kernel's queue.
 type boundedListener struct {
 	net.Listener
 	places chan struct{}
@@ -13,7 +12,9 @@ type boundedListener struct {
 	once   sync.Once
 }
 
-func newBoundedListener(l net.Listener, n int) *boundedListener {
+// BoundListener has the listener accept no more than n connections at a time: others wait in the kernel's queue until one of
+// them is closed. Who closes it has closed l.
+func BoundListener(l net.Listener, n int) net.Listener {
 	return &boundedListener{Listener: l, places: make(chan struct{}, n), closed: make(chan struct{})}
 }
 

@@ -55,6 +55,7 @@ func newStatsServer(listeners []net.Listener, asked bool, metricsDir string, log
 	}
 	s.context, s.stop = context.WithCancel(context.Background())
 	for _, l := range listeners {
+		l = master.BoundListener(l, statsConnections)
 		context.AfterFunc(s.context, func() { _ = l.Close() })
 		s.serving.Go(func() { s.serve(l) })
 	}
@@ -90,19 +91,12 @@ func (s *statsServer) remember(id string) {
 }
 
 func (s *statsServer) serve(l net.Listener) {
-	places := make(chan struct{}, statsConnections)
 	for {
-		select {
-		case places <- struct{}{}:
-		case <-s.context.Done():
-			return
-		}
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
-			<-places
 			s.log.Warn("a client of stats cannot be accepted", "error", err)
 			select {
 			case <-time.After(time.Second): // perhaps there are descriptors again
@@ -110,10 +104,7 @@ func (s *statsServer) serve(l net.Listener) {
 			}
 			continue
 		}
-		s.serving.Go(func() {
-			defer func() { <-places }()
-			s.answer(conn)
-		})
+		s.serving.Go(func() { s.answer(conn) })
 	}
 }
 
