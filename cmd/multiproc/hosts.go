@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -22,19 +23,25 @@ func allowHosts(hosts []string, routes *http.ServeMux) http.Handler {
 }
 
 func (a *allowedHosts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h, _ := a.Handler(r)
-	h.ServeHTTP(w, r)
+	if !a.allows(r) {
+		refuseHost(w, r)
+		return
+	}
+	a.routes.ServeHTTP(w, r)
 }
 
-// Handler is where a request goes: those that are refused before they are served are counted by their route, too.
+// Handler is where a request goes, as (*http.ServeMux).Handler: what the worker refuses before it is served is counted by its
+// route, too. Who asks for another host has none.
 func (a *allowedHosts) Handler(r *http.Request) (h http.Handler, pattern string) {
-	host := hostOf(r.Host)
-	for _, allowed := range a.hosts {
-		if matchesHost(host, allowed) {
-			return a.routes, "/"
-		}
+	if !a.allows(r) {
+		return http.HandlerFunc(refuseHost), ""
 	}
-	return http.HandlerFunc(refuseHost), "/"
+	return a.routes.Handler(r)
+}
+
+func (a *allowedHosts) allows(r *http.Request) bool {
+	host := hostOf(r.Host)
+	return slices.ContainsFunc(a.hosts, func(allowed string) bool { return matchesHost(host, allowed) })
 }
 
 func refuseHost(w http.ResponseWriter, _ *http.Request) {
