@@ -73,11 +73,7 @@ func (t nameTable[T]) byNumber(tx *Tx, p Page, o ordering, s search) (Slice[T], 
 		) JOIN %[3]s ON id = found ORDER BY number %[6]s, found %[6]s`,
 		t.columns, o.number, t.table, o.from, s.where, direction)
 	listed, err := slice(tx, p, t.scanPlaced, at, query, s.args...)
-	items := make([]T, len(listed.Items))
-	for i, item := range listed.Items {
-		items[i] = item.item
-	}
-	return Slice[T]{Items: items, Next: listed.Next, Previous: listed.Previous}, err
+	return MapSlice(listed, func(p placed[T]) T { return p.item }), err
 }
 
 // placed is a row with its place in a list.

@@ -27,6 +27,15 @@ type Slice[T any] struct {
 	Previous Cursor // empty at the start, as far as is known: what came there later may be missed
 }
 
+// MapSlice is the same slice of things that f makes of its items. Its Items are never nil.
+func MapSlice[T, U any](s Slice[T], f func(T) U) Slice[U] {
+	items := make([]U, len(s.Items))
+	for i, item := range s.Items {
+		items[i] = f(item)
+	}
+	return Slice[U]{Items: items, Next: s.Next, Previous: s.Previous}
+}
+
 // Cursor is a place in a list in one order, as text that is safe in a URL. One that is damaged or that is from a list in
 // another order is an *InvalidError of "cursor".
 type Cursor string

@@ -10,7 +10,7 @@ func apis() catalog {
 		transactionsOf: func(name string) store.TransactionFilter { return store.TransactionFilter{API: name} },
 		find: func(tx *store.Tx, q store.NameQuery) (store.Slice[named], error) {
 			s, err := tx.FindAPIs(q)
-			return namedSlice(s, func(a store.API) named { return named(a) }), err
+			return store.MapSlice(s, func(a store.API) named { return named(a) }), err
 		},
 		counts: (*store.Tx).CountByAPI,
 		get: func(tx *store.Tx, id int64) (named, error) {
@@ -28,13 +28,4 @@ func apis() catalog {
 		update:  func(tx *store.Tx, n named) error { return tx.UpdateAPI(store.API(n)) },
 		cascade: store.CascadeAPI,
 	}
-}
-
-// namedSlice is a slice of a kind's own type as one of named.
-func namedSlice[T any](s store.Slice[T], as func(T) named) store.Slice[named] {
-	items := make([]named, len(s.Items))
-	for i, item := range s.Items {
-		items[i] = as(item)
-	}
-	return store.Slice[named]{Items: items, Next: s.Next, Previous: s.Previous}
 }

@@ -10,7 +10,7 @@ func statuses() catalog {
 		transactionsOf: func(name string) store.TransactionFilter { return store.TransactionFilter{Status: name} },
 		find: func(tx *store.Tx, q store.NameQuery) (store.Slice[named], error) {
 			s, err := tx.FindStatuses(q)
-			return namedSlice(s, namedStatus), err
+			return store.MapSlice(s, namedStatus), err
 		},
 		counts: (*store.Tx).CountByStatus,
 		get: func(tx *store.Tx, id int64) (named, error) {

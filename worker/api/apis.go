@@ -19,7 +19,7 @@ func apis() catalog {
 		},
 		list: func(tx *store.Tx, p store.Page) (store.Slice[named], error) {
 			s, err := tx.APIs(p)
-			return namedSlice(s, namedAPI), err
+			return store.MapSlice(s, namedAPI), err
 		},
 		get: func(tx *store.Tx, id int64) (named, error) {
 			api, err := tx.API(id)

@@ -195,12 +195,3 @@ func setDescribed(o *object, n *named) {
 	o.setText(&n.Name, "name")
 	o.setText(&n.Description, "description")
 }
-
-// namedSlice is a slice of a kind's own type as one of named.
-func namedSlice[T any](s store.Slice[T], as func(T) named) store.Slice[named] {
-	items := make([]named, len(s.Items))
-	for i, item := range s.Items {
-		items[i] = as(item)
-	}
-	return store.Slice[named]{Items: items, Next: s.Next}
-}

@@ -10,7 +10,7 @@ func statuses() catalog {
 		set:    setDescribed,
 		list: func(tx *store.Tx, p store.Page) (store.Slice[named], error) {
 			s, err := tx.Statuses(p)
-			return namedSlice(s, namedStatus), err
+			return store.MapSlice(s, namedStatus), err
 		},
 		get: func(tx *store.Tx, id int64) (named, error) {
 			status, err := tx.Status(id)
