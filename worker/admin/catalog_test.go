@@ -83,8 +83,11 @@ func TestListsCount(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s has %q, want %q", path, got, want)
 		}
-		csv := s.want(http.StatusOK, path+".csv").body
-		for i, line := range strings.Split(strings.TrimSpace(csv), "\r\n")[1:] {
+		lines := strings.Split(strings.TrimSpace(s.want(http.StatusOK, path+".csv").body), "\n")[1:]
+		if len(lines) != len(want) {
+			t.Fatalf("%s.csv has %q", path, lines)
+		}
+		for i, line := range lines {
 			if !strings.HasSuffix(line, ","+want[i]) {
 				t.Errorf("%s.csv has %q, want %s", path, line, want[i])
 			}
