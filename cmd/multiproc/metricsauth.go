@@ -149,13 +149,19 @@ func readLock(file string) (metricsLock, error) {
 	if err := web.Validate(file); err != nil {
 		return metricsLock{}, fmt.Errorf("metrics-auth-file %s: %w", file, err)
 	}
-	open := false
-	door, err := openDoor(file, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { open = true }), slog.New(slog.DiscardHandler))
+	// Whether there are users, a request finds out that brings nothing. What else stops it is no lock: the door that is open has
+	// the rate of its start.
+	answer := unheard{}
+	door, err := openDoor(file, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }),
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		return metricsLock{}, err
 	}
-	door.Handler.ServeHTTP(unheard{}, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{}, RemoteAddr: "192.0.2.1:1"})
-	lock := metricsLock{users: !open}
+	door.Handler.ServeHTTP(&answer, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{}, RemoteAddr: "192.0.2.1:1"})
+	if answer.code == http.StatusTooManyRequests {
+		return metricsLock{}, fmt.Errorf("metrics-auth-file %s: its rate_limit has no burst, and so lets nobody in", file)
+	}
+	lock := metricsLock{users: answer.code == http.StatusUnauthorized}
 	if door.TLSConfig != nil {
 		lock.certificates = door.TLSConfig.ClientAuth
 	}
@@ -165,12 +171,12 @@ func readLock(file string) (metricsLock, error) {
 	return lock, nil
 }
 
-// unheard is an answer that nobody gets.
-type unheard struct{}
+// unheard is an answer of which nobody gets more than the code.
+type unheard struct{ code int }
 
-func (unheard) Header() http.Header         { return http.Header{} }
-func (unheard) Write(p []byte) (int, error) { return len(p), nil }
-func (unheard) WriteHeader(int)             {}
+func (u *unheard) Header() http.Header         { return http.Header{} }
+func (u *unheard) Write(p []byte) (int, error) { return len(p), nil }
+func (u *unheard) WriteHeader(code int)        { u.code = code }
 
 // noListener is one that nothing comes from.
 type noListener struct{}

@@ -86,9 +86,11 @@ func TestMetricsDoorWithoutALock(t *testing.T) {
 	users := usersYAML(t)
 	d := startDoor(t, users)
 	for text, says := range map[string]string{
-		"":                          "locks nothing",
-		"rate_limit:\n  burst: 5\n": "locks nothing",
-		"nonsense: true\n":          "nonsense",
+		"":                                      "locks nothing",
+		"rate_limit:\n  burst: 5\n":             "locks nothing",
+		"rate_limit:\n  interval: 1s\n":         "has no burst",
+		"rate_limit:\n  interval: 1s\n" + users: "has no burst",
+		"nonsense: true\n":                      "nonsense",
 		"basic_auth_users:\n  prometheus: plain\n": "too short",
 		"gone": "no such file",
 	} {
