@@ -44,14 +44,18 @@ const (
 )
 
 // maxHashing is how many passwords a process has under way at a time, all but one of which wait for their turn to be hashed:
-// half a second or so. More fail with ErrCrowded rather than to wait, and with them whoever comes next.
-const maxHashing = 9
+// half a second or so. More fail with ErrCrowded rather than to wait, and with them whoever comes next. Those of whom nothing
+// is known, and who may be as many as they like, leave some to the others.
+const (
+	maxHashing   = 9
+	maxStrangers = 7
+)
 
-// place takes one of those, until it is released.
-func (s *Store) place() (release func(), err error) {
+// place takes one of the places until it is released.
+func place(places chan struct{}) (release func(), err error) {
 	select {
-	case s.places <- struct{}{}:
-		return func() { <-s.places }, nil
+	case places <- struct{}{}:
+		return func() { <-places }, nil
 	default:
 		return nil, ErrCrowded
 	}
@@ -106,7 +110,14 @@ func (s *Store) attempted(ctx context.Context, c Credentials, f func(attempt) er
 	if err != nil {
 		return err
 	}
-	release, err := s.place()
+	if !a.known {
+		release, err := place(s.strangers)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	release, err := place(s.places)
 	if err != nil {
 		return err
 	}

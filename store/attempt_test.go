@@ -191,24 +191,43 @@ func TestLoginLimitAtOnce(t *testing.T) {
 	}
 }
 
-// TestLoginCrowded: the queue is short, and who is not tried is not counted.
+// TestLoginCrowded: the queue is short, who is not tried is not counted, and strangers do not fill it.
 func TestLoginCrowded(t *testing.T) {
 	s := openStore(t)
+	ada := createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
+	known := Credentials{Name: "ada", Password: "correct horse"}
+	view(t, s, func(tx *Tx) (err error) { known.Device, err = tx.NewDevice(ada.ID); return err })
 	s.hashing <- struct{}{} // somebody hashes
 	ctx, cancel := context.WithCancel(t.Context())
 	errs := make(chan error)
-	for i := range maxHashing {
-		go func() {
-			_, _, err := s.Login(ctx, Credentials{Name: fmt.Sprint(i)}, "")
-			errs <- err
-		}()
+	wait := func(n int, c Credentials) {
+		t.Helper()
+		before := number(t, s, "SELECT count(*) FROM login_attempts")
+		for i := range n {
+			other := c
+			if c.Name == "" {
+				other.Name = fmt.Sprint(i)
+			}
+			go func() {
+				_, _, err := s.Login(ctx, other, "")
+				errs <- err
+			}()
+		}
+		until(t, "all wait for their turn", func() bool {
+			return number(t, s, "SELECT count(*) FROM login_attempts") == before+int64(n)
+		})
 	}
-	until(t, "all wait for their turn", func() bool {
-		return number(t, s, "SELECT count(*) FROM login_attempts") == maxHashing
-	})
-	if _, _, err := s.Login(t.Context(), Credentials{Name: "one more"}, ""); !errors.Is(err, ErrCrowded) {
-		t.Errorf("one more: %v, want %v", err, ErrCrowded)
+	crowded := func(c Credentials) {
+		t.Helper()
+		if _, _, err := s.Login(t.Context(), c, ""); !errors.Is(err, ErrCrowded) {
+			t.Errorf("one more: %v, want %v", err, ErrCrowded)
+		}
 	}
+	wait(maxStrangers, Credentials{})
+	crowded(Credentials{Name: "one more"})
+	crowded(Credentials{Name: "ada", Password: "correct horse"})
+	wait(maxHashing-maxStrangers, known)
+	crowded(known)
 	if _, err := s.HashPassword(t.Context(), "correct horse"); !errors.Is(err, ErrCrowded) {
 		t.Errorf("a password to be kept: %v, want %v", err, ErrCrowded)
 	}
@@ -221,6 +240,9 @@ func TestLoginCrowded(t *testing.T) {
 	<-s.hashing
 	if n := number(t, s, "SELECT count(*) FROM login_attempts"); n != 0 {
 		t.Errorf("%d attempts count that were not tried", n)
+	}
+	if _, _, err := s.Login(t.Context(), Credentials{Name: "ada", Password: "correct horse"}, ""); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
 

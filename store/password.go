@@ -66,7 +66,7 @@ func (s *Store) HashPassword(ctx context.Context, password string) (PasswordHash
 	if err := f.err(); err != nil {
 		return "", err
 	}
-	release, err := s.place()
+	release, err := place(s.places)
 	if err != nil {
 		return "", err
 	}
