@@ -49,7 +49,6 @@ func showLogin(r *request) error {
 func login(r *request) error {
 	name := r.PostForm.Get("username")
 	who := r.credentials(name, r.PostForm.Get("password"))
-	who.Device = deviceOf(r.Request)
 	session, secret, err := r.admin.store.Login(r.Context(), who, secretOf(r.Request))
 	f := loginForm(name)
 	switch {
@@ -85,10 +84,10 @@ func refusedLogin(err error) (wait int, fault string, ok bool) {
 	return 0, "", false
 }
 
-// credentials are name and password, and where the request comes from: the other end of the connection, or what a proxy says
-// that is trusted. On a unix socket that is nowhere.
+// credentials are name and password, what the browser has of an earlier login, and where the request comes from: the other end of
+// the connection, or what a proxy says that is trusted. On a unix socket that is nowhere.
 func (r *request) credentials(name, password string) store.Credentials {
-	c := store.Credentials{Name: name, Password: password}
+	c := store.Credentials{Name: name, Password: password, Device: deviceOf(r.Request)}
 	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		c.From = from.Addr()
 	}
