@@ -52,13 +52,18 @@ type metricsLock struct {
 }
 
 // locks is whether it does at all.
-func (l metricsLock) locks() bool { return l.users || l.certificates >= tls.RequireAnyClientCert }
+func (l metricsLock) locks() bool { return l.users || l.certified() }
+
+// certified is whether it takes a certificate. One that is checked if there is one is no lock.
+func (l metricsLock) certified() bool {
+	return l.certificates == tls.RequireAnyClientCert || l.certificates == tls.RequireAndVerifyClientCert
+}
 
 // opens is whether the request's connection has what it takes. It may be older than the lock. What users have to bring, the toolkit
 // has seen to.
 func (l metricsLock) opens(r *http.Request) bool {
 	switch {
-	case l.certificates < tls.RequireAnyClientCert:
+	case !l.certified():
 		return l.users
 	case r.TLS == nil:
 		return false

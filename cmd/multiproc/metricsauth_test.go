@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
@@ -133,4 +134,18 @@ func TestMetricsDoorForOldConnections(t *testing.T) {
 	}
 	writeFile(t, d.file, usersYAML(t)+encrypted)
 	d.want(http.StatusOK, "prometheus")
+}
+
+// TestMetricsDoorForCertificatesIfGiven: users get in who have none, and without users it is no lock.
+func TestMetricsDoorForCertificatesIfGiven(t *testing.T) {
+	t.Parallel()
+	text := "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n  client_ca_file: cert.pem\n  client_auth_type: VerifyClientCertIfGiven\n"
+	d := startDoor(t, usersYAML(t)+text)
+	d.want(http.StatusOK, "prometheus")
+	d.want(http.StatusUnauthorized, "")
+	writeFile(t, d.file, text)
+	d.want(http.StatusServiceUnavailable, "")
+	if err := checkMetricsAuth(d.file); err == nil || !strings.Contains(err.Error(), "locks nothing") {
+		t.Errorf("without users: %v", err)
+	}
 }
