@@ -231,13 +231,14 @@ func (s *readmeSession) runScript(t *testing.T, commands []readmeCommand) {
 	}
 }
 
-// shell is a command as the script has it. A server is waited for as somebody at a terminal would wait; one that has the
-// terminal for itself is stopped before the next command.
+// shell is a command as the script has it. A server that has the terminal for itself is looked at and stopped before the
+// next command. Where one is started in the background, README.md itself has to wait for it, as whoever pastes it.
 func (s *readmeSession) shell(command string) string {
 	command = strings.NewReplacer("../multiproc", s.root, iniFile, filepath.Join(s.dir, iniFile),
 		"/etc/multiproc", filepath.Join(s.dir, "etc")).Replace(s.ports.Replace(command))
 	server := regexp.MustCompile(`^(?:go run \./cmd/multiproc|multiproc) --ini (\S+)( &)?$`).FindStringSubmatch(command)
-	if server != nil && server[2] == "" {
+	foreground := server != nil && server[2] == ""
+	if foreground {
 		command += " &"
 	}
 	if regexp.MustCompile(`^go \w+ \./`).MatchString(command) { // where the module is
@@ -246,15 +247,15 @@ func (s *readmeSession) shell(command string) string {
 	if server == nil {
 		return command
 	}
-	const ready = `started="$started %[1]s"
+	command = fmt.Sprintf("started=\"$started %s\"\n", server[1]) + command
+	if foreground {
+		command += fmt.Sprintf(`
 until multiproc status --ini %[1]s 2>/dev/null | grep -Eq '([0-9]+) of \1 workers ready'; do
 	kill -0 $! || exit 1
 	sleep 0.05
 done
-`
-	command += "\n" + fmt.Sprintf(ready, server[1])
-	if server[2] == "" {
-		command += "multiproc stop --ini " + server[1] + " && wait\n"
+multiproc stop --ini %[1]s && wait
+`, server[1])
 	}
 	return command
 }

@@ -11,7 +11,7 @@ import (
 // readmeBlock is a fenced block of README.md.
 type readmeBlock struct {
 	line     int    // of its fence
-	section  string // the heading of the second level that it is under; what is before all of them is of the first
+	section  string // the heading of the second level that it is under, or the title
 	language string
 	file     string // its name, where the block is the text of a file
 	text     string
@@ -45,13 +45,8 @@ func readmeBlocks(tb testing.TB) []readmeBlock {
 			block = nil
 		case block != nil:
 			block.text += line + "\n"
-		case strings.HasPrefix(line, "## "):
-			if section == "" { // what was before it
-				for i := range all {
-					all[i].section = line[3:]
-				}
-			}
-			section = line[3:]
+		case strings.HasPrefix(line, "# "), strings.HasPrefix(line, "## "):
+			section = strings.TrimLeft(line, "# ")
 		case blank && strings.HasPrefix(line, "    "):
 			tb.Errorf("README.md:%d: an indented block: fence it", i+1)
 		}
