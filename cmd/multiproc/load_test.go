@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -61,14 +60,8 @@ func allKinds(network, address, getPath, postPath string) []client {
 }
 
 func (l *load) ask(c client) {
-	transport := &http.Transport{
-		DisableKeepAlives: !c.keepAlive,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, c.network, c.address)
-		},
-	}
-	defer transport.CloseIdleConnections()
-	asking := http.Client{Transport: transport, Timeout: patience}
+	asking := dialingClient(c.network, c.address, c.keepAlive)
+	defer asking.CloseIdleConnections()
 	body := bytes.Repeat([]byte("x"), 1000)
 	// As fast as it can, it would take the processors from the reloads and starts that it is to meet, and so meet fewer.
 	pace := time.NewTicker(10 * time.Millisecond)
@@ -79,7 +72,7 @@ func (l *load) ask(c client) {
 			return
 		case <-pace.C:
 		}
-		if err := l.once(&asking, c, body); err != nil {
+		if err := l.once(asking, c, body); err != nil {
 			l.fail(fmt.Sprintf("%s keep-alive=%t post=%t: %v", c.network, c.keepAlive, c.post, err))
 		} else {
 			l.succeed()
@@ -108,7 +101,7 @@ func (l *load) once(asking *http.Client, c client, body []byte) error {
 	if err != nil {
 		return err
 	}
-	response, err := asking.Do(request)
+	response, err := doOnce(asking, request)
 	if err != nil {
 		return err
 	}

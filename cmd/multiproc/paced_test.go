@@ -1,11 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"maps"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -160,61 +156,4 @@ func (p *paced) mustHaveLostNone() {
 	}
 	tb.Logf("%d requests answered, %d failed with the worker that had them; %d workers were killed",
 		len(p.answers), len(p.failures)-len(wrong), len(p.deaths))
-}
-
-// dialingClient is a client of a server at an address of a network, tcp or unix.
-func dialingClient(network, address string, keepAlive bool) *http.Client {
-	return &http.Client{Timeout: patience, Transport: &http.Transport{
-		DisableKeepAlives: !keepAlive,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, address)
-		},
-	}}
-}
-
-// getBy asks for a page, which must come with 200 OK.
-func (s *server) getBy(client *http.Client, path string, cookies ...*http.Cookie) (body string, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), patience)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(path), http.NoBody)
-	if err != nil {
-		return "", err
-	}
-	for _, cookie := range cookies {
-		request.AddCookie(cookie)
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return "", err
-	}
-	r, err := replyOf(response)
-	return r.body, wantCode(http.StatusOK, r, err)
-}
-
-// scrapeGrowing asks for the metrics, whose counters may never be less than before.
-func (s *server) scrapeGrowing(client *http.Client, last map[string]float64) error {
-	page, err := s.getBy(client, "/metrics")
-	if err != nil {
-		return err
-	}
-	counts, err := countsOf(page)
-	if err != nil {
-		return err
-	}
-	for series, before := range last {
-		if now, ok := counts[series]; !ok || now < before {
-			// No death of a worker is an excuse for that.
-			s.tb.Errorf("%s is %g (there: %t), was %g", series, now, ok, before)
-		}
-	}
-	maps.Copy(last, counts)
-	return nil
-}
-
-// wantCode is an error unless the answer has a code.
-func wantCode(code int, r reply, err error) error {
-	if err == nil && r.code != code {
-		err = fmt.Errorf("%s, want %d", r, code)
-	}
-	return err
 }
