@@ -69,10 +69,10 @@ func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
 	if b.bounds, err = readBounds(r); err != nil {
 		return b, err
 	}
-	if b.all && b.bounds.highest == 0 {
-		b.confirmed = false // those of the filter have to be asked about first
+	if b.bounds.highest == 0 {
+		b.confirmed = false // it has to be asked about first
 	}
-	if !b.all || !b.confirmed {
+	if !b.confirmed {
 		if b.bounds, err = boundsNow(tx); err != nil {
 			return b, err
 		}
@@ -126,10 +126,8 @@ func noStatus(to *field) *failure {
 
 // question says what would be done.
 func (b bulkAction) question(tx *store.Tx) (page, error) {
-	view := bulkView{Delete: b.delete, Status: b.status, To: b.to, All: b.all, IDs: b.ids, Cancel: b.list.with(), Hidden: b.list.hiddenFields()}
-	if b.all {
-		view.Hidden = append(view.Hidden, b.bounds.hidden()...)
-	}
+	view := bulkView{Delete: b.delete, Status: b.status, To: b.to, All: b.all, IDs: b.ids, Cancel: b.list.with()}
+	view.Hidden = append(b.list.hiddenFields(), b.bounds.hidden()...)
 	n, found, err := b.meant(tx)
 	if err != nil {
 		return page{}, err
@@ -180,10 +178,10 @@ func (b bulkAction) do(r *request) error {
 	if b.all {
 		return b.doAll(r)
 	}
-	var done int64
+	var done bulkCount
 	for ids := range slices.Chunk(b.ids, bulkPortion) {
 		r.goOn()
-		portion := int64(0)
+		var portion bulkCount
 		err := r.change(func(ch *change) error {
 			if err := b.renamed(ch.Tx); err != nil {
 				return err
@@ -196,18 +194,16 @@ func (b bulkAction) do(r *request) error {
 				if err != nil {
 					return err
 				}
-				n, err := b.one(ch, t)
-				if err != nil {
+				if err := b.one(ch, t, &portion); err != nil {
 					return err
 				}
-				portion += n
 			}
-			return b.say(ch, done+portion)
+			return b.say(ch, done.plus(portion))
 		})
 		if err != nil {
-			return b.failed(err, done)
+			return b.failed(err, done.done)
 		}
-		done += portion
+		done = done.plus(portion)
 	}
 	return r.redirect(b.list.with())
 }
@@ -216,10 +212,10 @@ func (b bulkAction) do(r *request) error {
 func (b bulkAction) doAll(r *request) error {
 	q := transactionQuery(b.filter, listURL{})
 	q.Limit, q.Highest = bulkPortion, b.bounds.highest
-	var done int64
+	var done bulkCount
 	for more := true; more; {
 		r.goOn()
-		portion := int64(0)
+		var portion bulkCount
 		err := r.change(func(ch *change) error {
 			if err := b.renamed(ch.Tx); err != nil {
 				return err
@@ -234,44 +230,55 @@ func (b bulkAction) doAll(r *request) error {
 				return err
 			}
 			for _, t := range slice.Items {
-				if t.Modified.After(b.bounds.asked) {
-					continue
-				}
-				n, err := b.one(ch, t)
-				if err != nil {
+				if err := b.one(ch, t, &portion); err != nil {
 					return err
 				}
-				portion += n
 			}
 			q.After, more = slice.Next, slice.Next != ""
-			return b.say(ch, done+portion)
+			return b.say(ch, done.plus(portion))
 		})
 		if err != nil {
-			return b.failed(err, done)
+			return b.failed(err, done.done)
 		}
-		done += portion
+		done = done.plus(portion)
 	}
 	return r.redirect(b.list.with())
 }
 
-// one does it to one transaction, and tells to how many.
-func (b bulkAction) one(ch *change, t store.Transaction) (int64, error) {
-	if b.delete {
-		return 1, ch.removeTransaction(t)
+// bulkCount is to how many transactions it was done, and how many were left as they are because somebody has modified them
+// since the question.
+type bulkCount struct{ done, left int64 }
+
+func (n bulkCount) plus(m bulkCount) bulkCount { return bulkCount{n.done + m.done, n.left + m.left} }
+
+// one does it to one transaction, unless that is no more what was asked about, and counts it.
+func (b bulkAction) one(ch *change, t store.Transaction, n *bulkCount) error {
+	switch {
+	case t.Modified.After(b.bounds.asked):
+		n.left++
+		return nil
+	case b.delete:
+		n.done++
+		return ch.removeTransaction(t)
+	case t.Status == b.status:
+		return nil
 	}
-	if t.Status == b.status {
-		return 0, nil
-	}
+	n.done++
 	after := t
 	after.Status = b.status
-	return 1, ch.updateTransaction(t, after)
+	return ch.updateTransaction(t, after)
 }
 
-func (b bulkAction) say(ch *change, done int64) error {
-	if b.delete {
-		return ch.say("Deleted: %s.", transactionCount(done))
+func (b bulkAction) say(ch *change, n bulkCount) error {
+	did := "Deleted"
+	if !b.delete {
+		did = "Now “" + b.status + "”"
 	}
-	return ch.say("Now “%s”: %s.", b.status, transactionCount(done))
+	did += ": " + transactionCount(n.done) + "."
+	if n.left > 0 {
+		did += " Modified since you were asked, and left as it is: " + transactionCount(n.left) + "."
+	}
+	return ch.say("%s", did)
 }
 
 // renamed takes the names that the status and those of the filter have by now.

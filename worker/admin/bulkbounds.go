@@ -7,8 +7,8 @@ import (
 	"multiproc/store"
 )
 
-// bulkBounds are what makes those of a filter the ones that were asked about: whatever has come or was modified since is
-// none of them, and the last hour is the one before the question.
+// bulkBounds are what makes transactions the ones that were asked about: whatever has come or was modified since is none of
+// them, and the last hour of a filter is the one before the question.
 type bulkBounds struct {
 	asked   time.Time
 	highest int64 // id of a transaction then; 0: nobody was asked

@@ -84,7 +84,7 @@ func TestPartlyDone(t *testing.T) {
 			s.many(600)
 			s.exec("CREATE TRIGGER failing " + test.trigger)
 			if test.form == "" {
-				test.form = "action=delete&confirmed=yes"
+				test.form = "action=delete&highest=600&confirmed=yes&asked=9000-01-01T00:00:00Z"
 				for id := range 600 {
 					test.form += "&id=" + decimal(id+1)
 				}

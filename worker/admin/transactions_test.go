@@ -162,7 +162,7 @@ func TestBulk(t *testing.T) {
 		t.Errorf("it asks %q", heads)
 	}
 	wantStatuses(map[string]int64{"a": 300, "b": 300})
-	s.want(http.StatusSeeOther, path, "action", "status", "to", "2", "id", "1", "id", "2", "id", "3", "id", "9999", "confirmed", "yes")
+	s.confirm(asked)
 	wantStatuses(map[string]int64{"a": 298, "b": 302})
 	if got := entries(); got != 2 { // 2 had that status
 		t.Errorf("%d entries, want 2", got)
@@ -257,6 +257,33 @@ func TestBulkOfWhatWasAskedAbout(t *testing.T) {
 	}
 }
 
+// TestBulkOfMarkedThatChange has somebody else modify one of two marked transactions between the question and the yes: it
+// stays as it is, and the next page says so.
+func TestBulkOfMarkedThatChange(t *testing.T) {
+	const path = "/admin/transactions"
+	for _, action := range [][]string{{"action", "delete"}, {"action", "status", "to", "3"}} {
+		s := startData(t)
+		s.many(3)
+		s.names("c")
+		question := s.want(http.StatusOK, path, append(action, "id", "1", "id", "2")...)
+		s.update(func(tx *store.Tx) error {
+			_, _, err := tx.SetTransactionStatus(1, "b")
+			return err
+		})
+		page := s.want(http.StatusOK, s.confirm(question).header.Get("Location"))
+		if !strings.Contains(page.body, ": 1 transaction. Modified since you were asked, and left as it is: 1 transaction.") {
+			t.Errorf("%q: it does not say what it left: %q", action, page.texts(t, "p"))
+		}
+		s.view(func(tx *store.Tx) error {
+			left, err := tx.Transaction(1)
+			if err == nil && left.Status != "b" {
+				t.Errorf("%q: it is %+v", action, left)
+			}
+			return err
+		})
+	}
+}
+
 // TestBulkLater says yes half an hour after the question, which was of the last hour then.
 func TestBulkLater(t *testing.T) {
 	s := startData(t)
@@ -310,6 +337,10 @@ func TestBulkAsksFirst(t *testing.T) {
 	const path = "/admin/transactions"
 	asked := s.want(http.StatusOK, path, "action", "delete", "all", "on", "confirmed", "yes")
 	if heads := asked.texts(t, "h1"); heads[0] != "Delete 3 transactions?" {
+		t.Errorf("it says %q", heads)
+	}
+	asked = s.want(http.StatusOK, path, "action", "delete", "id", "1", "confirmed", "yes")
+	if heads := asked.texts(t, "h1"); heads[0] != "Delete 1 transaction?" {
 		t.Errorf("it says %q", heads)
 	}
 	s.want(http.StatusNotFound, path, "action", "delete", "all", "on", "confirmed", "yes", "asked", "x", "highest", "3")
