@@ -1,6 +1,9 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -52,6 +55,25 @@ func (f TransactionFilter) searched() (s searched) {
 	}
 	s.name = text
 	return s
+}
+
+// SearchedNames tells apart which APIs and statuses a search for transactions finds by their names: for others it is another
+// text. Empty is that of a search that looks for no names.
+func (tx *Tx) SearchedNames(search string) (string, error) {
+	name := TransactionFilter{Search: search}.searched().name
+	if name == "" {
+		return "", nil
+	}
+	ids := func(table string) string {
+		return "(SELECT coalesce(group_concat(id), '') FROM (SELECT id FROM " + table + " WHERE " + hasName("name") + " ORDER BY id))"
+	}
+	var apis, statuses string
+	err := tx.queryRow("SELECT "+ids("apis")+", "+ids("transaction_statuses"), containing(name), containing(name)).Scan(&apis, &statuses)
+	if err != nil {
+		return "", fmt.Errorf("names with %q: %w", name, err)
+	}
+	sum := sha256.Sum256([]byte(apis + " " + statuses))
+	return hex.EncodeToString(sum[:16]), nil
 }
 
 // in adds what is searched for to the conditions of a query of transactions t.

@@ -21,6 +21,7 @@ type bulkAction struct {
 	ids       []int64 // of the transactions, the highest first
 	all       bool    // rather those of the filter
 	confirmed bool
+	again     bool    // it was, but the search means other names by now
 	list      listURL // with the filter
 	filter    transactionFilter
 	bounds    bulkBounds
@@ -35,6 +36,7 @@ type bulkView struct {
 	More   int64 // than these
 	Count  string
 	All    bool
+	Again  bool // what the search means has changed since it was asked
 	Hidden []hidden
 	IDs    []int64
 	Cancel string
@@ -58,7 +60,11 @@ func bulk(r *request) error {
 		return err
 	}
 	if !action.confirmed {
-		return r.render(http.StatusOK, "bulk", question)
+		status := http.StatusOK
+		if action.again {
+			status = http.StatusConflict
+		}
+		return r.render(status, "bulk", question)
 	}
 	return action.do(r)
 }
@@ -72,8 +78,15 @@ func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
 	if b.bounds.highest == 0 {
 		b.confirmed = false // it has to be asked about first
 	}
+	names, err := tx.SearchedNames(b.list.query.Get("q"))
+	if err != nil {
+		return b, err
+	}
+	if b.all && b.confirmed && names != b.bounds.names {
+		b.confirmed, b.again = false, true
+	}
 	if !b.confirmed {
-		if b.bounds, err = boundsNow(tx); err != nil {
+		if b.bounds, err = boundsNow(tx, names); err != nil {
 			return b, err
 		}
 	}
@@ -126,7 +139,7 @@ func noStatus(to *field) *failure {
 
 // question says what would be done.
 func (b bulkAction) question(tx *store.Tx) (page, error) {
-	view := bulkView{Delete: b.delete, Status: b.status, To: b.to, All: b.all, IDs: b.ids, Cancel: b.list.with()}
+	view := bulkView{Delete: b.delete, Status: b.status, To: b.to, All: b.all, Again: b.again, IDs: b.ids, Cancel: b.list.with()}
 	view.Hidden = append(b.list.hiddenFields(), b.bounds.hidden()...)
 	n, found, err := b.meant(tx)
 	if err != nil {
@@ -292,6 +305,13 @@ func (b *bulkAction) renamed(tx *store.Tx) error {
 			return err
 		}
 		b.status = status.Name
+	}
+	names, err := tx.SearchedNames(b.filter.Search)
+	if err != nil {
+		return err
+	}
+	if b.all && names != b.bounds.names {
+		return &failure{status: http.StatusConflict, detail: "The search has come to mean other APIs or statuses meanwhile.", undone: true}
 	}
 	return b.filter.renamed(tx)
 }

@@ -11,7 +11,8 @@ import (
 // them, and the last hour of a filter is the one before the question.
 type bulkBounds struct {
 	asked   time.Time
-	highest int64 // id of a transaction then; 0: nobody was asked
+	highest int64  // id of a transaction then; 0: nobody was asked
+	names   string // which APIs and statuses the search meant then, see store.Tx.SearchedNames
 }
 
 // readBounds reads the bounds that the form of the question has sent, if it was that.
@@ -26,13 +27,14 @@ func readBounds(r *request) (b bulkBounds, err error) {
 	if b.highest, err = strconv.ParseInt(highest, 10, 64); err != nil || b.highest < 0 {
 		return b, errNoPage
 	}
+	b.names = r.PostForm.Get("names")
 	return b, nil
 }
 
-// boundsNow are those of a question that is asked now.
-func boundsNow(tx *store.Tx) (bulkBounds, error) {
+// boundsNow are those of a question that is asked now, when the search means these names.
+func boundsNow(tx *store.Tx, names string) (bulkBounds, error) {
 	newest, err := tx.Transactions(store.TransactionQuery{Page: store.Page{Limit: 1}})
-	b := bulkBounds{asked: tx.Now()}
+	b := bulkBounds{asked: tx.Now(), names: names}
 	if len(newest.Items) > 0 {
 		b.highest = newest.Items[0].ID
 	}
@@ -41,7 +43,7 @@ func boundsNow(tx *store.Tx) (bulkBounds, error) {
 
 // hidden are the fields by which the form of the question sends the bounds.
 func (b bulkBounds) hidden() []hidden {
-	return []hidden{{"asked", b.asked.Format(time.RFC3339Nano)}, {"highest", strconv.FormatInt(b.highest, 10)}}
+	return []hidden{{"asked", b.asked.Format(time.RFC3339Nano)}, {"highest", strconv.FormatInt(b.highest, 10)}, {"names", b.names}}
 }
 
 // narrow ends the time of a filter of one at the question. That of another stays none, for which there are faster ways.

@@ -23,7 +23,7 @@ func exportTransactions(r *request) error {
 	var f transactionFilter
 	var now bulkBounds
 	err := r.view(func(tx *store.Tx) (err error) {
-		if now, err = boundsNow(tx); err != nil {
+		if now, err = boundsNow(tx, ""); err != nil {
 			return err
 		}
 		f, err = readFilter(tx, list, now.asked)

@@ -196,13 +196,19 @@ func TestBulk(t *testing.T) {
 // confirm says yes to a question, as a browser sends the form that is on its page.
 func (s *dataSite) confirm(question dataReply) dataReply {
 	s.tb.Helper()
+	return s.answer(http.StatusSeeOther, question)
+}
+
+// answer is confirm with another answer.
+func (s *dataSite) answer(status int, question dataReply) dataReply {
+	s.tb.Helper()
 	var fields []string
 	for _, e := range question.elements(s.tb, "input") {
 		if e.attributes["type"] == "hidden" {
 			fields = append(fields, e.attributes["name"], e.attributes["value"])
 		}
 	}
-	return s.want(http.StatusSeeOther, "/admin/transactions", fields...)
+	return s.want(status, "/admin/transactions", fields...)
 }
 
 // TestBulkOfWhatWasAskedAbout has transactions come and change between the question and the yes: it is done to
@@ -282,6 +288,42 @@ func TestBulkOfMarkedThatChange(t *testing.T) {
 			return err
 		})
 	}
+}
+
+// TestBulkOfNamesThatChange has somebody rename an API between the question and the yes, so that the search means it, too:
+// nothing is done, and it is asked again.
+func TestBulkOfNamesThatChange(t *testing.T) {
+	s := startData(t)
+	s.names("foo", "bar")
+	s.update(func(tx *store.Tx) error {
+		for _, name := range []string{"foo", "bar", "bar"} {
+			if _, err := tx.CreateTransaction(store.Transaction{API: name, Status: name}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	question := s.want(http.StatusOK, "/admin/transactions", "action", "delete", "all", "on", "q", "foo")
+	s.update(func(tx *store.Tx) error { return tx.UpdateAPI(store.API{ID: 2, Name: "foo 2"}) })
+	again := s.answer(http.StatusConflict, question)
+	if heads := again.texts(t, "h1"); heads[0] != "Delete 3 transactions?" {
+		t.Errorf("it says %q", heads)
+	}
+	s.view(func(tx *store.Tx) error {
+		n, err := tx.CountTransactions(store.TransactionFilter{})
+		if n != 3 {
+			t.Errorf("%d are left before the second yes, want 3", n)
+		}
+		return err
+	})
+	s.confirm(again)
+	s.view(func(tx *store.Tx) error {
+		n, err := tx.CountTransactions(store.TransactionFilter{})
+		if n != 0 {
+			t.Errorf("%d are left, want none", n)
+		}
+		return err
+	})
 }
 
 // TestBulkLater says yes half an hour after the question, which was of the last hour then.
