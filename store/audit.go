@@ -92,8 +92,8 @@ type EntryQuery struct {
 	Page
 }
 
-// Entries lists what was recorded, the newest first. Of an actor or a time it is listed by time, else as it was recorded, which
-// differs where the clock was put back. What is asked about one transaction has its creation, too, where that was by a token.
+// Entries lists what was recorded, the newest first. Of a kind, an actor or a time it is listed by time, else, and of one object, as
+// it was recorded, which differs where the clock was put back. What is asked about one transaction has its creation, too, where that was by a token.
 func (tx *Tx) Entries(q EntryQuery) (Slice[Entry], error) {
 	query, args, err := q.query()
 	if err != nil {
@@ -106,7 +106,9 @@ func (tx *Tx) Entries(q EntryQuery) (Slice[Entry], error) {
 	return slice(tx, q.Page, scanEntry, at, query, args...)
 }
 
-func (q EntryQuery) byTime() bool { return q.Actor != "" || !q.From.IsZero() || !q.Until.IsZero() }
+func (q EntryQuery) byTime() bool {
+	return q.Kind != "" && q.ObjectID == 0 || q.Actor != "" || !q.From.IsZero() || !q.Until.IsZero()
+}
 
 // list is what the list is called in cursors.
 func (q EntryQuery) list() string {
@@ -128,7 +130,7 @@ func (q EntryQuery) query() (string, []any, error) {
 		object = "+" // before the columns of other indexes
 		s.and("kind = ? AND object_id = ?", q.Kind, q.ObjectID)
 	case q.Kind != "":
-		s.and("+kind = ?", q.Kind)
+		s.and("kind = ?", q.Kind)
 	case len(q.Kinds) > 0:
 		kinds := make([]any, len(q.Kinds))
 		for i, kind := range q.Kinds {

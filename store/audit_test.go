@@ -145,11 +145,13 @@ func TestAuditPlan(t *testing.T) {
 		want string
 	}{
 		{"all", EntryQuery{}, "SEARCH audit_log USING INTEGER PRIMARY KEY (rowid<?)"},
-		{"of a kind", EntryQuery{Kind: "api"}, "SEARCH audit_log USING INTEGER PRIMARY KEY (rowid<?)"},
+		{"of a kind", EntryQuery{Kind: "api"}, "SEARCH audit_log USING INDEX audit_log_kind (kind=? AND time<?)"},
+		{"of a kind and a time", EntryQuery{Kind: "api", From: now}, "SEARCH audit_log USING INDEX audit_log_kind (kind=? AND time>? AND time<?)"},
 		{"of kinds", EntryQuery{Kinds: []string{"api", "user"}}, "SEARCH audit_log USING INTEGER PRIMARY KEY (rowid<?)"},
 		{"of an object", EntryQuery{Kind: "api", ObjectID: 1}, "SEARCH audit_log USING INDEX audit_log_object (kind=? AND object_id=? AND rowid<?)"},
 		{"of a transaction", EntryQuery{Kind: "transaction", ObjectID: 1}, "SEARCH audit_log USING INDEX audit_log_object (kind=? AND object_id=? AND rowid<?)"},
 		{"of an actor", EntryQuery{Actor: "a"}, "SEARCH audit_log USING INDEX audit_log_actor (actor=? AND time<?)"},
+		{"of an actor and a kind", EntryQuery{Actor: "a", Kind: "api"}, "SEARCH audit_log USING INDEX audit_log_actor_kind (actor=? AND kind=? AND time<?)"},
 		{"of an actor and kinds", EntryQuery{Actor: "a", Kinds: []string{"api"}}, "SEARCH audit_log USING INDEX audit_log_actor (actor=? AND time<?)"},
 		{"of a time", EntryQuery{From: now}, "SEARCH audit_log USING INDEX audit_log_time (time>? AND time<?)"},
 		{"of an actor and a time", EntryQuery{Actor: "a", From: now}, "SEARCH audit_log USING INDEX audit_log_actor (actor=? AND time>? AND time<?)"},

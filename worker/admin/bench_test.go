@@ -8,7 +8,7 @@ import (
 )
 
 // BenchmarkPages asks for pages of a million transactions of the last 24 hours, in 6 APIs and 5 statuses: lists by
-// each order and with filters, the overview, what is asked before a deletion, and an export of all.
+// each order and with filters, the history, of as many entries, the overview, what is asked before a deletion, and an export of all.
 func BenchmarkPages(b *testing.B) {
 	s := startData(b)
 	s.names("n1", "n2", "n3", "n4", "n5", "rare")
@@ -21,6 +21,13 @@ func BenchmarkPages(b *testing.B) {
 	_, err = db.ExecContext(b.Context(), `INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
 		WITH RECURSIVE row (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM row WHERE i < ?1)
 		SELECT 10000 * abs(random() % 100000), CASE i % 250000 WHEN 0 THEN 6 ELSE 1 + i % 5 END, 1 + i / 5 % 5, ?2 - (?1 - i) * 86400, ?2 - (?1 - i) * 86400 FROM row`,
+		n, time.Now().UnixMicro())
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, err = db.ExecContext(b.Context(), `INSERT INTO audit_log (time, actor, action, kind, object_id, object, changes)
+		WITH RECURSIVE row (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM row WHERE i < ?1)
+		SELECT ?2 - (?1 - i) * 86400, 'bulky', 'delete', CASE i % 250000 WHEN 0 THEN 'api' ELSE 'transaction' END, i, 'n1', '{}' FROM row`,
 		n, time.Now().UnixMicro())
 	if err != nil {
 		b.Fatal(err)
@@ -41,6 +48,13 @@ func BenchmarkPages(b *testing.B) {
 		{"search for an id", "/admin/transactions?q=%23777777"},
 		{"search for a name", "/admin/transactions?q=rar"},
 		{"search for an amount", "/admin/transactions?q=5000"},
+		{"of a rare API by modified", "/admin/transactions?api=6&order=modified"},
+		{"of a rare API by created", "/admin/transactions?api=6&order=created"},
+		{"of the last 24 hours and a rare API", "/admin/transactions?last=24h&api=6"},
+		{"search for a rare name in the last 24 hours", "/admin/transactions?last=24h&q=rar"},
+		{"history", "/admin/history"},
+		{"history of a rare kind", "/admin/history?kind=api"},
+		{"history of an actor and a rare kind", "/admin/history?kind=api&actor=bulky"},
 		{"APIs with counts", "/admin/apis"},
 		{"deletion of an API", "/admin/apis/1/delete"},
 	} {
