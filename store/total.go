@@ -3,9 +3,15 @@ package store
 import "fmt"
 
 // CountTransactions counts those that the filter means. By names alone they are counted already; else it takes the longer the
-// more they are, see CountTransactionsUpTo.
+// more they are, see CountTransactionsUpTo, unless the names have few.
 func (tx *Tx) CountTransactions(f TransactionFilter) (n int64, err error) {
-	query, args := f.count()
+	few := false
+	if !f.totalled() {
+		if few, err = tx.few(f); err != nil {
+			return 0, err
+		}
+	}
+	query, args := f.count(few)
 	err = tx.queryRow(query, args...).Scan(&n)
 	return n, err
 }
@@ -15,7 +21,11 @@ func (tx *Tx) CountTransactionsUpTo(f TransactionFilter, most int64) (n int64, e
 	if f.totalled() {
 		return tx.CountTransactions(f)
 	}
-	s := f.searchAny()
+	few, err := tx.few(f)
+	if err != nil {
+		return 0, err
+	}
+	s := f.searchAny(few)
 	err = tx.queryRow(fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s WHERE %s LIMIT ?)", s.from, s.where),
 		append(s.args, most)...).Scan(&n)
 	return n, err
@@ -27,9 +37,9 @@ func (f TransactionFilter) totalled() bool {
 	return !f.timed() && by.id == 0 && !by.byAmount
 }
 
-func (f TransactionFilter) count() (string, []any) {
+func (f TransactionFilter) count(few bool) (string, []any) {
 	if !f.totalled() {
-		s := f.searchAny()
+		s := f.searchAny(few)
 		return fmt.Sprintf("SELECT count(*) FROM %s WHERE %s", s.from, s.where), s.args
 	}
 	names := search{where: "TRUE"}
@@ -38,8 +48,11 @@ func (f TransactionFilter) count() (string, []any) {
 		JOIN apis a ON a.id = c.api_id JOIN transaction_statuses s ON s.id = c.status_id WHERE ` + names.where, names.args
 }
 
-// searchAny finds what the filter means in any order.
-func (f TransactionFilter) searchAny() search {
+// searchAny finds what the filter means in any order; few is whether its names have few transactions.
+func (f TransactionFilter) searchAny(few bool) search {
+	if few {
+		return f.ofNames()
+	}
 	names := ""
 	if f.timed() {
 		names = "+"

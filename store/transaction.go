@@ -134,7 +134,7 @@ func (tx *Tx) DeleteTransaction(id int64) error {
 // DeleteTransactions deletes those that the filter means, at most limit of them, and tells how many: so that many can be
 // deleted in portions, between which others write.
 func (tx *Tx) DeleteTransactions(f TransactionFilter, limit int) (int, error) {
-	s := f.searchAny()
+	s := f.searchAny(false)
 	result, err := tx.exec(fmt.Sprintf("DELETE FROM transactions WHERE id IN (SELECT t.id FROM %s WHERE %s LIMIT ?)", s.from, s.where),
 		append(s.args, limit)...)
 	if err != nil {

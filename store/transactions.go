@@ -19,7 +19,7 @@ type TransactionFilter struct {
 type Order int
 
 // Orders of transactions. ByModified is the one for those of a time: by ID all of that time are found first, and sorted.
-// ByAmount, and ByCreated for those of a time, read all transactions, a tenth of a second for a million, and so does a search
+// ByAmount, and ByCreated for those of a time, read all transactions unless the names of the filter have few, a tenth of a second for a million, and so does a search
 // for a number: an index would be paid for by every insert, which with one of amounts takes seven times as long.
 const (
 	ByID Order = iota
@@ -39,7 +39,16 @@ type TransactionQuery struct {
 
 // Transactions lists the transactions that a query asks for. Its error may be an *InvalidError, for a cursor.
 func (tx *Tx) Transactions(q TransactionQuery) (Slice[Transaction], error) {
-	query, args, err := q.query()
+	few, err := tx.few(q.TransactionFilter)
+	if err != nil {
+		return Slice[Transaction]{}, err
+	}
+	return tx.transactions(q, few)
+}
+
+// transactions is Transactions, of a filter that means few or not.
+func (tx *Tx) transactions(q TransactionQuery, few bool) (Slice[Transaction], error) {
+	query, args, err := q.query(few)
 	if err != nil {
 		return Slice[Transaction]{}, err
 	}
@@ -56,8 +65,9 @@ func (q TransactionQuery) list() string {
 	return q.Order.column()
 }
 
-// query finds the ids, and looks the rest of the rows up for those alone that are listed.
-func (q TransactionQuery) query() (query string, args []any, err error) {
+// query finds the ids, and looks the rest of the rows up for those alone that are listed; few is whether the names of the
+// filter have few transactions.
+func (q TransactionQuery) query(few bool) (query string, args []any, err error) {
 	from, backwards := q.from()
 	column, next, direction := q.Order.column(), "<", "DESC"
 	if q.Ascending != backwards {
@@ -78,9 +88,14 @@ func (q TransactionQuery) query() (query string, args []any, err error) {
 		}
 		after.and(id+" <= ?", q.Highest)
 	}
-	ids, args := q.inOrder(after, direction)
-	if q.Order == ByID && q.named() && q.totalled() {
+	var ids string
+	switch {
+	case q.Order == ByID && q.named() && q.totalled():
 		ids, args = q.ofEach(after, direction)
+	case few:
+		ids, args = q.ofFew(after, direction)
+	default:
+		ids, args = q.inOrder(after, direction)
 	}
 	query = fmt.Sprintf("%s WHERE t.id IN (%s LIMIT ?) ORDER BY +t.%s %s, +t.id %[4]s", selectTransaction, ids, column, direction)
 	return query, args, nil
@@ -129,6 +144,36 @@ func (q TransactionQuery) ofEach(after search, direction string) (string, []any)
 	return query, slices.Concat(after.args, pairs.args, []any{q.rows()}, after.args, []any{q.rows(), q.rows()})
 }
 
+// ofFew finds all that the names have, and sorts them.
+func (q TransactionQuery) ofFew(after search, direction string) (string, []any) {
+	s := q.ofNames()
+	s.and(strings.ReplaceAll(after.where, "(t.", "(+t."), after.args...)
+	return fmt.Sprintf("SELECT t.id FROM %s WHERE %s ORDER BY +t.%s %s, +t.id %[4]s", s.from, s.where, q.Order.column(), direction), s.args
+}
+
+// ofNames finds what the filter means, which has names, through the pairs of API and status that have them.
+func (f TransactionFilter) ofNames() search {
+	s := search{where: "TRUE", from: `counts_all c CROSS JOIN apis a ON a.id = c.api_id CROSS JOIN transaction_statuses s ON s.id = c.status_id
+		CROSS JOIN transactions t ON t.api_id = c.api_id AND t.status_id = c.status_id`}
+	s.names(f)
+	s.times(f, "+")
+	return s
+}
+
+// fewRows is how many transactions are found and sorted as fast as the first page of them is found by going through others.
+const fewRows = 5000
+
+// few reports whether the names of the filter have so few transactions that all of them can be looked at. A number that is
+// searched for has no names.
+func (tx *Tx) few(f TransactionFilter) (bool, error) {
+	f.From, f.Until = time.Time{}, time.Time{}
+	if !f.named() || !f.totalled() {
+		return false, nil
+	}
+	n, err := tx.CountTransactions(f)
+	return n <= fewRows, err
+}
+
 func (f TransactionFilter) named() bool {
 	return f.API != "" || f.Status != "" || f.searched().name != ""
 }
@@ -146,13 +191,18 @@ func (f TransactionFilter) search(table, names string) search {
 		s.and(names+"t.api_id = a.id AND a.name = ?", f.API)
 	}
 	f.searched().in(&s, names)
+	s.times(f, "")
+	return s
+}
+
+// times finds the transactions t of the time of the filter, with this before the column.
+func (s *search) times(f TransactionFilter, before string) {
 	if !f.From.IsZero() {
-		s.and("t.time_modified >= ?", f.From.UnixMicro())
+		s.and(before+"t.time_modified >= ?", f.From.UnixMicro())
 	}
 	if !f.Until.IsZero() {
-		s.and("t.time_modified < ?", f.Until.UnixMicro())
+		s.and(before+"t.time_modified < ?", f.Until.UnixMicro())
 	}
-	return s
 }
 
 // names finds the APIs a and the statuses s that the filter means.

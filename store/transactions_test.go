@@ -75,6 +75,13 @@ func TestTransactions(t *testing.T) {
 				if diff := gocmp.Diff(want, got); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
+				many := walk(t, s, 1+random.IntN(20), func(tx *Tx, p Page) (Slice[Transaction], error) {
+					q.Page = p
+					return tx.transactions(q, false)
+				})
+				if diff := gocmp.Diff(want, many); diff != "" {
+					t.Errorf("as of many (-want +got):\n%s", diff)
+				}
 				older := q
 				older.Highest = all[len(all)/2].ID
 				got = walk(t, s, 1+random.IntN(20), func(tx *Tx, p Page) (Slice[Transaction], error) {
@@ -87,6 +94,9 @@ func TestTransactions(t *testing.T) {
 				view(t, s, func(tx *Tx) error {
 					if n, err := tx.CountTransactions(q.TransactionFilter); n != int64(len(want)) || err != nil {
 						t.Errorf("%d, %v, want %d", n, err, len(want))
+					}
+					if few, err := tx.few(q.TransactionFilter); few != q.named() || err != nil {
+						t.Errorf("few is %t, %v", few, err)
 					}
 					return nil
 				})
@@ -238,7 +248,7 @@ func TestTransactionsPlan(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			q.After = numberCursor(q.list(), 1, 1)
-			query, args, err := q.query()
+			query, args, err := q.query(false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -250,10 +260,17 @@ func TestTransactionsPlan(t *testing.T) {
 			if q.Order == ByID && !q.timed() {
 				q.After, want = "", strings.Replace(want, "rowid>?", "rowid<?", 1) // that alone has to find the first ones
 			}
-			if query, args, err = q.query(); err != nil {
+			if query, args, err = q.query(false); err != nil {
 				t.Fatal(err)
 			}
 			checkPlan(t, planOf(t, s, query, append(args, q.rows())...), 1, want, sorted)
+			if !q.named() || q.Order == ByID && !q.timed() {
+				return
+			}
+			if query, args, err = q.query(true); err != nil {
+				t.Fatal(err)
+			}
+			checkPlan(t, planOf(t, s, query, append(args, q.rows())...), 1, "SEARCH t USING INDEX transactions_api_status (api_id=? AND status_id=?)", true)
 		})
 	})
 }
@@ -324,16 +341,18 @@ func TestCountTransactionsPlan(t *testing.T) {
 	s := openStore(t)
 	for _, test := range []struct {
 		filter TransactionFilter
+		few    bool
 		want   string
 	}{
-		{TransactionFilter{}, "S"},
-		{TransactionFilter{API: "a"}, "S"},
-		{TransactionFilter{Status: "a"}, "S"},
-		{TransactionFilter{API: "a", Status: "a"}, "S"},
-		{TransactionFilter{Search: "a"}, "S"},
-		{TransactionFilter{API: "a", Status: "a", From: time.Now()}, "SEARCH t USING COVERING INDEX transactions_modified (time_modified>?)"},
+		{TransactionFilter{}, false, "S"},
+		{TransactionFilter{API: "a"}, false, "S"},
+		{TransactionFilter{Status: "a"}, false, "S"},
+		{TransactionFilter{API: "a", Status: "a"}, false, "S"},
+		{TransactionFilter{Search: "a"}, false, "S"},
+		{TransactionFilter{API: "a", Status: "a", From: time.Now()}, false, "SEARCH t USING COVERING INDEX transactions_modified (time_modified>?)"},
+		{TransactionFilter{API: "a", From: time.Now()}, true, "SEARCH t USING INDEX transactions_api_status (api_id=? AND status_id=?)"},
 	} {
-		query, args := test.filter.count()
+		query, args := test.filter.count(test.few)
 		plan := planOf(t, s, query, args...)
 		if !slices.ContainsFunc(plan, func(s step) bool { return strings.HasPrefix(s.detail, test.want) }) {
 			t.Errorf("%+v: %+v, want %s", test.filter, plan, test.want)
