@@ -26,7 +26,8 @@ func TestRenamedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestPartlyDeleted has the deletion of an API end after the first portion of its transactions.
+// TestPartlyDeleted has the deletion of an API end after the first portion of its transactions, of which there are two, and the
+// rest.
 func TestPartlyDeleted(t *testing.T) {
 	const recorded = "AFTER INSERT ON audit_log WHEN NEW.action = 'change'"
 	for _, test := range []struct {
@@ -41,7 +42,7 @@ func TestPartlyDeleted(t *testing.T) {
 		s := startData(t)
 		s.names("a")
 		s.exec(`INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
-			WITH RECURSIVE row (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM row WHERE i < 5010) SELECT 1, 1, 1, 1, 1 FROM row`)
+			WITH RECURSIVE row (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM row WHERE i < 10010) SELECT 1, 1, 1, 1, 1 FROM row`)
 		s.exec("CREATE TRIGGER ending " + test.trigger)
 		page := s.save(test.status, "/admin/apis/1/delete")
 		if texts := strings.Join(page.texts(t, "p"), "\n"); !strings.Contains(texts, test.says) {

@@ -3,7 +3,10 @@ package admin_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -47,10 +50,14 @@ func TestWorkers(t *testing.T) {
 		t.Errorf("the workers are %q", heads)
 	}
 	values := page.texts(t, "dd")
-	for _, want := range []string{"1,234", "34", "5", "20.0 MiB", "3"} {
+	for _, want := range []string{"1,234", "34", "5", "20.0 MiB", "3", strconv.Itoa(os.Getpid())} {
 		if !slices.Contains(values, want) {
 			t.Errorf("%q has no %s", values, want)
 		}
+	}
+	seconds := regexp.MustCompile(`^\d+ s$`)
+	if ages := slices.DeleteFunc(values, func(v string) bool { return !seconds.MatchString(v) }); len(ages) != 2 {
+		t.Errorf("the ages of two are %q", ages)
 	}
 	page = s.want(http.StatusOK, page.link(t, "histogram_w2.db"))
 	total := 0
