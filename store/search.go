@@ -27,8 +27,12 @@ func (s *search) or(condition string, args ...any) {
 // hasName is the condition that a column has what containing gives.
 func hasName(column string) string { return column + ` LIKE ? ESCAPE '\'` }
 
-// containing is the pattern of texts that have this one in them.
+// containing is the pattern of texts that have this one in them, none of which is empty. To SQLite a pattern ends at a NUL, which
+// no name has.
 func containing(text string) string {
+	if strings.ContainsRune(text, 0) {
+		return ""
+	}
 	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text) + "%"
 }
 

@@ -49,6 +49,8 @@ func TestSearchTransactions(t *testing.T) {
 		"%":                          named("%"),
 		`\`:                          named(`\`),
 		"a 7":                        named("a 7"),
+		"\x00":                       func(Transaction) bool { return false },
+		"Card\x00":                   func(Transaction) bool { return false },
 		"' OR ":                      func(Transaction) bool { return false },
 		"":                           func(Transaction) bool { return true },
 	} {
