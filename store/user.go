@@ -20,7 +20,7 @@ const (
 // User is a person with a password.
 type User struct {
 	ID        int64     // from 1 on
-	Name      string    // unique, in upper or lower case alike: letters, digits and @.+-_, at most 150
+	Name      string    // unique, in upper or lower case alike: letters that show, digits and @.+-_, at most 150
 	Role      Role      // what the user may do
 	Active    bool      // may log in
 	Created   time.Time // UTC
@@ -39,16 +39,10 @@ func scanUser(r row) (u User, err error) {
 	return u, err
 }
 
-func (u User) faults() (f faults) {
-	f.text("username", u.Name, maxUserName)
-	if u.Name == "" {
-		f.add("username", "is empty")
-	}
-	for _, c := range u.Name {
-		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("@.+-_", c) {
-			f.add("username", "has other characters than letters, digits and @.+-_")
-			break
-		}
+// faults are those of a user who had another name before, or none: a name that was taken when more were allowed can be kept.
+func (u User) faults(before string) (f faults) {
+	if u.Name != before || u.Name == "" {
+		f.userName(u.Name)
 	}
 	if u.Role != RoleViewer && u.Role != RoleStaff && u.Role != RoleSuperuser {
 		f.add("role", "is none of %s, %s, %s", RoleViewer, RoleStaff, RoleSuperuser)
@@ -56,10 +50,36 @@ func (u User) faults() (f faults) {
 	return f
 }
 
+// userName finds fault with a name by which people cannot tell a user from another.
+func (f *faults) userName(name string) {
+	f.text("username", name, maxUserName)
+	if name == "" {
+		f.add("username", "is empty")
+	}
+	alphabet := (*unicode.RangeTable)(nil)
+	for _, c := range name {
+		// There are letters that do not show.
+		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("@.+-_", c) || !visible(c) {
+			f.add("username", "has other characters than letters, digits and @.+-_")
+			return
+		}
+		for _, of := range []*unicode.RangeTable{unicode.Latin, unicode.Greek, unicode.Cyrillic} {
+			if !unicode.Is(of, c) {
+				continue
+			}
+			if alphabet != nil && alphabet != of {
+				f.add("username", "has letters of more than one alphabet, some of which look alike")
+				return
+			}
+			alphabet = of
+		}
+	}
+}
+
 // CreateUser adds a user, whose ID it gives, with the hash of a password. Created and LastLogin of u are ignored. Its
 // error may be an *InvalidError, or ErrExists for the name.
 func (tx *Tx) CreateUser(u User, hash PasswordHash) (User, error) {
-	f := u.faults()
+	f := u.faults("")
 	f.hash(hash)
 	if err := f.err(); err != nil {
 		return User{}, err
@@ -131,10 +151,10 @@ func (tx *Tx) FindUsers(q UserQuery) (Slice[User], error) {
 // UpdateUser stores the name, the role and whether the user with u's ID is active now. The sessions of one who is not, or
 // whose role is another than before, end for good. Its error may be ErrNotFound, an *InvalidError, or ErrExists for the name.
 func (tx *Tx) UpdateUser(u User) error {
-	if err := u.faults().err(); err != nil {
-		return err
-	}
 	before, err := tx.User(u.ID)
+	if invalid := u.faults(before.Name).err(); invalid != nil {
+		return invalid
+	}
 	if err != nil {
 		return err
 	}

@@ -106,6 +106,7 @@ func TestUserErrors(t *testing.T) {
 func TestUserName(t *testing.T) {
 	s := openStore(t)
 	const characters = "has other characters than letters, digits and @.+-_"
+	const alphabets = "has letters of more than one alphabet, some of which look alike"
 	for name, want := range map[string]string{
 		"a@b.c+d-e_f":            "",
 		"Łukasz42":               "",
@@ -121,6 +122,12 @@ func TestUserName(t *testing.T) {
 		"a/b":                    characters,
 		"e\u0301":                characters,
 		"\u202ea":                characters,
+		"a\u3164":                characters, // a letter, which is blank
+		"\uffa0":                 characters,
+		"аda":                    alphabets, // the first letter is Cyrillic
+		"adο":                    alphabets, // the last one is Greek
+		"Ада":                    "",
+		"Άδα":                    "",
 	} {
 		err := s.Update(t.Context(), func(tx *Tx) error {
 			_, err := tx.CreateUser(User{Name: name, Role: RoleViewer}, stranger)
@@ -187,6 +194,26 @@ func TestSetPassword(t *testing.T) {
 			if _, err := tx.SessionBySecret(secrets[i], sessionsKept, sessionsKept); !errors.Is(err, want) {
 				t.Errorf("session %d: %v, want %v", i, err, want)
 			}
+		}
+		return nil
+	})
+}
+
+// TestUserNameOfBefore: a user with a name that would not be allowed can be changed, e.g. shut out, by whoever sees it.
+func TestUserNameOfBefore(t *testing.T) {
+	s := openStore(t)
+	update(t, s, func(tx *Tx) error {
+		if _, err := tx.CreateUser(User{Name: "eve", Role: RoleStaff, Active: true}, stranger); err != nil {
+			return err
+		}
+		if _, err := tx.exec("UPDATE users SET name = ?", "a\u3164"); err != nil {
+			return err
+		}
+		return tx.UpdateUser(User{ID: 1, Name: "a\u3164", Role: RoleStaff})
+	})
+	view(t, s, func(tx *Tx) error {
+		if u, err := tx.User(1); u.Active || err != nil {
+			t.Errorf("%+v, %v", u, err)
 		}
 		return nil
 	})
