@@ -20,8 +20,9 @@ import (
 //
 // The toolkit would serve by itself. It is given a listener that takes nothing, and what it has made of the handler is served
 // by the worker, who drains it as it does the rest. It reads the file again at each handshake and each request, so it must
-// be readable for the user that the server runs as, and what changes in it holds at once. A file that has come to lock
-// nothing, or cannot be read, shuts the door.
+// be readable for the user that the server runs as. What changes of users and headers holds at once, of certificates for new
+// connections, and of the rate by a reload. A file that has come to lock nothing, to ask for TLS where there was none, or cannot
+// be read, shuts the door.
 func metricsAuth(file string, handler http.Handler, log *slog.Logger) (http.Handler, *tls.Config, error) {
 	d := &metricsDoor{file: file, log: log}
 	door, err := openDoor(file, d.inside(handler), log)
@@ -48,6 +49,7 @@ type metricsDoor struct {
 type metricsLock struct {
 	is           fileState
 	users        bool // with passwords
+	encrypted    bool // the connection is to be
 	certificates tls.ClientAuthType
 }
 
@@ -60,17 +62,19 @@ func (l metricsLock) certified() bool {
 }
 
 // opens is whether the request's connection has what it takes. It may be older than the lock. What users have to bring, the toolkit
-// has seen to.
+// sees to.
 func (l metricsLock) opens(r *http.Request) bool {
 	switch {
-	case !l.certified():
-		return l.users
+	case !l.encrypted:
+		return true
 	case r.TLS == nil:
 		return false
 	case l.certificates == tls.RequireAnyClientCert:
 		return len(r.TLS.PeerCertificates) > 0
+	case l.certificates == tls.RequireAndVerifyClientCert:
+		return len(r.TLS.VerifiedChains) > 0
 	}
-	return len(r.TLS.VerifiedChains) > 0
+	return true
 }
 
 // lockKey finds, in a request's context, the metricsLock that it met outside.
@@ -78,7 +82,7 @@ type lockKey struct{}
 
 func (d *metricsDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	lock, err := d.lock()
-	if err != nil {
+	if err != nil || !lock.opens(r) {
 		refuseShut(w)
 		return
 	}
@@ -89,7 +93,7 @@ func (d *metricsDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (d *metricsDoor) inside(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		lock, err := d.lock()
-		if err != nil || lock != r.Context().Value(lockKey{}) || !lock.opens(r) {
+		if err != nil || lock != r.Context().Value(lockKey{}) {
 			refuseShut(w)
 			return
 		}
@@ -168,7 +172,7 @@ func readLock(file string) (metricsLock, error) {
 	}
 	lock := metricsLock{users: answer.code == http.StatusUnauthorized}
 	if door.TLSConfig != nil {
-		lock.certificates = door.TLSConfig.ClientAuth
+		lock.encrypted, lock.certificates = true, door.TLSConfig.ClientAuth
 	}
 	if !lock.locks() {
 		return metricsLock{}, fmt.Errorf("metrics-auth-file %s: it has neither basic_auth_users nor a client_auth_type that asks for a certificate, and so locks nothing", file)

@@ -136,6 +136,45 @@ func TestMetricsDoorForOldConnections(t *testing.T) {
 	d.want(http.StatusOK, "prometheus")
 }
 
+// TestMetricsDoorForPlainConnections: passwords are neither asked for nor taken in plain where the file has come to ask for TLS.
+func TestMetricsDoorForPlainConnections(t *testing.T) {
+	t.Parallel()
+	users := usersYAML(t)
+	d := startDoor(t, users)
+	d.want(http.StatusOK, "prometheus")
+	writeFile(t, d.file, users+"tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n")
+	d.want(http.StatusServiceUnavailable, "prometheus")
+	d.want(http.StatusServiceUnavailable, "")
+	writeFile(t, d.file, users)
+	d.want(http.StatusOK, "prometheus")
+}
+
+// TestMetricsDoorWhileItChanges: who was let in by a file without a lock is not, although there is a lock before and after.
+func TestMetricsDoorWhileItChanges(t *testing.T) {
+	t.Parallel()
+	users := usersYAML(t)
+	d := &metricsDoor{file: filepath.Join(t.TempDir(), "web.yml"), log: slog.New(slog.DiscardHandler)}
+	writeFile(t, d.file, users)
+	inside, entered := d.inside(http.NotFoundHandler()), false
+	toolkit, err := openDoor(d.file, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		entered = true
+		writeFile(t, d.file, "# As it was.\n"+users)
+		inside.ServeHTTP(w, r)
+	}), d.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.toolkit = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeFile(t, d.file, "")
+		toolkit.Handler.ServeHTTP(w, r)
+	})
+	answer := httptest.NewRecorder()
+	d.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	if !entered || answer.Code != http.StatusServiceUnavailable {
+		t.Errorf("%d, and the toolkit let it in: %v; want 503, and that it did", answer.Code, entered)
+	}
+}
+
 // TestMetricsDoorForCertificatesIfGiven: users get in who have none, and without users it is no lock.
 func TestMetricsDoorForCertificatesIfGiven(t *testing.T) {
 	t.Parallel()
