@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 const (
 	adminPassword = "correct horse"
 	sessionCookie = "multiproc_session"
+	deviceCookie  = "multiproc_device"
 )
 
 // startAdmin starts a server with a database and superusers of these names.
@@ -71,18 +73,21 @@ func (s *server) visit(path, session string, form url.Values, headers ...string)
 	return replyOf(response)
 }
 
-// login tries to log in, and gives the session.
-func (s *server) login(name, password string) (code int, session string, err error) {
-	r, err := s.visit("/admin/login", "", url.Values{"username": {name}, "password": {password}})
+// login tries to log in, and gives the session and what the browser is known by.
+func (s *server) login(name, password string, headers ...string) (code int, session, device string, err error) {
+	r, err := s.visit("/admin/login", "", url.Values{"username": {name}, "password": {password}}, headers...)
 	if err != nil {
-		return 0, "", err
+		return 0, "", "", err
 	}
 	for _, c := range (&http.Response{Header: r.header}).Cookies() {
-		if c.Name == sessionCookie {
+		switch c.Name {
+		case sessionCookie:
 			session = c.Value
+		case deviceCookie:
+			device = c.Value
 		}
 	}
-	return r.code, session, nil
+	return r.code, session, device, nil
 }
 
 // wantVisit fails the test where the page has another code.
@@ -92,6 +97,31 @@ func (s *server) wantVisit(code int, path, session string) {
 	if err != nil || r.code != code {
 		s.tb.Fatalf("%s: %v, %v, want %d\n%s", path, r, err, code, s.log)
 	}
+}
+
+// mostAnonymous is the most that anonymous has been of any worker, as the kernel keeps it for all memory: what is a file's is taken
+// for what it is now.
+func (s *server) mostAnonymous() (kib uint64) {
+	s.tb.Helper()
+	status, err := s.status()
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	for _, w := range status.Workers {
+		of, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.PID))
+		if err != nil {
+			s.tb.Fatal(err)
+		}
+		value := func(name string) (n uint64) {
+			_, rest, _ := strings.Cut(string(of), "\n"+name+":")
+			if _, err := fmt.Sscanf(rest, "%d kB", &n); err != nil {
+				s.tb.Fatalf("%s: %v\n%s", name, err, of)
+			}
+			return n
+		}
+		kib = max(kib, value("VmHWM")-value("RssFile")-value("RssShmem"))
+	}
+	return kib
 }
 
 // anonymous is the memory of each worker that is nobody else's and no file's, in KiB.
@@ -111,7 +141,8 @@ func (s *server) anonymous() (kib []uint64) {
 	return kib
 }
 
-// TestLoginsAtFourWorkers is an attack: 1,000 logins of one user, and of others that there are not, at four workers.
+// TestLoginsAtFourWorkers is an attack: 1,000 logins of one user, and of others that there are not, at four workers. A
+// user logs in meanwhile, in a browser that is known.
 func TestLoginsAtFourWorkers(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -125,6 +156,10 @@ func TestLoginsAtFourWorkers(t *testing.T) {
 		concurrency = 32
 	)
 	s := startAdmin(t, "processes = 4\ndisable-logging = true\n", "root", "other")
+	_, _, device, err := s.login("other", adminPassword)
+	if err != nil || device == "" {
+		t.Fatalf("before: %q, %v", device, err)
+	}
 	var mu sync.Mutex
 	codes := map[string]map[int]int{"root": {}, "others": {}}
 	next := make(chan int)
@@ -136,7 +171,7 @@ func TestLoginsAtFourWorkers(t *testing.T) {
 				if i%10 == 9 {
 					name, kind = fmt.Sprint("nobody", i), "others"
 				}
-				code, _, err := s.login(name, "wrong horse")
+				code, _, _, err := s.login(name, "wrong horse")
 				if err != nil {
 					t.Error(err)
 				}
@@ -146,18 +181,33 @@ func TestLoginsAtFourWorkers(t *testing.T) {
 			}
 		})
 	}
-	var most uint64
-	for i := range attempts {
-		next <- i
-		if i%100 == 99 {
-			for _, kib := range s.anonymous() {
-				most = max(most, kib)
+	over := make(chan struct{})
+	known := map[int]int{}
+	var other sync.WaitGroup
+	other.Go(func() {
+		for {
+			code, _, _, err := s.login("other", adminPassword, "Cookie: "+deviceCookie+"="+device)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			known[code]++
+			select {
+			case <-over:
+				return
+			default:
 			}
 		}
+	})
+	for i := range attempts {
+		next <- i
 	}
 	close(next)
 	all.Wait()
-	t.Logf("answers: %v, most memory of a worker: %d KiB", codes, most)
+	close(over)
+	other.Wait()
+	most := s.mostAnonymous()
+	t.Logf("answers: %v, in the browser that is known: %v, most memory of a worker: %d KiB", codes, known, most)
 	root, others := codes["root"], codes["others"]
 	if root[http.StatusUnauthorized] != 5 || root[http.StatusTooManyRequests] != attempts-ofOthers-5 {
 		t.Errorf("root: %v, want 5 to be tried, and the others 429", root)
@@ -165,13 +215,16 @@ func TestLoginsAtFourWorkers(t *testing.T) {
 	if others[http.StatusUnauthorized] == 0 || others[http.StatusUnauthorized]+others[http.StatusTooManyRequests] != ofOthers {
 		t.Errorf("others: %v, want all to be tried or 429", others)
 	}
+	if len(known) != 1 || known[http.StatusSeeOther] == 0 {
+		t.Errorf("in a browser that is known: %v, want 303", known)
+	}
 	if most > budget+hash {
 		t.Errorf("a worker took %d KiB, want at most the budget and one hash, %d", most, budget+hash)
 	}
-	if code, _, err := s.login("root", adminPassword); code != http.StatusTooManyRequests || err != nil {
+	if code, _, _, err := s.login("root", adminPassword); code != http.StatusTooManyRequests || err != nil {
 		t.Errorf("root with the right password: %d, %v", code, err)
 	}
-	code, session, err := s.login("other", adminPassword)
+	code, session, _, err := s.login("other", adminPassword)
 	if code != http.StatusSeeOther || err != nil {
 		t.Fatalf("another user: %d, %v", code, err)
 	}
@@ -187,7 +240,7 @@ func TestLoginsAtFourWorkers(t *testing.T) {
 func TestSessionOutlivesWorkers(t *testing.T) {
 	t.Parallel()
 	s := startAdmin(t, "processes = 2\ndebug\n", "root")
-	code, session, err := s.login("root", adminPassword)
+	code, session, _, err := s.login("root", adminPassword)
 	if code != http.StatusSeeOther || err != nil {
 		t.Fatalf("login: %d, %v", code, err)
 	}
