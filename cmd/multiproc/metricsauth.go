@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
 )
@@ -43,6 +44,17 @@ type metricsDoor struct {
 	mu    sync.Mutex // guards what follows
 	known metricsLock
 	told  string // the last fault, once
+	bad   badFile
+}
+
+// faultKept is for how long a file that has not changed is not read again that there was a fault in: it may be another file's.
+const faultKept = time.Second
+
+// badFile is what was wrong with a file, in one of its states.
+type badFile struct {
+	is    fileState
+	read  time.Time
+	fault error
 }
 
 // metricsLock is what a file locks with, in one of its states. The zero value is no lock.
@@ -114,10 +126,15 @@ func (d *metricsDoor) lock() (metricsLock, error) {
 		return d.known, nil
 	}
 	lock := metricsLock{}
-	if err == nil {
-		lock, err = readLock(d.file)
-	} else {
+	switch {
+	case err != nil:
 		err = fmt.Errorf("metrics-auth-file: %w", err)
+	case is == d.bad.is && time.Since(d.bad.read) < faultKept:
+		return metricsLock{}, d.bad.fault
+	default:
+		if lock, err = readLock(d.file); err != nil {
+			d.bad = badFile{is, time.Now(), err}
+		}
 	}
 	if err != nil {
 		if d.told != err.Error() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -173,6 +176,25 @@ func TestMetricsDoorWhileItChanges(t *testing.T) {
 	if !entered || answer.Code != http.StatusServiceUnavailable {
 		t.Errorf("%d, and the toolkit let it in: %v; want 503, and that it did", answer.Code, entered)
 	}
+}
+
+// TestMetricsDoorWithoutACertificate: a file that cannot be used is not read for each request, but again after a while.
+func TestMetricsDoorWithoutACertificate(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "web.yml")
+	writeFile(t, file, usersYAML(t)+"tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n")
+	synctest.Test(t, func(t *testing.T) {
+		d := &metricsDoor{file: file, log: slog.New(slog.DiscardHandler)}
+		_, first := d.lock()
+		valid(t, 1).put(t, filepath.Dir(file))
+		if _, err := d.lock(); first == nil || !errors.Is(err, first) {
+			t.Errorf("%v, and at once: %v", first, err)
+		}
+		<-time.After(faultKept) // that of the bubble
+		if lock, err := d.lock(); err != nil || !lock.locks() {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
 }
 
 // TestMetricsDoorForCertificatesIfGiven: users get in who have none, and without users it is no lock.
