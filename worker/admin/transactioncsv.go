@@ -35,6 +35,11 @@ func exportTransactions(r *request) error {
 	if f.Problem != "" {
 		return &failure{status: http.StatusBadRequest, detail: f.Problem + "."}
 	}
+	for _, f := range []*field{f.API, f.Status} {
+		if f.Problem != "" {
+			return &failure{status: http.StatusBadRequest, detail: f.Label + ": " + f.Problem + "."}
+		}
+	}
 	header := []string{"id", "api", "status", "amount", "time_created", "time_modified"}
 	q := transactionQuery(f, listURL{})
 	q.Ascending, q.Highest = f.Timed(), now.highest
