@@ -1,6 +1,9 @@
 package store
 
-import "strconv"
+import (
+	"encoding/json"
+	"strconv"
+)
 
 // Cascade is the deletion of an API or a status with all its transactions by somebody, which the audit log has.
 type Cascade struct {
@@ -103,6 +106,13 @@ func (c *Cascade) Delete(tx *Tx) error {
 
 func (c *Cascade) record(tx *Tx, action Action, name string, changes Changes) error {
 	return tx.Record(Entry{Actor: c.actor, Action: action, Kind: c.kind, ObjectID: c.id, Object: name, Changes: changes.JSON()})
+}
+
+// OfCascade reports whether an entry tells of a portion of a Cascade: of transactions that went, and of no other change.
+func (e Entry) OfCascade() bool {
+	changes := map[string]json.RawMessage{}
+	err := json.Unmarshal(e.Changes, &changes)
+	return err == nil && e.Action == ActionChange && len(changes) == 1 && changes["transactions"] != nil
 }
 
 // plain is a number as the audit log has it.

@@ -113,12 +113,12 @@ func (f *form) checkVersion(tx *store.Tx, kind string, id int64) error {
 	if err != nil {
 		return err
 	}
-	f.Version, f.Fault = f.now.String(), "Nothing was saved yet. "+who
+	f.Version = f.now.String()
 	if len(f.Fields) == 0 {
-		f.Fault += " Look at it again before you say yes."
+		f.Fault = "It is still there. " + who + " Look at it again before you say yes."
 		return errStale
 	}
-	f.Fault += " What you typed is still here, and beside it what is there now; where you had typed nothing else, that has taken its place. " +
+	f.Fault = "Nothing was saved yet. " + who + " What you typed is still here, and beside it what is there now; where you had typed nothing else, that has taken its place. " +
 		"Save again if that is how it is to be."
 	before := strings.Split(sent.fields, ".")
 	for i, field := range f.Fields {
@@ -143,7 +143,7 @@ func (f *form) checkDeletion(c *change, kind string, id int64, shown *form) (err
 	return f.checkVersion(c.Tx, kind, id)
 }
 
-// changedSince says who has changed an object since that version of it.
+// changedSince says who has changed an object since that version of it. To delete transactions of an API or a status changes none.
 func changedSince(tx *store.Tx, kind string, id int64, v version) (string, error) {
 	if v.fields == "" {
 		return "It may have been changed since you looked at it.", nil
@@ -155,7 +155,7 @@ func changedSince(tx *store.Tx, kind string, id int64, v version) (string, error
 	}
 	var actors, told []string
 	for _, e := range entries.Items {
-		if e.ID > v.entry && e.Action == store.ActionChange && !slices.Contains(actors, e.Actor) {
+		if e.ID > v.entry && e.Action == store.ActionChange && !e.OfCascade() && !slices.Contains(actors, e.Actor) {
 			actors = append(actors, e.Actor)
 			told = append(told, fmt.Sprintf("%s (at %s UTC)", e.Actor, moment(e.Time)))
 		}
