@@ -42,10 +42,10 @@ type Config struct {
 	Reopen func() error
 
 	// MaxConnections is how many connections there may be at a time. Others wait in the kernel's queue, and those that are
-	// idle make room for them, or else those whose bodies came with less than 500 bytes a second over 5 s (SocketTimeout,
-	// if that is shorter) in which they were waited for. The listeners in Named have as many for themselves, but at least 8 and at most 64, so
-	// that who fills the main ones does not shut them. Default 10,000. All together are never more than three quarters of the
-	// descriptors that the process may have.
+	// idle make room for them, or else those whose bodies came, or whose answers were taken (over TCP), with less than 500
+	// bytes a second over 5 s (SocketTimeout, if that is shorter) in which they were waited for. The listeners in Named have
+	// as many for themselves, but at least 8 and at most 64, so that who fills the main ones does not shut them. Default
+	// 10,000. All together are never more than three quarters of the descriptors that the process may have.
 	MaxConnections int
 	// MaxHeader is how long a request's head may be, in bytes, roughly. More is answered with 431. Default 64 KiB.
 	MaxHeader int

@@ -38,6 +38,10 @@ type conn struct {
 	stalled bool
 	// pace is the body's.
 	pace pace
+	// taking is the client's pace while something is written to it.
+	taking taking
+	// lost is that the client took an answer so slowly that it was given up: nothing is written to it any more.
+	lost bool
 	// ownWriteDeadline is that the handler has set one. Otherwise each write has its own.
 	ownWriteDeadline bool
 	// answering is that the answer to the request, or its beginning, has been given to the kernel.
@@ -126,12 +130,13 @@ func (c *conn) Close() error {
 	return c.close()
 }
 
-// close also ends the connections that are condemned. These it does not wait for, as TLS would to say farewell.
+// close also ends the connections that are condemned. These it does not wait for, nor those whose clients are lost, as TLS
+// would to say farewell.
 func (c *conn) close() error {
 	c.mu.Lock()
 	c.leaving = true
 	end := c.Conn.Close
-	if c.condemned {
+	if c.condemned || c.lost {
 		end = c.socket.Close
 	}
 	c.mu.Unlock()

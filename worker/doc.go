@@ -21,8 +21,8 @@
 //
 // A request as a whole may take as long as it likes unless Config.Harakiri says otherwise, so that long uploads and
 // streams work. What is limited is silence: a client that neither takes nor sends anything for Config.SocketTimeout
-// while it should is cut, and one that sends its body at a drip when all connections are taken (Config.MaxConnections). A
-// handler that sets deadlines of its own (http.ResponseController) has them instead.
+// while it should is cut, and one that sends its body or takes its answer at a drip when all connections are taken
+// (Config.MaxConnections). A handler that sets deadlines of its own (http.ResponseController) has them instead.
 //
 // At a request's harakiri deadline its context is cancelled with the cause ErrHarakiri, and the client gets a 503, or
 // the end of its connection when the answer had begun. A handler that does not return for Config.HarakiriGrace more

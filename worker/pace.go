@@ -10,7 +10,8 @@ type pace struct {
 	since  time.Time     // a read has been waiting; zero: none is
 }
 
-// A body that came with fewer bytes per second than slowRate, over at least slowPatience, is slow. A modem had six times as many.
+// A body that came with fewer bytes per second than slowRate, over at least slowPatience, is slow, and so is an answer that was
+// taken so. A modem had six times as many.
 const (
 	slowRate     = 500
 	slowPatience = 5 * time.Second

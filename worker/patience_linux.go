@@ -10,14 +10,15 @@ import (
 )
 
 // whileTaken makes attempts to write until one does not fail for its deadline, or the client has taken nothing for the
-// length of a whole deadline. How slow it is does not matter otherwise.
+// length of a whole deadline. How slow it is does not matter otherwise, unless it was given up to make room.
 //
 // Whether it has taken anything is seen in the kernel's queue: that may be large, and a write only goes on when a good
 // part of it is free.
 func (c *conn) whileTaken(attempt func() (int64, error)) error {
+	defer c.endWrite()
 	queued := -1 // bytes, at the end of the last attempt; -1: not known
 	for {
-		if err := c.socket.SetWriteDeadline(time.Now().Add(c.server.cfg.SocketTimeout)); err != nil {
+		if err := c.beginWrite(); err != nil {
 			return err
 		}
 		n, err := attempt()
@@ -32,6 +33,23 @@ func (c *conn) whileTaken(attempt func() (int64, error)) error {
 	}
 }
 
+// beginWrite gives an attempt to write its deadline.
+func (c *conn) beginWrite() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost {
+		return os.ErrDeadlineExceeded
+	}
+	c.taking.waits = true
+	return c.socket.SetWriteDeadline(time.Now().Add(c.server.cfg.SocketTimeout))
+}
+
+func (c *conn) endWrite() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.taking.waits = false
+}
+
 // queued is how many bytes the client has not taken yet, and -1 where that cannot be known.
 func (c *conn) queued() int { return c.count(unix.SIOCOUTQ) }
 
@@ -40,22 +58,32 @@ func (c *conn) arrived() bool { return c.count(unix.SIOCINQ) > 0 }
 
 // count asks the kernel about the socket, and is -1 where it does not know.
 func (c *conn) count(what uint) int {
-	socket, ok := c.socket.(syscall.Conn)
-	if !ok {
-		return -1
-	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return -1
-	}
 	n := -1
-	err = raw.Control(func(fd uintptr) {
-		if q, err := unix.IoctlGetInt(int(fd), what); err == nil {
+	c.control(func(fd int) {
+		if q, err := unix.IoctlGetInt(fd, what); err == nil {
 			n = q
 		}
 	})
-	if err != nil {
-		return -1
-	}
 	return n
+}
+
+// taken is how many bytes the client has taken since its connection began. Only TCP knows.
+func (c *conn) taken() (bytes uint64, known bool) {
+	c.control(func(fd int) {
+		if info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			bytes, known = info.Bytes_acked, true
+		}
+	})
+	return bytes, known
+}
+
+// control has the socket's descriptor looked at, if it is a kernel's and open.
+func (c *conn) control(look func(fd int)) {
+	socket, ok := c.socket.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := socket.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { look(int(fd)) })
+	}
 }

@@ -9,7 +9,7 @@ import (
 
 // places are how many connections there may be at a time. Who finds none waits in the kernel's queue, and whoever has
 // asked for nothing for the longest time makes room; where all have asked, the next answers are the last ones on their
-// connections, and those whose bodies are slow are cut.
+// connections, and those are cut that send their bodies or take their answers slowly.
 type places struct {
 	taken   chan struct{} // full when all are
 	waiting atomic.Int32  // listeners that have somebody waiting
@@ -52,7 +52,7 @@ func (s *server) enter(p *places, givenUp <-chan struct{}) bool {
 }
 
 // makeRoom ends some of the connections that ask for nothing, those first that have been for the longest time. Where there
-// are none, it ends some of those with slow bodies, the slowest first.
+// are none, it ends some of those that are slow, the slowest first.
 func (s *server) makeRoom(p *places) {
 	type idle struct {
 		conn *conn
@@ -110,25 +110,39 @@ func (c *conn) dismiss() {
 	}
 }
 
-// slow is whether the connection waits for a body that comes slowly, and how many bytes of it come in a second.
+// slow is whether the connection waits for a client that is slow, and how many bytes of a body come, or of an answer are
+// taken, in a second.
 func (c *conn) slow() (rate float64, slow bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.slowLocked()
+	if rate, slow = c.takesSlowlyLocked(); slow {
+		return rate, true
+	}
+	return c.sendsSlowlyLocked()
 }
 
-func (c *conn) slowLocked() (rate float64, slow bool) {
+func (c *conn) takesSlowlyLocked() (rate float64, slow bool) {
+	if c.closed || c.condemned {
+		return 0, false
+	}
+	return c.taking.slow(c.server.cfg.SocketTimeout, c.taken)
+}
+
+func (c *conn) sendsSlowlyLocked() (rate float64, slow bool) {
 	if !c.bodyRemains || c.stalled || c.closed || c.condemned {
 		return 0, false
 	}
 	return c.pace.slow(c.server.cfg.SocketTimeout)
 }
 
-// giveUp ends the reading of a body that is slow, as if the client sent no more of it.
+// giveUp ends the writing of an answer, or the reading of a body, that is slow, as if the client took or sent no more of it.
 func (c *conn) giveUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, slow := c.slowLocked(); slow {
+	if _, slow := c.takesSlowlyLocked(); slow {
+		c.lost = true
+		_ = c.socket.SetWriteDeadline(time.Unix(1, 0))
+	} else if _, slow := c.sendsSlowlyLocked(); slow {
 		c.stalled = true
 		_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
 	}

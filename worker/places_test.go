@@ -211,6 +211,108 @@ func uploadSteadily(t *testing.T, limit time.Duration) error {
 	return nil
 }
 
+// TestSlowTakersMakeRoom has clients that ask for more and more, and take a little of the answers now and then, on all places
+// but one, on which a handler is busy. Who comes is served, and the busy one is not cut.
+func TestSlowTakersMakeRoom(t *testing.T) {
+	t.Parallel()
+	const takers = 3
+	done := strings.Repeat("done", 500)
+	begun, release := make(chan struct{}), make(chan struct{})
+	w := start(t, worker.Config{MaxConnections: takers + 1}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/busy" {
+			begun <- struct{}{}
+			<-release
+		}
+		fmt.Fprint(w, done)
+	}))
+	full := make(chan error, takers)
+	for range takers {
+		c := w.dial()
+		go func() {
+			full <- c.askUntilFull()
+			tick := time.NewTicker(500 * time.Millisecond)
+			defer tick.Stop()
+			for part, err := make([]byte, 100), error(nil); err == nil; _, err = c.Read(part) { // as long as it lives
+				<-tick.C
+			}
+		}()
+	}
+	for range takers {
+		if err := receive(t, "a client whose answers wait", full); err != nil {
+			t.Fatal(err)
+		}
+	}
+	busy := w.occupy("GET /busy HTTP/1.1\r\nHost: test\r\n\r\n", begun)
+	for range 2 {
+		if body := w.visit(); body != done {
+			t.Errorf("%q", body)
+		}
+	}
+	close(release)
+	if body := readAll(t, busy.answer()); body != done {
+		t.Errorf("the busy one: %q", body)
+	}
+}
+
+// askUntilFull asks without reading, until nothing is asked any more because the answers wait.
+func (c *client) askUntilFull() error {
+	requests := strings.Repeat("GET / HTTP/1.1\r\nHost: test\r\n\r\n", 100)
+	for {
+		if err := c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(c, requests); errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// TestSteadyTakersAreNotCut has a client that takes an answer steadily, for longer than a slow one may, while there is no place
+// left. What it takes is written anew, so that as much waits in the kernel as before.
+func TestSteadyTakersAreNotCut(t *testing.T) {
+	// A machine with other things to do may have a client pause for too long. Then more time shows whether it was that.
+	limit := 250 * time.Millisecond
+	err := takeSteadily(t, limit)
+	for ; err != nil && limit < time.Second; err = takeSteadily(t, limit) {
+		limit *= 2
+	}
+	if err != nil {
+		t.Errorf("with a limit of %s: %v", limit, err)
+	}
+}
+
+// takeSteadily takes an answer, in one write, for several times the limit.
+func takeSteadily(t *testing.T, limit time.Duration) error {
+	t.Helper()
+	const part, times = 24 << 10, 6
+	size := times*part*int(limit/dripping) + 20<<20 // of which the kernel holds less than the last part
+	begun := make(chan struct{})
+	w := start(t, worker.Config{MaxConnections: 1, SocketTimeout: limit}, http.HandlerFunc(
+		func(w http.ResponseWriter, _ *http.Request) {
+			begun <- struct{}{}
+			w.Header().Set("Content-Length", fmt.Sprint(size))
+			_, _ = w.Write(make([]byte, size))
+		}))
+	c := w.occupy("GET / HTTP/1.1\r\nHost: test\r\n\r\n", begun)
+	defer c.Close()
+	r := c.answer()
+	tick := time.NewTicker(dripping)
+	defer tick.Stop()
+	for until := time.After(times * limit); ; {
+		select {
+		case <-until:
+			_, err := io.Copy(io.Discard, r.body) // the rest as fast as it comes
+			return err
+		case <-tick.C:
+			if _, err := io.CopyN(io.Discard, r.body, part); err != nil {
+				return err
+			}
+		}
+	}
+}
+
 const dripping = 10 * time.Millisecond
 
 // drip sends a text so many times, with a pause before each.
