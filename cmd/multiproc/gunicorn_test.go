@@ -118,16 +118,15 @@ func TestPythonBesideGo(t *testing.T) {
 	askPython(toPython, dialingClient("unix", socket, false))
 	for _, keepAlive := range []bool{true, false} {
 		client := dialingClient("tcp", s.address, keepAlive)
-		toGo.ask(50*time.Millisecond, func() error {
+		toGo.ask(50*time.Millisecond, keepAlive, func() error {
 			_, err := s.getBy(client, "/pid")
 			return err
 		})
 	}
 	counts := map[string]float64{}
 	scrapes := startPaced(serve)
-	scrapes.ask(50*time.Millisecond, func() error {
-		return serve.scrapeGrowing(dialingClient("tcp", serve.address, true), counts)
-	})
+	scraping := dialingClient("tcp", serve.address, true)
+	scrapes.ask(50*time.Millisecond, true, func() error { return serve.scrapeGrowing(scraping, counts) })
 	toPython.await(50)
 	toPython.kill(pythonProcesses(t, gunicorn.Process.Pid, 2)[0])
 	victim := s.workers()[0]
@@ -139,10 +138,8 @@ func TestPythonBesideGo(t *testing.T) {
 	scrapes.mustHaveLostNone()
 
 	page := mustAgree(t, s, serve, dialingClient("unix", socket, false), gunicorn.Process.Pid)
-	mustCountPython(t, page, toPython)
-	if _, ok := page[`http_requests_total{code="200",method="GET",route="/pid"}`]; !ok {
-		t.Error("what the Go workers have counted is not there")
-	}
+	mustCountPython(page, toPython)
+	toGo.mustBeCounted("what the Go workers have", page[`http_requests_total{code="200",method="GET",route="/pid"}`])
 }
 
 // TestGunicornAsCommand has gunicorn as the workers' command: it takes the sockets from the master, says that it is ready,
@@ -167,7 +164,7 @@ func TestGunicornAsCommand(t *testing.T) {
 	awaitGone(t, before...)
 
 	page := mustAgree(t, s, serve, dialingClient("tcp", s.address, false), pidsOf(s.awaitNoneDraining())...)
-	mustCountPython(t, page, load)
+	mustCountPython(page, load)
 	s.stop()
 }
 
@@ -175,7 +172,7 @@ func TestGunicornAsCommand(t *testing.T) {
 func askPython(load *paced, client *http.Client) {
 	s := load.server
 	for i := range 4 {
-		load.ask(50*time.Millisecond, func() error {
+		load.ask(50*time.Millisecond, false, func() error {
 			if i%2 == 0 {
 				_, err := s.getBy(client, "/path")
 				return err
@@ -262,17 +259,14 @@ func sortedLines(tb testing.TB, page string) []string {
 	return lines
 }
 
-// mustCountPython: as many requests were counted as were answered, and those that a killed process had perhaps.
-func mustCountPython(t *testing.T, page map[string]float64, load *paced) {
-	t.Helper()
-	answered, lost := float64(len(load.answers)), float64(len(load.failures))
-	for _, counted := range []float64{
-		page[`python_requests_total{method="GET"}`] + page[`python_requests_total{method="POST"}`],
-		page["python_body_bytes_count"], page[`python_body_bytes_bucket{le="+Inf"}`],
-		page[`python_path_bytes_count{method="GET"}`] + page[`python_path_bytes_count{method="POST"}`],
+// mustCountPython: each of the metrics has counted what was answered.
+func mustCountPython(page map[string]float64, load *paced) {
+	for metric, counted := range map[string]float64{
+		"python_requests_total":   page[`python_requests_total{method="GET"}`] + page[`python_requests_total{method="POST"}`],
+		"python_body_bytes_count": page["python_body_bytes_count"],
+		"python_body_bytes +Inf":  page[`python_body_bytes_bucket{le="+Inf"}`],
+		"python_path_bytes_count": page[`python_path_bytes_count{method="GET"}`] + page[`python_path_bytes_count{method="POST"}`],
 	} {
-		if counted < answered || counted > answered+lost {
-			t.Errorf("%g requests are counted, %g were answered and %g lost", counted, answered, lost)
-		}
+		load.mustBeCounted(metric, counted)
 	}
 }

@@ -21,30 +21,30 @@ func (k *soak) startClients() {
 		for network, address := range map[string]string{"tcp": k.address, "unix": k.unixSocket()} {
 			client := dialingClient(network, address, keepAlive)
 			counts := map[string]float64{}
-			k.load.ask(every, func() error {
+			k.load.ask(every, keepAlive, func() error {
 				_, err := k.getBy(client, "/")
 				return err
 			})
-			k.load.ask(every, func() error { return k.scrapeGrowing(client, counts) })
+			k.load.ask(every, keepAlive, func() error { return k.scrapeGrowing(client, counts) })
 			pages := []string{"/admin/", "/admin/transactions", "/admin/apis", "/admin/history", "/admin/workers"}
 			turn := 0
-			k.load.ask(every, func() error {
+			k.load.ask(every, keepAlive, func() error {
 				turn++
 				_, err := k.getBy(client, pages[turn%len(pages)], k.session)
 				return err
 			})
-			k.load.ask(every, func() error {
+			k.load.ask(every, keepAlive, func() error {
 				r, err := k.try(client, "POST", transactionsPath, numbered(numbers.Add(1)))
 				return wantCode(http.StatusCreated, r, err)
 			})
 		}
 	}
-	k.load.ask(seldom, func() error { return k.readSlowly() })
-	k.load.ask(seldom, func() error { return k.postSlowly(numbers.Add(1)) })
+	k.load.ask(seldom, false, func() error { return k.readSlowly() })
+	k.load.ask(seldom, false, func() error { return k.postSlowly(numbers.Add(1)) })
 	half := k.rawPost(numbered(1))
 	half = half[:len(half)-10]
 	for _, text := range []string{"", "GET /metrics HTTP/1.1\r\nHos", "GET /metrics HTTP/1.1\r\nHost: server\r\n\r\n", half} {
-		k.load.ask(seldom, func() error { return k.hangUp(text) })
+		k.load.ask(seldom, false, func() error { return k.hangUp(text) })
 	}
 }
 
@@ -80,9 +80,18 @@ func (k *soak) readSlowly() error {
 	}
 	text := answer.String()
 	if !strings.HasPrefix(text, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(text, "\r\n0\r\n\r\n") && !strings.Contains(text, "\r\nContent-Length: ") {
-		return fmt.Errorf("%d bytes: %.100q", len(text), text)
+		return unfinished(text, "HTTP/1.1 200 OK\r\n")
 	}
 	return nil
+}
+
+// unfinished is the error of an answer that is not whole, or begins in another way than it should.
+func unfinished(answer, beginning string) error {
+	err := errors.New("not what was asked for")
+	if strings.HasPrefix(answer, beginning) || strings.HasPrefix(beginning, answer) {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("%d bytes, %.100q: %w", len(answer), answer, err)
 }
 
 // rawPost is a request for a transaction as it goes over the wire.
@@ -109,7 +118,7 @@ func (k *soak) postSlowly(number int64) error {
 	}
 	answer, err := io.ReadAll(conn)
 	if err == nil && !strings.HasPrefix(string(answer), "HTTP/1.1 201 ") {
-		err = fmt.Errorf("%.100q", answer)
+		err = unfinished(string(answer), "HTTP/1.1 201 ")
 	}
 	return err
 }
