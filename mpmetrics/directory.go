@@ -57,7 +57,7 @@ func (d *Directory) Close() error {
 
 func openWritable(path string, log *slog.Logger) (dirfd, error) {
 	fail := func(err error) (dirfd, error) {
-		return dirfd{}, fmt.Errorf("open metrics directory %s: %w", path, err)
+		return dirfd{}, fmt.Errorf("open metrics directory %q: %w", path, err)
 	}
 	if path == "" {
 		return fail(errors.New("no path given"))

@@ -235,13 +235,13 @@ func (s *readmeSession) runScript(t *testing.T, commands []readmeCommand) {
 // next command. Where one is started in the background, README.md itself has to wait for it, as whoever pastes it.
 func (s *readmeSession) shell(command string) string {
 	command = strings.NewReplacer("../multiproc", s.root, iniFile, filepath.Join(s.dir, iniFile),
-		"/etc/multiproc", filepath.Join(s.dir, "etc")).Replace(s.ports.Replace(command))
+		"/etc/multiproc", filepath.Join(s.dir, "etc"), "/usr/local/bin", s.dir).Replace(s.ports.Replace(command))
 	server := regexp.MustCompile(`^(?:go run \./cmd/multiproc|multiproc) --ini (\S+)( &)?$`).FindStringSubmatch(command)
 	foreground := server != nil && server[2] == ""
 	if foreground {
 		command += " &"
 	}
-	if regexp.MustCompile(`^go \w+ \./`).MatchString(command) { // where the module is
+	if regexp.MustCompile(`^go \w+ (?:-o \S+ )?\./`).MatchString(command) { // where the module is
 		command = "cd " + s.root + "\n" + command + "\ncd " + s.dir
 	}
 	if server == nil {

@@ -128,7 +128,7 @@ func Keys() []Key {
 		},
 		{
 			Name: "metrics-max-series", Default: "10000", ownWorker: true,
-			Help: "series in one metric file; more stay in the memory of their process",
+			Help: "values in one metric file, each bucket of a histogram being one; more stay in the memory of their process",
 			bind: func(c target) value { return number{&c.MetricsMaxSeries, 1} },
 		},
 
@@ -303,7 +303,7 @@ func Keys() []Key {
 		},
 		{
 			Name: "reload-on-rss", Aliases: []string{"evil-reload-on-rss"}, Default: "0", ownMaster: true,
-			Help: "replace a worker that has so much memory resident; without a suffix in MB; 0: never",
+			Help: "replace a worker with so much memory of its own (mapped files do not count); without a suffix in MB; 0: never",
 			bind: func(c target) value { return size{&c.ReloadOnRSS, 0, mib} },
 		},
 
