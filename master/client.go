@@ -33,7 +33,7 @@ func NewClient(path string) *Client {
 // statusPatience is how long a master may take to say how it is: it has nothing to wait for.
 const statusPatience = 5 * time.Second
 
-// Status asks how things are.
+// Status asks how things are, for 5 s at most.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()

@@ -4,10 +4,10 @@ import "time"
 
 // Entry is one value in a metric file, as it stands there.
 type Entry struct {
-	Sample Sample  // what the value is
-	Offset int     // of the entry in the file, in bytes
-	Value  float64 // of a histogram's bucket: observations in this bucket alone, where the page has those up to it
-	Time   time.Time
+	Sample Sample    // what the value is
+	Offset int       // of the entry in the file, in bytes
+	Value  float64   // of a histogram's bucket: observations in this bucket alone, where the page has those up to it
+	Time   time.Time // when a mostrecent gauge was set; zero for all others
 }
 
 // Sample says what an entry's value is. It is comparable: all files of a type that hold the same key have the same Sample,

@@ -35,6 +35,9 @@
 //	http_requests_total{method,route,code}        method: those of RFC 9110, or other
 //	http_request_duration_seconds{method,route}   from a request's head to the end of its handler
 //	http_requests_in_flight
+//	http_response_bytes_total                     bytes of the bodies of answers
+//	http_handler_panics_total
+//	http_harakiri_total                           requests that took too long
 //	go_goroutines
 //	go_memstats_heap_inuse_bytes
 //	multiproc_build_info{version,revision,goversion}

@@ -41,7 +41,7 @@ func openApplication(ctx context.Context, s service, metrics *mpmetrics.Writer) 
 	if app.api, err = api.New(api.Config{Store: db, Metrics: metrics, Logger: log}); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the API: %w", err), db.Close())
 	}
-	app.admin, err = admin.New(admin.Config{Store: db, MetricsDir: s.metricsDir, Metrics: metrics, Logger: log, Debug: cfg.Debug})
+	app.admin, err = admin.New(admin.Config{Store: db, MetricsDir: s.metricsDir, Logger: log, Debug: cfg.Debug})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make the admin site: %w", err), db.Close())
 	}

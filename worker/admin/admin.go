@@ -2,8 +2,8 @@
 // in the database, or change it, as far as their role goes.
 //
 // A page is made on the server (html/template) and needs no JavaScript. Nothing comes from elsewhere: the style is embedded.
-// Which routes there are and who may take them is one table (Admin.routes), and what a request changes is one transaction
-// of the database together with what the audit log says of it (request.change).
+// Which routes there are and who may take them is one table, and what a request changes is one transaction
+// of the database together with what the audit log says of it.
 package admin
 
 import (
@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 
-	"multiproc/mpmetrics"
 	"multiproc/store"
 )
 
@@ -21,8 +20,6 @@ type Config struct {
 	Store *store.Store
 	// MetricsDir is the directory of the metric files, which the site shows. Empty: there is none to be shown.
 	MetricsDir string
-	// Metrics makes the metrics of the site, whose names must be free. Nil: nothing is counted.
-	Metrics *mpmetrics.Writer
 	// Logger gets what requests fail for that is not their fault. Nil discards.
 	Logger *slog.Logger
 	// Debug shows in the answer what a request failed for. It is for development: what it shows is nobody else's business.

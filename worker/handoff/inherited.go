@@ -92,7 +92,7 @@ func readAll(file *os.File) ([]byte, error) {
 	return data, err
 }
 
-// Close closes the listeners and the lifeline. Those that were closed before are no error.
+// Close closes the listeners, the lifeline and the log. Those that were closed before are no error.
 func (in *Inherited) Close() error {
 	var errs []error
 	for _, l := range in.Listeners {
