@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -75,8 +76,13 @@ func TestSoak(t *testing.T) {
 
 	k.load.mustHaveLostNone()
 	k.mustBeSound()
-	t.Logf("all at once:%s", figureTable(serverFigures, disturbed))
-	t.Logf("workers that live on:%s", figureTable(serverFigures, quiet))
+	figures := fmt.Sprintf("all at once:%s\nworkers that live on:%s",
+		figureTable(serverFigures, disturbed), figureTable(serverFigures, quiet))
+	t.Log(figures)
+	// go test shows logs only if it is asked for them: who wants the figures of a test that passes finds them here.
+	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), "soak.txt"), []byte(figures), 0o600); err != nil {
+		t.Error(err)
+	}
 	if len(disturbed) < 3 {
 		text := "too short to compare what the processes hold while all happens"
 		if d >= time.Minute {
