@@ -82,7 +82,8 @@ type Master struct {
 // message is what other goroutines send to the master's.
 type message func(m *Master)
 
-// New makes a master that has not started anything yet. It opens the sockets of the first plan that are not open.
+// New makes a master that has not started anything yet. It opens the sockets of the first plan that are not open; the error is
+// an ErrInUse where somebody else has such an address. Where it fails, the listeners of the configuration are still the caller's.
 func New(config Config) (*Master, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)

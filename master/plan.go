@@ -24,10 +24,12 @@ type Plan struct {
 
 // Hooks tell what happens. They are called by the goroutine of Run, one at a time, and must not block. Each may be nil.
 type Hooks struct {
-	Started  func(handoff.Identity)                 // a worker, which is not ready yet
-	Ended    func(who handoff.Identity, why string) // one word of a small set; the process has been reaped
-	Reloaded func(failed error)                     // nil: committed; else why it was taken back
-	Status   func(Status)                           // after each change, and every second. What it points to is not changed later
+	Started func(handoff.Identity) // a worker, which is not ready yet
+	// Ended tells of a process that has been reaped, and why it ended: requests, lifetime, memory, stuck, silent,
+	// start-timeout, reload, rollback, fewer, stop, or crash where nobody had asked for it.
+	Ended    func(who handoff.Identity, why string)
+	Reloaded func(failed error) // nil: committed; else why it was taken back
+	Status   func(Status)       // after each change, and every second. What it points to is not changed later
 }
 
 func (h Hooks) started(who handoff.Identity) {

@@ -34,7 +34,8 @@ type WriterOptions struct {
 // Metrics are made from client_golang's own options and are of its own interfaces and vector types, so that code
 // written for client_golang only changes the constructor, and promhttp's instrumentation takes them. Updates are
 // safe for any number of goroutines and cost one atomic operation a value: no lock, no allocation, no system call. Only
-// making series, and updating those that are kept in memory, takes a lock.
+// making series, and updating those that are kept in memory, takes a lock. Metrics may be made from any goroutine, too, also
+// while the Writer is being closed.
 //
 // A metric never fails for want of a file. When the disk or the file is full, or the directory was wiped by a new
 // master, it goes on in memory, is told once in the log, and is counted in the gauge

@@ -54,9 +54,9 @@ func (c Changes) JSON() json.RawMessage {
 
 // Entry of the audit log says who did what when.
 type Entry struct {
-	ID       int64 // 0: of what was created through the API, which is known of as long as it is there
-	Time     time.Time
-	Actor    string // e.g. a user's name
+	ID       int64     // 0: of what was created through the API, which is known of as long as it is there
+	Time     time.Time // UTC
+	Actor    string    // e.g. a user's name
 	Action   Action
 	Kind     string // of the object: "api", "status", "transaction", "user", "token"
 	ObjectID int64

@@ -16,7 +16,7 @@ type Timeline struct {
 }
 
 // Timeline counts the transactions that were modified in the last n intervals of so many minutes, exactly those, by these statuses
-// and all others. The last interval ends with the current minute; the first one also has what is left of the minute before it.
+// and all others. Neither may be less than 1. The last interval ends with the current minute; the first one also has what is left of the minute before it.
 //
 // They are counted by minutes already: it costs as much as these are, and the transactions of the minute that the time begins
 // in, not as many as the transactions are. But what was longer than a week ago is counted one by one.

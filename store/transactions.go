@@ -12,7 +12,8 @@ import (
 type TransactionFilter struct {
 	API, Status string    // names
 	From, Until time.Time // of the time of modification: From <= t < Until
-	Search      string    // see searched
+	// Search is a part of the API's or the status's name; of a number also an id or an amount, and of #7 the id alone.
+	Search string
 }
 
 // Order is what transactions are listed by. The id breaks ties.

@@ -42,7 +42,7 @@ type Admin struct {
 	mux         http.ServeMux
 }
 
-// New makes an admin site.
+// New makes an admin site. It fails only where its own files are faulty, as no test lets them be.
 func New(c Config) (*Admin, error) {
 	a := &Admin{
 		store: c.Store, metricsDir: c.MetricsDir, log: c.Logger, debug: c.Debug,
