@@ -124,7 +124,6 @@ func TestHealthFlood(t *testing.T) {
 
 // TestWorkerLeavesChildren has workers that fork: when one has ended, nothing of it has the socket any more.
 func TestWorkerLeavesChildren(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	children := filepath.Join(dir, "children")
 	address := freeAddress(t)

@@ -489,7 +489,6 @@ func TestReloadInFlight(t *testing.T) {
 // TestReloadWaitsForPlace has requests that do not end in the workers of two generations: a third reload does not add to
 // those that drain before one of them has ended.
 func TestReloadWaitsForPlace(t *testing.T) {
-	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
 	var held []net.Conn
 	for n := range 2 {
