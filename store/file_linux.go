@@ -39,8 +39,10 @@ func (f file) check() error {
 // checkGone tells a database that is yet to be made from one that was taken away, or emptied, from those who have it open,
 // or has left its log: SQLite removes the log of an empty database, and with it what was written last.
 func checkGone(path string) error {
-	if _, err := identify(path); errors.Is(err, fs.ErrNotExist) && occupied(path) {
-		return fmt.Errorf("%w: it is gone, but others have it open: put it back, or stop them", ErrUnavailable)
+	if occupied(path) { // first: who has it open had made it before
+		if _, err := identify(path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: it is gone, but others have it open: put it back, or stop them", ErrUnavailable)
+		}
 	}
 	size := func(path string) int64 {
 		var stat unix.Stat_t
