@@ -42,9 +42,9 @@ func soakTime(t *testing.T) time.Duration {
 }
 
 // TestSoak has clients of all kinds ask for as long as MULTIPROC_TEST_SOAK says, while all that can happen happens at once:
-// workers are killed and stopped, replaced, made more and fewer, the log is renamed, a file is damaged. Only requests that a
-// killed worker had are lost, and nothing grows. In the last third of the time the workers live on, so that what they have
-// could grow.
+// workers are killed and stopped, replaced, made more and fewer, reloads are refused, the log is renamed, a file is damaged.
+// Only requests that a killed worker had are lost, and nothing grows. In the last third of the time the workers live on, so
+// that what they have could grow.
 func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes long")
@@ -102,6 +102,9 @@ func TestSoak(t *testing.T) {
 	}
 }
 
+// soakRecycling is the setting by which workers are replaced as long as all happens.
+const soakRecycling = "max-requests = 200\n"
+
 // soakINI is an ini with more settings than those that each soak needs.
 func soakINI(address, unix, more string) string {
 	return "socket = " + address + "\nsocket = " + unix + "\nprocesses = 3\ndatabase = transactions.db\ndatabase-timeout = 20\n" +
@@ -111,7 +114,7 @@ func soakINI(address, unix, more string) string {
 func startSoak(t *testing.T) *soak {
 	t.Helper()
 	dir, address := t.TempDir(), freeAddress(t)
-	s := startServer(t, soakINI(address, filepath.Join(dir, "http.sock"), "max-requests = 200\n"), in(dir), failing, withEnv("GOTRACEBACK=all"))
+	s := startServer(t, soakINI(address, filepath.Join(dir, "http.sock"), soakRecycling), in(dir), failing, withEnv("GOTRACEBACK=all"))
 	s.address = address
 	s.await("enough workers ready", func(status master.Status) bool { return status.Ready() == status.Target })
 	k := &soak{
@@ -150,6 +153,7 @@ func (k *soak) disturb() {
 		func() { k.signal(syscall.SIGTTOU) },
 		func() { k.signal(syscall.SIGTTIN) },
 		k.rotateLog,
+		k.refuseReload,
 		func() { mended = k.damage() },
 	}
 	k.rand.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
@@ -191,6 +195,16 @@ func (k *soak) end(signal syscall.Signal) {
 	}
 	awaitGone(k.tb, victim)
 	k.load.died(from)
+}
+
+// refuseReload has a reload refused for settings that make no sense, and puts the old ones back.
+func (k *soak) refuseReload() {
+	k.tb.Helper()
+	k.writeINI(soakINI(k.address, k.unixSocket(), soakRecycling+"max-request = 1\n"))
+	if _, stderr, code := k.run("reload", "--ini", k.ini); code != 1 || !strings.Contains(stderr, "max-request") {
+		k.tb.Errorf("a reload to a key that there is not: exit code %d, %s", code, stderr)
+	}
+	k.writeINI(soakINI(k.address, k.unixSocket(), soakRecycling))
 }
 
 // rotateLog renames the log, and awaits a new one.
