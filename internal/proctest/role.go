@@ -1,0 +1,40 @@
+package proctest
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+// roleVariable makes a process of a test binary something other than a run of its tests.
+const roleVariable = "MULTIPROC_TEST_ROLE"
+
+// Role is the main function of a child: a process of the test binary that does one thing.
+type Role func(args []string) error
+
+// Main is the body of TestMain in a package whose tests start children. In a child it runs the role and exits, with 1 and the
+// error on standard error if the role failed.
+func Main(m *testing.M, roles map[string]Role) {
+	name := os.Getenv(roleVariable)
+	if name == "" {
+		m.Run()
+		return
+	}
+	err := os.Unsetenv(roleVariable) // children of a child choose a role of their own
+	if role, ok := roles[name]; !ok {
+		err = fmt.Errorf("no role %q", name)
+	} else if err == nil {
+		err = role(os.Args[1:])
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1) //nolint:forbidigo // it is the main function of the child
+	}
+	os.Exit(0) //nolint:forbidigo // without m.Run there is no exit status that the caller could take
+}
+
+// RoleEnv returns the variables that start the test binary in a role, for tests that start processes by themselves. A
+// process with the race detector in it would wait a second at its end without the second one.
+func RoleEnv(role string) []string {
+	return []string{roleVariable + "=" + role, "GORACE=atexit_sleep_ms=0"}
+}
