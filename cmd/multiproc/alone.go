@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/worker/handoff"
 )
 
@@ -24,7 +25,7 @@ func alone(ctx context.Context, c *claim) error {
 	var secrets *secrets
 	if err == nil {
 		if secrets, err = newSecretFiles(c.log).read(c.cfg); err != nil {
-			err = usageError{err}
+			err = cli.Usage(err)
 		}
 	}
 	if err == nil {

@@ -4,14 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
 	"multiproc/cmd/internal/config"
 	"multiproc/store"
 )
 
-func changePasswordCommand() *cli.Command {
-	return &cli.Command{
+func changePasswordCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:            "changepassword",
 		Usage:           "give a user another password, and end the user's sessions",
 		ArgsUsage:       "--ini FILE [--password-stdin] NAME",
@@ -21,7 +21,7 @@ func changePasswordCommand() *cli.Command {
 	}
 }
 
-func changePassword(c *cli.Context) error {
+func changePassword(c *urfave.Context) error {
 	o, err := operationOf(c, config.Own{Switches: []string{"password-stdin"}, Positional: 1})
 	if err != nil || o == nil {
 		return err

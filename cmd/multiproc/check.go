@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 )
 
-func checkCommand() *cli.Command {
-	return &cli.Command{
+func checkCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:      "check",
 		Usage:     "check a configuration, and print each setting with where it comes from",
 		ArgsUsage: "--ini FILE [--KEY VALUE...]",
@@ -22,7 +23,7 @@ func checkCommand() *cli.Command {
 	}
 }
 
-func check(c *cli.Context) error {
+func check(c *urfave.Context) error {
 	arguments, own, err := settingsArguments(c, "keys", "snapshot", "activated")
 	if err != nil || own["help"] {
 		return err
@@ -33,7 +34,7 @@ func check(c *cli.Context) error {
 	arguments.Activated = own["activated"]
 	loaded, err := config.Load(arguments, config.System{})
 	if err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	if own["snapshot"] {
 		data, err := loaded.Config.Snapshot()
@@ -47,14 +48,14 @@ func check(c *cli.Context) error {
 		fmt.Fprintln(c.App.ErrWriter, note)
 	}
 	if err := checkFiles(c, loaded.Config); err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	return config.WriteSettings(c.App.Writer, loaded)
 }
 
 // checkFiles looks into the files that the settings name, as far as whoever asks may read them: the server may.
-func checkFiles(c *cli.Context, cfg *config.Config) error {
-	_, err := newSecretFiles(newLogger("text", c.App.ErrWriter)).read(cfg)
+func checkFiles(c *urfave.Context, cfg *config.Config) error {
+	_, err := newSecretFiles(cli.NewLogger("text", c.App.ErrWriter)).read(cfg)
 	for _, err := range []error{err, checkMetricsAuth(cfg.MetricsAuthFile)} {
 		switch {
 		case errors.Is(err, fs.ErrPermission):
@@ -67,13 +68,13 @@ func checkFiles(c *cli.Context, cfg *config.Config) error {
 }
 
 // settingsArguments reads the arguments of a command that takes all keys as flags. Asked for help, it has given it.
-func settingsArguments(c *cli.Context, own ...string) (config.Arguments, map[string]bool, error) {
+func settingsArguments(c *urfave.Context, own ...string) (config.Arguments, map[string]bool, error) {
 	arguments, given, err := config.ParseArguments(c.Args().Slice(), own...)
 	if err != nil {
-		return config.Arguments{}, nil, usageError{err}
+		return config.Arguments{}, nil, cli.Usage(err)
 	}
 	if given["help"] {
-		err = cli.ShowSubcommandHelp(c)
+		err = urfave.ShowSubcommandHelp(c)
 	}
 	return arguments, given, err
 }

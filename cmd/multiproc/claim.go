@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/master"
 	"multiproc/mpmetrics"
@@ -32,10 +33,10 @@ type claim struct {
 
 func newClaim(loaded *config.Loaded, sockets *master.Sockets) (*claim, error) {
 	cfg := loaded.Config
-	c := &claim{cfg: cfg, sockets: sockets, log: newLogger(cfg.LogFormat, os.Stderr)}
+	c := &claim{cfg: cfg, sockets: sockets, log: cli.NewLogger(cfg.LogFormat, os.Stderr)}
 	if cfg.Master {
 		c.queue = newLogQueue(os.Stderr, c.log)
-		c.log = newLogger(cfg.LogFormat, c.queue)
+		c.log = cli.NewLogger(cfg.LogFormat, c.queue)
 	}
 	if err := c.take(loaded); err != nil {
 		c.close()
@@ -87,7 +88,7 @@ func (c *claim) enter() error {
 	}
 	if c.cfg.Chdir != "" {
 		if err := os.Chdir(c.cfg.Chdir); err != nil {
-			return usageError{err}
+			return cli.Usage(err)
 		}
 	}
 	var err error

@@ -1,21 +1,21 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/master"
 )
 
 // The commands that ask a running master, through its control socket.
 
-func statusCommand() *cli.Command {
-	return &cli.Command{
+func statusCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:            "status",
 		Usage:           "show the workers of a running server",
 		ArgsUsage:       "--ini FILE [--json]",
@@ -24,8 +24,8 @@ func statusCommand() *cli.Command {
 	}
 }
 
-func reloadCommand() *cli.Command {
-	return &cli.Command{
+func reloadCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:            "reload",
 		Usage:           "replace all workers without losing a request; wait for the outcome",
 		ArgsUsage:       "--ini FILE [--json]",
@@ -34,8 +34,8 @@ func reloadCommand() *cli.Command {
 	}
 }
 
-func stopCommand() *cli.Command {
-	return &cli.Command{
+func stopCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:            "stop",
 		Usage:           "stop a running server, and wait until it has",
 		ArgsUsage:       "--ini FILE [--fast]",
@@ -45,7 +45,7 @@ func stopCommand() *cli.Command {
 }
 
 // clientOf is the way to the master of the configuration that the arguments name.
-func clientOf(c *cli.Context, own ...string) (*master.Client, map[string]bool, error) {
+func clientOf(c *urfave.Context, own ...string) (*master.Client, map[string]bool, error) {
 	arguments, given, err := settingsArguments(c, own...)
 	if err != nil || given["help"] {
 		return nil, given, err
@@ -54,15 +54,15 @@ func clientOf(c *cli.Context, own ...string) (*master.Client, map[string]bool, e
 	arguments.Activated = true
 	path, err := config.ControlPath(arguments, config.System{})
 	if err != nil {
-		return nil, nil, usageError{err}
+		return nil, nil, cli.Usage(err)
 	}
 	if path == "" {
-		return nil, nil, usageError{errNoControl}
+		return nil, nil, cli.Usage(errNoControl)
 	}
 	return master.NewClient(path), given, nil
 }
 
-func showStatus(c *cli.Context) error {
+func showStatus(c *urfave.Context) error {
 	client, given, err := clientOf(c, "json")
 	if err != nil || client == nil {
 		return err
@@ -72,12 +72,12 @@ func showStatus(c *cli.Context) error {
 		return err
 	}
 	if given["json"] {
-		return printJSON(c, s)
+		return cli.PrintJSON(c.App.Writer, s)
 	}
 	return printStatus(c.App.Writer, s, time.Now())
 }
 
-func reload(c *cli.Context) error {
+func reload(c *urfave.Context) error {
 	client, given, err := clientOf(c, "json")
 	if err != nil || client == nil {
 		return err
@@ -87,7 +87,7 @@ func reload(c *cli.Context) error {
 		return err
 	}
 	if given["json"] {
-		if err := printJSON(c, outcome); err != nil {
+		if err := cli.PrintJSON(c.App.Writer, outcome); err != nil {
 			return err
 		}
 	}
@@ -104,16 +104,10 @@ func reload(c *cli.Context) error {
 	return nil
 }
 
-func stop(c *cli.Context) error {
+func stop(c *urfave.Context) error {
 	client, given, err := clientOf(c, "fast")
 	if err != nil || client == nil {
 		return err
 	}
 	return client.Stop(c.Context, given["fast"])
-}
-
-func printJSON(c *cli.Context, value any) error {
-	encoder := json.NewEncoder(c.App.Writer)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
 }

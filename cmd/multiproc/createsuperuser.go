@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/store"
 )
 
-func createSuperuserCommand() *cli.Command {
-	return &cli.Command{
+func createSuperuserCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:      "createsuperuser",
 		Usage:     "make a user who may do everything",
 		ArgsUsage: "--ini FILE [--username NAME [--password-stdin]]",
@@ -23,14 +24,14 @@ func createSuperuserCommand() *cli.Command {
 	}
 }
 
-func createSuperuser(c *cli.Context) error {
+func createSuperuser(c *urfave.Context) error {
 	o, err := operationOf(c, config.Own{Switches: []string{"password-stdin"}, Values: []string{"username"}})
 	if err != nil || o == nil {
 		return err
 	}
 	name, named := o.given.Values["username"]
 	if o.given.Switches["password-stdin"] && !named {
-		return usageError{errors.New("--password-stdin needs --username NAME: nobody can be asked")}
+		return cli.Usagef("--password-stdin needs --username NAME: nobody can be asked")
 	}
 	if err := checkAsking(o.given); err != nil {
 		return err

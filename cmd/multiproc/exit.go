@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 )
@@ -28,13 +29,8 @@ func exitCodeOf(err error) exitCode {
 	case errors.Is(err, master.ErrInUse), errors.Is(err, mpmetrics.ErrHeld):
 		return exitInUse
 	}
-	if _, ok := errors.AsType[usageError](err); ok {
+	if _, ok := errors.AsType[*cli.UsageError](err); ok {
 		return exitUsage
 	}
 	return exitFailed
 }
-
-// usageError is an error of whoever called, not of what was tried.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }

@@ -11,8 +11,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/master"
 )
 
@@ -28,8 +29,8 @@ const (
 	unitFile = "multiproc.service"
 )
 
-func initCommand() *cli.Command {
-	return &cli.Command{
+func initCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:      "init",
 		Usage:     "write an ini file, a systemd unit, and what Prometheus and Grafana need",
 		ArgsUsage: "[DIR]",
@@ -39,9 +40,9 @@ func initCommand() *cli.Command {
 	}
 }
 
-func initialize(c *cli.Context) error {
+func initialize(c *urfave.Context) error {
 	if c.NArg() > 1 {
-		return usageError{fmt.Errorf("init takes one directory, but also got %q", c.Args().Get(1))}
+		return cli.Usagef("init takes one directory, but also got %q", c.Args().Get(1))
 	}
 	dir, err := filepath.Abs(c.Args().First())
 	if err != nil {

@@ -6,14 +6,12 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"multiproc/cmd/internal/cli"
 )
 
-const (
-	// queuedLines is how many lines of the log may wait for whoever reads it.
-	queuedLines = 4096
-	// flushPatience is how long the end of the process waits for them.
-	flushPatience = time.Second
-)
+// queuedLines is how many lines of the log may wait for whoever reads it.
+const queuedLines = 4096
 
 // logQueue writes a log from a goroutine of its own. Who reads a pipe at the other end may be slow, stopped or stuck, and
 // a master that waited for that would not see its workers die, nor be told to stop. Lines that find no room are counted
@@ -75,6 +73,6 @@ func (q *logQueue) close() {
 	close(q.closing)
 	select {
 	case <-q.done:
-	case <-time.After(flushPatience):
+	case <-time.After(cli.FlushTimeout):
 	}
 }

@@ -4,13 +4,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
+
+	"multiproc/cmd/internal/cli"
 )
 
 func main() {
@@ -40,13 +41,13 @@ func printError(err error) {
 	}()
 	select {
 	case <-printed:
-	case <-time.After(flushPatience):
+	case <-time.After(cli.FlushTimeout):
 	}
 }
 
 // startsServer reports whether the arguments are those of a server: flags that are keys, or a plain ini file. Which keys
 // there are is not for the flag parser of the commands to know.
-func startsServer(app *cli.App, args []string) bool {
+func startsServer(app *urfave.App, args []string) bool {
 	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || app.Command(args[0]) != nil {
 		return false
 	}
@@ -64,14 +65,14 @@ multiproc COMMAND ...
 
 "multiproc check --keys" lists the keys.`
 
-func newApp() *cli.App {
-	app := &cli.App{
+func newApp() *urfave.App {
+	app := &urfave.App{
 		Name:            "multiproc",
 		Usage:           "a pre-fork server whose workers' metrics are one page",
 		UsageText:       usageText,
 		HideVersion:     true,
 		HideHelpCommand: true,
-		Commands: []*cli.Command{
+		Commands: []*urfave.Command{
 			checkCommand(),
 			statusCommand(),
 			reloadCommand(),
@@ -86,37 +87,10 @@ func newApp() *cli.App {
 			metricsCommand(),
 			workerCommand(),
 		},
-		Action:         unknownCommand,
-		OnUsageError:   onUsageError,
-		ExitErrHandler: func(*cli.Context, error) {}, // run decides
+		Action:         cli.UnknownCommand,
+		OnUsageError:   cli.OnUsageError,
+		ExitErrHandler: func(*urfave.Context, error) {}, // run decides
 	}
-	settle(app.Commands)
+	cli.Inherit(app.Commands)
 	return app
-}
-
-// settle gives all commands what they do not inherit.
-func settle(commands []*cli.Command) {
-	for _, c := range commands {
-		c.OnUsageError = onUsageError
-		c.HideHelpCommand = true
-		settle(c.Subcommands)
-	}
-}
-
-func onUsageError(_ *cli.Context, err error, _ bool) error { return usageError{err} }
-
-// unknownCommand is the action of what only has subcommands.
-func unknownCommand(c *cli.Context) error {
-	if c.NArg() == 0 {
-		return errors.Join(cli.ShowSubcommandHelp(c), usageError{errors.New("which command?")})
-	}
-	return usageError{fmt.Errorf("no such command: %s", c.Args().First())}
-}
-
-// noArguments is the Before of a command that takes only flags.
-func noArguments(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return usageError{fmt.Errorf("%s takes no arguments, but got %q", c.Command.HelpName, c.Args().First())}
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 )
@@ -77,6 +78,6 @@ func (k *noteKeeper) close() {
 	close(k.newest)
 	select {
 	case <-k.done:
-	case <-time.After(flushPatience):
+	case <-time.After(cli.FlushTimeout):
 	}
 }

@@ -11,18 +11,19 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/mpmetrics"
 )
 
-func metricsCommand() *cli.Command {
-	return &cli.Command{
+func metricsCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:  "metrics",
 		Usage: "look into a metrics directory; needs no running server",
-		Subcommands: []*cli.Command{
+		Subcommands: []*urfave.Command{
 			metricsLsCommand(),
 			metricsShowCommand(),
 			metricsDumpCommand(),
@@ -32,34 +33,34 @@ func metricsCommand() *cli.Command {
 			metricsDiffCommand(),
 			metricsServeCommand(),
 		},
-		Action: unknownCommand,
+		Action: cli.UnknownCommand,
 	}
 }
 
 // dirFlags are those that say where the metrics directory is.
-func dirFlags(more ...cli.Flag) []cli.Flag {
-	return append([]cli.Flag{
-		&cli.StringFlag{Name: "dir", Usage: "the metrics directory `DIR`", EnvVars: []string{metricsDirVariable}, TakesFile: true},
-		&cli.StringFlag{Name: "ini", Usage: "that of the server with the configuration `FILE[:SECTION]`", TakesFile: true},
+func dirFlags(more ...urfave.Flag) []urfave.Flag {
+	return append([]urfave.Flag{
+		&urfave.StringFlag{Name: "dir", Usage: "the metrics directory `DIR`", EnvVars: []string{metricsDirVariable}, TakesFile: true},
+		&urfave.StringFlag{Name: "ini", Usage: "that of the server with the configuration `FILE[:SECTION]`", TakesFile: true},
 	}, more...)
 }
 
-func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print JSON"} }
+func jsonFlag() urfave.Flag { return &urfave.BoolFlag{Name: "json", Usage: "print JSON"} }
 
-func matchFlag() cli.Flag {
-	return &cli.StringFlag{Name: "match", Usage: "only samples that match the regular expression `REGEXP`, as in '^http_.*code=\"5'"}
+func matchFlag() urfave.Flag {
+	return &urfave.StringFlag{Name: "match", Usage: "only samples that match the regular expression `REGEXP`, as in '^http_.*code=\"5'"}
 }
 
 // metricsDir is the directory to look into, which can be read.
-func metricsDir(c *cli.Context) (string, error) {
+func metricsDir(c *urfave.Context) (string, error) {
 	path, err := metricsPath(c)
 	if err != nil {
-		return "", usageError{err}
+		return "", cli.Usage(err)
 	}
 	return path, checkReadable(path)
 }
 
-func metricsPath(c *cli.Context) (string, error) {
+func metricsPath(c *urfave.Context) (string, error) {
 	if file := c.String("ini"); file != "" {
 		if dirIsGiven(c) {
 			return "", errors.New("--dir and --ini both say which directory: give one of them")
@@ -78,7 +79,7 @@ func metricsPath(c *cli.Context) (string, error) {
 }
 
 // dirIsGiven reports whether the flag dir stands on the command line, and is not only that of its variable.
-func dirIsGiven(c *cli.Context) bool {
+func dirIsGiven(c *urfave.Context) bool {
 	return c.IsSet("dir") && c.String("dir") != os.Getenv(metricsDirVariable)
 }
 
@@ -86,17 +87,17 @@ func dirIsGiven(c *cli.Context) bool {
 func checkReadable(path string) error {
 	dir, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	defer dir.Close()
 	if _, err := dir.Readdirnames(-1); err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	return nil
 }
 
 // matcher reads the flag match. Without it all match.
-func matcher(c *cli.Context) (func(sample string) bool, error) {
+func matcher(c *urfave.Context) (func(sample string) bool, error) {
 	return compileMatch(c.String("match"))
 }
 
@@ -106,7 +107,7 @@ func compileMatch(pattern string) (func(sample string) bool, error) {
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	}
 	return re.MatchString, nil
 }
@@ -115,19 +116,19 @@ func compileMatch(pattern string) (func(sample string) bool, error) {
 var errNothing = errors.New("no sample is like that")
 
 // noDirectory is the Before of a command that takes only flags, the directory among them.
-func noDirectory(c *cli.Context) error {
-	err := noArguments(c)
+func noDirectory(c *urfave.Context) error {
+	err := cli.NoArguments(c)
 	if err != nil {
-		err = usageError{fmt.Errorf("%w: the directory is given by --dir or --ini", err)}
+		err = cli.Usagef("%w: the directory is given by --dir or --ini", err)
 	}
 	return err
 }
 
 // flagsBefore refuses flags that stand where they are not looked for.
-func flagsBefore(c *cli.Context) error {
+func flagsBefore(c *urfave.Context) error {
 	for _, arg := range c.Args().Slice() {
 		if len(arg) > 1 && strings.HasPrefix(arg, "-") {
-			return usageError{fmt.Errorf("%s: %s: flags go before all else", c.Command.HelpName, arg)}
+			return cli.Usagef("%s: %s: flags go before all else", c.Command.HelpName, arg)
 		}
 	}
 	return nil
@@ -147,20 +148,20 @@ func faultsOf(files []*mpmetrics.File) error {
 // shortestInterval keeps the commands that look again and again from being what there is to be seen.
 const shortestInterval = 100 * time.Millisecond
 
-func intervalFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "interval", Usage: "`TIME` between two looks, as in 500ms", Value: time.Second}
+func intervalFlag() urfave.Flag {
+	return &urfave.DurationFlag{Name: "interval", Usage: "`TIME` between two looks, as in 500ms", Value: time.Second}
 }
 
-func interval(c *cli.Context) (time.Duration, error) {
+func interval(c *urfave.Context) (time.Duration, error) {
 	d := c.Duration("interval")
 	if d < shortestInterval {
-		return 0, usageError{fmt.Errorf("flag --interval: %s is less than %s", d, shortestInterval)}
+		return 0, cli.Usagef("flag --interval: %s is less than %s", d, shortestInterval)
 	}
 	return d, nil
 }
 
 // untilStopped is a context that ends with a signal that asks for the end. A second one is not waited with.
-func untilStopped(c *cli.Context) (context.Context, context.CancelFunc) {
+func untilStopped(c *urfave.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop

@@ -7,25 +7,26 @@ import (
 	"slices"
 	"text/tabwriter"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/mpmetrics"
 )
 
-func metricsDiffCommand() *cli.Command {
-	return &cli.Command{
+func metricsDiffCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:      "diff",
 		Usage:     "show what has changed between two directories or saved pages, and by how much",
 		ArgsUsage: "A B",
 		Description: "A and B are metrics directories, or files with what \"metrics dump\" or a scrape has printed; one may be - for\n" +
 			"stdin. A line begins with + where the sample is in B alone, with - where it is in A alone.",
-		Flags: []cli.Flag{matchFlag(), jsonFlag()},
-		Before: func(c *cli.Context) error {
+		Flags: []urfave.Flag{matchFlag(), jsonFlag()},
+		Before: func(c *urfave.Context) error {
 			if err := flagsBefore(c); err != nil {
 				return err
 			}
 			if c.NArg() != 2 {
-				return usageError{errors.New("diff takes two directories or files: multiproc metrics diff A B")}
+				return cli.Usagef("diff takes two directories or files: multiproc metrics diff A B")
 			}
 			return nil
 		},
@@ -33,7 +34,7 @@ func metricsDiffCommand() *cli.Command {
 	}
 }
 
-func diffMetrics(c *cli.Context) error {
+func diffMetrics(c *urfave.Context) error {
 	match, err := matcher(c)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func diffMetrics(c *cli.Context) error {
 	}
 	found := slices.DeleteFunc(changes(a, b), func(ch change) bool { return !match(ch.sample) })
 	if c.Bool("json") {
-		return printJSON(c, diffOf(found))
+		return cli.PrintJSON(c.App.Writer, diffOf(found))
 	}
 	return printDiff(c.App.Writer, found)
 }
@@ -53,7 +54,7 @@ func diffMetrics(c *cli.Context) error {
 func printDiff(to io.Writer, found []change) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	for _, ch := range found {
-		sample := printable(ch.sample)
+		sample := cli.Printable(ch.sample)
 		switch {
 		case ch.before == nil:
 			fmt.Fprintf(w, "+\t%s\t\t\t%s\t\n", sample, mpmetrics.FormatValue(*ch.after))

@@ -1,28 +1,28 @@
 package main
 
 import (
-	"fmt"
 	"os"
 
 	"github.com/prometheus/common/expfmt"
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/mpmetrics"
 )
 
-func metricsDumpCommand() *cli.Command {
-	return &cli.Command{
+func metricsDumpCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:  "dump",
 		Usage: "print what a scrape would get: all processes' metrics, merged",
 		Flags: dirFlags(
-			&cli.StringFlag{Name: "format", Usage: "`FORMAT` of the output: text or openmetrics", Value: "text"},
+			&urfave.StringFlag{Name: "format", Usage: "`FORMAT` of the output: text or openmetrics", Value: "text"},
 		),
 		Before: noDirectory,
 		Action: dumpMetrics,
 	}
 }
 
-func dumpMetrics(c *cli.Context) error {
+func dumpMetrics(c *urfave.Context) error {
 	var format expfmt.Format
 	switch name := c.String("format"); name {
 	case "text":
@@ -30,13 +30,13 @@ func dumpMetrics(c *cli.Context) error {
 	case "openmetrics":
 		format = expfmt.FmtOpenMetrics_1_0_0
 	default:
-		return usageError{fmt.Errorf("no such format: %s; there are text and openmetrics", name)}
+		return cli.Usagef("no such format: %s; there are text and openmetrics", name)
 	}
 	dir, err := metricsDir(c)
 	if err != nil {
 		return err
 	}
-	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: newLogger("text", os.Stderr)})
+	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: cli.NewLogger("text", os.Stderr)})
 	defer collector.Close()
 	return collector.Write(c.App.Writer, format)
 }

@@ -8,13 +8,14 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/mpmetrics"
 )
 
-func metricsLsCommand() *cli.Command {
-	return &cli.Command{
+func metricsLsCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:  "ls",
 		Usage: "list the metric files: whose each is, whether that process lives, and what is in it",
 		Description: "LIFE is that of the process: by its lock, or where it has none by the process that its id names and that has\n" +
@@ -26,7 +27,7 @@ func metricsLsCommand() *cli.Command {
 	}
 }
 
-func listMetrics(c *cli.Context) error {
+func listMetrics(c *urfave.Context) error {
 	dir, err := metricsDir(c)
 	if err != nil {
 		return err
@@ -38,7 +39,7 @@ func listMetrics(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		err = printJSON(c, listingOf(dir, in))
+		err = cli.PrintJSON(c.App.Writer, listingOf(dir, in))
 	} else {
 		err = printListing(c.App.Writer, in)
 	}
@@ -63,7 +64,7 @@ func printListing(to io.Writer, in *mpmetrics.Inspection) error {
 	for _, f := range in.Files {
 		id, life, typ := "-", "-", "-"
 		if f.Process != nil {
-			id, life, typ = printable(f.Process.ID), f.Process.Life.String(), f.Type
+			id, life, typ = cli.Printable(f.Process.ID), f.Process.Life.String(), f.Type
 		}
 		layout := "-"
 		if f.Layout != 0 {
@@ -74,7 +75,7 @@ func printListing(to io.Writer, in *mpmetrics.Inspection) error {
 			faults = append(faults, faultText(fault))
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", id, life, typ, orDash(f.Mode), f.Series,
-			formatBytes(float64(f.Used)), formatBytes(float64(f.Size)), layout, f.Modified.Format(time.DateTime), printable(f.Name),
+			formatBytes(float64(f.Used)), formatBytes(float64(f.Size)), layout, f.Modified.Format(time.DateTime), cli.Printable(f.Name),
 			strings.Join(faults, "; "))
 	}
 	return w.Flush()
@@ -82,7 +83,7 @@ func printListing(to io.Writer, in *mpmetrics.Inspection) error {
 
 // faultText is what is wrong with a file whose name is told already.
 func faultText(f *mpmetrics.Fault) string {
-	text := printable(f.Err.Error())
+	text := cli.Printable(f.Err.Error())
 	if f.Offset >= 0 {
 		text = fmt.Sprintf("offset %d: %s", f.Offset, text)
 	}

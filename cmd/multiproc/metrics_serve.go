@@ -12,32 +12,33 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/mpmetrics"
 )
 
 // shutdownGrace is how long a scrape in flight may go on when the server is to stop.
 const shutdownGrace = 5 * time.Second
 
-func metricsServeCommand() *cli.Command {
-	return &cli.Command{
+func metricsServeCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:  "serve",
 		Usage: "answer scrapes of the directory, beside an application in any language",
 		Flags: dirFlags(
-			&cli.StringFlag{Name: "listen", Usage: "`ADDR` to listen on, as HOST:PORT", Value: "127.0.0.1:9394"},
+			&urfave.StringFlag{Name: "listen", Usage: "`ADDR` to listen on, as HOST:PORT", Value: "127.0.0.1:9394"},
 		),
 		Before: noDirectory,
 		Action: serveMetrics,
 	}
 }
 
-func serveMetrics(c *cli.Context) error {
+func serveMetrics(c *urfave.Context) error {
 	dir, err := metricsDir(c)
 	if err != nil {
 		return err
 	}
-	log := newLogger("text", os.Stderr)
+	log := cli.NewLogger("text", os.Stderr)
 	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: log})
 	defer collector.Close()
 	routes := http.NewServeMux()

@@ -12,13 +12,14 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/mpmetrics"
 )
 
-func metricsShowCommand() *cli.Command {
-	return &cli.Command{
+func metricsShowCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:      "show",
 		Usage:     "show what is in the files, and which worker counted what",
 		ArgsUsage: "[FILE...]",
@@ -26,7 +27,7 @@ func metricsShowCommand() *cli.Command {
 			"directory: a column for each of them, with what would be on the page if it were the only one, and what the page of\n" +
 			"all of them has. None: the whole directory, with a column for each process.",
 		Flags: dirFlags(
-			&cli.StringFlag{Name: "sample", Usage: "only samples whose lines begin with `NAME`, or that are of the family NAME"},
+			&urfave.StringFlag{Name: "sample", Usage: "only samples whose lines begin with `NAME`, or that are of the family NAME"},
 			matchFlag(), jsonFlag(),
 		),
 		Before: flagsBefore,
@@ -34,7 +35,7 @@ func metricsShowCommand() *cli.Command {
 	}
 }
 
-func showMetrics(c *cli.Context) error {
+func showMetrics(c *urfave.Context) error {
 	match, err := matcher(c)
 	if err != nil {
 		return err
@@ -51,7 +52,7 @@ func showMetrics(c *cli.Context) error {
 	return fmt.Errorf("show: %w", errNothing)
 }
 
-func showWanted(c *cli.Context, wanted func(name, sample string) bool) error {
+func showWanted(c *urfave.Context, wanted func(name, sample string) bool) error {
 	if c.NArg() == 0 {
 		dir, err := metricsDir(c)
 		if err != nil {
@@ -85,7 +86,7 @@ func filesOf(paths []string) (dir string, names []string, err error) {
 	dir = filepath.Dir(paths[0])
 	for _, path := range paths {
 		if other := filepath.Dir(path); other != dir {
-			return "", nil, usageError{fmt.Errorf("files of two directories, %s and %s: show takes those of one, see metrics diff", dir, other)}
+			return "", nil, cli.Usagef("files of two directories, %s and %s: show takes those of one, see metrics diff", dir, other)
 		}
 		if name := filepath.Base(path); !slices.Contains(names, name) {
 			names = append(names, name)
@@ -95,7 +96,7 @@ func filesOf(paths []string) (dir string, names []string, err error) {
 }
 
 // showFiles shows the files that can be shown. The error tells of the others, and of what is wrong with those.
-func showFiles(c *cli.Context, dir string, names []string, wanted func(name, sample string) bool) error {
+func showFiles(c *urfave.Context, dir string, names []string, wanted func(name, sample string) bool) error {
 	inspector := mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{Only: names})
 	defer inspector.Close()
 	in, err := inspector.Look()
@@ -114,7 +115,7 @@ func showFiles(c *cli.Context, dir string, names []string, wanted func(name, sam
 	switch {
 	case len(files) == 0:
 	case len(names) == 1 && c.Bool("json"):
-		errs = append(errs, printJSON(c, entriesOf(files[0], wanted)))
+		errs = append(errs, cli.PrintJSON(c.App.Writer, entriesOf(files[0], wanted)))
 	case len(names) == 1:
 		errs = append(errs, printEntries(c.App.Writer, files[0], wanted))
 	default:
@@ -136,7 +137,7 @@ func whyNoFile(path string) error {
 	return &fs.PathError{Op: "show", Path: path, Err: errors.New("is not named as a metric file is")}
 }
 
-func showDirectory(c *cli.Context, dir string, wanted func(name, sample string) bool) error {
+func showDirectory(c *urfave.Context, dir string, wanted func(name, sample string) bool) error {
 	inspector := mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{})
 	defer inspector.Close()
 	in, err := inspector.Look()
@@ -171,7 +172,7 @@ func printEntries(to io.Writer, f *mpmetrics.File, wanted func(name, sample stri
 		if !e.Time.IsZero() {
 			at = e.Time.Format("2006-01-02 15:04:05.000")
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", e.Offset, printable(sample), mpmetrics.FormatValue(e.Value), at)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", e.Offset, cli.Printable(sample), mpmetrics.FormatValue(e.Value), at)
 	}
 	return w.Flush()
 }

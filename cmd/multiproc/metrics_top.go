@@ -7,26 +7,28 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
+
+	"multiproc/cmd/internal/cli"
 )
 
-func metricsTopCommand() *cli.Command {
-	return &cli.Command{
+func metricsTopCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:  "top",
 		Usage: "show what each worker does, on the whole screen; it reads files only, so that it works when nothing else does",
 		Description: "Keys: < and > choose the column to sort by, r reverses, / filters, a shows dead workers too, arrows and page\n" +
 			"keys scroll, q quits. Rates are of the time between the last two looks, and so are p50 and p99.",
 		Flags: dirFlags(
 			intervalFlag(),
-			&cli.BoolFlag{Name: "once", Usage: "print it once, as text; after two looks where something runs, for the rates"},
-			&cli.BoolFlag{Name: "json", Usage: "print it once, as JSON"},
+			&urfave.BoolFlag{Name: "once", Usage: "print it once, as text; after two looks where something runs, for the rates"},
+			&urfave.BoolFlag{Name: "json", Usage: "print it once, as JSON"},
 		),
 		Before: noDirectory,
 		Action: topMetrics,
 	}
 }
 
-func topMetrics(c *cli.Context) error {
+func topMetrics(c *urfave.Context) error {
 	every, err := interval(c)
 	if err != nil {
 		return err
@@ -44,7 +46,7 @@ func topMetrics(c *cli.Context) error {
 	}
 	s, err := openScreen()
 	if errors.Is(err, errNoTerminal) {
-		err = usageError{fmt.Errorf("%w: top --once or --json prints to anything", err)}
+		err = cli.Usagef("%w: top --once or --json prints to anything", err)
 	}
 	if err != nil {
 		return err
@@ -73,7 +75,7 @@ func (t *top) look() {
 }
 
 // once prints what there is.
-func (t *top) once(ctx context.Context, c *cli.Context) error {
+func (t *top) once(ctx context.Context, c *urfave.Context) error {
 	t.look()
 	if t.err == nil && t.now.running() {
 		select {
@@ -88,7 +90,7 @@ func (t *top) once(ctx context.Context, c *cli.Context) error {
 	}
 	view := newTopView(t.dir, t.before, t.now)
 	if c.Bool("json") {
-		return printJSON(c, view)
+		return cli.PrintJSON(c.App.Writer, view)
 	}
 	w := bufio.NewWriter(c.App.Writer)
 	for _, line := range newTopText(view, topOrder{}).lines() {
@@ -133,7 +135,7 @@ func (t *top) run(ctx context.Context, s *screen) error {
 func (t *top) screen(height int) []screenLine {
 	text := newTopText(newTopView(t.dir, t.before, t.now), t.keys.order)
 	if t.err != nil {
-		text.head = append([]screenLine{{printable(t.err.Error()), troubleLine}}, text.head...)
+		text.head = append([]screenLine{{cli.Printable(t.err.Error()), troubleLine}}, text.head...)
 	}
 	return t.keys.arrange(text, height)
 }

@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
 	"multiproc/mpmetrics"
 )
 
-func metricsVerifyCommand() *cli.Command {
-	return &cli.Command{
+func metricsVerifyCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:   "verify",
 		Usage:  "print a line for each fault in the files, and exit with 1 if there is any",
 		Flags:  dirFlags(),
@@ -18,7 +18,7 @@ func metricsVerifyCommand() *cli.Command {
 	}
 }
 
-func verifyMetrics(c *cli.Context) error {
+func verifyMetrics(c *urfave.Context) error {
 	dir, err := metricsDir(c)
 	if err != nil {
 		return err

@@ -10,13 +10,14 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/gdamore/tcell/v2"
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/mpmetrics"
 )
 
-func metricsWatchCommand() *cli.Command {
-	return &cli.Command{
+func metricsWatchCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:      "watch",
 		Usage:     "show what changes on the page, as it changes, and which files come and go",
 		ArgsUsage: "[PATTERN]",
@@ -24,15 +25,15 @@ func metricsWatchCommand() *cli.Command {
 			"in a pipe a line for each change: time, sample, value, by how much it has changed, and how much that is per second.",
 		Flags: dirFlags(
 			intervalFlag(),
-			&cli.IntFlag{Name: "count", Usage: "end after `N` looks; 0: never"},
-			&cli.BoolFlag{Name: "json", Usage: "print a line of JSON for each change"},
+			&urfave.IntFlag{Name: "count", Usage: "end after `N` looks; 0: never"},
+			&urfave.BoolFlag{Name: "json", Usage: "print a line of JSON for each change"},
 		),
-		Before: func(c *cli.Context) error {
+		Before: func(c *urfave.Context) error {
 			if err := flagsBefore(c); err != nil {
 				return err
 			}
 			if c.NArg() > 1 {
-				return usageError{fmt.Errorf("watch takes one pattern, but got %q too", c.Args().Get(1))}
+				return cli.Usagef("watch takes one pattern, but got %q too", c.Args().Get(1))
 			}
 			return nil
 		},
@@ -40,7 +41,7 @@ func metricsWatchCommand() *cli.Command {
 	}
 }
 
-func watchMetrics(c *cli.Context) error {
+func watchMetrics(c *urfave.Context) error {
 	match, err := compileMatch(c.Args().First())
 	if err != nil {
 		return err
@@ -54,7 +55,7 @@ func watchMetrics(c *cli.Context) error {
 		return err
 	}
 	if c.Int("count") < 0 {
-		return usageError{fmt.Errorf("flag --count: %d is less than 0", c.Int("count"))}
+		return cli.Usagef("flag --count: %d is less than 0", c.Int("count"))
 	}
 	ctx, stop := untilStopped(c)
 	defer stop()
@@ -116,7 +117,7 @@ func (w watched) fileNews() string {
 	if w.gone {
 		word = "gone"
 	}
-	return fmt.Sprintf("file %s is %s", printable(w.file), word)
+	return fmt.Sprintf("file %s is %s", cli.Printable(w.file), word)
 }
 
 func (w *watch) run(ctx context.Context) error {

@@ -7,14 +7,15 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/store"
 )
 
-func migrateCommand() *cli.Command {
-	return &cli.Command{
+func migrateCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:            "migrate",
 		Usage:           "make the database, or bring it up to date; a server may be running",
 		ArgsUsage:       "--ini FILE [--recount]",
@@ -26,14 +27,14 @@ func migrateCommand() *cli.Command {
 
 // migrate has two switches that are a master's alone: with --snapshot the settings are on stdin, as workers get them, and
 // with --existing, too, nothing is made where there is no database.
-func migrate(c *cli.Context) error {
+func migrate(c *urfave.Context) error {
 	o, err := operationOf(c, config.Own{Switches: []string{"recount", "snapshot", "existing"}})
 	if err != nil || o == nil {
 		return err
 	}
 	existing := o.given.Switches["existing"]
 	if existing && !o.given.Switches["snapshot"] {
-		return usageError{errors.New("--existing needs --snapshot")}
+		return cli.Usagef("--existing needs --snapshot")
 	}
 	if err := o.settle(); err != nil {
 		return err

@@ -9,8 +9,9 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/store"
 )
@@ -26,20 +27,20 @@ type operation struct {
 }
 
 // operationOf reads the arguments of a command. It is nil when help was asked for, which was then given.
-func operationOf(c *cli.Context, own config.Own) (*operation, error) {
+func operationOf(c *urfave.Context, own config.Own) (*operation, error) {
 	arguments, given, err := config.ParseCommand(c.Args().Slice(), own)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	}
 	if given.Switches["help"] {
-		return nil, cli.ShowSubcommandHelp(c)
+		return nil, urfave.ShowSubcommandHelp(c)
 	}
 	cfg, err := operationSettings(arguments, given)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	}
 	if cfg.Database == "" {
-		return nil, usageError{errNoDatabase}
+		return nil, cli.Usage(errNoDatabase)
 	}
 	return &operation{cfg, given, osUser()}, nil
 }
@@ -73,7 +74,7 @@ func osUser() string {
 // argument is the first of the command's own arguments, or the usage error that asks for it.
 func (o *operation) argument(question string) (string, error) {
 	if len(o.given.Positional) == 0 {
-		return "", usageError{errors.New(question)}
+		return "", cli.Usagef("%s", question)
 	}
 	return o.given.Positional[0], nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/mpmetrics"
 )
 
@@ -30,12 +31,12 @@ func readPage(path string) (page, error) {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	}
 	if !info.IsDir() {
 		return parsePage(path, file)
@@ -43,7 +44,7 @@ func readPage(path string) (page, error) {
 	if err := checkReadable(path); err != nil {
 		return nil, err
 	}
-	collector := mpmetrics.NewCollector(path, mpmetrics.CollectorOptions{Logger: newLogger("text", os.Stderr)})
+	collector := mpmetrics.NewCollector(path, mpmetrics.CollectorOptions{Logger: cli.NewLogger("text", os.Stderr)})
 	defer collector.Close()
 	return collectPage(collector)
 }

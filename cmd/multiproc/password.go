@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/store"
 )
@@ -27,7 +28,7 @@ const passwordTries = 3
 // checkAsking finds out, before anything is opened, whether a password can come from where it is to come from.
 func checkAsking(given config.Given) error {
 	if !given.Switches["password-stdin"] && !term.IsTerminal(int(os.Stdin.Fd())) {
-		return usageError{errors.New("stdin is not a terminal: give the password as its first line, and --password-stdin")}
+		return cli.Usagef("stdin is not a terminal: give the password as its first line, and --password-stdin")
 	}
 	return nil
 }

@@ -12,9 +12,10 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/store"
 )
@@ -22,8 +23,8 @@ import (
 // populateBatch is how many transactions are one commit: so few that a running server does not wait long for its turn.
 const populateBatch = 1000
 
-func populateCommand() *cli.Command {
-	return &cli.Command{
+func populateCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:      "populate",
 		Usage:     "add transactions of the last 24 hours that look real, to try things out with",
 		ArgsUsage: "--ini FILE --transactions N [--seed S]",
@@ -34,14 +35,14 @@ func populateCommand() *cli.Command {
 	}
 }
 
-func populate(c *cli.Context) error {
+func populate(c *urfave.Context) error {
 	o, err := operationOf(c, config.Own{Values: []string{"transactions", "seed"}})
 	if err != nil || o == nil {
 		return err
 	}
 	n, seed, err := populateNumbers(o.given.Values)
 	if err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

@@ -5,15 +5,16 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/master"
 	"multiproc/worker/handoff"
 )
 
-func runserverCommand() *cli.Command {
-	return &cli.Command{
+func runserverCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:      "runserver",
 		Usage:     "serve from one process, for development; no file is needed",
 		ArgsUsage: "[ADDR] [--ini FILE]",
@@ -24,17 +25,17 @@ func runserverCommand() *cli.Command {
 	}
 }
 
-func runserver(c *cli.Context) error {
+func runserver(c *urfave.Context) error {
 	arguments, given, err := config.ParseCommand(c.Args().Slice(), config.Own{Positional: 1})
 	if err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	if given.Switches["help"] {
-		return cli.ShowSubcommandHelp(c)
+		return urfave.ShowSubcommandHelp(c)
 	}
 	loaded, err := config.Load(forDevelopment(arguments, given.Positional), config.System{})
 	if err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	return withClaim(loaded, master.NewSockets(nil), func(claim *claim) error { return alone(c.Context, claim) })
 }

@@ -6,8 +6,9 @@ import (
 	"io"
 	"unicode/utf8"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/mpmetrics"
 )
 
@@ -26,7 +27,7 @@ type shownRow struct {
 	Merged *jsonValue           `json:"merged,omitempty"` // absent where the page has a line for each process instead, or none
 }
 
-func (s *sideBySide) print(c *cli.Context, in *mpmetrics.Inspection, wanted func(name, sample string) bool) error {
+func (s *sideBySide) print(c *urfave.Context, in *mpmetrics.Inspection, wanted func(name, sample string) bool) error {
 	rows := in.Compare(s.files, wanted)
 	if !c.Bool("json") {
 		return s.printText(c.App.Writer, rows)
@@ -42,7 +43,7 @@ func (s *sideBySide) print(c *cli.Context, in *mpmetrics.Inspection, wanted func
 		}
 		s.Rows[i] = shown
 	}
-	return printJSON(c, s)
+	return cli.PrintJSON(c.App.Writer, s)
 }
 
 // printText aligns the columns by itself: there may be thousands.
@@ -50,10 +51,10 @@ func (s *sideBySide) printText(to io.Writer, rows []mpmetrics.Row) error {
 	sample, merged := len("SAMPLE"), len("MERGED")
 	widths := make([]int, len(s.Columns))
 	for i, column := range s.Columns {
-		widths[i] = utf8.RuneCountInString(printable(column))
+		widths[i] = utf8.RuneCountInString(cli.Printable(column))
 	}
 	for _, row := range rows {
-		sample = max(sample, utf8.RuneCountInString(printable(row.Sample)))
+		sample = max(sample, utf8.RuneCountInString(cli.Printable(row.Sample)))
 		merged = max(merged, len(mpmetrics.FormatValue(row.Merged)))
 		for _, part := range row.Parts {
 			widths[part.Column] = max(widths[part.Column], len(mpmetrics.FormatValue(part.Value)))
@@ -62,11 +63,11 @@ func (s *sideBySide) printText(to io.Writer, rows []mpmetrics.Row) error {
 	w := bufio.NewWriter(to)
 	fmt.Fprintf(w, "%-*s", sample, "SAMPLE")
 	for i, column := range s.Columns {
-		fmt.Fprintf(w, "  %*s", widths[i], printable(column))
+		fmt.Fprintf(w, "  %*s", widths[i], cli.Printable(column))
 	}
 	fmt.Fprintf(w, "  %*s\n", merged, "MERGED")
 	for _, row := range rows {
-		fmt.Fprintf(w, "%-*s", sample, printable(row.Sample))
+		fmt.Fprintf(w, "%-*s", sample, cli.Printable(row.Sample))
 		parts := row.Parts
 		for i := range s.Columns {
 			value := "-"

@@ -6,6 +6,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/activation"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/master"
 )
@@ -18,14 +19,14 @@ func start(ctx context.Context, args []string) error {
 	}
 	arguments, _, err := config.ParseArguments(args)
 	if err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	activated := activation.Files(true) // theirs must not reach the workers
 	from.activated = len(activated) > 0
 	arguments.Activated = from.activated
 	loaded, err := config.Load(arguments, config.System{})
 	if err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	return withClaim(loaded, master.NewSockets(activated), func(c *claim) error {
 		if loaded.Config.Master {
@@ -90,7 +91,7 @@ func supervise(ctx context.Context, c *claim, from origin) error {
 	plans := &planner{first: c.cfg, origin: from, metricsDir: c.metricsDir, activated: c.sockets.Activated(), secrets: newSecretFiles(c.log)}
 	plan, err := plans.plan(c.cfg)
 	if err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	control, err := c.control()
 	if err != nil {
@@ -128,7 +129,7 @@ func supervise(ctx context.Context, c *claim, from origin) error {
 	}
 	plans.secrets.warnUnreadable(c.cfg)
 	if err := checkMetricsAuth(c.cfg.MetricsAuthFile); err != nil { // as the user who will read it
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	metrics, err := newMasterMetrics(c)
 	if err != nil {

@@ -11,17 +11,18 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/store"
 )
 
-func tokenCommand() *cli.Command {
-	return &cli.Command{
+func tokenCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:  "token",
 		Usage: "tokens of the API: with one, a program may use it",
-		Subcommands: []*cli.Command{
+		Subcommands: []*urfave.Command{
 			{
 				Name:      "create",
 				Usage:     "make a token, and print it: it is not shown again",
@@ -46,11 +47,11 @@ func tokenCommand() *cli.Command {
 				Action:          revokeToken,
 			},
 		},
-		Action: unknownCommand,
+		Action: cli.UnknownCommand,
 	}
 }
 
-func createToken(c *cli.Context) error {
+func createToken(c *urfave.Context) error {
 	o, err := operationOf(c, config.Own{Switches: []string{"read-only"}, Values: []string{"expires"}, Positional: 1})
 	if err != nil || o == nil {
 		return err
@@ -61,7 +62,7 @@ func createToken(c *cli.Context) error {
 	}
 	lifetime, err := lifetimeOf(o.given.Values)
 	if err != nil {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	signal.Ignore(syscall.SIGPIPE) // where nobody reads the secret, there is more to do than to die
 	return o.withStore(c.Context, func(s *store.Store) error {
@@ -149,7 +150,7 @@ func shown(t store.Token, now time.Time) shownToken {
 	return s
 }
 
-func listTokens(c *cli.Context) error {
+func listTokens(c *urfave.Context) error {
 	o, err := operationOf(c, config.Own{Switches: []string{"json"}})
 	if err != nil || o == nil {
 		return err
@@ -167,7 +168,7 @@ func listTokens(c *cli.Context) error {
 			return err
 		}
 		if o.given.Switches["json"] {
-			return printJSON(c, list)
+			return cli.PrintJSON(c.App.Writer, list)
 		}
 		w := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "ID\tNAME\tRIGHTS\tCREATED\tEXPIRES\tSTATE")
@@ -190,7 +191,7 @@ func oneLine(name string) string {
 	return name
 }
 
-func revokeToken(c *cli.Context) error {
+func revokeToken(c *urfave.Context) error {
 	o, err := operationOf(c, config.Own{Positional: 1})
 	if err != nil || o == nil {
 		return err

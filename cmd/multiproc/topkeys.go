@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/gdamore/tcell/v2"
+
+	"multiproc/cmd/internal/cli"
 )
 
 // topKeys is what somebody has made of top's screen by pressing keys.
@@ -104,9 +106,9 @@ func (k *topKeys) arrange(t topText, height int) []screenLine {
 func (k *topKeys) bottom() screenLine {
 	switch {
 	case k.typing:
-		return screenLine{"filter: " + printable(k.order.filter) + "_   Enter keeps it, Esc does not", titleLine}
+		return screenLine{"filter: " + cli.Printable(k.order.filter) + "_   Enter keeps it, Esc does not", titleLine}
 	case k.order.filter != "":
-		return screenLine{"filter: " + printable(k.order.filter) + "   Esc shows all again", titleLine}
+		return screenLine{"filter: " + cli.Printable(k.order.filter) + "   Esc shows all again", titleLine}
 	}
 	return screenLine{"q quit  < > sort by  r reverse  / filter  a all  ↑ ↓ scroll", faintLine}
 }

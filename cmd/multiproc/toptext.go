@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"multiproc/cmd/internal/cli"
 )
 
 // topColumn is a column of top's table of workers.
@@ -35,12 +37,12 @@ func topColumns() []topColumn {
 		}
 		return measure(n)
 	}
-	worker := text("WORKER", func(w *topWorker) string { return printable(w.ID) })
+	worker := text("WORKER", func(w *topWorker) string { return cli.Printable(w.ID) })
 	worker.order = func(a, b *topWorker) int { return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.place, b.place)) }
 	return []topColumn{
 		worker,
 		number("PID", func(w *topWorker) measure { return known(w.PID) }, formatCount),
-		text("STATE", func(w *topWorker) string { return printable(w.State) }),
+		text("STATE", func(w *topWorker) string { return cli.Printable(w.State) }),
 		number("GEN", func(w *topWorker) measure { return known(w.Generation) }, formatCount),
 		number("UP", func(w *topWorker) measure { return w.Up }, formatAge),
 		number("REQ/S", func(w *topWorker) measure { return w.Requests }, formatRate),
@@ -51,7 +53,7 @@ func topColumns() []topColumn {
 		number("MEMORY", func(w *topWorker) measure { return w.Memory }, formatMemory),
 		number("CPU", func(w *topWorker) measure { return w.CPU }, formatShare),
 		number("RESTARTS", func(w *topWorker) measure { return w.Restarts }, formatCount),
-		text("LAST EXIT", func(w *topWorker) string { return printable(orDash(w.LastExit)) }),
+		text("LAST EXIT", func(w *topWorker) string { return cli.Printable(orDash(w.LastExit)) }),
 	}
 }
 
@@ -107,7 +109,7 @@ func newTopText(v *topView, order topOrder) topText {
 func (t topText) lines() []screenLine { return slices.Concat(t.head, t.table, t.foot) }
 
 func headOf(v *topView) []screenLine {
-	lines := []screenLine{{printable(v.Directory), titleLine}}
+	lines := []screenLine{{cli.Printable(v.Directory), titleLine}}
 	add := func(as emphasis, format string, args ...any) {
 		lines = append(lines, screenLine{fmt.Sprintf(format, args...), as})
 	}
@@ -120,7 +122,7 @@ func headOf(v *topView) []screenLine {
 			as = troubleLine
 		}
 		add(as, "master %d %s, up %s, generation %d, %d of %d workers ready, %s", m.PID, m.State,
-			formatAge(measure(until.Sub(m.Started).Seconds())), m.Generation, m.Ready, m.Target, printable(m.Program))
+			formatAge(measure(until.Sub(m.Started).Seconds())), m.Generation, m.Ready, m.Target, cli.Printable(m.Program))
 		if age := v.At.Sub(m.At); !v.Running {
 			add(troubleLine, "nothing runs here: the master's last word is of %s", m.At.Local().Format(time.DateTime))
 		} else if age > staleNote {
@@ -138,7 +140,7 @@ func headOf(v *topView) []screenLine {
 		if l.Limit > 0 && l.Queue*2 > l.Limit {
 			as = troubleLine
 		}
-		add(as, "listener %s: queue %d of %d", printable(l.Address), l.Queue, l.Limit)
+		add(as, "listener %s: queue %d of %d", cli.Printable(l.Address), l.Queue, l.Limit)
 	}
 	if v.Faulty > 0 {
 		add(troubleLine, "%d files are faulty: see metrics ls", v.Faulty)
@@ -191,7 +193,7 @@ func footOf(v *topView) []screenLine {
 	}
 	lines := []screenLine{{}, {"     PER SECOND           VALUE  SERIES", headingLine}}
 	for _, s := range v.Series {
-		line := fmt.Sprintf("%15.1f %15s  %s", float64(s.Rate), strconv.FormatFloat(float64(s.Value), 'g', 12, 64), printable(s.Sample))
+		line := fmt.Sprintf("%15.1f %15s  %s", float64(s.Rate), strconv.FormatFloat(float64(s.Value), 'g', 12, 64), cli.Printable(s.Sample))
 		lines = append(lines, screenLine{line, plainLine})
 	}
 	return lines

@@ -12,6 +12,8 @@ import (
 	"text/template"
 	"unicode"
 	"unicode/utf8"
+
+	"multiproc/cmd/internal/cli"
 )
 
 // unit is the systemd service that starts a server.
@@ -24,11 +26,11 @@ type unit struct {
 func (u unit) fill(text string) ([]byte, error) {
 	for _, path := range []string{u.Program, u.INI} {
 		if !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl) {
-			return nil, usageError{fmt.Errorf("systemd takes no path with such characters: %q", path)}
+			return nil, cli.Usagef("systemd takes no path with such characters: %q", path)
 		}
 	}
 	if strings.ContainsAny(u.Program, `"'\`) {
-		return nil, usageError{fmt.Errorf("systemd starts no program with such characters in its path: %s", u.Program)}
+		return nil, cli.Usagef("systemd starts no program with such characters in its path: %s", u.Program)
 	}
 	t, err := template.New(unitFile).Parse(text)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 )
 
@@ -115,7 +116,7 @@ func TestUnitPaths(t *testing.T) {
 		{`/opt/a\b/multiproc`, "/etc/multiproc/multiproc.ini"},
 	} {
 		_, err := refused.fill("")
-		if _, ok := errors.AsType[usageError](err); !ok {
+		if _, ok := errors.AsType[*cli.UsageError](err); !ok {
 			t.Errorf("%q: %v", refused, err)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"multiproc/cmd/internal/cli"
 )
 
 // watchBoard shows on a screen what has changed lately, the latest first.
@@ -56,7 +58,7 @@ func (b *watchBoard) lines(now time.Time, height int) []screenLine {
 		delete(b.rows, row.change.sample)
 	}
 	lines := []screenLine{
-		{fmt.Sprintf("%s   %s   q quits", printable(b.title), now.Format(time.TimeOnly)), titleLine},
+		{fmt.Sprintf("%s   %s   q quits", cli.Printable(b.title), now.Format(time.TimeOnly)), titleLine},
 		{fmt.Sprintf("%15s %15s %12s  %5s  SERIES", "VALUE", "CHANGE", "PER SECOND", "AGO"), headingLine},
 	}
 	room := max(0, height-len(lines)-len(b.files))
@@ -66,7 +68,7 @@ func (b *watchBoard) lines(now time.Time, height int) []screenLine {
 			as = faintLine
 		}
 		lines = append(lines, screenLine{fmt.Sprintf("%15s %15s %12.1f  %5s  %s", row.change.value(), signed(row.change.delta()), row.perSecond,
-			formatAge(measure(now.Sub(row.at).Seconds())), printable(row.change.sample)), as})
+			formatAge(measure(now.Sub(row.at).Seconds())), cli.Printable(row.change.sample)), as})
 	}
 	for len(lines) < height-len(b.files) {
 		lines = append(lines, screenLine{})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"multiproc/cmd/internal/cli"
 )
 
 // textLines prints a line for each change.
@@ -16,7 +18,7 @@ func textLines(to io.Writer) func(watched) error {
 			return err
 		}
 		for _, c := range w.changes {
-			_, err := fmt.Fprintf(to, "%s %s %s %s %.1f/s\n", at, printable(c.sample), c.value(), signed(c.delta()), w.perSecond(c))
+			_, err := fmt.Fprintf(to, "%s %s %s %s %.1f/s\n", at, cli.Printable(c.sample), c.value(), signed(c.delta()), w.perSecond(c))
 			if err != nil {
 				return err
 			}

@@ -7,14 +7,15 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/urfave/cli/v2"
+	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/worker/handoff"
 )
 
-func workerCommand() *cli.Command {
-	return &cli.Command{
+func workerCommand() *urfave.Command {
+	return &urfave.Command{
 		Name:            "worker",
 		Usage:           "what a master starts; not for people",
 		ArgsUsage:       "[-- PROGRAM ARG...]",
@@ -25,7 +26,7 @@ func workerCommand() *cli.Command {
 }
 
 // runWorker is one worker's life: as another program, or as this one's own.
-func runWorker(c *cli.Context) error {
+func runWorker(c *urfave.Context) error {
 	args := c.Args().Slice()
 	if len(args) > 1 && args[0] == "--" {
 		path, err := exec.LookPath(args[1])
@@ -35,7 +36,7 @@ func runWorker(c *cli.Context) error {
 		return handoff.Become(path, args[1:])
 	}
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("worker: unexpected argument %q", args[0])}
+		return cli.Usagef("worker: unexpected argument %q", args[0])
 	}
 	if err := handoff.Address(); err != nil {
 		return err
@@ -45,7 +46,7 @@ func runWorker(c *cli.Context) error {
 		return err
 	}
 	if in.Config == nil {
-		return errors.Join(usageError{errors.New("worker: no settings: it is the master who starts workers")}, in.Close())
+		return errors.Join(cli.Usagef("worker: no settings: it is the master who starts workers"), in.Close())
 	}
 	cfg, err := config.ParseSnapshot(in.Config)
 	if err != nil {
@@ -56,7 +57,7 @@ func runWorker(c *cli.Context) error {
 		return errors.Join(err, in.Close())
 	}
 	showName(filepath.Base(os.Args[0]))
-	direct := newLogger(cfg.LogFormat, os.Stderr).With("worker", in.Identity.ID)
+	direct := cli.NewLogger(cfg.LogFormat, os.Stderr).With("worker", in.Identity.ID)
 	queue := newLogQueue(os.Stderr, direct)
 	defer queue.close()
 	return serve(c.Context, service{
@@ -65,7 +66,7 @@ func runWorker(c *cli.Context) error {
 		secrets:    secrets,
 		identity:   in.Identity,
 		metricsDir: os.Getenv(metricsDirVariable),
-		log:        newLogger(cfg.LogFormat, queue).With("worker", in.Identity.ID),
+		log:        cli.NewLogger(cfg.LogFormat, queue).With("worker", in.Identity.ID),
 		access:     direct,
 	})
 }

@@ -1,14 +1,23 @@
-package main
+package cli
 
 import (
+	"encoding/json"
+	"io"
 	"strconv"
 	"strings"
 	"unicode"
 )
 
-// printable is a text of somebody else's that goes to a terminal, on one line: what is not to be seen, or would do
-// something there, is written as Go does, as in \x1b.
-func printable(text string) string {
+// PrintJSON writes the value as indented JSON.
+func PrintJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// Printable returns untrusted text as one line that is safe on a terminal: characters that are invisible or control the
+// terminal are escaped as in Go, for example \x1b.
+func Printable(text string) string {
 	if strings.IndexFunc(text, unprintable) < 0 {
 		return text
 	}

@@ -1,0 +1,51 @@
+// Package cli holds what the commands of the program share: usage errors, printing and the logger.
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+)
+
+// UsageError is an error in how a command was called: in its arguments or its configuration.
+type UsageError struct{ err error }
+
+func (e *UsageError) Error() string { return e.err.Error() }
+
+// Unwrap returns the error without its mark.
+func (e *UsageError) Unwrap() error { return e.err }
+
+// Usage marks an error as one of usage.
+func Usage(err error) error { return &UsageError{err} }
+
+// Usagef is Usage of fmt.Errorf.
+func Usagef(format string, args ...any) error { return Usage(fmt.Errorf(format, args...)) }
+
+// Inherit sets in all commands, at any depth, what urfave/cli does not pass on to subcommands.
+func Inherit(commands []*cli.Command) {
+	for _, c := range commands {
+		c.OnUsageError = OnUsageError
+		c.HideHelpCommand = true
+		Inherit(c.Subcommands)
+	}
+}
+
+// OnUsageError marks the errors of urfave/cli's flag parser.
+func OnUsageError(_ *cli.Context, err error, _ bool) error { return Usage(err) }
+
+// UnknownCommand is the action of a command that only has subcommands.
+func UnknownCommand(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return errors.Join(cli.ShowSubcommandHelp(c), Usagef("which command?"))
+	}
+	return Usagef("no such command: %s", c.Args().First())
+}
+
+// NoArguments is the Before of a command that takes only flags.
+func NoArguments(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return Usagef("%s takes no arguments, but got %q", c.Command.HelpName, c.Args().First())
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+)
+
+// TestUsage shows which ways to call an application wrongly are errors of usage.
+func TestUsage(t *testing.T) {
+	leaf := &cli.Command{
+		Name:   "leaf",
+		Before: NoArguments,
+		Action: func(*cli.Context) error { return Usage(fs.ErrNotExist) },
+	}
+	app := &cli.App{
+		Name:           "app",
+		Writer:         io.Discard,
+		ErrWriter:      io.Discard,
+		Commands:       []*cli.Command{{Name: "group", Subcommands: []*cli.Command{leaf}, Action: UnknownCommand}},
+		Action:         UnknownCommand,
+		OnUsageError:   OnUsageError,
+		ExitErrHandler: func(*cli.Context, error) {},
+	}
+	Inherit(app.Commands)
+	for line, want := range map[string]string{
+		"app":                     "which command?",
+		"app no":                  "no such command: no",
+		"app group":               "which command?",
+		"app group no":            "no such command: no",
+		"app --flag":              "-flag",
+		"app group leaf --flag":   "-flag",
+		"app group leaf argument": `leaf takes no arguments, but got "argument"`,
+		"app group leaf":          "file does not exist",
+	} {
+		err := app.Run(strings.Fields(line))
+		if _, ok := errors.AsType[*UsageError](err); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want a usage error with %s", line, err, want)
+		}
+	}
+	if !errors.Is(app.Run([]string{"app", "group", "leaf"}), fs.ErrNotExist) {
+		t.Error("a usage error hides its cause")
+	}
+}
