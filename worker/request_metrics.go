@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"multiproc/mpmetrics"
+	"multiproc/worker/requests"
 )
 
 // requestMetrics counts requests. No client can make series: labels are the methods of RFC 9110, the patterns of the
@@ -42,21 +43,21 @@ type cell struct {
 
 func newRequestMetrics(w *mpmetrics.Writer) (*requestMetrics, error) {
 	total, err := w.NewCounterVec(prometheus.CounterOpts{
-		Name: "http_requests_total",
+		Name: requests.Total,
 		Help: "Requests answered, by method, route and status code.",
-	}, []string{"method", "route", "code"})
+	}, []string{requests.LabelMethod, requests.LabelRoute, requests.LabelCode})
 	if err != nil {
 		return nil, err
 	}
 	duration, err := w.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "http_request_duration_seconds",
+		Name: requests.Duration,
 		Help: "Time from a request's head to the end of its handler.",
-	}, []string{"method", "route"})
+	}, []string{requests.LabelMethod, requests.LabelRoute})
 	if err != nil {
 		return nil, err
 	}
 	inFlight, err := w.NewGauge(prometheus.GaugeOpts{
-		Name: "http_requests_in_flight",
+		Name: requests.InFlight,
 		Help: "Requests being handled.",
 	}, mpmetrics.ModeLiveSum)
 	if err != nil {
@@ -68,9 +69,9 @@ func newRequestMetrics(w *mpmetrics.Writer) (*requestMetrics, error) {
 		field      *prometheus.Counter
 		name, help string
 	}{
-		{&m.bytes, "http_response_bytes_total", "Bytes of the bodies of answers."},
-		{&m.panics, "http_handler_panics_total", "Requests whose handler panicked."},
-		{&m.harakiri, "http_harakiri_total", "Requests that took too long."},
+		{&m.bytes, requests.Bytes, "Bytes of the bodies of answers."},
+		{&m.panics, requests.Panics, "Requests whose handler panicked."},
+		{&m.harakiri, requests.Harakiri, "Requests that took too long."},
 	} {
 		if *c.field, err = w.NewCounter(prometheus.CounterOpts{Name: c.name, Help: c.help}); err != nil {
 			return nil, err
@@ -116,5 +117,5 @@ func knownMethod(method string) string {
 		http.MethodConnect, http.MethodOptions, http.MethodTrace:
 		return method
 	}
-	return "other"
+	return requests.OtherMethod
 }

@@ -4,10 +4,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-)
 
-// noRoute is the route of requests that matched no pattern.
-const noRoute = "none"
+	"multiproc/worker/requests"
+)
 
 // route is the label of a pattern of http.ServeMux: without its method, which is a label of its own.
 func route(pattern string) string {
@@ -15,7 +14,7 @@ func route(pattern string) string {
 		pattern = strings.TrimLeft(pattern[i:], " \t")
 	}
 	if pattern == "" {
-		return noRoute
+		return requests.NoRoute
 	}
 	return strings.ToValidUTF8(pattern, "\uFFFD")
 }

@@ -17,6 +17,7 @@ import (
 	"multiproc/master"
 	"multiproc/mpmetrics"
 	"multiproc/worker/handoff"
+	"multiproc/worker/requests"
 )
 
 const (
@@ -40,7 +41,7 @@ type statsServer struct {
 
 	mu        sync.Mutex // guards what follows
 	inspector *mpmetrics.Inspector
-	workloads workloads
+	reader    requests.Reader
 	before    map[string]float64 // by id, how many requests there had been when its process was started
 	fault     string             // of the last look
 }
@@ -87,7 +88,7 @@ func (s *statsServer) join(hooks master.Hooks) master.Hooks {
 func (s *statsServer) remember(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.before[id] = s.lookLocked()[id].requests
+	s.before[id] = s.lookLocked()[id].Requests
 }
 
 func (s *statsServer) serve(l net.Listener) {
@@ -144,7 +145,7 @@ func (s *statsServer) page() []byte {
 
 // lookLocked reads the metric files. Without them, the workers have done nothing as far as is known, and it is logged once
 // why. Files are anybody's: that they bring down what reads them would be a bug, but is not to be the end of the master.
-func (s *statsServer) lookLocked() (loads map[string]workload) {
+func (s *statsServer) lookLocked() (loads map[string]requests.Totals) {
 	fault := ""
 	defer func() {
 		if r := recover(); r != nil {
@@ -160,5 +161,5 @@ func (s *statsServer) lookLocked() (loads map[string]workload) {
 		fault = err.Error()
 		return nil
 	}
-	return s.workloads.of(in.Files)
+	return s.reader.Read(in.Files)
 }

@@ -20,6 +20,7 @@ import (
 
 	"multiproc/master"
 	"multiproc/worker/handoff"
+	"multiproc/worker/requests"
 )
 
 // readStats reads what whoever connects to stats is told, until the connection ends.
@@ -236,15 +237,15 @@ func TestStatsRows(t *testing.T) {
 		},
 		Waiting: []master.SlotStatus{{Slot: 6, Restarts: 4}},
 	}
-	loads := map[string]workload{
-		"w1":     {requests: 10, seconds: 1, bytes: 100, panics: 1, harakiris: 2, inFlight: 1},
-		"w1-1":   {requests: 5, seconds: 2, bytes: 20, panics: 1, inFlight: 0},
-		"w3":     {requests: 3, inFlight: 2},
-		"w6":     {requests: 6},
-		"w8":     {requests: 1}, // a slot that is no more
-		"master": {requests: 1},
-		"123":    {requests: 1}, // another library's
-		"wx":     {requests: 1},
+	loads := map[string]requests.Totals{
+		"w1":     {Requests: 10, Seconds: 1, Bytes: 100, Panics: 1, Harakiris: 2, InFlight: 1},
+		"w1-1":   {Requests: 5, Seconds: 2, Bytes: 20, Panics: 1, InFlight: 0},
+		"w3":     {Requests: 3, InFlight: 2},
+		"w6":     {Requests: 6},
+		"w8":     {Requests: 1}, // a slot that is no more
+		"master": {Requests: 1},
+		"123":    {Requests: 1}, // another library's
+		"wx":     {Requests: 1},
 	}
 	p := newStatsPage(status, loads, map[string]float64{"w1-1": 4})
 	var got []string

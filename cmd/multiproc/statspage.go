@@ -11,6 +11,7 @@ import (
 
 	"multiproc/master"
 	"multiproc/worker/handoff"
+	"multiproc/worker/requests"
 )
 
 // statsPage has the form of what uWSGI's stats server tells, all its keys in its order. What there is nothing of here is
@@ -93,7 +94,7 @@ const (
 
 // newStatsPage is made of what the master says, of the request metrics by id, and of how many requests there had been
 // under an id when its process was started.
-func newStatsPage(status master.Status, loads map[string]workload, before map[string]float64) *statsPage {
+func newStatsPage(status master.Status, loads map[string]requests.Totals, before map[string]float64) *statsPage {
 	p := &statsPage{
 		Version: statsVersion,
 		PID:     os.Getpid(),
@@ -153,10 +154,10 @@ func prominence(current handoff.Generation) func(a, b master.WorkerStatus) int {
 }
 
 // newStatsRow has what is of one process.
-func newStatsRow(w master.WorkerStatus, load workload, before float64) statsWorker {
+func newStatsRow(w master.WorkerStatus, load requests.Totals, before float64) statsWorker {
 	row := statsWorker{
 		PID:           w.PID,
-		DeltaRequests: uint64(counterDelta(before, load.requests)),
+		DeltaRequests: uint64(requests.Increase(before, load.Requests)),
 		Status:        statsIdle,
 		RSS:           w.Resident,
 		VSZ:           w.Virtual,
@@ -167,7 +168,7 @@ func newStatsRow(w master.WorkerStatus, load workload, before float64) statsWork
 	switch {
 	case w.State == master.StateStarting:
 		row.Status = statsPause
-	case load.inFlight >= 1:
+	case load.InFlight >= 1:
 		row.Status, row.Cores[0].InRequest = statsBusy, 1
 	}
 	if w.State == master.StateReady {
@@ -177,12 +178,12 @@ func newStatsRow(w master.WorkerStatus, load workload, before float64) statsWork
 }
 
 // add adds what was counted under one of the slot's ids.
-func (w *statsWorker) add(load workload) {
-	w.Requests += uint64(load.requests)
-	w.Exceptions += uint64(load.panics)
-	w.HarakiriCount += uint64(load.harakiris)
-	w.RunningTime += uint64(load.seconds * float64(time.Second/time.Microsecond))
-	w.TX += uint64(load.bytes)
+func (w *statsWorker) add(load requests.Totals) {
+	w.Requests += uint64(load.Requests)
+	w.Exceptions += uint64(load.Panics)
+	w.HarakiriCount += uint64(load.Harakiris)
+	w.RunningTime += uint64(load.Seconds * float64(time.Second/time.Microsecond))
+	w.TX += uint64(load.Bytes)
 }
 
 // finish fills in what follows from the rest.

@@ -7,13 +7,14 @@ import (
 
 	"multiproc/master"
 	"multiproc/mpmetrics"
+	"multiproc/worker/requests"
 )
 
 // topReader reads what top shows. It reads files, in the metrics directory and in /proc, and never asks anybody: workers and
 // master may all be stopped.
 type topReader struct {
 	inspector *mpmetrics.Inspector
-	loads     workloads
+	reader    requests.Reader
 }
 
 func newTopReader(dir string) *topReader {
@@ -27,11 +28,11 @@ type topReading struct {
 	at        time.Time
 	note      *masterNote // nil: there is none
 	processes []mpmetrics.Process
-	loads     map[string]workload     // by id
-	usages    map[string]master.Usage // by id, of those that are seen to live
-	counters  map[string]float64      // by sample, of all processes together; of histograms and summaries their counts
-	files     map[string]bool         // those that counters are in, by name, and whether they are without fault
-	faulty    int                     // files of any kind
+	loads     map[string]requests.Totals // by id
+	usages    map[string]master.Usage    // by id, of those that are seen to live
+	counters  map[string]float64         // by sample, of all processes together; of histograms and summaries their counts
+	files     map[string]bool            // those that counters are in, by name, and whether they are without fault
+	faulty    int                        // files of any kind
 }
 
 func (r *topReader) read() (*topReading, error) {
@@ -42,7 +43,7 @@ func (r *topReader) read() (*topReading, error) {
 	t := &topReading{
 		at:       in.Time,
 		note:     readMasterNote(in.Note),
-		loads:    r.loads.of(in.Files),
+		loads:    r.reader.Read(in.Files),
 		usages:   map[string]master.Usage{},
 		counters: map[string]float64{},
 		files:    map[string]bool{},

@@ -7,6 +7,7 @@ import (
 
 	"multiproc/master"
 	"multiproc/mpmetrics"
+	"multiproc/worker/requests"
 )
 
 // topView is what top shows of two readings.
@@ -220,21 +221,21 @@ func unknownLoad() topLoad {
 func loadOf(before, now *topReading, id string) topLoad {
 	load := unknownLoad()
 	current := now.loads[id]
-	if !current.known {
+	if !current.Known {
 		return load
 	}
-	load.InFlight = measure(current.inFlight)
+	load.InFlight = measure(current.InFlight)
 	if before == nil {
-		load.P50, load.P99 = measure(current.quantile(.5)), measure(current.quantile(.99))
+		load.P50, load.P99 = measure(current.Quantile(.5)), measure(current.Quantile(.99))
 		return load
 	}
-	if !before.loads[id].known || !now.follows(before) {
+	if !before.loads[id].Known || !now.follows(before) {
 		return load
 	}
-	since := current.since(before.loads[id])
+	since := current.Since(before.loads[id])
 	elapsed := now.at.Sub(before.at).Seconds()
-	load.Requests, load.Errors = measure(since.requests/elapsed), measure(since.errors/elapsed)
-	load.P50, load.P99 = measure(since.quantile(.5)), measure(since.quantile(.99))
+	load.Requests, load.Errors = measure(since.Requests/elapsed), measure(since.Errors/elapsed)
+	load.P50, load.P99 = measure(since.Quantile(.5)), measure(since.Quantile(.99))
 	return load
 }
 
@@ -273,19 +274,19 @@ func totalOf(before, now *topReading, workers []topWorker) topLoad {
 		add(&total.Memory, w.Memory)
 		add(&total.CPU, w.CPU)
 	}
-	all := workload{buckets: map[float64]float64{}}
+	all := requests.Totals{Buckets: map[float64]float64{}}
 	for id, load := range now.loads {
 		if before != nil {
-			if !before.loads[id].known || !now.follows(before) {
+			if !before.loads[id].Known || !now.follows(before) {
 				continue
 			}
-			load = load.since(before.loads[id])
+			load = load.Since(before.loads[id])
 		}
-		for bound, n := range load.buckets {
-			all.buckets[bound] += n
+		for bound, n := range load.Buckets {
+			all.Buckets[bound] += n
 		}
 	}
-	total.P50, total.P99 = measure(all.quantile(.5)), measure(all.quantile(.99))
+	total.P50, total.P99 = measure(all.Quantile(.5)), measure(all.Quantile(.99))
 	return total
 }
 
@@ -300,7 +301,7 @@ func growth(before, now *topReading) []topSeries {
 	elapsed := now.at.Sub(before.at).Seconds()
 	grown := []topSeries{}
 	for sample, value := range now.counters {
-		if by := counterDelta(before.counters[sample], value); by > 0 {
+		if by := requests.Increase(before.counters[sample], value); by > 0 {
 			grown = append(grown, topSeries{sample, jsonValue(value), jsonValue(by / elapsed)})
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"multiproc/master"
 	"multiproc/mpmetrics"
 	"multiproc/worker/handoff"
+	"multiproc/worker/requests"
 )
 
 // twoReadings are of a server whose w1 serves, whose w2 is stopped, and whose w3 has drained; 2 s lie between them.
@@ -24,7 +25,7 @@ func twoReadings() (before, now *topReading) {
 		},
 		Listeners: []master.Queue{{Listener: "127.0.0.1:8000", Length: 3000, Limit: 4096}},
 	}
-	reading := func(at time.Time, requests float64, cpu time.Duration) *topReading {
+	reading := func(at time.Time, count float64, cpu time.Duration) *topReading {
 		return &topReading{
 			at: at, note: &masterNote{at, status},
 			processes: []mpmetrics.Process{
@@ -33,16 +34,16 @@ func twoReadings() (before, now *topReading) {
 				{ID: "w2", PID: 102, Life: mpmetrics.Alive},
 				{ID: "w3", PID: 103, Life: mpmetrics.Dead},
 			},
-			loads: map[string]workload{
-				"w1": {known: true, requests: requests, errors: requests / 10, inFlight: 2, buckets: map[float64]float64{.1: requests}},
-				"w3": {known: true, requests: 7, inFlight: 9, buckets: map[float64]float64{.1: 7}},
+			loads: map[string]requests.Totals{
+				"w1": {Known: true, Requests: count, Errors: count / 10, InFlight: 2, Buckets: map[float64]float64{.1: count}},
+				"w3": {Known: true, Requests: 7, InFlight: 9, Buckets: map[float64]float64{.1: 7}},
 			},
 			usages: map[string]master.Usage{
 				"w1": {State: "S", ResidentBytes: 10 << 20, CPU: cpu}, "w2": {State: "T", ResidentBytes: 6 << 20},
 				"master": {State: "S"},
 			},
 			files:    map[string]bool{"counter_w1.db": true, "counter_w3.db": true},
-			counters: map[string]float64{"a_total": requests, "b_total": 2 * requests, "c_total": 1},
+			counters: map[string]float64{"a_total": count, "b_total": 2 * count, "c_total": 1},
 		}
 	}
 	return reading(at, 100, time.Second), reading(at.Add(2*time.Second), 120, 2*time.Second)
@@ -160,7 +161,7 @@ func TestTopViewForeign(t *testing.T) {
 	before, now := twoReadings()
 	for _, r := range []*topReading{before, now} {
 		r.processes = []mpmetrics.Process{{ID: "101", PID: 101, Life: mpmetrics.Alive}, {ID: "102", PID: 102, Life: mpmetrics.Alive}, {ID: "9", PID: 9, Life: mpmetrics.Alive}}
-		r.loads = map[string]workload{"101": r.loads["w1"]}
+		r.loads = map[string]requests.Totals{"101": r.loads["w1"]}
 		r.usages = map[string]master.Usage{"101": r.usages["w1"]}
 	}
 	v := newTopView("/d", before, now)

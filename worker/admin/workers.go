@@ -5,9 +5,9 @@ import (
 	"io/fs"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"multiproc/mpmetrics"
+	"multiproc/worker/requests"
 )
 
 const workersPath = home + "workers"
@@ -51,7 +51,7 @@ func showWorkers(r *request) error {
 	}
 	defer inspector.Close()
 	view := workersView{Dir: r.admin.metricsDir}
-	loads, memory := readLoads(in)
+	loads, memory := new(requests.Reader).Read(in.Files), residentMemory(in)
 	files := map[*mpmetrics.Process][]fileView{}
 	for _, f := range in.Files {
 		v := fileView{f, filePath(f.Name), size(f.Size), size(f.Used)}
@@ -66,10 +66,10 @@ func showWorkers(r *request) error {
 		if !p.Start.IsZero() && p.Life == mpmetrics.Alive {
 			v.Age = span(in.Time.Sub(p.Start))
 		}
-		if load, ok := loads[p.ID]; ok && load.known {
-			v.Requests, v.Errors = number(int64(load.requests)), number(int64(load.errors))
+		if load := loads[p.ID]; load.Known {
+			v.Requests, v.Errors = number(int64(load.Requests)), number(int64(load.Errors))
 			if p.Life == mpmetrics.Alive {
-				v.InFlight = number(int64(load.inFlight))
+				v.InFlight = number(int64(load.InFlight))
 			}
 		}
 		if bytes, ok := memory[p.Slot]; ok && p.Slot > 0 && p.Life == mpmetrics.Alive {
@@ -97,43 +97,23 @@ func (r *request) inspect() (*mpmetrics.Inspector, *mpmetrics.Inspection, error)
 	return inspector, in, nil
 }
 
-// load is what a process's metrics say of its requests.
-type load struct {
-	known                      bool
-	requests, errors, inFlight float64
-}
-
-// readLoads reads the requests of each process, by its id, and the resident memory of each slot, which the master knows.
-func readLoads(in *mpmetrics.Inspection) (loads map[string]load, memory map[int]float64) {
-	loads, memory = map[string]load{}, map[int]float64{}
+// residentMemory returns the resident memory of the worker in each slot, in bytes. The master measures and writes it.
+func residentMemory(in *mpmetrics.Inspection) map[int]float64 {
+	memory := map[int]float64{}
 	var entries []mpmetrics.Entry
 	for _, f := range in.Files {
-		if f.Process == nil || f.Type != "counter" && f.Type != "gauge" {
+		if f.Process == nil || f.Type != "gauge" {
 			continue
 		}
-		l := loads[f.Process.ID]
 		entries = f.AppendEntries(entries[:0])
 		for _, e := range entries {
-			if e.Sample.Err() != nil {
+			if e.Sample.Err() != nil || e.Sample.Name() != "multiproc_worker_resident_memory_bytes" {
 				continue
 			}
-			switch e.Sample.Name() {
-			case "http_requests_total":
-				l.known = true
-				l.requests += e.Value
-				if strings.HasPrefix(e.Sample.Label("code"), "5") {
-					l.errors += e.Value
-				}
-			case "http_requests_in_flight":
-				l.known = true
-				l.inFlight += e.Value
-			case "multiproc_worker_resident_memory_bytes":
-				if slot, err := strconv.Atoi(e.Sample.Label("slot")); err == nil {
-					memory[slot] = e.Value
-				}
+			if slot, err := strconv.Atoi(e.Sample.Label("slot")); err == nil {
+				memory[slot] = e.Value
 			}
 		}
-		loads[f.Process.ID] = l
 	}
-	return loads, memory
+	return memory
 }
