@@ -19,6 +19,7 @@ import (
 // metrics directory, which is wiped.
 type claim struct {
 	cfg        *config.Config
+	privileges *config.Privileges // to continue with; nil: those of the start
 	log        *slog.Logger
 	pidfile    *master.Pidfile // nil: none
 	sockets    *master.Sockets
@@ -54,11 +55,14 @@ func (c *claim) take(loaded *config.Loaded) error {
 		syscall.Umask(int(*cfg.Umask))
 	}
 	var err error
+	if c.privileges, err = cfg.Privileges(); err != nil {
+		return err
+	}
 	if cfg.Pidfile != "" {
 		if c.pidfile, err = master.LockPidfile(cfg.Pidfile); err != nil {
 			return err
 		}
-		if p, ok := c.privileges(); ok {
+		if p := c.privileges; p != nil {
 			if err := c.pidfile.Give(p.UID, p.GID); err != nil {
 				return err
 			}
@@ -81,8 +85,8 @@ func (c *claim) take(loaded *config.Loaded) error {
 
 // enter gives up what privileges there are and makes the metrics directory this server's own, empty.
 func (c *claim) enter() error {
-	if p, ok := c.privileges(); ok {
-		if err := errors.Join(c.sockets.Give(p.UID, p.GID), c.drop(p)); err != nil {
+	if p := c.privileges; p != nil {
+		if err := errors.Join(c.sockets.Give(p.UID, p.GID), master.Drop(master.Privileges(*p))); err != nil {
 			return err
 		}
 	}
@@ -104,6 +108,14 @@ func (c *claim) reopen() error {
 		return nil
 	}
 	return openLog(c.cfg.Logto)
+}
+
+// give makes a file the property of the user that the server is to run as.
+func (c *claim) give(path string) error {
+	if c.privileges == nil {
+		return nil
+	}
+	return os.Lchown(path, c.privileges.UID, c.privileges.GID)
 }
 
 // complain says why the start failed where people see it, too: the log may be a file.

@@ -13,6 +13,7 @@ import (
 
 	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
+	"multiproc/master"
 	"multiproc/store"
 )
 
@@ -88,11 +89,11 @@ func (o *operation) settle() error {
 	if o.cfg.Umask != nil {
 		syscall.Umask(int(*o.cfg.Umask))
 	}
-	server := &claim{cfg: o.cfg}
-	if p, ok := server.privileges(); ok {
-		return server.drop(p)
+	p, err := o.cfg.Privileges()
+	if err != nil || p == nil {
+		return err
 	}
-	return nil
+	return master.Drop(master.Privileges(*p))
 }
 
 // withStore opens the database for f. Privileges are given up for good.

@@ -49,7 +49,7 @@ func (c *claim) makeRuntimeDir(path string) error {
 	if !ok || !info.IsDir() || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
 		return fmt.Errorf("runtime directory %s: is not a directory of this user", path)
 	}
-	if _, dropping := c.privileges(); dropping && stat.Uid == 0 && info.Mode().Perm()&passage != passage {
+	if c.privileges != nil && stat.Uid == 0 && info.Mode().Perm()&passage != passage {
 		// Whatever the umask: it stays root's, for the servers of all users, and this one must come through as another.
 		if err := os.Chmod(path, info.Mode().Perm()|passage); err != nil {
 			return fmt.Errorf("open runtime directory: %w", err)

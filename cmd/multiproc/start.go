@@ -87,7 +87,7 @@ func (o origin) check(cfg *config.Config) []string {
 
 // supervise is the life of a master.
 func supervise(ctx context.Context, c *claim, from origin) error {
-	_, from.privileged = c.privileges()
+	from.privileged = c.privileges != nil
 	plans := &planner{first: c.cfg, origin: from, metricsDir: c.metricsDir, activated: c.sockets.Activated(), secrets: newSecretFiles(c.log)}
 	plan, err := plans.plan(c.cfg)
 	if err != nil {
