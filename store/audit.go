@@ -58,7 +58,7 @@ type Entry struct {
 	Time     time.Time // UTC
 	Actor    string    // e.g. a user's name
 	Action   Action
-	Kind     string // of the object: "api", "status", "transaction", "user", "token"
+	Kind     Kind // of the object
 	ObjectID int64
 	Object   string          // its name then
 	Changes  json.RawMessage // by field; nil: {}
@@ -71,7 +71,7 @@ func (tx *Tx) Record(e Entry) error {
 	}
 	_, err := tx.insert(fmt.Sprintf("audit of %s %d", e.Kind, e.ObjectID),
 		"INSERT INTO audit_log (time, actor, action, kind, object_id, object, changes) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		micros(tx.now), e.Actor, string(e.Action), e.Kind, e.ObjectID, e.Object, string(e.Changes))
+		micros(tx.now), e.Actor, string(e.Action), string(e.Kind), e.ObjectID, e.Object, string(e.Changes))
 	return err
 }
 
@@ -84,9 +84,9 @@ const creations = `SELECT 0 AS id, t.time_created AS time, 'token ' || k.name AS
 // EntryQuery asks for a part of the audit log: all of it, what is of some kinds or of one, or of one object of a kind; of
 // that, what somebody did, and what was done at a time.
 type EntryQuery struct {
-	Kind        string    // empty: any
+	Kind        Kind      // empty: any
 	ObjectID    int64     // 0: any
-	Kinds       []string  // where Kind is empty; none: any
+	Kinds       []Kind    // where Kind is empty; none: any
 	Actor       string    // exactly; empty: anybody
 	From, Until time.Time // From <= t < Until; zero: any
 	Page
@@ -124,17 +124,17 @@ func (q EntryQuery) query() (string, []any, error) {
 	s, object := search{from: "audit_log", where: "TRUE"}, ""
 	switch {
 	case q.ObjectID != 0:
-		if q.Kind == "transaction" {
+		if q.Kind == KindTransaction {
 			s.from = "(SELECT " + entryColumns + " FROM audit_log UNION ALL " + creations + ")"
 		}
 		object = "+" // before the columns of other indexes
-		s.and("kind = ? AND object_id = ?", q.Kind, q.ObjectID)
+		s.and("kind = ? AND object_id = ?", string(q.Kind), q.ObjectID)
 	case q.Kind != "":
-		s.and("kind = ?", q.Kind)
+		s.and("kind = ?", string(q.Kind))
 	case len(q.Kinds) > 0:
 		kinds := make([]any, len(q.Kinds))
 		for i, kind := range q.Kinds {
-			kinds[i] = kind
+			kinds[i] = string(kind)
 		}
 		s.and("+kind IN (?"+strings.Repeat(", ?", len(kinds)-1)+")", kinds...)
 	}

@@ -22,13 +22,13 @@ func inOrder[T any, K cmp.Ordered](items []T, key func(T) K, id func(T) int64, d
 	return sorted
 }
 
-// TestNameOrders lists APIs and statuses in all orders, some with as many transactions as others or none.
-func TestNameOrders(t *testing.T) {
+// TestNamedOrders lists APIs and statuses in all orders, some with as many transactions as others or none.
+func TestNamedOrders(t *testing.T) {
 	s := openStore(t)
 	random := rand.New(rand.NewPCG(5, 6))
 	const n = 30
 	counts := make(map[int64]int64, n)
-	var apis []API
+	var apis []Named
 	update(t, s, func(tx *Tx) error {
 		for _, i := range random.Perm(n) {
 			createNames(t, tx, fmt.Sprintf("name %02d", i))
@@ -36,7 +36,7 @@ func TestNameOrders(t *testing.T) {
 		for range 60 {
 			id := 1 + random.Int64N(n)
 			counts[id]++
-			api, err := tx.API(id)
+			api, err := tx.Named(KindAPI, id)
 			if err != nil {
 				return err
 			}
@@ -44,33 +44,28 @@ func TestNameOrders(t *testing.T) {
 				return err
 			}
 		}
-		slice, err := tx.APIs(Page{})
+		slice, err := tx.ListNamed(NamedQuery{Kind: KindAPI})
 		apis = slice.Items
 		return err
 	})
-	id := func(a API) int64 { return a.ID }
+	id := func(a Named) int64 { return a.ID }
 	for _, search := range []string{"", "2"} {
-		meant := slices.DeleteFunc(slices.Clone(apis), func(a API) bool { return !strings.Contains(a.Name, search) })
+		meant := slices.DeleteFunc(slices.Clone(apis), func(a Named) bool { return !strings.Contains(a.Name, search) })
 		for _, descending := range []bool{false, true} {
-			for order, want := range map[NameOrder][]API{
-				NamesByName:         inOrder(meant, func(a API) string { return a.Name }, id, descending),
-				NamesByID:           inOrder(meant, id, id, descending),
-				NamesByTransactions: inOrder(meant, func(a API) int64 { return counts[a.ID] }, id, descending),
+			for order, want := range map[NamedOrder][]Named{
+				NamedByName:         inOrder(meant, func(a Named) string { return a.Name }, id, descending),
+				NamedByID:           inOrder(meant, id, id, descending),
+				NamedByTransactions: inOrder(meant, func(a Named) int64 { return counts[a.ID] }, id, descending),
 			} {
-				q := NameQuery{Search: search, Order: order, Descending: descending}
-				got := walk(t, s, 7, func(tx *Tx, p Page) (Slice[API], error) {
-					q.Page = p
-					return tx.FindAPIs(q)
-				})
-				if diff := gocmp.Diff(want, got); diff != "" {
-					t.Errorf("APIs in order %d, descending %t (-want +got):\n%s", order, descending, diff)
-				}
-				statuses := walk(t, s, 7, func(tx *Tx, p Page) (Slice[Status], error) {
-					q.Page = p
-					return tx.FindStatuses(q)
-				})
-				if !slices.EqualFunc(statuses, want, func(s Status, a API) bool { return s.ID == a.ID && s.Name == a.Name }) {
-					t.Errorf("statuses in order %d, descending %t: %v", order, descending, statuses)
+				for _, kind := range []Kind{KindAPI, KindStatus} {
+					q := NamedQuery{Kind: kind, Search: search, Order: order, Descending: descending}
+					got := walk(t, s, 7, func(tx *Tx, p Page) (Slice[Named], error) {
+						q.Page = p
+						return tx.ListNamed(q)
+					})
+					if !slices.EqualFunc(got, want, func(a, b Named) bool { return a.ID == b.ID && a.Name == b.Name }) {
+						t.Errorf("%s in order %d, descending %t: %v, want %v", kind, order, descending, got, want)
+					}
 				}
 			}
 		}
@@ -130,12 +125,14 @@ func TestCursorsOfOtherOrders(t *testing.T) {
 		createNames(t, tx, "a", "b")
 		return nil
 	})
-	cursors := map[NameQuery]Cursor{}
+	cursors := map[NamedQuery]Cursor{}
 	view(t, s, func(tx *Tx) error {
-		for order := NamesByName; order <= NamesByTransactions; order++ {
+		for order := NamedByName; order <= NamedByTransactions; order++ {
 			for _, descending := range []bool{false, true} {
-				q := NameQuery{Order: order, Descending: descending}
-				slice, err := tx.FindAPIs(NameQuery{Order: order, Descending: descending, Page: Page{Limit: 1}})
+				q := NamedQuery{Kind: KindAPI, Order: order, Descending: descending}
+				first := q
+				first.Limit = 1
+				slice, err := tx.ListNamed(first)
 				if err != nil {
 					return err
 				}
@@ -146,7 +143,7 @@ func TestCursorsOfOtherOrders(t *testing.T) {
 			for of := range cursors {
 				asked := of
 				asked.After = cursor
-				_, err := tx.FindAPIs(asked)
+				_, err := tx.ListNamed(asked)
 				if of == q && err != nil {
 					t.Errorf("%+v: %v", q, err)
 				} else if of != q && problemOf(t, err, "cursor") == "" {

@@ -124,7 +124,7 @@ func TestLimit(t *testing.T) {
 	s := openStore(t)
 	update(t, s, func(tx *Tx) error {
 		for i := range 1100 {
-			if _, err := tx.CreateStatus(Status{Name: strconv.Itoa(i)}); err != nil {
+			if _, err := tx.CreateNamed(Named{Kind: KindStatus, Name: strconv.Itoa(i)}); err != nil {
 				return err
 			}
 		}
@@ -132,14 +132,17 @@ func TestLimit(t *testing.T) {
 	})
 	view(t, s, func(tx *Tx) error {
 		for limit, want := range map[int]int{0: 50, -1: 50, 1: 1, 1000: 1000, 1001: 1000, math.MaxInt: 1000} {
-			got, err := tx.Statuses(Page{Limit: limit})
+			got, err := tx.ListNamed(NamedQuery{Kind: KindStatus, Page: Page{Limit: limit}})
 			if len(got.Items) != want || got.Next == "" || err != nil {
 				t.Errorf("limit %d: %d items, next %q, %v, want %d", limit, len(got.Items), got.Next, err, want)
 			}
 		}
 		return nil
 	})
-	if got := walk(t, s, 100, (*Tx).Statuses); len(got) != 1100 {
+	got := walk(t, s, 100, func(tx *Tx, p Page) (Slice[Named], error) {
+		return tx.ListNamed(NamedQuery{Kind: KindStatus, Page: p})
+	})
+	if len(got) != 1100 {
 		t.Errorf("%d statuses in pages of 100, want 1100", len(got))
 	}
 }

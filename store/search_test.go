@@ -104,8 +104,12 @@ func TestFindByName(t *testing.T) {
 		"Üb":  {"Überweisung"},
 		"'":   nil,
 	} {
-		apis := walk(t, s, 2, func(tx *Tx, p Page) (Slice[API], error) { return tx.FindAPIs(NameQuery{Search: text, Page: p}) })
-		statuses := walk(t, s, 2, func(tx *Tx, p Page) (Slice[Status], error) { return tx.FindStatuses(NameQuery{Search: text, Page: p}) })
+		apis := walk(t, s, 2, func(tx *Tx, p Page) (Slice[Named], error) {
+			return tx.ListNamed(NamedQuery{Kind: KindAPI, Search: text, Page: p})
+		})
+		statuses := walk(t, s, 2, func(tx *Tx, p Page) (Slice[Named], error) {
+			return tx.ListNamed(NamedQuery{Kind: KindStatus, Search: text, Page: p})
+		})
 		var got, other []string
 		for i := range apis {
 			got, other = append(got, apis[i].Name), append(other, statuses[i].Name)

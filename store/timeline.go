@@ -35,7 +35,7 @@ func (tx *Tx) timeline(n, minutes int, statuses []string) (Timeline, error) {
 	}
 	ids := make([]any, len(statuses))
 	for i, name := range statuses {
-		s, err := tx.StatusByName(name)
+		s, err := tx.NamedByName(KindStatus, name)
 		if err != nil {
 			return Timeline{}, err
 		}

@@ -60,15 +60,10 @@ func (f TransactionFilter) searchAny(few bool) search {
 	return f.search("transactions t", names)
 }
 
-// CountByAPI counts all transactions by the id of their API. What has none may be missing. It costs as much as there are APIs
-// and statuses.
-func (tx *Tx) CountByAPI() (map[int64]int64, error) { return tx.countBy("api_id") }
-
-// CountByStatus counts all transactions by the id of their status, as CountByAPI does.
-func (tx *Tx) CountByStatus() (map[int64]int64, error) { return tx.countBy("status_id") }
-
-func (tx *Tx) countBy(column string) (map[int64]int64, error) {
-	rows, err := tx.query(fmt.Sprintf("SELECT %s, SUM(n) FROM counts_all GROUP BY 1", column))
+// CountBy counts all transactions by the id of their API or status. An id without any may be missing. It costs as much as
+// there are APIs and statuses.
+func (tx *Tx) CountBy(k Kind) (map[int64]int64, error) {
+	rows, err := tx.query(fmt.Sprintf("SELECT %s, SUM(n) FROM counts_all GROUP BY 1", k.named().foreign))
 	if err != nil {
 		return nil, err
 	}

@@ -32,8 +32,8 @@ func TestTotals(t *testing.T) {
 				byAPI[ids[c.API]] += c.N
 				byStatus[ids[c.Status]] += c.N
 			}
-			wantCounts(t, byAPI, tx.CountByAPI)
-			wantCounts(t, byStatus, tx.CountByStatus)
+			wantCounts(t, tx, KindAPI, byAPI)
+			wantCounts(t, tx, KindStatus, byStatus)
 			return nil
 		})
 	}
@@ -59,9 +59,9 @@ func TestTotals(t *testing.T) {
 	totals(Count{"a", "a", 1}, Count{"a", "b", 1}, Count{"b", "b", 2})
 	update(t, s, func(tx *Tx) error { return tx.DeleteTransaction(3) })
 	totals(Count{"a", "a", 1}, Count{"b", "b", 2})
-	update(t, s, func(tx *Tx) error { return tx.DeleteAPI(2) })
+	update(t, s, func(tx *Tx) error { return tx.DeleteNamed(KindAPI, 2) })
 	totals(Count{"a", "a", 1})
-	update(t, s, func(tx *Tx) error { return tx.DeleteStatus(1) })
+	update(t, s, func(tx *Tx) error { return tx.DeleteNamed(KindStatus, 1) })
 	totals()
 	view(t, s, checkTables)
 	if n := number(t, s, "SELECT COUNT(*) FROM counts_all"); n != 1 { // of a and b, 0
@@ -70,11 +70,11 @@ func TestTotals(t *testing.T) {
 }
 
 // wantCounts checks counts by id; those that are 0 may be missing.
-func wantCounts(t *testing.T, want map[int64]int64, count func() (map[int64]int64, error)) {
+func wantCounts(t *testing.T, tx *Tx, k Kind, want map[int64]int64) {
 	t.Helper()
-	got, err := count()
+	got, err := tx.CountBy(k)
 	maps.DeleteFunc(got, func(_, n int64) bool { return n == 0 })
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
+		t.Errorf("%s: %v (-want +got):\n%s", k, err, diff)
 	}
 }

@@ -69,12 +69,12 @@ func validTime(t time.Time) bool { return 0 < t.UTC().Year() && t.UTC().Year() <
 // invalid is all that is wrong with a transaction that cannot be stored.
 func (tx *Tx) invalid(t Transaction) error {
 	var f faults
-	if _, err := tx.APIByName(t.API); errors.Is(err, ErrNotFound) {
+	if _, err := tx.NamedByName(KindAPI, t.API); errors.Is(err, ErrNotFound) {
 		f.add("api", "there is none of this name")
 	} else if err != nil {
 		return err
 	}
-	if _, err := tx.StatusByName(t.Status); errors.Is(err, ErrNotFound) {
+	if _, err := tx.NamedByName(KindStatus, t.Status); errors.Is(err, ErrNotFound) {
 		f.add("status", "there is none of this name")
 	} else if err != nil {
 		return err

@@ -168,8 +168,8 @@ func TestCascades(t *testing.T) {
 		}
 		return nil
 	})
-	update(t, s, func(tx *Tx) error { return tx.DeleteAPI(2) })
-	update(t, s, func(tx *Tx) error { return tx.DeleteStatus(3) })
+	update(t, s, func(tx *Tx) error { return tx.DeleteNamed(KindAPI, 2) })
+	update(t, s, func(tx *Tx) error { return tx.DeleteNamed(KindStatus, 3) })
 	var left []string
 	for _, transaction := range walk(t, s, 2, func(tx *Tx, p Page) (Slice[Transaction], error) {
 		return tx.Transactions(TransactionQuery{Page: p, Ascending: true})
@@ -187,7 +187,7 @@ func TestRenamed(t *testing.T) {
 	update(t, s, func(tx *Tx) error {
 		createNames(t, tx, "a")
 		_, err := tx.CreateTransaction(Transaction{API: "a", Status: "a"})
-		return errors.Join(err, tx.UpdateAPI(API{ID: 1, Name: "b"}), tx.UpdateStatus(Status{ID: 1, Name: "c"}))
+		return errors.Join(err, tx.UpdateNamed(Named{Kind: KindAPI, ID: 1, Name: "b"}), tx.UpdateNamed(Named{Kind: KindStatus, ID: 1, Name: "c"}))
 	})
 	view(t, s, func(tx *Tx) error {
 		if got, err := tx.Transaction(1); got.API != "b" || got.Status != "c" || err != nil {

@@ -15,7 +15,7 @@ func BenchmarkTransactions(b *testing.B) {
 	update(b, s, func(tx *Tx) error {
 		createNames(b, tx, "a", "b", "c", "rare")
 		for i := range 1000 {
-			if _, err := tx.CreateAPI(API{Name: fmt.Sprintf("many %d", i)}); err != nil {
+			if _, err := tx.CreateNamed(Named{Kind: KindAPI, Name: fmt.Sprintf("many %d", i)}); err != nil {
 				return err
 			}
 		}

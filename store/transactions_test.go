@@ -109,8 +109,8 @@ func TestTransactions(t *testing.T) {
 func createNames(tb testing.TB, tx *Tx, names ...string) {
 	tb.Helper()
 	for _, name := range names {
-		_, api := tx.CreateAPI(API{Name: name})
-		_, status := tx.CreateStatus(Status{Name: name})
+		_, api := tx.CreateNamed(Named{Kind: KindAPI, Name: name})
+		_, status := tx.CreateNamed(Named{Kind: KindStatus, Name: name})
 		if err := errors.Join(api, status); err != nil {
 			tb.Fatal(err)
 		}

@@ -51,7 +51,7 @@ func changePassword(c *urfave.Context) error {
 				return err
 			}
 			return tx.Record(store.Entry{
-				Actor: o.actor(), Action: store.ActionChange, Kind: "user", ObjectID: user.ID, Object: user.Name,
+				Actor: o.actor(), Action: store.ActionChange, Kind: store.KindUser, ObjectID: user.ID, Object: user.Name,
 				Changes: json.RawMessage(`{"password":["",""]}`),
 			})
 		})

@@ -54,7 +54,7 @@ func createSuperuser(c *urfave.Context) error {
 			if user, err = tx.CreateUser(user, hash); err != nil {
 				return err
 			}
-			return tx.Record(store.Entry{Actor: o.actor(), Action: store.ActionCreate, Kind: "user", ObjectID: user.ID, Object: user.Name})
+			return tx.Record(store.Entry{Actor: o.actor(), Action: store.ActionCreate, Kind: store.KindUser, ObjectID: user.ID, Object: user.Name})
 		})
 		if err == nil {
 			fmt.Fprintf(c.App.Writer, "superuser %q created\n", user.Name)

@@ -44,7 +44,7 @@ func TestOperationsAreRecorded(t *testing.T) {
 	slices.Reverse(entries)
 	var got []string
 	for _, e := range entries {
-		got = append(got, strings.Join([]string{string(e.Action), e.Kind, e.Object}, " "))
+		got = append(got, strings.Join([]string{string(e.Action), string(e.Kind), e.Object}, " "))
 		if want := "command line (" + osUser() + ")"; e.Actor != want {
 			t.Errorf("%s: by %q, want %q", got[len(got)-1], e.Actor, want)
 		}

@@ -119,13 +119,13 @@ func addSamples(ctx context.Context, s *store.Store, samples *sampler, progress 
 
 func addSampleNames(tx *store.Tx) error {
 	for _, a := range sampleAPIs {
-		_, err := tx.CreateAPI(store.API{Name: a.name, Description: a.description, Params: []byte(a.params)})
+		_, err := tx.CreateNamed(store.Named{Kind: store.KindAPI, Name: a.name, Description: a.description, Params: []byte(a.params)})
 		if err != nil && !errors.Is(err, store.ErrExists) {
 			return err
 		}
 	}
 	for _, st := range sampleStatuses {
-		_, err := tx.CreateStatus(store.Status{Name: st.name, Description: st.description})
+		_, err := tx.CreateNamed(store.Named{Kind: store.KindStatus, Name: st.name, Description: st.description})
 		if err != nil && !errors.Is(err, store.ErrExists) {
 			return err
 		}

@@ -57,11 +57,11 @@ func TestPopulateTwiceAtOnce(t *testing.T) {
 		t.Errorf("%d transactions, %d in the last 24 hours", all, recent)
 	}
 	err := db.View(t.Context(), func(tx *store.Tx) error {
-		apis, err := tx.APIs(store.Page{})
+		apis, err := tx.ListNamed(store.NamedQuery{Kind: store.KindAPI})
 		if err != nil {
 			return err
 		}
-		statuses, err := tx.Statuses(store.Page{})
+		statuses, err := tx.ListNamed(store.NamedQuery{Kind: store.KindStatus})
 		if len(apis.Items) != len(sampleAPIs) || len(statuses.Items) != len(sampleStatuses) {
 			t.Errorf("%d apis, %d statuses", len(apis.Items), len(statuses.Items))
 		}
@@ -123,7 +123,7 @@ func TestPopulateKeepsWhatIsThere(t *testing.T) {
 	_, path := newDatabase(t)
 	db := openDatabase(t, path)
 	err := db.Update(t.Context(), func(tx *store.Tx) error {
-		_, err := tx.CreateAPI(store.API{Name: sampleAPIs[0].name, Description: "mine"})
+		_, err := tx.CreateNamed(store.Named{Kind: store.KindAPI, Name: sampleAPIs[0].name, Description: "mine"})
 		return err
 	})
 	if err != nil {
@@ -133,7 +133,7 @@ func TestPopulateKeepsWhatIsThere(t *testing.T) {
 		t.Fatal(made, err)
 	}
 	err = db.View(t.Context(), func(tx *store.Tx) error {
-		api, err := tx.APIByName(sampleAPIs[0].name)
+		api, err := tx.NamedByName(store.KindAPI, sampleAPIs[0].name)
 		if api.Description != "mine" {
 			t.Errorf("%+v", api)
 		}

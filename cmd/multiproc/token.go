@@ -77,7 +77,7 @@ func createToken(c *urfave.Context) error {
 			if token, secret, err = tx.CreateToken(token); err != nil {
 				return err
 			}
-			return tx.Record(store.Entry{Actor: o.actor(), Action: store.ActionCreate, Kind: "token", ObjectID: token.ID, Object: token.Name})
+			return tx.Record(store.Entry{Actor: o.actor(), Action: store.ActionCreate, Kind: store.KindToken, ObjectID: token.ID, Object: token.Name})
 		})
 		if err != nil {
 			return err
@@ -220,7 +220,7 @@ func (o *operation) revoke(tx *store.Tx, token store.Token) error {
 	if err := tx.RevokeToken(token.ID); err != nil {
 		return err
 	}
-	return tx.Record(store.Entry{Actor: o.actor(), Action: store.ActionChange, Kind: "token", ObjectID: token.ID, Object: token.Name})
+	return tx.Record(store.Entry{Actor: o.actor(), Action: store.ActionChange, Kind: store.KindToken, ObjectID: token.ID, Object: token.Name})
 }
 
 // findToken finds the one with this id, or else the newest with this name: if one is not revoked, it is that one. It does

@@ -146,7 +146,7 @@ func (b bulkAction) question(tx *store.Tx) (page, error) {
 		return page{}, err
 	}
 	for _, t := range found {
-		view.Rows = append(view.Rows, transactionRow{t, pathOf(kindTransaction, t.ID)})
+		view.Rows = append(view.Rows, transactionRow{t, pathOf(store.KindTransaction, t.ID)})
 	}
 	view.More = n - int64(len(view.Rows))
 	view.Count = transactionCount(n)
@@ -297,7 +297,7 @@ func (b bulkAction) say(ch *change, n bulkCount) error {
 // renamed takes the names that the status and those of the filter have by now.
 func (b *bulkAction) renamed(tx *store.Tx) error {
 	if b.to != 0 {
-		status, err := tx.Status(b.to)
+		status, err := tx.Named(store.KindStatus, b.to)
 		if errors.Is(err, store.ErrNotFound) {
 			return &failure{status: http.StatusConflict, detail: "The status was deleted meanwhile.", undone: true}
 		}

@@ -1,36 +1,20 @@
 package admin
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"multiproc/store"
 )
 
-// named is an API or a status: what transactions refer to by its name.
-type named struct {
-	ID          int64
-	Name        string
-	Description string
-	Params      json.RawMessage // of an API
-}
+type named = store.Named
 
 // catalog is all that there is of a kind, APIs or statuses, and what the store can do with them.
 type catalog struct {
-	kind           string // as the audit log has it
-	one, several   string // as people call it
-	path, nav      string
-	params         bool   // it has some
-	filter         string // the parameter by which transactions are filtered
-	transactionsOf func(name string) store.TransactionFilter
-
-	find    func(*store.Tx, store.NameQuery) (store.Slice[named], error)
-	counts  func(*store.Tx) (map[int64]int64, error) // of transactions, by id
-	get     func(tx *store.Tx, id int64) (named, error)
-	byName  func(tx *store.Tx, name string) (named, error)
-	create  func(*store.Tx, named) (named, error)
-	update  func(*store.Tx, named) error
-	cascade func(id int64, actor string) *store.Cascade
+	kind         store.Kind
+	one, several string // as people call it
+	path, nav    string
+	params       bool   // it has some
+	filter       string // the parameter by which transactions are filtered
 }
 
 func (c catalog) routes() []route {

@@ -48,7 +48,7 @@ func TestAPIForm(t *testing.T) {
 		name := fmt.Sprint("good ", i)
 		s.want(http.StatusSeeOther, "/admin/apis/add", "name", name, "description", "", "params", params)
 		s.view(func(tx *store.Tx) error {
-			api, err := tx.APIByName(name)
+			api, err := tx.NamedByName(store.KindAPI, name)
 			if string(api.Params) != params {
 				t.Errorf("the params are %s", api.Params)
 			}

@@ -15,11 +15,11 @@ func (c catalog) export(r *request) error {
 	}
 	search := r.URL.Query().Get("q")
 	return r.export(c.several, append(header, "transactions"), func(tx *store.Tx, p store.Page) ([][]string, store.Cursor, error) {
-		slice, err := c.find(tx, store.NameQuery{Search: search, Order: store.NamesByID, Page: p})
+		slice, err := tx.ListNamed(store.NamedQuery{Kind: c.kind, Search: search, Order: store.NamedByID, Page: p})
 		if err != nil {
 			return nil, "", err
 		}
-		counts, err := c.counts(tx)
+		counts, err := tx.CountBy(c.kind)
 		if err != nil {
 			return nil, "", err
 		}

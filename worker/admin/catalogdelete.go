@@ -27,12 +27,12 @@ func (c catalog) showDelete(r *request) error {
 func (c catalog) renderDelete(r *request, status int, id int64, f *form) error {
 	view := deleteView{One: c.one, List: c.listOf(id), Form: f}
 	err := r.view(func(tx *store.Tx) error {
-		n, err := c.get(tx, id)
+		n, err := tx.Named(c.kind, id)
 		if err != nil {
 			return err
 		}
 		view.Name = n.Name
-		if view.Transactions, err = tx.CountTransactions(c.transactionsOf(n.Name)); err != nil {
+		if view.Transactions, err = tx.CountTransactions(n.Filter()); err != nil {
 			return err
 		}
 		version, err := versionOf(tx, c.kind, id, c.form(n))
@@ -59,13 +59,13 @@ func (c catalog) delete(r *request) error {
 	}
 	ask := &form{} // again, if need be
 	check := func(ch *change) (named, error) {
-		n, err := c.get(ch.Tx, id)
+		n, err := ch.Named(c.kind, id)
 		if err != nil {
 			return n, err
 		}
 		return n, ask.checkDeletion(ch, c.kind, id, c.form(n))
 	}
-	cascade, gone := c.cascade(id, r.session.User.Name), int64(0)
+	cascade, gone := store.NewDeletion(c.kind, id, r.session.User.Name), int64(0)
 	err = cascade.DeleteMost(func(deletePortion func(*store.Tx) error) error {
 		r.goOn()
 		portion := int64(0)
@@ -74,14 +74,14 @@ func (c catalog) delete(r *request) error {
 			if err != nil {
 				return err
 			}
-			before, err := ch.CountTransactions(c.transactionsOf(n.Name))
+			before, err := ch.CountTransactions(n.Filter())
 			if err != nil {
 				return err
 			}
 			if err := deletePortion(ch.Tx); err != nil {
 				return err
 			}
-			left, err := ch.CountTransactions(c.transactionsOf(n.Name))
+			left, err := ch.CountTransactions(n.Filter())
 			portion = before - left
 			return err
 		})

@@ -59,13 +59,13 @@ func (c catalog) renderAdd(r *request, status int, f *form) error {
 
 func (c catalog) add(r *request) error {
 	f := c.form(named{})
-	asked := c.read(r, f, named{})
+	asked := c.read(r, f, named{Kind: c.kind})
 	if f.Bad() {
 		return c.renderAdd(r, http.StatusUnprocessableEntity, c.blameAll(f, asked))
 	}
 	var made named
 	err := r.change(func(ch *change) (err error) {
-		if made, err = c.create(ch.Tx, asked); err != nil {
+		if made, err = ch.CreateNamed(asked); err != nil {
 			return err
 		}
 		changes := store.Changes{}

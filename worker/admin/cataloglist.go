@@ -35,19 +35,19 @@ func (c catalog) showList(r *request) error {
 		view.Add = c.path + "/add"
 	}
 	sorting := sortingOf(list)
-	q := store.NameQuery{Search: view.Search, Descending: sorting.down, Page: r.storePage()}
+	q := store.NamedQuery{Kind: c.kind, Search: view.Search, Descending: sorting.down, Page: r.storePage()}
 	if sorting.order == "transactions" {
-		q.Order = store.NamesByTransactions
+		q.Order = store.NamedByTransactions
 	}
 	view.Hidden = list.hiddenFields("q")
 	view.Columns = []column{sorting.column("Name", "", ""), {Label: "Description"}, sorting.column("Transactions", "transactions", "number")}
 	err := r.view(func(tx *store.Tx) error {
-		slice, err := c.find(tx, q)
+		slice, err := tx.ListNamed(q)
 		if err != nil {
 			return badCursor(err)
 		}
 		view.Pager = pagerOf(list, q.Page, slice)
-		counts, err := c.counts(tx)
+		counts, err := tx.CountBy(c.kind)
 		if err != nil {
 			return err
 		}

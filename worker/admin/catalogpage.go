@@ -30,10 +30,10 @@ func (c catalog) show(r *request) error {
 func (c catalog) renderOne(r *request, status int, id int64, f *form) error {
 	view := namedView{Params: c.params, List: c.listOf(id), Delete: pathOf(c.kind, id) + "/delete"}
 	err := r.view(func(tx *store.Tx) (err error) {
-		if view.Item, err = c.get(tx, id); err != nil {
+		if view.Item, err = tx.Named(c.kind, id); err != nil {
 			return err
 		}
-		if view.Transactions, err = tx.CountTransactions(c.transactionsOf(view.Item.Name)); err != nil {
+		if view.Transactions, err = tx.CountTransactions(view.Item.Filter()); err != nil {
 			return err
 		}
 		if f == nil && r.may(staff) {
@@ -62,7 +62,7 @@ func (c catalog) change(r *request) error {
 	}
 	var f *form
 	err = r.change(func(ch *change) error {
-		before, err := c.get(ch.Tx, id)
+		before, err := ch.Named(c.kind, id)
 		if err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (c catalog) change(r *request) error {
 		if err := f.checkVersion(ch.Tx, c.kind, id); err != nil {
 			return err
 		}
-		if err := c.update(ch.Tx, after); err != nil {
+		if err := ch.UpdateNamed(after); err != nil {
 			return err
 		}
 		if err := ch.record(store.ActionChange, c.kind, id, after.Name, changes); err != nil {

@@ -32,7 +32,7 @@ func (r *request) change(f func(*change) error) error {
 }
 
 // record says in the audit log what was done to an object, which has this name.
-func (c *change) record(action store.Action, kind string, id int64, name string, changes store.Changes) error {
+func (c *change) record(action store.Action, kind store.Kind, id int64, name string, changes store.Changes) error {
 	return c.Record(store.Entry{Actor: c.actor.Name, Action: action, Kind: kind, ObjectID: id, Object: name, Changes: changes.JSON()})
 }
 

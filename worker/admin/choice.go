@@ -20,7 +20,7 @@ func typedName(field string) string { return field + "_name" }
 // some of them to begin with. None is what the select says before one is chosen.
 func (c catalog) choice(tx *store.Tx, name, label, none string) (*field, error) {
 	f := &field{Name: name, Label: label}
-	slice, err := c.find(tx, store.NameQuery{Page: store.Page{Limit: maxChoices}})
+	slice, err := tx.ListNamed(store.NamedQuery{Kind: c.kind, Page: store.Page{Limit: maxChoices}})
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (c catalog) choose(tx *store.Tx, f *field, values url.Values) (named, error
 	f.Value, f.Typed = values.Get(f.Name), values.Get(typedName(f.Name))
 	var chosen named
 	if id, err := strconv.ParseInt(f.Value, 10, 64); err == nil {
-		chosen, err = c.get(tx, id)
+		chosen, err = tx.Named(c.kind, id)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return named{}, err
 		}
@@ -61,7 +61,7 @@ func (c catalog) choose(tx *store.Tx, f *field, values url.Values) (named, error
 		chosen, f.Value = named{}, ""
 		if f.Typed != "" {
 			var err error
-			chosen, err = c.byName(tx, f.Typed)
+			chosen, err = tx.NamedByName(c.kind, f.Typed)
 			if errors.Is(err, store.ErrNotFound) {
 				return named{}, c.suggest(tx, f)
 			}
@@ -82,7 +82,7 @@ func (c catalog) choose(tx *store.Tx, f *field, values url.Values) (named, error
 // suggest says that what was typed is no name, and what names have it in them.
 func (c catalog) suggest(tx *store.Tx, f *field) error {
 	f.Problem = "there is none of this name"
-	slice, err := c.find(tx, store.NameQuery{Search: strings.TrimSpace(f.Typed), Page: store.Page{Limit: maxChoices}})
+	slice, err := tx.ListNamed(store.NamedQuery{Kind: c.kind, Search: strings.TrimSpace(f.Typed), Page: store.Page{Limit: maxChoices}})
 	if err != nil || len(slice.Items) == 0 {
 		return err
 	}

@@ -59,7 +59,9 @@ func TestManyNamesInForm(t *testing.T) {
 	s.want(http.StatusSeeOther, "/admin/transactions/add", "api_name", "name 1234", "api", "", "status_name", "name 0001", "amount", "1")
 
 	// A name that cannot be typed stays as it is.
-	s.update(func(tx *store.Tx) error { return tx.UpdateStatus(store.Status{ID: 7, Name: "two\nlines"}) })
+	s.update(func(tx *store.Tx) error {
+		return tx.UpdateNamed(store.Named{Kind: store.KindStatus, ID: 7, Name: "two\nlines"})
+	})
 	s.save(http.StatusSeeOther, path, "api", "1500", "api_name", "name 1500", "status", "7", "status_name", "twolines", "amount", "3")
 	if got := saved(); got.Status != "two\nlines" || got.Amount != 30_000 {
 		t.Errorf("it is %+v", got)

@@ -91,7 +91,7 @@ func TestSortedLists(t *testing.T) {
 
 	s.update(func(tx *store.Tx) error {
 		for i := range 30 {
-			if _, err := tx.CreateAPI(store.API{Name: fmt.Sprintf("more %02d", i)}); err != nil {
+			if _, err := tx.CreateNamed(store.Named{Kind: store.KindAPI, Name: fmt.Sprintf("more %02d", i)}); err != nil {
 				return err
 			}
 		}

@@ -69,10 +69,10 @@ func (s *dataSite) names(names ...string) {
 	s.tb.Helper()
 	s.update(func(tx *store.Tx) error {
 		for _, name := range names {
-			if _, err := tx.CreateAPI(store.API{Name: name}); err != nil {
+			if _, err := tx.CreateNamed(store.Named{Kind: store.KindAPI, Name: name}); err != nil {
 				return err
 			}
-			if _, err := tx.CreateStatus(store.Status{Name: name}); err != nil {
+			if _, err := tx.CreateNamed(store.Named{Kind: store.KindStatus, Name: name}); err != nil {
 				return err
 			}
 		}

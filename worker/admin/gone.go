@@ -9,7 +9,7 @@ import (
 
 // gone is what there is to say to who saves a form of an object that is no more.
 type gone struct {
-	kind string
+	kind store.Kind
 	id   int64
 	page page                           // without its Title and Data
 	add  string                         // the path by which another one is added
@@ -39,7 +39,7 @@ func (r *request) renderGone(g gone) error {
 }
 
 // deletedBy says who has deleted an object, as far as the history tells.
-func deletedBy(tx *store.Tx, kind string, id int64) (string, error) {
+func deletedBy(tx *store.Tx, kind store.Kind, id int64) (string, error) {
 	entries, err := tx.Entries(store.EntryQuery{Kind: kind, ObjectID: id, Page: store.Page{Limit: 1}})
 	if err != nil {
 		return "", err

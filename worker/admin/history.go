@@ -13,17 +13,8 @@ import (
 
 const historyPath = home + "history"
 
-// Kinds of objects in the audit log.
-const (
-	kindAPI         = "api"
-	kindStatus      = "status"
-	kindTransaction = "transaction"
-	kindUser        = "user"
-	kindToken       = "token"
-)
-
 // dataKinds are what everybody may read of who did what; users and tokens are the superusers' business.
-var dataKinds = [...]string{kindAPI, kindStatus, kindTransaction}
+var dataKinds = [...]store.Kind{store.KindAPI, store.KindStatus, store.KindTransaction}
 
 func (a *Admin) historyRoutes() []route {
 	return []route{{method: "GET", path: historyPath, least: viewers, handle: showHistory, nav: "History"}}
@@ -50,9 +41,9 @@ func showHistory(r *request) error {
 	q.From, q.Until = from.time, until.time
 	view := historyView{Fields: []*field{by, from, until}, Hidden: list.hiddenFields("actor", "from", "until")}
 	if q.ObjectID == 0 {
-		of := &field{Name: "kind", Label: "Of", Kind: "select", Value: q.Kind, Options: []option{{"", "everything"}}}
+		of := &field{Name: "kind", Label: "Of", Kind: "select", Value: string(q.Kind), Options: []option{{"", "everything"}}}
 		for _, kind := range r.kinds() {
-			of.Options = append(of.Options, option{kind, kindNames[kind]})
+			of.Options = append(of.Options, option{string(kind), kindNames[kind]})
 		}
 		view.Fields, view.Hidden = append([]*field{of}, view.Fields...), list.hiddenFields("actor", "from", "until", "kind")
 	}
@@ -79,7 +70,7 @@ func showHistory(r *request) error {
 
 // entryQuery is what of the history a list means, and what that is called.
 func (r *request) entryQuery(list listURL) (q store.EntryQuery, title string, err error) {
-	q = store.EntryQuery{Kind: list.query.Get("kind"), Actor: list.query.Get("actor"), Kinds: r.kinds(), Page: r.storePage()}
+	q = store.EntryQuery{Kind: store.Kind(list.query.Get("kind")), Actor: list.query.Get("actor"), Kinds: r.kinds(), Page: r.storePage()}
 	if q.Kind != "" && !slices.Contains(q.Kinds, q.Kind) {
 		return q, "", errNoPage
 	}
@@ -93,15 +84,15 @@ func (r *request) entryQuery(list listURL) (q store.EntryQuery, title string, er
 	return q, fmt.Sprintf("History of %s %d", q.Kind, q.ObjectID), nil
 }
 
-var kindNames = map[string]string{
-	kindAPI: "APIs", kindStatus: "statuses", kindTransaction: "transactions", kindUser: "users", kindToken: "tokens",
+var kindNames = map[store.Kind]string{
+	store.KindAPI: "APIs", store.KindStatus: "statuses", store.KindTransaction: "transactions", store.KindUser: "users", store.KindToken: "tokens",
 }
 
 // kinds are those that whose request it is may see.
-func (r *request) kinds() []string {
+func (r *request) kinds() []store.Kind {
 	kinds := slices.Clone(dataKinds[:])
 	if r.may(superusers) {
-		kinds = append(kinds, kindUser, kindToken)
+		kinds = append(kinds, store.KindUser, store.KindToken)
 	}
 	return kinds
 }
@@ -141,14 +132,14 @@ func entryViews(tx *store.Tx, entries []store.Entry) ([]entryView, error) {
 	return views, nil
 }
 
-func isThere(tx *store.Tx, kind string, id int64) (bool, error) {
+func isThere(tx *store.Tx, kind store.Kind, id int64) (bool, error) {
 	var err error
 	switch kind {
-	case kindAPI:
-		_, err = tx.API(id)
-	case kindStatus:
-		_, err = tx.Status(id)
-	case kindTransaction:
+	case store.KindAPI:
+		_, err = tx.Named(store.KindAPI, id)
+	case store.KindStatus:
+		_, err = tx.Named(store.KindStatus, id)
+	case store.KindTransaction:
 		_, err = tx.Transaction(id)
 	default:
 		return false, nil
@@ -160,8 +151,8 @@ func isThere(tx *store.Tx, kind string, id int64) (bool, error) {
 }
 
 // pathOf is the path of an object of a kind that has pages here.
-func pathOf(kind string, id int64) string {
-	path := map[string]string{kindAPI: apisPath, kindStatus: statusesPath, kindTransaction: transactionsPath}[kind]
+func pathOf(kind store.Kind, id int64) string {
+	path := map[store.Kind]string{store.KindAPI: apisPath, store.KindStatus: statusesPath, store.KindTransaction: transactionsPath}[kind]
 	return path + "/" + strconv.FormatInt(id, 10)
 }
 
@@ -202,7 +193,7 @@ func shown(value any) string {
 }
 
 // historyOf is the latest of what was done to an object.
-func historyOf(tx *store.Tx, kind string, id int64) ([]entryView, error) {
+func historyOf(tx *store.Tx, kind store.Kind, id int64) ([]entryView, error) {
 	const latest = 20
 	entries, err := tx.Entries(store.EntryQuery{Kind: kind, ObjectID: id, Page: store.Page{Limit: latest}})
 	if err != nil {
@@ -218,6 +209,6 @@ type objectHistory struct {
 	Note    string
 }
 
-func objectHistoryOf(kind string, id int64, entries []entryView) objectHistory {
-	return objectHistory{Entries: entries, All: historyPath + "?kind=" + kind + "&object=" + strconv.FormatInt(id, 10)}
+func objectHistoryOf(kind store.Kind, id int64, entries []entryView) objectHistory {
+	return objectHistory{Entries: entries, All: historyPath + "?kind=" + string(kind) + "&object=" + strconv.FormatInt(id, 10)}
 }

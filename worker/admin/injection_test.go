@@ -61,7 +61,7 @@ func TestHostileNames(t *testing.T) {
 		sent := strings.NewReplacer("\r", "", "\n", "").Replace(form.input(t, "name"))
 		s.save(http.StatusSeeOther, "/admin/apis/"+id, "name", sent, "description", "", "params", "{}")
 		s.view(func(tx *store.Tx) error {
-			api, err := tx.API(int64(i + 1))
+			api, err := tx.Named(store.KindAPI, int64(i+1))
 			if api.Name != name {
 				t.Errorf("API %s is %q, want %q", id, api.Name, name)
 			}
@@ -89,7 +89,7 @@ func TestHostileInput(t *testing.T) {
 	}
 	s.view(func(tx *store.Tx) error {
 		for _, name := range hostileNames {
-			if _, err := tx.StatusByName(name); err != nil {
+			if _, err := tx.NamedByName(store.KindStatus, name); err != nil {
 				t.Errorf("%q: %v", name, err)
 			}
 		}

@@ -100,7 +100,7 @@ func logout(r *request) error {
 		if err := c.DeleteSession(r.session.ID); err != nil {
 			return err
 		}
-		return c.record(store.ActionLogout, kindUser, c.actor.ID, c.actor.Name, nil)
+		return c.record(store.ActionLogout, store.KindUser, c.actor.ID, c.actor.Name, nil)
 	})
 	if err != nil && !errors.Is(err, errSessionGone) {
 		return err

@@ -149,7 +149,7 @@ func (s *site) recorded() (lines []string) {
 	s.view(func(tx *store.Tx) error {
 		entries, err := tx.Entries(store.EntryQuery{})
 		for _, e := range entries.Items {
-			lines = append(lines, strings.Join([]string{e.Actor, string(e.Action), e.Kind, e.Object, string(e.Changes)}, " "))
+			lines = append(lines, strings.Join([]string{e.Actor, string(e.Action), string(e.Kind), e.Object, string(e.Changes)}, " "))
 		}
 		return err
 	})

@@ -68,7 +68,7 @@ func changeOwnPassword(r *request) error {
 			return err
 		}
 		secret, r.session = s, session
-		if err := c.record(store.ActionChange, kindUser, c.actor.ID, c.actor.Name, store.Changes{"password": {"", ""}}); err != nil {
+		if err := c.record(store.ActionChange, store.KindUser, c.actor.ID, c.actor.Name, store.Changes{"password": {"", ""}}); err != nil {
 			return err
 		}
 		return c.say("Your password was changed. Wherever else you were logged in, you are not any more.")

@@ -18,7 +18,7 @@ func TestRenamedMeanwhile(t *testing.T) {
 	s.want(http.StatusSeeOther, "/admin/transactions", "action", "status", "to", "2", "api", "1", "all", "on", "highest", "600",
 		"confirmed", "yes", "asked", "9000-01-01T00:00:00Z")
 	s.view(func(tx *store.Tx) error {
-		counts, err := tx.CountByStatus()
+		counts, err := tx.CountBy(store.KindStatus)
 		if counts[2] != 600 {
 			t.Errorf("%d have the status, want 600", counts[2])
 		}

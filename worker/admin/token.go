@@ -115,11 +115,11 @@ func addToken(r *request) error {
 		if token, secret, err = c.CreateToken(token); err != nil {
 			return err
 		}
-		return c.record(store.ActionCreate, kindToken, token.ID, token.Name, what)
+		return c.record(store.ActionCreate, store.KindToken, token.ID, token.Name, what)
 	})
 	switch {
 	case err == nil:
-		return r.render(http.StatusOK, kindToken, page{Title: "Token created", Crumbs: tokenCrumbs(), Data: createdToken{token.Name, secret}})
+		return r.render(http.StatusOK, "token", page{Title: "Token created", Crumbs: tokenCrumbs(), Data: createdToken{token.Name, secret}})
 	case f.blame(err, "name"):
 		return r.renderNewToken(http.StatusUnprocessableEntity, f)
 	}
@@ -175,7 +175,7 @@ func revokeToken(r *request) error {
 		if err := c.RevokeToken(token.ID); err != nil {
 			return err
 		}
-		if err := c.record(store.ActionChange, kindToken, token.ID, token.Name, store.Changes{"revoked": {false, true}}); err != nil {
+		if err := c.record(store.ActionChange, store.KindToken, token.ID, token.Name, store.Changes{"revoked": {false, true}}); err != nil {
 			return err
 		}
 		return c.say("The token %s was revoked.", token.Name)

@@ -30,27 +30,27 @@ func showTransaction(r *request) error {
 
 // renderTransaction shows one; f is the form as it was filled in, or nil.
 func renderTransaction(r *request, status int, id int64, f *form) error {
-	view := transactionView{Form: f, Delete: pathOf(kindTransaction, id) + "/delete"}
+	view := transactionView{Form: f, Delete: pathOf(store.KindTransaction, id) + "/delete"}
 	err := r.view(func(tx *store.Tx) (err error) {
 		if view.Item, err = tx.Transaction(id); err != nil {
 			return err
 		}
-		api, err := tx.APIByName(view.Item.API)
+		api, err := tx.NamedByName(store.KindAPI, view.Item.API)
 		if err != nil {
 			return err
 		}
-		status, err := tx.StatusByName(view.Item.Status)
+		status, err := tx.NamedByName(store.KindStatus, view.Item.Status)
 		if err != nil {
 			return err
 		}
-		view.API, view.Status = pathOf(kindAPI, api.ID), pathOf(kindStatus, status.ID)
+		view.API, view.Status = pathOf(store.KindAPI, api.ID), pathOf(store.KindStatus, status.ID)
 		if f == nil && r.may(staff) {
 			if view.Form, err = transactionForm(tx, view.Item); err != nil {
 				return err
 			}
 		}
-		entries, err := historyOf(tx, kindTransaction, id)
-		view.History = objectHistoryOf(kindTransaction, id, entries)
+		entries, err := historyOf(tx, store.KindTransaction, id)
+		view.History = objectHistoryOf(store.KindTransaction, id, entries)
 		view.History.Note = "A creation through the API is told here and not in the history of all, as transactions come by the thousands."
 		return err
 	})
@@ -84,7 +84,7 @@ func changeTransaction(r *request) error {
 		if after == before {
 			return ch.say("Nothing was changed.")
 		}
-		if err := f.checkVersion(ch.Tx, kindTransaction, id); err != nil {
+		if err := f.checkVersion(ch.Tx, store.KindTransaction, id); err != nil {
 			return err
 		}
 		if err := ch.updateTransaction(before, after); err != nil {
@@ -102,14 +102,14 @@ func changeTransaction(r *request) error {
 	case f.Bad():
 		return renderTransaction(r, http.StatusUnprocessableEntity, id, f)
 	}
-	return r.redirect(pathOf(kindTransaction, id))
+	return r.redirect(pathOf(store.KindTransaction, id))
 }
 
 // renderGoneTransaction answers who has saved one that is no more.
 func renderGoneTransaction(r *request, id int64) error {
 	empty := func(tx *store.Tx) (*form, error) { return transactionForm(tx, store.Transaction{}) }
 	return r.renderGone(gone{
-		kind: kindTransaction, id: id, page: page{Crumbs: transactionCrumbs}, add: transactionsPath + "/add", form: empty,
+		kind: store.KindTransaction, id: id, page: page{Crumbs: transactionCrumbs}, add: transactionsPath + "/add", form: empty,
 	})
 }
 
@@ -125,7 +125,7 @@ func (c *change) updateTransaction(before, after store.Transaction) error {
 	changes.Differ("api", before.API, after.API)
 	changes.Differ("status", before.Status, after.Status)
 	changes.Differ("amount", before.Amount.String(), after.Amount.String())
-	return c.record(store.ActionChange, kindTransaction, after.ID, transactionName(after), changes)
+	return c.record(store.ActionChange, store.KindTransaction, after.ID, transactionName(after), changes)
 }
 
 // removeTransaction deletes one, and records it.
@@ -134,5 +134,5 @@ func (c *change) removeTransaction(t store.Transaction) error {
 		return err
 	}
 	changes := store.Changes{"api": {t.API, nil}, "status": {t.Status, nil}, "amount": {t.Amount.String(), nil}}
-	return c.record(store.ActionDelete, kindTransaction, t.ID, transactionName(t), changes)
+	return c.record(store.ActionDelete, store.KindTransaction, t.ID, transactionName(t), changes)
 }

@@ -74,8 +74,10 @@ func TestExportWhileRowsChange(t *testing.T) {
 		},
 		{
 			name: "an API with another name", query: "?api=1&from=2001-01-01",
-			meanwhile: func(tx *store.Tx) error { return tx.UpdateAPI(store.API{ID: 1, Name: "renamed"}) },
-			want:      all,
+			meanwhile: func(tx *store.Tx) error {
+				return tx.UpdateNamed(store.Named{Kind: store.KindAPI, ID: 1, Name: "renamed"})
+			},
+			want: all,
 		},
 		{
 			name: "one more", query: "?from=2001-01-01",

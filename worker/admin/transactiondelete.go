@@ -32,7 +32,7 @@ func renderDeleteTransaction(r *request, status int, id int64, f *form) error {
 	if err != nil {
 		return err
 	}
-	path := pathOf(kindTransaction, id)
+	path := pathOf(store.KindTransaction, id)
 	f.Submit, f.Danger, f.Cancel = "Yes, delete it", true, path
 	view := deleteView{One: "transaction", Name: fmt.Sprintf("%d (%s, %s, %s)", t.ID, t.API, t.Status, t.Amount), Form: f}
 	return r.render(status, "delete", page{
@@ -56,7 +56,7 @@ func deleteTransaction(r *request) error {
 		if err != nil {
 			return err
 		}
-		if err := ask.checkDeletion(ch, kindTransaction, id, shown); err != nil {
+		if err := ask.checkDeletion(ch, store.KindTransaction, id, shown); err != nil {
 			return err
 		}
 		if err := ch.removeTransaction(t); err != nil {

@@ -19,7 +19,7 @@ func transactionForm(tx *store.Tx, t store.Transaction) (*form, error) {
 			return nil, err
 		}
 		if choice.Required = true; t.ID != 0 {
-			chosen, err := c.catalog.byName(tx, c.name)
+			chosen, err := tx.NamedByName(c.catalog.kind, c.name)
 			if err != nil {
 				return nil, err
 			}
@@ -38,7 +38,7 @@ func transactionForm(tx *store.Tx, t store.Transaction) (*form, error) {
 	if t.ID == 0 {
 		return f, nil
 	}
-	return f, f.versioned(tx, kindTransaction, t.ID)
+	return f, f.versioned(tx, store.KindTransaction, t.ID)
 }
 
 // readTransaction is what somebody has typed about t. What is wrong with it it says in the form.
@@ -96,7 +96,7 @@ func addTransaction(r *request) error {
 			return err
 		}
 		changes := store.Changes{"api": {"", made.API}, "status": {"", made.Status}, "amount": {"", made.Amount.String()}}
-		if err := ch.record(store.ActionCreate, kindTransaction, made.ID, transactionName(made), changes); err != nil {
+		if err := ch.record(store.ActionCreate, store.KindTransaction, made.ID, transactionName(made), changes); err != nil {
 			return err
 		}
 		return ch.say("Transaction %d was added.", made.ID)
@@ -107,5 +107,5 @@ func addTransaction(r *request) error {
 	case f.Bad():
 		return renderAddTransaction(r, http.StatusUnprocessableEntity, f)
 	}
-	return r.redirect(pathOf(kindTransaction, made.ID))
+	return r.redirect(pathOf(store.KindTransaction, made.ID))
 }

@@ -98,7 +98,7 @@ func transactionsOf(tx *store.Tx, r *request, list listURL) (view transactionsVi
 		return view, badCursor(err)
 	}
 	for _, t := range slice.Items {
-		view.Rows = append(view.Rows, transactionRow{t, pathOf(kindTransaction, t.ID)})
+		view.Rows = append(view.Rows, transactionRow{t, pathOf(store.KindTransaction, t.ID)})
 	}
 	view.Pager = pagerOf(list, q.Page, slice)
 	view.Count, err = countOf(tx, q.TransactionFilter, len(slice.Items), slice.Next == "" && slice.Previous == "")

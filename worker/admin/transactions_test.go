@@ -117,11 +117,11 @@ func TestBulk(t *testing.T) {
 	statuses := func() map[string]int64 {
 		got := map[string]int64{}
 		s.view(func(tx *store.Tx) error {
-			counts, err := tx.CountByStatus()
+			counts, err := tx.CountBy(store.KindStatus)
 			if err != nil {
 				return err
 			}
-			all, err := tx.Statuses(store.Page{})
+			all, err := tx.ListNamed(store.NamedQuery{Kind: store.KindStatus})
 			for _, status := range all.Items {
 				if n := counts[status.ID]; n != 0 {
 					got[status.Name] = n
@@ -304,7 +304,9 @@ func TestBulkOfNamesThatChange(t *testing.T) {
 		return nil
 	})
 	question := s.want(http.StatusOK, "/admin/transactions", "action", "delete", "all", "on", "q", "foo")
-	s.update(func(tx *store.Tx) error { return tx.UpdateAPI(store.API{ID: 2, Name: "foo 2"}) })
+	s.update(func(tx *store.Tx) error {
+		return tx.UpdateNamed(store.Named{Kind: store.KindAPI, ID: 2, Name: "foo 2"})
+	})
 	again := s.answer(http.StatusConflict, question)
 	if heads := again.texts(t, "h1"); heads[0] != "Delete 3 transactions?" {
 		t.Errorf("it says %q", heads)

@@ -87,20 +87,20 @@ func (r *request) renderUser(status int, u store.User, f *form) error {
 				return err
 			}
 		}
-		entries, err = historyOf(tx, kindUser, u.ID)
+		entries, err = historyOf(tx, store.KindUser, u.ID)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	data := userPage{u, userPath(u.ID), f, objectHistoryOf(kindUser, u.ID, entries)}
-	return r.render(status, kindUser, page{Title: u.Name, Crumbs: userCrumbs(), Data: data})
+	data := userPage{u, userPath(u.ID), f, objectHistoryOf(store.KindUser, u.ID, entries)}
+	return r.render(status, "user", page{Title: u.Name, Crumbs: userCrumbs(), Data: data})
 }
 
 // userForm is the form of one that is there.
 func userForm(tx *store.Tx, u store.User) (*form, error) {
 	f := &form{Fields: userFields(u), Submit: "Save", Cancel: usersPath}
-	return f, f.versioned(tx, kindUser, u.ID)
+	return f, f.versioned(tx, store.KindUser, u.ID)
 }
 
 func showUser(r *request) error {
@@ -135,7 +135,7 @@ func changeUser(r *request) error {
 		if len(what) == 0 {
 			return c.say("Nothing was changed.")
 		}
-		if err := f.checkVersion(c.Tx, kindUser, before.ID); err != nil {
+		if err := f.checkVersion(c.Tx, store.KindUser, before.ID); err != nil {
 			return err
 		}
 		if err := c.UpdateUser(after); err != nil {
@@ -144,7 +144,7 @@ func changeUser(r *request) error {
 		if err := c.keepSuperuser(); err != nil {
 			return err
 		}
-		if err := c.record(store.ActionChange, kindUser, after.ID, after.Name, what); err != nil {
+		if err := c.record(store.ActionChange, store.KindUser, after.ID, after.Name, what); err != nil {
 			return err
 		}
 		if after.ID == c.actor.ID && (before.Role != after.Role || !after.Active) {
@@ -157,7 +157,7 @@ func changeUser(r *request) error {
 		return r.redirect(usersPath)
 	case f == nil && errors.Is(err, store.ErrNotFound):
 		empty := func(*store.Tx) (*form, error) { return newUserForm(), nil }
-		return r.renderGone(gone{kind: kindUser, id: id, page: page{Crumbs: userCrumbs()}, add: usersPath + "/add", form: empty})
+		return r.renderGone(gone{kind: store.KindUser, id: id, page: page{Crumbs: userCrumbs()}, add: usersPath + "/add", form: empty})
 	case f == nil:
 		return err
 	case errors.Is(err, errStale):

@@ -31,7 +31,7 @@ func addUser(r *request) error {
 			if err != nil {
 				return err
 			}
-			if err := c.record(store.ActionCreate, kindUser, user.ID, user.Name, store.Changes{"role": {"", user.Role}, "active": {false, user.Active}}); err != nil {
+			if err := c.record(store.ActionCreate, store.KindUser, user.ID, user.Name, store.Changes{"role": {"", user.Role}, "active": {false, user.Active}}); err != nil {
 				return err
 			}
 			return c.say("The user %s was added.", user.Name)

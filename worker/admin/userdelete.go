@@ -21,7 +21,7 @@ func (r *request) renderUserDeletion(status int, user store.User, f *form) error
 		if user, err = tx.User(user.ID); err != nil {
 			return err
 		}
-		version, err := versionOf(tx, kindUser, user.ID, &form{Fields: userFields(user)})
+		version, err := versionOf(tx, store.KindUser, user.ID, &form{Fields: userFields(user)})
 		f.Version = version.String()
 		return err
 	})
@@ -51,7 +51,7 @@ func deleteUser(r *request) error {
 		if err != nil {
 			return err
 		}
-		if err := ask.checkDeletion(c, kindUser, user.ID, &form{Fields: userFields(user)}); err != nil {
+		if err := ask.checkDeletion(c, store.KindUser, user.ID, &form{Fields: userFields(user)}); err != nil {
 			return err
 		}
 		if err := c.DeleteUser(user.ID); err != nil {
@@ -60,7 +60,7 @@ func deleteUser(r *request) error {
 		if err := c.keepSuperuser(); err != nil {
 			return err
 		}
-		if err := c.record(store.ActionDelete, kindUser, user.ID, user.Name, nil); err != nil {
+		if err := c.record(store.ActionDelete, store.KindUser, user.ID, user.Name, nil); err != nil {
 			return err
 		}
 		if user.ID == c.actor.ID {

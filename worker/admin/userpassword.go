@@ -51,7 +51,7 @@ func changeUserPassword(r *request) error {
 		if err := c.SetPassword(user.ID, hash); err != nil {
 			return err
 		}
-		if err := c.record(store.ActionChange, kindUser, user.ID, user.Name, store.Changes{"password": {"", ""}}); err != nil {
+		if err := c.record(store.ActionChange, store.KindUser, user.ID, user.Name, store.Changes{"password": {"", ""}}); err != nil {
 			return err
 		}
 		return c.say("The user %s has another password, and is logged in nowhere.", user.Name)

@@ -23,7 +23,7 @@ type version struct {
 }
 
 // versionOf is the version of an object that the form of it shows, before it is filled in.
-func versionOf(tx *store.Tx, kind string, id int64, f *form) (version, error) {
+func versionOf(tx *store.Tx, kind store.Kind, id int64, f *form) (version, error) {
 	entries, err := tx.Entries(store.EntryQuery{Kind: kind, ObjectID: id, Page: store.Page{Limit: 1}})
 	if err != nil {
 		return version{}, err
@@ -92,7 +92,7 @@ func (f *field) content() string {
 }
 
 // versioned says in the form of an object, before it is filled in, what it shows.
-func (f *form) versioned(tx *store.Tx, kind string, id int64) error {
+func (f *form) versioned(tx *store.Tx, kind store.Kind, id int64) error {
 	v, err := versionOf(tx, kind, id, f)
 	f.Version, f.now = v.String(), v
 	for _, field := range f.Fields {
@@ -104,7 +104,7 @@ func (f *form) versioned(tx *store.Tx, kind string, id int64) error {
 
 // checkVersion fails with errStale if the form was sent of another version of its object than there is. Then it shows what there
 // is now: beside what was typed, or where that is what was there before, in its place. Who sends that again means it.
-func (f *form) checkVersion(tx *store.Tx, kind string, id int64) error {
+func (f *form) checkVersion(tx *store.Tx, kind store.Kind, id int64) error {
 	sent := readVersion(f.Version)
 	if sent.fields == f.now.fields {
 		return nil
@@ -135,7 +135,7 @@ func (f *form) checkVersion(tx *store.Tx, kind string, id int64) error {
 }
 
 // checkDeletion is checkVersion of a form that asks whether an object is to be deleted, which has another form that shows it.
-func (f *form) checkDeletion(c *change, kind string, id int64, shown *form) (err error) {
+func (f *form) checkDeletion(c *change, kind store.Kind, id int64, shown *form) (err error) {
 	f.fill(c.request)
 	if f.now, err = versionOf(c.Tx, kind, id, shown); err != nil {
 		return err
@@ -144,7 +144,7 @@ func (f *form) checkDeletion(c *change, kind string, id int64, shown *form) (err
 }
 
 // changedSince says who has changed an object since that version of it. To delete transactions of an API or a status changes none.
-func changedSince(tx *store.Tx, kind string, id int64, v version) (string, error) {
+func changedSince(tx *store.Tx, kind store.Kind, id int64, v version) (string, error) {
 	if v.fields == "" {
 		return "It may have been changed since you looked at it.", nil
 	}
@@ -155,7 +155,7 @@ func changedSince(tx *store.Tx, kind string, id int64, v version) (string, error
 	}
 	var actors, told []string
 	for _, e := range entries.Items {
-		if e.ID > v.entry && e.Action == store.ActionChange && !e.OfCascade() && !slices.Contains(actors, e.Actor) {
+		if e.ID > v.entry && e.Action == store.ActionChange && !e.OfDeletion() && !slices.Contains(actors, e.Actor) {
 			actors = append(actors, e.Actor)
 			told = append(told, fmt.Sprintf("%s (at %s UTC)", e.Actor, moment(e.Time)))
 		}

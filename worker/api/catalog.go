@@ -18,17 +18,21 @@ type named struct {
 
 // catalog is all that there is of a kind, APIs or statuses, and what the store can do with them.
 type catalog struct {
-	kind   string // as the audit log has it
+	kind   store.Kind
 	path   string
 	fields []string // that clients may set
 	set    func(*object, *named)
+}
 
-	list    func(*store.Tx, store.Page) (store.Slice[named], error)
-	get     func(tx *store.Tx, id int64) (named, error)
-	create  func(*store.Tx, named) (named, error)
-	update  func(*store.Tx, named) error
-	cascade func(id int64, actor string) *store.Cascade
-	usedBy  func(name string) store.TransactionFilter
+func namedOf(n store.Named) named { return named{n.ID, n.Name, n.Description, n.Params} }
+
+func (c catalog) stored(n named) store.Named {
+	return store.Named{Kind: c.kind, ID: n.ID, Name: n.Name, Description: n.Description, Params: n.Params}
+}
+
+func (c catalog) get(tx *store.Tx, id int64) (named, error) {
+	n, err := tx.Named(c.kind, id)
+	return namedOf(n), err
 }
 
 func (a *API) catalogRoutes(c catalog) []route {
@@ -46,11 +50,11 @@ func (a *API) catalogRoutes(c catalog) []route {
 }
 
 func (c catalog) answerList(tx *store.Tx, r *request) (answer, error) {
-	slice, err := c.list(tx, r.page())
+	slice, err := tx.ListNamed(store.NamedQuery{Kind: c.kind, Page: r.page()})
 	if err != nil {
 		return answer{}, err
 	}
-	return r.list(slice.Items, slice.Next)
+	return r.list(store.MapSlice(slice, namedOf).Items, slice.Next)
 }
 
 func (c catalog) answerGet(tx *store.Tx, r *request) (answer, error) {
@@ -74,10 +78,11 @@ func (c catalog) answerCreate(a *API, r *request) (answer, error) {
 	o.required("name", "a string")
 	c.set(&o, &asked)
 	return a.change(r, func(tx *store.Tx) (outcome, error) {
-		n, err := c.create(tx, asked)
+		created, err := tx.CreateNamed(c.stored(asked))
 		if err != nil {
 			return outcome{}, err
 		}
+		n := namedOf(created)
 		changes := difference(named{Name: n.Name}, n)
 		if err := r.record(tx, store.ActionCreate, c.kind, n.ID, n.Name, changes); err != nil {
 			return outcome{}, err
@@ -105,7 +110,7 @@ func (c catalog) answerChange(a *API, r *request) (answer, error) {
 		after := before
 		c.set(&o, &after)
 		if changes := difference(before, after); len(changes) > 0 {
-			if err := c.update(tx, after); err != nil {
+			if err := tx.UpdateNamed(c.stored(after)); err != nil {
 				return outcome{}, err
 			}
 			if err := r.record(tx, store.ActionChange, c.kind, id, after.Name, changes); err != nil {
@@ -121,7 +126,7 @@ func (c catalog) answerDelete(a *API, r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all, cascade := r.flag("cascade"), c.cascade(id, r.actor())
+	all, cascade := r.flag("cascade"), store.NewDeletion(c.kind, id, r.actor())
 	if all {
 		if err := c.deleteMost(a, r, id, cascade); err != nil {
 			return answer{}, err
@@ -143,7 +148,7 @@ func (c catalog) answerDelete(a *API, r *request) (answer, error) {
 
 // deleteMost deletes the transactions of the one with this id, but for what can be deleted with it. It does nothing where the
 // request was done already: its answer is kept.
-func (c catalog) deleteMost(a *API, r *request, id int64, cascade *store.Cascade) error {
+func (c catalog) deleteMost(a *API, r *request, id int64, cascade *store.Deletion) error {
 	key, err := r.key()
 	if err != nil {
 		return err
@@ -172,7 +177,7 @@ func (c catalog) deleteMost(a *API, r *request, id int64, cascade *store.Cascade
 // unused finds out whether there is no transaction that refers to n. It does not count them, which would hold all writers up.
 func (c catalog) unused(tx *store.Tx, n named) error {
 	slice, err := tx.Transactions(store.TransactionQuery{
-		TransactionFilter: c.usedBy(n.Name),
+		TransactionFilter: c.stored(n).Filter(),
 		Page:              store.Page{Limit: 1},
 	})
 	if err == nil && len(slice.Items) > 0 {

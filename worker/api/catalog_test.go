@@ -21,7 +21,7 @@ type entry struct {
 }
 
 // audit is what the log has about a kind, the oldest first.
-func (s *service) audit(kind string) (entries []entry) {
+func (s *service) audit(kind store.Kind) (entries []entry) {
 	s.tb.Helper()
 	s.view(func(tx *store.Tx) error {
 		slice, err := tx.Entries(store.EntryQuery{Kind: kind})
@@ -133,7 +133,7 @@ func TestCascade(t *testing.T) {
 // well with the request.
 func TestCascadeInPortions(t *testing.T) {
 	s := startAPI(t)
-	const rest, n = 7, 2*store.CascadePortion + 7
+	const rest, n = 7, 2*store.DeletionPortion + 7
 	s.update(func(tx *store.Tx) error {
 		for range n {
 			if _, err := tx.CreateTransaction(store.Transaction{API: "Mpesa B2C", Status: "Processed"}); err != nil {
@@ -168,8 +168,8 @@ func TestCascadeInPortions(t *testing.T) {
 	expect(rest + 1)
 	// What was deleted is recorded, though the API is still there.
 	portions := []entry{
-		{store.ActionChange, 2, "Mpesa B2C", fmt.Sprintf(`{"transactions":["%d","%d"]}`, n, n-store.CascadePortion)},
-		{store.ActionChange, 2, "Mpesa B2C", fmt.Sprintf(`{"transactions":["%d","%d"]}`, n-store.CascadePortion, rest)},
+		{store.ActionChange, 2, "Mpesa B2C", fmt.Sprintf(`{"transactions":["%d","%d"]}`, n, n-store.DeletionPortion)},
+		{store.ActionChange, 2, "Mpesa B2C", fmt.Sprintf(`{"transactions":["%d","%d"]}`, n-store.DeletionPortion, rest)},
 	}
 	if diff := cmp.Diff(portions, s.audit("api")[2:]); diff != "" {
 		t.Errorf("portions (-want +got):\n%s", diff)

@@ -106,7 +106,7 @@ func TestGaugeLabels(t *testing.T) {
 	g := api.NewGatherer(s.store, nil)
 	s.update(func(tx *store.Tx) error {
 		for _, name := range hostileNames {
-			if _, err := tx.CreateAPI(store.API{Name: name}); err != nil {
+			if _, err := tx.CreateNamed(store.Named{Kind: store.KindAPI, Name: name}); err != nil {
 				return err
 			}
 			if _, err := tx.CreateTransaction(store.Transaction{API: name, Status: "Pending"}); err != nil {

@@ -49,12 +49,12 @@ func startAPI(tb testing.TB, options ...store.Options) *service {
 	s := serveAPI(tb, database, options...)
 	s.update(func(tx *store.Tx) error {
 		for _, name := range []string{"Mpesa Express", "Mpesa B2C"} {
-			if _, err := tx.CreateAPI(store.API{Name: name}); err != nil {
+			if _, err := tx.CreateNamed(store.Named{Kind: store.KindAPI, Name: name}); err != nil {
 				return err
 			}
 		}
 		for _, name := range []string{"Pending", "Processed"} {
-			if _, err := tx.CreateStatus(store.Status{Name: name}); err != nil {
+			if _, err := tx.CreateNamed(store.Named{Kind: store.KindStatus, Name: name}); err != nil {
 				return err
 			}
 		}

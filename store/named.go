@@ -1,0 +1,180 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Kind is the kind of an object, as the audit log has it.
+type Kind string
+
+// Kinds of objects.
+const (
+	KindAPI         Kind = "api"
+	KindStatus      Kind = "status"
+	KindTransaction Kind = "transaction"
+	KindUser        Kind = "user"
+	KindToken       Kind = "token"
+)
+
+// Named is an API or a status, which transactions refer to by its name.
+type Named struct {
+	Kind        Kind // KindAPI or KindStatus; methods that take another one panic
+	ID          int64
+	Name        string          // unique among those of its kind, at most 200 characters
+	Description string          // at most 10,000 characters
+	Params      json.RawMessage // of an API: a JSON object of at most 64 KiB, kept as given; nil: {}
+}
+
+// Filter returns the filter of the transactions that refer to n.
+func (n Named) Filter() TransactionFilter {
+	if n.Kind == KindAPI {
+		return TransactionFilter{API: n.Name}
+	}
+	return TransactionFilter{Status: n.Name}
+}
+
+// namedTable is the table of a kind of Named.
+type namedTable struct {
+	kind    Kind
+	table   string
+	params  string // the expression of the params
+	foreign string // the column that refers to it
+}
+
+func (k Kind) named() namedTable {
+	switch k {
+	case KindAPI:
+		return namedTable{k, "apis", "params", "api_id"}
+	case KindStatus:
+		return namedTable{k, "transaction_statuses", "NULL", "status_id"}
+	default:
+		panic(fmt.Sprintf("BUG: %q is neither the kind of APIs nor that of statuses", k))
+	}
+}
+
+func (t namedTable) columns() string { return "id, name, description, " + t.params }
+
+func (t namedTable) selection() string { return "SELECT " + t.columns() + " FROM " + t.table }
+
+func (t namedTable) scan(r row) (Named, error) {
+	n := Named{Kind: t.kind}
+	err := r.Scan(&n.ID, &n.Name, &n.Description, (*[]byte)(&n.Params))
+	return n, err
+}
+
+// valid also sets the params of an API without any.
+func (n *Named) valid() error {
+	var f faults
+	f.name("name", n.Name)
+	f.text("description", n.Description, maxDescription)
+	if n.Kind == KindAPI {
+		if n.Params == nil {
+			n.Params = json.RawMessage("{}")
+		}
+		f.params("params", n.Params)
+	} else if n.Params != nil {
+		f.add("params", "only APIs have them")
+	}
+	return f.err()
+}
+
+// CreateNamed adds an API or a status and returns it with its ID. The error may be an *InvalidError, or ErrExists for the name.
+func (tx *Tx) CreateNamed(n Named) (Named, error) {
+	t := n.Kind.named()
+	if err := n.valid(); err != nil {
+		return Named{}, err
+	}
+	query, args := "INSERT INTO "+t.table+" (name, description) VALUES (?, ?)", []any{n.Name, n.Description}
+	if n.Kind == KindAPI {
+		query, args = "INSERT INTO apis (name, description, params) VALUES (?, ?, ?)", append(args, string(n.Params))
+	}
+	var err error
+	n.ID, err = tx.insert(fmt.Sprintf("%s %q", n.Kind, n.Name), query, args...)
+	if err != nil {
+		return Named{}, err
+	}
+	return n, nil
+}
+
+// Named returns the API or status with this id, or ErrNotFound.
+func (tx *Tx) Named(k Kind, id int64) (Named, error) {
+	t := k.named()
+	return found(tx.queryRow(t.selection()+" WHERE id = ?", id), t.scan, "%s %d", k, id)
+}
+
+// NamedByName returns the API or status with this name, or ErrNotFound.
+func (tx *Tx) NamedByName(k Kind, name string) (Named, error) {
+	t := k.named()
+	return found(tx.queryRow(t.selection()+" WHERE name = ?", name), t.scan, "%s %q", k, name)
+}
+
+// UpdateNamed stores the name, description and params of the API or status with n's ID. The error may be ErrNotFound, an
+// *InvalidError, or ErrExists for the name.
+func (tx *Tx) UpdateNamed(n Named) error {
+	t := n.Kind.named()
+	if err := n.valid(); err != nil {
+		return err
+	}
+	set, args := "name = ?, description = ?", []any{n.Name, n.Description}
+	if n.Kind == KindAPI {
+		set, args = set+", params = ?", append(args, string(n.Params))
+	}
+	return tx.change(fmt.Sprintf("%s %d", n.Kind, n.ID), "UPDATE "+t.table+" SET "+set+" WHERE id = ?", append(args, n.ID)...)
+}
+
+// DeleteNamed deletes an API or a status and its transactions. The error may be ErrNotFound.
+func (tx *Tx) DeleteNamed(k Kind, id int64) error {
+	return tx.change(fmt.Sprintf("%s %d", k, id), "DELETE FROM "+k.named().table+" WHERE id = ?", id)
+}
+
+// NamedOrder is the order of a list of APIs or statuses. The id breaks ties.
+type NamedOrder int
+
+// Orders of APIs and statuses. Numbers of transactions may change between two pages: an item that overtakes another one
+// meanwhile may be missed, or come twice.
+const (
+	NamedByName NamedOrder = iota
+	NamedByID
+	NamedByTransactions
+)
+
+// NamedQuery asks for a page of APIs or statuses.
+type NamedQuery struct {
+	Kind       Kind
+	Search     string // part of the name, ASCII letters in either case; empty: any
+	Order      NamedOrder
+	Descending bool
+	Page
+}
+
+// ListNamed lists the APIs or statuses that a query asks for. The error may be an *InvalidError, for a cursor.
+func (tx *Tx) ListNamed(q NamedQuery) (Slice[Named], error) {
+	t := q.Kind.named()
+	table := nameTable[Named]{t.table, t.columns(), t.scan, func(n Named) string { return n.Name }}
+	return table.list(tx, q.Page, q.ordering(t.foreign), nameSearch(q.Search))
+}
+
+// ordering returns the order, where the column of counts_all has the id.
+func (q NamedQuery) ordering(column string) ordering {
+	switch q.Order {
+	case NamedByID:
+		return ordering{list: "id", number: "id", descending: q.Descending}
+	case NamedByTransactions:
+		return ordering{
+			list: "transactions", number: "coalesce(n, 0)", descending: q.Descending,
+			from: "LEFT JOIN (SELECT " + column + " AS counted, SUM(n) AS n FROM counts_all GROUP BY counted) ON counted = id",
+		}
+	default:
+		return ordering{list: "name", descending: q.Descending}
+	}
+}
+
+// nameSearch finds the rows whose name contains a text.
+func nameSearch(text string) search {
+	s := search{where: "TRUE"}
+	if text != "" {
+		s.and(hasName("name"), containing(text))
+	}
+	return s
+}

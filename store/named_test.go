@@ -1,0 +1,229 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestNamed(t *testing.T) {
+	for kind, params := range map[Kind]json.RawMessage{KindAPI: json.RawMessage(`{"b": 1, "a" : [ ]}`), KindStatus: nil} {
+		t.Run(string(kind), func(t *testing.T) {
+			s := openStore(t)
+			want := Named{Kind: kind, ID: 1, Name: "Mpesa Express", Description: "STK push", Params: params}
+			asked := want
+			asked.ID = 99
+			update(t, s, func(tx *Tx) error {
+				created, err := tx.CreateNamed(asked)
+				if diff := cmp.Diff(want, created); diff != "" {
+					t.Errorf("created (-want +got):\n%s", diff)
+				}
+				return err
+			})
+			stored := func() {
+				t.Helper()
+				view(t, s, func(tx *Tx) error {
+					byID, err := tx.Named(kind, 1)
+					if diff := cmp.Diff(want, byID); diff != "" || err != nil {
+						t.Errorf("by id: %v (-want +got):\n%s", err, diff)
+					}
+					byName, err := tx.NamedByName(kind, want.Name)
+					if diff := cmp.Diff(want, byName); diff != "" || err != nil {
+						t.Errorf("by name: %v (-want +got):\n%s", err, diff)
+					}
+					return nil
+				})
+			}
+			stored()
+			asked = Named{Kind: kind, ID: 1, Name: "Mpesa B2C"}
+			update(t, s, func(tx *Tx) error { return tx.UpdateNamed(asked) })
+			want = asked
+			if kind == KindAPI {
+				want.Params = json.RawMessage("{}")
+			}
+			stored()
+			update(t, s, func(tx *Tx) error { return tx.DeleteNamed(kind, 1) })
+			update(t, s, func(tx *Tx) error {
+				next, err := tx.CreateNamed(asked)
+				if next.ID == 1 {
+					t.Error("an id was used again")
+				}
+				return err
+			})
+		})
+	}
+}
+
+func TestNamedErrors(t *testing.T) {
+	s := openStore(t)
+	update(t, s, func(tx *Tx) error {
+		createNames(t, tx, "one", "two")
+		return nil
+	})
+	create := func(n Named) func(*Tx) error {
+		return func(tx *Tx) error { _, err := tx.CreateNamed(n); return err }
+	}
+	update := func(n Named) func(*Tx) error { return func(tx *Tx) error { return tx.UpdateNamed(n) } }
+	for _, k := range []Kind{KindAPI, KindStatus} {
+		for _, test := range []struct {
+			name string
+			f    func(*Tx) error
+			want error
+			text string
+		}{
+			{"id", func(tx *Tx) error { _, err := tx.Named(k, 3); return err }, ErrNotFound, "%s 3: not found"},
+			{"name", func(tx *Tx) error { _, err := tx.NamedByName(k, "ONE"); return err }, ErrNotFound, `%s "ONE": not found`},
+			{"create", create(Named{Kind: k, Name: "one"}), ErrExists, `%s "one": exists already`},
+			{"update", update(Named{Kind: k, ID: 1, Name: "two"}), ErrExists, "%s 1: exists already"},
+			{"update nothing", update(Named{Kind: k, ID: 3, Name: "3"}), ErrNotFound, "%s 3: not found"},
+			{"delete nothing", func(tx *Tx) error { return tx.DeleteNamed(k, 3) }, ErrNotFound, "%s 3: not found"},
+		} {
+			t.Run(string(k)+" "+test.name, func(t *testing.T) {
+				text := fmt.Sprintf(test.text, k)
+				err := s.Update(t.Context(), func(tx *Tx) error {
+					err := test.f(tx)
+					if !errors.Is(err, test.want) || err.Error() != text {
+						t.Errorf("in the transaction: %v, want %s", err, text)
+					}
+					return err
+				})
+				if !errors.Is(err, test.want) || err.Error() != text {
+					t.Errorf("%v, want %s", err, text)
+				}
+			})
+		}
+	}
+}
+
+func TestNamedInvalid(t *testing.T) {
+	s := openStore(t)
+	deep := strings.Repeat(`{"a":`, maxDepth) + "{}" + strings.Repeat("}", maxDepth)
+	for name, test := range map[string]struct {
+		n    Named
+		want []FieldError
+	}{
+		"all at once": {
+			Named{Name: "\t\n ", Description: "\xff", Params: json.RawMessage("[]")},
+			[]FieldError{{"name", "is empty"}, {"description", "is not valid UTF-8"}, {"params", "is not a JSON object"}},
+		},
+		"no name":          {Named{}, []FieldError{{"name", "is empty"}}},
+		"no-break space":   {Named{Name: "\u00a0\u2003"}, []FieldError{{"name", "is empty"}}},
+		"zero width":       {Named{Name: "\u200b\u200d\ufeff"}, []FieldError{{"name", "has no visible character"}}},
+		"formats":          {Named{Name: " \u202e\u2066\U000e0041 "}, []FieldError{{"name", "has no visible character"}}},
+		"fillers":          {Named{Name: "\u3164\u2800\ufe0f\u00ad"}, []FieldError{{"name", "has no visible character"}}},
+		"controls":         {Named{Name: "\x01\x7f"}, []FieldError{{"name", "has no visible character"}}},
+		"hidden beginning": {Named{Name: "\u200ba"}, []FieldError{{"name", "begins with U+200B, which one does not see"}}},
+		"hidden end":       {Named{Name: "a\ufeff "}, []FieldError{{"name", "ends with U+FEFF, which one does not see"}}},
+		"NUL":              {Named{Name: "a\x00"}, []FieldError{{"name", "has a NUL character"}}},
+		"UTF-8":            {Named{Name: "a\xed\xa0\x80"}, []FieldError{{"name", "is not valid UTF-8"}}},
+		"long":             {Named{Name: strings.Repeat("ü", 201)}, []FieldError{{"name", "has more than 200 characters"}}},
+		"long description": {Named{Name: "a", Description: strings.Repeat("a", 10_001)}, []FieldError{{"description", "has more than 10000 characters"}}},
+		"large params":     {Named{Name: "a", Params: json.RawMessage(`{"a":"` + strings.Repeat("a", 64<<10) + `"}`)}, []FieldError{{"params", "has more than 65536 bytes"}}},
+		"deep params":      {Named{Name: "a", Params: json.RawMessage(deep)}, []FieldError{{"params", "is nested more than 100 deep"}}},
+		"empty params":     {Named{Name: "a", Params: json.RawMessage("")}, []FieldError{{"params", "is not a JSON object"}}},
+		"null params":      {Named{Name: "a", Params: json.RawMessage("null")}, []FieldError{{"params", "is not a JSON object"}}},
+		"broken params":    {Named{Name: "a", Params: json.RawMessage(`{"a":}`)}, []FieldError{{"params", "is not a JSON object"}}},
+		"two params":       {Named{Name: "a", Params: json.RawMessage(`{}{}`)}, []FieldError{{"params", "is not a JSON object"}}},
+		"a status": {
+			Named{Kind: KindStatus, Description: strings.Repeat("a", 10_001), Params: json.RawMessage("{}")},
+			[]FieldError{{"name", "is empty"}, {"description", "has more than 10000 characters"}, {"params", "only APIs have them"}},
+		},
+		"params in UTF-8": {Named{Name: "a", Params: json.RawMessage("{\"a\":\"\xff\"}")}, []FieldError{{"params", "is not a JSON object"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.n.Kind == "" {
+				test.n.Kind = KindAPI
+			}
+			err := s.Update(t.Context(), func(tx *Tx) error {
+				_, err := tx.CreateNamed(test.n)
+				return err
+			})
+			invalid, ok := errors.AsType[*InvalidError](err)
+			if !ok {
+				t.Fatalf("%v: not an InvalidError", err)
+			}
+			if diff := cmp.Diff(test.want, invalid.Fields); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			again := s.Update(t.Context(), func(tx *Tx) error { return tx.UpdateNamed(test.n) })
+			if diff := cmp.Diff(invalid, again); diff != "" {
+				t.Errorf("update (-create +update):\n%s", diff)
+			}
+		})
+	}
+}
+
+// hostile are texts that somebody might hope not to be taken as they are.
+var hostile = []string{
+	`' OR '1'='1`, `"; DROP TABLE apis; --`, `<script>alert(1)</script>`, "a\nb\r\n\tc", "🏦 𝄞", "../../etc/passwd", "%s%n", "${HOME}",
+	" leading", "trailing ", "e\u0301", "é", "exe.\u202egpj", "a\x01\x7f", "b\u200b\u200db", "❤\ufe0f", "🏴\U000e0067\U000e0062\U000e007f", "NULL", "0", "-", `\`, "?1", strings.Repeat("𝄞", maxName),
+}
+
+func TestHostileTexts(t *testing.T) {
+	s := openStore(t)
+	for i, text := range hostile {
+		update(t, s, func(tx *Tx) error {
+			params, err := json.Marshal(map[string]string{text: text})
+			if err != nil {
+				return err
+			}
+			api, err := tx.CreateNamed(Named{Kind: KindAPI, Name: text, Description: text, Params: params})
+			if err != nil {
+				return err
+			}
+			if got, err := tx.NamedByName(KindAPI, text); !cmp.Equal(got, api) || err != nil {
+				t.Errorf("%q: %+v, %v", text, got, err)
+			}
+			if _, err := tx.CreateNamed(Named{Kind: KindStatus, Name: text, Description: text}); err != nil {
+				return err
+			}
+			if got, err := tx.NamedByName(KindStatus, text); got.Name != text || got.Description != text || err != nil {
+				t.Errorf("%q: %+v, %v", text, got, err)
+			}
+			transaction, err := tx.CreateTransaction(Transaction{API: text, Status: text, Amount: Amount(i)})
+			if err != nil {
+				return err
+			}
+			if got, err := tx.Transaction(transaction.ID); got != transaction || err != nil {
+				t.Errorf("%q: %+v, %v", text, got, err)
+			}
+			found, err := tx.Transactions(TransactionQuery{TransactionFilter: TransactionFilter{API: text, Status: text}})
+			if len(found.Items) != 1 || found.Items[0] != transaction {
+				t.Errorf("%q: found %+v", text, found)
+			}
+			return err
+		})
+	}
+	names := walk(t, s, 3, func(tx *Tx, p Page) (Slice[Named], error) { return tx.ListNamed(NamedQuery{Kind: KindAPI, Page: p}) })
+	if len(names) != len(hostile) {
+		t.Errorf("%d names, want %d", len(names), len(hostile))
+	}
+	for i := range names[1:] {
+		if names[i].Name >= names[i+1].Name {
+			t.Errorf("%q comes before %q", names[i].Name, names[i+1].Name)
+		}
+	}
+}
+
+func TestParamsAsDeepAsCanBe(t *testing.T) {
+	s := openStore(t)
+	for i, params := range []string{
+		strings.Repeat(`{"a":`, maxDepth-1) + "{}" + strings.Repeat("}", maxDepth-1),
+		`{"a":` + strings.Repeat(`[`, maxDepth-1) + strings.Repeat("]", maxDepth-1) + "}",
+		`{"a":"` + strings.Repeat(`[{\"`, 1000) + `"}`,
+		`{"\\":"\"","a":1,"a":2,"b":1e999}`,
+		" \t\r\n{}\n",
+	} {
+		update(t, s, func(tx *Tx) error {
+			a, err := tx.CreateNamed(Named{Kind: KindAPI, Name: fmt.Sprint(i), Params: json.RawMessage(params)})
+			if err == nil && string(a.Params) != params {
+				t.Errorf("%.50s: became %.50s", params, a.Params)
+			}
+			return err
+		})
+	}
+}
