@@ -12,6 +12,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"multiproc/cmd/internal/cli"
+	"multiproc/cmd/internal/scaffold"
 )
 
 func main() {
@@ -83,7 +84,7 @@ func newApp() *urfave.App {
 			populateCommand(),
 			tokenCommand(),
 			runserverCommand(),
-			initCommand(),
+			scaffold.Command(),
 			metricsCommand(),
 			workerCommand(),
 		},

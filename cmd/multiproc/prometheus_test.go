@@ -26,7 +26,7 @@ import (
 // metrics tell of.
 func startEventful(t *testing.T) *server {
 	t.Helper()
-	ini, err := os.ReadFile(filepath.Join(initDir(t), iniFile))
+	ini, err := os.ReadFile(filepath.Join(initDir(t), "multiproc.ini"))
 	if err != nil {
 		t.Fatal(err)
 	}

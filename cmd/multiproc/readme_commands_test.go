@@ -168,13 +168,13 @@ func (s *readmeSession) prepare(t *testing.T) {
 	if s.root, err = filepath.Abs("../.."); err != nil {
 		t.Fatal(err)
 	}
-	sample, err := os.ReadFile(filepath.Join(s.root, iniFile))
+	sample, err := os.ReadFile(filepath.Join(s.root, "multiproc.ini"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := map[string]string{
 		// With fewer workers, and its database not where the command is started.
-		iniFile: strings.Replace(string(sample), "\nprocesses = 4\n", "\nprocesses = 2\nchdir = "+s.dir+"\n", 1),
+		"multiproc.ini": strings.Replace(string(sample), "\nprocesses = 4\n", "\nprocesses = 2\nchdir = "+s.dir+"\n", 1),
 	}
 	var texts strings.Builder
 	texts.Write(sample)
@@ -234,7 +234,7 @@ func (s *readmeSession) runScript(t *testing.T, commands []readmeCommand) {
 // shell is a command as the script has it. A server that has the terminal for itself is looked at and stopped before the
 // next command. Where one is started in the background, README.md itself has to wait for it, as whoever pastes it.
 func (s *readmeSession) shell(command string) string {
-	command = strings.NewReplacer("../multiproc", s.root, iniFile, filepath.Join(s.dir, iniFile),
+	command = strings.NewReplacer("../multiproc", s.root, "multiproc.ini", filepath.Join(s.dir, "multiproc.ini"),
 		"/etc/multiproc", filepath.Join(s.dir, "etc"), "/usr/local/bin", s.dir).Replace(s.ports.Replace(command))
 	server := regexp.MustCompile(`^(?:go run \./cmd/multiproc|multiproc) --ini (\S+)( &)?$`).FindStringSubmatch(command)
 	foreground := server != nil && server[2] == ""

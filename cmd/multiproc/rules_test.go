@@ -15,6 +15,16 @@ import (
 // tests of the rules.
 const prometheusDir = "../../testdata/prometheus"
 
+// initDir runs multiproc init and returns the directory that it made.
+func initDir(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "site")
+	if out, err := exec.CommandContext(t.Context(), multiprocPath(t), "init", dir).CombinedOutput(); err != nil {
+		t.Fatalf("multiproc init: %v\n%s", err, out)
+	}
+	return dir
+}
+
 // TestPromtool has Prometheus' own tool check what multiproc init writes, and test the rules.
 func TestPromtool(t *testing.T) {
 	t.Parallel()

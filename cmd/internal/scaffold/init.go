@@ -1,4 +1,5 @@
-package main
+// Package scaffold implements multiproc init, which writes the first files of a server.
+package scaffold
 
 import (
 	"embed"
@@ -17,30 +18,30 @@ import (
 	"multiproc/master"
 )
 
-// templates are what multiproc init writes. All but the unit are written as they are: what Prometheus and Grafana read
-// has braces of its own, and the ini is about paths that the unit provides.
+// templates are the files that init writes. Only the unit is filled in: Prometheus' and Grafana's files have braces of
+// their own, and the paths in the ini are those that the unit provides.
 //
 //go:embed templates
 var templates embed.FS
 
-// Names of what is written.
 const (
 	iniFile  = "multiproc.ini"
 	unitFile = "multiproc.service"
 )
 
-func initCommand() *urfave.Command {
+// Command returns the verb init.
+func Command() *urfave.Command {
 	return &urfave.Command{
 		Name:      "init",
-		Usage:     "write an ini file, a systemd unit, and what Prometheus and Grafana need",
+		Usage:     "write an ini file, a systemd unit, and configurations for Prometheus and Grafana",
 		ArgsUsage: "[DIR]",
-		Description: "DIR is made if it is not there; without it, the files are written to the current directory.\n" +
-			"Nothing is ever overwritten.",
-		Action: initialize,
+		Description: "Writes to DIR, by default the current directory, and creates it if it does not exist.\n" +
+			"Existing files are never overwritten.",
+		Action: run,
 	}
 }
 
-func initialize(c *urfave.Context) error {
+func run(c *urfave.Context) error {
 	if c.NArg() > 1 {
 		return cli.Usagef("init takes one directory, but also got %q", c.Args().Get(1))
 	}
@@ -64,13 +65,12 @@ func initialize(c *urfave.Context) error {
 		fmt.Fprintln(c.App.Writer, "wrote", filepath.Join(dir, f.name))
 	}
 	fmt.Fprint(c.App.Writer, nextSteps(u, dir))
-	for _, note := range u.hidden() {
+	for _, note := range u.inaccessible() {
 		fmt.Fprintln(c.App.ErrWriter, "note:", note)
 	}
 	return nil
 }
 
-// initialFile is one that is to be written.
 type initialFile struct {
 	name string
 	data []byte
@@ -97,19 +97,19 @@ func initialFiles(u unit) ([]initialFile, error) {
 	return files, nil
 }
 
-// writeNew writes files that are not there yet, all of them or none, to a directory, which it makes where there is none.
+// writeNew creates all the files or none. It creates the directory, too, if that does not exist.
 func writeNew(dir string, files []initialFile) (err error) {
-	var made []string // in order
+	var created []string // in order
 	defer func() {
 		if err == nil {
 			return
 		}
-		for _, path := range slices.Backward(made) {
+		for _, path := range slices.Backward(created) {
 			err = errors.Join(err, os.Remove(path))
 		}
 	}()
 	if err := os.Mkdir(dir, 0o755); err == nil {
-		made = append(made, dir)
+		created = append(created, dir)
 	} else if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -122,7 +122,7 @@ func writeNew(dir string, files []initialFile) (err error) {
 		if err != nil {
 			return err
 		}
-		made = append(made, name)
+		created = append(created, name)
 		_, err = file.Write(f.data)
 		if err := errors.Join(err, file.Close()); err != nil {
 			return err
@@ -131,40 +131,39 @@ func writeNew(dir string, files []initialFile) (err error) {
 	return nil
 }
 
-// refuseExisting names all files that are there.
+// refuseExisting returns an error that names all files that exist.
 func refuseExisting(dir string, files []initialFile) error {
-	var there []string
+	var existing []string
 	for _, f := range files {
 		switch _, err := os.Lstat(filepath.Join(dir, f.name)); {
 		case err == nil:
-			there = append(there, f.name)
+			existing = append(existing, f.name)
 		case !errors.Is(err, fs.ErrNotExist):
 			return err
 		}
 	}
-	if len(there) > 0 {
-		return fmt.Errorf("nothing is written, since there is already in %s: %s", dir, strings.Join(there, ", "))
+	if len(existing) > 0 {
+		return fmt.Errorf("nothing written: these files already exist in %s: %s", dir, strings.Join(existing, ", "))
 	}
 	return nil
 }
 
-// nextSteps says what to do with the files.
 func nextSteps(u unit, dir string) string {
 	at := func(name string) string { return shellWord(filepath.Join(dir, name)) }
 	return fmt.Sprintf(`
-To try it by hand, in a directory where it may write:
+To try it by hand, in a writable directory:
     %s --ini %s --control control.sock --metrics-dir metrics --database multiproc.db
-As a service, as root:
+To install it as a service, as root:
     cp %s /etc/systemd/system/
     systemctl daemon-reload
     systemctl enable --now multiproc
-With Prometheus:
+To start Prometheus:
     prometheus --config.file=%s
 In Grafana, import %s
 `, shellWord(u.Program), at(iniFile), at(unitFile), at("prometheus.yml"), at("dashboard.json"))
 }
 
-// shellWord writes a word as a shell reads it.
+// shellWord quotes a word for the shell if it needs quotes.
 func shellWord(word string) string {
 	if !strings.ContainsFunc(word, needsQuotes) {
 		return word

@@ -1,4 +1,4 @@
-package main
+package scaffold
 
 import (
 	"bytes"
@@ -16,21 +16,21 @@ import (
 	"multiproc/cmd/internal/cli"
 )
 
-// unit is the systemd service that starts a server.
+// unit is the systemd service that starts a server. Both paths are absolute.
 type unit struct {
-	Program string // path of multiproc
-	INI     string // path
+	Program string
+	INI     string
 }
 
-// fill gives the text of the unit. There are paths that no unit can have.
+// fill returns the text of the unit. It refuses paths that systemd cannot represent.
 func (u unit) fill(text string) ([]byte, error) {
 	for _, path := range []string{u.Program, u.INI} {
 		if !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl) {
-			return nil, cli.Usagef("systemd takes no path with such characters: %q", path)
+			return nil, cli.Usagef("systemd does not accept control characters or invalid UTF-8 in a path: %q", path)
 		}
 	}
 	if strings.ContainsAny(u.Program, `"'\`) {
-		return nil, cli.Usagef("systemd starts no program with such characters in its path: %s", u.Program)
+		return nil, cli.Usagef("systemd does not accept quotes or backslashes in the path of a program: %s", u.Program)
 	}
 	t, err := template.New(unitFile).Parse(text)
 	if err != nil {
@@ -39,7 +39,7 @@ func (u unit) fill(text string) ([]byte, error) {
 	ini := unitWord(strings.ReplaceAll(u.INI, "$", "$$"))
 	var filled bytes.Buffer
 	err = t.Execute(&filled, map[string]string{
-		// There are no variables in the path of the program, and so no dollar stands for one.
+		// systemd expands no variables in the path of the program, so a dollar sign there is not doubled.
 		"Start":       unitWord(u.Program) + " --ini " + ini,
 		"Reload":      unitWord(u.Program) + " reload --ini " + ini,
 		"ProtectHome": u.protectHome(),
@@ -47,7 +47,7 @@ func (u unit) fill(text string) ([]byte, error) {
 	return filled.Bytes(), err
 }
 
-// unitWord writes a word of a command line as systemd reads it; see systemd.service(5) and systemd.unit(5).
+// unitWord quotes a word of a command line for systemd; see systemd.service(5) and systemd.unit(5).
 func unitWord(word string) string {
 	word = strings.ReplaceAll(word, "%", "%%")
 	if !strings.ContainsFunc(word, needsQuotes) {
@@ -56,13 +56,13 @@ func unitWord(word string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
 }
 
-// needsQuotes is any character that is not known to mean itself, wherever it stands.
+// needsQuotes reports whether a character may have a special meaning to a shell or to systemd.
 func needsQuotes(r rune) bool {
 	plain := r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.ContainsRune("/._-+=:,@%", r)
 	return !plain
 }
 
-// protectHome says how much of home directories the service sees: nothing, unless it is started from there.
+// protectHome returns the value of ProtectHome: home directories are hidden unless the service starts from one.
 func (u unit) protectHome() string {
 	for _, home := range []string{"/home", "/root", "/run/user"} {
 		if within(home, u.Program) || within(home, u.INI) {
@@ -74,24 +74,24 @@ func (u unit) protectHome() string {
 
 func within(dir, path string) bool { return strings.HasPrefix(path, dir+"/") }
 
-// hidden says for which paths the service will not start, as they are: its user is neither their owner nor root, and has
-// a /tmp of its own.
-func (u unit) hidden() []string {
+// inaccessible returns a note for each path that the service could not use: its user neither owns the path nor is root, and
+// it has a private /tmp.
+func (u unit) inaccessible() []string {
 	var notes []string
 	for path, need := range map[string]fs.FileMode{u.Program: 0o001, u.INI: 0o004} {
-		if why := hidden(path, need); why != nil {
-			notes = append(notes, fmt.Sprintf("the service cannot use %s: %v; put it elsewhere, and change the unit", path, why))
+		if err := checkOthers(path, need); err != nil {
+			notes = append(notes, fmt.Sprintf("the service cannot use %s: %v; move it and change the unit", path, err))
 		}
 	}
 	slices.Sort(notes)
 	return notes
 }
 
-// hidden is why others than the owner do not have what they need of the mode of a file.
-func hidden(path string, need fs.FileMode) error {
+// checkOthers returns an error if users other than the owner lack the permission need on the file.
+func checkOthers(path string, need fs.FileMode) error {
 	for _, tmp := range []string{"/tmp", "/var/tmp"} {
 		if within(tmp, path) {
-			return fmt.Errorf("it has a %s of its own", tmp)
+			return fmt.Errorf("it has its own %s", tmp)
 		}
 	}
 	for at := path; ; at, need = filepath.Dir(at), 0o001 {
