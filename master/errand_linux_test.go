@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"multiproc/internal/proctest"
 )
 
 // stuckLog is a log that nobody reads.
@@ -29,7 +31,7 @@ func TestErrandWithStuckLog(t *testing.T) {
 	e, err := startErrand(command{
 		program: program,
 		args:    []string{"find program /nonexistent", "start", "/nonexistent"},
-		env:     append(os.Environ(), roleVariable+"=program", "GORACE=atexit_sleep_ms=0"),
+		env:     append(os.Environ(), proctest.RoleEnv("program")...),
 		log:     log,
 	}, func(output []byte) { done <- output })
 	check(t, err)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"multiproc/internal/proctest"
 )
 
 func TestInvoked(t *testing.T) {
@@ -17,15 +19,15 @@ func TestInvoked(t *testing.T) {
 	check(t, os.Symlink(exe, link))
 	f := func(argv0, workingDir, path, want string) {
 		t.Helper()
-		c := startChildWith(t, func(cmd *exec.Cmd) {
+		c := proctest.StartWith(t, func(cmd *exec.Cmd) {
 			cmd.Args[0] = argv0
 			cmd.Dir = workingDir
 			cmd.Env = append(cmd.Env, "PATH="+path)
 		}, "invoked")
-		if got := c.line(t); got != want {
+		if got := c.Line(); got != want {
 			t.Errorf("%s in %s with PATH=%s: %s, want %s", argv0, workingDir, path, got, want)
 		}
-		c.stop(t)
+		c.Stop()
 	}
 	elsewhere := t.TempDir()
 	f(link, "", "", link)
@@ -47,5 +49,5 @@ func invokedChild([]string) error {
 		return err
 	}
 	fmt.Println(path)
-	return untilTold()
+	return proctest.UntilStopped()
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/proctest"
 )
 
 func lockPidfile(t *testing.T, path string) *Pidfile {
@@ -51,7 +53,7 @@ func TestPidfile(t *testing.T) {
 
 func TestPidfileHeld(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.pid")
-	c := startChild(t, "pidfile", "hold", path)
+	c := proctest.Start(t, "pidfile", "hold", path)
 	f := func(want string) {
 		t.Helper()
 		before, err := os.Stat(path)
@@ -67,11 +69,11 @@ func TestPidfileHeld(t *testing.T) {
 			t.Errorf("it was %q, %v and is %q, %v", content, before.ModTime(), now, after.ModTime())
 		}
 	}
-	pid := c.line(t)
+	pid := c.Line()
 	f("a process that is starting has it")
-	c.ask(t, "write")
+	c.Ask("write")
 	f("already running with pid " + pid)
-	c.kill(t)
+	c.Kill()
 	p := lockPidfile(t, path) // what the dead has left is nobody's
 	check(t, p.Write(1))
 	if got := contentOf(t, path); got != "1\n" {
@@ -92,7 +94,7 @@ func TestPidfileIsNotInherited(t *testing.T) {
 	check(t, err)
 	defer ready.Close()
 	pid, err := syscall.ForkExec(exe, []string{exe, "idle"}, &syscall.ProcAttr{
-		Env:   append(os.Environ(), roleVariable+"=pidfile", "GORACE=atexit_sleep_ms=0"),
+		Env:   append(os.Environ(), proctest.RoleEnv("pidfile")...),
 		Files: []uintptr{rawFD(in), rawFD(report), 2},
 	})
 	check(t, err)
@@ -173,34 +175,32 @@ func TestPidfileRemovedMeanwhile(t *testing.T) {
 // Many masters take and leave one pidfile. While one has it no other does.
 func TestPidfileMastersAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.pid")
-	var children []*child
+	var children []*proctest.Child
 	for range 4 {
-		children = append(children, startChild(t, "pidfile", "contend", path))
+		children = append(children, proctest.Start(t, "pidfile", "contend", path))
 	}
 	for _, c := range children {
-		if got := c.line(t); got != "done" {
+		if got := c.Line(); got != "done" {
 			t.Error(got)
 		}
-		c.stop(t)
+		c.Stop()
 	}
 }
 
 func TestPidfileAfterDrop(t *testing.T) {
-	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can drop privileges")
-	}
+	proctest.Root(t)
 	dir := t.TempDir()
 	check(t, os.Chmod(filepath.Dir(dir), 0o711)) // the file can be found, and not removed
 	check(t, os.Chmod(dir, 0o755))
 	path := filepath.Join(dir, "master.pid")
-	c := startChild(t, "drop", "pidfile", path)
-	if pid := c.line(t); contentOf(t, path) != pid+"\n" {
+	c := proctest.Start(t, "drop", "pidfile", path)
+	if pid := c.Line(); contentOf(t, path) != pid+"\n" {
 		t.Errorf("%q instead of %s", contentOf(t, path), pid)
 	}
 	if _, err := LockPidfile(path); !errors.Is(err, ErrInUse) {
 		t.Errorf("the hold is lost: %v", err)
 	}
-	c.stop(t)
+	c.Stop()
 	if got := contentOf(t, path); got != "" {
 		t.Errorf("what could not be removed tells of %q", got)
 	}
@@ -211,7 +211,7 @@ func pidfileChild(args []string) error {
 	switch args[0] {
 	case "idle":
 		fmt.Println("idle")
-		return untilTold()
+		return proctest.UntilStopped()
 	case "contend":
 		return contendForPidfile(args[1])
 	}
@@ -226,7 +226,7 @@ func pidfileChild(args []string) error {
 		}
 		fmt.Println("written")
 	}
-	if err := untilTold(); err != nil {
+	if err := proctest.UntilStopped(); err != nil {
 		return err
 	}
 	return p.Close()
@@ -252,5 +252,5 @@ func contendForPidfile(path string) error {
 		}
 	}
 	fmt.Println("done")
-	return untilTold()
+	return proctest.UntilStopped()
 }

@@ -2,7 +2,6 @@ package master
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +30,7 @@ func TestPreludeComesFirst(t *testing.T) {
 	check(t, syscall.Kill(workers[len(workers)-1].PID, syscall.SIGKILL))
 	s.says("worker of generation 2")
 	s.quit()
-	if log := s.stderr.String(); strings.Count(log, "this is stderr\n") != 2 || strings.Contains(log, "stdout") {
+	if log := s.Stderr(); strings.Count(log, "this is stderr\n") != 2 || strings.Contains(log, "stdout") {
 		t.Errorf("the log is %q", log)
 	}
 }
@@ -40,7 +39,7 @@ func TestPreludeFails(t *testing.T) {
 	s := supervise(t, "fails", unchanged)
 	s.says("prelude: fails")
 	s.ends("ended: no worker became ready: test prelude failed: error: no such table")
-	if log := s.stderr.String(); !strings.Contains(log, "test: error: no such table\n") {
+	if log := s.Stderr(); !strings.Contains(log, "test: error: no such table\n") {
 		t.Errorf("the log is %q", log)
 	}
 }
@@ -83,8 +82,8 @@ func TestStopDuringPrelude(t *testing.T) {
 		t.Run(signal.String(), func(t *testing.T) {
 			s := supervise(t, "waits", unchanged)
 			pid := s.waits()
-			check(t, s.cmd.Process.Signal(syscall.SIGHUP)) // for later
-			check(t, s.cmd.Process.Signal(signal))
+			s.Signal(syscall.SIGHUP) // for later
+			s.Signal(signal)
 			s.ends("ended: <nil>")
 			s.mustBeGone(pid)
 		})
@@ -94,7 +93,7 @@ func TestStopDuringPrelude(t *testing.T) {
 		s.says("prelude: ", "worker of generation 1")
 		outcome := s.reload("waits")
 		pid := s.waits()
-		check(t, s.cmd.Process.Signal(syscall.SIGTERM))
+		s.Signal(syscall.SIGTERM)
 		if o := <-outcome; o.OK || o.Error != errStopping.Error() {
 			t.Errorf("outcome %+v", o)
 		}
@@ -106,8 +105,7 @@ func TestStopDuringPrelude(t *testing.T) {
 func TestPreludeHangs(t *testing.T) {
 	late := func(s *supervised) {
 		s.Helper()
-		_, err := io.WriteString(s.stdin, "late\n")
-		check(t, err)
+		s.Send("late")
 		s.says("10m0s left")
 	}
 	const want = "test prelude failed: did not end within 10m0s"

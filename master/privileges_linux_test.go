@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/proctest"
 )
 
 // nobody is a user that has nothing, whether it is in /etc/passwd or not.
@@ -37,59 +39,55 @@ func asNobody(t *testing.T, namespaces uintptr) func(*exec.Cmd) {
 }
 
 func TestDrop(t *testing.T) {
-	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can drop privileges")
-	}
-	c := startChild(t, "drop", "report")
+	proctest.Root(t)
+	c := proctest.Start(t, "drop", "report")
 	// Of all threads.
-	if got, want := c.line(t), "65534 65534 65534 65534, 65533 65533 65533 65533, 12345 65533"; got != want {
+	if got, want := c.Line(), "65534 65534 65534 65534, 65533 65533 65533 65533, 12345 65533"; got != want {
 		t.Errorf("threads are %s instead of %s", got, want)
 	}
 	for _, want := range []string{"setuid: operation not permitted", "seteuid: operation not permitted", "setgid: operation not permitted", "setgroups: operation not permitted"} {
-		if got := c.line(t); got != want {
+		if got := c.Line(); got != want {
 			t.Errorf("%s instead of %s", got, want)
 		}
 	}
-	if got := c.line(t); got != "dumpable 0" {
+	if got := c.Line(); got != "dumpable 0" {
 		t.Errorf("others of the user may look into it: %s", got)
 	}
-	if got := c.line(t); !strings.HasPrefix(got, "usage {") {
+	if got := c.Line(); !strings.HasPrefix(got, "usage {") {
 		t.Errorf("it cannot look into itself: %s", got)
 	}
-	if got := c.line(t); got != "a program that is nobody" {
+	if got := c.Line(); got != "a program that is nobody" {
 		t.Errorf("what it starts is %s", got)
 	}
-	c.stop(t)
+	c.Stop()
 }
 
 func TestDropRefuses(t *testing.T) {
-	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can drop privileges")
-	}
+	proctest.Root(t)
 	for _, p := range []Privileges{{UID: -1, GID: 1}, {UID: 1, GID: -1}} {
 		if err := Drop(p); err == nil || !strings.Contains(err.Error(), "negative") {
 			t.Errorf("%+v: %v", p, err)
 		}
 	}
-	c := startChildWith(t, asNobody(t, 0), "drop", "again")
-	if got := c.line(t); got != "drop privileges to user 65534, group 65533: <nil>" {
+	c := proctest.StartWith(t, asNobody(t, 0), "drop", "again")
+	if got := c.Line(); got != "drop privileges to user 65534, group 65533: <nil>" {
 		t.Errorf("to what it is: %s", got)
 	}
-	if got := c.line(t); got != "drop privileges to user 1, group 65533: setgroups: operation not permitted" {
+	if got := c.Line(); got != "drop privileges to user 1, group 65533: setgroups: operation not permitted" {
 		t.Errorf("to another: %s", got)
 	}
-	c.stop(t)
+	c.Stop()
 
 	// The capability to change the user is not lost with it.
 	for _, gid := range []string{"0", "1"} {
-		c = startChildWith(t, func(cmd *exec.Cmd) {
+		c = proctest.StartWith(t, func(cmd *exec.Cmd) {
 			asNobody(t, 0)(cmd)
 			cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SETUID, unix.CAP_SETGID}
 		}, "drop", "capable", gid)
-		if got := c.line(t); got != "drop privileges to user 1, group "+gid+": they can be had back" {
+		if got := c.Line(); got != "drop privileges to user 1, group "+gid+": they can be had back" {
 			t.Error(got)
 		}
-		c.stop(t)
+		c.Stop()
 	}
 }
 
@@ -103,14 +101,14 @@ func dropChild(args []string) error {
 		other := nobody
 		other.UID = 1
 		fmt.Println(Drop(other))
-		return untilTold()
+		return proctest.UntilStopped()
 	case "capable":
 		gid, err := strconv.Atoi(args[1])
 		if err != nil {
 			return err
 		}
 		fmt.Println(Drop(Privileges{UID: 1, GID: gid, Groups: []int{gid}}))
-		return untilTold()
+		return proctest.UntilStopped()
 	case "pidfile":
 		return dropWithPidfile(args[1])
 	case "reuse-port":
@@ -166,7 +164,7 @@ func dropAndReport() error {
 	if err := startProgram(program, 3, "a program that is nobody"); err != nil {
 		return err
 	}
-	return untilTold()
+	return proctest.UntilStopped()
 }
 
 // threadsIdentity is the user, group and further groups that all threads have.
@@ -210,7 +208,7 @@ func dropWithPidfile(path string) error {
 		return err
 	}
 	fmt.Println(os.Getpid())
-	return errors.Join(untilTold(), p.Close())
+	return errors.Join(proctest.UntilStopped(), p.Close())
 }
 
 func dropWithUnixSocket(path string) error {
@@ -222,7 +220,7 @@ func dropWithUnixSocket(path string) error {
 		return err
 	}
 	fmt.Println("closed")
-	return untilTold()
+	return proctest.UntilStopped()
 }
 
 func dropWithReusePort(give bool) error {
@@ -248,5 +246,5 @@ func dropWithReusePort(give bool) error {
 	default:
 		fmt.Println("slot 2 is open")
 	}
-	return errors.Join(untilTold(), set.Close(true))
+	return errors.Join(proctest.UntilStopped(), set.Close(true))
 }

@@ -6,8 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
+
+	"multiproc/internal/proctest"
 )
 
 // copyExecutable makes a copy of this program.
@@ -43,7 +46,7 @@ func startProgram(p *program, descriptors int, says string) error {
 		files = append(files, rawFD(null))
 	}
 	pid, err := syscall.ForkExec(p.exec(), []string{"program", says}, &syscall.ProcAttr{
-		Env:   append(os.Environ(), roleVariable+"=program", "GORACE=atexit_sleep_ms=0"),
+		Env:   append(os.Environ(), proctest.RoleEnv("program")...),
 		Files: files,
 	})
 	if err != nil {
@@ -67,7 +70,7 @@ func programChild(args []string) error {
 		return err
 	}
 	fmt.Println(p.path)
-	if err := untilTold(); err != nil {
+	if err := proctest.UntilStopped(); err != nil {
 		return err
 	}
 	return errors.Join(startProgram(p, 600, "old code"), p.close())
@@ -80,16 +83,14 @@ func TestProgramIsPinned(t *testing.T) {
 	copyExecutable(t, path)
 	link := filepath.Join(dir, "current")
 	check(t, os.Symlink("release", link))
-	c := startChild(t, "program", "start", link)
-	if got := c.line(t); got != path {
+	c := proctest.Start(t, "program", "start", link)
+	if got := c.Line(); got != path {
 		t.Errorf("found %s", got)
 	}
 	replace(t, path, "new", 0o700)
-	check(t, c.stdin.Close())
-	if got := c.line(t); got != "old code" {
-		t.Errorf("it says %s", got)
+	if got := c.Stop(); !slices.Equal(got, []string{"old code"}) {
+		t.Errorf("it says %q", got)
 	}
-	check(t, c.wait())
 
 	p, err := resolveProgram(link)
 	check(t, err)

@@ -2,12 +2,12 @@ package master
 
 import (
 	"errors"
-	"os"
 	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/proctest"
 	"multiproc/worker/handoff"
 )
 
@@ -111,17 +111,15 @@ func TestReusePortMastersAtOnce(t *testing.T) {
 }
 
 func TestReusePortAfterDrop(t *testing.T) {
-	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can drop privileges")
-	}
+	proctest.Root(t)
 	for _, test := range []struct{ give, want string }{
 		{"give", "slot 2 is open"},
 		{"keep", "in use"}, // or else there is no need to give
 	} {
-		c := startChild(t, "drop", "reuse-port", test.give)
-		if got := c.line(t); got != test.want {
+		c := proctest.Start(t, "drop", "reuse-port", test.give)
+		if got := c.Line(); got != test.want {
 			t.Errorf("%s: %s", test.give, got)
 		}
-		c.stop(t)
+		c.Stop()
 	}
 }

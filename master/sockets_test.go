@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/proctest"
 	"multiproc/worker/handoff"
 )
 
@@ -152,7 +153,7 @@ func TestSocketsAreNotPolled(t *testing.T) {
 func TestOpenAddresses(t *testing.T) {
 	l, err := net.ListenTCP("tcp6", &net.TCPAddr{IP: net.IPv6loopback})
 	if err != nil {
-		skipOrFail(t, fmt.Sprintf("there is no IPv6: %v", err))
+		proctest.Missing(t, fmt.Sprintf("there is no IPv6: %v", err))
 	}
 	check(t, l.Close())
 	for _, test := range []struct {
@@ -334,14 +335,12 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestPrivilegedPort(t *testing.T) {
-	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can make a network namespace, where ports are privileged for sure")
-	}
-	c := startChildWith(t, asNobody(t, syscall.CLONE_NEWNET), "listen")
-	if got := c.ask(t, "open tcp :80"); !strings.Contains(got, "listen on tcp :80: bind: permission denied (ports below") {
+	proctest.Root(t)
+	c := proctest.StartWith(t, asNobody(t, syscall.CLONE_NEWNET), "listen")
+	if got := c.Ask("open tcp :80"); !strings.Contains(got, "listen on tcp :80: bind: permission denied (ports below") {
 		t.Error(got)
 	}
-	c.stop(t)
+	c.Stop()
 }
 
 // A worker that makes a socket block makes it so for all.
@@ -401,17 +400,17 @@ func listenChild([]string) error {
 func contend(t *testing.T, request, network, address string) {
 	t.Helper()
 	const masters, rounds = 4, 300
-	var children []*child
+	var children []*proctest.Child
 	for range masters {
-		children = append(children, startChild(t, "listen"))
+		children = append(children, proctest.Start(t, "listen"))
 	}
 	for range rounds {
 		for _, c := range children {
-			c.tell(t, request)
+			c.Send(request)
 		}
 		opened := 0
 		for _, c := range children {
-			switch report := c.line(t); report {
+			switch report := c.Line(); report {
 			case "open " + address:
 				opened++
 			case "in use":
@@ -426,12 +425,12 @@ func contend(t *testing.T, request, network, address string) {
 		check(t, err)
 		check(t, conn.Close())
 		for _, c := range children {
-			if report := c.ask(t, "abandon"); report != "closed" {
+			if report := c.Ask("abandon"); report != "closed" {
 				t.Fatal(report)
 			}
 		}
 	}
 	for _, c := range children {
-		c.stop(t)
+		c.Stop()
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/worker/handoff"
 )
 
@@ -43,7 +44,7 @@ func masterChild(args []string) error {
 	if err != nil {
 		return err
 	}
-	env := append(os.Environ(), roleVariable+"=generation")
+	env := append(os.Environ(), proctest.RoleEnv("generation")...)
 	read := func(settings []byte) (Plan, error) {
 		plan := Plan{
 			Limits:   usual(1),
@@ -149,7 +150,7 @@ func preludeChild() error {
 			return err
 		}
 		left := exec.Command(exe, "linger") //nolint:noctx // it outlives this process
-		left.Env = append(os.Environ(), roleVariable+"=generation")
+		left.Env = append(os.Environ(), proctest.RoleEnv("generation")...)
 		left.Stdout, left.Stderr = os.Stdout, os.Stderr
 		return left.Start()
 	case "tells":
@@ -180,7 +181,7 @@ func awaitGate() error {
 
 // supervised is a masterChild.
 type supervised struct {
-	*child
+	*proctest.Child
 	*testing.T
 	dir  string
 	gate *os.File // holds up who waits
@@ -199,7 +200,7 @@ func supervise(t *testing.T, does string, change func(*exec.Cmd)) *supervised {
 	check(t, err)
 	t.Cleanup(func() { _ = s.gate.Close() }) // it may have been closed before
 	s.set(does)
-	s.child = startChildWith(t, change, "master", s.dir, exe)
+	s.Child = proctest.StartWith(t, change, "master", s.dir, exe)
 	return s
 }
 
@@ -212,7 +213,7 @@ func (s *supervised) set(does string) {
 func (s *supervised) says(want ...string) {
 	s.Helper()
 	for _, line := range want {
-		if got := s.line(s.T); got != line {
+		if got := s.Line(); got != line {
 			s.Fatalf("it says %q instead of %q", got, line)
 		}
 	}
@@ -222,7 +223,7 @@ func (s *supervised) says(want ...string) {
 func (s *supervised) waits() (pid int) {
 	s.Helper()
 	s.says("prelude: waits")
-	_, err := fmt.Sscan(s.line(s.T), &pid)
+	_, err := fmt.Sscan(s.Line(), &pid)
 	check(s.T, err)
 	return pid
 }
@@ -255,14 +256,15 @@ func (s *supervised) reload(does string) <-chan Outcome {
 func (s *supervised) ends(want string) {
 	s.Helper()
 	s.says(want)
-	check(s.T, s.wait())
+	s.Stop()
 }
 
 // quit has the master stop.
 func (s *supervised) quit() {
 	s.Helper()
-	check(s.T, s.stdin.Close())
-	s.ends("ended: <nil>")
+	if rest := s.Stop(); !slices.Equal(rest, []string{"ended: <nil>"}) {
+		s.Errorf("at the end it says %q", rest)
+	}
 }
 
 func (s *supervised) mustBeGone(pid int) {

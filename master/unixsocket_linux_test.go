@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/proctest"
 )
 
 func unixSocket(path string) Socket { return Socket{Name: "http", Network: "unix", Address: path} }
@@ -34,8 +36,8 @@ func inodeAt(t *testing.T, path string) inode {
 
 func TestUnixStale(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	c := startChild(t, "listen")
-	if got := c.ask(t, "open unix "+path); got != "open "+path {
+	c := proctest.Start(t, "listen")
+	if got := c.Ask("open unix " + path); got != "open "+path {
 		t.Fatal(got)
 	}
 	before := inodeAt(t, path)
@@ -45,7 +47,7 @@ func TestUnixStale(t *testing.T) {
 	if now := inodeAt(t, path); now != before {
 		t.Errorf("the file of somebody who listens was %v, is %v", before, now)
 	}
-	c.kill(t)
+	c.Kill()
 	if now := inodeAt(t, path); now != before {
 		t.Fatalf("a killed process leaves %v instead of %v", now, before)
 	}
@@ -176,15 +178,13 @@ func TestUnixClose(t *testing.T) {
 }
 
 func TestUnixCloseAfterDrop(t *testing.T) {
-	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can drop privileges")
-	}
+	proctest.Root(t)
 	path := filepath.Join(t.TempDir(), "s") // nobody may not even look into it
-	c := startChild(t, "drop", "unix", path)
-	if got := c.line(t); got != "closed" {
+	c := proctest.Start(t, "drop", "unix", path)
+	if got := c.Line(); got != "closed" {
 		t.Error(got)
 	}
-	c.stop(t)
+	c.Stop()
 	open(t, NewSockets(nil), unixSocket(path))
 }
 

@@ -58,6 +58,9 @@ func StartWith(tb testing.TB, change func(*exec.Cmd), role string, args ...strin
 // PID returns the child's process id.
 func (c *Child) PID() int { return c.Cmd.Process.Pid }
 
+// Stderr returns what the child has written to its standard error. It must not be called before the child has ended.
+func (c *Child) Stderr() string { return c.stderr.String() }
+
 // Line waits for the next report.
 func (c *Child) Line() string {
 	c.tb.Helper()
