@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -34,7 +35,7 @@ func startAdmin(tb testing.TB, ini string, names ...string) *server {
 // newSuperuser makes one as an operator does.
 func (s *server) newSuperuser(name string) {
 	s.tb.Helper()
-	ctx, cancel := context.WithTimeout(s.tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.tb.Context(), proctest.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, multiprocPath(s.tb), "createsuperuser", "--ini", s.ini, "--username", name, "--password-stdin")
 	cmd.Dir, cmd.Stdin = s.dir, strings.NewReader(adminPassword+"\n")
@@ -49,7 +50,7 @@ func (s *server) visit(path, session string, form url.Values, headers ...string)
 	if form != nil {
 		method = http.MethodPost
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 2*patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 2*proctest.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, s.url(path), strings.NewReader(form.Encode()))
 	if err != nil {
@@ -283,7 +284,7 @@ func TestSessionOutlivesWorkers(t *testing.T) {
 			t.Errorf("the metrics lack %s:\n%s", sample, page)
 		}
 	}
-	if n := s.log.count("debug = true"); n < 2 {
+	if n := s.log.Count("debug = true"); n < 2 {
 		t.Errorf("debug is told %d times, want each worker to", n)
 	}
 }
@@ -306,7 +307,7 @@ func TestFront(t *testing.T) {
 		}
 		if test.ini == "" {
 			s.wantVisit(http.StatusNotFound, "/admin/", "")
-		} else if n := s.log.count("debug = true"); n != 0 {
+		} else if n := s.log.Count("debug = true"); n != 0 {
 			t.Errorf("debug is told, but not so")
 		}
 		s.stop()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
 
@@ -21,7 +22,7 @@ import (
 func startAlone(tb testing.TB, ini string, options ...func(*serverOptions)) *server {
 	tb.Helper()
 	s := startServer(tb, "master = false\nsocket = 127.0.0.1:0\n"+ini, append(options, failing)...)
-	line := s.log.wait(tb, s.done, "msg=serving", "address=")
+	line := s.log.Wait(tb, s.done, "msg=serving", "address=")
 	_, s.address, _ = strings.Cut(line, "address=")
 	s.address, _, _ = strings.Cut(s.address, " ")
 	return s
@@ -48,7 +49,7 @@ func TestWithoutMaster(t *testing.T) {
 			if fileExists(old) {
 				t.Error("the directory was not wiped")
 			}
-			if found := children(s.cmd.Process.Pid); len(found) > 0 {
+			if found := proctest.Children(s.cmd.Process.Pid); len(found) > 0 {
 				t.Errorf("it has children: %d", found)
 			}
 			text, err := os.ReadFile(filepath.Join(dir, "multiproc.pid"))
@@ -64,7 +65,7 @@ func TestWithoutMaster(t *testing.T) {
 				t.Errorf("%g requests counted, want 1", n)
 			}
 			s.signal(signal)
-			s.log.wait(t, s.done, "msg=drained")
+			s.log.Wait(t, s.done, "msg=drained")
 			if code := s.exitCode(); code != 0 {
 				t.Errorf("exit code %d\n%s", code, s.log)
 			}
@@ -82,7 +83,7 @@ func stallAlone(t *testing.T, ini string) (*server, *bufio.Reader) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "http.sock")
 	s := startServer(t, "master = false\nsocket = "+path+"\n"+ini, failing)
-	s.log.wait(t, s.done, "msg=serving", "address=")
+	s.log.Wait(t, s.done, "msg=serving", "address=")
 	metrics, err := mpmetrics.NewWriter(s.metricsDir(), "long", mpmetrics.WriterOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -132,14 +133,14 @@ func TestStopWithoutMaster(t *testing.T) {
 			s, _ := stallAlone(t, way.ini)
 			for i, signal := range way.signals {
 				if i == 1 {
-					s.log.wait(t, s.done, "msg=draining")
+					s.log.Wait(t, s.done, "msg=draining")
 				}
 				_ = s.cmd.Process.Signal(signal) // the third may find nobody
 			}
 			if code := s.exitCode(); code != 0 {
 				t.Errorf("exit code %d\n%s", code, s.log)
 			}
-			if s.log.count("level=WARN", "stopped before all requests were answered", "cut=1") != 1 {
+			if s.log.Count("level=WARN", "stopped before all requests were answered", "cut=1") != 1 {
 				t.Errorf("the log does not say that a request was cut:\n%s", s.log)
 			}
 		})
@@ -153,7 +154,7 @@ func TestQuitWithoutMaster(t *testing.T) {
 			t.Parallel()
 			s, answer := stallAlone(t, "")
 			s.signal(signal)
-			s.log.wait(t, s.done, "msg=draining")
+			s.log.Wait(t, s.done, "msg=draining")
 			response, err := http.ReadResponse(answer, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -165,7 +166,7 @@ func TestQuitWithoutMaster(t *testing.T) {
 			if code := s.exitCode(); code != 0 {
 				t.Errorf("exit code %d\n%s", code, s.log)
 			}
-			if s.log.count("msg=drained", "cut=0") != 1 {
+			if s.log.Count("msg=drained", "cut=0") != 1 {
 				t.Errorf("not drained:\n%s", s.log)
 			}
 		})
@@ -179,12 +180,12 @@ func TestWithoutMasterReopensLog(t *testing.T) {
 	address := freeAddress(t)
 	s := startServer(t, "master = false\nsocket = "+address+"\nlogto = "+path+"\n", failing)
 	s.address = address
-	eventually(t, "the log", func() bool { return logHas(path, "msg=serving") })
+	proctest.Eventually(t, "the log", func() bool { return logHas(path, "msg=serving") })
 	if err := os.Rename(path, path+".1"); err != nil {
 		t.Fatal(err)
 	}
 	s.signal(syscall.SIGUSR1)
-	eventually(t, "the new log", func() bool {
+	proctest.Eventually(t, "the new log", func() bool {
 		s.get("/")
 		return logHas(path, "path=/")
 	})
@@ -197,10 +198,10 @@ func TestSignalsWithoutMaster(t *testing.T) {
 	address := freeAddress(t)
 	s := startServer(t, "master = false\nsocket = "+address+"\n", failing)
 	s.address = address
-	s.log.wait(t, s.done, "msg=serving")
+	s.log.Wait(t, s.done, "msg=serving")
 	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU} {
 		s.signal(signal)
-		s.log.wait(t, s.done, "signal has no meaning without a master", signal.String())
+		s.log.Wait(t, s.done, "signal has no meaning without a master", signal.String())
 		if code, _ := s.get("/livez"); code != http.StatusOK {
 			t.Errorf("%d after %s", code, signal)
 		}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"multiproc/internal/proctest"
+
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -44,7 +46,7 @@ func startBrowser(tb testing.TB, url string) *browser {
 		}
 	}
 	if path == "" {
-		skipOrFail(tb, "there is no chromium in PATH")
+		proctest.Missing(tb, "there is no chromium in PATH")
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(tb.TempDir()),
@@ -121,7 +123,7 @@ func command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.V
 // do does what is to be done in the page.
 func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.tb.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, proctest.Patience)
 	defer cancel()
 	b.check(chromedp.Do(ctx, steps...))
 }
@@ -138,7 +140,7 @@ func (b *browser) check(err error) {
 // value is what an expression in the page gives.
 func value[T any](b *browser, expression string) T {
 	b.tb.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, proctest.Patience)
 	defer cancel()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
 	b.check(err)
@@ -154,7 +156,7 @@ func (b *browser) open(path string) {
 // press clicks the button or the link that says this, and waits until the page that it leads to is there.
 func (b *browser) press(text string) {
 	b.tb.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, proctest.Patience)
 	defer cancel()
 	_, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.Search(
 		fmt.Sprintf("//button[starts-with(normalize-space(), '%s')] | //a[starts-with(normalize-space(), '%[1]s')]", text))))
@@ -249,7 +251,7 @@ func (b *browser) picture(file string) {
 	if pictures() == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, proctest.Patience)
 	defer cancel()
 	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	b.check(err)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"multiproc/internal/proctest"
 )
 
 // TestSecondServer starts a second server, by mistake, that wants something which the first one has. It is refused with
@@ -96,7 +98,7 @@ func TestSecondServer(t *testing.T) {
 	}
 	unix := *first
 	l := startLoad(t, []client{{"unix", unixSocket, false, false, "/"}, {"unix", abstract, false, false, "/"}})
-	eventually(t, "answers", func() bool { return l.answered.Load() > 10 })
+	proctest.Eventually(t, "answers", func() bool { return l.answered.Load() > 10 })
 	l.mustNotFail(&unix)
 	if reason := first.unready(t, health); reason != "" {
 		t.Errorf("the first one is not ready: %s", reason)
@@ -147,8 +149,8 @@ func TestStalePidfile(t *testing.T) {
 	ini := "socket = " + filepath.Join(dir, "http.sock") + "\npidfile = " + filepath.Join(dir, "multiproc.pid") + "\n"
 	s := startServer(t, ini)
 	workers := s.workers()
-	kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
-	awaitGone(t, append(workers, s.cmd.Process.Pid)...)
+	proctest.Kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
+	proctest.AwaitGone(t, append(workers, s.cmd.Process.Pid)...)
 	next := startServer(t, ini, func(o *serverOptions) { o.dir = s.dir })
 	text, err := os.ReadFile(filepath.Join(dir, "multiproc.pid"))
 	if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(next.cmd.Process.Pid) {

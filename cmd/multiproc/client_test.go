@@ -14,11 +14,13 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"multiproc/internal/proctest"
 )
 
 // dialingClient is a client of a server at an address of a network, tcp or unix.
 func dialingClient(network, address string, keepAlive bool) *http.Client {
-	return &http.Client{Timeout: patience, Transport: &http.Transport{
+	return &http.Client{Timeout: proctest.Patience, Transport: &http.Transport{
 		DisableKeepAlives: !keepAlive,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, address)
@@ -59,7 +61,7 @@ func diedWithConn(err error) bool {
 
 // getBy asks for a page, which must come with 200 OK.
 func (s *server) getBy(client *http.Client, path string, cookies ...*http.Cookie) (body string, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), proctest.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(path), http.NoBody)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 	"multiproc/worker/handoff"
 )
@@ -64,7 +65,7 @@ func TestStatusTellsThePast(t *testing.T) {
 	ini := "socket = 127.0.0.1:0\nprocesses = 2\n" + appINI(t)
 	s := startServer(t, ini)
 	first := s.workers()[0]
-	kill(t, first, syscall.SIGKILL)
+	proctest.Kill(t, first, syscall.SIGKILL)
 	status := s.awaitReplaced(first)
 	for _, w := range status.Workers {
 		switch {
@@ -74,7 +75,7 @@ func TestStatusTellsThePast(t *testing.T) {
 			t.Errorf("a worker whose predecessor was killed: %+v", w)
 		case w.Slot == 1:
 			e := *w.LastExit
-			if e.Reason != "crash" || e.How != "was killed by signal 9 (killed)" || e.At.Before(status.Started) || time.Since(e.At) > patience {
+			if e.Reason != "crash" || e.How != "was killed by signal 9 (killed)" || e.At.Before(status.Started) || time.Since(e.At) > proctest.Patience {
 				t.Errorf("its predecessor was killed, not %+v", e)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -33,13 +34,13 @@ func TestCrashLoop(t *testing.T) {
 	if err := os.WriteFile(fault, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before := cpuTime(t, s.cmd.Process.Pid)
-	kill(t, s.workers()[0], 9)
+	before := proctest.CPUTime(t, s.cmd.Process.Pid)
+	proctest.Kill(t, s.workers()[0], 9)
 
 	// The first is that which served.
 	var at []time.Time
 	for n := 2; n <= starts+1; n++ {
-		waitFor(t, 2*time.Minute, fmt.Sprintf("start %d", n), func() bool { return s.log.count("worker started") >= n })
+		waitFor(t, 2*time.Minute, fmt.Sprintf("start %d", n), func() bool { return s.log.Count("worker started") >= n })
 	}
 	waiting := s.await("what the slot waits for", func(status master.Status) bool { return len(status.Waiting) == 1 }).Waiting[0]
 	if e := waiting.LastExit; waiting.Slot != 1 || waiting.Restarts < starts || e == nil || e.Reason != "crash" || e.How != "exited with code 1" {
@@ -48,7 +49,7 @@ func TestCrashLoop(t *testing.T) {
 	if stdout, _, _ := s.run("status", "--ini", s.ini); !strings.Contains(stdout, "w1 ") || !strings.Contains(stdout, "starts in ") {
 		t.Errorf("status does not tell when the next start is:\n%s", stdout)
 	}
-	for _, line := range s.log.all("worker started")[1:] {
+	for _, line := range s.log.Lines("worker started")[1:] {
 		at = append(at, timeOf(t, line))
 	}
 	// The first death was that of one that had served, for less than a second perhaps: then there was one more wait.
@@ -59,7 +60,7 @@ func TestCrashLoop(t *testing.T) {
 		}
 	}
 	passed := at[len(at)-1].Sub(at[0])
-	used := cpuTime(t, s.cmd.Process.Pid) - before
+	used := proctest.CPUTime(t, s.cmd.Process.Pid) - before
 	t.Logf("%d starts in %s, for which the master has used %s", len(at), passed.Round(time.Millisecond), used)
 	if used > passed/10 {
 		t.Error("the master is not idle")
@@ -68,7 +69,7 @@ func TestCrashLoop(t *testing.T) {
 	if reason := s.unready(t, health); reason != "fewer than min-ready workers are ready" {
 		t.Errorf("readyz says %q", reason)
 	}
-	if s.log.count("error: the database is gone") < starts-1 { // the last may not have said it yet
+	if s.log.Count("error: the database is gone") < starts-1 { // the last may not have said it yet
 		t.Errorf("not all that the workers said is in the log:\n%s", s.log)
 	}
 	if found, err := filepath.Glob(gauges); err != nil || len(found) > 0 {
@@ -87,7 +88,7 @@ func TestCrashLoop(t *testing.T) {
 	s.stop()
 }
 
-// waitFor is eventually with another patience.
+// waitFor is eventually with another proctest.Patience.
 func waitFor(tb testing.TB, limit time.Duration, what string, is func() bool) {
 	tb.Helper()
 	for deadline := time.Now().Add(limit); !is(); <-time.After(5 * time.Millisecond) {
@@ -95,19 +96,6 @@ func waitFor(tb testing.TB, limit time.Duration, what string, is func() bool) {
 			tb.Fatalf("not within %s: %s", limit, what)
 		}
 	}
-}
-
-// all are the lines with all these parts.
-func (b *logBuffer) all(parts ...string) []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var found []string
-	for _, line := range b.lines {
-		if hasAll(line, parts) {
-			found = append(found, line)
-		}
-	}
-	return found
 }
 
 // timeOf is when a line was logged.
@@ -141,11 +129,11 @@ func TestColdStartFails(t *testing.T) {
 			if code != 3 {
 				t.Errorf("exit code %d, want 3", code)
 			}
-			lines := s.log.all()
+			lines := s.log.Lines()
 			if last := lines[len(lines)-1]; !hasAll(last, []string{"multiproc: no worker became ready", start.want}) {
 				t.Errorf("the last line is %q", last)
 			}
-			if n := s.log.count("worker started"); n > 2 {
+			if n := s.log.Count("worker started"); n > 2 {
 				t.Errorf("%d starts of 2 workers", n)
 			}
 			if t.Failed() {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"multiproc/internal/proctest"
 )
 
 // dashboard is what Grafana reads of one, as far as tests look at it.
@@ -139,7 +141,7 @@ func (p panel) check(t *testing.T) {
 func TestDashboardExpressions(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
-		skipOrFail(t, "no promtool in PATH")
+		proctest.Missing(t, "no promtool in PATH")
 	}
 	var rules strings.Builder
 	rules.WriteString("groups:\n- name: dashboard\n  rules:\n")

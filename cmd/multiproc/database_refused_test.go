@@ -89,7 +89,7 @@ func TestDatabaseRefused(t *testing.T) {
 			if code != 3 { // no worker became ready
 				t.Errorf("exit code %d, want 3", code)
 			}
-			if line, _ := s.log.find(append(row.says, path)); line == "" {
+			if s.log.Count(append(row.says, path)...) == 0 {
 				t.Errorf("nothing says %q:\n%s", append(row.says, path), s.log)
 			}
 			after, _ := os.ReadFile(path)

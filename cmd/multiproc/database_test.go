@@ -30,7 +30,7 @@ func TestDatabaseIsMade(t *testing.T) {
 	for name, ini := range map[string]string{"as it comes": "", "with a umask that allows all": "umask = 000\n"} {
 		t.Run(name, func(t *testing.T) {
 			k := startTracker(t, "processes = 2\n"+ini)
-			k.log.wait(t, k.done, "database "+k.database+": schema version 0 -> ")
+			k.log.Wait(t, k.done, "database "+k.database+": schema version 0 -> ")
 			k.post(1)
 			files, err := filepath.Glob(k.database + "*")
 			if err != nil || len(files) != 4 {
@@ -46,7 +46,7 @@ func TestDatabaseIsMade(t *testing.T) {
 			next := startServer(t, databaseINI+ini, in(k.dir))
 			again := &tracker{next, k.database, k.token}
 			again.post(2)
-			if n := next.log.count("schema version"); n > 0 {
+			if n := next.log.Count("schema version"); n > 0 {
 				t.Errorf("it was migrated twice:\n%s", next.log)
 			}
 			stdout, stderr, code := next.run("migrate", "--ini", next.ini)
@@ -163,7 +163,7 @@ func TestTokens(t *testing.T) {
 		t.Errorf("another token: %v", codes)
 	}
 	hangUp(wires)
-	if n := k.log.count(token) + k.log.count(k.token); n > 0 {
+	if n := k.log.Count(token) + k.log.Count(k.token); n > 0 {
 		t.Errorf("the log has tokens:\n%s", k.log)
 	}
 	k.stop()
@@ -196,7 +196,7 @@ func TestTransactionsWithoutMaster(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, code := startFailing(t, "master = false\n"+databaseINI, in(dir))
-		if line, _ := s.log.find([]string{"transactions.db"}); code == exitOK || line == "" {
+		if code == exitOK || s.log.Count("transactions.db") == 0 {
 			t.Errorf("exit code %d\n%s", code, s.log)
 		}
 	})
@@ -224,7 +224,7 @@ func TestWithoutDatabase(t *testing.T) {
 	})
 	t.Run("command", func(t *testing.T) {
 		s := startServer(t, databaseINI+appINI(t))
-		s.log.wait(t, s.done, "database", "command")
+		s.log.Wait(t, s.done, "database", "command")
 		if code, body := s.get("/pid"); code != http.StatusOK {
 			t.Errorf("%d %s", code, body)
 		}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -289,14 +290,14 @@ func TestDeployByLink(t *testing.T) {
 
 	deploy("v2")
 	killed := s.workers()[0]
-	kill(t, killed, syscall.SIGKILL)
+	proctest.Kill(t, killed, syscall.SIGKILL)
 	s.awaitReplaced(killed)
 	mustServe("v1") // it was not asked for
 
 	s.reload()
 	mustServe("v2")
 	for _, path := range programs {
-		if s.log.count("new generation", "program="+path) != 1 {
+		if s.log.Count("new generation", "program="+path) != 1 {
 			t.Errorf("the log does not name %s\n%s", path, s.log)
 		}
 	}
@@ -314,7 +315,7 @@ func TestDeployOverSamePath(t *testing.T) {
 
 	killed := s.workers()
 	for _, pid := range killed {
-		kill(t, pid, syscall.SIGKILL)
+		proctest.Kill(t, pid, syscall.SIGKILL)
 	}
 	s.awaitReplaced(killed...)
 	s.mustRun("the first program", first)
@@ -339,7 +340,7 @@ func TestProgramAway(t *testing.T) {
 		}
 		killed := s.workers()
 		for _, pid := range killed {
-			kill(t, pid, syscall.SIGKILL)
+			proctest.Kill(t, pid, syscall.SIGKILL)
 		}
 		s.awaitReplaced(killed...) // the file is still open
 		s.mustRefuse(d.path, "no such file")
@@ -361,9 +362,9 @@ func TestProgramAway(t *testing.T) {
 		}
 		killed := s.workers()
 		for _, pid := range killed {
-			kill(t, pid, syscall.SIGKILL)
+			proctest.Kill(t, pid, syscall.SIGKILL)
 		}
-		s.log.wait(t, s.done, app, "no such file")
+		s.log.Wait(t, s.done, app, "no such file")
 		s.await("no worker", func(status master.Status) bool { return status.Ready() == 0 })
 		if err := os.Rename(app+".away", app); err != nil {
 			t.Fatal(err)
@@ -390,8 +391,8 @@ func TestDeployLeavesSomethingBehind(t *testing.T) {
 	defer func() {
 		text, _ := os.ReadFile(filepath.Join(s.dir, "left"))
 		for left := range strings.FieldsSeq(string(text)) {
-			if pid, err := strconv.Atoi(left); err == nil && alive(pid) {
-				kill(t, pid, syscall.SIGKILL)
+			if pid, err := strconv.Atoi(left); err == nil && proctest.Alive(pid) {
+				proctest.Kill(t, pid, syscall.SIGKILL)
 			}
 		}
 	}()
@@ -467,7 +468,7 @@ func buildProgram(tb testing.TB, edits map[string]func(string) string) string {
 	tb.Helper()
 	goTool, err := exec.LookPath("go")
 	if err != nil {
-		skipOrFail(tb, "there is no go to build another version of the program with")
+		proctest.Missing(tb, "there is no go to build another version of the program with")
 	}
 	root, err := filepath.Abs("../..")
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -149,8 +150,8 @@ func (e *endToEnd) disturb(d time.Duration) {
 			e.reload()
 		}
 	}
-	recycled := e.log.count(`msg="worker ended"`, "reason=requests")
-	e.t.Logf("%d workers killed, %d recycled, %d generations", len(e.load.deaths), recycled, e.log.count("new generation"))
+	recycled := e.log.Count(`msg="worker ended"`, "reason=requests")
+	e.t.Logf("%d workers killed, %d recycled, %d generations", len(e.load.deaths), recycled, e.log.Count("new generation"))
 	if recycled < 3 {
 		e.t.Error("hardly any worker was recycled")
 	}
@@ -160,14 +161,14 @@ func (e *endToEnd) disturb(d time.Duration) {
 func (e *endToEnd) awaitScrapes(n int) {
 	e.t.Helper()
 	from := time.Now()
-	for deadline := from.Add(patience); time.Now().Before(deadline); <-time.After(scrapeInterval / 5) {
+	for deadline := from.Add(proctest.Patience); time.Now().Before(deadline); <-time.After(scrapeInterval / 5) {
 		now := time.Now()
 		scraped := e.p.query(now, fmt.Sprintf(`count_over_time(up{job!~"witness.*"}[%dms]) >= %d`, now.Sub(from).Milliseconds()+1, n))
 		if len(scraped) == len(scrapeProtocols) {
 			return
 		}
 	}
-	e.t.Fatalf("not %d scrapes of each job within %s", n, patience)
+	e.t.Fatalf("not %d scrapes of each job within %s", n, proctest.Patience)
 }
 
 // since is a range of PromQL from the beginning to a time.

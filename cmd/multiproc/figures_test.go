@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -83,7 +84,7 @@ func (k *tracker) measure(after time.Duration) measurement {
 // processFigures are the sockets, the other descriptors, the threads and the memory in KiB of a process; 0 where it has just
 // ended.
 func processFigures(pid int) (values [4]float64) {
-	for _, to := range links(pid) {
+	for _, to := range proctest.Descriptors(pid) {
 		if strings.HasPrefix(to, "socket:") {
 			values[0]++
 		} else {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"multiproc/cmd/internal/config"
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -41,7 +42,7 @@ func TestFilesFollowTheUmask(t *testing.T) {
 // TestFilesAreTheUsersThatTheServerRunsAs starts as root, and goes on as somebody else.
 func TestFilesAreTheUsersThatTheServerRunsAs(t *testing.T) {
 	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can give up privileges")
+		proctest.Missing(t, "only root can give up privileges")
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "multiproc")
@@ -137,7 +138,7 @@ func TestRuntimeDirectoryFollowsTheUmask(t *testing.T) {
 // 022 it sees all that the server itself shows, with the default nothing.
 func TestSidecarReadsTheMetrics(t *testing.T) {
 	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can be somebody else")
+		proctest.Missing(t, "only root can be somebody else")
 	}
 	program := filepath.Join(t.TempDir(), "multiproc")
 	copyProgram(t, program)

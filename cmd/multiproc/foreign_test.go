@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -24,12 +25,12 @@ func TestShellWorker(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\nsocket = @"+t.Name()+strconv.Itoa(os.Getpid())+"\nprocesses = 2\nnotify = false\n"+
 		"env = APP_COLOUR=blue\nunenv = APP_SECRET\ncommand = "+command+"\n",
 		withEnv("APP_SECRET=x", "NOTIFY_SOCKET=/nonexistent", "WATCHDOG_USEC=1000000", "LISTEN_FDS=7", "LISTEN_PID=1"))
-	s.log.wait(t, s.done, "this is worker 1")
-	s.log.wait(t, s.done, "this is worker 2")
-	sockets, others := listening(t), links(os.Getpid()) // whatever the test itself was started with is passed on
+	s.log.Wait(t, s.done, "this is worker 1")
+	s.log.Wait(t, s.done, "this is worker 2")
+	sockets, others := listening(t), proctest.Descriptors(os.Getpid()) // whatever the test itself was started with is passed on
 	for _, pid := range s.workers() {
-		eventually(t, "the program", func() bool { return nameOf(pid) == "sleep" })
-		open := links(pid)
+		proctest.Eventually(t, "the program", func() bool { return nameOf(pid) == "sleep" })
+		open := proctest.Descriptors(pid)
 		for fd, to := range open {
 			if fd >= 5 && to != others[fd] {
 				t.Errorf("descriptor %d is %s", fd, to)
@@ -38,7 +39,7 @@ func TestShellWorker(t *testing.T) {
 		if !sockets[open[3]] || !sockets[open[4]] || open[0] != os.DevNull {
 			t.Errorf("descriptors %v", open)
 		}
-		env := strings.Join(environ(t, pid), "\n") + "\n"
+		env := strings.Join(proctest.Environ(t, pid), "\n") + "\n"
 		for _, want := range []string{
 			"LISTEN_PID=" + strconv.Itoa(pid), "LISTEN_FDS=2", "LISTEN_FDNAMES=http:http", "APP_COLOUR=blue",
 			"PROMETHEUS_MULTIPROC_DIR=" + s.metricsDir(), "MULTIPROC_GENERATION=1",
@@ -56,8 +57,8 @@ func TestShellWorker(t *testing.T) {
 	}
 
 	workers := s.workers()
-	kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
-	awaitGone(t, workers...)
+	proctest.Kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
+	proctest.AwaitGone(t, workers...)
 }
 
 // TestForeignWorkerStops has a worker that ends at TERM without a word, and one that does not heed it.
@@ -74,7 +75,7 @@ func TestForeignWorkerStops(t *testing.T) {
 			var started []int
 			for _, pid := range workers {
 				var child int
-				eventually(t, "a worker that has told of its child", func() bool {
+				proctest.Eventually(t, "a worker that has told of its child", func() bool {
 					text, _ := os.ReadFile(filepath.Join(children, strconv.Itoa(pid)))
 					var err error
 					child, err = strconv.Atoi(strings.TrimSpace(string(text)))
@@ -83,13 +84,13 @@ func TestForeignWorkerStops(t *testing.T) {
 				started = append(started, child)
 			}
 			s.signal(syscall.SIGTERM)
-			awaitGone(t, workers...)
+			proctest.AwaitGone(t, workers...)
 			if ignore == "" { // what else it has started is its own affair
 				for _, pid := range started {
-					kill(t, pid, syscall.SIGKILL)
+					proctest.Kill(t, pid, syscall.SIGKILL)
 				}
 			}
-			awaitGone(t, started...)
+			proctest.AwaitGone(t, started...)
 			if code := s.exitCode(); code != 0 {
 				t.Errorf("exit code %d\n%s", code, s.log)
 			}
@@ -143,7 +144,7 @@ func pythonPath(tb testing.TB) string {
 	s := server{tb: tb, dir: tb.TempDir()}
 	python, err := s.command("python3", "-c", "import sys; print(sys.executable)")
 	if err != nil {
-		skipOrFail(tb, "there is no python3: "+err.Error())
+		proctest.Missing(tb, "there is no python3: "+err.Error())
 	}
 	return python
 }
@@ -162,7 +163,7 @@ func pythonINI(tb testing.TB) string {
 func TestPythonWorker(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+pythonINI(t))
-	s.log.wait(t, s.done, "python serves")
+	s.log.Wait(t, s.done, "python serves")
 	before := s.workers()
 	if code, body := s.get("/"); code != http.StatusOK || !strings.Contains(fmt.Sprintln(before), strings.TrimSpace(body)) {
 		t.Errorf("%d %s of %d", code, body, before)
@@ -177,7 +178,7 @@ func TestPythonWorker(t *testing.T) {
 		t.Errorf("%d after a reload", code)
 	}
 	victim := pidsOf(s.awaitNoneDraining())[0]
-	kill(t, victim, syscall.SIGKILL)
+	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)
 	// Without a handler, it ends by TERM.
 	s.stop()
@@ -195,7 +196,7 @@ func TestListenersDoNotBlock(t *testing.T) {
 		s.awaitNoneDraining()
 		s.mustNotBlock(2, 4)
 		victim := s.workers()[0]
-		kill(t, victim, syscall.SIGKILL)
+		proctest.Kill(t, victim, syscall.SIGKILL)
 		s.awaitReplaced(victim)
 		s.mustNotBlock(2, 4)
 	}
@@ -207,7 +208,7 @@ func TestBlockingIsMended(t *testing.T) {
 	t.Parallel()
 	ini := pythonINI(t)
 	s := startServer(t, "socket = 127.0.0.1:0\nenv = CLEAR=1\n"+ini)
-	own := links(s.cmd.Process.Pid)
+	own := proctest.Descriptors(s.cmd.Process.Pid)
 	blocks := false
 	for fd, to := range own {
 		if mode, ok := flags(s.cmd.Process.Pid, fd); ok && listening(t)[to] && mode&syscall.O_NONBLOCK == 0 {
@@ -231,7 +232,7 @@ func (s *server) mustNotBlock(inWorker, inMaster int) {
 	sockets := listening(s.tb)
 	for i, pid := range append([]int{s.cmd.Process.Pid}, s.workers()...) {
 		found := 0
-		for fd, to := range links(pid) {
+		for fd, to := range proctest.Descriptors(pid) {
 			if !sockets[to] {
 				continue
 			}
@@ -253,7 +254,7 @@ func TestForeignLogIsReopened(t *testing.T) {
 	command := script(t, `while :; do echo "this is stdout"; echo "this is stderr" >&2; sleep 0.05; done`)
 	s, path := startLogging(t, "notify = false\ncommand = "+command+"\n")
 	for _, log := range []string{"first", "second"} {
-		eventually(t, "both in the "+log+" log", func() bool { return logHas(path, "this is stdout") && logHas(path, "this is stderr") })
+		proctest.Eventually(t, "both in the "+log+" log", func() bool { return logHas(path, "this is stdout") && logHas(path, "this is stderr") })
 		if log == "first" {
 			if err := os.Rename(path, path+".old"); err != nil {
 				t.Fatal(err)
@@ -275,12 +276,12 @@ func TestForeignLinesStayWhole(t *testing.T) {
 		`exec sleep 1000`)
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 4\nnotify = false\ncommand = "+command+"\n")
 	for slot := range 4 {
-		s.log.wait(t, s.done, fmt.Sprintf("worker %d line %d ", slot+1, lines))
+		s.log.Wait(t, s.done, fmt.Sprintf("worker %d line %d ", slot+1, lines))
 	}
 	s.stop()
 	whole := regexp.MustCompile(`^(worker [1-4] line \d+ x{100} end|time=\S+ level=[A-Z]+ msg=.*)$`)
 	var broken []string
-	for _, line := range s.log.all() {
+	for _, line := range s.log.Lines() {
 		if !whole.MatchString(line) {
 			broken = append(broken, line[:min(len(line), 300)])
 		}
@@ -288,7 +289,7 @@ func TestForeignLinesStayWhole(t *testing.T) {
 	if len(broken) > 0 {
 		t.Errorf("%d lines are broken, such as\n%s", len(broken), strings.Join(broken[:min(10, len(broken))], "\n"))
 	}
-	if said := s.log.count(text + " end"); said != 4*lines {
+	if said := s.log.Count(text + " end"); said != 4*lines {
 		t.Errorf("%d lines of %d", said, 4*lines)
 	}
 }

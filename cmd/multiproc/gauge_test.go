@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"multiproc/internal/proctest"
 )
 
 // TestGauge reads api_transactions from the page of metrics of a server.
@@ -100,7 +102,7 @@ func (k *tracker) mustBeLinted(page string) {
 	k.tb.Helper()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
-		skipOrFail(k.tb, "no promtool in PATH")
+		proctest.Missing(k.tb, "no promtool in PATH")
 	}
 	check := exec.CommandContext(k.tb.Context(), promtool, "check", "metrics")
 	check.Stdin = bytes.NewReader([]byte(page))

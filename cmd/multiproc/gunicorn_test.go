@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -32,7 +34,7 @@ func gunicornCommand(t *testing.T, args ...string) []string {
 	check := commandIn(t, t.TempDir(), python, "-c", "import gunicorn.app.wsgiapp, prometheus_client.multiprocess")
 	check.Env = append(os.Environ(), pythonEnv()...)
 	if out, err := check.CombinedOutput(); err != nil {
-		skipOrFail(t, fmt.Sprintf("python3 has no gunicorn with prometheus_client (%v), not in MULTIPROC_TEST_PROMETHEUS_CLIENT either:\n%s", err, out))
+		proctest.Missing(t, fmt.Sprintf("python3 has no gunicorn with prometheus_client (%v), not in MULTIPROC_TEST_PROMETHEUS_CLIENT either:\n%s", err, out))
 	}
 	return append([]string{python, "-m", "gunicorn", "--pythonpath", path, "-c", filepath.Join(path, "gunicorn.conf.py"), "app"}, args...)
 }
@@ -47,7 +49,7 @@ func pythonEnv() []string {
 }
 
 // startProcess starts a program that ends by TERM at the end of the test at the latest, with what it says on stderr.
-func startProcess(t *testing.T, dir string, args, env []string) (*exec.Cmd, *logBuffer) {
+func startProcess(t *testing.T, dir string, args, env []string) (*exec.Cmd, *proctest.Log) {
 	t.Helper()
 	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // see Cleanup
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
@@ -58,16 +60,16 @@ func startProcess(t *testing.T, dir string, args, env []string) (*exec.Cmd, *log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	log, done := newLogBuffer(), make(chan struct{})
+	log, done := new(proctest.Log), make(chan struct{})
 	go func() {
 		defer close(done)
-		log.readFrom(stderr)
+		_, _ = io.Copy(log, stderr)
 	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-done:
-		case <-time.After(patience):
+		case <-time.After(proctest.Patience):
 			t.Errorf("%s did not end by TERM", args)
 			_ = cmd.Process.Kill()
 			<-done
@@ -83,8 +85,8 @@ func startProcess(t *testing.T, dir string, args, env []string) (*exec.Cmd, *log
 // pythonProcesses are the processes of the application below a gunicorn, once there are so many.
 func pythonProcesses(t *testing.T, gunicorn, n int) (pids []int) {
 	t.Helper()
-	eventually(t, "gunicorn's processes", func() bool {
-		pids = children(gunicorn)
+	proctest.Eventually(t, "gunicorn's processes", func() bool {
+		pids = proctest.Children(gunicorn)
 		return len(pids) == n
 	})
 	return pids
@@ -95,7 +97,7 @@ func beside(t *testing.T, dir string) *server {
 	t.Helper()
 	s := &server{tb: t}
 	_, s.log = startProcess(t, t.TempDir(), []string{multiprocPath(t), "metrics", "serve", "--listen", "127.0.0.1:0", "--dir", dir}, nil)
-	line := s.log.wait(t, nil, "serving metrics")
+	line := s.log.Wait(t, nil, "serving metrics")
 	_, s.address, _ = strings.Cut(line, "url=http://")
 	s.address, _, _ = strings.Cut(s.address, "/")
 	return s
@@ -111,7 +113,7 @@ func TestPythonBesideGo(t *testing.T) {
 	gunicorn, log := startProcess(t, s.dir,
 		gunicornCommand(t, "--bind", "unix:"+socket, "--workers", "2", "--max-requests", "60"),
 		append(pythonEnv(), "PROMETHEUS_MULTIPROC_DIR="+s.metricsDir()))
-	log.wait(t, nil, "Listening at")
+	log.Wait(t, nil, "Listening at")
 	serve := beside(t, s.metricsDir())
 
 	toPython, toGo := startPaced(s), startPaced(s)
@@ -161,7 +163,7 @@ func TestGunicornAsCommand(t *testing.T) {
 	load.kill(pythonProcesses(t, s.awaitReplaced(before...).Workers[0].PID, 2)[0])
 	load.await(50)
 	load.mustHaveLostNone()
-	awaitGone(t, before...)
+	proctest.AwaitGone(t, before...)
 
 	page := mustAgree(t, s, serve, dialingClient("tcp", s.address, false), pidsOf(s.awaitNoneDraining())...)
 	mustCountPython(page, load)
@@ -195,14 +197,14 @@ func mustAgree(t *testing.T, s, serve *server, client *http.Client, gunicorns ..
 	for _, pid := range append(s.workers(), s.cmd.Process.Pid) {
 		if !slices.Contains(gunicorns, pid) {
 			stopProcess(t, pid)
-			defer kill(t, pid, syscall.SIGCONT)
+			defer proctest.Kill(t, pid, syscall.SIGCONT)
 		}
 	}
 	var theirs, own string
-	eventually(t, "a quiet moment, with live gauges of the living alone", func() bool {
+	proctest.Eventually(t, "a quiet moment, with live gauges of the living alone", func() bool {
 		var living []int
 		for _, pid := range gunicorns {
-			living = append(living, children(pid)...)
+			living = append(living, proctest.Children(pid)...)
 		}
 		slices.Sort(living)
 		var err error

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -23,9 +24,9 @@ func TestReadyzSaysWhy(t *testing.T) {
 	}
 	// A successor that is killed at once is not replaced at once.
 	const few = "fewer than min-ready workers are ready"
-	eventually(t, "unreadiness", func() bool {
+	proctest.Eventually(t, "unreadiness", func() bool {
 		if pids := s.workers(); len(pids) == 2 {
-			kill(t, pids[1], syscall.SIGKILL)
+			proctest.Kill(t, pids[1], syscall.SIGKILL)
 		}
 		if worker, master := ask(); worker != few || master != few {
 			return false
@@ -42,7 +43,7 @@ func TestReadyzSaysWhy(t *testing.T) {
 		}
 		return true
 	})
-	eventually(t, "readiness", func() bool {
+	proctest.Eventually(t, "readiness", func() bool {
 		worker, master := ask()
 		return worker == "" && master == ""
 	})

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -48,7 +49,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 		s, err := client.Status(t.Context())
 		return err == nil && s.Ready() == s.Target
 	}
-	for deadline := time.Now().Add(patience); !ready(); {
+	for deadline := time.Now().Add(proctest.Patience); !ready(); {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not serve")
 		}
@@ -67,7 +68,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(patience):
+	case <-time.After(proctest.Patience):
 		t.Error("it does not stop")
 	}
 }

@@ -23,6 +23,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"multiproc/internal/proctest"
 )
 
 // httpsINI is the part of an ini with TLS. The files are beside it.
@@ -101,7 +103,7 @@ func (s *server) mustShow(tb testing.TB, serial int64) {
 // askOverTLS asks in one connection again and again, until the server says that an answer is the last one, and then in a new
 // one. The server may end a connection only where it said so.
 func askOverTLS(address string, stopping <-chan struct{}, answered *atomic.Int64) error {
-	dialer := &net.Dialer{Timeout: patience}
+	dialer := &net.Dialer{Timeout: proctest.Patience}
 	for {
 		conn, err := tls.DialWithDialer(dialer, "tcp", address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec,noctx // as above
 		if err != nil {
@@ -114,7 +116,7 @@ func askOverTLS(address string, stopping <-chan struct{}, answered *atomic.Int64
 				return conn.Close()
 			default:
 			}
-			_ = conn.SetDeadline(time.Now().Add(patience))
+			_ = conn.SetDeadline(time.Now().Add(proctest.Patience))
 			if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
 				return err
 			}
@@ -166,7 +168,7 @@ func TestCertificateIsRenewed(t *testing.T) {
 		}
 		s.awaitReplaced(before...)
 		s.mustShow(t, serial)
-		eventually(t, "the new workers have requests", func() bool { return answered.Load() > asked+100 || len(failures) > 0 })
+		proctest.Eventually(t, "the new workers have requests", func() bool { return answered.Load() > asked+100 || len(failures) > 0 })
 	}
 	close(stopping)
 	clients.Wait()
@@ -185,7 +187,7 @@ func TestCertificateIsRenewed(t *testing.T) {
 		broken.put(t, dir)
 		s.mustRefuse("tls-")
 		s.mustShow(t, last.serial)
-		if s.log.count(string(bytes.Split(other.key, []byte("\n"))[1])) > 0 {
+		if s.log.Count(string(bytes.Split(other.key, []byte("\n"))[1])) > 0 {
 			t.Errorf("%s: the log has the key", name)
 		}
 	}
@@ -196,7 +198,7 @@ func TestCertificateIsRenewed(t *testing.T) {
 	s.mustShow(t, last.serial)
 	newCertificate(t, 8, time.Now().Add(-time.Hour)).put(t, dir)
 	s.mustReload()
-	s.log.wait(t, s.done, "tls-cert has expired")
+	s.log.Wait(t, s.done, "tls-cert has expired")
 }
 
 // TestKeyIsNowhere looks for the key wherever others could see it: in what processes are started with, in what the
@@ -289,7 +291,7 @@ func TestHTTPSWithoutMaster(t *testing.T) {
 	dir := t.TempDir()
 	valid(t, 1).put(t, dir)
 	s := startAlone(t, "tls-cert = cert.pem\ntls-key = key.pem\n", in(dir))
-	s.log.wait(t, s.done, "to be seen in a browser", "url=https://"+s.address)
+	s.log.Wait(t, s.done, "to be seen in a browser", "url=https://"+s.address)
 	conn, serial := s.dialTLS(t)
 	defer conn.Close()
 	if _, err := io.WriteString(conn, "GET /readyz HTTP/1.0\r\n\r\n"); err != nil {
@@ -305,7 +307,7 @@ func TestHTTPSWithoutMaster(t *testing.T) {
 func TestRootOnlyKey(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can give up privileges")
+		proctest.Missing(t, "only root can give up privileges")
 	}
 	s, _ := startDropping(t, "socket = 127.0.0.1:0\nuid = nobody\ntls-cert = cert.pem\ntls-key = key.pem\n", func(dir string) {
 		valid(t, 1).put(t, dir)
@@ -313,7 +315,7 @@ func TestRootOnlyKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	s.log.wait(t, s.done, "file cannot be read by the user that the server runs as", "key=tls-key")
+	s.log.Wait(t, s.done, "file cannot be read by the user that the server runs as", "key=tls-key")
 	all := func() []int { return append(s.workers(), s.cmd.Process.Pid) }
 	mustRunAsNobody(t, all()...)
 	mustHoldNothingOfRoots(t, all()...)

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
 
@@ -122,9 +123,9 @@ func TestInspectionChangesNothing(t *testing.T) {
 	if err := serving.Start(); err != nil {
 		t.Fatal(err)
 	}
-	log := newLogBuffer()
-	go log.readFrom(stderr)
-	line := log.wait(t, make(chan struct{}), "url=")
+	log := new(proctest.Log)
+	go func() { _, _ = io.Copy(log, stderr) }()
+	line := log.Wait(t, make(chan struct{}), "url=")
 	_, url, _ := strings.Cut(line, "url=")
 	url, _, _ = strings.Cut(url, " ")
 	response, err := http.Get(url) //nolint:noctx // the test's end kills the server

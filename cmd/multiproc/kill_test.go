@@ -25,6 +25,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -130,8 +131,8 @@ func (s *storm) kill(pid int) time.Time {
 	s.mu.Lock()
 	s.kills = append(s.kills, killing{pid: pid, from: from})
 	s.mu.Unlock()
-	kill(s.server.tb, pid, syscall.SIGKILL)
-	awaitGone(s.server.tb, pid)
+	proctest.Kill(s.server.tb, pid, syscall.SIGKILL)
+	proctest.AwaitGone(s.server.tb, pid)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kills[len(s.kills)-1].to = time.Now()
@@ -140,7 +141,7 @@ func (s *storm) kill(pid int) time.Time {
 
 func (s *storm) awaitAnswers(n int64) {
 	from := s.answered.Load()
-	eventually(s.server.tb, "answers", func() bool { return s.answered.Load() >= from+n })
+	proctest.Eventually(s.server.tb, "answers", func() bool { return s.answered.Load() >= from+n })
 }
 
 // failed judges a request that has got no answer: of the worker with the pid, or if that is 0, of one that is not known.
@@ -180,7 +181,7 @@ func (s *storm) askOnOne() (pid int, err error) {
 		return 0, err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(proctest.Patience)); err != nil {
 		return 0, err
 	}
 	reader := bufio.NewReader(conn)
@@ -219,7 +220,7 @@ func (s *storm) askHere(conn net.Conn, reader *bufio.Reader, pid int) (int, erro
 
 // askOnce asks again and again, each time on a new connection.
 func (s *storm) askOnce() {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: proctest.Patience}
 	for !s.stopped() {
 		began := time.Now()
 		if _, err := s.get(&client, "/pid"); err != nil {
@@ -231,7 +232,7 @@ func (s *storm) askOnce() {
 }
 
 func (s *storm) get(client *http.Client, path string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.server.tb.Context()), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.server.tb.Context()), proctest.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.server.url(path), nil)
 	if err != nil {
@@ -251,7 +252,7 @@ func (s *storm) get(client *http.Client, path string) (string, error) {
 
 // scrape reads the metrics again and again, from whichever worker it gets.
 func (s *storm) scrape() {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: proctest.Patience}
 	last := map[string]float64{}
 	for !s.stopped() {
 		began := time.Now()
@@ -342,7 +343,7 @@ func testKilledMaster(t *testing.T, command string) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(proctest.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, "GET /readyz HTTP/1.1\r\n"); err != nil {
@@ -356,8 +357,8 @@ func testKilledMaster(t *testing.T, command string) {
 	if err := s.stderr.Close(); err != nil {
 		t.Fatal(err)
 	}
-	kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
-	awaitGone(t, s.cmd.Process.Pid)
+	proctest.Kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
+	proctest.AwaitGone(t, s.cmd.Process.Pid)
 	if _, err := io.WriteString(conn, "Host: server\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +374,7 @@ func testKilledMaster(t *testing.T, command string) {
 	for _, err := range slow.failures {
 		t.Errorf("a request that was being handled: %v", err)
 	}
-	awaitGone(t, workers...)
+	proctest.AwaitGone(t, workers...)
 
 	// With the same addresses, control socket and metrics directory.
 	gone := time.Now()
@@ -418,7 +419,7 @@ func (w *slow) start(n int, d time.Duration) {
 			w.answered.Add(1)
 		})
 	}
-	eventually(s.tb, "all requests in flight", func() bool {
+	proctest.Eventually(s.tb, "all requests in flight", func() bool {
 		return s.valueOf("http_requests_in_flight") >= float64(n+1) // this one, too
 	})
 }

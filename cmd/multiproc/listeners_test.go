@@ -12,13 +12,14 @@ import (
 	"syscall"
 	"testing"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
 // ask asks for a path on a connection of its own, and gives the status code.
 func ask(tb testing.TB, network, address, path string) (int, error) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), proctest.Patience)
 	defer cancel()
 	transport := &http.Transport{
 		DisableKeepAlives: true,
@@ -67,11 +68,11 @@ func TestReloadListeners(t *testing.T) {
 		s.reload()
 		mustAnswer(t, "tcp", tcp, "/pid", http.StatusOK)
 		mustAnswer(t, "unix", unix, "/pid", http.StatusOK)
-		s.log.wait(t, s.done, "new generation", "listening="+tcp, "listening="+unix)
+		s.log.Wait(t, s.done, "new generation", "listening="+tcp, "listening="+unix)
 
 		s.writeINI(base)
 		s.reload()
-		eventually(t, "refusal at what is no listener any more", func() bool {
+		proctest.Eventually(t, "refusal at what is no listener any more", func() bool {
 			return refused(t, "tcp", tcp) && refused(t, "unix", unix)
 		})
 		if fileExists(unix) {
@@ -80,7 +81,7 @@ func TestReloadListeners(t *testing.T) {
 	}
 	s.awaitNoneDraining()
 	l.mustNotFail(s)
-	eventually(t, "no more descriptors than before", func() bool { return entries(t, s.cmd.Process.Pid, "fd") <= descriptors })
+	proctest.Eventually(t, "no more descriptors than before", func() bool { return entries(t, s.cmd.Process.Pid, "fd") <= descriptors })
 	s.stop()
 }
 
@@ -106,7 +107,7 @@ func TestReloadListenerFailed(t *testing.T) {
 			s := s.in(t)
 			s.writeINI(base + more + bad.ini)
 			s.mustRefuse(bad.says)
-			eventually(t, "refusal at the listeners of a reload that was taken back", func() bool {
+			proctest.Eventually(t, "refusal at the listeners of a reload that was taken back", func() bool {
 				return refused(t, "tcp", tcp) && refused(t, "unix", unix)
 			})
 			if fileExists(unix) {
@@ -147,7 +148,7 @@ func TestReloadMetricsSocket(t *testing.T) {
 		mustAnswer(t, "tcp", s.address, "/", http.StatusOK)
 		s.writeINI(base)
 		s.reload()
-		eventually(t, "refusal at what is no listener any more", func() bool { return refused(t, "tcp", metrics) })
+		proctest.Eventually(t, "refusal at what is no listener any more", func() bool { return refused(t, "tcp", metrics) })
 		s.awaitNoneDraining()
 	}
 	s.stop()
@@ -191,7 +192,7 @@ func TestReloadMasterKeys(t *testing.T) {
 		s.writeINI(base + "log-format = json\n")
 		heeded := !refusedFor(t, s, "log-format")
 		s.stop()
-		if heeded && s.log.count(`"msg":"stopped"`) == 0 {
+		if heeded && s.log.Count(`"msg":"stopped"`) == 0 {
 			t.Errorf("a reload has set log-format, and the master goes on as before\n%s", s.log)
 		}
 	})

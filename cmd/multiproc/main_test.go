@@ -25,16 +25,6 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"multiproc": main, "testapp": testApp, "activate": activate})
 }
 
-// skipOrFail skips a test for want of something that not every machine has. Where MULTIPROC_TEST_REQUIRE=all says
-// that all of it is there, so that green means that all tests ran, it fails instead.
-func skipOrFail(tb testing.TB, why string) {
-	tb.Helper()
-	if os.Getenv("MULTIPROC_TEST_REQUIRE") == "all" {
-		tb.Fatalf("MULTIPROC_TEST_REQUIRE=all, but %s", why)
-	}
-	tb.Skip(why)
-}
-
 // TestScript runs the scripts in testdata, one for each verb. Beside testscript's own commands they have
 //
 //	serve ARG...          multiproc metrics serve on a free port, in the background; sets $URL

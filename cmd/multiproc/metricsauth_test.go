@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"multiproc/internal/proctest"
+
 	"golang.org/x/crypto/bcrypt"
 )
 
@@ -22,18 +24,18 @@ import (
 type doorServer struct {
 	t      *testing.T
 	file   string
-	log    *logBuffer
+	log    *proctest.Log
 	url    string
 	client *http.Client
 }
 
 func startDoor(t *testing.T, text string) *doorServer {
 	t.Helper()
-	d := &doorServer{t: t, file: filepath.Join(t.TempDir(), "web.yml"), log: newLogBuffer()}
+	d := &doorServer{t: t, file: filepath.Join(t.TempDir(), "web.yml"), log: new(proctest.Log)}
 	valid(t, 1).put(t, filepath.Dir(d.file))
 	writeFile(t, d.file, text)
 	log, lines := io.Pipe()
-	go d.log.readFrom(log)
+	go func() { _, _ = io.Copy(d.log, log) }()
 	t.Cleanup(func() { _ = lines.Close() })
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") })
 	handler, settings, err := metricsAuth(d.file, metrics, slog.New(slog.NewTextHandler(lines, nil)))
@@ -111,13 +113,11 @@ func TestMetricsDoorWithoutALock(t *testing.T) {
 			d.want(http.StatusServiceUnavailable, "")
 			d.want(http.StatusServiceUnavailable, "prometheus")
 		}
-		d.log.wait(t, nil, "the metrics are shut", says)
-		if n := d.log.count("the metrics are shut"); n != 1 {
+		d.log.Wait(t, nil, "the metrics are shut", says)
+		if n := d.log.Count("the metrics are shut"); n != 1 {
 			t.Errorf("%q is told %d times\n%s", text, n, d.log)
 		}
-		d.log.mu.Lock()
-		d.log.lines = nil
-		d.log.mu.Unlock()
+		d.log.Reset()
 		writeFile(t, d.file, users)
 	}
 	d.want(http.StatusOK, "prometheus")

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
+
 	"github.com/prometheus/common/config"
 	"golang.org/x/crypto/bcrypt"
 )
@@ -23,7 +25,7 @@ func scrapeOnce(tb testing.TB, url string, settings config.HTTPClientConfig) (in
 		tb.Fatal(err)
 	}
 	defer client.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), proctest.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -107,7 +109,7 @@ func TestMetricsToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.mustReload()
-	s.log.wait(t, s.done, "secret can be read by everybody", "key=metrics-token-file")
+	s.log.Wait(t, s.done, "secret can be read by everybody", "key=metrics-token-file")
 	stdout, _, _ := s.run("check", "--snapshot", "--ini", s.ini)
 	if text := stdout + s.log.String(); strings.Contains(text, "third-token") || strings.Contains(text, "second-token") {
 		t.Errorf("a token is shown:\n%s", text)
@@ -233,7 +235,7 @@ func TestMetricsAuthFile(t *testing.T) {
 // TestMetricsAuthFileIsForTheServersUser: it is read by the workers, so what only root can read is told at once.
 func TestMetricsAuthFileIsForTheServersUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can give up privileges")
+		proctest.Missing(t, "only root can give up privileges")
 	}
 	dir := t.TempDir()
 	openTo(t, dir)
@@ -244,7 +246,7 @@ func TestMetricsAuthFileIsForTheServersUser(t *testing.T) {
 	copyProgram(t, program)
 	writeFile(t, filepath.Join(dir, "web.yml"), "http_server_config:\n  http2: false\n")
 	s := startServer(t, "socket = 127.0.0.1:0\nmetrics-socket = 127.0.0.1:0\nuid = nobody\nmetrics-auth-file = web.yml\n", failing, in(dir), withProgram(program))
-	if code := s.exitCode(); code != exitUsage || s.log.count("metrics-auth-file", "permission denied") == 0 {
+	if code := s.exitCode(); code != exitUsage || s.log.Count("metrics-auth-file", "permission denied") == 0 {
 		t.Errorf("exit code %d\n%s", code, s.log)
 	}
 }

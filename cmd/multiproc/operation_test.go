@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"multiproc/internal/proctest"
 	"multiproc/store"
 )
 
@@ -71,7 +72,7 @@ func TestOperationsAreRecorded(t *testing.T) {
 // is nobody's, or the server could not write it.
 func TestOperationsGiveUpPrivileges(t *testing.T) {
 	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can give up privileges")
+		proctest.Missing(t, "only root can give up privileges")
 	}
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"multiproc/internal/proctest"
 )
 
 // paced are clients that ask at a steady rate, when they were answered, and when workers that they ask were killed: those
@@ -97,21 +99,21 @@ func (p *paced) await(n int) {
 		return len(p.answers)
 	}
 	from := count()
-	eventually(p.server.tb, "answers", func() bool { return count() >= from+n })
+	proctest.Eventually(p.server.tb, "answers", func() bool { return count() >= from+n })
 }
 
 // kill kills a worker.
 func (p *paced) kill(pid int) {
 	from := time.Now()
-	kill(p.server.tb, pid, syscall.SIGKILL)
-	awaitGone(p.server.tb, pid)
+	proctest.Kill(p.server.tb, pid, syscall.SIGKILL)
+	proctest.AwaitGone(p.server.tb, pid)
 	p.died(from)
 }
 
 // awaitDeath waits until the master has killed a worker that was stopped at a time.
 func (p *paced) awaitDeath(pid int, stopped time.Time) {
 	p.server.tb.Helper()
-	awaitGone(p.server.tb, pid)
+	proctest.AwaitGone(p.server.tb, pid)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.deaths = append(p.deaths, death{stopped, time.Now(), true})

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/proctest"
 	"multiproc/store"
 )
 
@@ -34,7 +35,7 @@ func openTerminal(t *testing.T) (keys, line *os.File) {
 	t.Helper()
 	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		skipOrFail(t, "there are no pseudo-terminals: "+err.Error())
+		proctest.Missing(t, "there are no pseudo-terminals: "+err.Error())
 	}
 	t.Cleanup(func() { _ = keys.Close() })
 	raw, err := keys.SyscallConn()
@@ -108,7 +109,7 @@ func (s *terminal) look() (screen string, changed chan struct{}) {
 // wait waits until the screen ends with this.
 func (s *terminal) wait(text string) {
 	s.tb.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(proctest.Patience)
 	for {
 		screen, changed := s.look()
 		if strings.HasSuffix(screen, text) {
@@ -132,7 +133,7 @@ func (s *terminal) press(keys string) {
 // awaitEcho waits until the terminal shows what is typed, or no longer does.
 func (s *terminal) awaitEcho(on bool) {
 	s.tb.Helper()
-	eventually(s.tb, fmt.Sprintf("echo is %t", on), func() bool {
+	proctest.Eventually(s.tb, fmt.Sprintf("echo is %t", on), func() bool {
 		state, err := unix.IoctlGetTermios(int(s.line.Fd()), unix.TCGETS)
 		return err == nil && state.Lflag&unix.ECHO != 0 == on
 	})
@@ -142,7 +143,7 @@ func (s *terminal) exitCode() exitCode {
 	s.tb.Helper()
 	select {
 	case <-s.done:
-	case <-time.After(patience):
+	case <-time.After(proctest.Patience):
 		screen, _ := s.look()
 		s.tb.Fatalf("the command did not end:\n%s", screen)
 	}
@@ -211,7 +212,7 @@ func TestInterruptedPassword(t *testing.T) {
 		{"Ctrl-C", func(s *terminal) { s.press("\x03") }},
 		{"Ctrl-\\", func(s *terminal) { s.press("\x1c") }},
 		{"Ctrl-D", func(s *terminal) { s.press("\x04") }},
-		{"TERM", func(s *terminal) { kill(s.tb, s.cmd.Process.Pid, syscall.SIGTERM) }},
+		{"TERM", func(s *terminal) { proctest.Kill(s.tb, s.cmd.Process.Pid, syscall.SIGTERM) }},
 	} {
 		t.Run(end.name, func(t *testing.T) {
 			s := startAtTerminal(t, dir, "createsuperuser", "--database", path, "--username", "ann")

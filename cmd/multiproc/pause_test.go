@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -30,12 +31,12 @@ func TestWorkerStoppedAtOnce(t *testing.T) {
 func (s *server) mustReplaceStopped(pid int) {
 	s.tb.Helper()
 	began := time.Now()
-	kill(s.tb, pid, syscall.SIGSTOP)
+	proctest.Kill(s.tb, pid, syscall.SIGSTOP)
 	s.awaitReplaced(pid)
 	s.tb.Logf("replaced after %s", time.Since(began).Round(time.Millisecond))
-	awaitGone(s.tb, pid)
-	s.log.wait(s.tb, s.done, "worker gives no sign of life")
-	s.log.wait(s.tb, s.done, "worker ended", "reason=silent", "signal 9")
+	proctest.AwaitGone(s.tb, pid)
+	s.log.Wait(s.tb, s.done, "worker gives no sign of life")
+	s.log.Wait(s.tb, s.done, "worker ended", "reason=silent", "signal 9")
 	s.stop()
 }
 
@@ -65,7 +66,7 @@ func TestStoppedMaster(t *testing.T) {
 		ask(350 * time.Millisecond)
 	}
 	ask(1500 * time.Millisecond) // more than they may be silent
-	s.log.wait(t, s.done, "the master was stopped for a while")
+	s.log.Wait(t, s.done, "the master was stopped for a while")
 	after := s.await("all workers ready", func(status master.Status) bool { return status.Ready() == status.Target })
 	if !slices.Equal(pidsOf(after), before) {
 		t.Errorf("workers %d, before %d\n%s", pidsOf(after), before, s.log)

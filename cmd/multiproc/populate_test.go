@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/store"
 )
 
@@ -84,11 +85,11 @@ func TestPopulateInterrupted(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "some transactions", func() bool {
+		proctest.Eventually(t, "some transactions", func() bool {
 			all, _ := countTransactions(t, db)
 			return all > before
 		})
-		kill(t, cmd.Process.Pid, signal)
+		proctest.Kill(t, cmd.Process.Pid, signal)
 		err := cmd.Wait()
 		if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exitCode(exit.ExitCode()) != exitFailed {
 			t.Errorf("%s: %v", signal, err)

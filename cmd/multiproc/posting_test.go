@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"multiproc/internal/proctest"
 )
 
 // posting is clients that post transactions, each of its own number, and what they were told of them.
@@ -33,7 +35,7 @@ func startPosting(k *tracker, keyed, plain int) *posting {
 		p.clients.Go(func() {
 			transport := &http.Transport{DisableKeepAlives: i%2 == 1}
 			defer transport.CloseIdleConnections()
-			client := &http.Client{Transport: transport, Timeout: patience}
+			client := &http.Client{Transport: transport, Timeout: proctest.Patience}
 			for !p.stopped() {
 				if i < keyed {
 					p.insist(client, p.numbers.Add(1))
@@ -87,9 +89,9 @@ func (p *posting) insist(client *http.Client, number int64) {
 		return r, err
 	}
 	first, err := post()
-	for deadline := time.Now().Add(patience); err != nil; first, err = post() {
+	for deadline := time.Now().Add(proctest.Patience); err != nil; first, err = post() {
 		if time.Now().After(deadline) {
-			p.fail("transaction %d: no answer within %s: %v", number, patience, err)
+			p.fail("transaction %d: no answer within %s: %v", number, proctest.Patience, err)
 			return
 		}
 		p.repeated.Add(1)
@@ -135,7 +137,7 @@ func (p *posting) fail(format string, args ...any) {
 func (p *posting) awaitAnswers(n int64) {
 	p.tracker.tb.Helper()
 	from := p.answered.Load()
-	eventually(p.tracker.tb, "answers", func() bool { return p.answered.Load() >= from+n })
+	proctest.Eventually(p.tracker.tb, "answers", func() bool { return p.answered.Load() >= from+n })
 }
 
 // mustBeKept stops the clients and compares what they were told with the database: every transaction that a client knows of

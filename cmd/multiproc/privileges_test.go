@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"multiproc/internal/proctest"
 )
 
 // nobody is the user that these tests have the server run as.
@@ -22,7 +24,7 @@ const nobody = 65534
 func startDropping(t *testing.T, ini string, prepare ...func(dir string)) (s *server, roots string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can give up privileges")
+		proctest.Missing(t, "only root can give up privileges")
 	}
 	dir := t.TempDir()
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
@@ -82,7 +84,7 @@ func rootsPort(t *testing.T) string {
 			return address
 		}
 	}
-	skipOrFail(t, "no port below 1024 is free")
+	proctest.Missing(t, "no port below 1024 is free")
 	return ""
 }
 
@@ -96,11 +98,11 @@ func TestPrivilegesAreGivenUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if os.Geteuid() != 0 {
-				skipOrFail(t, "only root can give up privileges")
+				proctest.Missing(t, "only root can give up privileges")
 			}
 			s, roots := startDropping(t, "socket = "+rootsPort(t)+"\n"+ini)
 			mustRunAsNobody(t, append(s.workers(), s.cmd.Process.Pid)...)
-			if n := s.log.count("level=WARN") + s.log.count("level=ERROR"); n > 0 {
+			if n := s.log.Count("level=WARN") + s.log.Count("level=ERROR"); n > 0 {
 				t.Errorf("something is not right:\n%s", s.log)
 			}
 			text, err := os.ReadFile(filepath.Join(roots, "multiproc.pid"))
@@ -123,7 +125,7 @@ func TestPrivilegesAreGivenUp(t *testing.T) {
 			s.awaitReplaced(before...)
 			mustRunAsNobody(t, s.workers()...)
 			victim := pidsOf(s.awaitNoneDraining())[0]
-			kill(t, victim, syscall.SIGKILL)
+			proctest.Kill(t, victim, syscall.SIGKILL)
 			s.awaitReplaced(victim)
 			if stdout, stderr, code := s.run("stop", "--ini", s.ini); code != 0 {
 				t.Errorf("stop: exit code %d: %s%s", code, stdout, stderr)
@@ -219,7 +221,7 @@ func TestPrivilegesAndTheDefaultControl(t *testing.T) {
 		o.dir, o.program, o.args = s.dir, filepath.Join(s.dir, "multiproc"), nil
 		o.wrap = []string{"/bin/sh", "-c", `exec "$0" --ini ` + ini}
 	})
-	again.log.wait(t, again.done, "worker is ready", "worker=w2")
+	again.log.Wait(t, again.done, "worker is ready", "worker=w2")
 	if stdout, stderr, code := again.run("reload", "--ini", ini); code != 0 {
 		t.Errorf("reload: exit code %d: %s%s\n%s", code, stdout, stderr, again.log)
 	}

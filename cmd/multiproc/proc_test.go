@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,103 +8,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"multiproc/master"
 )
 
 // What /proc says of the processes that a test has started.
 
-// eventually waits until something holds. It asks again and again, so it is for what has no event to wait for.
-func eventually(tb testing.TB, what string, is func() bool) {
-	tb.Helper()
-	deadline := time.Now().Add(patience)
-	for !is() {
-		if time.Now().After(deadline) {
-			tb.Fatalf("not within %s: %s", patience, what)
-		}
-		<-time.After(5 * time.Millisecond)
-	}
-}
-
-// stat are the fields of /proc/PID/stat after the name, the first of which is the state; nil when there is no such process.
-func stat(pid int) []string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil
-	}
-	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-}
-
-// alive is whether there is such a process, and it is no zombie.
-func alive(pid int) bool {
-	fields := stat(pid)
-	return fields != nil && fields[0] != "Z" && fields[0] != "X"
-}
-
 // nameOf is the name of the program that a process runs, or what it calls itself.
 func nameOf(pid int) string {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	return strings.TrimSpace(string(text))
-}
-
-// cpuTime is what a process has used. The kernel counts in hundredths of a second here.
-func cpuTime(tb testing.TB, pid int) time.Duration {
-	tb.Helper()
-	fields := stat(pid)
-	if fields == nil {
-		tb.Fatalf("no process %d", pid)
-	}
-	total := 0
-	for _, field := range fields[11:13] {
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		total += n
-	}
-	return time.Duration(total) * 10 * time.Millisecond
-}
-
-// children are the processes that a process is the parent of, zombies included.
-func children(pid int) []int {
-	var found []int
-	processes, _ := filepath.Glob("/proc/[0-9]*")
-	for _, process := range processes {
-		child, _ := strconv.Atoi(filepath.Base(process))
-		if fields := stat(child); fields != nil && fields[1] == strconv.Itoa(pid) {
-			found = append(found, child)
-		}
-	}
-	return found
-}
-
-// environ is the environment that a process was started with.
-func environ(tb testing.TB, pid int) []string {
-	tb.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")
-}
-
-// links are the descriptors of a process with what they are, such as socket:[12345]; nil when there is no such process.
-func links(pid int) map[int]string {
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	if err != nil {
-		return nil
-	}
-	found := map[int]string{}
-	for _, entry := range entries {
-		fd, _ := strconv.Atoi(entry.Name())
-		if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd)); err == nil {
-			found[fd] = to
-		}
-	}
-	return found
 }
 
 // listening are the listening sockets of this machine, written as links writes them.
@@ -176,22 +89,6 @@ func (s *server) awaitReplaced(pids ...int) master.Status {
 			return slices.Contains(pids, pid)
 		})
 	})
-}
-
-// awaitGone waits until there are no such processes any more.
-func awaitGone(tb testing.TB, pids ...int) {
-	tb.Helper()
-	eventually(tb, fmt.Sprintf("the end of the processes %d", pids), func() bool {
-		return !slices.ContainsFunc(pids, alive)
-	})
-}
-
-// kill sends a signal to a process that is there.
-func kill(tb testing.TB, pid int, signal syscall.Signal) {
-	tb.Helper()
-	if err := syscall.Kill(pid, signal); err != nil {
-		tb.Fatalf("%s to %d: %v", signal, pid, err)
-	}
 }
 
 // script writes a shell script that a test runs as the workers' command, and returns its path.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
 
@@ -37,7 +38,7 @@ func startEventful(t *testing.T) *server {
 	k.post(1)
 	k.must(http.StatusNotFound, "GET", "/nowhere", "")
 	victim := s.workers()[0]
-	kill(t, victim, syscall.SIGKILL)
+	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)
 	s.reload()
 	s.awaitNoneDraining()
@@ -128,7 +129,7 @@ func startPrometheus(t *testing.T, dir string) *prometheusServer {
 	t.Helper()
 	path, err := exec.LookPath("prometheus")
 	if err != nil {
-		skipOrFail(t, "no prometheus in PATH")
+		proctest.Missing(t, "no prometheus in PATH")
 	}
 	p := &prometheusServer{t, freeAddress(t)}
 	cmd := commandIn(t, dir, path, "--config.file=prometheus.yml", "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+p.address)
@@ -150,7 +151,7 @@ func startPrometheus(t *testing.T, dir string) *prometheusServer {
 			t.Logf("log of Prometheus: %v\n%s", err, text)
 		}
 	})
-	eventually(t, "an answer of Prometheus", func() bool {
+	proctest.Eventually(t, "an answer of Prometheus", func() bool {
 		var ready string
 		return p.get("/api/v1/query?query=1", &struct{ ResultType *string }{&ready}) == nil
 	})
@@ -159,7 +160,7 @@ func startPrometheus(t *testing.T, dir string) *prometheusServer {
 
 // get asks the API for data.
 func (p *prometheusServer) get(path string, data any) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.t.Context()), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.t.Context()), proctest.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+path, nil)
 	if err != nil {
@@ -231,8 +232,8 @@ func TestPrometheus(t *testing.T) {
 	}
 	began := time.Now()
 	p := startPrometheus(t, dir)
-	eventually(t, "a scrape", func() bool { return p.samples(`up{job="multiproc"} == 1`) == 1 })
-	eventually(t, "all rules evaluated", func() bool {
+	proctest.Eventually(t, "a scrape", func() bool { return p.samples(`up{job="multiproc"} == 1`) == 1 })
+	proctest.Eventually(t, "all rules evaluated", func() bool {
 		return !slices.ContainsFunc(p.rules(), func(r prometheusRule) bool { return r.Health == "unknown" })
 	})
 	rules := p.rules()
@@ -245,7 +246,7 @@ func TestPrometheus(t *testing.T) {
 		}
 	}
 	for _, expr := range readDashboard(t).expressions() {
-		eventually(t, "something to show for "+expr, func() bool {
+		proctest.Eventually(t, "something to show for "+expr, func() bool {
 			s.get("/") // rates need requests from scrape to scrape
 			return p.samples(expr) > 0
 		})

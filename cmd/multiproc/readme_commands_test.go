@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"multiproc/cmd/internal/config"
+	"multiproc/internal/proctest"
 )
 
 // readmeElsewhere names, for each command of README.md that cannot be run as it stands there, the tests that run it, or what
@@ -153,7 +154,7 @@ func (s *readmeSession) run(t *testing.T) {
 	for _, tool := range []string{"bash", "go", "curl", "sqlite3"} {
 		needs := slices.ContainsFunc(here, func(c readmeCommand) bool { return strings.HasPrefix(c.text, tool+" ") })
 		if _, err := exec.LookPath(tool); err != nil && (needs || tool == "bash") {
-			skipOrFail(t, "no "+tool+" in PATH")
+			proctest.Missing(t, "no "+tool+" in PATH")
 		}
 	}
 	s.prepare(t)
@@ -203,7 +204,7 @@ func (s *readmeSession) runScript(t *testing.T, commands []readmeCommand) {
 	for i, command := range commands {
 		fmt.Fprintf(&script, "echo %d >%s/at\n{\n%s\n} >%s/%[1]d.out 2>%[2]s/%[1]d.err || exit 1\n", i, out, s.shell(command.text), out)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*patience) // some of them compile programs
+	ctx, cancel := context.WithTimeout(t.Context(), 10*proctest.Patience) // some of them compile programs
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", script.String())
 	cmd.Dir = s.dir
@@ -212,7 +213,7 @@ func (s *readmeSession) runScript(t *testing.T, commands []readmeCommand) {
 		metricsDirVariable+"="+filepath.Join(s.dir, "metrics"), "XDG_RUNTIME_DIR="+s.dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) } // with all that it has started
-	cmd.WaitDelay = patience
+	cmd.WaitDelay = proctest.Patience
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -68,7 +69,7 @@ func reloadUnderLoad(t *testing.T, reloads int, ini string, clients func(tcp str
 		}
 	}
 	// That of the question how things are may still be open.
-	eventually(t, fmt.Sprintf("no more than the %d descriptors that the master had before", descriptorsBefore), func() bool {
+	proctest.Eventually(t, fmt.Sprintf("no more than the %d descriptors that the master had before", descriptorsBefore), func() bool {
 		return entries(t, s.cmd.Process.Pid, "fd") <= descriptorsBefore
 	})
 	// The runtime never ends threads, and starts some when many calls to the kernel block at once.
@@ -108,8 +109,8 @@ func (s *server) goroutines() int {
 	workers := s.workers()
 	s.signal(syscall.SIGABRT)
 	s.exitCode()
-	awaitGone(s.tb, workers...)
-	return s.log.count("goroutine ", "]:")
+	proctest.AwaitGone(s.tb, workers...)
+	return s.log.Count("goroutine ", "]:")
 }
 
 // tryReload asks for a reload that may fail, and gives all that it says. It does not look at the ini, as the master must.
@@ -168,14 +169,14 @@ func TestReloadSlowReader(t *testing.T) {
 	begun := time.Now()
 	s.reload()
 	t.Logf("the reload took %s", time.Since(begun))
-	s.log.wait(t, s.done, "worker is killed", "reason=reload")
+	s.log.Wait(t, s.done, "worker is killed", "reason=reload")
 	log := s.log.String()
 	if reloaded, killed := strings.Index(log, "msg=reloaded"), strings.Index(log, "worker is killed"); reloaded < 0 || reloaded > killed {
 		t.Errorf("the reload ended after the slow client's worker\n%s", log)
 	}
-	awaitGone(t, old...)
+	proctest.AwaitGone(t, old...)
 	t.Logf("the old workers were gone after %s", time.Since(begun))
-	if n := s.log.count("worker is killed"); n != 1 {
+	if n := s.log.Count("worker is killed"); n != 1 {
 		t.Errorf("%d workers were killed, one has a slow client", n)
 	}
 	s.stop()
@@ -224,7 +225,7 @@ func TestReloadByHUP(t *testing.T) {
 
 	s.writeINI(ini + "max-request = 3\n")
 	s.signal(syscall.SIGHUP)
-	s.log.wait(t, s.done, "level=ERROR", "reload taken back", "max-request")
+	s.log.Wait(t, s.done, "level=ERROR", "reload taken back", "max-request")
 	if after := s.awaitNoneDraining(); !slices.Equal(pidsOf(after), pidsOf(before)) {
 		t.Errorf("workers %+v after a reload that failed, %+v before", after.Workers, before.Workers)
 	}
@@ -261,7 +262,7 @@ func TestReloadsCoalesce(t *testing.T) {
 			t.Errorf("the first reload: exit code %d: %s", code, output)
 		}
 	})
-	s.log.wait(t, s.done, "new generation", "generation=2")
+	s.log.Wait(t, s.done, "new generation", "generation=2")
 	s.writeINI(fmt.Sprintf(ini, 3) + app)
 	for range 5 {
 		asking.Go(ask)
@@ -272,7 +273,7 @@ func TestReloadsCoalesce(t *testing.T) {
 		t.Errorf("generation %d: each of them got a reload of its own", status.Generation)
 	}
 	for _, pid := range pidsOf(status) {
-		if !slices.Contains(environ(t, pid), "VERSION=3") {
+		if !slices.Contains(proctest.Environ(t, pid), "VERSION=3") {
 			t.Errorf("a worker does not have the settings of the last ini\n%s", s.log)
 		}
 	}
@@ -284,7 +285,7 @@ func TestReloadWhileStopping(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
 	held := s.holdPost()
 	s.signal(syscall.SIGTERM)
-	s.log.wait(t, s.done, "msg=stopping")
+	s.log.Wait(t, s.done, "msg=stopping")
 	if output, code := s.tryReload(); code != exitFailed || !strings.Contains(output, "stopping") {
 		t.Errorf("reload of a server that stops: exit code %d: %s\n%s", code, output, s.log)
 	}
@@ -295,7 +296,7 @@ func TestReloadWhileStopping(t *testing.T) {
 	if code := s.exitCode(); code != exitOK {
 		t.Errorf("exit code %d\n%s", code, s.log)
 	}
-	if n := s.log.count("new generation"); n != 1 {
+	if n := s.log.Count("new generation"); n != 1 {
 		t.Errorf("a server that stops has begun a reload\n%s", s.log)
 	}
 }
@@ -316,7 +317,7 @@ func TestStopWhileReloading(t *testing.T) {
 	workers := s.workers()
 	s.stop()
 	asking.Wait()
-	awaitGone(t, workers...)
+	proctest.AwaitGone(t, workers...)
 }
 
 // TestReloadProcesses changes how many workers there are, under load: by the ini, and by signals until the next reload.
@@ -349,7 +350,7 @@ func TestReloadProcesses(t *testing.T) {
 	s.signal(syscall.SIGTTOU)
 	awaitWorkers(1)
 	s.signal(syscall.SIGTTOU)
-	s.log.wait(t, s.done, "one worker is the fewest")
+	s.log.Wait(t, s.done, "one worker is the fewest")
 	awaitWorkers(1)
 	s.reload()
 	awaitWorkers(2)
@@ -448,7 +449,7 @@ func (s *server) holdPost() net.Conn {
 // mustEnd reads the answer to the one request on a connection, which must be good and the connection's last.
 func mustEnd(tb testing.TB, conn net.Conn, body string) {
 	tb.Helper()
-	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(proctest.Patience)); err != nil {
 		tb.Fatal(err)
 	}
 	answer, err := io.ReadAll(conn)
@@ -482,7 +483,7 @@ func TestReloadInFlight(t *testing.T) {
 	if !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") || err != nil {
 		t.Errorf("the answer on a connection that had been silent before the reload: %q %v", answer, err)
 	}
-	awaitGone(t, old...)
+	proctest.AwaitGone(t, old...)
 	s.stop()
 }
 
@@ -495,7 +496,7 @@ func TestReloadWaitsForPlace(t *testing.T) {
 		held = append(held, s.holdPost())
 		s.reload()
 		// Until then the old worker takes connections, too.
-		waitFor(t, patience, "the old worker to drain", func() bool { return s.log.count("msg=draining") == n+1 })
+		waitFor(t, proctest.Patience, "the old worker to drain", func() bool { return s.log.Count("msg=draining") == n+1 })
 	}
 	var asking sync.WaitGroup
 	asking.Go(func() {
@@ -509,7 +510,7 @@ func TestReloadWaitsForPlace(t *testing.T) {
 			t.Fatal(stderr)
 		}
 	}
-	if s.log.count("new generation", "generation=4") != 0 {
+	if s.log.Count("new generation", "generation=4") != 0 {
 		t.Errorf("the third reload did not wait for a worker to end\n%s", s.log)
 	}
 	if _, err := io.WriteString(held[0], "0123456789"); err != nil {
@@ -529,7 +530,7 @@ func TestReloadWaitsForPlace(t *testing.T) {
 func TestReloadWhileStarting(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t), failing, withEnv("APP_START_DELAY=500ms"))
-	s.log.wait(t, s.done, "new generation")
+	s.log.Wait(t, s.done, "new generation")
 	s.mustReload()
 	log := s.log.String()
 	first, second := strings.Index(log, "worker is ready"), strings.Index(log, "msg=\"new generation\" generation=2")

@@ -48,7 +48,7 @@ func benchmarkRequests(b *testing.B, keepAlive bool, workers int, reusePort bool
 	const common = "socket = 127.0.0.1:0\ndisable-logging = true\n"
 	several := startServer(b, fmt.Sprintf("%sprocesses = %d\nthreads = 1\nreuse-port = %t\n", common, workers, reusePort))
 	one := startServer(b, common+"master = false\n", failing)
-	_, one.address, _ = strings.Cut(one.log.wait(b, one.done, "msg=serving", "address="), "address=")
+	_, one.address, _ = strings.Cut(one.log.Wait(b, one.done, "msg=serving", "address="), "address=")
 	var rates [2][]float64
 	for b.Loop() {
 		for i, s := range []*server{several, one} {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"multiproc/internal/proctest"
 )
 
 // TestNothingOfRootIsLeft starts as root, with a root-only file beside the ini, and then looks at every process of the
@@ -22,7 +24,7 @@ func TestNothingOfRootIsLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if os.Geteuid() != 0 {
-				skipOrFail(t, "only root can give up privileges")
+				proctest.Missing(t, "only root can give up privileges")
 			}
 			s, _ := startDropping(t, ini+"uid = nobody\n", func(dir string) {
 				writeRootOnly(t, filepath.Join(dir, "secret"))
@@ -99,7 +101,7 @@ func writeRootOnly(tb testing.TB, path string) {
 // awaitText waits until a file has a text in it.
 func awaitText(tb testing.TB, path, part string) {
 	tb.Helper()
-	eventually(tb, path+" has "+part, func() bool {
+	proctest.Eventually(tb, path+" has "+part, func() bool {
 		text, err := os.ReadFile(path)
 		return err == nil && strings.Contains(string(text), part)
 	})

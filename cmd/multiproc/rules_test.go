@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"multiproc/internal/proctest"
 )
 
 // prometheusDir is where the files for Prometheus and Grafana are tested: links to what multiproc init writes, with the
@@ -30,7 +32,7 @@ func TestPromtool(t *testing.T) {
 	t.Parallel()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
-		skipOrFail(t, "no promtool in PATH")
+		proctest.Missing(t, "no promtool in PATH")
 	}
 	dir := initDir(t)
 	tests, err := os.ReadFile(filepath.Join(prometheusDir, "rules_test.yml"))

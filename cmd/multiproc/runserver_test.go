@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"multiproc/cmd/internal/config"
+	"multiproc/internal/proctest"
 )
 
 // startRunserver starts multiproc runserver in a directory.
@@ -24,7 +25,7 @@ func startRunserver(t *testing.T, dir string, args ...string) *server {
 func startDevelopment(t *testing.T, dir string, args ...string) *server {
 	t.Helper()
 	s := startRunserver(t, dir, args...)
-	line := s.log.wait(t, s.done, "msg=serving", "address=")
+	line := s.log.Wait(t, s.done, "msg=serving", "address=")
 	_, s.address, _ = strings.Cut(line, "address=")
 	s.address, _, _ = strings.Cut(s.address, " ")
 	return s
@@ -34,15 +35,15 @@ func startDevelopment(t *testing.T, dir string, args ...string) *server {
 func TestRunserver(t *testing.T) {
 	dir := t.TempDir()
 	s := startDevelopment(t, dir, "127.0.0.1:0")
-	s.log.wait(t, s.done, "level=INFO", "database migrated", "path="+filepath.Join(dir, "multiproc.db"), "from=0")
-	s.log.wait(t, s.done, "level=INFO", "url=http://"+s.address+"/")
+	s.log.Wait(t, s.done, "level=INFO", "database migrated", "path="+filepath.Join(dir, "multiproc.db"), "from=0")
+	s.log.Wait(t, s.done, "level=INFO", "url=http://"+s.address+"/")
 	for _, path := range []string{"/", "/metrics", "/readyz"} {
 		if code, body := s.get(path); code != http.StatusOK {
 			t.Errorf("%s: %d %s", path, code, body)
 		}
-		s.log.wait(t, s.done, "path="+path, "code=200")
+		s.log.Wait(t, s.done, "path="+path, "code=200")
 	}
-	if found := children(s.cmd.Process.Pid); len(found) > 0 {
+	if found := proctest.Children(s.cmd.Process.Pid); len(found) > 0 {
 		t.Errorf("it has children: %d", found)
 	}
 	runIn(t, dir, "", "populate", "--database", "multiproc.db", "--transactions", "10")
@@ -62,7 +63,7 @@ func TestRunserver(t *testing.T) {
 		}
 	}
 	again := startDevelopment(t, dir, "127.0.0.1:0")
-	if n := again.log.count("database migrated"); n != 0 {
+	if n := again.log.Count("database migrated"); n != 0 {
 		t.Errorf("migrated again:\n%s", again.log)
 	}
 	again.stop()
@@ -89,8 +90,8 @@ func TestRunserverOfINI(t *testing.T) {
 	if code, body := s.get("/"); code != http.StatusOK {
 		t.Errorf("%d %s", code, body)
 	}
-	s.log.wait(t, s.done, "path=/", "code=200")
-	if found := children(s.cmd.Process.Pid); len(found) > 0 {
+	s.log.Wait(t, s.done, "path=/", "code=200")
+	if found := proctest.Children(s.cmd.Process.Pid); len(found) > 0 {
 		t.Errorf("it has children: %d", found)
 	}
 	if !fileExists(filepath.Join(dir, "real.db")) || fileExists(filepath.Join(dir, "multiproc.db")) {
@@ -110,7 +111,7 @@ func TestRunserverOfINI(t *testing.T) {
 	}
 	defer occupied.Close()
 	third := startRunserver(t, dir, "--ini", ini)
-	if code := third.exitCode(); code != exitInUse || third.log.count(taken) == 0 {
+	if code := third.exitCode(); code != exitInUse || third.log.Count(taken) == 0 {
 		t.Errorf("exit code %d at an address in use\n%s", code, third.log)
 	}
 }

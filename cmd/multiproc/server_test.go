@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -13,16 +12,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
-
-// patience is how long a test waits for an event that is to come at once: long, since machines are shared.
-const patience = 30 * time.Second
 
 // server is a multiproc that a test has started, as a process of its own.
 type server struct {
@@ -30,7 +26,7 @@ type server struct {
 	dir     string // its own, also its working directory
 	ini     string // path
 	cmd     *exec.Cmd
-	log     *logBuffer
+	log     *proctest.Log
 	stderr  io.Closer     // where the log is read from
 	done    chan struct{} // closed when it has ended
 	err     error         // of its end; after done
@@ -55,7 +51,7 @@ func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *se
 	for _, option := range options {
 		option(&o)
 	}
-	s := &server{tb: tb, dir: o.dir, log: newLogBuffer(), done: make(chan struct{})}
+	s := &server{tb: tb, dir: o.dir, log: new(proctest.Log), done: make(chan struct{})}
 	if s.dir == "" {
 		s.dir = tb.TempDir()
 	}
@@ -81,7 +77,7 @@ func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *se
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		s.log.readFrom(stderr)
+		_, _ = io.Copy(s.log, stderr)
 	}()
 	go func() {
 		defer close(s.done)
@@ -92,7 +88,7 @@ func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *se
 	if o.failing {
 		return s
 	}
-	line := s.log.wait(tb, s.done, "new generation", "listening=")
+	line := s.log.Wait(tb, s.done, "new generation", "listening=")
 	_, s.address, _ = strings.Cut(line, "listening=")
 	s.address, _, _ = strings.Cut(s.address, " ")
 	s.await("enough workers ready", func(status master.Status) bool { return status.Ready() >= status.Target })
@@ -136,7 +132,7 @@ func (s *server) url(path string) string { return "http://" + s.address + path }
 
 // status asks the master.
 func (s *server) status() (master.Status, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), proctest.Patience)
 	defer cancel()
 	return master.NewClient(s.control()).Status(ctx)
 }
@@ -145,7 +141,7 @@ func (s *server) status() (master.Status, error) {
 // that the outside could see.
 func (s *server) await(what string, is func(master.Status) bool) master.Status {
 	s.tb.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(proctest.Patience)
 	var last master.Status
 	var err error
 	for time.Now().Before(deadline) {
@@ -158,7 +154,7 @@ func (s *server) await(what string, is func(master.Status) bool) master.Status {
 			return last
 		}
 	}
-	s.tb.Fatalf("%s: not within %s: %+v %v\n%s", what, patience, last, err, s.log)
+	s.tb.Fatalf("%s: not within %s: %+v %v\n%s", what, proctest.Patience, last, err, s.log)
 	return last
 }
 
@@ -175,7 +171,7 @@ func (s *server) exitCode() exitCode {
 	s.tb.Helper()
 	select {
 	case <-s.done:
-	case <-time.After(2 * patience):
+	case <-time.After(2 * proctest.Patience):
 		s.tb.Fatalf("the server did not end\n%s", s.log)
 	}
 	return exitCode(s.cmd.ProcessState.ExitCode())
@@ -201,7 +197,7 @@ func (s *server) cleanup() {
 	_ = s.cmd.Process.Signal(syscall.SIGINT)
 	select {
 	case <-s.done:
-	case <-time.After(patience):
+	case <-time.After(proctest.Patience):
 		s.tb.Errorf("the server did not end after INT\n%s", s.log)
 		_ = s.cmd.Process.Kill()
 	}
@@ -213,7 +209,7 @@ func (s *server) cleanup() {
 // run runs multiproc to its end.
 func (s *server) run(args ...string) (stdout, stderr string, code exitCode) {
 	s.tb.Helper()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 2*patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 2*proctest.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, multiprocPath(s.tb), args...)
 	cmd.Dir = s.dir
@@ -237,7 +233,7 @@ func (s *server) reload() {
 // get asks once, on a connection of its own.
 func (s *server) get(path string) (int, string) {
 	s.tb.Helper()
-	ctx, cancel := context.WithTimeout(s.tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.tb.Context(), proctest.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(path), nil)
 	if err != nil {
@@ -256,44 +252,7 @@ func (s *server) get(path string) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-// logBuffer keeps what a server logs, and lets tests wait for lines.
-type logBuffer struct {
-	mu    sync.Mutex
-	lines []string
-	more  chan struct{} // closed when there are more, and replaced
-}
-
-func newLogBuffer() *logBuffer { return &logBuffer{more: make(chan struct{})} }
-
-func (b *logBuffer) readFrom(r io.Reader) {
-	lines := bufio.NewReader(r)
-	for {
-		line, err := lines.ReadString('\n')
-		if line != "" {
-			b.mu.Lock()
-			b.lines = append(b.lines, strings.TrimSuffix(line, "\n"))
-			close(b.more)
-			b.more = make(chan struct{})
-			b.mu.Unlock()
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// find is the first line with all these parts, and what is closed when there are more.
-func (b *logBuffer) find(parts []string) (string, chan struct{}) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, line := range b.lines {
-		if hasAll(line, parts) {
-			return line, b.more
-		}
-	}
-	return "", b.more
-}
-
+// hasAll reports whether a line has all these parts.
 func hasAll(line string, parts []string) bool {
 	for _, part := range parts {
 		if !strings.Contains(line, part) {
@@ -301,47 +260,6 @@ func hasAll(line string, parts []string) bool {
 		}
 	}
 	return true
-}
-
-// count is how many lines have all these parts.
-func (b *logBuffer) count(parts ...string) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := 0
-	for _, line := range b.lines {
-		if hasAll(line, parts) {
-			n++
-		}
-	}
-	return n
-}
-
-// wait waits for a line with all these parts.
-func (b *logBuffer) wait(tb testing.TB, done chan struct{}, parts ...string) string {
-	tb.Helper()
-	deadline := time.After(patience)
-	for {
-		line, more := b.find(parts)
-		if line != "" {
-			return line
-		}
-		select {
-		case <-more:
-		case <-done:
-			if line, _ := b.find(parts); line != "" {
-				return line
-			}
-			tb.Fatalf("the server ended without logging %q:\n%s", parts, b)
-		case <-deadline:
-			tb.Fatalf("not logged within %s: %q\n%s", patience, parts, b)
-		}
-	}
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return strings.Join(b.lines, "\n")
 }
 
 // freeAddress is an address that nobody listens on at the moment.

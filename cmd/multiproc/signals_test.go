@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -47,7 +48,7 @@ func TestLogIsReopened(t *testing.T) {
 	l := startLoad(t, []client{
 		{"tcp", s.address, false, false, "/"}, {"tcp", s.address, true, false, "/"},
 	})
-	eventually(t, "requests in the log", func() bool { return logHas(path, "path=/") })
+	proctest.Eventually(t, "requests in the log", func() bool { return logHas(path, "path=/") })
 	const rotations = 3
 	for n := range rotations {
 		old := path + string(rune('1'+n))
@@ -55,12 +56,12 @@ func TestLogIsReopened(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.signal(syscall.SIGUSR1)
-		eventually(t, "the master in the new log", func() bool { return logHas(path, "log opened anew") })
+		proctest.Eventually(t, "the master in the new log", func() bool { return logHas(path, "log opened anew") })
 		for _, worker := range []string{"w1", "w2", "w3"} {
-			eventually(t, worker+" in the new log", func() bool { return logHas(path, "worker="+worker, "path=/") })
+			proctest.Eventually(t, worker+" in the new log", func() bool { return logHas(path, "worker="+worker, "path=/") })
 		}
 		for _, pid := range append(s.workers(), s.cmd.Process.Pid) {
-			for fd, to := range links(pid) {
+			for fd, to := range proctest.Descriptors(pid) {
 				if strings.HasPrefix(to, old) {
 					t.Errorf("process %d (the master is %d) still has %s open as %d", pid, s.cmd.Process.Pid, to, fd)
 				}
@@ -71,7 +72,7 @@ func TestLogIsReopened(t *testing.T) {
 
 	// One that is started later writes there as well.
 	victim := s.workers()[0]
-	kill(t, victim, syscall.SIGKILL)
+	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)
 	s.stop()
 	if !logHas(path, "worker ended by itself") || !logHas(path, "msg=stopped") {
@@ -120,9 +121,9 @@ func TestLogIsReopenedDuringStart(t *testing.T) {
 		}
 		s.signal(syscall.SIGUSR1)
 		<-reloaded
-		eventually(t, "all logging to the new log", func() bool {
+		proctest.Eventually(t, "all logging to the new log", func() bool {
 			return !slices.ContainsFunc(pidsOf(s.awaitNoneDraining()), func(pid int) bool {
-				open := links(pid)
+				open := proctest.Descriptors(pid)
 				return open[1] != path || open[2] != path
 			})
 		})
@@ -141,7 +142,7 @@ func TestLogCannotBeReopened(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.signal(syscall.SIGUSR1)
-	eventually(t, "the fault in the old log", func() bool { return logHas(old, "log cannot be opened anew") })
+	proctest.Eventually(t, "the fault in the old log", func() bool { return logHas(old, "log cannot be opened anew") })
 	if code, _ := s.get("/livez"); code != http.StatusOK {
 		t.Errorf("%d", code)
 	}
@@ -160,10 +161,10 @@ func TestSignalsWithoutMeaning(t *testing.T) {
 			s.signal(syscall.SIGUSR2)
 			for _, pid := range before {
 				for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGPIPE} {
-					kill(t, pid, signal)
+					proctest.Kill(t, pid, signal)
 				}
 			}
-			s.log.wait(t, s.done, "signal has no meaning")
+			s.log.Wait(t, s.done, "signal has no meaning")
 			for range 20 {
 				if code, _ := s.get("/readyz"); code != http.StatusOK {
 					t.Errorf("%d", code)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -193,7 +194,7 @@ func (k *soak) end(signal syscall.Signal) {
 		k.doomed[victim] = from
 		return
 	}
-	awaitGone(k.tb, victim)
+	proctest.AwaitGone(k.tb, victim)
 	k.load.died(from)
 }
 
@@ -214,7 +215,7 @@ func (k *soak) rotateLog() {
 		k.tb.Fatal(err)
 	}
 	k.signal(syscall.SIGUSR1)
-	eventually(k.tb, "a new log", func() bool { return fileExists(k.logPath) })
+	proctest.Eventually(k.tb, "a new log", func() bool { return fileExists(k.logPath) })
 }
 
 // damage puts a file into the metrics directory that is none, and waits until it is seen. It is removed by what it returns.
@@ -222,7 +223,7 @@ func (k *soak) damage() (mend func()) {
 	k.tb.Helper()
 	path := filepath.Join(k.metricsDir(), "counter_damaged.db")
 	writeFile(k.tb, path, "\xff\x00\x00\x00\x00\x00\x00\x00["+strings.Repeat("no metric", 10))
-	eventually(k.tb, "a damaged file that is told of", func() bool {
+	proctest.Eventually(k.tb, "a damaged file that is told of", func() bool {
 		_, page := k.get("/metrics")
 		return sum(seriesOf(k.tb, page, "multiproc_metric_files_faulty")) == 1
 	})
@@ -252,11 +253,11 @@ func (k *soak) mustHaveFilesOfSlots() {
 func (k *soak) goroutinesOfMaster() int {
 	k.tb.Helper()
 	k.rotateLog()
-	eventually(k.tb, "the master in the new log", func() bool { return logHas(k.logPath, "log opened anew") })
+	proctest.Eventually(k.tb, "the master in the new log", func() bool { return logHas(k.logPath, "log opened anew") })
 	workers := k.workers()
 	k.signal(syscall.SIGABRT)
 	k.exitCode()
-	awaitGone(k.tb, workers...)
+	proctest.AwaitGone(k.tb, workers...)
 	text, err := os.ReadFile(k.logPath)
 	if err != nil {
 		k.tb.Fatal(err)

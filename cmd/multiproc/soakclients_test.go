@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"multiproc/internal/proctest"
 )
 
 // startClients starts those of all kinds: over TCP and a unix socket, with connections that are kept and others, for the
@@ -54,7 +56,7 @@ func (k *soak) dial() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return conn, conn.SetDeadline(time.Now().Add(patience))
+	return conn, conn.SetDeadline(time.Now().Add(proctest.Patience))
 }
 
 // readSlowly takes its time to read a page.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 	"multiproc/worker/handoff"
 	"multiproc/worker/requests"
@@ -26,14 +27,14 @@ import (
 // readStats reads what whoever connects to stats is told, until the connection ends.
 func readStats(tb testing.TB, network, address string) statsPage {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), proctest.Patience)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(proctest.Patience)); err != nil {
 		tb.Fatal(err)
 	}
 	text, err := io.ReadAll(conn)
@@ -61,7 +62,7 @@ func awaitStats(tb testing.TB, address, what string, is func(statsPage) bool) st
 			tb.Logf("stats: %s", p.text())
 		}
 	}()
-	eventually(tb, what, func() bool {
+	proctest.Eventually(tb, what, func() bool {
 		p = readStats(tb, "tcp", address)
 		return is(p)
 	})
@@ -122,7 +123,7 @@ func TestStats(t *testing.T) {
 
 	// A killed worker's successor goes on with its counters.
 	requests := p.Workers[0].Requests
-	kill(t, p.Workers[0].PID, syscall.SIGKILL)
+	proctest.Kill(t, p.Workers[0].PID, syscall.SIGKILL)
 	s.awaitReplaced(p.Workers[0].PID)
 	p = awaitStats(t, address, "a successor", func(p statsPage) bool { return p.Workers[0].RespawnCount == 2 && p.Workers[0].Accepting == 1 })
 	if w := p.Workers[0]; w.Requests != requests || w.DeltaRequests != 0 || p.Workers[1].RespawnCount != 1 {
@@ -148,7 +149,7 @@ func TestStats(t *testing.T) {
 
 	// Who is not accepted waits in the queue.
 	for _, pid := range s.workers() {
-		kill(t, pid, syscall.SIGSTOP)
+		proctest.Kill(t, pid, syscall.SIGSTOP)
 	}
 	p = awaitStats(t, address, "a queue", func(p statsPage) bool {
 		s.hold("") // the first may still be accepted
@@ -158,7 +159,7 @@ func TestStats(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	for _, w := range p.Workers {
-		kill(t, w.PID, syscall.SIGCONT)
+		proctest.Kill(t, w.PID, syscall.SIGCONT)
 	}
 	s.stop()
 	if !refused(t, "tcp", address) {
@@ -332,7 +333,7 @@ func TestStatsClientsThatDoNothing(t *testing.T) {
 		}
 		defer conn.Close()
 	}
-	eventually(t, "as many connections as there may be", func() bool {
+	proctest.Eventually(t, "as many connections as there may be", func() bool {
 		return entries(t, s.cmd.Process.Pid, "fd") >= descriptors+statsConnections
 	})
 	begun := time.Now()
@@ -400,7 +401,7 @@ func TestStatsWithoutMetrics(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
-	if n := s.log.count("stats has no metrics of the workers"); n != 1 {
+	if n := s.log.Count("stats has no metrics of the workers"); n != 1 {
 		t.Errorf("told %d times\n%s", n, s.log)
 	}
 	s.stop()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -24,7 +25,7 @@ func TestStop(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, s.log)
 	}
 	requests.mustAnswer(50)
-	if s.log.count("msg=stopped", "workers_drained=2", "workers_cut=0") != 1 {
+	if s.log.Count("msg=stopped", "workers_drained=2", "workers_cut=0") != 1 {
 		t.Errorf("the log does not say that both workers have drained:\n%s", s.log)
 	}
 }
@@ -52,7 +53,7 @@ func TestStopIsBounded(t *testing.T) {
 	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("stopped after %s", took)
 	}
-	if s.log.count("msg=stopped", "workers_drained=0", "workers_cut=1") != 1 {
+	if s.log.Count("msg=stopped", "workers_drained=0", "workers_cut=1") != 1 {
 		t.Errorf("the log does not say that a worker was cut:\n%s", s.log)
 	}
 }
@@ -67,13 +68,13 @@ func TestStopFast(t *testing.T) {
 		{"TERM twice", func(t *testing.T, s *server) {
 			t.Helper()
 			s.signal(syscall.SIGTERM)
-			s.log.wait(t, s.done, "msg=stopping")
+			s.log.Wait(t, s.done, "msg=stopping")
 			s.signal(syscall.SIGTERM)
 		}},
 		{"QUIT, then INT", func(t *testing.T, s *server) {
 			t.Helper()
 			s.signal(syscall.SIGQUIT)
-			s.log.wait(t, s.done, "msg=stopping")
+			s.log.Wait(t, s.done, "msg=stopping")
 			s.signal(syscall.SIGINT)
 		}},
 		{"stop --fast", func(t *testing.T, s *server) {
@@ -97,7 +98,7 @@ func TestStopFast(t *testing.T) {
 			if took := time.Since(began); took > 20*time.Second {
 				t.Errorf("stopped after %s", took)
 			}
-			awaitGone(t, workers...)
+			proctest.AwaitGone(t, workers...)
 		})
 	}
 }
@@ -109,12 +110,12 @@ func TestStopDuringStart(t *testing.T) {
 	s.await("workers", func(status master.Status) bool { return len(status.Workers) == 2 })
 	workers := s.workers()
 	s.signal(syscall.SIGTERM)
-	s.log.wait(t, s.done, "msg=stopping")
+	s.log.Wait(t, s.done, "msg=stopping")
 	s.signal(syscall.SIGINT)
 	if code := s.exitCode(); code != 0 {
 		t.Errorf("exit code %d\n%s", code, s.log)
 	}
-	awaitGone(t, workers...)
+	proctest.AwaitGone(t, workers...)
 }
 
 // TestShutdownDelay has a load balancer find out that it is to look elsewhere, while those that do not know yet are served.
@@ -127,7 +128,7 @@ func TestShutdownDelay(t *testing.T) {
 	}
 	began := time.Now()
 	s.signal(syscall.SIGTERM)
-	eventually(t, "unreadiness", func() bool {
+	proctest.Eventually(t, "unreadiness", func() bool {
 		for range 10 { // whichever worker answers
 			if s.unready(t, s.address) == "" {
 				return false
@@ -182,7 +183,7 @@ func TestStopCommand(t *testing.T) {
 		if stdout, stderr, code := s.run("stop", "--ini", s.ini); code != 0 || stdout != "" || stderr != "" {
 			t.Fatalf("stop: exit code %d: %s%s\n%s", code, stdout, stderr, s.log)
 		}
-		if alive(s.cmd.Process.Pid) {
+		if proctest.Alive(s.cmd.Process.Pid) {
 			t.Error("the master lives on after stop has returned")
 		}
 		next := startServer(t, ini, func(o *serverOptions) { o.dir = s.dir })
@@ -211,18 +212,18 @@ func TestStopOfPID1(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ncommand = "+command+"\n", func(o *serverOptions) {
 		o.wrap = []string{unshare, "--pid", "--fork", "--mount-proc"}
 	})
-	inside := children(s.cmd.Process.Pid)
+	inside := proctest.Children(s.cmd.Process.Pid)
 	if len(inside) != 1 {
 		t.Fatalf("%d children of unshare", len(inside))
 	}
 	if status, err := s.status(); err != nil || status.PID != 1 {
 		t.Fatalf("the master has pid %d, %v", status.PID, err)
 	}
-	eventually(t, "the end of all orphans", func() bool { return len(children(inside[0])) == 2 })
+	proctest.Eventually(t, "the end of all orphans", func() bool { return len(proctest.Children(inside[0])) == 2 })
 
 	requests := newSlow(s)
 	requests.start(10, time.Second)
-	kill(t, inside[0], syscall.SIGTERM)
+	proctest.Kill(t, inside[0], syscall.SIGTERM)
 	if code := s.exitCode(); code != 0 {
 		t.Errorf("exit code %d\n%s", code, s.log)
 	}
@@ -235,10 +236,10 @@ func unsharePath(t *testing.T) string {
 	s := server{tb: t, dir: t.TempDir()}
 	path := "/usr/bin/unshare"
 	if !fileExists(path) {
-		skipOrFail(t, "there is no "+path)
+		proctest.Missing(t, "there is no "+path)
 	}
 	if out, err := s.command(path, "--pid", "--fork", "--mount-proc", "true"); err != nil {
-		skipOrFail(t, fmt.Sprintf("no namespace can be made: %v: %s", err, out))
+		proctest.Missing(t, fmt.Sprintf("no namespace can be made: %v: %s", err, out))
 	}
 	return path
 }

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -93,7 +94,7 @@ func newServiceManager(tb testing.TB) *serviceManager {
 // wait reads until a message has this line, and returns that message.
 func (m *serviceManager) wait(line string) string {
 	m.tb.Helper()
-	if err := m.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := m.conn.SetReadDeadline(time.Now().Add(proctest.Patience)); err != nil {
 		m.tb.Fatal(err)
 	}
 	message := make([]byte, 4096)
@@ -140,7 +141,7 @@ func TestNotifiesSystemd(t *testing.T) {
 	manager.wait("READY=1")
 	s.await("all ready", func(status master.Status) bool { return status.Ready() == 2 })
 	for _, pid := range s.workers() {
-		for _, variable := range environ(t, pid) {
+		for _, variable := range proctest.Environ(t, pid) {
 			if name, value, _ := strings.Cut(variable, "="); name == "NOTIFY_SOCKET" && value == manager.path ||
 				name == "WATCHDOG_USEC" && value == "2000000" {
 				t.Errorf("worker %d has the master's %s", pid, variable)
@@ -160,7 +161,7 @@ func TestNotifiesSystemd(t *testing.T) {
 	_, text, _ := strings.Cut(manager.wait("RELOADING=1"), "MONOTONIC_USEC=")
 	micro, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 	if now := time.Duration(micro) * time.Microsecond; err != nil || now < time.Duration(before.Nano()).Truncate(time.Microsecond) ||
-		now > time.Duration(before.Nano())+2*patience {
+		now > time.Duration(before.Nano())+2*proctest.Patience {
 		t.Errorf("MONOTONIC_USEC=%s, %v; the clock says %s", text, err, time.Duration(before.Nano()))
 	}
 	open("1")
@@ -216,7 +217,7 @@ func TestSocketActivation(t *testing.T) {
 		}
 		s.mustNotBlock(2, 2)
 		for _, pid := range s.workers() {
-			env := environ(t, pid)
+			env := proctest.Environ(t, pid)
 			if !slices.Contains(env, "LISTEN_FDNAMES=http:metrics:config:lifeline:log") || slices.ContainsFunc(env, func(v string) bool {
 				return strings.HasPrefix(v, "LISTEN_PID=")
 			}) {
@@ -228,17 +229,17 @@ func TestSocketActivation(t *testing.T) {
 		t.Errorf("listening on %s, not on %s", s.address, address)
 	}
 	check()
-	socketsBefore := links(s.cmd.Process.Pid)
+	socketsBefore := proctest.Descriptors(s.cmd.Process.Pid)
 	s.reload()
 	s.awaitNoneDraining()
 	check()
 	for fd, to := range socketsBefore {
-		if listening(t)[to] && links(s.cmd.Process.Pid)[fd] != to {
+		if listening(t)[to] && proctest.Descriptors(s.cmd.Process.Pid)[fd] != to {
 			t.Errorf("descriptor %d is not the socket any more that it was: %s", fd, to)
 		}
 	}
 	victim := s.workers()[0]
-	kill(t, victim, syscall.SIGKILL)
+	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)
 	check()
 	// The commands know nothing of the sockets.

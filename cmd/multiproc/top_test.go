@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -24,7 +25,7 @@ type emulator struct {
 func startEmulator(t *testing.T, width, height int) *emulator {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
-		skipOrFail(t, "there is no tmux")
+		proctest.Missing(t, "there is no tmux")
 	}
 	e := &emulator{t, filepath.Join(t.TempDir(), "tmux.sock")}
 	e.tmux("new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "env -i TERM=$TERM PATH=$PATH PS1='$ ' sh")
@@ -58,7 +59,7 @@ func (e *emulator) line(text string) { e.keys(text, "Enter") }
 func (e *emulator) await(what string, is func(screen string) bool) string {
 	e.tb.Helper()
 	var screen string
-	waitFor(e.tb, patience, what, func() bool {
+	waitFor(e.tb, proctest.Patience, what, func() bool {
 		screen = e.screen()
 		return is(screen)
 	})
@@ -116,7 +117,7 @@ func TestTop(t *testing.T) {
 	})
 
 	victim := s.workers()[0]
-	kill(t, victim, syscall.SIGKILL)
+	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)
 	e.await("the killed worker's successor", func(screen string) bool {
 		row := rows(screen)["w1"]
@@ -168,7 +169,7 @@ func TestTopIsEnded(t *testing.T) {
 	dir := t.TempDir()
 	e.line("sh -c 'echo $$ > " + dir + "/pid; exec " + multiprocPath(t) + " metrics top --dir " + dir + "'; echo ended with $?")
 	e.awaitText("q quit")
-	kill(t, pidIn(t, dir+"/pid"), syscall.SIGTERM)
+	proctest.Kill(t, pidIn(t, dir+"/pid"), syscall.SIGTERM)
 	e.awaitText("ended with 0")
 }
 
@@ -188,7 +189,7 @@ func TestScreenUnderKeys(t *testing.T) {
 		for range 10 {
 			e.keys("-l", strings.Repeat("r", 300))
 		}
-		kill(t, pidIn(t, dir+"/pid"), syscall.SIGTERM)
+		proctest.Kill(t, pidIn(t, dir+"/pid"), syscall.SIGTERM)
 		e.awaitText("ended with 0")
 		if e.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}") != "0 1\n" {
 			t.Errorf("%s leaves the terminal with its screen, or without a cursor", command)
@@ -205,18 +206,18 @@ func TestScreenIsSuspended(t *testing.T) {
 		e.line("sh -c 'echo $$ > " + dir + "/pid; exec " + multiprocPath(t) + " metrics " + command + " --dir " + dir + "'")
 		e.awaitText("q quit")
 		pid := pidIn(t, dir+"/pid")
-		for _, suspend := range []func(){func() { e.keys("C-z") }, func() { kill(t, pid, syscall.SIGTSTP) }} {
+		for _, suspend := range []func(){func() { e.keys("C-z") }, func() { proctest.Kill(t, pid, syscall.SIGTSTP) }} {
 			suspend()
 			e.await("the shell's screen", func(string) bool {
 				return e.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}") == "0 1\n"
 			})
-			eventually(t, "the process to be stopped", func() bool { return stat(pid)[0] == "T" })
+			proctest.Eventually(t, "the process to be stopped", func() bool { return proctest.State(pid) == "T" })
 			e.line("fg")
 			e.awaitText("q quit")
-			eventually(t, "the process to go on", func() bool { return stat(pid)[0] != "T" })
+			proctest.Eventually(t, "the process to go on", func() bool { return proctest.State(pid) != "T" })
 		}
 		e.keys("q")
-		awaitGone(t, pid)
+		proctest.AwaitGone(t, pid)
 	}
 }
 
@@ -237,13 +238,13 @@ func TestTerminalIsGone(t *testing.T) {
 		_ = line.Close()
 		at := &terminal{tb: t, keys: keys, changed: make(chan struct{})}
 		go at.show()
-		eventually(t, "a screen", func() bool {
+		proctest.Eventually(t, "a screen", func() bool {
 			screen, _ := at.look()
 			return strings.Contains(screen, "q quit")
 		})
-		pids := children(leader.Process.Pid)
+		pids := proctest.Children(leader.Process.Pid)
 		_ = keys.Close()
-		awaitGone(t, pids...)
+		proctest.AwaitGone(t, pids...)
 		_ = leader.Wait() // as it likes
 	}
 }
@@ -270,7 +271,7 @@ func TestWatchOnTerminal(t *testing.T) {
 	e.await("requests that are counted", func(screen string) bool {
 		return strings.Contains(screen, "PER SECOND") && strings.Contains(screen, `http_requests_total{code="200"`)
 	})
-	kill(t, s.workers()[0], syscall.SIGKILL)
+	proctest.Kill(t, s.workers()[0], syscall.SIGKILL)
 	e.awaitText("file gauge_livesum_w1.db is gone")
 	e.keys("q")
 	e.awaitText("ended with 0")
@@ -283,11 +284,11 @@ func TestTopOfStoppedServer(t *testing.T) {
 	s.get("/")
 	all := append(s.workers(), s.cmd.Process.Pid)
 	for _, pid := range all {
-		kill(t, pid, syscall.SIGSTOP)
+		proctest.Kill(t, pid, syscall.SIGSTOP)
 	}
 	defer func() {
 		for _, pid := range all {
-			kill(t, pid, syscall.SIGCONT)
+			proctest.Kill(t, pid, syscall.SIGCONT)
 		}
 	}()
 	began := time.Now()
@@ -332,7 +333,7 @@ func TestMasterNote(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n")
 	victim := s.workers()[0]
-	kill(t, victim, syscall.SIGKILL)
+	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)
 	note := func() *masterNote {
 		text, err := os.ReadFile(filepath.Join(s.metricsDir(), ".mpm", "master.note"))
@@ -341,11 +342,11 @@ func TestMasterNote(t *testing.T) {
 		}
 		return readMasterNote(text)
 	}
-	waitFor(t, patience, "the worker's restart in the note", func() bool {
+	waitFor(t, proctest.Patience, "the worker's restart in the note", func() bool {
 		n := note()
 		return n != nil && n.Status.Ready() == 2 && n.Status.PID == s.cmd.Process.Pid && restarts(n.Status) == 1
 	})
-	kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
+	proctest.Kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
 	s.exitCode()
 	stdout, stderr, code := s.run("metrics", "top", "--once", "--ini", s.ini)
 	if code != 0 || !strings.Contains(stdout, "nothing runs here") || !strings.Contains(stdout, "crash, was killed by signal 9") {

@@ -84,7 +84,7 @@ func TestTouchReload(t *testing.T) {
 				s.await("a reload", func(status master.Status) bool { return int(status.Generation) == n+2 && !status.Reloading })
 			}
 			s.awaitNoneDraining()
-			if n := s.log.count("file has changed", "path="+path); n != 3 {
+			if n := s.log.Count("file has changed", "path="+path); n != 3 {
 				t.Errorf("%d changes are told of, there were 3\n%s", n, s.log)
 			}
 			s.stop()
@@ -157,7 +157,7 @@ func TestTouchReloadOfINI(t *testing.T) {
 	before := s.awaitNoneDraining()
 
 	s.writeINI(watchedINI(t, dir, 3) + "max-request = 3\n")
-	s.log.wait(t, s.done, "level=ERROR", "reload taken back", "max-request")
+	s.log.Wait(t, s.done, "level=ERROR", "reload taken back", "max-request")
 	if after := s.awaitNoneDraining(); !slices.Equal(pidsOf(after), pidsOf(before)) {
 		t.Errorf("a bad edit has changed the workers: %+v, before %+v\n%s", after.Workers, before.Workers, s.log)
 	}
@@ -175,9 +175,9 @@ func TestTouchReloadMeanwhile(t *testing.T) {
 	dir := t.TempDir()
 	s := startServer(t, watchedINI(t, dir, 0), inDir(dir))
 	for version := 1; version <= 9; version += 2 {
-		begun := s.log.count("new generation")
+		begun := s.log.Count("new generation")
 		s.writeINI(watchedINI(t, dir, version))
-		s.await("a reload that has read the settings", func(master.Status) bool { return s.log.count("new generation") > begun })
+		s.await("a reload that has read the settings", func(master.Status) bool { return s.log.Count("new generation") > begun })
 		s.writeINI(watchedINI(t, dir, version+1))
 		s.awaitVersion(version + 1)
 	}

@@ -85,7 +85,7 @@ func TestDatabaseGone(t *testing.T) {
 		})
 	}
 	// Once for each change and worker that noticed, not for each time that it was asked for.
-	if n, most := k.log.count("level=ERROR")+k.log.count("level=WARN"), 6*3*2; n > most {
+	if n, most := k.log.Count("level=ERROR")+k.log.Count("level=WARN"), 6*3*2; n > most {
 		t.Errorf("%d complaints, expected at most %d\n%s", n, most, k.log)
 	}
 	hangUp(wires)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"multiproc/internal/proctest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -19,7 +21,7 @@ func TestDiskFullOfTransactions(t *testing.T) {
 	disk := t.TempDir()
 	err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=3m,mode=0700")
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		skipOrFail(t, fmt.Sprintf("a small disk cannot be mounted, which takes root: %v", err))
+		proctest.Missing(t, fmt.Sprintf("a small disk cannot be mounted, which takes root: %v", err))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +100,7 @@ func TestDiskFullOfTransactions(t *testing.T) {
 func TestReadOnlyDatabase(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can have what the server may not write")
+		proctest.Missing(t, "only root can have what the server may not write")
 	}
 	data := t.TempDir()
 	if err := errors.Join(os.Chmod(data, 0o755), os.Chmod(filepath.Dir(data), 0o755)); err != nil {

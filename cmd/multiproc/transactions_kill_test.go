@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"multiproc/internal/proctest"
 )
 
 // TestTransactionsSurviveKills kills workers, one, two and all at once, while clients post: what a client was told is kept,
@@ -24,9 +26,9 @@ func TestTransactionsSurviveKills(t *testing.T) {
 	for _, n := range rounds {
 		victims := k.awaitSeasoned(n)
 		for _, victim := range victims {
-			kill(t, victim, syscall.SIGKILL)
+			proctest.Kill(t, victim, syscall.SIGKILL)
 		}
-		awaitGone(t, victims...)
+		proctest.AwaitGone(t, victims...)
 		k.awaitReplaced(victims...)
 		p.awaitAnswers(200)
 		answered := p.answered.Load()
@@ -52,9 +54,9 @@ func TestTransactionsSurviveTheServer(t *testing.T) {
 		p.awaitAnswers(200)
 		all := slices.Insert(s.workers(), 0, s.cmd.Process.Pid) // first, or it would replace them
 		for _, pid := range all {
-			kill(t, pid, syscall.SIGKILL)
+			proctest.Kill(t, pid, syscall.SIGKILL)
 		}
-		awaitGone(t, all...)
+		proctest.AwaitGone(t, all...)
 		s = startServer(t, ini, in(s.dir))
 	}
 	p.awaitAnswers(200)
@@ -177,16 +179,16 @@ func TestKilledBetweenCommitAndAnswer(t *testing.T) {
 		done := make(chan []reply, 1)
 		unlock := k.lock()
 		go func() { done <- k.postAll(wires, keys) }()
-		eventually(t, "all requests in flight", func() bool { return k.valueOf("http_requests_in_flight") > at })
+		proctest.Eventually(t, "all requests in flight", func() bool { return k.valueOf("http_requests_in_flight") > at })
 		unlock()
-		before, deadline := round*at, time.Now().Add(patience)
+		before, deadline := round*at, time.Now().Add(proctest.Patience)
 		for n := before; n == before; {
 			if err := count.QueryRowContext(t.Context()).Scan(&n); err != nil || time.Now().After(deadline) {
 				t.Fatalf("nothing to be seen: %v\n%s", err, k.log)
 			}
 		}
-		kill(t, victim, syscall.SIGKILL)
-		awaitGone(t, victim)
+		proctest.Kill(t, victim, syscall.SIGKILL)
+		proctest.AwaitGone(t, victim)
 		replies := <-done
 		ids := map[int64]int64{} // by number
 		for id, number := range k.rows() {

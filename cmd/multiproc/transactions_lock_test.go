@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -35,9 +37,9 @@ func TestStoppedInTheLock(t *testing.T) {
 		}
 		k.stopInLock(populate.Process.Pid)
 		k.mustBeBusy(wires)
-		kill(t, populate.Process.Pid, syscall.SIGCONT)
+		proctest.Kill(t, populate.Process.Pid, syscall.SIGCONT)
 		k.post(2) // in turn with populate
-		kill(t, populate.Process.Pid, syscall.SIGINT)
+		proctest.Kill(t, populate.Process.Pid, syscall.SIGINT)
 		_ = populate.Wait()
 		k.post(3)
 		k.mustHave(workers, "after a stopped process had the lock")
@@ -95,12 +97,12 @@ func (k *tracker) locked() bool {
 // stopInLock stops a process while it has the lock, which nobody else may take.
 func (k *tracker) stopInLock(pid int) {
 	k.tb.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(proctest.Patience); time.Now().Before(deadline); {
 		stopProcess(k.tb, pid)
 		if k.locked() {
 			return
 		}
-		kill(k.tb, pid, syscall.SIGCONT)
+		proctest.Kill(k.tb, pid, syscall.SIGCONT)
 		<-time.After(time.Duration(rand.IntN(5000)) * time.Microsecond)
 	}
 	k.tb.Fatalf("process %d is never in the lock", pid)
@@ -160,14 +162,14 @@ func TestWorkerStoppedInTheLock(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "transactions", func() bool {
+	proctest.Eventually(t, "transactions", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(made) > 50
 	})
 	k.stopInLock(victim)
 	refused := 0
-	for deadline := time.Now().Add(patience); ; refused++ {
+	for deadline := time.Now().Add(proctest.Patience); ; refused++ {
 		r := k.ask("POST", transactionsPath, numbered(999_999))
 		if r.code == http.StatusCreated {
 			break

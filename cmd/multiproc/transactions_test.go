@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"multiproc/internal/proctest"
 )
 
 // tracker is a server with the application of transactions, as a client of its API knows it.
@@ -110,7 +112,7 @@ func (k *tracker) try(client *http.Client, method, path, body string, headers ..
 // ask asks once, on a connection of its own.
 func (k *tracker) ask(method, path, body string, headers ...string) reply {
 	k.tb.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: proctest.Patience}
 	r, err := k.try(client, method, path, body, headers...)
 	if err != nil {
 		k.tb.Fatalf("%s %s: %v\n%s", method, path, err, k.log)

@@ -22,10 +22,10 @@ pidfile=master.pid
 buffer-size=65535
 env=PROMETHEUS_MULTIPROC_DIR=`+metrics+`/
 `)
-	if s.log.count("module", "ignored") != 1 {
+	if s.log.Count("module", "ignored") != 1 {
 		t.Errorf("no note about module:\n%s", s.log)
 	}
-	if s.log.count("level=WARN")+s.log.count("level=ERROR") > 0 {
+	if s.log.Count("level=WARN")+s.log.Count("level=ERROR") > 0 {
 		t.Errorf("something is not right:\n%s", s.log)
 	}
 	workers := s.workers()

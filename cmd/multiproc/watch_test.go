@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
 
@@ -51,7 +52,7 @@ func startWatching(t *testing.T, args ...string) *watching {
 func (w *watching) wait(pattern string) []string {
 	w.tb.Helper()
 	re := regexp.MustCompile(pattern)
-	for deadline := time.After(patience); ; {
+	for deadline := time.After(proctest.Patience); ; {
 		select {
 		case line, ok := <-w.lines:
 			if !ok {
@@ -131,7 +132,7 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A look takes place every 100 ms, or later on a machine that is busy.
-	if delta < 1 || rate < delta/patience.Seconds() || rate > delta/0.05 {
+	if delta < 1 || rate < delta/proctest.Patience.Seconds() || rate > delta/0.05 {
 		t.Errorf("%v more are %v a second, looked at every 100 ms", delta, rate)
 	}
 	mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "level", Help: "Help."}, mpmetrics.ModeMax)).Set(-3)
@@ -242,7 +243,7 @@ func TestWatchReaderGone(t *testing.T) {
 	}()
 	select {
 	case <-ended:
-	case <-time.After(patience):
+	case <-time.After(proctest.Patience):
 		t.Error("it goes on")
 	}
 }

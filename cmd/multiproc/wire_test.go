@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -39,7 +40,7 @@ func (s *server) wires(pid, n int) []*wire {
 			s.tb.Fatal(err)
 		}
 		s.tb.Cleanup(func() { _ = conn.Close() })
-		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		if err := conn.SetDeadline(time.Now().Add(proctest.Patience)); err != nil {
 			s.tb.Fatal(err)
 		}
 		wires[i] = &wire{conn, bufio.NewReader(conn)}
@@ -86,8 +87,8 @@ func hangUp(wires []*wire) {
 // stopProcess stops a process, and returns when none of its threads runs any more.
 func stopProcess(tb testing.TB, pid int) {
 	tb.Helper()
-	kill(tb, pid, syscall.SIGSTOP)
-	eventually(tb, fmt.Sprintf("process %d is stopped", pid), func() bool {
+	proctest.Kill(tb, pid, syscall.SIGSTOP)
+	proctest.Eventually(tb, fmt.Sprintf("process %d is stopped", pid), func() bool {
 		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 		return err == nil && !slices.ContainsFunc(threads, func(thread string) bool {
 			text, err := os.ReadFile(thread + "/stat")

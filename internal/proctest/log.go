@@ -94,3 +94,10 @@ func (l *Log) String() string {
 	}
 	return strings.Join(l.lines, "\n") + "\n" + l.part
 }
+
+// Reset forgets the lines so far.
+func (l *Log) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines, l.part = nil, ""
+}
