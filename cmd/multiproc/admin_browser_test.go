@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"multiproc/internal/proctest"
 )
 
 // logIn logs in at the page of it.
@@ -19,9 +21,7 @@ func (b *browser) logIn(name, password string) {
 // TestAdminInBrowser does at the admin site what people do there, in a browser, and looks at the pages.
 func TestAdminInBrowser(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it drives a browser")
-	}
+	proctest.Long(t) // it drives a browser
 	s := startAdmin(t, "processes = 2\n", "ada")
 	if _, stderr, code := s.run("populate", "--ini", s.ini, "--transactions", "3000", "--seed", "7"); code != 0 {
 		t.Fatalf("populate: %s", stderr)

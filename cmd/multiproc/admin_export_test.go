@@ -16,9 +16,6 @@ import (
 // a connection full. It is all there, and the log of the database can be emptied meanwhile.
 func TestAdminExport(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it needs a large database")
-	}
 	const n = 50_000 // more than all buffers on the way hold, with a name as long as there may be
 	s := startAdmin(t, "harakiri = 1\n", "ada")
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(s.dir, "transactions.db")+"?mode=rw&_busy_timeout=60000")

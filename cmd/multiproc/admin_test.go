@@ -146,9 +146,7 @@ func (s *server) anonymous() (kib []uint64) {
 // user logs in meanwhile, in a browser that is known.
 func TestLoginsAtFourWorkers(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it tries a thousand logins")
-	}
+	proctest.Long(t) // it tries a thousand logins
 	const (
 		attempts    = 1000
 		ofOthers    = attempts / 10

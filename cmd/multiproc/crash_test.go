@@ -17,10 +17,7 @@ import (
 // nothing; whoever asks hears that nothing is ready; and when the fault is mended, the server serves again.
 func TestCrashLoop(t *testing.T) {
 	t.Parallel()
-	starts := 8
-	if testing.Short() {
-		starts = 6
-	}
+	starts := proctest.Rounds(4, 8)
 	fault := filepath.Join(t.TempDir(), "fault")
 	command := script(t,
 		"if [ -e "+fault+" ]; then echo 'error: the database is gone' >&2; exit 1; fi",
@@ -75,8 +72,7 @@ func TestCrashLoop(t *testing.T) {
 	if found, err := filepath.Glob(gauges); err != nil || len(found) > 0 {
 		t.Errorf("live gauges of a worker that is dead: %q %v", found, err)
 	}
-	if testing.Short() {
-		// The next try is not long off.
+	if !proctest.IsLong() { // otherwise the next try is too far off
 		if err := os.Remove(fault); err != nil {
 			t.Fatal(err)
 		}

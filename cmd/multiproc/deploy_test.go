@@ -135,10 +135,7 @@ func fileInfo(tb testing.TB, path string) os.FileInfo {
 // are the same as before, whoever asked for the reload hears why it was refused, and once it is mended a reload works.
 func TestBadDeploys(t *testing.T) {
 	t.Parallel()
-	rounds := 3
-	if testing.Short() || underRace() {
-		rounds = 1
-	}
+	rounds := proctest.Rounds(1, 3)
 	d := newDeployment(t)
 	good := filepath.Join(filepath.Dir(d.path), "first")
 	shell := d.shell()
@@ -408,9 +405,7 @@ func TestDeployLeavesSomethingBehind(t *testing.T) {
 // back. Each version reads the ini itself, and its workers get what it has read, though the master is of the older one.
 func TestDeployOfNewerKey(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it builds another version of the program")
-	}
+	proctest.Long(t) // it builds another version of the program
 	newer := buildProgram(t, map[string]func(string) string{
 		"cmd/internal/config/config.go": func(text string) string {
 			return replaceOnce(t, text, "type Config struct {\n", "type Config struct {\n\tGreeting string `json:\"greeting\"`\n")

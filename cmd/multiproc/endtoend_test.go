@@ -43,9 +43,7 @@ type endToEnd struct {
 // TestEndToEnd has a real Prometheus scrape the server every second for a minute, in each format, while clients ask and
 // workers are killed, reloaded and recycled. What Prometheus then knows must be what the clients and the database know.
 func TestEndToEnd(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes a minute")
-	}
+	proctest.Long(t) // it takes a minute
 	t.Parallel()
 	ini := "socket = " + freeAddress(t) + "\ndatabase = transactions.db\nprocesses = 3\nmax-requests = 100\ndisable-logging = true\n"
 	s := startServer(t, ini)

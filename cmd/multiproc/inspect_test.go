@@ -180,9 +180,7 @@ const mostResident = 128 << 20
 
 // TestLargeDirectory lists a large directory, and finds out who has counted what in it, in bounded memory.
 func TestLargeDirectory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it makes thousands of files")
-	}
+	proctest.Long(t) // it makes thousands of files
 	t.Parallel()
 	dir := t.TempDir()
 	makeLargeDirectory(t, dir, largeProcesses, largeCounters)

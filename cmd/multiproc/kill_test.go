@@ -33,10 +33,7 @@ import (
 // connection the killed one had, and what the metrics count may never become less, whichever worker says so.
 func TestKilledWorkers(t *testing.T) {
 	t.Parallel()
-	kills := 10
-	if testing.Short() {
-		kills = 4
-	}
+	kills := proctest.Rounds(4, 10)
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 3\n"+appINI(t))
 	storm := &storm{server: s, stopping: make(chan struct{})}
 	storm.asking.Go(storm.scrape)

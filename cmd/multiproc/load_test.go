@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -149,10 +147,4 @@ func (l *load) mustNotFail(s *server) {
 		l.tb.Error("no request was answered")
 	}
 	l.tb.Logf("%d requests answered", l.answered.Load())
-}
-
-// underRace reports whether the race detector slows this down, and with it all processes that the tests start.
-func underRace() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

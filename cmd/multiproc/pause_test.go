@@ -54,10 +54,7 @@ func TestStoppedMaster(t *testing.T) {
 		requests.mustAnswer(1)
 	}
 	ask(time.Second) // in which they say that they live
-	rounds := 6
-	if testing.Short() {
-		rounds = 3
-	}
+	rounds := proctest.Rounds(3, 6)
 	for range rounds {
 		s.signal(syscall.SIGSTOP)
 		ask(1500 * time.Millisecond)

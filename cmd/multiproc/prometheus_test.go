@@ -215,9 +215,7 @@ func (p *prometheusServer) samples(expr string) int {
 // no panel of the dashboard is empty.
 func TestPrometheus(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it runs a Prometheus")
-	}
+	proctest.Long(t) // it runs a Prometheus
 	s := startEventful(t)
 	dir := initDir(t)
 	path := filepath.Join(dir, "prometheus.yml")

@@ -12,10 +12,7 @@ import (
 
 // recycled is how often a test of recycling waits for a worker to be replaced.
 func recycled() int {
-	if testing.Short() {
-		return 4
-	}
-	return 12
+	return proctest.Rounds(4, 12)
 }
 
 // TestMaxRequests replaces workers all the time, while clients ask who may not notice.

@@ -21,10 +21,7 @@ import (
 // TestReloadsUnderLoad reloads again and again while clients of all kinds ask: none of them may notice, and the master
 // is to have no more descriptors, threads or goroutines than before.
 func TestReloadsUnderLoad(t *testing.T) {
-	reloads := 50 // of each of two servers
-	if testing.Short() || underRace() {
-		reloads = 10
-	}
+	reloads := proctest.Rounds(10, 50) // of each of two servers
 	unix := filepath.Join(t.TempDir(), "http.sock")
 	ini := "socket = 127.0.0.1:0\nsocket = " + unix + "\nprocesses = 2\ndrain-idle = 1\ndisable-logging = true\n"
 	t.Run("command", func(t *testing.T) {
@@ -185,10 +182,7 @@ func TestReloadSlowReader(t *testing.T) {
 // TestReloadGap measures for how long clients get no answer at most, while workers take 1 s to start. What a reload must
 // not do is to let the old go before the new are there.
 func TestReloadGap(t *testing.T) {
-	reloads := 3
-	if testing.Short() {
-		reloads = 1
-	}
+	reloads := proctest.Rounds(1, 3)
 	const delay = time.Second
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t), withEnv("APP_START_DELAY="+delay.String()))
 	l := startLoad(t, allKinds("tcp", s.address, "/pid", "/echo"))
@@ -406,10 +400,7 @@ func TestReloadUnchangeable(t *testing.T) {
 // there, from one worker to the next.
 func TestReloadReusePort(t *testing.T) {
 	t.Parallel()
-	reloads := 20
-	if testing.Short() || underRace() {
-		reloads = 5
-	}
+	reloads := proctest.Rounds(5, 20)
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 3\nreuse-port = true\ndrain-idle = 1\n"+appINI(t))
 	l := startLoad(t, slices.Repeat(allKinds("tcp", s.address, "/pid", "/echo"), 2))
 	for range reloads {

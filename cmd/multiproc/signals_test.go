@@ -102,10 +102,7 @@ func TestLogIsReopened(t *testing.T) {
 // TestLogIsReopenedDuringStart asks for a new log while workers start, which have been given the old one.
 func TestLogIsReopenedDuringStart(t *testing.T) {
 	t.Parallel()
-	rounds := 30
-	if testing.Short() {
-		rounds = 10
-	}
+	rounds := proctest.Rounds(10, 30)
 	s, path := startLogging(t, "processes = 2\n")
 	for round := range rounds {
 		reloaded := make(chan struct{})

@@ -28,30 +28,13 @@ type soak struct {
 	doomed  map[int]time.Time // workers that were stopped and are to be killed for it, since when
 }
 
-// soakTime is how long the soak takes, about.
-func soakTime(t *testing.T) time.Duration {
-	t.Helper()
-	text := os.Getenv("MULTIPROC_TEST_SOAK")
-	if text == "" {
-		return 10 * time.Second
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		t.Fatalf("MULTIPROC_TEST_SOAK: %v", err)
-	}
-	return d
-}
-
 // TestSoak has clients of all kinds ask for as long as MULTIPROC_TEST_SOAK says, while all that can happen happens at once:
 // workers are killed and stopped, replaced, made more and fewer, reloads are refused, the log is renamed, a file is damaged.
 // Only requests that a killed worker had are lost, and nothing grows. In the last third of the time the workers live on, so
 // that what they have could grow.
 func TestSoak(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes long")
-	}
+	d := proctest.Soak(t)
 	t.Parallel()
-	d := soakTime(t)
 	k := startSoak(t)
 	k.startClients()
 

@@ -176,9 +176,7 @@ func TestTopIsEnded(t *testing.T) {
 // TestScreenUnderKeys holds a key down, as it were, and then ends the command by a signal: whatever waits to be read, the
 // terminal is given back.
 func TestScreenUnderKeys(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it makes hundreds of files, and types thousands of keys")
-	}
+	proctest.Long(t) // it makes hundreds of files, and types thousands of keys
 	t.Parallel()
 	dir := t.TempDir()
 	makeLargeDirectory(t, dir, 500, 10) // that takes time to draw

@@ -17,10 +17,7 @@ import (
 // and nobody's transaction is there twice.
 func TestTransactionsSurviveKills(t *testing.T) {
 	t.Parallel()
-	rounds := []int{1, 1, 2, 4, 1, 2, 1, 4}
-	if testing.Short() || underRace() {
-		rounds = []int{1, 2, 4}
-	}
+	rounds := []int{1, 2, 4, 1, 1, 2, 1, 4}[:proctest.Rounds(3, 8)]
 	k := startTracker(t, "processes = 4\ndisable-logging = true\n")
 	p := startPosting(k, 16, 16)
 	for _, n := range rounds {
@@ -67,10 +64,7 @@ func TestTransactionsSurviveTheServer(t *testing.T) {
 // TestTransactionsAndReloads reloads while clients post, none of whom repeats anything: none may notice.
 func TestTransactionsAndReloads(t *testing.T) {
 	t.Parallel()
-	reloads := 10
-	if testing.Short() || underRace() {
-		reloads = 3
-	}
+	reloads := proctest.Rounds(3, 10)
 	k := startTracker(t, "processes = 4\ndisable-logging = true\ndrain-idle = 1\n")
 	p := startPosting(k, 0, 16)
 	for range reloads {
@@ -89,10 +83,7 @@ func TestTransactionsAndReloads(t *testing.T) {
 // TestIdempotencyOnAllWorkers has all workers get the same request under the same key at once, again and again.
 func TestIdempotencyOnAllWorkers(t *testing.T) {
 	t.Parallel()
-	rounds := 50
-	if testing.Short() || underRace() {
-		rounds = 10
-	}
+	rounds := proctest.Rounds(10, 50)
 	k := startTracker(t, "processes = 4\n")
 	var wires []*wire
 	for _, pid := range k.workers() {
