@@ -33,7 +33,6 @@ type Collector struct {
 	log       *slog.Logger
 	gatherers []prometheus.Gatherer
 	now       func() time.Time
-	noLocks   bool     // nobody is asked whether he lives: what the dead have left counts
 	only      []string // names of files, as if there were no others; nil: all
 
 	mu             sync.Mutex

@@ -74,7 +74,7 @@ func (f *family) labels(values []string) []label {
 
 // series makes series with a cell for each of the keys.
 func (f *family) series(keys ...key) *series {
-	s := &series{w: f.w, kind: f.kind, cells: make([]cell, len(keys)), keys: make([]string, len(keys))}
+	s := &series{w: f.w, kind: f.kind, values: make([]seriesValue, len(keys)), keys: make([]string, len(keys))}
 	for i, k := range keys {
 		k.family, k.help = f.name, f.help
 		s.keys[i] = k.encode()

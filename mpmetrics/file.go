@@ -70,9 +70,9 @@ func (f *File) AppendEntries(dst []Entry) []Entry {
 // value reads an entry's value and time. The caller must have called debug.SetPanicOnFault.
 func (s *source) value(e entry, into *Entry) (err error) {
 	defer recoverFault(&err)
-	into.Value = float(s.image.word(int(e.value)))
+	into.Value = s.image.float(int(e.value))
 	if s.layout == layout16 {
-		into.Time = unixTime(float(s.image.word(int(e.value) + 8)))
+		into.Time = unixTime(s.image.float(int(e.value) + 8))
 	}
 	return nil
 }

@@ -33,10 +33,10 @@ func parseFileName(name string) (fileName, bool) {
 	case "gauge":
 		n.typ = gaugeType
 		mode, id, _ := strings.Cut(id, "_")
-		for int(n.mode) < modes && n.mode.String() != mode {
+		for int(n.mode) < gaugeModes && n.mode.String() != mode {
 			n.mode++
 		}
-		if int(n.mode) == modes {
+		if int(n.mode) == gaugeModes {
 			return fileName{}, false
 		}
 		n.id = id
@@ -46,5 +46,8 @@ func parseFileName(name string) (fileName, bool) {
 	return n, n.id != ""
 }
 
-// validID tells the ids that every reader of the directory takes: an underscore breaks prometheus_client's.
-var validID = regexp.MustCompile(`^[A-Za-z0-9.-]+$`)
+// validID reports whether an id is one that every reader of the directory takes: letters, digits, dots and dashes. An
+// underscore would break prometheus_client.
+func validID(id string) bool { return idPattern.MatchString(id) }
+
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9.-]+$`)

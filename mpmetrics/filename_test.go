@@ -9,9 +9,9 @@ func TestParseFileName(t *testing.T) {
 		"counter_host_3.db":            {kind{typ: counterType}, "host_3"},
 		"summary_1.db":                 {kind{typ: summaryType}, "1"},
 		"histogram_a.b.db":             {kind{typ: histogramType}, "a.b"},
-		"gauge_all_1.db":               {kind{gaugeType, ModeAll}, "1"},
-		"gauge_livemostrecent_x.db":    {kind{gaugeType, ModeLiveMostRecent}, "x"},
-		"gauge_min_gauge_livemin_1.db": {kind{gaugeType, ModeMin}, "gauge_livemin_1"},
+		"gauge_all_1.db":               {kind{gaugeType, gaugeAll}, "1"},
+		"gauge_livemostrecent_x.db":    {kind{gaugeType, gaugeLiveMostRecent}, "x"},
+		"gauge_min_gauge_livemin_1.db": {kind{gaugeType, gaugeMin}, "gauge_livemin_1"},
 	} {
 		got, ok := parseFileName(name)
 		if !ok || got != want {

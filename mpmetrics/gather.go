@@ -67,7 +67,7 @@ func constLabels(m *dto.Metric) prometheus.Labels {
 // metricFamily is the i-th family of a plan with its values.
 func (s *snapshot) metricFamily(i int) *dto.MetricFamily {
 	f := s.plan.families[i]
-	out := &dto.MetricFamily{Name: new(f.name), Help: new(f.help), Type: f.kind.typ.dto().Enum()}
+	out := &dto.MetricFamily{Name: new(f.name), Help: new(f.help), Type: dtoType(f.kind.typ).Enum()}
 	for j := range f.series {
 		series := &f.series[j]
 		if !s.set(f, series.first) {

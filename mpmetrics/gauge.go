@@ -37,10 +37,10 @@ func (w *Writer) NewGaugeVec(opts prometheus.GaugeOpts, mode Mode, labelNames []
 }
 
 func (w *Writer) newGaugeFamily(o prometheus.GaugeOpts, mode Mode, labelNames []string) (*family, error) {
-	if int(mode) >= modes {
+	if int(mode) >= gaugeModes {
 		return nil, fmt.Errorf("new gauge %q: no such mode: %d", prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), mode)
 	}
-	return w.newFamily(kind{gaugeType, mode}, options{
+	return w.newFamily(kind{gaugeType, gaugeMode(mode)}, options{
 		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,
 	})
 }
@@ -73,7 +73,7 @@ func (g *gauge) Add(v float64) {
 
 // now is the time of an update where the mode goes by it, else 0, which spares everyone else the clock.
 func (g *gauge) now() float64 {
-	if g.family.kind.mode.merge() != ModeMostRecent {
+	if g.family.kind.mode.base() != gaugeMostRecent {
 		return 0
 	}
 	return unixSeconds(time.Now())

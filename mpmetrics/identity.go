@@ -39,7 +39,7 @@ type holder struct {
 // takeIdentity fails with ErrHeld where a living process has the id. The live gauges of the last one who had it
 // are removed: they would count again.
 func takeIdentity(dir dirfd, id string, who holder) (identity, error) {
-	if !validID.MatchString(id) {
+	if !validID(id) {
 		return identity{}, fmt.Errorf("take metrics id %q: want letters, digits, dots and dashes", id)
 	}
 	fail := func(err error) (identity, error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"unsafe"
 )
@@ -54,9 +55,10 @@ func (m image) header() *atomic.Uint32 {
 	return (*atomic.Uint32)(unsafe.Pointer(unsafe.SliceData(m[:headerSize])))
 }
 
-// word is the float64 at off, which must be a multiple of 8. Entries of a walk that held are aligned so.
-func (m image) word(off int) *atomic.Uint64 {
-	return (*atomic.Uint64)(unsafe.Pointer(unsafe.SliceData(m[off : off+8])))
+// float loads the float64 at off, which must be a multiple of 8, as the offsets of values are that a walk returns.
+func (m image) float(off int) float64 {
+	word := (*atomic.Uint64)(unsafe.Pointer(unsafe.SliceData(m[off : off+8])))
+	return math.Float64frombits(word.Load())
 }
 
 // appendHeader appends the header of a file without entries.
@@ -107,6 +109,9 @@ type walk struct {
 	used   int // at most len(image)
 	layout layout
 }
+
+// newWalk begins a walk at pos, the offset of an entry, that ends at used, at most len(m).
+func newWalk(m image, pos, used int, l layout) walk { return walk{m, pos, used, l} }
 
 // next returns the entry's bytes before the value (length, key and padding) and the value's offset. It fails
 // with errEnd, or with a *damage after which the walk is over.

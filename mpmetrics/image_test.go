@@ -2,7 +2,6 @@ package mpmetrics
 
 import (
 	"fmt"
-	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -50,9 +49,9 @@ func TestImageUnderRace(t *testing.T) {
 					first = value
 				}
 				for range adds {
-					addFloat(&m.pair(value).value, 0.25)
-					addFloat(&m.pair(first).value, 0.25)
-					m.pair(value).time.Store(math.Float64bits(1))
+					m.cell(value).add(0.25)
+					m.cell(first).add(0.25)
+					m.cell(value).setTime(1)
 				}
 			}
 		})
@@ -72,7 +71,7 @@ func TestImageUnderRace(t *testing.T) {
 				}
 				table, pos = longer, used
 				for i, e := range table {
-					labels, v := e.sample.labels, float(m.word(int(e.value)))
+					labels, v := e.sample.labels, m.float(int(e.value))
 					if len(labels) != 1 || labels[0].value != fmt.Sprint(i) || v < last[e.sample.encoded] {
 						t.Errorf("entry %d: labels %v, value %v after %v", i, labels, v, last[e.sample.encoded])
 						return
@@ -96,7 +95,7 @@ func TestImageUnderRace(t *testing.T) {
 		if i == 0 {
 			want += entries * want
 		}
-		if v := float(m.word(int(e.value))); v != want {
+		if v := m.float(int(e.value)); v != want {
 			t.Errorf("entry %d: value %v, want %v", i, v, want)
 		}
 	}

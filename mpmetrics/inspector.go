@@ -8,9 +8,6 @@ import (
 
 // InspectorOptions are what an Inspector may be told. The zero value is good.
 type InspectorOptions struct {
-	// NoLocks has living processes told by what /proc says of the pid in their lock files, and not by the locks. It tells
-	// of those in this pid namespace whose descriptors this user may see. What live gauges of dead processes left counts then.
-	NoLocks bool
 	// Only are the names of the files to look at, as if there were no others. Nil is all.
 	Only []string
 }
@@ -21,14 +18,13 @@ type InspectorOptions struct {
 // It is not safe for concurrent use.
 type Inspector struct {
 	collector *Collector
-	noLocks   bool
 	held      *snapshot // of the last Look
 }
 
 // NewInspector makes an Inspector of the directory at path, which is opened anew for each Look. The caller must Close it.
 func NewInspector(path string, opts InspectorOptions) *Inspector {
-	i := &Inspector{collector: NewCollector(path, CollectorOptions{}), noLocks: opts.NoLocks}
-	i.collector.noLocks, i.collector.only = opts.NoLocks, opts.Only
+	i := &Inspector{collector: NewCollector(path, CollectorOptions{})}
+	i.collector.only = opts.Only
 	return i
 }
 
@@ -75,7 +71,7 @@ func (i *Inspector) Look() (*Inspection, error) {
 	}
 	defer dir.Close()
 	sources := i.collector.order
-	in := &Inspection{Time: now, Processes: i.processes(dir, sources), Note: readNote(dir), snapshot: i.held}
+	in := &Inspection{Time: now, Processes: processes(dir, sources), Note: readNote(dir), snapshot: i.held}
 	byID := make(map[string]*Process, len(in.Processes))
 	for _, p := range in.Processes {
 		byID[p.ID] = p

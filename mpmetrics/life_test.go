@@ -39,9 +39,9 @@ func TestLife(t *testing.T) {
 	put(t, filepath.Join(dir, "counter_999999999.db"), metricFile(with(sharedKey, 1)))
 	put(t, filepath.Join(dir, "counter_gunicorn.db"), metricFile(with(sharedKey, 1)))
 
-	lives := func(dir string, noLocks bool) map[string]string {
+	lives := func(dir string) map[string]string {
 		found := map[string]string{}
-		for _, p := range look(t, dir, mpmetrics.InspectorOptions{NoLocks: noLocks}).Processes {
+		for _, p := range look(t, dir, mpmetrics.InspectorOptions{}).Processes {
 			found[p.ID] = p.Life.String()
 		}
 		return found
@@ -50,15 +50,13 @@ func TestLife(t *testing.T) {
 	want := map[string]string{
 		"w1": "alive", "w2": "dead", childID: "alive", self: "dead", "999999999": "dead", "gunicorn": "unknown",
 	}
-	for _, noLocks := range []bool{false, true} {
-		if diff := cmp.Diff(want, lives(dir, noLocks)); diff != "" {
-			t.Errorf("without locks: %v (-want +got):\n%s", noLocks, diff)
-		}
+	if diff := cmp.Diff(want, lives(dir)); diff != "" {
+		t.Errorf("processes (-want +got):\n%s", diff)
 	}
 	check(t, child.Process.Kill())
 	_ = child.Wait()
 	want[childID] = "dead"
-	if diff := cmp.Diff(want, lives(dir, false)); diff != "" {
+	if diff := cmp.Diff(want, lives(dir)); diff != "" {
 		t.Errorf("a dead process (-want +got):\n%s", diff)
 	}
 
@@ -68,45 +66,23 @@ func TestLife(t *testing.T) {
 		want[id] = "dead"
 	}
 	want["gunicorn"] = "unknown"
-	for _, noLocks := range []bool{false, true} {
-		if diff := cmp.Diff(want, lives(copied, noLocks)); diff != "" {
-			t.Errorf("a copy, without locks: %v (-want +got):\n%s", noLocks, diff)
-		}
+	if diff := cmp.Diff(want, lives(copied)); diff != "" {
+		t.Errorf("a copy (-want +got):\n%s", diff)
 	}
 	check(t, w.Close())
 }
 
-// TestLifeElsewhere has a lock of a process in another pid namespace, where a pid means another process.
-func TestLifeElsewhere(t *testing.T) {
+// TestPIDNamespace has locks of processes in another pid namespace, where a pid means another process, and in this one.
+func TestPIDNamespace(t *testing.T) {
 	dir := t.TempDir()
 	check(t, os.Mkdir(filepath.Join(dir, ".mpm"), 0o700))
-	put(t, filepath.Join(dir, ".mpm", "w1.lock"), []byte(`{"pid": 999999999, "pid_namespace": 1}`))
-	put(t, filepath.Join(dir, ".mpm", "w2.lock"), []byte(`{"pid": 999999999, "pid_namespace": 0}`))
-	for noLocks, want := range map[bool][]mpmetrics.Life{
-		false: {mpmetrics.Dead, mpmetrics.Dead}, true: {mpmetrics.LifeUnknown, mpmetrics.Dead},
-	} {
-		processes := look(t, dir, mpmetrics.InspectorOptions{NoLocks: noLocks}).Processes
-		if len(processes) != len(want) {
-			t.Fatalf("%d processes, want %d", len(processes), len(want))
-		}
-		for i, p := range processes {
-			if p.Life != want[i] {
-				t.Errorf("%s is %s, want %s, without locks: %v", p.ID, p.Life, want[i], noLocks)
-			}
-		}
+	put(t, filepath.Join(dir, ".mpm", "w1.lock"), []byte(`{"pid": 99, "pid_namespace": 1}`))
+	put(t, filepath.Join(dir, ".mpm", "w2.lock"), []byte(`{"pid": 99, "pid_namespace": 0}`))
+	var pids []int
+	for _, p := range look(t, dir, mpmetrics.InspectorOptions{}).Processes {
+		pids = append(pids, p.PID)
 	}
-}
-
-// TestNoLocks shows that with NoLocks nobody is asked for a lock, so that what the dead have left counts.
-func TestNoLocks(t *testing.T) {
-	dir := t.TempDir()
-	put(t, filepath.Join(dir, "gauge_livesum_w1.db"), metricFile(with(`["g", "g", {}, ""]`, 3)))
-	check(t, os.Mkdir(filepath.Join(dir, ".mpm"), 0o700))
-	put(t, filepath.Join(dir, ".mpm", "w1.lock"), []byte(`{"pid": 1`)) // and no valid JSON
-	for noLocks, want := range map[bool]int{false: 0, true: 1} {
-		in := look(t, dir, mpmetrics.InspectorOptions{NoLocks: noLocks})
-		if rows := in.Compare(nil, nil); len(rows) != want {
-			t.Errorf("without locks: %v: %v", noLocks, rows)
-		}
+	if diff := cmp.Diff([]int{0, 99}, pids); diff != "" {
+		t.Errorf("pids (-want +got):\n%s", diff)
 	}
 }

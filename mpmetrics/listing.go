@@ -32,10 +32,10 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 	}
 	v := &visit{dir: dir, now: c.now(), strict: st.Mode&0o022 != 0, owner: st.Uid}
 	alive := map[string]bool{}
-	var like [metricTypes * modes][]entry
+	var like [metricTypes * gaugeModes][]entry
 	for _, s := range c.order {
 		if !s.foreign {
-			table := &like[int(s.typ)*modes+int(s.mode)]
+			table := &like[int(s.typ)*gaugeModes+int(s.mode)]
 			changed = s.refresh(v, &c.known[s.typ], *table) || changed
 			if len(s.table) > 0 {
 				*table = s.table
@@ -105,9 +105,6 @@ func (c *Collector) alive(dir dirfd, id string, known map[string]bool) bool {
 		return alive
 	}
 	alive = true
-	if c.noLocks {
-		return true
-	}
 	if fd, err := dir.open(lockName(id), unix.O_RDONLY, 0); err == nil {
 		alive, err = locked(fd)
 		alive = alive || err != nil

@@ -6,48 +6,55 @@ import (
 	"unsafe"
 )
 
-// pair is the 16 value bytes of an entry.
-type pair struct {
+// cell is the value and the time of an entry in the 16-byte layout. Each is read and written by one atomic operation.
+type cell struct {
 	value, time atomic.Uint64
 }
 
-func (m image) pair(off int) *pair {
-	return (*pair)(unsafe.Pointer(unsafe.SliceData(m[off : off+16])))
+// cell returns the cell at off, which must be a multiple of 8.
+func (m image) cell(off int) *cell {
+	return (*cell)(unsafe.Pointer(unsafe.SliceData(m[off : off+16])))
 }
 
-func (p *pair) set(v, time float64) {
-	p.value.Store(math.Float64bits(v))
-	if time != 0 {
-		p.time.Store(math.Float64bits(time))
+func (c *cell) getValue() float64 { return math.Float64frombits(c.value.Load()) }
+
+// getTime returns when the value was set, in Unix seconds; 0 if never.
+func (c *cell) getTime() float64 { return math.Float64frombits(c.time.Load()) }
+
+func (c *cell) setValue(v float64) { c.value.Store(math.Float64bits(v)) }
+
+func (c *cell) setTime(seconds float64) { c.time.Store(math.Float64bits(seconds)) }
+
+// set stores a value, then its time unless that is 0.
+func (c *cell) set(v, seconds float64) {
+	c.setValue(v)
+	if seconds != 0 {
+		c.setTime(seconds)
 	}
 }
 
-// float is the value in a word.
-func float(w *atomic.Uint64) float64 {
-	return math.Float64frombits(w.Load())
-}
-
-func addFloat(w *atomic.Uint64, v float64) {
-	if old := w.Load(); !w.CompareAndSwap(old, plus(old, v)) {
-		addContended(w, v)
+// add adds to the value.
+func (c *cell) add(v float64) {
+	if old := c.value.Load(); !c.value.CompareAndSwap(old, plus(old, v)) {
+		c.addContended(v)
 	}
 }
 
-// How often an update that lost a race goes round an empty loop before it tries again, the first time and at most:
-// some hundred nanoseconds.
+// How many times an update that lost a race spins before it tries again, the first time and at most: some hundred
+// nanoseconds.
 const (
-	firstWait = 512
-	lastWait  = 2048
+	firstSpin = 512
+	lastSpin  = 2048
 )
 
-// addContended waits before each try: whoever has the cache line at the moment gets more done than two who keep
-// taking it from each other.
-func addContended(w *atomic.Uint64, v float64) {
-	for wait := firstWait; ; wait = min(2*wait, lastWait) {
-		for range wait {
+// addContended spins before each try: the core that has the cache line gets more done than two that keep taking it from each
+// other.
+func (c *cell) addContended(v float64) {
+	for spin := firstSpin; ; spin = min(2*spin, lastSpin) {
+		for range spin {
 			// Nothing that could yield: the scheduler takes longer.
 		}
-		if old := w.Load(); w.CompareAndSwap(old, plus(old, v)) {
+		if old := c.value.Load(); c.value.CompareAndSwap(old, plus(old, v)) {
 			return
 		}
 	}

@@ -66,9 +66,9 @@ type step struct {
 func (p *plan) prepare(last uint32) {
 	p.initial = make([]float64, last+1)
 	for _, f := range p.families {
-		mode := f.kind.mode.merge()
-		p.latest = p.latest || f.kind.typ == gaugeType && mode == ModeMostRecent
-		if f.kind.typ == gaugeType && (mode == ModeMin || mode == ModeMax) {
+		mode := f.kind.mode.base()
+		p.latest = p.latest || f.kind.typ == gaugeType && mode == gaugeMostRecent
+		if f.kind.typ == gaugeType && (mode == gaugeMin || mode == gaugeMax) {
 			for i := range f.series {
 				p.initial[f.series[i].first] = math.NaN()
 			}

@@ -41,7 +41,7 @@ type ref struct {
 func makePlan(sources []*source, directory *Fault) *plan {
 	own := &mergedFamily{
 		name: faultyFiles,
-		kind: kind{gaugeType, computed},
+		kind: kind{gaugeType, gaugeComputed},
 		help: "Metric files that could not be used, or not all of them, by reason.",
 		file: "the scrape itself",
 	}

@@ -16,7 +16,7 @@ import (
 type Process struct {
 	ID   string // as in the names of its files
 	Life Life   // at the moment of the Look
-	PID  int    // 0: not known
+	PID  int    // 0 if it is not known, or is that of another pid namespace
 
 	// What it says of itself in its lock file. Other libraries have none: all of this is zero.
 	Slot       int       // see WriterOptions
@@ -24,14 +24,13 @@ type Process struct {
 	Start      time.Time // when the process was started
 	Program    string    // path of its executable
 
-	elsewhere bool // its pid is of another pid namespace
 }
 
 // maxLockFile bounds what is read of a lock file, in bytes.
 const maxLockFile = 16 << 10
 
 // processes are those of the ids that files are named by and of the lock files, by id.
-func (i *Inspector) processes(dir dirfd, sources []*source) []*Process {
+func processes(dir dirfd, sources []*source) []*Process {
 	fileOf := map[string]string{}
 	for _, s := range sources {
 		if !s.foreign && fileOf[s.id] == "" {
@@ -46,7 +45,7 @@ func (i *Inspector) processes(dir dirfd, sources []*source) []*Process {
 	all := make([]*Process, 0, len(fileOf))
 	for id, file := range fileOf {
 		p := &Process{ID: id}
-		if !i.readLock(dir, p) {
+		if !p.readLock(dir) {
 			p.byName(dir, file)
 		}
 		all = append(all, p)
@@ -64,7 +63,7 @@ func lockedIDs(dir dirfd) []string {
 	defer own.Close()
 	var ids []string
 	_ = own.list(make([]byte, 1<<15), func(name []byte, _ uint64, _ uint8) {
-		if id, ok := strings.CutSuffix(string(name), lockSuffix); ok && validID.MatchString(id) {
+		if id, ok := strings.CutSuffix(string(name), lockSuffix); ok && validID(id) {
 			ids = append(ids, id)
 		}
 	})
@@ -72,38 +71,36 @@ func lockedIDs(dir dirfd) []string {
 }
 
 // readLock takes from a process's lock file what that says. It reports false where there is none.
-func (i *Inspector) readLock(dir dirfd, p *Process) bool {
+func (p *Process) readLock(dir dirfd) bool {
 	fd, err := dir.open(lockName(p.ID), unix.O_RDONLY, 0)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
-	lock, err := p.readHolder(fd)
-	if err == nil && !i.noLocks {
+	defer unix.Close(fd)
+	if err := p.readHolder(fd); err == nil {
 		p.Life = lifeByLock(fd)
-	}
-	_ = unix.Close(fd) // first: it may be this process that is asked for what it has open
-	if err == nil && i.noLocks && !p.elsewhere {
-		p.Life = lifeByProcess(p.PID, lock)
 	}
 	return true
 }
 
 // readHolder reads a lock file. One that holds nothing of use, as on a full disk, is a lock all the same.
-func (p *Process) readHolder(fd int) (openedFile, error) {
+func (p *Process) readHolder(fd int) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return openedFile{}, err
+		return err
 	}
 	if !regular(st) {
-		return openedFile{}, errors.New("is not a regular file")
+		return errors.New("is not a regular file")
 	}
 	line := make([]byte, min(st.Size, maxLockFile))
 	var who holder
 	if readStart(fd, line) == nil && json.Unmarshal(line, &who) == nil {
 		p.PID, p.Slot, p.Generation, p.Start, p.Program = who.PID, who.Slot, who.Generation, who.Start, who.Program
-		p.elsewhere = who.PIDNamespace != 0 && who.PIDNamespace != pidNamespace()
+		if who.PIDNamespace != 0 && who.PIDNamespace != pidNamespace() {
+			p.PID = 0
+		}
 	}
-	return identify(p.ID+lockSuffix, st), nil
+	return nil
 }
 
 // byName takes the id for a pid, as prometheus_client's are unless it was told otherwise.

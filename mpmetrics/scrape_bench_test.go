@@ -123,7 +123,7 @@ func writeFile(tb testing.TB, path string, keys []string, value func(i int) floa
 	}
 	m := image(content)
 	for i, at := range values {
-		m.word(at).Store(math.Float64bits(value(i)))
+		m.cell(at).setValue(value(i))
 	}
 	m.publish(len(content))
 	size := int64(initialSize)

@@ -43,8 +43,8 @@ type located struct {
 }
 
 // openShared opens or makes the file of a kind for an identity. What is there and cannot be continued, being
-// damaged or of the 8-byte layout, is moved into the library's own subdirectory, which setAside reports, and what readers
-// counted of it goes into a new file.
+// damaged or of the 8-byte layout, is moved into the library's own subdirectory, where no reader sees it, and setAside
+// reports why. A new file begins at 0, which Prometheus takes for a restart of the process.
 func openShared(who identity, k kind) (f *sharedFile, setAside error, err error) {
 	// After a wipe the name may be that of a file which another process of the same id has made since. A wipe takes
 	// the locks first, so to see ours before and after is to have opened the right one.
@@ -57,16 +57,11 @@ func openShared(who identity, k kind) (f *sharedFile, setAside error, err error)
 		return nil, nil, err
 	}
 	f, err = continueShared(who.dir, name)
-	var rest map[string]salvaged
 	if _, ok := errors.AsType[*damage](err); ok && who.stands() {
-		setAside = err
-		if rest, err = salvage(who.dir, name); err != nil {
-			return nil, setAside, err
-		}
-		err = fs.ErrNotExist
+		setAside, err = err, fs.ErrNotExist
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		f, err = createShared(who, name, setAside != nil, rest)
+		f, err = createShared(who, name, setAside != nil)
 	}
 	if err == nil && !who.stands() {
 		_ = unix.Close(f.fd)
@@ -116,7 +111,7 @@ func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
 		return nil, err
 	}
 	f = &sharedFile{fd: fd, used: used, entries: map[string]located{}}
-	for w := (walk{content, headerSize, used, layout16}); ; {
+	for w := (newWalk(content, headerSize, used, layout16)); ; {
 		encoded, value, err := w.next()
 		if errors.Is(err, errEnd) {
 			break
@@ -143,10 +138,10 @@ func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
 
 func tempName(name string) string { return ownDir + "/" + name + ".new" }
 
-// createShared makes a file that appears whole: with header, room and what was salvaged, under its name, once. A file of
-// 0 bytes would break prometheus_client's scrape. A damaged file that it is to replace is moved out of the way at the last
-// moment: until then, on a full disk for one, readers count what they can of it.
-func createShared(who identity, name string, replace bool, rest map[string]salvaged) (f *sharedFile, err error) {
+// createShared makes a file that appears under its name with header and room, all at once: a file of 0 bytes would break
+// prometheus_client's scrape. A damaged file in its place is moved away last: until then, on a full disk for example,
+// readers count what they can of it.
+func createShared(who identity, name string, replace bool) (f *sharedFile, err error) {
 	temp := tempName(name)
 	fd, err := who.dir.open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, fileMode)
 	if err != nil {
@@ -174,9 +169,6 @@ func createShared(who identity, name string, replace bool, rest map[string]salva
 		return nil, err
 	}
 	if err := f.mapFrom(0); err != nil {
-		return nil, err
-	}
-	if err := f.restore(rest); err != nil {
 		return nil, err
 	}
 	if !who.stands() {
@@ -221,7 +213,7 @@ func (f *sharedFile) mapFrom(off int) error {
 }
 
 // place finds or makes the entries of keys, all or none: readers see a histogram as a whole.
-func (f *sharedFile) place(keys []string, maxSeries int) ([]*pair, error) {
+func (f *sharedFile) place(keys []string, maxSeries int) ([]*cell, error) {
 	values := make([]int, len(keys))
 	f.buf = f.buf[:0]
 	var missing []int
@@ -250,11 +242,11 @@ func (f *sharedFile) place(keys []string, maxSeries int) ([]*pair, error) {
 	for _, i := range missing {
 		f.entries[keys[i]] = located{values[i], true}
 	}
-	pairs := make([]*pair, len(keys))
+	cells := make([]*cell, len(keys))
 	for i, value := range values {
-		pairs[i] = f.pair(value)
+		cells[i] = f.cell(value)
 	}
-	return pairs, nil
+	return cells, nil
 }
 
 func (f *sharedFile) grow(need int) error {
@@ -280,10 +272,10 @@ func (f *sharedFile) grow(need int) error {
 	return nil
 }
 
-func (f *sharedFile) pair(off int) *pair {
+func (f *sharedFile) cell(off int) *cell {
 	i := len(f.mappings) - 1
 	for f.mappings[i].from > off {
 		i--
 	}
-	return f.mappings[i].image.pair(off - f.mappings[i].from)
+	return f.mappings[i].image.cell(off - f.mappings[i].from)
 }

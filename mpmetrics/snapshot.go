@@ -39,39 +39,39 @@ func (p *plan) readInto(s *snapshot) (cut []*source) {
 func (r read) into(s *snapshot) (err error) {
 	defer recoverFault(&err)
 	m, values := r.source.image, s.values
-	mode := ModeSum
+	mode := gaugeSum
 	if r.source.typ == gaugeType {
-		mode = r.source.mode.merge()
+		mode = r.source.mode.base()
 	}
 	switch mode {
-	case ModeSum:
+	case gaugeSum:
 		for _, step := range r.steps {
-			values[step.cell] += float(m.word(int(step.value)))
+			values[step.cell] += m.float(int(step.value))
 		}
-	case ModeAll:
+	case gaugeAll:
 		for _, step := range r.steps {
-			values[step.cell] = float(m.word(int(step.value)))
+			values[step.cell] = m.float(int(step.value))
 		}
-	case ModeMin: // a cell begins as NaN, which any value replaces
+	case gaugeMin: // a cell begins as NaN, which any value replaces
 		for _, step := range r.steps {
-			if v, at := float(m.word(int(step.value))), &values[step.cell]; v < *at || *at != *at {
+			if v, at := m.float(int(step.value)), &values[step.cell]; v < *at || *at != *at {
 				*at = v
 			}
 		}
-	case ModeMax:
+	case gaugeMax:
 		for _, step := range r.steps {
-			if v, at := float(m.word(int(step.value))), &values[step.cell]; v > *at || *at != *at {
+			if v, at := m.float(int(step.value)), &values[step.cell]; v > *at || *at != *at {
 				*at = v
 			}
 		}
-	case ModeMostRecent:
+	case gaugeMostRecent:
 		if r.source.layout != layout16 {
 			return nil // without times
 		}
 		for _, step := range r.steps {
-			p := m.pair(int(step.value))
-			if at := float(&p.time); at > s.times[step.cell] {
-				s.times[step.cell], values[step.cell] = at, float(&p.value)
+			c := m.cell(int(step.value))
+			if at := c.getTime(); at > s.times[step.cell] {
+				s.times[step.cell], values[step.cell] = at, c.getValue()
 			}
 		}
 	}
@@ -91,7 +91,7 @@ func accumulate(cells []float64, n int) {
 
 // set reports whether a cell has a value: a gauge that goes by the time of setting has none before the first time.
 func (s *snapshot) set(f *mergedFamily, cell uint32) bool {
-	return f.kind.typ != gaugeType || f.kind.mode.merge() != ModeMostRecent || s.times[cell] != 0
+	return f.kind.typ != gaugeType || f.kind.mode.base() != gaugeMostRecent || s.times[cell] != 0
 }
 
 // appendFamily appends a family's text.

@@ -14,7 +14,7 @@ func (d *Directory) Sweep() error {
 	seen := map[string]bool{}
 	if err := d.dir.list(make([]byte, 1<<16), func(name []byte, _ uint64, _ uint8) {
 		n, ok := parseFileName(string(name))
-		if ok && n.live() && validID.MatchString(n.id) && !seen[n.id] {
+		if ok && n.live() && validID(n.id) && !seen[n.id] {
 			seen[n.id] = true
 			ids = append(ids, n.id)
 		}
@@ -53,7 +53,7 @@ func (d *Directory) sweep(id string) error {
 // removeLive removes the files of an id that count only while its process lives.
 func removeLive(dir dirfd, id string) error {
 	var errs []error
-	for mode := range Mode(modes) {
+	for mode := range gaugeMode(gaugeModes) {
 		if n := (fileName{kind{gaugeType, mode}, id}); n.live() {
 			if err := dir.unlink(n.String()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				errs = append(errs, err)

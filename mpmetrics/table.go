@@ -38,7 +38,7 @@ func extendTable(m image, pos, end int, l layout, known *samples, table, like []
 		}
 	}
 	shared := len(table)
-	w := walk{m, pos, end, l}
+	w := newWalk(m, pos, end, l)
 	for {
 		encoded, value, err := w.next()
 		if errors.Is(err, errEnd) {

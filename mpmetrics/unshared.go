@@ -67,13 +67,13 @@ func (w *Writer) shareLocked(s *series) {
 		w.toldRemade = true
 		w.log.Warn("series deleted from a vector stay in the metric file", "id", w.id.id, "series", s.keys[0])
 	}
-	pairs, err := w.placeLocked(s)
+	cells, err := w.placeLocked(s)
 	if err == nil {
-		s.moveLocked(pairs)
+		s.moveLocked(cells)
 		return
 	}
 	w.kept[s.name()] = s
-	w.keepLocked(len(s.cells))
+	w.keepLocked(len(s.values))
 	w.failedLocked(s, err)
 	if !s.final && w.retrying == nil {
 		w.retrying = time.AfterFunc(w.retry, w.shareKept)
@@ -94,16 +94,16 @@ func (w *Writer) shareKept() {
 		if s.final || failed[s.kind] {
 			continue
 		}
-		pairs, err := w.placeLocked(s)
+		cells, err := w.placeLocked(s)
 		if err != nil {
 			w.failedLocked(s, err)
 			failed[s.kind] = !s.final
 			continue
 		}
-		s.moveLocked(pairs)
+		s.moveLocked(cells)
 		delete(w.kept, name)
 		shared++
-		w.keepLocked(-len(s.cells))
+		w.keepLocked(-len(s.values))
 	}
 	again := false
 	for _, f := range failed {
@@ -129,7 +129,7 @@ func (w *Writer) failedLocked(s *series, err error) {
 	}
 }
 
-func (w *Writer) placeLocked(s *series) ([]*pair, error) {
+func (w *Writer) placeLocked(s *series) ([]*cell, error) {
 	if w.closed {
 		return nil, errClosed
 	}
@@ -137,11 +137,11 @@ func (w *Writer) placeLocked(s *series) ([]*pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	pairs, err := f.place(s.keys, w.maxSeries)
+	cells, err := f.place(s.keys, w.maxSeries)
 	if err != nil {
 		return nil, fmt.Errorf("write metric file %s: %w", w.id.dir.join(fileName{s.kind, w.id.id}.String()), err)
 	}
-	return pairs, nil
+	return cells, nil
 }
 
 func (w *Writer) fileLocked(k kind) (*sharedFile, error) {
@@ -173,6 +173,6 @@ func (w *Writer) keepLocked(n int) {
 	w.nKept += n
 	if w.unshared != nil {
 		count := float64(w.nKept)
-		w.unshared.slowLocked(0, func(p *pair) { p.set(count, 0) }, func(c *cell) { c.value = count })
+		w.unshared.slowLocked(0, func(c *cell) { c.set(count, 0) }, func(kept *seriesValue) { kept.value = count })
 	}
 }

@@ -154,8 +154,7 @@ func TestWipeIsTold(t *testing.T) {
 	}
 }
 
-// TestDamagedFileStaysUntilReplaced: where no new file can be made, readers go on to count what they can of the old one,
-// and so does the process when it can.
+// TestDamagedFileStaysUntilReplaced: until a new file can be made, readers count what they can of the damaged one.
 func TestDamagedFileStaysUntilReplaced(t *testing.T) {
 	dir := t.TempDir()
 	k := key{"c", "c_total", nil, "Help."}.encode()
@@ -177,7 +176,7 @@ func TestDamagedFileStaysUntilReplaced(t *testing.T) {
 	}
 	unblock()
 	w.shareKept()
-	wantLine(t, dir, "c_total 7.0")
+	wantLine(t, dir, "c_total 2.0")
 	if !strings.Contains(log.String(), "counter_w1.db") {
 		t.Errorf("log:\n%s", log)
 	}

@@ -25,7 +25,7 @@ func (d *Directory) Wipe() error {
 	}
 	var metricFiles, others []string
 	err := d.dir.list(make([]byte, 1<<16), func(name []byte, _ uint64, _ uint8) {
-		if n, ok := parseFileName(string(name)); ok && validID.MatchString(n.id) {
+		if n, ok := parseFileName(string(name)); ok && validID(n.id) {
 			metricFiles = append(metricFiles, string(name))
 		} else {
 			others = append(others, string(name))

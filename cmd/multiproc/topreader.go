@@ -18,7 +18,7 @@ type topReader struct {
 }
 
 func newTopReader(dir string) *topReader {
-	return &topReader{inspector: mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{NoLocks: true})}
+	return &topReader{inspector: mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{})}
 }
 
 func (r *topReader) close() { r.inspector.Close() }
