@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"multiproc/internal/osfile"
 	"multiproc/worker/handoff"
 )
 
@@ -64,7 +65,7 @@ func startErrand(c command, done func(output []byte)) (*errand, error) {
 	pid, err := syscall.ForkExec(c.program.exec(), c.args, &syscall.ProcAttr{
 		Dir:   c.dir,
 		Env:   c.env,
-		Files: []uintptr{rawFD(stdin), rawFD(stdoutEnd), rawFD(stderrEnd)},
+		Files: []uintptr{osfile.FD(stdin), osfile.FD(stdoutEnd), osfile.FD(stderrEnd)},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})
 	if err != nil {

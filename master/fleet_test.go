@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"syscall"
 	"testing"
 	"time"
@@ -291,4 +292,55 @@ func TestUnknownWorker(t *testing.T) {
 		s.on(measured{n, 1 << 40})
 	}
 	s.on(measured{1, 1 << 40}) // no limit
+}
+
+func TestEmptySlots(t *testing.T) {
+	s := newServing(t, usual(3))
+	mustBe := func(want map[handoff.Slot]time.Duration) {
+		t.Helper()
+		got := map[handoff.Slot]time.Duration{}
+		for slot, from := range s.fleet.empty() {
+			got[slot] = from.Sub(s.now)
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("empty are %v, want %v", got, want)
+		}
+	}
+	mustBe(map[handoff.Slot]time.Duration{})
+	s.on(died(2), "ended w2 crash", "spawn 4 w2 g1")
+	mustBe(map[handoff.Slot]time.Duration{})
+	s.on(died(4), "ended w2 crash")
+	mustBe(map[handoff.Slot]time.Duration{2: time.Second})
+	s.on(stopAsked{}, "unready 1", "unready 3", "TERM 1", "TERM 3")
+	mustBe(map[handoff.Slot]time.Duration{})
+
+	cold := newUnprepared(t, usual(2))
+	for range cold.fleet.empty() {
+		t.Error("before the prelude nobody waits for a worker")
+	}
+}
+
+// TestReloadBegins has a reload begin when it is asked for, and one that follows when that has ended.
+func TestReloadBegins(t *testing.T) {
+	s := newServing(t, usual(1))
+	var took []time.Duration
+	happen := func(e event) {
+		for _, a := range s.fleet.handle(s.now, e) {
+			if r, ok := a.(reloaded); ok {
+				took = append(took, s.now.Sub(r.began))
+			}
+		}
+	}
+	happen(reloadAsked{})
+	s.now = s.now.Add(time.Second)
+	happen(reloadAsked{})
+	s.now = s.now.Add(2 * time.Second)
+	happen(prepared{generation: 2, failed: ErrNoneReady})
+	s.now = s.now.Add(4 * time.Second)
+	happen(prepared{generation: 3, limits: usual(1)})
+	s.now = s.now.Add(8 * time.Second)
+	happen(up(s.fleet.last))
+	if len(took) != 2 || took[0] != 3*time.Second || took[1] != 12*time.Second {
+		t.Errorf("reloads took %v", took)
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 
+	"multiproc/internal/listen"
+	"multiproc/internal/osfile"
 	"multiproc/worker/handoff"
 )
 
@@ -14,13 +16,13 @@ import (
 type launch struct {
 	plan     Plan
 	program  *program
-	sockets  *SocketSet
+	sockets  *listen.Set
 	settings *os.File // nil where the workers are foreign
 	secrets  *os.File // likewise, and where there are none
 }
 
 // newLaunch takes the program over, also when it fails.
-func newLaunch(plan Plan, program *program, sockets *Sockets) (*launch, error) {
+func newLaunch(plan Plan, program *program, sockets *listen.Sockets) (*launch, error) {
 	l := &launch{plan: plan, program: program}
 	var err error
 	if !plan.Foreign {
@@ -64,7 +66,7 @@ func (l *launch) start(who handoff.Identity) (_ *process, err error) {
 			err = errors.Join(fmt.Errorf("start worker %s: %w", who.ID, err), p.close())
 		}
 	}()
-	sockets, names, err := l.sockets.Descriptors(who.Slot)
+	sockets, names, err := l.sockets.Descriptors(int(who.Slot))
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func (l *launch) start(who handoff.Identity) (_ *process, err error) {
 	defer null.Close()
 
 	out := handoff.Outfit{Identity: who, Names: names, Notify: p.mailbox.Address(), Watchdog: l.plan.Limits.Heartbeat}
-	files := []uintptr{rawFD(null), 1, rawFD(stderr)}
+	files := []uintptr{osfile.FD(null), 1, osfile.FD(stderr)}
 	if l.plan.Foreign {
 		files[1] = files[2] // it cannot be told to reopen the log
 	}
@@ -96,13 +98,13 @@ func (l *launch) start(who handoff.Identity) (_ *process, err error) {
 		files = append(files, uintptr(fd))
 	}
 	if l.plan.Foreign {
-		files = append(files, rawFD(lifeline))
+		files = append(files, osfile.FD(lifeline))
 	} else {
 		out.Names = append(out.Names, handoff.ConfigName, handoff.LifelineName, handoff.LogName)
-		files = append(files, rawFD(l.settings), rawFD(lifeline), 2)
+		files = append(files, osfile.FD(l.settings), osfile.FD(lifeline), 2)
 		if l.secrets != nil {
 			out.Names = append(out.Names, handoff.SecretsName)
-			files = append(files, rawFD(l.secrets))
+			files = append(files, osfile.FD(l.secrets))
 		}
 	}
 	if !l.plan.Limits.Notifies {
@@ -128,13 +130,4 @@ func explain(err error, program *program, dir string) error {
 		}
 	}
 	return fmt.Errorf("%s: %w", program.path, err)
-}
-
-// rawFD is a file's descriptor, left as it is. The file must stay open as long as it is used.
-func rawFD(file *os.File) uintptr {
-	fd := ^uintptr(0)
-	if raw, err := file.SyscallConn(); err == nil {
-		_ = raw.Control(func(f uintptr) { fd = f }) // a closed file leaves no descriptor, and ForkExec says so
-	}
-	return fd
 }

@@ -11,7 +11,6 @@ func TestMain(m *testing.M) {
 		"drop":       dropChild,
 		"generation": generationChild,
 		"invoked":    invokedChild,
-		"listen":     listenChild,
 		"master":     masterChild,
 		"pidfile":    pidfileChild,
 		"program":    programChild,

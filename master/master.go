@@ -14,14 +14,15 @@ import (
 	"syscall"
 	"time"
 
+	"multiproc/internal/listen"
 	"multiproc/worker/handoff"
 )
 
 // Config is what a master is made of.
 type Config struct {
-	Plan    Plan     // of the first generation
-	Program string   // the path of what workers run. Links in it are followed anew for each generation
-	Sockets *Sockets // what is open already; the master opens the plan's in it, and closes them
+	Plan    Plan            // of the first generation
+	Program string          // the path of what workers run. Links in it are followed anew for each generation
+	Sockets *listen.Sockets // what is open already; the master opens the plan's in it, and closes them
 
 	// Check are the arguments, the name first, with which the program prints the settings of a next generation. It runs
 	// in CheckDir with the environment CheckEnv. Read makes the plan of what it has printed.
@@ -63,7 +64,7 @@ type Master struct {
 	ends      []end // of workers that ended lately, for who asks why
 	history   history
 	errand    *errand
-	queues    []Queue
+	queues    []listen.Queue
 	callers   callers
 	waiting   []net.Conn             // of those who wait for the end of the process; never closed
 	slots     handoff.Slot           // the highest that a worker was started in and that was not released
@@ -293,7 +294,7 @@ func (m *Master) releaseSlots() {
 		target = max(target, m.slots) // the next workers may need them
 	}
 	for ; m.slots > target; m.slots-- {
-		if err := m.launches[m.fleet.current.number].sockets.releaseSlot(m.slots); err != nil {
+		if err := m.launches[m.fleet.current.number].sockets.ReleaseSlot(int(m.slots)); err != nil {
 			m.log.Warn("sockets of a slot cannot be closed", "error", err)
 		}
 	}
@@ -374,7 +375,7 @@ func (m *Master) look() {
 	m.queues = nil
 	if !m.closing {
 		var err error
-		if m.queues, err = m.launches[m.fleet.current.number].sockets.queues(); err != nil {
+		if m.queues, err = m.launches[m.fleet.current.number].sockets.Queues(); err != nil {
 			m.log.Debug("queues cannot be read", "error", err)
 		}
 	}

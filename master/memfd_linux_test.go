@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
 )
 
 func TestSealedFile(t *testing.T) {
@@ -20,11 +22,11 @@ func TestSealedFile(t *testing.T) {
 		if err != nil || !bytes.Equal(got, data) {
 			t.Errorf("%d bytes instead of %d (%v)", len(got), len(data), err)
 		}
-		if flags, err := unix.FcntlInt(rawFD(file), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		if flags, err := unix.FcntlInt(osfile.FD(file), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
 			t.Errorf("flags %#x (%v), is passed on to every program", flags, err)
 		}
 		// Also who opens it anew, and so has offset and access of his own.
-		again, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", rawFD(file)), os.O_RDWR, 0)
+		again, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", osfile.FD(file)), os.O_RDWR, 0)
 		check(t, err)
 		defer again.Close()
 		for _, f := range []*os.File{file, again} {
@@ -37,7 +39,7 @@ func TestSealedFile(t *testing.T) {
 			if err := f.Truncate(0); len(data) > 0 && !errors.Is(err, unix.EPERM) {
 				t.Errorf("shrink: %v", err)
 			}
-			if _, err := unix.FcntlInt(rawFD(f), unix.F_ADD_SEALS, unix.F_SEAL_FUTURE_WRITE); !errors.Is(err, unix.EPERM) {
+			if _, err := unix.FcntlInt(osfile.FD(f), unix.F_ADD_SEALS, unix.F_SEAL_FUTURE_WRITE); !errors.Is(err, unix.EPERM) {
 				t.Errorf("seal: %v", err)
 			}
 		}

@@ -9,6 +9,9 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+
+	"multiproc/internal/listen"
+	"multiproc/internal/osfile"
 )
 
 // Pidfile is a file that one process at a time can hold, and that tells its pid. The hold is a lock, which ends with the
@@ -30,7 +33,7 @@ func (e *heldError) Error() string {
 	return "already running with pid " + strconv.Itoa(e.pid)
 }
 
-func (e *heldError) Is(target error) bool { return target == ErrInUse }
+func (e *heldError) Is(target error) bool { return target == listen.ErrInUse }
 
 // LockPidfile takes a pidfile, and makes it where there is none. Where another process holds it, it stays as it is, and
 // the error is an ErrInUse that names the process.
@@ -83,7 +86,7 @@ func takePidfile(file *os.File, path string) (err error) {
 	if !info.Mode().IsRegular() {
 		return errors.New("not a regular file")
 	}
-	err = syscall.Flock(int(rawFD(file)), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = syscall.Flock(int(osfile.FD(file)), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		pid, _ := readPid(file) // without it the message says less
 		return &heldError{pid}

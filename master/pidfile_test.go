@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/listen"
+	"multiproc/internal/osfile"
 	"multiproc/internal/proctest"
 )
 
@@ -35,15 +37,16 @@ func contentOf(t *testing.T, path string) string {
 func TestPidfile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.pid")
 	p := lockPidfile(t, path)
-	before := inodeAt(t, path)
+	before, err := osfile.IdentifyNoFollow(path)
+	check(t, err)
 	for _, pid := range []int{4194304, 7} { // the second one is shorter
 		check(t, p.Write(pid))
 		if got := contentOf(t, path); got != strconv.Itoa(pid)+"\n" {
 			t.Errorf("pid %d is written as %q", pid, got)
 		}
 	}
-	if now := inodeAt(t, path); now != before {
-		t.Errorf("the file was %v, is %v: its lock is worth nothing", before, now)
+	if !before.IsAt(path) {
+		t.Error("the file was replaced: its lock is worth nothing")
 	}
 	check(t, p.Close())
 	if _, err := os.Lstat(path); err == nil {
@@ -60,7 +63,7 @@ func TestPidfileHeld(t *testing.T) {
 		check(t, err)
 		content := contentOf(t, path)
 		_, err = LockPidfile(path)
-		if !errors.Is(err, ErrInUse) || err.Error() != "lock pidfile "+path+": "+want {
+		if !errors.Is(err, listen.ErrInUse) || err.Error() != "lock pidfile "+path+": "+want {
 			t.Errorf("%v, want: %s", err, want)
 		}
 		after, err := os.Stat(path)
@@ -95,7 +98,7 @@ func TestPidfileIsNotInherited(t *testing.T) {
 	defer ready.Close()
 	pid, err := syscall.ForkExec(exe, []string{exe, "idle"}, &syscall.ProcAttr{
 		Env:   append(os.Environ(), proctest.RoleEnv("pidfile")...),
-		Files: []uintptr{rawFD(in), rawFD(report), 2},
+		Files: []uintptr{osfile.FD(in), osfile.FD(report), 2},
 	})
 	check(t, err)
 	check(t, in.Close())
@@ -119,7 +122,7 @@ func TestPidfileRefuses(t *testing.T) {
 		p, err := LockPidfile(path)
 		if err == nil {
 			t.Errorf("%s: no error, and %v on Close", name, p.Close())
-		} else if !strings.HasPrefix(err.Error(), "lock pidfile "+path+": ") || !strings.Contains(err.Error(), cause) || errors.Is(err, ErrInUse) {
+		} else if !strings.HasPrefix(err.Error(), "lock pidfile "+path+": ") || !strings.Contains(err.Error(), cause) || errors.Is(err, listen.ErrInUse) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -197,7 +200,7 @@ func TestPidfileAfterDrop(t *testing.T) {
 	if pid := c.Line(); contentOf(t, path) != pid+"\n" {
 		t.Errorf("%q instead of %s", contentOf(t, path), pid)
 	}
-	if _, err := LockPidfile(path); !errors.Is(err, ErrInUse) {
+	if _, err := LockPidfile(path); !errors.Is(err, listen.ErrInUse) {
 		t.Errorf("the hold is lost: %v", err)
 	}
 	c.Stop()
@@ -236,7 +239,7 @@ func pidfileChild(args []string) error {
 func contendForPidfile(path string) error {
 	for taken := 0; taken < 100; {
 		p, err := LockPidfile(path)
-		if errors.Is(err, ErrInUse) {
+		if errors.Is(err, listen.ErrInUse) {
 			continue
 		}
 		if err != nil {

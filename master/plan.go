@@ -1,6 +1,9 @@
 package master
 
-import "multiproc/worker/handoff"
+import (
+	"multiproc/internal/listen"
+	"multiproc/worker/handoff"
+)
 
 // Plan is what the workers of one generation are: data, which a master needs to start them and to judge them by.
 type Plan struct {
@@ -16,10 +19,10 @@ type Plan struct {
 	// passed on. If it fails, so does the start, or the reload.
 	Prelude []string
 
-	Settings []byte   // what workers that are not foreign read from handoff.ConfigName
-	Secrets  []byte   // the same, from handoff.SecretsName, if there are any; nobody else gets them
-	Sockets  []Socket // what they serve
-	Watch    []string // files whose change asks for a reload
+	Settings []byte          // what workers that are not foreign read from handoff.ConfigName
+	Secrets  []byte          // the same, from handoff.SecretsName, if there are any; nobody else gets them
+	Sockets  []listen.Socket // what they serve
+	Watch    []string        // files whose change asks for a reload
 }
 
 // Hooks tell what happens. They are called by the goroutine of Run, one at a time, and must not block. Each may be nil.

@@ -74,7 +74,7 @@ func (m *Master) plan(e *errand) error {
 func (m *Master) logGeneration(g handoff.Generation) {
 	l := m.launches[g]
 	args := []any{"generation", int(g), "program", l.program.path, "workers", l.plan.Limits.Workers}
-	for _, address := range l.sockets.addresses() {
+	for _, address := range l.sockets.Addresses() {
 		args = append(args, "listening", address)
 	}
 	m.log.Info("new generation", args...)

@@ -111,10 +111,6 @@ func dropChild(args []string) error {
 		return proctest.UntilStopped()
 	case "pidfile":
 		return dropWithPidfile(args[1])
-	case "reuse-port":
-		return dropWithReusePort(args[1] == "give")
-	case "unix":
-		return dropWithUnixSocket(args[1])
 	}
 	return fmt.Errorf("drop %s: unknown", args[0])
 }
@@ -209,42 +205,4 @@ func dropWithPidfile(path string) error {
 	}
 	fmt.Println(os.Getpid())
 	return errors.Join(proctest.UntilStopped(), p.Close())
-}
-
-func dropWithUnixSocket(path string) error {
-	set, err := NewSockets(nil).Open([]Socket{unixSocket(path)})
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(Drop(nobody), set.Close(true)); err != nil {
-		return err
-	}
-	fmt.Println("closed")
-	return proctest.UntilStopped()
-}
-
-func dropWithReusePort(give bool) error {
-	s := NewSockets(nil)
-	set, err := s.Open([]Socket{shared()})
-	if err != nil {
-		return err
-	}
-	if give {
-		if err := s.Give(nobody.UID, nobody.GID); err != nil {
-			return err
-		}
-	}
-	if err := Drop(nobody); err != nil {
-		return err
-	}
-	_, _, err = set.Descriptors(2)
-	switch {
-	case errors.Is(err, ErrInUse):
-		fmt.Println("in use")
-	case err != nil:
-		return err
-	default:
-		fmt.Println("slot 2 is open")
-	}
-	return errors.Join(proctest.UntilStopped(), set.Close(true))
 }

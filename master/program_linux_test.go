@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"multiproc/internal/osfile"
 	"multiproc/internal/proctest"
 )
 
@@ -41,9 +42,9 @@ func startProgram(p *program, descriptors int, says string) error {
 		return err
 	}
 	defer null.Close()
-	files := []uintptr{rawFD(null), 1, 2}
+	files := []uintptr{osfile.FD(null), 1, 2}
 	for len(files) < descriptors {
-		files = append(files, rawFD(null))
+		files = append(files, osfile.FD(null))
 	}
 	pid, err := syscall.ForkExec(p.exec(), []string{"program", says}, &syscall.ProcAttr{
 		Env:   append(os.Environ(), proctest.RoleEnv("program")...),

@@ -3,6 +3,7 @@ package master
 import (
 	"time"
 
+	"multiproc/internal/listen"
 	"multiproc/worker/handoff"
 )
 
@@ -18,7 +19,7 @@ type Status struct {
 	Stopping   bool               `json:"stopping"`   // it was told to stop
 	Workers    []WorkerStatus     `json:"workers"`    // the oldest first
 	Waiting    []SlotStatus       `json:"waiting"`    // places whose worker died, and is to be started later
-	Listeners  []Queue            `json:"listeners"`  // as they were within the last second
+	Listeners  []listen.Queue     `json:"listeners"`  // as they were within the last second
 	Reloads    []ReloadStatus     `json:"reloads"`    // the last ones, the oldest first
 }
 

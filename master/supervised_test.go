@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/listen"
 	"multiproc/internal/proctest"
 	"multiproc/worker/handoff"
 )
@@ -68,7 +69,7 @@ func masterChild(args []string) error {
 		return err
 	}
 	m, err := New(Config{
-		Plan: plan, Program: program, Sockets: NewSockets(nil), Control: control,
+		Plan: plan, Program: program, Sockets: listen.NewSockets(nil), Control: control,
 		Check: []string{"test", "check"}, CheckEnv: env, CheckDir: dir, Read: read,
 	})
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
 )
 
 func TestReadUsageMemory(t *testing.T) {
@@ -33,7 +35,7 @@ func TestReadUsageMemory(t *testing.T) {
 			t.Errorf("%+v has become %+v, with %d bytes more", before, now, size)
 		}
 	}
-	f(int(rawFD(file)), unix.PROT_READ, unix.MAP_SHARED, 0)
+	f(int(osfile.FD(file)), unix.PROT_READ, unix.MAP_SHARED, 0)
 	f(-1, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, size)
 }
 

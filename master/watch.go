@@ -12,6 +12,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
 )
 
 // settling is for how long nothing must happen to the files before they are looked at: whoever changes one often does so
@@ -39,7 +41,7 @@ type watchedFile struct {
 
 // version is what differs between a file and what it was before.
 type version struct {
-	inode
+	osfile.ID
 	size    int64
 	changed unix.Timespec
 }
@@ -195,7 +197,7 @@ func versionOf(path string) (version, bool) {
 	if err := unix.Stat(path, &st); err != nil {
 		return version{}, false
 	}
-	return version{inodeOf(&st), st.Size, st.Mtim}, true
+	return version{osfile.IDFromStat(&st), st.Size, st.Mtim}, true
 }
 
 // watch asks for a reload when one of the files has changed.

@@ -10,6 +10,7 @@ import (
 
 	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
+	"multiproc/internal/listen"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 )
@@ -22,8 +23,8 @@ type claim struct {
 	privileges *config.Privileges // to continue with; nil: those of the start
 	log        *slog.Logger
 	pidfile    *master.Pidfile // nil: none
-	sockets    *master.Sockets
-	sets       []*master.SocketSet
+	sockets    *listen.Sockets
+	sets       []*listen.Set
 	metricsDir string
 	directory  *mpmetrics.Directory // nil until enter
 	private    bool                 // the metrics directory is one that nobody asked for
@@ -32,7 +33,7 @@ type claim struct {
 	terminal *os.File  // stderr as it was at the start, where the log is elsewhere
 }
 
-func newClaim(loaded *config.Loaded, sockets *master.Sockets) (*claim, error) {
+func newClaim(loaded *config.Loaded, sockets *listen.Sockets) (*claim, error) {
 	cfg := loaded.Config
 	c := &claim{cfg: cfg, sockets: sockets, log: cli.NewLogger(cfg.LogFormat, os.Stderr)}
 	if cfg.Master {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"multiproc/cmd/internal/cli"
+	"multiproc/internal/listen"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 )
@@ -26,7 +27,7 @@ func exitCodeOf(err error) exitCode {
 		return exitOK
 	case errors.Is(err, master.ErrNoneReady):
 		return exitNoneReady
-	case errors.Is(err, master.ErrInUse), errors.Is(err, mpmetrics.ErrHeld):
+	case errors.Is(err, listen.ErrInUse), errors.Is(err, mpmetrics.ErrHeld):
 		return exitInUse
 	}
 	if _, ok := errors.AsType[*cli.UsageError](err); ok {

@@ -9,7 +9,7 @@ import (
 	"syscall"
 
 	"multiproc/cmd/internal/config"
-	"multiproc/master"
+	"multiproc/internal/listen"
 	"multiproc/worker/handoff"
 )
 
@@ -25,7 +25,7 @@ func (c *claim) control() (net.Listener, error) {
 		}
 	}
 	mode := fs.FileMode(0o600)
-	listeners, err := c.listen(master.Socket{Name: "control", Network: "unix", Address: path, Mode: &mode})
+	listeners, err := c.listen(listen.Socket{Name: "control", Network: "unix", Address: path, Mode: &mode})
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (c *claim) stats() ([]net.Listener, error) {
 }
 
 // listenPlain is listen where all sockets are of one name.
-func (c *claim) listenPlain(sockets []master.Socket) ([]net.Listener, error) {
+func (c *claim) listenPlain(sockets []listen.Socket) ([]net.Listener, error) {
 	listeners, err := c.listen(sockets...)
 	var plain []net.Listener
 	for _, l := range listeners {
@@ -59,7 +59,7 @@ func (c *claim) listenPlain(sockets []master.Socket) ([]net.Listener, error) {
 }
 
 // listen opens sockets that this process itself serves.
-func (c *claim) listen(sockets ...master.Socket) ([]handoff.Listener, error) {
+func (c *claim) listen(sockets ...listen.Socket) ([]handoff.Listener, error) {
 	set, err := c.sockets.Open(sockets)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"multiproc/internal/listen"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 	"multiproc/worker/handoff"
@@ -172,8 +173,8 @@ func (m *masterMetrics) perSlot(workers []master.WorkerStatus) {
 
 func label(slot handoff.Slot) string { return strconv.Itoa(int(slot)) }
 
-func (m *masterMetrics) perListener(queues []master.Queue) {
-	now := map[string]master.Queue{}
+func (m *masterMetrics) perListener(queues []listen.Queue) {
+	now := map[string]listen.Queue{}
 	for _, q := range queues {
 		m.listeners[q.Listener] = true
 		now[q.Listener] = q

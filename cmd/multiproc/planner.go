@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"multiproc/cmd/internal/config"
+	"multiproc/internal/listen"
 	"multiproc/master"
 )
 
@@ -16,7 +17,7 @@ type planner struct {
 	first      *config.Config // what the master itself was started with
 	origin     origin
 	metricsDir string
-	activated  []master.Socket // from systemd
+	activated  []listen.Socket // from systemd
 	secrets    *secretFiles
 }
 

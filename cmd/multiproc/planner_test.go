@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"multiproc/cmd/internal/config"
-	"multiproc/master"
+	"multiproc/internal/listen"
 )
 
 // Each name is there once: of two, a Go program sees the first one and a C program may see the last.
@@ -33,12 +33,12 @@ func TestEnviron(t *testing.T) {
 
 // A socket from systemd that the settings name is what they say, and is listed once.
 func TestActivatedSockets(t *testing.T) {
-	p := planner{activated: []master.Socket{
+	p := planner{activated: []listen.Socket{
 		{Name: "http", Network: "fd", Address: "3"},
 		{Name: "http", Network: "fd", Address: "4"},
 	}}
 	cfg := &config.Config{MetricsSockets: []config.Address{{Network: "fd", FD: 4}}}
-	want := []master.Socket{
+	want := []listen.Socket{
 		{Name: "metrics", Network: "fd", Address: "4"},
 		{Name: "http", Network: "fd", Address: "3"},
 	}

@@ -9,7 +9,7 @@ import (
 
 	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
-	"multiproc/master"
+	"multiproc/internal/listen"
 	"multiproc/worker/handoff"
 )
 
@@ -37,7 +37,7 @@ func runserver(c *urfave.Context) error {
 	if err != nil {
 		return cli.Usage(err)
 	}
-	return withClaim(loaded, master.NewSockets(nil), func(claim *claim) error { return alone(c.Context, claim) })
+	return withClaim(loaded, listen.NewSockets(nil), func(claim *claim) error { return alone(c.Context, claim) })
 }
 
 // forDevelopment adds what a server for development is, whatever the files say: it migrates and logs requests, unless flags

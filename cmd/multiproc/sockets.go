@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"multiproc/cmd/internal/config"
-	"multiproc/master"
+	"multiproc/internal/listen"
 )
 
 // Names of listeners, by which a worker knows what to serve there.
@@ -18,8 +18,8 @@ const (
 )
 
 // sockets are those that the workers serve. What the settings say of one that systemd has passed counts.
-func (p *planner) sockets(cfg *config.Config) []master.Socket {
-	var sockets []master.Socket
+func (p *planner) sockets(cfg *config.Config) []listen.Socket {
+	var sockets []listen.Socket
 	for _, a := range cfg.Sockets {
 		sockets = append(sockets, socketOf(httpListener, a, cfg))
 	}
@@ -27,7 +27,7 @@ func (p *planner) sockets(cfg *config.Config) []master.Socket {
 		sockets = append(sockets, socketOf(metricsListener, a, cfg))
 	}
 	for _, s := range p.activated {
-		named := slices.ContainsFunc(sockets, func(other master.Socket) bool {
+		named := slices.ContainsFunc(sockets, func(other listen.Socket) bool {
 			return other.Network == s.Network && other.Address == s.Address
 		})
 		if !named {
@@ -38,13 +38,13 @@ func (p *planner) sockets(cfg *config.Config) []master.Socket {
 }
 
 // healthSockets are those where only health checks are answered.
-func healthSockets(cfg *config.Config) []master.Socket {
+func healthSockets(cfg *config.Config) []listen.Socket {
 	return slotlessSockets(healthListener, cfg.Health, cfg)
 }
 
 // slotlessSockets are those that belong to no slot.
-func slotlessSockets(name string, addresses []config.Address, cfg *config.Config) []master.Socket {
-	var sockets []master.Socket
+func slotlessSockets(name string, addresses []config.Address, cfg *config.Config) []listen.Socket {
+	var sockets []listen.Socket
 	for _, a := range addresses {
 		s := socketOf(name, a, cfg)
 		s.ReusePort = false
@@ -53,8 +53,8 @@ func slotlessSockets(name string, addresses []config.Address, cfg *config.Config
 	return sockets
 }
 
-func socketOf(name string, a config.Address, cfg *config.Config) master.Socket {
-	s := master.Socket{Name: name, Network: a.Network, Address: a.Address, Backlog: cfg.Listen, ReusePort: cfg.ReusePort}
+func socketOf(name string, a config.Address, cfg *config.Config) listen.Socket {
+	s := listen.Socket{Name: name, Network: a.Network, Address: a.Address, Backlog: cfg.Listen, ReusePort: cfg.ReusePort}
 	if a.Network == "fd" {
 		s.Address = strconv.Itoa(a.FD)
 	}

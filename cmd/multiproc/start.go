@@ -8,6 +8,7 @@ import (
 
 	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
+	"multiproc/internal/listen"
 	"multiproc/master"
 )
 
@@ -28,7 +29,7 @@ func start(ctx context.Context, args []string) error {
 	if err != nil {
 		return cli.Usage(err)
 	}
-	return withClaim(loaded, master.NewSockets(activated), func(c *claim) error {
+	return withClaim(loaded, listen.NewSockets(activated), func(c *claim) error {
 		if loaded.Config.Master {
 			return supervise(ctx, c, from)
 		}
@@ -37,7 +38,7 @@ func start(ctx context.Context, args []string) error {
 }
 
 // withClaim runs a server with what only one can have.
-func withClaim(loaded *config.Loaded, sockets *master.Sockets, serve func(*claim) error) error {
+func withClaim(loaded *config.Loaded, sockets *listen.Sockets, serve func(*claim) error) error {
 	claim, err := newClaim(loaded, sockets)
 	if err == nil {
 		if err = serve(claim); err != nil {

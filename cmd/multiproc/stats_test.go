@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"multiproc/internal/listen"
 	"multiproc/internal/proctest"
 	"multiproc/master"
 	"multiproc/worker/handoff"
@@ -173,7 +174,7 @@ func TestStatsKeys(t *testing.T) {
 	page := newStatsPage(master.Status{
 		Workers:   []master.WorkerStatus{{Slot: 1, ID: "w1", State: "ready"}},
 		Waiting:   []master.SlotStatus{{Slot: 2}},
-		Listeners: []master.Queue{{Listener: ":1"}},
+		Listeners: []listen.Queue{{Listener: ":1"}},
 	}, nil, nil)
 	if err := json.Unmarshal(page.text(), &p); err != nil {
 		t.Fatal(err)

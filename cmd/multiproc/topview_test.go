@@ -8,6 +8,7 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 
+	"multiproc/internal/listen"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 	"multiproc/worker/handoff"
@@ -23,7 +24,7 @@ func twoReadings() (before, now *topReading) {
 			{Slot: handoff.Slot(1), ID: "w1", PID: 101, Generation: 2, State: "ready", Started: at.Add(-time.Minute), Restarts: 1},
 			{Slot: handoff.Slot(2), ID: "w2", PID: 102, Generation: 2, State: "ready", Started: at.Add(-time.Minute), Resident: 5 << 20},
 		},
-		Listeners: []master.Queue{{Listener: "127.0.0.1:8000", Length: 3000, Limit: 4096}},
+		Listeners: []listen.Queue{{Listener: "127.0.0.1:8000", Length: 3000, Limit: 4096}},
 	}
 	reading := func(at time.Time, count float64, cpu time.Duration) *topReading {
 		return &topReading{

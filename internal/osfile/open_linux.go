@@ -3,6 +3,7 @@ package osfile
 import (
 	"errors"
 	"io/fs"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,6 +26,16 @@ func OpenAt(dir int, path string, flags int, mode uint32) (int, error) {
 		return -1, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	return fd, nil
+}
+
+// FD returns the descriptor of a file like [os.File.Fd], but never makes the file blocking, which would affect everyone that
+// shares it. The file must stay open while the descriptor is in use; the descriptor of a closed file is ^uintptr(0).
+func FD(file *os.File) uintptr {
+	fd := ^uintptr(0)
+	if raw, err := file.SyscallConn(); err == nil {
+		_ = raw.Control(func(f uintptr) { fd = f }) // fails only if the file is closed
+	}
+	return fd
 }
 
 // Retry repeats a system call for as long as signals interrupt it.

@@ -1,4 +1,4 @@
-package master
+package listen
 
 import (
 	"errors"
@@ -15,9 +15,9 @@ type Queue struct {
 	Limit    int    `json:"limit"`    // how many can; further ones are refused or told to try again
 }
 
-// queues are those of all listeners; of a reuse-port one, the sum over its sockets. Those that cannot be read are
+// Queues are those of all listeners; of a reuse-port one, the sum over its sockets. Those that cannot be read are
 // missing, and the error says why. It does not block.
-func (set *SocketSet) queues() ([]Queue, error) {
+func (set *Set) Queues() ([]Queue, error) {
 	var queues []Queue
 	var errs []error
 	for _, l := range set.listeners {

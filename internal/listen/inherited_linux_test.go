@@ -1,4 +1,4 @@
-package master
+package listen
 
 import (
 	"errors"
@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
 )
 
 // inherited makes a descriptor as a service manager passes it on: it blocks, and is kept over exec.
@@ -31,7 +33,7 @@ func inherited(t *testing.T, name string, family, kind int, listens bool) *os.Fi
 	return file
 }
 
-func numberOf(file *os.File) string { return strconv.Itoa(int(rawFD(file))) }
+func numberOf(file *os.File) string { return strconv.Itoa(int(osfile.FD(file))) }
 
 func TestActivated(t *testing.T) {
 	web := inherited(t, "multiproc.socket", unix.AF_INET, unix.SOCK_STREAM, true)
@@ -46,11 +48,11 @@ func TestActivated(t *testing.T) {
 	for range 2 { // they stay when a generation does without them
 		set := open(t, s, s.Activated()...)
 		fds := descriptors(t, set, 1)
-		if diff := cmp.Diff([]int{int(rawFD(web)), int(rawFD(metrics))}, fds); diff != "" {
+		if diff := cmp.Diff([]int{int(osfile.FD(web)), int(osfile.FD(metrics))}, fds); diff != "" {
 			t.Errorf("descriptors:\n%s", diff)
 		}
 		for i, network := range []string{"tcp", "unix"} {
-			connect(t, network, set.addresses()[i])
+			connect(t, network, set.Addresses()[i])
 			acceptOne(t, fds[i])
 			if _, _, err := unix.Accept(fds[i]); !errors.Is(err, unix.EAGAIN) {
 				t.Errorf("%s blocks: %v", network, err)
@@ -59,7 +61,7 @@ func TestActivated(t *testing.T) {
 				t.Errorf("%s: descriptor has the flags %#x (%v), is passed on to every program", network, flags, err)
 			}
 		}
-		queues, err := set.queues()
+		queues, err := set.Queues()
 		check(t, err)
 		if queues[0].Limit != 9 || queues[1].Limit != 9 {
 			t.Errorf("the backlog has been changed: %+v", queues)
@@ -71,7 +73,7 @@ func TestActivated(t *testing.T) {
 	}
 	backlog := s.Activated()[:1]
 	backlog[0].Backlog = 4
-	queues, err := open(t, s, backlog...).queues()
+	queues, err := open(t, s, backlog...).Queues()
 	check(t, err)
 	if queues[0].Limit != 4 {
 		t.Errorf("with a backlog of 4: %+v", queues)
@@ -82,7 +84,7 @@ func TestActivated(t *testing.T) {
 func TestInheritedByNumber(t *testing.T) {
 	file := inherited(t, "", unix.AF_INET, unix.SOCK_STREAM, true)
 	set := open(t, NewSockets(nil), Socket{Name: "http", Network: "fd", Address: numberOf(file)})
-	connect(t, "tcp", set.addresses()[0])
+	connect(t, "tcp", set.Addresses()[0])
 	acceptOne(t, descriptors(t, set, 1)[0])
 }
 
@@ -111,7 +113,7 @@ func TestInheritedRefuses(t *testing.T) {
 	// What is refused is left as it was.
 	packets := inherited(t, "", unix.AF_UNIX, unix.SOCK_SEQPACKET, true)
 	f(numberOf(packets), "not a stream socket")
-	if flags, err := unix.FcntlInt(rawFD(packets), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
+	if flags, err := unix.FcntlInt(osfile.FD(packets), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
 		t.Errorf("flags %#x, %v", flags, err)
 	}
 }

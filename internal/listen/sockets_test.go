@@ -1,4 +1,4 @@
-package master
+package listen
 
 import (
 	"bufio"
@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,11 +20,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"multiproc/internal/proctest"
-	"multiproc/worker/handoff"
 )
 
 // open opens sockets that are closed at the end of the test.
-func open(t *testing.T, s *Sockets, want ...Socket) *SocketSet {
+func open(t *testing.T, s *Sockets, want ...Socket) *Set {
 	t.Helper()
 	set, err := s.Open(want)
 	if err != nil {
@@ -33,7 +33,7 @@ func open(t *testing.T, s *Sockets, want ...Socket) *SocketSet {
 	return set
 }
 
-func descriptors(t *testing.T, set *SocketSet, slot handoff.Slot) []int {
+func descriptors(t *testing.T, set *Set, slot int) []int {
 	t.Helper()
 	fds, names, err := set.Descriptors(slot)
 	if err != nil {
@@ -92,7 +92,7 @@ func TestOpen(t *testing.T) {
 	if diff := cmp.Diff([]string{"http", "metrics", "http"}, names); diff != "" {
 		t.Errorf("names:\n%s", diff)
 	}
-	addresses := set.addresses()
+	addresses := set.Addresses()
 	if strings.HasSuffix(addresses[0], ":0") {
 		t.Errorf("address %s has no port", addresses[0])
 	}
@@ -145,7 +145,7 @@ func TestSocketsAreNotPolled(t *testing.T) {
 		var st unix.Stat_t
 		check(t, unix.Fstat(fd, &st))
 		if polled[st.Ino] {
-			t.Errorf("%s is polled", set.addresses()[i])
+			t.Errorf("%s is polled", set.Addresses()[i])
 		}
 	}
 }
@@ -167,7 +167,7 @@ func TestOpenAddresses(t *testing.T) {
 		{"localhost:0", "127.0.0.1:", false},
 	} {
 		set := open(t, NewSockets(nil), Socket{Name: "http", Network: "tcp", Address: test.address})
-		resolved := set.addresses()[0]
+		resolved := set.Addresses()[0]
 		port, ok := strings.CutPrefix(resolved, test.resolved)
 		if !ok {
 			t.Errorf("%s listens on %s", test.address, resolved)
@@ -202,7 +202,7 @@ func TestSetsShare(t *testing.T) {
 	if diff := cmp.Diff([]string{"metrics", "http"}, names); diff != "" {
 		t.Errorf("names:\n%s", diff)
 	}
-	addresses := first.addresses()
+	addresses := first.Addresses()
 	check(t, first.Close(true))
 	check(t, first.Close(true)) // it is empty by now
 	refuses(t, "tcp", addresses[2])
@@ -222,11 +222,11 @@ func TestNewestSetDecides(t *testing.T) {
 	socket := func(mode fs.FileMode, backlog int) Socket {
 		return Socket{Name: "http", Network: "unix", Address: path, Mode: &mode, Backlog: backlog}
 	}
-	expect := func(set *SocketSet, mode fs.FileMode, limit int) {
+	expect := func(set *Set, mode fs.FileMode, limit int) {
 		t.Helper()
 		info, err := os.Lstat(path)
 		check(t, err)
-		queues, err := set.queues()
+		queues, err := set.Queues()
 		check(t, err)
 		if info.Mode().Perm() != mode || len(queues) != 1 || queues[0].Limit != limit {
 			t.Errorf("mode %v, queues %+v; want %v, %d", info.Mode(), queues, mode, limit)
@@ -256,7 +256,7 @@ func TestBacklog(t *testing.T) {
 		for _, socket := range []Socket{loopback("http"), {Network: "unix", Address: fmt.Sprintf("@%s-%d", t.Name(), os.Getpid())}} {
 			socket.Backlog = backlog
 			set := open(t, NewSockets(nil), socket)
-			queues, err := set.queues()
+			queues, err := set.Queues()
 			check(t, err)
 			if queues[0].Limit != limit {
 				t.Errorf("%s with a backlog of %d: %+v, want %d", socket, backlog, queues, limit)
@@ -268,7 +268,7 @@ func TestBacklog(t *testing.T) {
 
 func TestOpenAllOrNothing(t *testing.T) {
 	s := NewSockets(nil)
-	taken := open(t, NewSockets(nil), loopback("http")).addresses()[0]
+	taken := open(t, NewSockets(nil), loopback("http")).Addresses()[0]
 	path := filepath.Join(t.TempDir(), "s")
 	before, err := os.ReadDir("/proc/self/fd")
 	check(t, err)
@@ -300,7 +300,7 @@ func TestOpenAllOrNothing(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	s := NewSockets(nil)
 	held := open(t, s, loopback("http"))
-	port := held.addresses()[0][len("127.0.0.1"):]
+	port := held.Addresses()[0][len("127.0.0.1"):]
 	f := func(cause string, want ...Socket) {
 		t.Helper()
 		set, err := s.Open(want)
@@ -329,15 +329,18 @@ func TestOpenRefuses(t *testing.T) {
 	if fds := descriptors(t, twice, 1); len(fds) != 1 {
 		t.Errorf("an address that is said twice is opened %d times", len(fds))
 	}
-	if other := open(t, s, loopback("health")).addresses()[0]; other == held.addresses()[0] {
+	if other := open(t, s, loopback("health")).Addresses()[0]; other == held.Addresses()[0] {
 		t.Errorf("what is of another name has the same port: %s", other)
 	}
 }
 
+// In a network namespace of its own, ports below 1024 are privileged for sure.
 func TestPrivilegedPort(t *testing.T) {
 	proctest.Root(t)
-	c := proctest.StartWith(t, asNobody(t, syscall.CLONE_NEWNET), "listen")
-	if got := c.Ask("open tcp :80"); !strings.Contains(got, "listen on tcp :80: bind: permission denied (ports below") {
+	c := proctest.StartWith(t, func(cmd *exec.Cmd) {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	}, "drop", "port")
+	if got := c.Line(); !strings.Contains(got, "listen on tcp :80: bind: permission denied (ports below") {
 		t.Error(got)
 	}
 	c.Stop()
@@ -356,7 +359,7 @@ func TestDescriptorsDoNotBlock(t *testing.T) {
 		t.Errorf("accept: %v", err)
 	}
 	descriptors(t, set, 2)
-	if diff := cmp.Diff(set.addresses()[1:], told); diff != "" {
+	if diff := cmp.Diff(set.Addresses()[1:], told); diff != "" {
 		t.Errorf("told:\n%s", diff)
 	}
 	s.Blocking = nil
@@ -368,7 +371,7 @@ func TestDescriptorsDoNotBlock(t *testing.T) {
 // close all, or to leave their files behind.
 func listenChild([]string) error {
 	s := NewSockets(nil)
-	var sets []*SocketSet
+	var sets []*Set
 	for requests := bufio.NewScanner(os.Stdin); requests.Scan(); {
 		words := strings.Fields(requests.Text())
 		switch words[0] {
@@ -381,7 +384,7 @@ func listenChild([]string) error {
 				fmt.Println(err)
 			default:
 				sets = append(sets, set)
-				fmt.Println("open", set.addresses()[0])
+				fmt.Println("open", set.Addresses()[0])
 			}
 		case "close", "abandon":
 			for _, set := range sets {

@@ -1,4 +1,4 @@
-package master
+package listen
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strconv"
 
-	"multiproc/worker/handoff"
+	"multiproc/internal/osfile"
 )
 
 // Sockets are all the sockets that a master has open. It belongs to one goroutine, and its sets with it.
@@ -40,7 +40,7 @@ func (s *Sockets) Activated() []Socket {
 		if file.Name() == "metrics" {
 			name = file.Name()
 		}
-		sockets = append(sockets, Socket{Name: name, Network: "fd", Address: strconv.Itoa(int(rawFD(file)))})
+		sockets = append(sockets, Socket{Name: name, Network: "fd", Address: strconv.Itoa(int(osfile.FD(file)))})
 	}
 	return sockets
 }
@@ -65,8 +65,8 @@ type address struct {
 	nth              int    // of those in one set with port 0 and that name, which are as many sockets
 }
 
-// SocketSet are the sockets of one generation. Sets share the sockets of addresses that are in both.
-type SocketSet struct {
+// Set are the sockets of one generation. Sets share the sockets of addresses that are in both.
+type Set struct {
 	sockets   *Sockets
 	listeners []*listener
 	names     []string // of the listeners, for the workers
@@ -76,8 +76,8 @@ type SocketSet struct {
 //
 // What a socket is like follows the newest set that has it: its backlog, a file's mode. Only whether it is reuse-port
 // cannot change while it is open.
-func (s *Sockets) Open(want []Socket) (*SocketSet, error) {
-	set := &SocketSet{sockets: s}
+func (s *Sockets) Open(want []Socket) (*Set, error) {
+	set := &Set{sockets: s}
 	for _, socket := range want {
 		if err := set.add(socket); err != nil {
 			return nil, errors.Join(fmt.Errorf("listen on %s: %w", socket, err), set.Close(true))
@@ -86,7 +86,7 @@ func (s *Sockets) Open(want []Socket) (*SocketSet, error) {
 	return set, nil
 }
 
-func (set *SocketSet) add(socket Socket) error {
+func (set *Set) add(socket Socket) error {
 	key := address{network: socket.Network, address: socket.Address}
 	if _, port, err := net.SplitHostPort(socket.Address); socket.Network == "tcp" && err == nil && port == "0" {
 		key.name = socket.Name
@@ -112,7 +112,7 @@ func (set *SocketSet) add(socket Socket) error {
 	return l.join(set, socket)
 }
 
-func (set *SocketSet) has(key address) bool {
+func (set *Set) has(key address) bool {
 	l := set.sockets.open[key]
 	return l != nil && slices.Contains(set.listeners, l)
 }
@@ -120,7 +120,7 @@ func (set *SocketSet) has(key address) bool {
 // Descriptors are what the worker of a slot listens on, and their names. They stay the set's, and never block.
 //
 // Where a reuse-port socket has none for the slot yet, it is opened.
-func (set *SocketSet) Descriptors(slot handoff.Slot) (fds []int, names []string, err error) {
+func (set *Set) Descriptors(slot int) (fds []int, names []string, err error) {
 	for _, l := range set.listeners {
 		fd, err := l.descriptor(set, slot)
 		if err != nil {
@@ -138,10 +138,10 @@ func (set *SocketSet) Descriptors(slot handoff.Slot) (fds []int, names []string,
 	return fds, slices.Clone(set.names), nil
 }
 
-// releaseSlot gives up the reuse-port sockets of a slot that will have no more workers. It is to be called before the
+// ReleaseSlot gives up the reuse-port sockets of a slot that will have no more workers. It is to be called before the
 // last of them is told to drain: what comes in until then is in a queue that only this worker empties, and what comes
 // after goes to others only once nobody holds the socket any more.
-func (set *SocketSet) releaseSlot(slot handoff.Slot) error {
+func (set *Set) ReleaseSlot(slot int) error {
 	var errs []error
 	for _, l := range set.listeners {
 		if err := l.releaseSlot(set, slot); err != nil {
@@ -151,8 +151,8 @@ func (set *SocketSet) releaseSlot(slot handoff.Slot) error {
 	return errors.Join(errs...)
 }
 
-// addresses are where it listens, as in 127.0.0.1:43127.
-func (set *SocketSet) addresses() []string {
+// Addresses are where it listens, as in 127.0.0.1:43127.
+func (set *Set) Addresses() []string {
 	var addresses []string
 	for _, l := range set.listeners {
 		addresses = append(addresses, l.address)
@@ -162,7 +162,7 @@ func (set *SocketSet) addresses() []string {
 
 // Close closes what no other set has, and with unlink removes the files of these unix sockets. A set that is closed is
 // empty.
-func (set *SocketSet) Close(unlink bool) error {
+func (set *Set) Close(unlink bool) error {
 	var errs []error
 	for _, l := range set.listeners {
 		if err := l.leave(set, unlink); err != nil {

@@ -1,4 +1,4 @@
-package master
+package listen
 
 import (
 	"cmp"
@@ -11,23 +11,21 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
-
-	"multiproc/worker/handoff"
 )
 
 // listener is an address that is open: by one socket, or with reuse-port by one for each slot.
 type listener struct {
-	address   string                       // where it listens, with the port that it has got
-	users     []user                       // the newest last; nobody: it is closed
-	fd        int                          // not with reuse-port
-	slots     map[handoff.Slot]*slotSocket // nil without reuse-port
-	file      *socketFile                  // of a unix socket with a path
-	inherited bool                         // the descriptor was here before the master, and stays
+	address   string              // where it listens, with the port that it has got
+	users     []user              // the newest last; nobody: it is closed
+	fd        int                 // not with reuse-port
+	slots     map[int]*slotSocket // nil without reuse-port
+	file      *socketFile         // of a unix socket with a path
+	inherited bool                // the descriptor was here before the master, and stays
 }
 
 // user is a set that has a listener, and what it wants of it.
 type user struct {
-	set  *SocketSet
+	set  *Set
 	want Socket
 }
 
@@ -68,7 +66,7 @@ func newTCPListener(socket Socket) (*listener, error) {
 	l := &listener{address: socket.Address}
 	var err error
 	if socket.ReusePort {
-		l.slots = map[handoff.Slot]*slotSocket{}
+		l.slots = map[int]*slotSocket{}
 		err = l.openSlot(1)
 	} else {
 		l.fd, l.address, err = listenTCP(socket.Address, false)
@@ -116,7 +114,7 @@ func (l *listener) give(uid, gid int) error {
 }
 
 // join makes a set the newest user.
-func (l *listener) join(set *SocketSet, want Socket) error {
+func (l *listener) join(set *Set, want Socket) error {
 	if want.Network == "tcp" && want.ReusePort != (l.slots != nil) {
 		return errors.New("reuse-port cannot change while the address is open")
 	}
@@ -131,7 +129,7 @@ func (l *listener) join(set *SocketSet, want Socket) error {
 }
 
 // leave takes a set from the users. The last one closes it.
-func (l *listener) leave(set *SocketSet, unlink bool) error {
+func (l *listener) leave(set *Set, unlink bool) error {
 	l.users = slices.DeleteFunc(l.users, func(u user) bool { return u.set == set })
 	var errs []error
 	for slot := range l.slots {
@@ -179,7 +177,7 @@ func (l *listener) setBacklog(fd, n int) error {
 }
 
 // descriptor is what the worker of a slot listens on.
-func (l *listener) descriptor(set *SocketSet, slot handoff.Slot) (int, error) {
+func (l *listener) descriptor(set *Set, slot int) (int, error) {
 	if l.slots == nil {
 		return l.fd, nil
 	}

@@ -1,4 +1,4 @@
-package master
+package listen
 
 import (
 	"errors"
@@ -7,8 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
 )
 
 // maxSocketPath is the longest path that the kernel takes, in bytes.
@@ -123,4 +126,27 @@ func removeStale(path string) error {
 		return nil
 	}
 	return fmt.Errorf("who listens there cannot be found out: %w", os.NewSyscallError("connect", err))
+}
+
+// lockTimeout bounds the wait for the lock on a directory. Masters hold it for a moment; a program that locks a directory
+// for as long as it runs, as is done with metrics directories, must not hold this one up.
+const lockTimeout = time.Second
+
+// lockDir locks a directory until it is closed.
+func lockDir(path string) (*os.File, error) {
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(lockTimeout); ; time.Sleep(5 * time.Millisecond) {
+		locked, err := osfile.TryFlock(int(osfile.FD(dir)))
+		switch {
+		case err != nil:
+			return nil, errors.Join(&fs.PathError{Op: "lock", Path: path, Err: err}, dir.Close())
+		case locked:
+			return dir, nil
+		case time.Now().After(deadline):
+			return nil, errors.Join(fmt.Errorf("lock %s: a process has held it for %v", path, lockTimeout), dir.Close())
+		}
+	}
 }

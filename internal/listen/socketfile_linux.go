@@ -1,4 +1,4 @@
-package master
+package listen
 
 import (
 	"errors"
@@ -7,20 +7,17 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
 )
 
 // socketFile is the file of a unix socket that this process has made.
 type socketFile struct {
 	path  string
-	at    inode
+	id    osfile.ID
 	first fs.FileMode // that it was made with
 	mode  fs.FileMode // that it has now
 }
-
-// inode is which file something is, whatever it is called.
-type inode struct{ device, number uint64 }
-
-func inodeOf(st *unix.Stat_t) inode { return inode{st.Dev, st.Ino} }
 
 // newSocketFile remembers what the kernel has just made.
 func newSocketFile(path string) (*socketFile, error) {
@@ -29,7 +26,7 @@ func newSocketFile(path string) (*socketFile, error) {
 		return nil, &os.PathError{Op: "stat", Path: path, Err: err}
 	}
 	mode := fs.FileMode(st.Mode).Perm()
-	return &socketFile{path, inodeOf(&st), mode, mode}, nil
+	return &socketFile{path, osfile.IDFromStat(&st), mode, mode}, nil
 }
 
 // setMode gives it this mode, or the one that it was made with where nobody wants another: a mode goes with the set that
@@ -79,7 +76,7 @@ func (f *socketFile) change(op string, do func(fd int, mode fs.FileMode) error) 
 	if err := unix.Fstat(fd, &st); err != nil {
 		return fail(err)
 	}
-	if inodeOf(&st) != f.at {
+	if osfile.IDFromStat(&st) != f.id {
 		return fail(errors.New("it has been replaced"))
 	}
 	if err := do(fd, fs.FileMode(st.Mode).Perm()); err != nil {
@@ -94,13 +91,9 @@ func (f *socketFile) change(op string, do func(fd int, mode fs.FileMode) error) 
 // Where privileges have been dropped the directory may not be open to changes any more. Then the file stays: it is stale
 // for the next master.
 func (f *socketFile) remove() error {
-	var st unix.Stat_t
-	err := unix.Lstat(f.path, &st)
-	if err == nil && inodeOf(&st) == f.at {
-		err = unix.Unlink(f.path)
-	}
-	if err == nil || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+	err := osfile.RemoveIfSame(f.path, f.id)
+	if errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
-	return &os.PathError{Op: "remove", Path: f.path, Err: err}
+	return err
 }

@@ -1,4 +1,4 @@
-package master
+package listen
 
 import (
 	"errors"
@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/osfile"
 	"multiproc/internal/proctest"
 )
 
@@ -25,13 +26,11 @@ func withUmask(t *testing.T, mask int) {
 	t.Cleanup(func() { syscall.Umask(before) })
 }
 
-func inodeAt(t *testing.T, path string) inode {
+func inodeAt(t *testing.T, path string) osfile.ID {
 	t.Helper()
-	var st unix.Stat_t
-	if err := unix.Lstat(path, &st); err != nil {
-		t.Fatal(err)
-	}
-	return inodeOf(&st)
+	id, err := osfile.IdentifyNoFollow(path)
+	check(t, err)
+	return id
 }
 
 func TestUnixStale(t *testing.T) {

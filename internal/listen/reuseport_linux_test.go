@@ -1,4 +1,4 @@
-package master
+package listen
 
 import (
 	"errors"
@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"multiproc/internal/proctest"
-	"multiproc/worker/handoff"
 )
 
 func shared() Socket {
@@ -32,7 +31,7 @@ func queueLengths(t *testing.T, fds ...int) []int {
 func TestReusePortSpreads(t *testing.T) {
 	set := open(t, NewSockets(nil), shared())
 	var fds []int
-	for slot := handoff.Slot(1); slot <= 3; slot++ {
+	for slot := int(1); slot <= 3; slot++ {
 		fds = append(fds, descriptors(t, set, slot)[0])
 	}
 	if again := descriptors(t, set, 2)[0]; again != fds[1] || fds[0] == fds[1] || fds[1] == fds[2] {
@@ -42,9 +41,9 @@ func TestReusePortSpreads(t *testing.T) {
 		if n > 200 {
 			t.Fatalf("%v of %d connections wait at the slots' sockets", queueLengths(t, fds...), n)
 		}
-		connect(t, "tcp", set.addresses()[0])
+		connect(t, "tcp", set.Addresses()[0])
 	}
-	queues, err := set.queues()
+	queues, err := set.Queues()
 	check(t, err)
 	if sum := queueLengths(t, fds...); len(queues) != 1 || queues[0].Length != sum[0]+sum[1]+sum[2] {
 		t.Errorf("queues %+v, of %v", queues, sum)
@@ -57,7 +56,7 @@ func TestReusePortFollowsNewestSet(t *testing.T) {
 	socket.Backlog = 5
 	set := open(t, s, socket)
 	descriptors(t, set, 2)
-	queues, err := set.queues()
+	queues, err := set.Queues()
 	check(t, err)
 	if queues[0].Limit != 2*5 {
 		t.Errorf("%+v", queues)
@@ -73,17 +72,17 @@ func TestReusePortSharedBySets(t *testing.T) {
 	if fd := descriptors(t, second, 2)[0]; fd != two {
 		t.Errorf("slot 2 has %d, and %d in the next generation", two, fd)
 	}
-	check(t, first.releaseSlot(2))
+	check(t, first.ReleaseSlot(2))
 	queueLengths(t, one, two) // both are open
 	check(t, first.Close(true))
 	queueLengths(t, one, two)
-	check(t, second.releaseSlot(2))
-	check(t, second.releaseSlot(2)) // nothing is left of it
+	check(t, second.ReleaseSlot(2))
+	check(t, second.ReleaseSlot(2)) // nothing is left of it
 	queueLengths(t, one)
 	if _, _, err := queueOf(two); !errors.Is(err, unix.EBADF) {
 		t.Errorf("slot 2 is open after the last set has released it: %v", err)
 	}
-	connect(t, "tcp", second.addresses()[0])
+	connect(t, "tcp", second.Addresses()[0])
 	acceptOne(t, one)
 	descriptors(t, second, 2)
 }
@@ -92,12 +91,12 @@ func TestReusePortKeepsOthersOut(t *testing.T) {
 	set := open(t, NewSockets(nil), shared())
 	descriptors(t, set, 2)
 	for _, reusePort := range []bool{false, true} {
-		if _, err := NewSockets(nil).Open([]Socket{{Network: "tcp", Address: set.addresses()[0], ReusePort: reusePort}}); !errors.Is(err, ErrInUse) {
+		if _, err := NewSockets(nil).Open([]Socket{{Network: "tcp", Address: set.Addresses()[0], ReusePort: reusePort}}); !errors.Is(err, ErrInUse) {
 			t.Errorf("another master, reuse-port %v: %v", reusePort, err)
 		}
 	}
 	plain := open(t, NewSockets(nil), loopback("http"))
-	if _, err := NewSockets(nil).Open([]Socket{{Network: "tcp", Address: plain.addresses()[0], ReusePort: true}}); !errors.Is(err, ErrInUse) {
+	if _, err := NewSockets(nil).Open([]Socket{{Network: "tcp", Address: plain.Addresses()[0], ReusePort: true}}); !errors.Is(err, ErrInUse) {
 		t.Errorf("where somebody listens alone: %v", err)
 	}
 }
@@ -105,7 +104,7 @@ func TestReusePortKeepsOthersOut(t *testing.T) {
 func TestReusePortMastersAtOnce(t *testing.T) {
 	// Nobody else is likely to use what is free here for a moment.
 	set := open(t, NewSockets(nil), Socket{Network: "tcp", Address: "127.77.0.1:0"})
-	address := set.addresses()[0]
+	address := set.Addresses()[0]
 	check(t, set.Close(true))
 	contend(t, "open tcp "+address+" reuse-port", "tcp", address)
 }

@@ -1,4 +1,4 @@
-package master
+package listen
 
 import (
 	"errors"
@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
-
-	"multiproc/worker/handoff"
 )
 
 // With reuse-port the kernel spreads connections over the sockets that share a port. The master holds them, so that a
@@ -17,11 +15,11 @@ import (
 // slotSocket is the socket of one slot, which two generations share while one takes over from the other.
 type slotSocket struct {
 	fd    int
-	users []*SocketSet
+	users []*Set
 }
 
 // slotDescriptor is a slot's own socket, opened where there is none, which from now on the set uses.
-func (l *listener) slotDescriptor(set *SocketSet, slot handoff.Slot) (int, error) {
+func (l *listener) slotDescriptor(set *Set, slot int) (int, error) {
 	if l.slots[slot] == nil {
 		if err := l.openSlot(slot); err != nil {
 			return -1, err
@@ -42,7 +40,7 @@ func (l *listener) slotDescriptor(set *SocketSet, slot handoff.Slot) (int, error
 // Any process of the same user may join sockets that share a port, so a second master would go unnoticed. Hence the
 // first socket takes the port for itself alone, which fails where anybody has it, and only then is shared. There is no
 // moment in between at which two masters could both believe to be the first.
-func (l *listener) openSlot(slot handoff.Slot) error {
+func (l *listener) openSlot(slot int) error {
 	first := len(l.slots) == 0
 	fd, address, err := listenTCP(l.address, !first)
 	if err != nil {
@@ -63,12 +61,12 @@ func shareable(fd int) error {
 }
 
 // releaseSlot takes a set from the users of a slot's socket. The last one closes it.
-func (l *listener) releaseSlot(set *SocketSet, slot handoff.Slot) error {
+func (l *listener) releaseSlot(set *Set, slot int) error {
 	s := l.slots[slot]
 	if s == nil {
 		return nil
 	}
-	s.users = slices.DeleteFunc(s.users, func(user *SocketSet) bool { return user == set })
+	s.users = slices.DeleteFunc(s.users, func(user *Set) bool { return user == set })
 	if len(s.users) > 0 {
 		return nil
 	}

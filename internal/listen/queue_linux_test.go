@@ -1,4 +1,4 @@
-package master
+package listen
 
 import (
 	"fmt"
@@ -21,20 +21,20 @@ func TestQueues(t *testing.T) {
 		t, NewSockets(nil), tcp, Socket{Network: "unix", Address: path, Backlog: 50},
 		Socket{Network: "unix", Address: abstract, Backlog: 20},
 	)
-	want[0].Listener = set.addresses()[0]
+	want[0].Listener = set.Addresses()[0]
 	for i, network := range []string{"tcp", "unix", "unix"} {
 		for range want[i].Length {
-			connect(t, network, set.addresses()[i])
+			connect(t, network, set.Addresses()[i])
 		}
 	}
-	queues, err := set.queues()
+	queues, err := set.Queues()
 	check(t, err)
 	if diff := cmp.Diff(want, queues); diff != "" {
 		t.Error(diff)
 	}
 	acceptOne(t, descriptors(t, set, 1)[1])
 	want[1].Length--
-	queues, err = set.queues()
+	queues, err = set.Queues()
 	check(t, err)
 	if diff := cmp.Diff(want, queues); diff != "" {
 		t.Error(diff)
@@ -47,11 +47,11 @@ func TestQueuesUnreadable(t *testing.T) {
 	file := inherited(t, "", unix.AF_INET, unix.SOCK_STREAM, true)
 	set := open(t, s, Socket{Name: "http", Network: "fd", Address: numberOf(file)}, loopback("http"))
 	check(t, file.Close())
-	queues, err := set.queues()
-	if err == nil || !strings.Contains(err.Error(), "read queue of "+set.addresses()[0]+": ") {
+	queues, err := set.Queues()
+	if err == nil || !strings.Contains(err.Error(), "read queue of "+set.Addresses()[0]+": ") {
 		t.Error(err)
 	}
-	if len(queues) != 1 || queues[0].Listener != set.addresses()[1] {
+	if len(queues) != 1 || queues[0].Listener != set.Addresses()[1] {
 		t.Errorf("%+v", queues)
 	}
 }
