@@ -47,7 +47,6 @@ type Inspection struct {
 	Time      time.Time  // of the Look
 	Files     []*File    // by name, w2 before w10
 	Processes []*Process // the same by id: all that have a file or a lock file
-	Note      []byte     // what Directory.Leave has left; nil: nothing
 
 	snapshot *snapshot
 }
@@ -71,7 +70,7 @@ func (i *Inspector) Look() (*Inspection, error) {
 	}
 	defer dir.Close()
 	sources := i.collector.order
-	in := &Inspection{Time: now, Processes: processes(dir, sources), Note: readNote(dir), snapshot: i.held}
+	in := &Inspection{Time: now, Processes: processes(dir, sources), snapshot: i.held}
 	byID := make(map[string]*Process, len(in.Processes))
 	for _, p := range in.Processes {
 		byID[p.ID] = p

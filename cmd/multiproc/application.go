@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"multiproc/mpmetrics"
 	"multiproc/store"
 	"multiproc/worker/admin"
@@ -20,7 +18,6 @@ type application struct {
 	store *store.Store
 	api   *api.API
 	admin *admin.Admin
-	gauge *api.Gatherer
 }
 
 func openApplication(ctx context.Context, s service, metrics *mpmetrics.Writer) (*application, error) {
@@ -37,7 +34,7 @@ func openApplication(ctx context.Context, s service, metrics *mpmetrics.Writer) 
 	if cfg.Debug {
 		log.Warn("debug = true: pages of the admin site that fail show why, to whoever asks")
 	}
-	app := &application{store: db, gauge: api.NewGatherer(db, log)}
+	app := &application{store: db}
 	if app.api, err = api.New(api.Config{Store: db, Metrics: metrics, Logger: log}); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the API: %w", err), db.Close())
 	}
@@ -55,12 +52,12 @@ func (a *application) close() error {
 	return a.store.Close()
 }
 
-// gatherers are what is on the page of metrics beside the metric files.
-func (a *application) gatherers() []prometheus.Gatherer {
+// database returns the application's store, or nil.
+func (a *application) database() *store.Store {
 	if a == nil {
 		return nil
 	}
-	return []prometheus.Gatherer{a.gauge}
+	return a.store
 }
 
 func (a *application) register(routes *http.ServeMux) {

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 
+	metricspage "multiproc/cmd/internal/page"
 	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
@@ -70,9 +71,6 @@ func TestInspectionChangesNothing(t *testing.T) {
 	if err := master.Wipe(); err != nil {
 		t.Fatal(err)
 	}
-	if err := master.Leave([]byte(`{"at": "2026-11-25T11:00:00Z"}`)); err != nil {
-		t.Fatal(err)
-	}
 	for _, id := range []string{"w1", "dead"} {
 		w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
 		if err != nil {
@@ -92,6 +90,9 @@ func TestInspectionChangesNothing(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := metricspage.WriteStatusFile(dir, metricspage.StatusFile{At: time.Now()}); err != nil {
+		t.Fatal(err)
 	}
 	before := stamps(t, dir)
 	run := func(want int, args ...string) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"multiproc/cmd/internal/config"
+	metricspage "multiproc/cmd/internal/page"
 	"multiproc/mpmetrics"
 	"multiproc/worker"
 	"multiproc/worker/handoff"
@@ -86,7 +87,7 @@ func serve(ctx context.Context, s service) (err error) {
 		return errors.Join(err, s.inherited.Close())
 	}
 	defer func() { err = errors.Join(err, app.close()) }()
-	collector := mpmetrics.NewCollector(s.metricsDir, mpmetrics.CollectorOptions{Logger: log, Gatherers: app.gatherers()})
+	collector := metricspage.NewCollector(s.metricsDir, app.database(), log)
 	defer collector.Close()
 
 	site := newSite(cfg, requireToken(s.secrets.MetricsToken, collector), app)

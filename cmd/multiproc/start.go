@@ -9,6 +9,7 @@ import (
 	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/internal/listen"
+	metricspage "multiproc/cmd/internal/page"
 	"multiproc/master"
 )
 
@@ -132,12 +133,14 @@ func supervise(ctx context.Context, c *claim, from origin) error {
 	if err := checkMetricsAuth(c.cfg.MetricsAuthFile); err != nil { // as the user who will read it
 		return cli.Usage(err)
 	}
-	metrics, err := newMasterMetrics(c)
+	metrics, err := metricspage.NewMaster(metricspage.MasterOptions{
+		Path: c.metricsDir, Directory: c.directory, MaxSeries: c.cfg.MetricsMaxSeries, Logger: c.log,
+	})
 	if err != nil {
 		return err
 	}
-	defer metrics.close()
-	hooks := metrics.hooks()
+	defer metrics.Close()
+	hooks := metrics.Hooks()
 	if len(statsListeners) > 0 {
 		stats := newStatsServer(statsListeners, c.cfg.StatsHTTP, c.metricsDir, c.log)
 		defer stats.close()

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	metricspage "multiproc/cmd/internal/page"
 	"multiproc/internal/proctest"
 	"multiproc/master"
 )
@@ -326,22 +327,15 @@ func TestTopOfStoppedServer(t *testing.T) {
 	}
 }
 
-// TestMasterNote finds in the metrics directory what status says, also after the master was killed.
-func TestMasterNote(t *testing.T) {
+// TestStatusFile finds in the metrics directory what status says, also after the master was killed.
+func TestStatusFile(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n")
 	victim := s.workers()[0]
 	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)
-	note := func() *masterNote {
-		text, err := os.ReadFile(filepath.Join(s.metricsDir(), ".mpm", "master.note"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return readMasterNote(text)
-	}
-	waitFor(t, proctest.Patience, "the worker's restart in the note", func() bool {
-		n := note()
+	waitFor(t, proctest.Patience, "the worker's restart in the status file", func() bool {
+		n := metricspage.ReadStatusFile(s.metricsDir())
 		return n != nil && n.Status.Ready() == 2 && n.Status.PID == s.cmd.Process.Pid && restarts(n.Status) == 1
 	})
 	proctest.Kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
@@ -349,22 +343,6 @@ func TestMasterNote(t *testing.T) {
 	stdout, stderr, code := s.run("metrics", "top", "--once", "--ini", s.ini)
 	if code != 0 || !strings.Contains(stdout, "nothing runs here") || !strings.Contains(stdout, "crash, was killed by signal 9") {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
-	}
-}
-
-// TestNotesDoNotWait has a master say more than can be written at the moment: it does not wait, and the newest counts. What is not
-// for everybody is left out.
-func TestNotesDoNotWait(t *testing.T) {
-	k := &noteKeeper{newest: make(chan masterNote, 1)}
-	for pid := range 3 {
-		k.keep(master.Status{PID: pid, Reloads: []master.ReloadStatus{{Error: "password: open sesame"}}})
-	}
-	n := <-k.newest
-	if n.Status.PID != 2 {
-		t.Errorf("the note is of %d", n.Status.PID)
-	}
-	if len(n.Status.Reloads) > 0 {
-		t.Errorf("the words of a program that failed are in the note: %+v", n.Status.Reloads)
 	}
 }
 

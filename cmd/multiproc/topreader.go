@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	metricspage "multiproc/cmd/internal/page"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 	"multiproc/worker/requests"
@@ -13,12 +14,13 @@ import (
 // topReader reads what top shows. It reads files, in the metrics directory and in /proc, and never asks anybody: workers and
 // master may all be stopped.
 type topReader struct {
+	dir       string
 	inspector *mpmetrics.Inspector
 	reader    requests.Reader
 }
 
 func newTopReader(dir string) *topReader {
-	return &topReader{inspector: mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{})}
+	return &topReader{dir: dir, inspector: mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{})}
 }
 
 func (r *topReader) close() { r.inspector.Close() }
@@ -26,7 +28,7 @@ func (r *topReader) close() { r.inspector.Close() }
 // topReading is what there was at one moment.
 type topReading struct {
 	at        time.Time
-	note      *masterNote // nil: there is none
+	note      *metricspage.StatusFile // nil: there is none
 	processes []mpmetrics.Process
 	loads     map[string]requests.Totals // by id
 	usages    map[string]master.Usage    // by id, of those that are seen to live
@@ -42,7 +44,7 @@ func (r *topReader) read() (*topReading, error) {
 	}
 	t := &topReading{
 		at:       in.Time,
-		note:     readMasterNote(in.Note),
+		note:     metricspage.ReadStatusFile(r.dir),
 		loads:    r.reader.Read(in.Files),
 		usages:   map[string]master.Usage{},
 		counters: map[string]float64{},

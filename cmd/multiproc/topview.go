@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	metricspage "multiproc/cmd/internal/page"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 	"multiproc/worker/requests"
@@ -82,7 +83,7 @@ func newTopView(dir string, before, now *topReading) *topView {
 		Workers: []topWorker{}, Listeners: []topListener{}, Series: []topSeries{},
 	}
 	v.Running = now.running()
-	seen := map[string]bool{masterID: true}
+	seen := map[string]bool{metricspage.MasterID: true}
 	if n := now.note; n != nil {
 		v.Master = newTopMaster(now)
 		ready := 0
@@ -135,7 +136,7 @@ func newTopMaster(now *topReading) *topMaster {
 	default:
 		m.State = "serving"
 	}
-	if p := now.process(masterID, 0); p != nil {
+	if p := now.process(metricspage.MasterID, 0); p != nil {
 		m.State = now.stateOf(p, m.State)
 	}
 	return m

@@ -9,6 +9,7 @@ import (
 	"github.com/gdamore/tcell/v2"
 
 	"multiproc/internal/listen"
+	metricspage "multiproc/cmd/internal/page"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 	"multiproc/worker/handoff"
@@ -28,7 +29,7 @@ func twoReadings() (before, now *topReading) {
 	}
 	reading := func(at time.Time, count float64, cpu time.Duration) *topReading {
 		return &topReading{
-			at: at, note: &masterNote{at, status},
+			at: at, note: &metricspage.StatusFile{At: at, Status: status},
 			processes: []mpmetrics.Process{
 				{ID: "master", PID: 100, Life: mpmetrics.Alive},
 				{ID: "w1", PID: 101, Life: mpmetrics.Alive},

@@ -1,4 +1,4 @@
-package main
+package page
 
 import (
 	"errors"
@@ -15,16 +15,26 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// masterID is what the master writes its metrics under.
-const masterID = "master"
+// MasterID is the id of the master's metric files.
+const MasterID = "master"
 
-// masterMetrics are what the master tells of itself. Gauges are what its table of workers says at the moment, never
-// counted up and down; the label of a worker is its slot, so that their number is bounded.
-type masterMetrics struct {
+// MasterOptions are the options of NewMaster. All fields are required.
+type MasterOptions struct {
+	Path      string // of Directory
+	Directory *mpmetrics.Directory
+	MaxSeries int // 0: no limit
+	Logger    *slog.Logger
+}
+
+// Master publishes the master's own metrics and its status file, and sweeps the metrics directory when a worker has ended.
+//
+// Gauges are set from the master's table of workers, never counted up and down. The label of a worker is its slot, which bounds
+// the number of series.
+type Master struct {
 	directory *mpmetrics.Directory
 	log       *slog.Logger
 	writer    *mpmetrics.Writer
-	notes     *noteKeeper
+	file      *statusWriter
 
 	workers    *prometheus.GaugeVec
 	target     prometheus.Gauge
@@ -39,32 +49,41 @@ type masterMetrics struct {
 	reloads    *prometheus.CounterVec
 
 	fault     string                // of the last sweep
-	slots     map[handoff.Slot]bool // that have been on the page
-	listeners map[string]bool       // the same
-	cpuSeen   map[int]time.Duration // by pid, of those alive
+	slots     map[handoff.Slot]bool // with series
+	listeners map[string]bool       // with series
+	cpuSeen   map[int]time.Duration // by pid, of the workers that run
 }
 
-func newMasterMetrics(c *claim) (*masterMetrics, error) {
-	w, err := mpmetrics.NewWriter(c.metricsDir, masterID, mpmetrics.WriterOptions{Logger: c.log, MaxSeries: c.cfg.MetricsMaxSeries})
+// NewMaster makes the metrics. The caller passes Hooks to the master and closes the Master when that has returned.
+func NewMaster(o MasterOptions) (*Master, error) {
+	w, err := mpmetrics.NewWriter(o.Path, MasterID, mpmetrics.WriterOptions{Logger: o.Logger, MaxSeries: o.MaxSeries})
 	if err != nil {
 		return nil, err
 	}
-	m := &masterMetrics{
-		directory: c.directory,
-		log:       c.log,
+	m := &Master{
+		directory: o.Directory,
+		log:       o.Logger,
 		writer:    w,
 		slots:     map[handoff.Slot]bool{},
 		listeners: map[string]bool{},
 		cpuSeen:   map[int]time.Duration{},
 	}
-	if err := m.make(); err != nil {
+	if err := m.register(); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
-	m.notes = newNoteKeeper(c.directory, c.log)
+	m.file = newStatusWriter(o.Path, o.Logger)
 	return m, nil
 }
 
-func (m *masterMetrics) make() error {
+// Close writes the last status and closes the metric files.
+func (m *Master) Close() {
+	m.file.close()
+	if err := m.writer.Close(); err != nil {
+		m.log.Warn("cannot close the master's metrics", "error", err)
+	}
+}
+
+func (m *Master) register() error {
 	var errs []error
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
 		v, err := m.writer.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, mpmetrics.ModeLiveSum, labels)
@@ -77,16 +96,16 @@ func (m *masterMetrics) make() error {
 		return v
 	}
 	m.workers = gauge("multiproc_workers", "Workers by state.", "state")
-	m.queue = gauge("multiproc_listen_queue", "Connections that wait to be accepted.", "listener")
+	m.queue = gauge("multiproc_listen_queue", "Connections waiting to be accepted.", "listener")
 	m.queueLimit = gauge("multiproc_listen_queue_limit", "Connections that can wait to be accepted.", "listener")
 	m.memory = gauge("multiproc_worker_resident_memory_bytes", "Resident memory of the worker in a slot, in bytes.", "slot")
-	m.startTime = gauge("multiproc_worker_start_time_seconds", "When the worker in a slot was started, in seconds since 1970.", "slot")
-	m.cpu = counter("multiproc_worker_cpu_seconds_total", "CPU time that the workers in a slot have used.", "slot")
-	m.exits = counter("multiproc_worker_exits_total", "Workers that have ended, by why.", "reason")
+	m.startTime = gauge("multiproc_worker_start_time_seconds", "Start time of the worker in a slot, in seconds since 1970.", "slot")
+	m.cpu = counter("multiproc_worker_cpu_seconds_total", "CPU time used by the workers in a slot.", "slot")
+	m.exits = counter("multiproc_worker_exits_total", "Workers that have ended, by reason.", "reason")
 	m.reloads = counter("multiproc_reloads_total", "Reloads by result.", "result")
 	var err error
 	m.target, err = m.writer.NewGauge(prometheus.GaugeOpts{
-		Name: "multiproc_workers_target", Help: "Workers that there are to be.",
+		Name: "multiproc_workers_target", Help: "Number of workers that the master maintains.",
 	}, mpmetrics.ModeLiveSum)
 	errs = append(errs, err)
 	m.generation, err = m.writer.NewGauge(prometheus.GaugeOpts{
@@ -103,30 +122,19 @@ func (m *masterMetrics) make() error {
 	return nil
 }
 
-func (m *masterMetrics) hooks() master.Hooks {
+// Hooks returns the hooks that keep the metrics up to date.
+func (m *Master) Hooks() master.Hooks {
 	return master.Hooks{Started: m.started, Ended: m.ended, Reloaded: m.reloaded, Status: m.status}
 }
 
-func (m *masterMetrics) started(handoff.Identity) { m.starts.Inc() }
+func (m *Master) started(handoff.Identity) { m.starts.Inc() }
 
-func (m *masterMetrics) ended(_ handoff.Identity, why string) {
+func (m *Master) ended(_ handoff.Identity, why string) {
 	m.exits.WithLabelValues(why).Inc()
-	m.sweep()
+	m.fault = warnOnce(m.log, "cannot sweep the metrics directory", m.fault, m.directory.Sweep())
 }
 
-// sweep removes what the dead have left. A fault that stays is logged once.
-func (m *masterMetrics) sweep() {
-	fault := ""
-	if err := m.directory.Sweep(); err != nil {
-		fault = err.Error()
-	}
-	if fault != "" && fault != m.fault {
-		m.log.Warn("metrics directory cannot be swept", "error", fault)
-	}
-	m.fault = fault
-}
-
-func (m *masterMetrics) reloaded(failed error) {
+func (m *Master) reloaded(failed error) {
 	result := master.Committed
 	if failed != nil {
 		result = master.RolledBack
@@ -134,7 +142,7 @@ func (m *masterMetrics) reloaded(failed error) {
 	m.reloads.WithLabelValues(result).Inc()
 }
 
-func (m *masterMetrics) status(s master.Status) {
+func (m *Master) status(s master.Status) {
 	m.generation.Set(float64(s.Generation))
 	m.target.Set(float64(s.Target))
 	states := map[master.State]int{}
@@ -144,14 +152,14 @@ func (m *masterMetrics) status(s master.Status) {
 	for _, state := range master.States() {
 		m.workers.WithLabelValues(string(state)).Set(float64(states[state]))
 	}
-	m.perSlot(s.Workers)
-	m.perListener(s.Listeners)
-	m.notes.keep(s)
+	m.setSlots(s.Workers)
+	m.setListeners(s.Listeners)
+	m.file.put(s)
 }
 
-// perSlot shows each slot's newest worker; its memory is that of all that carry the slot. A slot that is empty shows 0:
-// the files have no way to take a series back.
-func (m *masterMetrics) perSlot(workers []master.WorkerStatus) {
+// setSlots shows the start time of each slot's newest worker and the memory of all workers that carry the slot. The gauges of an
+// empty slot are 0.
+func (m *Master) setSlots(workers []master.WorkerStatus) {
 	memory, started, cpu := map[handoff.Slot]uint64{}, map[handoff.Slot]time.Time{}, map[int]time.Duration{}
 	for _, w := range workers {
 		m.slots[w.Slot] = true
@@ -173,7 +181,7 @@ func (m *masterMetrics) perSlot(workers []master.WorkerStatus) {
 
 func label(slot handoff.Slot) string { return strconv.Itoa(int(slot)) }
 
-func (m *masterMetrics) perListener(queues []listen.Queue) {
+func (m *Master) setListeners(queues []listen.Queue) {
 	now := map[string]listen.Queue{}
 	for _, q := range queues {
 		m.listeners[q.Listener] = true
@@ -182,12 +190,5 @@ func (m *masterMetrics) perListener(queues []listen.Queue) {
 	for listener := range m.listeners {
 		m.queue.WithLabelValues(listener).Set(float64(now[listener].Length))
 		m.queueLimit.WithLabelValues(listener).Set(float64(now[listener].Limit))
-	}
-}
-
-func (m *masterMetrics) close() {
-	m.notes.close()
-	if err := m.writer.Close(); err != nil {
-		m.log.Warn("the master's metrics cannot be closed", "error", err)
 	}
 }

@@ -1,0 +1,133 @@
+package page
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"multiproc/cmd/internal/cli"
+	"multiproc/internal/osfile"
+	"multiproc/master"
+)
+
+const (
+	// statusFile is the path of the file in the metrics directory. What lies in .mpm is wiped with the metric files.
+	statusFile    = ".mpm/master.note"
+	maxStatusFile = 1 << 20 // bytes
+)
+
+// StatusFile is the content of the file in which the master leaves its status in the metrics directory, about once a second.
+// It can still be read when the master hangs or is dead, and in a copy of the directory.
+//
+// The file is as readable as the metric files, as the umask says. It has what /proc shows to everybody and the status texts
+// of the workers. The errors of reloads are left out: they are output of programs that failed, and may contain anything.
+type StatusFile struct {
+	At     time.Time     `json:"at"`
+	Status master.Status `json:"status"`
+}
+
+// ReadStatusFile returns what the master of the metrics directory has left, or nil if there is nothing or it is of another
+// version.
+func ReadStatusFile(dir string) *StatusFile {
+	fd, err := osfile.Open(filepath.Join(dir, statusFile), unix.O_RDONLY, 0)
+	if err != nil {
+		return nil
+	}
+	file := os.NewFile(uintptr(fd), statusFile)
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxStatusFile {
+		return nil
+	}
+	text, err := io.ReadAll(io.LimitReader(file, maxStatusFile))
+	var s StatusFile
+	if err != nil || json.Unmarshal(text, &s) != nil || s.At.IsZero() {
+		return nil
+	}
+	return &s
+}
+
+// WriteStatusFile replaces the file; the directory must have a metrics writer already. Readers see the old content or the new
+// one, whole.
+func WriteStatusFile(dir string, s StatusFile) error {
+	s.Status.Reloads = nil
+	text, err := json.Marshal(s)
+	if err == nil && len(text) > maxStatusFile {
+		err = fmt.Errorf("write status file in %s: %d bytes are too many", dir, len(text))
+	}
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, statusFile)
+	temp := path + ".new"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a master that was killed
+		return err
+	}
+	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return os.Rename(temp, path)
+}
+
+// statusWriter writes status files from a goroutine of its own: a master must not wait for a disk.
+type statusWriter struct {
+	dir    string
+	log    *slog.Logger
+	newest chan StatusFile // with room for one
+	done   chan struct{}
+}
+
+func newStatusWriter(dir string, log *slog.Logger) *statusWriter {
+	w := &statusWriter{dir, log, make(chan StatusFile, 1), make(chan struct{})}
+	go w.run()
+	return w
+}
+
+// put queues a status in place of one that still waits. It does not block. Only one goroutine may call it.
+func (w *statusWriter) put(s master.Status) {
+	select {
+	case <-w.newest:
+	default:
+	}
+	w.newest <- StatusFile{time.Now(), s}
+}
+
+func (w *statusWriter) run() {
+	defer close(w.done)
+	last := ""
+	for s := range w.newest {
+		last = warnOnce(w.log, "cannot write the master's status file", last, WriteStatusFile(w.dir, s))
+	}
+}
+
+// close writes what waits, but waits for that only cli.FlushTimeout.
+func (w *statusWriter) close() {
+	close(w.newest)
+	select {
+	case <-w.done:
+	case <-time.After(cli.FlushTimeout):
+	}
+}
+
+// warnOnce logs an error unless it has the text of the last one, and returns its text, which is empty for nil.
+func warnOnce(log *slog.Logger, message, last string, err error) string {
+	if err == nil {
+		return ""
+	}
+	if err.Error() != last {
+		log.Warn(message, "error", err) //nolint:sloglint // constant in all callers
+	}
+	return err.Error()
+}

@@ -1,0 +1,58 @@
+package page
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/master"
+)
+
+func TestStatusFile(t *testing.T) {
+	dir := t.TempDir()
+	if s := ReadStatusFile(dir); s != nil {
+		t.Errorf("read from nothing: %+v", s)
+	}
+	path := filepath.Join(dir, statusFile)
+	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".new", []byte("of a master that was killed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for pid := range 2 {
+		status := master.Status{PID: pid, Reloads: []master.ReloadStatus{{Error: "password: open sesame"}}}
+		if err := WriteStatusFile(dir, StatusFile{time.Now(), status}); err != nil {
+			t.Fatal(err)
+		}
+		s := ReadStatusFile(dir)
+		if s == nil || s.Status.PID != pid || len(s.Status.Reloads) > 0 {
+			t.Errorf("read %+v, want pid %d and no errors of reloads", s, pid)
+		}
+	}
+	large := master.Status{Program: strings.Repeat("x", maxStatusFile)}
+	if err := WriteStatusFile(dir, StatusFile{time.Now(), large}); err == nil {
+		t.Error("a status of more than maxStatusFile is written")
+	}
+	for _, text := range []string{"", "{}", "no JSON", `{"at": "2026-01-01T00:00:00Z"}` + strings.Repeat(" ", maxStatusFile)} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if s := ReadStatusFile(dir); s != nil {
+			t.Errorf("read from %.20q: %+v", text, s)
+		}
+	}
+}
+
+// TestStatusWriterDoesNotBlock queues more than can be written at the moment: the newest status counts.
+func TestStatusWriterDoesNotBlock(t *testing.T) {
+	w := &statusWriter{newest: make(chan StatusFile, 1)}
+	for pid := range 3 {
+		w.put(master.Status{PID: pid})
+	}
+	if s := <-w.newest; s.Status.PID != 2 {
+		t.Errorf("the status is of %d", s.Status.PID)
+	}
+}
