@@ -17,11 +17,16 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
+
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // TestMain lets this binary be run as the command, and as the application of the tests.
 func TestMain(m *testing.M) {
+	if err := proctest.SideBySide(5); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"multiproc": main, "testapp": testApp, "activate": activate})
 }
 

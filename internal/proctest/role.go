@@ -1,8 +1,10 @@
 package proctest
 
 import (
+	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 )
 
@@ -37,4 +39,10 @@ func Main(m *testing.M, roles map[string]Role) {
 // process with the race detector in it would wait a second at its end without the second one.
 func RoleEnv(role string) []string {
 	return []string{roleVariable + "=" + role, "GORACE=atexit_sleep_ms=0"}
+}
+
+// SideBySide has TestMain run n parallel tests of the package at a time, unless -parallel says otherwise. By default go test
+// runs one for each core, which leaves the cores idle where tests wait for processes. It must be called before m.Run.
+func SideBySide(n int) error {
+	return flag.Set("test.parallel", strconv.Itoa(n)) // a flag on the command line is parsed later, and wins
 }
