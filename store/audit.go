@@ -99,23 +99,24 @@ func (tx *Tx) Entries(q EntryQuery) (Slice[Entry], error) {
 	if err != nil {
 		return Slice[Entry]{}, err
 	}
-	at := func(e Entry) Cursor { return numberCursor(q.list(), e.ID, e.ID) }
+	at := func(e Entry) (any, int64) { return e.ID, e.ID }
 	if q.byTime() {
-		at = func(e Entry) Cursor { return numberCursor(q.list(), e.Time.UnixMicro(), e.ID) }
+		at = func(e Entry) (any, int64) { return e.Time.UnixMicro(), e.ID }
 	}
-	return slice(tx, q.Page, scanEntry, at, query, args...)
+	return list(tx, q.keyset(""), scanEntry, at, query, args...)
 }
 
 func (q EntryQuery) byTime() bool {
 	return q.Kind != "" && q.ObjectID == 0 || q.Actor != "" || !q.From.IsZero() || !q.Until.IsZero()
 }
 
-// list is what the list is called in cursors.
-func (q EntryQuery) list() string {
+// keyset returns the order of the list, with this before the columns of indexes that are not to be used.
+func (q EntryQuery) keyset(before string) keyset {
+	k := newest(q.Page)
 	if q.byTime() {
-		return "time"
+		k.list, k.key = "time", before+"time"
 	}
-	return "id"
+	return k
 }
 
 // query goes through an index in its order. That of objects is for those of one alone, whose entries are few: with it others
@@ -147,27 +148,11 @@ func (q EntryQuery) query() (string, []any, error) {
 	if !q.Until.IsZero() {
 		s.and(object+"time < ?", q.Until.UnixMicro())
 	}
-	from, backwards := q.from()
-	beyond, direction := "<", "DESC"
-	if backwards {
-		beyond, direction = ">", "ASC"
+	k := q.keyset(object)
+	if err := k.beyond(&s); err != nil {
+		return "", nil, err
 	}
-	if from != "" {
-		number, id, err := from.numbers(q.list())
-		if err != nil {
-			return "", nil, err
-		}
-		if q.byTime() {
-			s.and("("+object+"time, id) "+beyond+" (?, ?)", number, id)
-		} else {
-			s.and("id "+beyond+" ?", id)
-		}
-	}
-	order := "id " + direction
-	if q.byTime() {
-		order = object + "time " + direction + ", " + order
-	}
-	return fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT ?", entryColumns, s.from, s.where, order), s.args, nil
+	return fmt.Sprintf("SELECT %s FROM %s WHERE %s %s LIMIT ?", entryColumns, s.from, s.where, k.order()), s.args, nil
 }
 
 const entryColumns = "id, time, actor, action, kind, object_id, object, changes"

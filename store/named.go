@@ -128,46 +128,34 @@ func (tx *Tx) DeleteNamed(k Kind, id int64) error {
 	return tx.change(fmt.Sprintf("%s %d", k, id), "DELETE FROM "+k.named().table+" WHERE id = ?", id)
 }
 
-// NamedOrder is the order of a list of APIs or statuses. The id breaks ties.
-type NamedOrder int
-
-// Orders of APIs and statuses. Numbers of transactions may change between two pages: an item that overtakes another one
-// meanwhile may be missed, or come twice.
-const (
-	NamedByName NamedOrder = iota
-	NamedByID
-	NamedByTransactions
-)
-
-// NamedQuery asks for a page of APIs or statuses.
+// NamedQuery asks for a page of APIs or statuses, by SortName, SortID or SortTransactions. Numbers of transactions may change
+// between two pages: an item that overtakes another one meanwhile may be missed, or come twice.
 type NamedQuery struct {
-	Kind       Kind
-	Search     string // part of the name, ASCII letters in either case; empty: any
-	Order      NamedOrder
-	Descending bool
+	Kind   Kind
+	Search string // part of the name, ASCII letters in either case; empty: any
+	Sort   Sort
 	Page
 }
 
-// ListNamed lists the APIs or statuses that a query asks for. The error may be an *InvalidError, for a cursor.
+// ListNamed lists the APIs or statuses that a query asks for. The error may be an *InvalidError, for the cursor or the sort.
 func (tx *Tx) ListNamed(q NamedQuery) (Slice[Named], error) {
 	t := q.Kind.named()
-	table := nameTable[Named]{t.table, t.columns(), t.scan, func(n Named) string { return n.Name }}
-	return table.list(tx, q.Page, q.ordering(t.foreign), nameSearch(q.Search))
-}
-
-// ordering returns the order, where the column of counts_all has the id.
-func (q NamedQuery) ordering(column string) ordering {
-	switch q.Order {
-	case NamedByID:
-		return ordering{list: "id", number: "id", descending: q.Descending}
-	case NamedByTransactions:
-		return ordering{
-			list: "transactions", number: "coalesce(n, 0)", descending: q.Descending,
-			from: "LEFT JOIN (SELECT " + column + " AS counted, SUM(n) AS n FROM counts_all GROUP BY counted) ON counted = id",
-		}
+	k, joins := keyset{list: string(q.Sort.By), id: "id", descending: q.Sort.Descending, Page: q.Page}, ""
+	switch q.Sort.By {
+	case "", SortName:
+		k.list, k.key, k.text = "name", "name", true
+	case SortID:
+		k.key = "id"
+	case SortTransactions:
+		k.key = "coalesce(n, 0)"
+		joins = "LEFT JOIN (SELECT " + t.foreign + " AS counted, SUM(n) AS n FROM counts_all GROUP BY counted) ON counted = id"
 	default:
-		return ordering{list: "name", descending: q.Descending}
+		return Slice[Named]{}, q.Sort.invalid()
 	}
+	if k.descending {
+		k.list += " down"
+	}
+	return nameTable[Named]{t.table, t.columns(), t.scan}.list(tx, k, joins, nameSearch(q.Search))
 }
 
 // nameSearch finds the rows whose name contains a text.

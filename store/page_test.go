@@ -19,14 +19,14 @@ func TestCursorRefused(t *testing.T) {
 		"a line break":       good[:4] + "\n" + good[4:],
 		"cut":                good[:len(good)-1],
 		"of another order":   numberCursor("created", 1, 17),
-		"of a list by name":  cursor("name", "17"),
-		"no place":           cursor("modified", ""),
-		"one number":         cursor("modified", "17"),
-		"three numbers":      cursor("modified", "1\n2\n3"),
-		"a number with plus": cursor("modified", "+1\n17"),
-		"a padded number":    cursor("modified", "1\n017"),
-		"too large a number": cursor("modified", "1\n9223372036854775808"),
-		"SQL":                cursor("modified", "1\n1); DROP TABLE transactions; --"),
+		"of a list by name":  textCursor("name", "17"),
+		"no place":           textCursor("modified", ""),
+		"one number":         textCursor("modified", "17"),
+		"three numbers":      textCursor("modified", "1\n2\n3"),
+		"a number with plus": textCursor("modified", "+1\n17"),
+		"a padded number":    textCursor("modified", "1\n017"),
+		"too large a number": textCursor("modified", "1\n9223372036854775808"),
+		"SQL":                textCursor("modified", "1\n1); DROP TABLE transactions; --"),
 		"long":               Cursor(strings.Repeat("A", 1_000_000)),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,18 +50,18 @@ func TestNumberCursor(t *testing.T) {
 // FuzzCursor: one that is taken is the one that the place has.
 func FuzzCursor(f *testing.F) {
 	f.Add(string(numberCursor("id", 17, 17)))
-	f.Add(string(cursor("id", "../'\n\x00")))
+	f.Add(string(textCursor("id", "../'\n\x00")))
 	f.Add("aWQK\nMTc") // base64 may have line breaks
 	f.Fuzz(func(t *testing.T, text string) {
 		c := Cursor(text)
-		if place, err := c.place("id"); err == nil && cursor("id", place) != c {
+		if place, err := c.text("id"); err == nil && textCursor("id", place) != c {
 			t.Errorf("%q: place %q has another cursor", text, place)
 		}
 		if number, id, err := c.numbers("id"); err == nil && numberCursor("id", number, id) != c {
 			t.Errorf("%q: %d, %d has another cursor", text, number, id)
 		}
-		if c := cursor("id", text); c != "" {
-			if place, err := c.place("id"); place != text || err != nil {
+		if c := textCursor("id", text); c != "" {
+			if place, err := c.text("id"); place != text || err != nil {
 				t.Errorf("%q: place %q, %v", text, place, err)
 			}
 			if strings.Trim(string(c), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {

@@ -63,9 +63,15 @@ func (tx *Tx) Token(id int64) (Token, error) {
 	return found(tx.queryRow(selectToken+" WHERE id = ?", id), scanToken, "token %d", id)
 }
 
-// Tokens lists them, the newest first, also those that may not be used any more.
+// Tokens lists all tokens, the newest first, including the expired and the revoked. The error may be an *InvalidError, for the
+// cursor.
 func (tx *Tx) Tokens(p Page) (Slice[Token], error) {
-	return newest(tx, p, scanToken, func(t Token) int64 { return t.ID }, selectToken+" WHERE TRUE")
+	k, s := newest(p), search{where: "TRUE"}
+	if err := k.beyond(&s); err != nil {
+		return Slice[Token]{}, err
+	}
+	at := func(t Token) (any, int64) { return t.ID, t.ID }
+	return list(tx, k, scanToken, at, selectToken+" WHERE "+s.where+" "+k.order()+" LIMIT ?", s.args...)
 }
 
 // RevokeToken makes a token useless from now on. It is ErrNotFound if there is none; revoking it again changes nothing.

@@ -172,7 +172,7 @@ func TestCascades(t *testing.T) {
 	update(t, s, func(tx *Tx) error { return tx.DeleteNamed(KindStatus, 3) })
 	var left []string
 	for _, transaction := range walk(t, s, 2, func(tx *Tx, p Page) (Slice[Transaction], error) {
-		return tx.Transactions(TransactionQuery{Page: p, Ascending: true})
+		return tx.Transactions(TransactionQuery{Page: p, Sort: Sort{By: SortID}})
 	}) {
 		left = append(left, transaction.API+transaction.Status)
 	}

@@ -16,29 +16,19 @@ type TransactionFilter struct {
 	Search string
 }
 
-// Order is what transactions are listed by. The id breaks ties.
-type Order int
-
-// Orders of transactions. ByModified is the one for those of a time: by ID all of that time are found first, and sorted.
-// ByAmount, and ByCreated for those of a time, read all transactions unless the names of the filter have few, a tenth of a second for a million, and so does a search
-// for a number: an index would be paid for by every insert, which with one of amounts takes seven times as long.
-const (
-	ByID Order = iota
-	ByModified
-	ByCreated
-	ByAmount
-)
-
-// TransactionQuery asks for a part of a list of transactions.
+// TransactionQuery asks for a page of transactions, by SortID, SortModified, SortCreated or SortAmount.
+//
+// For transactions of a time, SortModified is the fast one: SortID finds all of that time first, and sorts them. SortAmount, and
+// SortCreated for those of a time, read all transactions unless the names of the filter have few: a tenth of a second for a
+// million. So does a search for a number. An index would slow down every insert, one of amounts by a factor of seven.
 type TransactionQuery struct {
 	TransactionFilter
+	Sort    Sort
+	Highest int64 // leaves out higher ids; 0: any
 	Page
-	Order     Order // what they are listed by
-	Ascending bool  // else the highest, newest first
-	Highest   int64 // id of those that are meant; 0: any
 }
 
-// Transactions lists the transactions that a query asks for. Its error may be an *InvalidError, for a cursor.
+// Transactions lists the transactions that a query asks for. The error may be an *InvalidError, for the cursor or the sort.
 func (tx *Tx) Transactions(q TransactionQuery) (Slice[Transaction], error) {
 	few, err := tx.few(q.TransactionFilter)
 	if err != nil {
@@ -47,58 +37,56 @@ func (tx *Tx) Transactions(q TransactionQuery) (Slice[Transaction], error) {
 	return tx.transactions(q, few)
 }
 
-// transactions is Transactions, of a filter that means few or not.
+// transactions is Transactions for a filter whose names have few transactions, or not.
 func (tx *Tx) transactions(q TransactionQuery, few bool) (Slice[Transaction], error) {
 	query, args, err := q.query(few)
 	if err != nil {
 		return Slice[Transaction]{}, err
 	}
-	list := q.list()
-	at := func(t Transaction) Cursor { return numberCursor(list, q.Order.number(t), t.ID) }
-	return slice(tx, q.Page, scanTransaction, at, query, args...)
+	at := func(t Transaction) (any, int64) { return q.number(t), t.ID }
+	return list(tx, q.keyset(), scanTransaction, at, query, args...)
 }
 
-// list is what the list is called in cursors.
-func (q TransactionQuery) list() string {
-	if q.Ascending {
-		return q.Order.column() + " up"
+// keyset returns the order of the list.
+func (q TransactionQuery) keyset() keyset {
+	k := keyset{list: q.column(), key: "t." + q.column(), id: "t.id", descending: q.Sort.Descending || q.Sort.By == "", Page: q.Page}
+	if !k.descending {
+		k.list += " up"
 	}
-	return q.Order.column()
+	return k
 }
 
-// query finds the ids, and looks the rest of the rows up for those alone that are listed; few is whether the names of the
-// filter have few transactions.
+// byID reports whether the list is in the order of ids.
+func (q TransactionQuery) byID() bool { return q.column() == "id" }
+
+// query finds the ids, and looks up the other columns for the rows of the page alone. few says that the names of the filter have few
+// transactions.
 func (q TransactionQuery) query(few bool) (query string, args []any, err error) {
-	from, backwards := q.from()
-	column, next, direction := q.Order.column(), "<", "DESC"
-	if q.Ascending != backwards {
-		next, direction = ">", "ASC"
+	if q.column() == "" {
+		return "", nil, q.Sort.invalid()
 	}
-	after := search{where: "TRUE"}
-	if from != "" {
-		number, id, err := from.numbers(q.list())
-		if err != nil {
-			return "", nil, err
-		}
-		after.and("(t."+column+", t.id) "+next+" (?, ?)", number, id)
+	k, after := q.keyset(), search{where: "TRUE"}
+	if err := k.beyond(&after); err != nil {
+		return "", nil, err
 	}
+	direction, _ := k.direction()
 	if q.Highest > 0 {
 		id := "+t.id"
-		if q.Order == ByID && !q.timed() {
+		if q.byID() && !q.timed() {
 			id = "t.id"
 		}
 		after.and(id+" <= ?", q.Highest)
 	}
 	var ids string
 	switch {
-	case q.Order == ByID && q.named() && q.totalled():
+	case q.byID() && q.named() && q.totalled():
 		ids, args = q.ofEach(after, direction)
 	case few:
 		ids, args = q.ofFew(after, direction)
 	default:
 		ids, args = q.inOrder(after, direction)
 	}
-	query = fmt.Sprintf("%s WHERE t.id IN (%s LIMIT ?) ORDER BY +t.%s %s, +t.id %[4]s", selectTransaction, ids, column, direction)
+	query = fmt.Sprintf("%s WHERE t.id IN (%s LIMIT ?) ORDER BY +t.%s %s, +t.id %[4]s", selectTransaction, ids, q.column(), direction)
 	return query, args, nil
 }
 
@@ -107,11 +95,11 @@ func (q TransactionQuery) query(few bool) (query string, args []any, err error) 
 
 // inOrder finds ids by going through an index or the table in order, where it leaves out what is not meant.
 func (q TransactionQuery) inOrder(after search, direction string) (string, []any) {
-	table, key := "transactions t", "t."+q.Order.column()
+	table, key := "transactions t", "t."+q.column()
 	switch {
-	case q.Order == ByID && q.timed():
+	case q.byID() && q.timed():
 		key = "+t.id" // all that are in the time are found and sorted
-	case q.Order == ByAmount, q.timed() && q.Order == ByCreated, !q.timed() && q.searched().byAmount:
+	case q.Sort.By == SortAmount, q.timed() && q.Sort.By == SortCreated, !q.timed() && q.searched().byAmount:
 		table = "transactions t NOT INDEXED" // to read all of the table is faster
 	}
 	s := q.search(table, "+")
@@ -148,8 +136,8 @@ func (q TransactionQuery) ofEach(after search, direction string) (string, []any)
 // ofFew finds all that the names have, and sorts them.
 func (q TransactionQuery) ofFew(after search, direction string) (string, []any) {
 	s := q.ofNames()
-	s.and(strings.ReplaceAll(after.where, "(t.", "(+t."), after.args...)
-	return fmt.Sprintf("SELECT t.id FROM %s WHERE %s ORDER BY +t.%s %s, +t.id %[4]s", s.from, s.where, q.Order.column(), direction), s.args
+	s.and(strings.ReplaceAll(after.where, "t.", "+t."), after.args...)
+	return fmt.Sprintf("SELECT t.id FROM %s WHERE %s ORDER BY +t.%s %s, +t.id %[4]s", s.from, s.where, q.column(), direction), s.args
 }
 
 // ofNames finds what the filter means, which has names, through the pairs of API and status that have them.
@@ -219,27 +207,30 @@ func (s *search) names(f TransactionFilter) {
 	}
 }
 
-func (o Order) column() string {
-	switch o {
-	case ByModified:
+// column returns the column that the list is sorted by, or "" if it cannot be.
+func (q TransactionQuery) column() string {
+	switch q.Sort.By {
+	case "", SortID:
+		return "id"
+	case SortModified:
 		return "time_modified"
-	case ByCreated:
+	case SortCreated:
 		return "time_created"
-	case ByAmount:
+	case SortAmount:
 		return "amount"
 	default:
-		return "id"
+		return ""
 	}
 }
 
-// number is what the column has for a transaction.
-func (o Order) number(t Transaction) int64 {
-	switch o {
-	case ByModified:
+// number returns the value of that column.
+func (q TransactionQuery) number(t Transaction) int64 {
+	switch q.Sort.By {
+	case SortModified:
 		return t.Modified.UnixMicro()
-	case ByCreated:
+	case SortCreated:
 		return t.Created.UnixMicro()
-	case ByAmount:
+	case SortAmount:
 		return int64(t.Amount)
 	default:
 		return t.ID

@@ -28,7 +28,7 @@ func BenchmarkTransactions(b *testing.B) {
 	middle := now.Add(-12 * time.Hour)
 	for _, status := range []string{"a", "rare"} {
 		eachQuery(TransactionFilter{API: "a", Status: status, From: middle, Until: middle.Add(5 * time.Minute)}, func(name string, q TransactionQuery) {
-			if q.Ascending || status == "rare" && q.Status == "" {
+			if !q.Sort.Descending || status == "rare" && q.Status == "" {
 				return
 			}
 			b.Run(strings.ReplaceAll(name, "status", status), func(b *testing.B) {
@@ -49,12 +49,12 @@ func BenchmarkTransactions(b *testing.B) {
 		{TransactionFilter: TransactionFilter{Search: "many"}, Page: Page{Limit: 500}},
 		{TransactionFilter: TransactionFilter{Search: "many 7"}, Page: Page{After: numberCursor("id", 500_000, 500_000)}},
 		{TransactionFilter: TransactionFilter{Search: "4711"}},
-		{TransactionFilter: TransactionFilter{Search: "rar"}, Order: ByModified},
-		{TransactionFilter: TransactionFilter{Search: "none"}, Order: ByModified},
+		{TransactionFilter: TransactionFilter{Search: "rar"}, Sort: Sort{SortModified, true}},
+		{TransactionFilter: TransactionFilter{Search: "none"}, Sort: Sort{SortModified, true}},
 		{Page: Page{After: numberCursor("id", 500_000, 500_000)}},
 		{Page: Page{Before: numberCursor("id", 500_000, 500_000)}},
 	} {
-		b.Run(strings.TrimRight(strings.Join([]string{q.list(), q.Search, string(q.After), string(q.Before), fmt.Sprint(q.Limit)}, " "), " "), func(b *testing.B) {
+		b.Run(strings.TrimRight(strings.Join([]string{q.Sort.String(), q.Search, string(q.After), string(q.Before), fmt.Sprint(q.Limit)}, " "), " "), func(b *testing.B) {
 			for b.Loop() {
 				view(b, s, func(tx *Tx) error {
 					_, err := tx.Transactions(q)

@@ -16,10 +16,10 @@ import (
 func eachQuery(filter TransactionFilter, f func(name string, q TransactionQuery)) {
 	for named := range 4 {
 		for timed := range 4 {
-			for order := ByID; order <= ByAmount; order++ {
-				for _, ascending := range []bool{false, true} {
-					q := TransactionQuery{Order: order, Ascending: ascending}
-					name := q.list()
+			for _, key := range []SortKey{SortID, SortModified, SortCreated, SortAmount} {
+				for _, descending := range []bool{true, false} {
+					q := TransactionQuery{Sort: Sort{key, descending}}
+					name := q.Sort.String()
 					if named&1 != 0 {
 						q.API, name = filter.API, name+" api"
 					}
@@ -125,11 +125,11 @@ func expected(all []Transaction, q TransactionQuery) (want []Transaction) {
 		}
 	}
 	slices.SortFunc(want, func(a, b Transaction) int {
-		ascending := cmp.Or(cmp.Compare(q.Order.number(a), q.Order.number(b)), cmp.Compare(a.ID, b.ID))
-		if q.Ascending {
-			return ascending
+		ascending := cmp.Or(cmp.Compare(q.number(a), q.number(b)), cmp.Compare(a.ID, b.ID))
+		if q.Sort.Descending {
+			return -ascending
 		}
-		return -ascending
+		return ascending
 	})
 	return want
 }
@@ -156,7 +156,7 @@ func TestTransactionsOfOtherLists(t *testing.T) {
 			eachQuery(TransactionFilter{}, func(other string, o TransactionQuery) {
 				o.After = got.Next
 				_, err := tx.Transactions(o)
-				if o.Order == q.Order && o.Ascending == q.Ascending {
+				if o.Sort == q.Sort {
 					if err != nil {
 						t.Errorf("%s: %v", name, err)
 					}
@@ -231,23 +231,23 @@ func TestTransactionsPlan(t *testing.T) {
 	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	eachQuery(TransactionFilter{API: "a", Status: "a", From: day, Until: day}, func(name string, q TransactionQuery) {
 		beyond := "<"
-		if q.Ascending {
+		if !q.Sort.Descending {
 			beyond = ">"
 		}
-		from, until := !q.From.IsZero() || q.Order == ByModified && q.Ascending, !q.Until.IsZero() || q.Order == ByModified && !q.Ascending
-		want, sorted := "SEARCH t USING COVERING INDEX transactions_modified ("+times(from, until)+")", q.Order != ByModified
+		from, until := !q.From.IsZero() || q.Sort.By == SortModified && !q.Sort.Descending, !q.Until.IsZero() || q.Sort.By == SortModified && q.Sort.Descending
+		want, sorted := "SEARCH t USING COVERING INDEX transactions_modified ("+times(from, until)+")", q.Sort.By != SortModified
 		switch {
-		case q.Order == ByAmount || q.Order == ByCreated && q.timed():
+		case q.Sort.By == SortAmount || q.Sort.By == SortCreated && q.timed():
 			want = "SCAN t"
-		case q.Order == ByCreated:
+		case q.Sort.By == SortCreated:
 			want, sorted = "SEARCH t USING COVERING INDEX transactions_created (time_created"+beyond+"?)", false
-		case q.Order == ByID && q.named() && !q.timed():
+		case q.Sort.By == SortID && q.named() && !q.timed():
 			want, sorted = "SEARCH t USING COVERING INDEX transactions_api_status (api_id=? AND status_id=? AND rowid"+beyond+"?)", false
-		case q.Order == ByID && !q.timed():
+		case q.Sort.By == SortID && !q.timed():
 			want, sorted = "SEARCH t USING INTEGER PRIMARY KEY (rowid"+beyond+"?)", false
 		}
 		t.Run(name, func(t *testing.T) {
-			q.After = numberCursor(q.list(), 1, 1)
+			q.After = numberCursor(q.keyset().list, 1, 1)
 			query, args, err := q.query(false)
 			if err != nil {
 				t.Fatal(err)
@@ -257,14 +257,14 @@ func TestTransactionsPlan(t *testing.T) {
 			checkPlan(t, plan, 1, want, sorted)
 
 			q.Highest = 7
-			if q.Order == ByID && !q.timed() {
+			if q.Sort.By == SortID && !q.timed() {
 				q.After, want = "", strings.Replace(want, "rowid>?", "rowid<?", 1) // that alone has to find the first ones
 			}
 			if query, args, err = q.query(false); err != nil {
 				t.Fatal(err)
 			}
 			checkPlan(t, planOf(t, s, query, append(args, q.rows())...), 1, want, sorted)
-			if !q.named() || q.Order == ByID && !q.timed() {
+			if !q.named() || q.Sort.By == SortID && !q.timed() {
 				return
 			}
 			if query, args, err = q.query(true); err != nil {

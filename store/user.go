@@ -105,47 +105,37 @@ func (tx *Tx) UserByName(name string) (User, error) {
 	return found(tx.queryRow(selectUser+" WHERE name = ?", name), scanUser, "user %q", name)
 }
 
-// UserOrder is what users are listed by. The id breaks ties.
-type UserOrder int
-
-// Orders of users. By role it is viewers, staff, superusers; who has never logged in comes before who has.
-const (
-	UsersByName UserOrder = iota
-	UsersByRole
-	UsersByCreated
-	UsersByLastLogin
-)
-
-// UserQuery asks for a part of a list of users.
+// UserQuery asks for a page of users, by SortName, SortRole, SortCreated or SortLogin.
 type UserQuery struct {
-	Search     string // what the names have in them, as for a NameQuery
-	Role       Role   // empty: any
-	Order      UserOrder
-	Descending bool
+	Search string // part of the name, ASCII letters in either case; empty: any
+	Role   Role   // empty: any
+	Sort   Sort
 	Page
 }
 
-func (q UserQuery) ordering() ordering {
-	switch q.Order {
-	case UsersByRole:
-		return ordering{list: "role", number: "CASE role WHEN 'viewer' THEN 1 WHEN 'staff' THEN 2 ELSE 3 END", descending: q.Descending}
-	case UsersByCreated:
-		return ordering{list: "created", number: "created", descending: q.Descending}
-	case UsersByLastLogin:
-		return ordering{list: "last login", number: "coalesce(last_login, 0)", descending: q.Descending}
+// Users lists the users that a query asks for. The error may be an *InvalidError, for the cursor or the sort.
+func (tx *Tx) Users(q UserQuery) (Slice[User], error) {
+	k := keyset{list: string(q.Sort.By), id: "id", descending: q.Sort.Descending, Page: q.Page}
+	switch q.Sort.By {
+	case "", SortName:
+		k.list, k.key, k.text = "name", "name", true
+	case SortRole:
+		k.key = "CASE role WHEN 'viewer' THEN 1 WHEN 'staff' THEN 2 ELSE 3 END"
+	case SortCreated:
+		k.key = "created"
+	case SortLogin:
+		k.key = "coalesce(last_login, 0)"
 	default:
-		return ordering{list: "name", descending: q.Descending}
+		return Slice[User]{}, q.Sort.invalid()
 	}
-}
-
-// FindUsers lists those that a search means.
-func (tx *Tx) FindUsers(q UserQuery) (Slice[User], error) {
+	if k.descending {
+		k.list += " down"
+	}
 	s := nameSearch(q.Search)
 	if q.Role != "" {
 		s.and("role = ?", string(q.Role))
 	}
-	table := nameTable[User]{"users", userColumns, scanUser, func(u User) string { return u.Name }}
-	return table.list(tx, q.Page, q.ordering(), s)
+	return nameTable[User]{"users", userColumns, scanUser}.list(tx, k, "", s)
 }
 
 // UpdateUser stores the name, the role and whether the user with u's ID is active now. The sessions of one who is not, or

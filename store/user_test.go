@@ -43,7 +43,7 @@ func TestUser(t *testing.T) {
 	}
 }
 
-func listUsers(tx *Tx, p Page) (Slice[User], error) { return tx.FindUsers(UserQuery{Page: p}) }
+func listUsers(tx *Tx, p Page) (Slice[User], error) { return tx.Users(UserQuery{Page: p}) }
 
 func TestUsers(t *testing.T) {
 	s := openStore(t)

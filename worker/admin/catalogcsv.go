@@ -15,7 +15,7 @@ func (c catalog) export(r *request) error {
 	}
 	search := r.URL.Query().Get("q")
 	return r.export(c.several, append(header, "transactions"), func(tx *store.Tx, p store.Page) ([][]string, store.Cursor, error) {
-		slice, err := tx.ListNamed(store.NamedQuery{Kind: c.kind, Search: search, Order: store.NamedByID, Page: p})
+		slice, err := tx.ListNamed(store.NamedQuery{Kind: c.kind, Search: search, Sort: store.Sort{By: store.SortID}, Page: p})
 		if err != nil {
 			return nil, "", err
 		}

@@ -35,9 +35,9 @@ func (c catalog) showList(r *request) error {
 		view.Add = c.path + "/add"
 	}
 	sorting := sortingOf(list)
-	q := store.NamedQuery{Kind: c.kind, Search: view.Search, Descending: sorting.down, Page: r.storePage()}
+	q := store.NamedQuery{Kind: c.kind, Search: view.Search, Sort: store.Sort{Descending: sorting.down}, Page: r.storePage()}
 	if sorting.order == "transactions" {
-		q.Order = store.NamedByTransactions
+		q.Sort.By = store.SortTransactions
 	}
 	view.Hidden = list.hiddenFields("q")
 	view.Columns = []column{sorting.column("Name", "", ""), {Label: "Description"}, sorting.column("Transactions", "transactions", "number")}

@@ -42,7 +42,7 @@ func exportTransactions(r *request) error {
 	}
 	header := []string{"id", "api", "status", "amount", "time_created", "time_modified"}
 	q := transactionQuery(f, listURL{})
-	q.Ascending, q.Highest = f.Timed(), now.highest
+	q.Sort.Descending, q.Highest = !f.Timed(), now.highest
 	return r.export("transactions", header, func(tx *store.Tx, p store.Page) ([][]string, store.Cursor, error) {
 		if err := f.renamed(tx); err != nil || f.Nothing || now.highest == 0 {
 			return nil, "", err

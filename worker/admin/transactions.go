@@ -27,12 +27,12 @@ func (a *Admin) transactionRoutes() []route {
 // of one that is.
 var orders = [...]struct {
 	name, label string
-	order       store.Order
+	order       store.SortKey
 }{
-	{"id", "ID", store.ByID},
-	{"modified", "Modified (UTC)", store.ByModified},
-	{"created", "Created (UTC)", store.ByCreated},
-	{"amount", "Amount", store.ByAmount},
+	{"id", "ID", store.SortID},
+	{"modified", "Modified (UTC)", store.SortModified},
+	{"created", "Created (UTC)", store.SortCreated},
+	{"amount", "Amount", store.SortAmount},
 }
 
 // transactionsView is a list of transactions.
@@ -115,13 +115,13 @@ func pairsOf(names []string) []string {
 
 // transactionQuery is what the list asks the store for, but for its page.
 func transactionQuery(f transactionFilter, list listURL) store.TransactionQuery {
-	q := store.TransactionQuery{TransactionFilter: f.meant, Order: store.ByID, Ascending: list.query.Get("up") != ""}
+	q := store.TransactionQuery{TransactionFilter: f.meant, Sort: store.Sort{By: store.SortID, Descending: list.query.Get("up") == ""}}
 	if f.Timed() {
-		q.Order = store.ByModified
+		q.Sort.By = store.SortModified
 	}
 	for _, o := range orders {
 		if o.name == list.query.Get("order") {
-			q.Order = o.order
+			q.Sort.By = o.order
 		}
 	}
 	return q
@@ -131,12 +131,12 @@ func columnsOf(list listURL, q store.TransactionQuery) []column {
 	columns := []column{{Label: "API"}, {Label: "Status"}}
 	for _, o := range orders {
 		c := column{Label: o.label, Path: list.with("order", o.name, "up", "")}
-		if o.order == store.ByAmount || o.order == store.ByID {
+		if o.order == store.SortAmount || o.order == store.SortID {
 			c.Class = "number"
 		}
-		if o.order == q.Order {
+		if o.order == q.Sort.By {
 			c.Sort, c.Path = "descending", list.with("order", o.name, "up", "1")
-			if q.Ascending {
+			if !q.Sort.Descending {
 				c.Sort, c.Path = "ascending", list.with("order", o.name, "up", "")
 			}
 		}

@@ -250,7 +250,7 @@ func TestBulkOfWhatWasAskedAbout(t *testing.T) {
 			s.confirm(question)
 			var left []int64
 			s.view(func(tx *store.Tx) error {
-				slice, err := tx.Transactions(store.TransactionQuery{Ascending: true})
+				slice, err := tx.Transactions(store.TransactionQuery{Sort: store.Sort{By: store.SortID}})
 				for _, transaction := range slice.Items {
 					left = append(left, transaction.ID)
 				}
@@ -346,7 +346,7 @@ func TestBulkLater(t *testing.T) {
 		"asked", now.Add(-30*time.Minute).UTC().Format(time.RFC3339Nano), "highest", "5")
 	var changed []int64
 	s.view(func(tx *store.Tx) error {
-		slice, err := tx.Transactions(store.TransactionQuery{TransactionFilter: store.TransactionFilter{Status: "b"}, Ascending: true})
+		slice, err := tx.Transactions(store.TransactionQuery{TransactionFilter: store.TransactionFilter{Status: "b"}, Sort: store.Sort{By: store.SortID}})
 		for _, transaction := range slice.Items {
 			changed = append(changed, transaction.ID)
 		}

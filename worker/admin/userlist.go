@@ -19,7 +19,7 @@ type userList struct {
 }
 
 // userOrders are those of the list, by the parameter "order".
-var userOrders = map[string]store.UserOrder{"role": store.UsersByRole, "login": store.UsersByLastLogin, "created": store.UsersByCreated}
+var userOrders = map[string]store.SortKey{"role": store.SortRole, "login": store.SortLogin, "created": store.SortCreated}
 
 type userRow struct {
 	store.User
@@ -40,10 +40,10 @@ func listUsers(r *request) error {
 		sorting.column("Last login (UTC)", "login", "time"), sorting.column("Created (UTC)", "created", "time"),
 	}
 	q := store.UserQuery{
-		Search: list.Search, Role: store.Role(list.Role.Value), Order: userOrders[sorting.order], Descending: sorting.down, Page: r.storePage(),
+		Search: list.Search, Role: store.Role(list.Role.Value), Sort: store.Sort{By: userOrders[sorting.order], Descending: sorting.down}, Page: r.storePage(),
 	}
 	err := r.view(func(tx *store.Tx) error {
-		users, err := tx.FindUsers(q)
+		users, err := tx.Users(q)
 		if err != nil {
 			return badCursor(err)
 		}

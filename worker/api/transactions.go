@@ -47,7 +47,7 @@ func listTransactions(tx *store.Tx, r *request) (answer, error) {
 		Page: r.page(),
 	}
 	if !q.From.IsZero() || !q.Until.IsZero() {
-		q.Order = store.ByModified
+		q.Sort = store.Sort{By: store.SortModified, Descending: true}
 	}
 	slice, err := tx.Transactions(q)
 	if err != nil {

@@ -52,19 +52,19 @@ func TestNamedOrders(t *testing.T) {
 	for _, search := range []string{"", "2"} {
 		meant := slices.DeleteFunc(slices.Clone(apis), func(a Named) bool { return !strings.Contains(a.Name, search) })
 		for _, descending := range []bool{false, true} {
-			for order, want := range map[NamedOrder][]Named{
-				NamedByName:         inOrder(meant, func(a Named) string { return a.Name }, id, descending),
-				NamedByID:           inOrder(meant, id, id, descending),
-				NamedByTransactions: inOrder(meant, func(a Named) int64 { return counts[a.ID] }, id, descending),
+			for key, want := range map[SortKey][]Named{
+				SortName:         inOrder(meant, func(a Named) string { return a.Name }, id, descending),
+				SortID:           inOrder(meant, id, id, descending),
+				SortTransactions: inOrder(meant, func(a Named) int64 { return counts[a.ID] }, id, descending),
 			} {
 				for _, kind := range []Kind{KindAPI, KindStatus} {
-					q := NamedQuery{Kind: kind, Search: search, Order: order, Descending: descending}
+					q := NamedQuery{Kind: kind, Search: search, Sort: Sort{key, descending}}
 					got := walk(t, s, 7, func(tx *Tx, p Page) (Slice[Named], error) {
 						q.Page = p
 						return tx.ListNamed(q)
 					})
 					if !slices.EqualFunc(got, want, func(a, b Named) bool { return a.ID == b.ID && a.Name == b.Name }) {
-						t.Errorf("%s in order %d, descending %t: %v, want %v", kind, order, descending, got, want)
+						t.Errorf("%s by %s: %v, want %v", kind, q.Sort, got, want)
 					}
 				}
 			}
@@ -99,23 +99,44 @@ func TestUserOrders(t *testing.T) {
 	for _, role := range append(roles, "") {
 		meant := slices.DeleteFunc(slices.Clone(users), func(u User) bool { return role != "" && u.Role != role })
 		for _, descending := range []bool{false, true} {
-			for order, want := range map[UserOrder][]User{
-				UsersByName:      inOrder(meant, func(u User) string { return u.Name }, id, descending),
-				UsersByRole:      inOrder(meant, func(u User) int { return slices.Index(roles, u.Role) }, id, descending),
-				UsersByCreated:   inOrder(meant, func(u User) int64 { return u.Created.UnixMicro() }, id, descending),
-				UsersByLastLogin: inOrder(meant, func(u User) int64 { return u.LastLogin.UnixMicro() }, id, descending),
+			for key, want := range map[SortKey][]User{
+				SortName:    inOrder(meant, func(u User) string { return u.Name }, id, descending),
+				SortRole:    inOrder(meant, func(u User) int { return slices.Index(roles, u.Role) }, id, descending),
+				SortCreated: inOrder(meant, func(u User) int64 { return u.Created.UnixMicro() }, id, descending),
+				SortLogin:   inOrder(meant, func(u User) int64 { return u.LastLogin.UnixMicro() }, id, descending),
 			} {
-				q := UserQuery{Role: role, Order: order, Descending: descending}
+				q := UserQuery{Role: role, Sort: Sort{key, descending}}
 				got := walk(t, s, 3, func(tx *Tx, p Page) (Slice[User], error) {
 					q.Page = p
-					return tx.FindUsers(q)
+					return tx.Users(q)
 				})
 				if diff := gocmp.Diff(want, got); diff != "" {
-					t.Errorf("%s in order %d, descending %t (-want +got):\n%s", role, order, descending, diff)
+					t.Errorf("%s by %s (-want +got):\n%s", role, q.Sort, diff)
 				}
 			}
 		}
 	}
+}
+
+// TestSort reads back what it writes, and lists refuse the keys of others.
+func TestSort(t *testing.T) {
+	for text, want := range map[string]Sort{"": {}, "name": {By: SortName}, "-modified": {SortModified, true}, "--": {"-", true}} {
+		if got := ParseSort(text); got != want || got.String() != text {
+			t.Errorf("%q: %+v, written as %q", text, got, got)
+		}
+	}
+	s := openStore(t)
+	view(t, s, func(tx *Tx) error {
+		_, named := tx.ListNamed(NamedQuery{Kind: KindAPI, Sort: Sort{By: SortAmount}})
+		_, users := tx.Users(UserQuery{Sort: Sort{By: SortTransactions}})
+		_, transactions := tx.Transactions(TransactionQuery{Sort: Sort{By: "t.id; --"}})
+		for _, err := range []error{named, users, transactions} {
+			if problemOf(t, err, "sort") == "" {
+				t.Errorf("the key of another list: %v", err)
+			}
+		}
+		return nil
+	})
 }
 
 // TestCursorsOfOtherOrders: the cursor of a list fits no other order or direction.
@@ -127,9 +148,9 @@ func TestCursorsOfOtherOrders(t *testing.T) {
 	})
 	cursors := map[NamedQuery]Cursor{}
 	view(t, s, func(tx *Tx) error {
-		for order := NamedByName; order <= NamedByTransactions; order++ {
+		for _, key := range []SortKey{SortName, SortID, SortTransactions} {
 			for _, descending := range []bool{false, true} {
-				q := NamedQuery{Kind: KindAPI, Order: order, Descending: descending}
+				q := NamedQuery{Kind: KindAPI, Sort: Sort{key, descending}}
 				first := q
 				first.Limit = 1
 				slice, err := tx.ListNamed(first)
