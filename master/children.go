@@ -6,35 +6,37 @@ import (
 	"syscall"
 	"time"
 
+	"multiproc/master/internal/fleet"
 	"multiproc/worker/handoff"
 )
 
-func (m *Master) spawn(a spawn) {
-	p, err := m.launches[a.identity.Generation].start(a.identity)
+func (m *Master) spawn(a fleet.Spawn) {
+	p, err := m.launches[a.Identity.Generation].start(a.Identity)
 	if err != nil {
 		m.last = err
 		// Not from within the actions of another event, which are not done yet.
-		go m.send(func(m *Master) { m.handle(exited{a.serial, exit{failed: err}}) })
+		go m.send(func(m *Master) { m.handle(fleet.Exited{Serial: a.Serial, Exit: fleet.Exit{Err: err}}) })
 		return
 	}
-	m.slots = max(m.slots, a.identity.Slot)
-	p.before = m.history.started(a.identity.Slot)
-	m.processes[a.serial] = p
-	m.pids[p.pid] = a.serial
-	m.hooks.started(a.identity)
-	m.log.Info("worker started", "worker", a.identity.ID, "generation", int(a.identity.Generation), "pid", p.pid)
+	m.slots = max(m.slots, a.Identity.Slot)
+	p.before = m.history.started(a.Identity.Slot)
+	m.processes[a.Serial] = p
+	m.pids[p.pid] = a.Serial
+	m.hooks.started(a.Identity)
+	m.log.Info("worker started", "worker", a.Identity.ID, "generation", int(a.Identity.Generation), "pid", p.pid)
 	go p.stderr.pass(os.Stderr)
-	go m.listen(a.serial, p.mailbox)
+	go m.listen(a.Serial, p.mailbox)
 }
 
 // listen passes a worker's notices on until its mailbox is closed.
-func (m *Master) listen(s serial, mailbox *handoff.Mailbox) {
+func (m *Master) listen(s fleet.Serial, mailbox *handoff.Mailbox) {
 	for {
 		notice, err := mailbox.Receive()
 		if err != nil {
 			return
 		}
-		m.send(func(m *Master) { m.handle(noticed{s, notice}) })
+		notice.Status = printable(notice.Status)
+		m.send(func(m *Master) { m.handle(fleet.Noticed{Serial: s, Notice: notice}) })
 	}
 }
 
@@ -50,7 +52,7 @@ func (m *Master) reap() {
 			m.log.Error("child cannot be reaped", "pid", pid, "error", err)
 			return
 		}
-		how := exit{status: status}
+		how := fleet.Exit{Status: status}
 		switch {
 		case worker:
 			m.bury(pid, s, how)
@@ -65,21 +67,21 @@ func (m *Master) reap() {
 
 // killRest ends what a dead worker has started and left behind, which may have its sockets. As long as the worker is not
 // reaped, its process group is nobody else's.
-func (m *Master) killRest(s serial) {
+func (m *Master) killRest(s fleet.Serial) {
 	if err := m.processes[s].signal(syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		m.log.Warn("rest of a worker cannot be ended", "worker", m.processes[s].identity.ID, "error", err)
 	}
 }
 
 // bury gives up what the master holds of a worker that has been reaped.
-func (m *Master) bury(pid int, s serial, how exit) {
+func (m *Master) bury(pid int, s fleet.Serial, how fleet.Exit) {
 	p := m.processes[s]
 	delete(m.pids, pid)
 	delete(m.processes, s)
 	if err := p.close(); err != nil {
 		m.log.Warn("worker's descriptors cannot be closed", "worker", p.identity.ID, "error", err)
 	}
-	w := m.fleet.find(s)
-	m.keepEnd(end{s, how, w != nil && w.leaving == forTimeout, p.stderr})
-	m.handle(exited{s, how})
+	w := m.fleet.Find(s)
+	m.keepEnd(end{s, how, w != nil && w.Leaving == fleet.ReasonStartTimeout, p.stderr})
+	m.handle(fleet.Exited{Serial: s, Exit: how})
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+
+	"multiproc/master/internal/fleet"
 )
 
 // The control socket speaks HTTP:
@@ -22,7 +24,7 @@ func (m *Master) control() http.Handler {
 		case s := <-reply:
 			writeJSON(w, http.StatusOK, s)
 		case <-m.gone:
-			writeJSON(w, http.StatusServiceUnavailable, Outcome{Error: errStopping.Error()})
+			writeJSON(w, http.StatusServiceUnavailable, Outcome{Error: fleet.ErrStopping.Error()})
 		case <-r.Context().Done():
 		}
 	})
@@ -33,7 +35,7 @@ func (m *Master) control() http.Handler {
 		select {
 		case o = <-reply:
 		case <-m.gone:
-			o.Error = errStopping.Error()
+			o.Error = fleet.ErrStopping.Error()
 		case <-r.Context().Done():
 			return
 		}
@@ -54,8 +56,8 @@ func (m *Master) control() http.Handler {
 		_, _ = io.WriteString(conn, "HTTP/1.1 202 Accepted\r\nConnection: close\r\n\r\n") // who has gone does not wait
 		m.send(func(m *Master) {
 			m.waiting = append(m.waiting, conn)
-			if m.fleet.stop == nil || fast {
-				m.handle(stopAsked{fast})
+			if !m.fleet.Stopping() || fast {
+				m.handle(fleet.StopRequested{Fast: fast})
 			}
 		})
 	})
@@ -64,12 +66,12 @@ func (m *Master) control() http.Handler {
 
 // reloadFor reloads for somebody who waits for the outcome.
 func (m *Master) reloadFor(reply chan<- Outcome) {
-	if m.fleet.stop != nil {
-		reply <- Outcome{Error: errStopping.Error()}
+	if m.fleet.Stopping() {
+		reply <- Outcome{Error: fleet.ErrStopping.Error()}
 		return
 	}
 	m.callers.add(reply)
-	m.handle(reloadAsked{})
+	m.handle(fleet.ReloadRequested{})
 }
 
 func writeJSON(w http.ResponseWriter, code int, body any) {

@@ -3,6 +3,8 @@ package master
 import (
 	"fmt"
 	"slices"
+
+	"multiproc/master/internal/fleet"
 )
 
 // maxEnds bounds for how many workers that have ended the beginning of their stderr is kept.
@@ -10,15 +12,15 @@ const maxEnds = 16
 
 // end is what is kept of a worker that has ended.
 type end struct {
-	serial serial
-	how    exit
+	serial fleet.Serial
+	how    fleet.Exit
 	late   bool // it was ended because it was not ready in time
 	stderr *capture
 }
 
 func (e end) String() string {
 	if e.late {
-		return string(forTimeout)
+		return string(fleet.ReasonStartTimeout)
 	}
 	return e.how.String()
 }
@@ -31,7 +33,7 @@ func (m *Master) keepEnd(e end) {
 }
 
 // stderr is what a worker has said, alive or not; nil where that is not known.
-func (m *Master) stderr(s serial) *capture {
+func (m *Master) stderr(s fleet.Serial) *capture {
 	if p := m.processes[s]; p != nil {
 		return p.stderr
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"multiproc/internal/osfile"
+	"multiproc/master/internal/fleet"
 	"multiproc/worker/handoff"
 )
 
@@ -37,7 +38,7 @@ type errand struct {
 	stdout     *os.File
 	stderr     *capture
 	enough     chan struct{} // closed where the end of stderr is not waited for any more
-	ended      *exit         // nil while it runs
+	ended      *fleet.Exit   // nil while it runs
 	read       bool          // the output is here
 	output     []byte        // what it has written to stdout
 }
@@ -116,7 +117,7 @@ func (e *errand) shift(by time.Duration) {
 }
 
 // exited is that it has been reaped. What it has started may hold its output, for a moment and no longer.
-func (e *errand) exited(how exit, now time.Time) {
+func (e *errand) exited(how fleet.Exit, now time.Time) {
 	e.ended = &how
 	e.deadline = now.Add(lastWords)
 }
@@ -134,7 +135,7 @@ func (e *errand) giveUp() error {
 
 // outcome is what is wrong with an errand that has ended: the line that tells it, and how it ended where that tells more.
 func (e *errand) outcome() error {
-	if e.ended.clean() {
+	if e.ended.Clean() {
 		return nil
 	}
 	path := e.command.program.path
@@ -146,7 +147,7 @@ func (e *errand) outcome() error {
 	switch {
 	case line == "":
 		return fmt.Errorf("%s %s", path, e.ended)
-	case e.ended.status.Signaled():
+	case e.ended.Status.Signaled():
 		return fmt.Errorf("%s %s: %s", path, e.ended, line)
 	}
 	return errors.New(line)
@@ -184,7 +185,7 @@ func (m *Master) overdueErrand(now time.Time) {
 	if e == nil {
 		return
 	}
-	unwanted := e.ended == nil && !e.killed && !m.fleet.prepares(e.generation)
+	unwanted := e.ended == nil && !e.killed && !m.fleet.Prepares(e.generation)
 	if due := e.due(); unwanted || !due.IsZero() && !now.Before(due) {
 		if err := e.giveUp(); err != nil {
 			m.log.Warn("errand cannot be ended", "error", err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"multiproc/internal/proctest"
+	"multiproc/master/internal/fleet"
 )
 
 // stuckLog is a log that nobody reads.
@@ -39,7 +40,7 @@ func TestErrandWithStuckLog(t *testing.T) {
 	check(t, err)
 	<-log.begun
 	now := time.Now()
-	e.exited(exit{status: status}, now)
+	e.exited(fleet.Exit{Status: status}, now)
 	if due := e.due(); !due.Equal(now.Add(lastWords)) {
 		t.Errorf("it has %v left", due.Sub(now))
 	}
@@ -53,7 +54,7 @@ func TestErrandWithStuckLog(t *testing.T) {
 }
 
 func TestErrandOutcome(t *testing.T) {
-	f := func(ended exit, killed bool, stderr, want string) {
+	f := func(ended fleet.Exit, killed bool, stderr, want string) {
 		t.Helper()
 		e := errand{
 			command: command{program: &program{path: "/srv/app"}, args: []string{"app", "migrate"}},
@@ -69,10 +70,10 @@ func TestErrandOutcome(t *testing.T) {
 			t.Errorf("%q instead of %q", got, want)
 		}
 	}
-	failed, died := exit{status: 1 << 8}, exit{status: syscall.WaitStatus(syscall.SIGKILL)}
+	failed, died := fleet.Exit{Status: 1 << 8}, fleet.Exit{Status: syscall.WaitStatus(syscall.SIGKILL)}
 	const said = "migrating to version 3\napp: error: disk full\n"
-	f(exit{}, false, said, "")
-	f(exit{}, true, said, "") // at the last moment
+	f(fleet.Exit{}, false, said, "")
+	f(fleet.Exit{}, true, said, "") // at the last moment
 	f(failed, false, said, "error: disk full")
 	f(failed, false, "", "/srv/app exited with code 1")
 	f(died, false, "migrating to version 3\n", "/srv/app was killed by signal 9 (killed): migrating to version 3")

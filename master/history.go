@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"multiproc/master/internal/fleet"
 	"multiproc/worker/handoff"
 )
 
@@ -72,11 +73,11 @@ func (h *history) explain(g handoff.Generation, why string) {
 }
 
 // remember keeps how a worker has ended, for those that came after it in its slot and those that will.
-func (m *Master) remember(e ended) {
-	status := &ExitStatus{At: time.Now(), Reason: string(e.why), How: printable(e.how.String())}
-	m.history.ended(e.identity.Slot, status)
+func (m *Master) remember(e fleet.Ended) {
+	status := &ExitStatus{At: time.Now(), Reason: string(e.Reason), How: printable(e.Exit.String())}
+	m.history.ended(e.Identity.Slot, status)
 	for s, p := range m.processes {
-		if s > e.serial && p.identity.Slot == e.identity.Slot {
+		if s > e.Serial && p.identity.Slot == e.Identity.Slot {
 			p.before.last = status
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/master/internal/fleet"
 	"multiproc/worker/handoff"
 )
 
@@ -31,15 +32,15 @@ func TestHistoryOfReloadsIsBounded(t *testing.T) {
 
 // TestHistoryOfSlots has workers one after the other in a slot, and two at a time.
 func TestHistoryOfSlots(t *testing.T) {
-	m := &Master{processes: map[serial]*process{}, history: history{slots: map[handoff.Slot]past{}}}
-	start := func(s serial, slot handoff.Slot) {
+	m := &Master{processes: map[fleet.Serial]*process{}, history: history{slots: map[handoff.Slot]past{}}}
+	start := func(s fleet.Serial, slot handoff.Slot) {
 		m.processes[s] = &process{identity: handoff.Identity{Slot: slot}, before: m.history.started(slot)}
 	}
-	end := func(s serial, slot handoff.Slot, why reason, how exit) {
+	end := func(s fleet.Serial, slot handoff.Slot, why fleet.Reason, how fleet.Exit) {
 		delete(m.processes, s)
-		m.remember(ended{serial: s, identity: handoff.Identity{Slot: slot}, why: why, how: how})
+		m.remember(fleet.Ended{Serial: s, Identity: handoff.Identity{Slot: slot}, Reason: why, Exit: how})
 	}
-	mustBe := func(s serial, starts int, last string) {
+	mustBe := func(s fleet.Serial, starts int, last string) {
 		t.Helper()
 		before, got := m.processes[s].before, ""
 		if e := before.last; e != nil {
@@ -56,22 +57,22 @@ func TestHistoryOfSlots(t *testing.T) {
 	start(2, 2)
 	mustBe(1, 0, "")
 	mustBe(2, 0, "")
-	end(1, 1, forCrash, exit{status: 9})
+	end(1, 1, fleet.ReasonCrash, fleet.Exit{Status: 9})
 	start(3, 1)
 	mustBe(3, 1, "crash: was killed by signal 9 (killed)")
 	mustBe(2, 0, "")
 
 	// A successor that fails beside the one that it was to replace is nothing that was before that.
 	start(4, 1)
-	end(4, 1, forRollback, exit{status: 1 << 8})
+	end(4, 1, fleet.ReasonRollback, fleet.Exit{Status: 1 << 8})
 	mustBe(3, 1, "crash: was killed by signal 9 (killed)")
 	start(5, 1)
 	mustBe(5, 3, "rollback: exited with code 1")
-	end(3, 1, forReload, exit{})
+	end(3, 1, fleet.ReasonReload, fleet.Exit{})
 	mustBe(5, 3, "reload: exited with code 0")
 
 	// One that could not be started was not, but it is why the slot is empty.
-	m.remember(ended{serial: 6, identity: handoff.Identity{Slot: 2}, why: forCrash, how: exit{failed: fmt.Errorf("no\x1b[2J\nmemory")}})
+	m.remember(fleet.Ended{Serial: 6, Identity: handoff.Identity{Slot: 2}, Reason: fleet.ReasonCrash, Exit: fleet.Exit{Err: fmt.Errorf("no\x1b[2J\nmemory")}})
 	mustBe(2, 0, "")
 	start(7, 2)
 	mustBe(7, 1, "crash: could not be started: no\uFFFD[2J memory")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"multiproc/internal/listen"
+	"multiproc/master/internal/fleet"
 	"multiproc/worker/handoff"
 )
 
@@ -57,10 +58,10 @@ type Master struct {
 	watched []string // by it
 	hooks   Hooks
 
-	fleet     *fleet
+	fleet     *fleet.Fleet
 	launches  map[handoff.Generation]*launch
-	processes map[serial]*process
-	pids      map[int]serial
+	processes map[fleet.Serial]*process
+	pids      map[int]fleet.Serial
 	ends      []end // of workers that ended lately, for who asks why
 	history   history
 	errand    *errand
@@ -94,8 +95,8 @@ func New(config Config) (*Master, error) {
 		log:       config.Logger,
 		pid:       os.Getpid(),
 		launches:  map[handoff.Generation]*launch{},
-		processes: map[serial]*process{},
-		pids:      map[int]serial{},
+		processes: map[fleet.Serial]*process{},
+		pids:      map[int]fleet.Serial{},
 		history:   history{slots: map[handoff.Slot]past{}},
 		inbox:     make(chan message),
 		gone:      make(chan struct{}),
@@ -113,8 +114,8 @@ func New(config Config) (*Master, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.fleet = newFleet(config.Plan.Limits, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
-	m.launches[m.fleet.current.number] = first
+	m.fleet = fleet.New(config.Plan.Limits, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	m.launches[m.fleet.Generation()] = first
 	return m, nil
 }
 
@@ -152,12 +153,12 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 
 	m.started = time.Now()
 	m.log.Info("master started", "pid", m.pid)
-	m.logGeneration(m.fleet.current.number)
+	m.logGeneration(m.fleet.Generation())
 	m.watch(m.config.Plan.Watch)
 	closeServers := m.serve()
 
 	cancelled := ctx.Done()
-	m.prelude(m.fleet.current.number)
+	m.prelude(m.fleet.Generation())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for !m.finished || m.errand != nil && m.errand.ended == nil { // what it runs does not outlive the master
@@ -168,7 +169,7 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 		select {
 		case <-cancelled:
 			cancelled = nil
-			happened = func() { m.handle(stopAsked{}) }
+			happened = func() { m.handle(fleet.StopRequested{}) }
 		case s := <-signals:
 			happened = func() { m.signalled(s) }
 		case <-children:
@@ -179,7 +180,7 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 		// It may have been stopped meanwhile. The workers' signs of life from that time are still unread, also those that
 		// came before the end of the wait.
 		if slept := time.Since(asleep); slept-wait > pauseNoticed {
-			m.handle(paused{slept})
+			m.handle(fleet.Paused{By: slept})
 			if m.errand != nil {
 				m.errand.shift(slept)
 			}
@@ -189,7 +190,7 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 		m.readAll()
 		m.overdueErrand(time.Now())
 		m.look()
-		m.handle(tick{})
+		m.handle(fleet.Tick{})
 	}
 	return m.finish(closeServers)
 }
@@ -197,7 +198,7 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 // wait is for how long there is nothing to do unless something happens.
 func (m *Master) wait(now time.Time) time.Duration {
 	next := m.sampled.Add(m.manager.rhythm())
-	if at := m.fleet.wake(); !at.IsZero() && at.Before(next) {
+	if at := m.fleet.Wake(); !at.IsZero() && at.Before(next) {
 		next = at
 	}
 	if m.errand != nil {
@@ -223,17 +224,17 @@ func (m *Master) readAll() {
 func (m *Master) signalled(s os.Signal) {
 	switch s {
 	case syscall.SIGTERM, syscall.SIGQUIT:
-		m.handle(stopAsked{})
+		m.handle(fleet.StopRequested{})
 	case syscall.SIGINT:
-		m.handle(stopAsked{fast: true})
+		m.handle(fleet.StopRequested{Fast: true})
 	case syscall.SIGHUP:
-		m.handle(reloadAsked{})
+		m.handle(fleet.ReloadRequested{})
 	case syscall.SIGUSR1:
 		m.reopenLogs()
 	case syscall.SIGTTIN:
-		m.handle(resized{+1})
+		m.handle(fleet.Resized{By: +1})
 	case syscall.SIGTTOU:
-		m.handle(resized{-1})
+		m.handle(fleet.Resized{By: -1})
 	default:
 		m.log.Info("signal has no meaning", "signal", s.String())
 	}
@@ -259,8 +260,8 @@ func (m *Master) tell(p *process, word handoff.Word) {
 }
 
 // handle lets the fleet decide about an event, and does what it has decided.
-func (m *Master) handle(e event) {
-	actions := m.fleet.handle(time.Now(), e)
+func (m *Master) handle(e fleet.Event) {
+	actions := m.fleet.Handle(time.Now(), e)
 	m.releaseSlots() // before their workers are told to drain
 	for _, a := range actions {
 		m.do(a)
@@ -274,11 +275,11 @@ func (m *Master) handle(e event) {
 // closeSockets gives up the master's copies as soon as the workers are told to: when the last of them has taken what the
 // kernel had queued, clients are to be refused rather than left waiting.
 func (m *Master) closeSockets() {
-	if stop := m.fleet.stop; m.closing || stop == nil || !stop.begin.IsZero() {
+	if m.closing || !m.fleet.Closing() {
 		return
 	}
 	m.closing = true
-	m.callers.answerAll(Outcome{Error: errStopping.Error()})
+	m.callers.answerAll(Outcome{Error: fleet.ErrStopping.Error()})
 	for g, l := range m.launches {
 		if err := l.closeSockets(m.config.Unlink); err != nil {
 			m.log.Warn("sockets cannot be closed", "generation", int(g), "error", err)
@@ -289,46 +290,46 @@ func (m *Master) closeSockets() {
 // releaseSlots gives up the sockets of slots that are no more. The workers that drain there have their own copies; to one
 // that is open in the master alone the kernel would still give connections.
 func (m *Master) releaseSlots() {
-	target := handoff.Slot(m.fleet.target())
-	if m.fleet.reload != nil {
+	target := handoff.Slot(m.fleet.Target())
+	if _, _, reloading := m.fleet.Reload(); reloading {
 		target = max(target, m.slots) // the next workers may need them
 	}
 	for ; m.slots > target; m.slots-- {
-		if err := m.launches[m.fleet.current.number].sockets.ReleaseSlot(int(m.slots)); err != nil {
+		if err := m.launches[m.fleet.Generation()].sockets.ReleaseSlot(int(m.slots)); err != nil {
 			m.log.Warn("sockets of a slot cannot be closed", "error", err)
 		}
 	}
 }
 
-func (m *Master) do(a action) {
+func (m *Master) do(a fleet.Action) {
 	switch a := a.(type) {
-	case spawn:
+	case fleet.Spawn:
 		m.spawn(a)
-	case kill:
-		if p := m.processes[a.serial]; p != nil {
-			if err := p.signal(a.signal); err != nil {
-				m.log.Error("worker cannot be signalled", "worker", p.identity.ID, "signal", a.signal.String(), "error", err)
+	case fleet.Kill:
+		if p := m.processes[a.Serial]; p != nil {
+			if err := p.signal(a.Signal); err != nil {
+				m.log.Error("worker cannot be signalled", "worker", p.identity.ID, "signal", a.Signal.String(), "error", err)
 			}
 		}
-	case tell:
-		if p := m.processes[a.serial]; p != nil {
-			m.tell(p, a.word)
+	case fleet.Send:
+		if p := m.processes[a.Serial]; p != nil {
+			m.tell(p, a.Word)
 		}
-	case ended:
+	case fleet.Ended:
 		m.remember(a)
-		m.hooks.ended(a.identity, a.why)
-	case prepare:
-		m.prepare(a.generation)
-	case retire:
-		m.retire(a.generation)
-	case reloaded:
+		m.hooks.ended(a.Identity, a.Reason)
+	case fleet.Prepare:
+		m.prepare(a.Generation)
+	case fleet.Retire:
+		m.retire(a.Generation)
+	case fleet.Reloaded:
 		m.reloaded(a)
-	case serving:
+	case fleet.Serving:
 		m.serving()
-	case finish:
-		m.finished, m.why = true, a.why
-	case note:
-		m.log.Log(context.Background(), a.level, a.message, a.args...) //nolint:sloglint // the fleet's messages are constants
+	case fleet.Finish:
+		m.finished, m.why = true, a.Err
+	case fleet.Log:
+		m.log.Log(context.Background(), a.Level, a.Message, a.Args...) //nolint:sloglint // the fleet's messages are constants
 	default:
 		panic(fmt.Sprintf("BUG: no such action: %T", a))
 	}
@@ -370,12 +371,12 @@ func (m *Master) look() {
 			continue // it has just ended, and is about to be reaped
 		}
 		p.usage = u
-		m.handle(measured{s, u.AnonBytes})
+		m.handle(fleet.Measured{Serial: s, Anon: u.AnonBytes})
 	}
 	m.queues = nil
 	if !m.closing {
 		var err error
-		if m.queues, err = m.launches[m.fleet.current.number].sockets.Queues(); err != nil {
+		if m.queues, err = m.launches[m.fleet.Generation()].sockets.Queues(); err != nil {
 			m.log.Debug("queues cannot be read", "error", err)
 		}
 	}
@@ -388,7 +389,7 @@ func (m *Master) finish(closeServers func()) error {
 	if m.watcher != nil {
 		m.watcher.Close()
 	}
-	m.callers.answerAll(Outcome{Error: errStopping.Error()})
+	m.callers.answerAll(Outcome{Error: fleet.ErrStopping.Error()})
 	closeServers()
 	var errs []error
 	for _, l := range m.launches {

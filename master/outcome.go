@@ -3,6 +3,7 @@ package master
 import (
 	"time"
 
+	"multiproc/master/internal/fleet"
 	"multiproc/worker/handoff"
 )
 
@@ -45,30 +46,30 @@ func answer(callers []chan<- Outcome, o Outcome) {
 }
 
 // reloaded ends a reload.
-func (m *Master) reloaded(r reloaded) {
+func (m *Master) reloaded(r fleet.Reloaded) {
 	m.manager.ready()
-	m.hooks.reloaded(r.failed)
+	m.hooks.reloaded(r.Err)
 	waiting := m.callers.take()
-	status := ReloadStatus{Began: r.began, Took: time.Since(r.began), Generation: r.generation, Outcome: Committed}
-	if r.failed == nil {
-		m.log.Info("reloaded", "generation", int(r.generation))
-		m.watch(m.launches[r.generation].plan.Watch)
+	status := ReloadStatus{Began: r.Began, Took: time.Since(r.Began), Generation: r.Generation, Outcome: Committed}
+	if r.Err == nil {
+		m.log.Info("reloaded", "generation", int(r.Generation))
+		m.watch(m.launches[r.Generation].plan.Watch)
 		m.history.reloaded(status)
-		answer(waiting, Outcome{OK: true, Generation: r.generation})
+		answer(waiting, Outcome{OK: true, Generation: r.Generation})
 		return
 	}
-	outcome := Outcome{Generation: m.fleet.current.number, Error: plain(r.failed.Error())}
-	if m.fleet.stop != nil {
+	outcome := Outcome{Generation: m.fleet.Generation(), Error: plain(r.Err.Error())}
+	if m.fleet.Stopping() {
 		outcome.Generation = 0
 	}
 	status.Outcome, status.Error = RolledBack, outcome.Error
 	m.history.reloaded(status)
 	log := m.log
 	tell := func() {
-		log.Error("reload taken back, the workers go on as they were", "generation", int(r.generation), "error", outcome.Error)
+		log.Error("reload taken back, the workers go on as they were", "generation", int(r.Generation), "error", outcome.Error)
 		answer(waiting, outcome)
 	}
-	stderr := m.stderr(r.culprit)
+	stderr := m.stderr(r.Culprit)
 	if stderr == nil {
 		tell()
 		return
@@ -78,7 +79,7 @@ func (m *Master) reloaded(r reloaded) {
 			outcome.Error += ": " + line
 			// Before anybody is answered, who may look at the history next.
 			m.send(func(m *Master) {
-				m.history.explain(r.generation, outcome.Error)
+				m.history.explain(r.Generation, outcome.Error)
 				m.publish()
 			})
 		}

@@ -2,8 +2,15 @@ package master
 
 import (
 	"multiproc/internal/listen"
+	"multiproc/master/internal/fleet"
 	"multiproc/worker/handoff"
 )
+
+// Limits are the numbers of a generation that the master's decisions depend on.
+type Limits = fleet.Limits
+
+// ErrNoneReady is the error of Run if no worker became ready.
+var ErrNoneReady = fleet.ErrNoneReady
 
 // Plan is what the workers of one generation are: data, which a master needs to start them and to judge them by.
 type Plan struct {
@@ -41,7 +48,7 @@ func (h Hooks) started(who handoff.Identity) {
 	}
 }
 
-func (h Hooks) ended(who handoff.Identity, why reason) {
+func (h Hooks) ended(who handoff.Identity, why fleet.Reason) {
 	if h.Ended != nil {
 		h.Ended(who, string(why))
 	}

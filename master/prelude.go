@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"multiproc/master/internal/fleet"
 	"multiproc/worker/handoff"
 )
 
@@ -21,7 +22,7 @@ func (m *Master) prelude(g handoff.Generation) {
 			err = fmt.Errorf("%s failed: %w", strings.Join(l.plan.Prelude, " "), err)
 			m.last = err
 		}
-		m.handle(prepared{generation: g, limits: l.plan.Limits, failed: err})
+		m.handle(fleet.Prepared{Generation: g, Limits: l.plan.Limits, Err: err})
 	}
 	if len(l.plan.Prelude) == 0 {
 		done(nil)

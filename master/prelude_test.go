@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"multiproc/master/internal/fleet"
 )
 
 func TestPreludeComesFirst(t *testing.T) {
@@ -94,7 +96,7 @@ func TestStopDuringPrelude(t *testing.T) {
 		outcome := s.reload("waits")
 		pid := s.waits()
 		s.Signal(syscall.SIGTERM)
-		if o := <-outcome; o.OK || o.Error != errStopping.Error() {
+		if o := <-outcome; o.OK || o.Error != fleet.ErrStopping.Error() {
 			t.Errorf("outcome %+v", o)
 		}
 		s.ends("ended: <nil>")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"multiproc/master/internal/fleet"
 	"multiproc/worker/handoff"
 )
 
@@ -17,7 +18,7 @@ func (m *Master) prepare(g handoff.Generation) {
 	m.callers.begin()
 	m.manager.reloading()
 	if err := m.check(g); err != nil {
-		go m.send(func(m *Master) { m.handle(prepared{generation: g, failed: err}) })
+		go m.send(func(m *Master) { m.handle(fleet.Prepared{Generation: g, Err: err}) })
 	}
 }
 
@@ -42,7 +43,7 @@ func (m *Master) check(g handoff.Generation) error {
 // checked goes on to the prelude when the settings have been read.
 func (m *Master) checked(e *errand) {
 	if err := m.plan(e); err != nil {
-		m.handle(prepared{generation: e.generation, failed: err})
+		m.handle(fleet.Prepared{Generation: e.generation, Err: err})
 		return
 	}
 	m.prelude(e.generation)
@@ -52,8 +53,8 @@ func (m *Master) checked(e *errand) {
 func (m *Master) plan(e *errand) error {
 	program := e.command.program
 	fail := func(err error) error { return errors.Join(err, program.close()) }
-	if !m.fleet.prepares(e.generation) {
-		return fail(errStopping) // it was given up in the meantime
+	if !m.fleet.Prepares(e.generation) {
+		return fail(fleet.ErrStopping) // it was given up in the meantime
 	}
 	if err := e.outcome(); err != nil {
 		return fail(fmt.Errorf("read settings: %w", err))

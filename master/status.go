@@ -86,47 +86,48 @@ func (s Status) Unready() string {
 
 func (m *Master) status() Status {
 	f := m.fleet
+	next, began, reloading := f.Reload()
 	s := Status{
 		PID:        m.pid,
 		Started:    m.started,
-		Generation: f.current.number,
-		Program:    m.launches[f.current.number].program.path,
-		Target:     f.target(),
-		MinReady:   f.minReady(),
-		Reloading:  f.reload != nil,
-		Stopping:   f.stop != nil,
+		Generation: f.Generation(),
+		Program:    m.launches[f.Generation()].program.path,
+		Target:     f.Target(),
+		MinReady:   f.MinReady(),
+		Reloading:  reloading,
+		Stopping:   f.Stopping(),
 		Workers:    []WorkerStatus{},
 		Waiting:    []SlotStatus{},
 		Listeners:  m.queues,
 		Reloads:    append([]ReloadStatus{}, m.history.reloads...),
 	}
-	for _, w := range f.workers {
-		p := m.processes[w.serial]
+	for _, w := range f.Workers() {
+		p := m.processes[w.Serial]
 		if p == nil {
 			continue
 		}
 		s.Workers = append(s.Workers, WorkerStatus{
-			Slot:       w.identity.Slot,
-			ID:         w.identity.ID,
+			Slot:       w.Identity.Slot,
+			ID:         w.Identity.ID,
 			PID:        p.pid,
-			Generation: w.identity.Generation,
-			State:      State(w.phase.String()),
-			Leaving:    string(w.leaving),
-			Started:    w.started,
+			Generation: w.Identity.Generation,
+			State:      State(w.Phase.String()),
+			Leaving:    string(w.Leaving),
+			Started:    w.Started,
 			Restarts:   p.before.starts,
 			LastExit:   p.before.last,
-			Says:       w.status,
+			Says:       w.Status,
 			Resident:   p.usage.ResidentBytes,
 			Virtual:    p.usage.VirtualBytes,
 			CPU:        p.usage.CPU,
 		})
 	}
-	for slot, from := range f.empty() {
+	for slot, from := range f.Vacancies() {
 		before := m.history.slots[slot]
 		s.Waiting = append(s.Waiting, SlotStatus{Slot: slot, Next: from, Restarts: before.starts, LastExit: before.last})
 	}
-	if r := f.reload; r != nil {
-		s.Reloads = append(s.Reloads, ReloadStatus{Began: r.began, Took: time.Since(r.began), Generation: r.next.number})
+	if reloading {
+		s.Reloads = append(s.Reloads, ReloadStatus{Began: began, Took: time.Since(began), Generation: next})
 		s.Reloads = s.Reloads[max(0, len(s.Reloads)-maxReloads):]
 	}
 	return s

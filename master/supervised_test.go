@@ -48,7 +48,9 @@ func masterChild(args []string) error {
 	env := append(os.Environ(), proctest.RoleEnv("generation")...)
 	read := func(settings []byte) (Plan, error) {
 		plan := Plan{
-			Limits:   usual(1),
+			Limits: Limits{
+				Workers: 1, Notifies: true, StartTimeout: time.Minute, ReloadMercy: 40 * time.Second, StopMercy: 25 * time.Second,
+			},
 			Args:     []string{"test", "worker"},
 			Env:      env,
 			Dir:      dir,

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"multiproc/internal/osfile"
+	"multiproc/master/internal/fleet"
 )
 
 // settling is for how long nothing must happen to the files before they are looked at: whoever changes one often does so
@@ -217,7 +218,7 @@ func (m *Master) watch(paths []string) {
 		// The master may be waiting for the end of this very watcher.
 		go m.send(func(m *Master) {
 			m.log.Info("file has changed", "path", path)
-			m.handle(reloadAsked{})
+			m.handle(fleet.ReloadRequested{})
 		})
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-package master
+package fleet
 
 import (
 	"time"
@@ -23,50 +23,50 @@ const (
 )
 
 type (
-	// reloadAsked comes from a signal, the control socket or a touched file.
-	reloadAsked struct{}
-	// prepared says that a generation may start workers, or why not: its settings have been read and its prelude has
+	// ReloadRequested comes from a signal, the control socket or a touched file.
+	ReloadRequested struct{}
+	// Prepared says that a generation may start workers, or why not: its settings have been read and its prelude has
 	// ended. Of the first generation, the limits are known already.
-	prepared struct {
-		generation handoff.Generation
-		limits     Limits
-		failed     error
+	Prepared struct {
+		Generation handoff.Generation
+		Limits     Limits
+		Err        error
 	}
 )
 
-// happen begins a reload. One that has not begun to read the settings is as good as a new one; else one more follows,
+// apply begins a reload. One that has not begun to read the settings is as good as a new one; else one more follows,
 // for however many ask.
-func (reloadAsked) happen(f *fleet, now time.Time) {
+func (ReloadRequested) apply(f *Fleet, now time.Time) {
 	switch {
 	case f.stop != nil:
 	case f.reload == nil:
 		f.beginReload(now)
 	case f.reload.step != waiting:
-		f.again = true
+		f.reloadAgain = true
 	}
 }
 
-func (f *fleet) beginReload(now time.Time) {
-	f.latest++
-	f.reload = &reload{began: now, next: generation{number: f.latest}}
+func (f *Fleet) beginReload(now time.Time) {
+	f.lastGeneration++
+	f.reload = &reload{began: now, next: generation{number: f.lastGeneration}}
 }
 
-func (e prepared) happen(f *fleet, now time.Time) {
+func (e Prepared) apply(f *Fleet, now time.Time) {
 	switch first := !f.begun; {
-	case !f.prepares(e.generation): // given up in the meantime
-	case first && e.failed != nil:
-		f.stopInVain(now)
+	case !f.Prepares(e.Generation): // given up in the meantime
+	case first && e.Err != nil:
+		f.stopNoneReady(now)
 	case first:
 		f.begun = true
-	case e.failed != nil:
-		f.failReload(now, nil, e.failed)
+	case e.Err != nil:
+		f.failReload(now, nil, e.Err)
 	default:
-		f.reload.step, f.reload.next.limits = rolling, e.limits
+		f.reload.step, f.reload.next.limits = rolling, e.Limits
 	}
 }
 
-// prepares reports whether a generation is waited for to be prepared.
-func (f *fleet) prepares(g handoff.Generation) bool {
+// Prepares reports whether a generation is waited for to be prepared.
+func (f *Fleet) Prepares(g handoff.Generation) bool {
 	switch {
 	case f.stop != nil:
 		return false
@@ -76,22 +76,22 @@ func (f *fleet) prepares(g handoff.Generation) bool {
 	return f.reload != nil && f.reload.step == preparing && g == f.reload.next.number
 }
 
-// settleReload goes as far as it can: one new worker first, when that is ready the others, when all are, the commit.
-func (f *fleet) settleReload(now time.Time) {
+// advanceReload goes as far as it can: one new worker first, when that is ready the others, when all are, the commit.
+func (f *Fleet) advanceReload(now time.Time) {
 	r := f.reload
 	if r == nil {
 		return
 	}
-	if r.step == waiting && !f.cold && f.draining() <= f.target() {
+	if r.step == waiting && !f.cold && f.draining() <= f.Target() {
 		r.step = preparing
-		f.do(prepare{r.next.number})
+		f.emit(Prepare{r.next.number})
 	}
 	if r.step != rolling {
 		return
 	}
 	if missing := f.missing(); missing == nil {
 		f.commit(now)
-		f.settleReload(now) // nothing else may happen for long, and another one may follow
+		f.advanceReload(now) // nothing else may happen for long, and another one may follow
 	} else {
 		for _, slot := range missing {
 			f.start(now, r.next, slot)
@@ -100,7 +100,7 @@ func (f *fleet) settleReload(now time.Time) {
 }
 
 // missing are the slots that a next worker may be started in at this time; nil when all of them have a ready one.
-func (f *fleet) missing() []handoff.Slot {
+func (f *Fleet) missing() []handoff.Slot {
 	r := f.reload
 	free := r.next.limits.Starting
 	if free <= 0 {
@@ -112,7 +112,7 @@ func (f *fleet) missing() []handoff.Slot {
 		switch {
 		case len(holders) == 0:
 			slots = append(slots, slot)
-		case holders[0].phase == ready:
+		case holders[0].Phase == Ready:
 			anyReady = true
 			continue
 		default:
@@ -130,47 +130,47 @@ func (f *fleet) missing() []handoff.Slot {
 }
 
 // commit makes the next generation the current one, and lets the old workers go.
-func (f *fleet) commit(now time.Time) {
+func (f *Fleet) commit(now time.Time) {
 	old, began := f.current, f.reload.began
 	f.current, f.reload, f.extra = f.reload.next, nil, 0
-	f.failing = map[handoff.Slot]*backoff{}
+	f.backoffs = map[handoff.Slot]*backoff{}
 	for _, w := range f.workers {
-		if w.active() && w.identity.Generation == old.number {
-			f.drain(now, w, forReload, f.current.limits.ReloadMercy)
+		if w.active() && w.Identity.Generation == old.number {
+			f.drain(now, w, ReasonReload, f.current.limits.ReloadMercy)
 		}
 	}
-	f.do(retire{old.number})
-	f.do(reloaded{generation: f.current.number, began: began})
+	f.emit(Retire{old.number})
+	f.emit(Reloaded{Generation: f.current.number, Began: began})
 	f.afterReload(now)
 }
 
-// coming reports whether a worker is one of the next generation.
-func (f *fleet) coming(w *worker) bool {
-	return f.reload != nil && w.identity.Generation == f.reload.next.number
+// isNext reports whether a worker is one of the next generation.
+func (f *Fleet) isNext(w *Worker) bool {
+	return f.reload != nil && w.Identity.Generation == f.reload.next.number
 }
 
 // failReload takes the reload back; the culprit, where there is one, is dealt with by the caller. Of the other new
 // workers those that are ready have requests to finish.
-func (f *fleet) failReload(now time.Time, culprit *worker, cause error) {
+func (f *Fleet) failReload(now time.Time, culprit *Worker, cause error) {
 	number, mercy := f.reload.next.number, f.reload.next.limits.ReloadMercy
-	outcome := reloaded{generation: number, began: f.reload.began, failed: cause}
+	outcome := Reloaded{Generation: number, Began: f.reload.began, Err: cause}
 	f.reload = nil
 	for _, w := range f.workers {
-		if w.active() && w.identity.Generation == number && w != culprit {
-			f.drain(now, w, forRollback, mercy)
+		if w.active() && w.Identity.Generation == number && w != culprit {
+			f.drain(now, w, ReasonRollback, mercy)
 		}
 	}
-	f.do(retire{number})
+	f.emit(Retire{number})
 	if culprit != nil {
-		outcome.culprit = culprit.serial
+		outcome.Culprit = culprit.Serial
 	}
-	f.do(outcome)
+	f.emit(outcome)
 	f.afterReload(now)
 }
 
-func (f *fleet) afterReload(now time.Time) {
-	if f.again && f.stop == nil {
-		f.again = false
+func (f *Fleet) afterReload(now time.Time) {
+	if f.reloadAgain && f.stop == nil {
+		f.reloadAgain = false
 		f.beginReload(now)
 	}
 }

@@ -1,4 +1,4 @@
-package master
+package fleet
 
 import (
 	"fmt"
@@ -43,7 +43,7 @@ func TestCrashLoop(t *testing.T) {
 	s.passes(time.Second)
 	s.on(died(1), "ended w1 crash", "spawn 3 w1 g1")
 	var starts []time.Duration
-	for next := serial(3); s.now.Sub(began) <= 2*time.Minute; next++ {
+	for next := Serial(3); s.now.Sub(began) <= 2*time.Minute; next++ {
 		starts = append(starts, s.now.Sub(began))
 		again := fmt.Sprintf("spawn %d w1 g1", next+1)
 		if next == 3 { // the first early death
@@ -51,7 +51,7 @@ func TestCrashLoop(t *testing.T) {
 			continue
 		}
 		s.on(died(next), "ended w1 crash")
-		s.passes(s.fleet.wake().Sub(s.now), again)
+		s.passes(s.fleet.Wake().Sub(s.now), again)
 	}
 	within := 0
 	for _, at := range starts {
@@ -66,7 +66,7 @@ func TestCrashLoop(t *testing.T) {
 
 func TestReplaceAtOnce(t *testing.T) {
 	s := newServing(t, usual(1))
-	next := serial(2)
+	next := Serial(2)
 	for _, served := range []time.Duration{0, time.Second, time.Second, 1500 * time.Millisecond} {
 		s.passes(served)
 		s.on(died(next-1), "ended w1 crash", fmt.Sprintf("spawn %d w1 g1", next))

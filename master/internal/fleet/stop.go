@@ -1,4 +1,4 @@
-package master
+package fleet
 
 import (
 	"errors"
@@ -19,59 +19,59 @@ type stop struct {
 // ErrNoneReady is what Run returns where no worker became ready at the start.
 var ErrNoneReady = errors.New("no worker became ready")
 
-var errStopping = errors.New("the master is stopping")
+var ErrStopping = errors.New("the master is stopping")
 
-// stopAsked comes from a signal or the control socket. Asked a second time, it is to be fast.
-type stopAsked struct{ fast bool }
+// StopRequested comes from a signal or the control socket. Asked a second time, it is to be fast.
+type StopRequested struct{ Fast bool }
 
-func (e stopAsked) happen(f *fleet, now time.Time) {
+func (e StopRequested) apply(f *Fleet, now time.Time) {
 	again := f.stop != nil
 	if !again {
-		f.note(slog.LevelInfo, "stopping", "fast", e.fast, "workers", len(f.workers))
-		f.beginStop(now, errStopping)
+		f.log(slog.LevelInfo, "stopping", "fast", e.Fast, "workers", len(f.workers))
+		f.beginStop(now, ErrStopping)
 	}
-	if e.fast || again {
+	if e.Fast || again {
 		f.stopFast(now)
 	}
 }
 
-func (f *fleet) beginStop(now time.Time, why error) {
+func (f *Fleet) beginStop(now time.Time, why error) {
 	f.stop = &stop{begin: now.Add(f.current.limits.ShutdownDelay), why: why}
-	f.again = false
+	f.reloadAgain = false
 	if f.reload != nil {
 		f.failReload(now, nil, why)
 	}
 	for _, w := range f.workers {
-		f.do(tell{w.serial, handoff.Unready})
+		f.emit(Send{w.Serial, handoff.Unready})
 	}
 }
 
-// stopInVain is the end of a master that has no worker, and never had one that was ready.
-func (f *fleet) stopInVain(now time.Time) {
-	f.note(slog.LevelError, ErrNoneReady.Error())
+// stopNoneReady is the end of a master that has no worker, and never had one that was ready.
+func (f *Fleet) stopNoneReady(now time.Time) {
+	f.log(slog.LevelError, ErrNoneReady.Error())
 	f.beginStop(now, ErrNoneReady)
 	f.stop.begin = time.Time{}
 }
 
 // stopFast gives workers no time for what they are at.
-func (f *fleet) stopFast(now time.Time) {
+func (f *Fleet) stopFast(now time.Time) {
 	f.stop.begin = time.Time{}
 	for _, w := range f.workers {
-		if w.phase == ending {
+		if w.Phase == Ending {
 			continue
 		}
-		f.do(tell{w.serial, handoff.Cut})
+		f.emit(Send{w.Serial, handoff.Cut})
 		if w.active() {
-			f.drain(now, w, forStop, fastMercy)
+			f.drain(now, w, ReasonStop, fastMercy)
 		}
 		w.hurry(now.Add(fastMercy))
 	}
 }
 
-// settleStop goes on with the stop as far as it can.
-func (f *fleet) settleStop(now time.Time) {
-	if f.stop == nil && f.cold && f.last > 0 && len(f.workers) == 0 {
-		f.stopInVain(now)
+// advanceStop goes on with the stop as far as it can.
+func (f *Fleet) advanceStop(now time.Time) {
+	if f.stop == nil && f.cold && f.lastSerial > 0 && len(f.workers) == 0 {
+		f.stopNoneReady(now)
 	}
 	if f.stop == nil {
 		return
@@ -80,30 +80,30 @@ func (f *fleet) settleStop(now time.Time) {
 		f.stop.begin = time.Time{}
 		for _, w := range f.workers {
 			if w.active() {
-				f.drain(now, w, forStop, f.current.limits.StopMercy)
+				f.drain(now, w, ReasonStop, f.current.limits.StopMercy)
 			}
 			w.hurry(now.Add(f.current.limits.StopMercy))
 		}
 	}
 	if len(f.workers) == 0 && !f.stop.finished {
 		f.stop.finished, f.stop.begin = true, time.Time{} // nobody is left to wait for
-		f.note(slog.LevelInfo, "stopped", "workers_drained", f.stop.drained, "workers_cut", f.stop.cut)
-		f.do(finish{f.stop.why})
+		f.log(slog.LevelInfo, "stopped", "workers_drained", f.stop.drained, "workers_cut", f.stop.cut)
+		f.emit(Finish{f.stop.why})
 	}
 }
 
 // hurry brings the deadline of a draining worker forward.
-func (w *worker) hurry(latest time.Time) {
-	if w.phase == draining && latest.Before(w.deadline) {
+func (w *Worker) hurry(latest time.Time) {
+	if w.Phase == Draining && latest.Before(w.deadline) {
 		w.deadline = latest
 	}
 }
 
 // ended counts how a worker came to its end.
-func (s *stop) ended(w *worker, how exit) {
+func (s *stop) ended(w *Worker, how Exit) {
 	switch {
 	case w.readyAt.IsZero(): // it had no requests
-	case w.phase == draining && how.asked():
+	case w.Phase == Draining && how.asRequested():
 		s.drained++
 	default:
 		s.cut++

@@ -1,4 +1,4 @@
-package master
+package fleet
 
 import (
 	"fmt"
@@ -16,10 +16,10 @@ import (
 // scene is a fleet and its clock. Workers go by their serials.
 type scene struct {
 	*testing.T
-	fleet *fleet
+	fleet *Fleet
 	now   time.Time
 	words bool // few and enough are looked at
-	notes []note
+	notes []Log
 }
 
 // usual are limits that no test is about.
@@ -36,7 +36,7 @@ func usual(workers int) Limits {
 // newUnprepared has nothing started.
 func newUnprepared(t *testing.T, limits Limits) *scene {
 	t.Helper()
-	return &scene{T: t, fleet: newFleet(limits, rand.New(rand.NewPCG(1, 1))), now: time.Unix(1_000_000_000, 0)}
+	return &scene{T: t, fleet: New(limits, rand.New(rand.NewPCG(1, 1))), now: time.Unix(1_000_000_000, 0)}
 }
 
 // newScene has the first workers started, but not ready.
@@ -47,7 +47,7 @@ func newScene(t *testing.T, limits Limits) *scene {
 	for n := range limits.Workers {
 		want = append(want, fmt.Sprintf("spawn %d w%d g1", n+1, n+1))
 	}
-	s.on(prepared{generation: 1, limits: limits}, want...)
+	s.on(Prepared{Generation: 1, Limits: limits}, want...)
 	return s
 }
 
@@ -60,22 +60,22 @@ func newServing(t *testing.T, limits Limits) *scene {
 		if n+1 == max(1, limits.MinReady) {
 			want = append(want, "serving")
 		}
-		s.on(up(serial(n+1)), want...)
+		s.on(up(Serial(n+1)), want...)
 	}
 	return s
 }
 
 // on lets something happen and compares what is to be done about it.
-func (s *scene) on(e event, want ...string) {
+func (s *scene) on(e Event, want ...string) {
 	s.Helper()
 	var got []string
-	for _, a := range s.fleet.handle(s.now, e) {
+	for _, a := range s.fleet.Handle(s.now, e) {
 		switch a := a.(type) {
-		case note:
+		case Log:
 			s.notes = append(s.notes, a)
 			s.mustBeJSON(a)
-		case tell:
-			if s.words || a.word != handoff.Few && a.word != handoff.Enough {
+		case Send:
+			if s.words || a.Word != handoff.Few && a.Word != handoff.Enough {
 				got = append(got, inWords(a))
 			}
 		default:
@@ -91,18 +91,18 @@ func (s *scene) on(e event, want ...string) {
 func (s *scene) passes(d time.Duration, want ...string) {
 	s.Helper()
 	end := s.now.Add(d)
-	for wake := s.fleet.wake(); !wake.IsZero() && wake.Before(end); wake = s.fleet.wake() {
+	for wake := s.fleet.Wake(); !wake.IsZero() && wake.Before(end); wake = s.fleet.Wake() {
 		s.now = wake
-		s.on(tick{})
+		s.on(Tick{})
 	}
 	s.now = end
-	s.on(tick{}, want...)
+	s.on(Tick{}, want...)
 }
 
 // sleeps checks that nothing is due for this long.
 func (s *scene) sleeps(d time.Duration) {
 	s.Helper()
-	if wake := s.fleet.wake(); !wake.Equal(s.now.Add(d)) {
+	if wake := s.fleet.Wake(); !wake.Equal(s.now.Add(d)) {
 		s.Fatalf("sleeps for %v, not %v", wake.Sub(s.now), d)
 	}
 }
@@ -111,76 +111,76 @@ func (s *scene) sleeps(d time.Duration) {
 func (s *scene) crash(n int) {
 	s.Helper()
 	for range n {
-		s.fleet.handle(s.now, died(s.fleet.last))
-		if wake := s.fleet.wake(); len(s.fleet.workers) == 0 {
+		s.fleet.Handle(s.now, died(s.fleet.lastSerial))
+		if wake := s.fleet.Wake(); len(s.fleet.workers) == 0 {
 			s.now = wake
-			s.fleet.handle(s.now, tick{})
+			s.fleet.Handle(s.now, Tick{})
 		}
 	}
 }
 
-func (s *scene) noted(message string) note {
+func (s *scene) noted(message string) Log {
 	s.Helper()
 	for _, n := range slices.Backward(s.notes) {
-		if n.message == message {
+		if n.Message == message {
 			return n
 		}
 	}
 	s.Fatalf("not noted: %s", message)
-	return note{}
+	return Log{}
 }
 
 // mustBeJSON looks at a note as a log of JSON has it: what has no form there is empty.
-func (s *scene) mustBeJSON(n note) {
+func (s *scene) mustBeJSON(n Log) {
 	s.Helper()
 	var line strings.Builder
-	slog.New(slog.NewJSONHandler(&line, nil)).Log(s.Context(), n.level, "note", n.args...)
+	slog.New(slog.NewJSONHandler(&line, nil)).Log(s.Context(), n.Level, "note", n.Args...)
 	if strings.Contains(line.String(), "{}") || strings.Contains(line.String(), "!ERROR") {
 		s.Errorf("in the log: %s", &line)
 	}
 }
 
-func inWords(a action) string {
+func inWords(a Action) string {
 	switch a := a.(type) {
-	case spawn:
-		return fmt.Sprintf("spawn %d %s g%d", a.serial, a.identity.ID, a.identity.Generation)
-	case kill:
-		name := map[syscall.Signal]string{syscall.SIGTERM: "TERM", syscall.SIGQUIT: "QUIT", syscall.SIGKILL: "KILL"}[a.signal]
-		return fmt.Sprintf("%s %d", name, a.serial)
-	case tell:
+	case Spawn:
+		return fmt.Sprintf("spawn %d %s g%d", a.Serial, a.Identity.ID, a.Identity.Generation)
+	case Kill:
+		name := map[syscall.Signal]string{syscall.SIGTERM: "TERM", syscall.SIGQUIT: "QUIT", syscall.SIGKILL: "KILL"}[a.Signal]
+		return fmt.Sprintf("%s %d", name, a.Serial)
+	case Send:
 		word := map[handoff.Word]string{
 			handoff.Few: "few", handoff.Enough: "enough", handoff.Unready: "unready", handoff.Cut: "cut",
-		}[a.word]
-		return fmt.Sprintf("%s %d", word, a.serial)
-	case prepare:
-		return fmt.Sprintf("prepare g%d", a.generation)
-	case retire:
-		return fmt.Sprintf("retire g%d", a.generation)
-	case reloaded:
-		text := fmt.Sprintf("reloaded g%d", a.generation)
-		if a.failed != nil {
-			text += ": " + a.failed.Error()
+		}[a.Word]
+		return fmt.Sprintf("%s %d", word, a.Serial)
+	case Prepare:
+		return fmt.Sprintf("prepare g%d", a.Generation)
+	case Retire:
+		return fmt.Sprintf("retire g%d", a.Generation)
+	case Reloaded:
+		text := fmt.Sprintf("reloaded g%d", a.Generation)
+		if a.Err != nil {
+			text += ": " + a.Err.Error()
 		}
-		if a.culprit != 0 {
-			text += fmt.Sprintf(" (%d)", a.culprit)
+		if a.Culprit != 0 {
+			text += fmt.Sprintf(" (%d)", a.Culprit)
 		}
 		return text
-	case serving:
+	case Serving:
 		return "serving"
-	case finish:
-		return "finish: " + a.why.Error()
-	case ended:
-		return fmt.Sprintf("ended %s %s", a.identity.ID, a.why)
+	case Finish:
+		return "finish: " + a.Err.Error()
+	case Ended:
+		return fmt.Sprintf("ended %s %s", a.Identity.ID, a.Reason)
 	}
 	return fmt.Sprintf("%T%+v", a, a)
 }
 
-func up(s serial) event { return noticed{s, handoff.Notice{Ready: true}} }
+func up(s Serial) Event { return Noticed{s, handoff.Notice{Ready: true}} }
 
-func alive(s serial) event { return noticed{s, handoff.Notice{Alive: true}} }
+func alive(s Serial) Event { return Noticed{s, handoff.Notice{Alive: true}} }
 
-func stopping(s serial) event { return noticed{s, handoff.Notice{Stopping: true}} }
+func stopping(s Serial) Event { return Noticed{s, handoff.Notice{Stopping: true}} }
 
-func died(s serial) event { return exited{s, exit{status: 1 << 8}} }
+func died(s Serial) Event { return Exited{s, Exit{Status: 1 << 8}} }
 
-func done(s serial) event { return exited{s, exit{}} }
+func done(s Serial) Event { return Exited{s, Exit{}} }

@@ -1,4 +1,4 @@
-package master
+package fleet
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ func TestRecycle(t *testing.T) {
 			s := newServing(t, limits)
 			s.passes(time.Minute)
 			happens(s)
-			if w := s.fleet.find(1); w.phase != ready || w.leaving != reason(name) {
+			if w := s.fleet.Find(1); w.Phase != Ready || w.Leaving != Reason(name) {
 				t.Errorf("it does not serve on: %+v", w)
 			}
 			s.passes(10 * time.Second) // it serves on until it has a successor
@@ -29,14 +29,14 @@ func TestRecycle(t *testing.T) {
 	}
 	f("requests", func(s *scene) {
 		s.on(stopping(1), "spawn 3 w1-1 g1")
-		s.on(noticed{1, handoff.Notice{Stuck: true}}) // one reason is enough
+		s.on(Noticed{1, handoff.Notice{Stuck: true}}) // one reason is enough
 	})
 	f("stuck", func(s *scene) {
-		s.on(noticed{1, handoff.Notice{Stuck: true}}, "spawn 3 w1-1 g1")
+		s.on(Noticed{1, handoff.Notice{Stuck: true}}, "spawn 3 w1-1 g1")
 	})
 	f("memory", func(s *scene) {
-		s.on(measured{1, 1000})
-		s.on(measured{1, 1001}, "spawn 3 w1-1 g1")
+		s.on(Measured{1, 1000})
+		s.on(Measured{1, 1001}, "spawn 3 w1-1 g1")
 	})
 }
 
@@ -46,23 +46,23 @@ func TestLifetime(t *testing.T) {
 	limits.MaxLifetime, limits.MaxLifetimeDelta = time.Hour, 10*time.Minute
 	s := newServing(t, limits)
 	began := s.now
-	first, second := s.fleet.find(1), s.fleet.find(2)
-	for _, w := range []*worker{first, second} {
-		if age := w.due.Sub(began); age < time.Hour || age >= 70*time.Minute {
-			t.Errorf("worker %d is replaced after %v", w.serial, age)
+	first, second := s.fleet.Find(1), s.fleet.Find(2)
+	for _, w := range []*Worker{first, second} {
+		if age := w.replaceAt.Sub(began); age < time.Hour || age >= 70*time.Minute {
+			t.Errorf("worker %d is replaced after %v", w.Serial, age)
 		}
 	}
-	if first.due.Equal(second.due) {
+	if first.replaceAt.Equal(second.replaceAt) {
 		t.Error("all are replaced at a time")
 	}
-	if first.due.After(second.due) {
+	if first.replaceAt.After(second.replaceAt) {
 		first, second = second, first
 	}
-	due := second.due
-	s.passes(first.due.Sub(began) - 1)
-	s.passes(1, fmt.Sprintf("spawn 3 %s-1 g1", first.identity.ID))
-	s.on(up(3), fmt.Sprintf("TERM %d", first.serial))
-	s.on(done(first.serial), fmt.Sprintf("ended %s lifetime", first.identity.ID))
+	due := second.replaceAt
+	s.passes(first.replaceAt.Sub(began) - 1)
+	s.passes(1, fmt.Sprintf("spawn 3 %s-1 g1", first.Identity.ID))
+	s.on(up(3), fmt.Sprintf("TERM %d", first.Serial))
+	s.on(done(first.Serial), fmt.Sprintf("ended %s lifetime", first.Identity.ID))
 	s.sleeps(due.Sub(s.now))
 
 	limits.MaxLifetimeDelta = 0
@@ -116,8 +116,8 @@ func TestRecycleResetsBackoff(t *testing.T) {
 func TestComingWorkerKeepsBackoff(t *testing.T) {
 	s := newServing(t, usual(1))
 	s.crash(3)
-	s.on(reloadAsked{}, "prepare g2")
-	s.on(prepared{generation: 2, limits: usual(2)}, "spawn 5 w1-1 g2")
+	s.on(ReloadRequested{}, "prepare g2")
+	s.on(Prepared{Generation: 2, Limits: usual(2)}, "spawn 5 w1-1 g2")
 	s.on(up(5), "spawn 6 w2 g2", "serving")
 	s.passes(10 * time.Second)
 	s.on(stopping(5))
@@ -132,10 +132,10 @@ func TestRecycleWaits(t *testing.T) {
 	s.on(stopping(1))
 	s.sleeps(700 * time.Millisecond)
 	s.passes(700*time.Millisecond, "spawn 2 w1-1 g1")
-	s.on(noticed{2, handoff.Notice{Ready: true, Stopping: true}}, "TERM 1")
+	s.on(Noticed{2, handoff.Notice{Ready: true, Stopping: true}}, "TERM 1")
 	s.on(done(1), "ended w1 requests")
 	s.on(done(2), "ended w1-1 requests", "spawn 3 w1 g1")
-	s.on(noticed{3, handoff.Notice{Ready: true, Stopping: true}}, "serving")
+	s.on(Noticed{3, handoff.Notice{Ready: true, Stopping: true}}, "serving")
 	s.on(done(3), "ended w1 requests")
 	s.sleeps(time.Second)
 }
@@ -158,10 +158,10 @@ func TestNoRecycleInReload(t *testing.T) {
 	s := newServing(t, usual(2))
 	s.passes(time.Second)
 	s.on(stopping(1), "spawn 3 w1-1 g1")
-	s.on(reloadAsked{}, "prepare g2")
+	s.on(ReloadRequested{}, "prepare g2")
 	s.on(stopping(2))
 	s.on(up(3), "TERM 1") // what was begun goes on
-	s.on(prepared{generation: 2, limits: usual(2)}, "spawn 4 w1-2 g2")
+	s.on(Prepared{Generation: 2, Limits: usual(2)}, "spawn 4 w1-2 g2")
 	s.on(stopping(4)) // it asks too early
 	s.on(up(4), "spawn 5 w2-1 g2")
 	s.on(stopping(4))

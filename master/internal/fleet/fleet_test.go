@@ -1,4 +1,4 @@
-package master
+package fleet
 
 import (
 	"errors"
@@ -16,14 +16,14 @@ func TestColdStart(t *testing.T) {
 	t.Run("none ready", func(t *testing.T) {
 		s := newScene(t, usual(3))
 		s.on(died(2), "ended w2 crash")
-		s.on(exited{1, exit{failed: syscall.ENOENT}}, "ended w1 crash")
+		s.on(Exited{1, Exit{Err: syscall.ENOENT}}, "ended w1 crash")
 		s.sleeps(time.Minute)
 		s.passes(time.Minute, "QUIT 3")
 		s.on(died(3), "ended w3 start-timeout", "finish: no worker became ready")
 		s.noted("no worker became ready")
-		s.on(tick{})
-		s.on(resized{+1})
-		s.on(stopAsked{})
+		s.on(Tick{})
+		s.on(Resized{+1})
+		s.on(StopRequested{})
 	})
 	t.Run("one ready", func(t *testing.T) {
 		s := newScene(t, usual(3))
@@ -38,12 +38,12 @@ func TestColdStart(t *testing.T) {
 	})
 	t.Run("reload", func(t *testing.T) {
 		s := newScene(t, usual(1))
-		s.on(reloadAsked{})
+		s.on(ReloadRequested{})
 		s.on(died(1), "ended w1 crash", "retire g2", "reloaded g2: no worker became ready", "finish: no worker became ready")
 	})
 	t.Run("stopped", func(t *testing.T) {
 		s := newScene(t, usual(1))
-		s.on(stopAsked{}, "unready 1", "TERM 1")
+		s.on(StopRequested{}, "unready 1", "TERM 1")
 		s.on(died(1), "ended w1 stop", "finish: the master is stopping")
 	})
 }
@@ -52,35 +52,35 @@ func TestPrelude(t *testing.T) {
 	failed := errors.New("no such table")
 	t.Run("ends well", func(t *testing.T) {
 		s := newUnprepared(t, usual(1))
-		s.on(tick{})
-		s.on(resized{+1})
-		s.on(reloadAsked{}) // for later
-		s.on(prepared{generation: 2, failed: failed})
+		s.on(Tick{})
+		s.on(Resized{+1})
+		s.on(ReloadRequested{}) // for later
+		s.on(Prepared{Generation: 2, Err: failed})
 		s.passes(time.Hour)
-		if wake := s.fleet.wake(); !wake.IsZero() {
+		if wake := s.fleet.Wake(); !wake.IsZero() {
 			t.Errorf("something is due at %v", wake)
 		}
-		s.on(prepared{generation: 1}, "spawn 1 w1 g1", "spawn 2 w2 g1")
-		s.on(prepared{generation: 1, failed: failed}) // said twice
+		s.on(Prepared{Generation: 1}, "spawn 1 w1 g1", "spawn 2 w2 g1")
+		s.on(Prepared{Generation: 1, Err: failed}) // said twice
 		s.on(up(1), "prepare g2", "serving")
 		s.on(died(2), "ended w2 crash", "spawn 3 w2 g1") // without another one
-		s.on(prepared{generation: 1, failed: failed})
-		s.on(prepared{generation: 2, failed: failed}, "retire g2", "reloaded g2: no such table")
+		s.on(Prepared{Generation: 1, Err: failed})
+		s.on(Prepared{Generation: 2, Err: failed}, "retire g2", "reloaded g2: no such table")
 	})
 	t.Run("fails", func(t *testing.T) {
 		s := newUnprepared(t, usual(2))
-		s.on(reloadAsked{})
-		s.on(prepared{generation: 1, failed: failed}, "retire g2", "reloaded g2: no worker became ready", "finish: no worker became ready")
+		s.on(ReloadRequested{})
+		s.on(Prepared{Generation: 1, Err: failed}, "retire g2", "reloaded g2: no worker became ready", "finish: no worker became ready")
 		s.noted("no worker became ready")
-		s.on(tick{})
+		s.on(Tick{})
 	})
 	t.Run("is given up", func(t *testing.T) {
 		limits := usual(2)
 		limits.ShutdownDelay = time.Second
 		s := newUnprepared(t, limits)
-		s.on(stopAsked{}, "finish: the master is stopping")
-		s.on(prepared{generation: 1})
-		s.on(prepared{generation: 1, failed: failed})
+		s.on(StopRequested{}, "finish: the master is stopping")
+		s.on(Prepared{Generation: 1})
+		s.on(Prepared{Generation: 1, Err: failed})
 	})
 }
 
@@ -88,16 +88,16 @@ func TestSilence(t *testing.T) {
 	limits := usual(2)
 	limits.Heartbeat = 10 * time.Second
 	s := newServing(t, limits)
-	if wake := s.fleet.wake(); !wake.IsZero() {
+	if wake := s.fleet.Wake(); !wake.IsZero() {
 		t.Errorf("woken though nobody has ever said that it is alive: %v", wake)
 	}
 	s.passes(time.Hour) // who never says anything is not silent
 	s.on(alive(1))
 	s.passes(6 * time.Second)
-	s.on(noticed{1, handoff.Notice{Status: "busy"}}) // any notice is a sign of life
+	s.on(Noticed{1, handoff.Notice{Status: "busy"}}) // any notice is a sign of life
 	s.sleeps(10 * time.Second)
 	s.on(alive(1))
-	if status := s.fleet.find(1).status; status != "busy" {
+	if status := s.fleet.Find(1).Status; status != "busy" {
 		t.Errorf("it says %q", status)
 	}
 	s.on(alive(2))
@@ -107,7 +107,7 @@ func TestSilence(t *testing.T) {
 	s.passes(time.Second, "QUIT 1", "spawn 3 w1-1 g1")
 	s.sleeps(dumpTime)
 	s.passes(dumpTime, "KILL 1")
-	s.on(exited{1, exit{status: 9}}, "ended w1 silent")
+	s.on(Exited{1, Exit{Status: 9}}, "ended w1 silent")
 	s.on(up(3))
 }
 
@@ -153,35 +153,35 @@ func TestJudgedByTickOnly(t *testing.T) {
 	s.on(alive(2))
 	s.now = s.now.Add(time.Minute)
 	s.on(alive(1))
-	s.on(measured{2, 1})
+	s.on(Measured{2, 1})
 	s.on(alive(2))
-	s.on(tick{})
+	s.on(Tick{})
 	s.sleeps(10 * time.Second)
 }
 
 func TestResize(t *testing.T) {
 	s := newServing(t, usual(1))
-	s.on(resized{-1})
+	s.on(Resized{-1})
 	s.noted("one worker is the fewest")
-	s.on(resized{+1}, "spawn 2 w2 g1")
-	s.on(resized{+1}, "spawn 3 w3 g1")
+	s.on(Resized{+1}, "spawn 2 w2 g1")
+	s.on(Resized{+1}, "spawn 3 w3 g1")
 	s.on(up(2))
 	s.on(up(3))
-	s.on(resized{-1}, "TERM 3")
+	s.on(Resized{-1}, "TERM 3")
 	s.sleeps(40 * time.Second)
-	s.on(resized{+1}, "spawn 4 w3-1 g1")
-	s.on(resized{-1}, "TERM 4")
+	s.on(Resized{+1}, "spawn 4 w3-1 g1")
+	s.on(Resized{-1}, "TERM 4")
 	s.on(done(3), "ended w3 fewer")
 	s.on(done(4), "ended w3-1 fewer")
 	s.passes(time.Minute)
 	// A failed reload changes nothing, the next takes it back.
-	s.on(reloadAsked{}, "prepare g2")
-	s.on(prepared{generation: 2, failed: errors.New("bad")}, "retire g2", "reloaded g2: bad")
+	s.on(ReloadRequested{}, "prepare g2")
+	s.on(Prepared{Generation: 2, Err: errors.New("bad")}, "retire g2", "reloaded g2: bad")
 	s.on(died(2), "ended w2 crash", "spawn 5 w2 g1")
-	s.on(reloadAsked{}, "prepare g3")
-	s.on(prepared{generation: 3, limits: usual(1)}, "spawn 6 w1-1 g3")
+	s.on(ReloadRequested{}, "prepare g3")
+	s.on(Prepared{Generation: 3, Limits: usual(1)}, "spawn 6 w1-1 g3")
 	s.on(up(6), "TERM 1", "TERM 5", "retire g1", "reloaded g3")
-	s.on(resized{-1})
+	s.on(Resized{-1})
 }
 
 // Nobody pays for a time in which the master did not look.
@@ -192,12 +192,12 @@ func TestPause(t *testing.T) {
 		t.Helper()
 		s.passes(4 * time.Second)
 		s.now = s.now.Add(time.Hour)
-		s.on(paused{time.Hour})
-		s.on(tick{})
-		if wake := s.fleet.wake(); !wake.Equal(s.now.Add(left)) {
+		s.on(Paused{time.Hour})
+		s.on(Tick{})
+		if wake := s.fleet.Wake(); !wake.Equal(s.now.Add(left)) {
 			t.Errorf("%s: left are %v, not %v", name, wake.Sub(s.now), left)
 		}
-		if s.noted("the master was stopped for a while: deadlines are moved").level != slog.LevelWarn {
+		if s.noted("the master was stopped for a while: deadlines are moved").Level != slog.LevelWarn {
 			t.Errorf("%s: it is nothing special", name)
 		}
 	}
@@ -207,7 +207,7 @@ func TestPause(t *testing.T) {
 	s = newScene(t, limits)
 	f("start", s, 56*time.Second)
 	s = newServing(t, limits)
-	s.on(resized{-1}, "TERM 2")
+	s.on(Resized{-1}, "TERM 2")
 	f("drain", s, 36*time.Second)
 }
 
@@ -225,10 +225,10 @@ func TestNoNotices(t *testing.T) {
 	s.passes(time.Second)
 	s.on(died(3), "ended w2 crash", "spawn 4 w2 g1")
 	s.passes(time.Second)
-	s.on(reloadAsked{}, "prepare g2")
+	s.on(ReloadRequested{}, "prepare g2")
 	next := usual(1)
 	next.StartTimeout = 5 * time.Second
-	s.on(prepared{generation: 2, limits: next}, "spawn 5 w1-1 g2") // which say something
+	s.on(Prepared{Generation: 2, Limits: next}, "spawn 5 w1-1 g2") // which say something
 	s.sleeps(5 * time.Second)
 	s.on(up(5), "TERM 1", "TERM 4", "retire g1", "reloaded g2")
 }
@@ -238,25 +238,25 @@ func TestWords(t *testing.T) {
 	limits.MinReady = 2
 	s := newUnprepared(t, limits)
 	s.words = true
-	s.on(prepared{generation: 1}, "spawn 1 w1 g1", "few 1", "spawn 2 w2 g1", "few 2", "spawn 3 w3 g1", "few 3")
+	s.on(Prepared{Generation: 1}, "spawn 1 w1 g1", "few 1", "spawn 2 w2 g1", "few 2", "spawn 3 w3 g1", "few 3")
 	s.on(up(1))
 	s.on(up(2), "serving", "enough 1", "enough 2", "enough 3")
 	s.passes(time.Second)
-	s.on(resized{-1}, "TERM 3")
+	s.on(Resized{-1}, "TERM 3")
 	s.on(died(2), "ended w2 crash", "spawn 4 w2 g1", "few 1", "few 4")
-	s.on(resized{+1}, "spawn 5 w3-1 g1", "few 5")
+	s.on(Resized{+1}, "spawn 5 w3-1 g1", "few 5")
 	s.on(up(5), "serving", "enough 1", "enough 4", "enough 5")
 	s.on(up(4))
 	// Those of the next generation count as well, and its own minimum only from the commit on.
-	s.on(reloadAsked{}, "prepare g2")
+	s.on(ReloadRequested{}, "prepare g2")
 	limits.MinReady = 3
-	s.on(prepared{generation: 2, limits: limits}, "spawn 6 w1-1 g2")
+	s.on(Prepared{Generation: 2, Limits: limits}, "spawn 6 w1-1 g2")
 	s.on(up(6), "spawn 7 w2-1 g2", "spawn 8 w3-2 g2")
 	s.on(died(4), "ended w2 crash", "spawn 9 w2 g1")
 	s.on(died(5), "ended w3-1 crash", "spawn 10 w3-1 g1")
 	s.on(up(7))
 	s.on(up(8), "TERM 1", "TERM 9", "TERM 10", "retire g1", "reloaded g2")
-	s.on(stopAsked{}, "unready 1", "unready 3", "unready 6", "unready 7", "unready 8", "unready 9", "unready 10",
+	s.on(StopRequested{}, "unready 1", "unready 3", "unready 6", "unready 7", "unready 8", "unready 9", "unready 10",
 		"TERM 6", "TERM 7", "TERM 8")
 }
 
@@ -266,7 +266,7 @@ func TestWordsWithFewerWorkers(t *testing.T) {
 	limits.MinReady = 2
 	s := newServing(t, limits)
 	s.words = true
-	s.on(resized{-1}, "TERM 2")
+	s.on(Resized{-1}, "TERM 2")
 	s.on(done(2), "ended w2 fewer")
 }
 
@@ -274,8 +274,8 @@ func TestIDs(t *testing.T) {
 	s := newServing(t, usual(1))
 	for n, want := range []string{"w1-1", "w1-2"} {
 		s.passes(time.Second)
-		s.on(stopping(serial(n+1)), fmt.Sprintf("spawn %d %s g1", n+2, want))
-		s.on(up(serial(n+2)), fmt.Sprintf("TERM %d", n+1))
+		s.on(stopping(Serial(n+1)), fmt.Sprintf("spawn %d %s g1", n+2, want))
+		s.on(up(Serial(n+2)), fmt.Sprintf("TERM %d", n+1))
 	}
 	s.on(done(1), "ended w1 requests")
 	s.passes(time.Second)
@@ -285,13 +285,13 @@ func TestIDs(t *testing.T) {
 // What comes of a worker that has been reaped, or never was, means nothing.
 func TestUnknownWorker(t *testing.T) {
 	s := newServing(t, usual(1))
-	for _, n := range []serial{0, 2, 99} {
+	for _, n := range []Serial{0, 2, 99} {
 		s.on(up(n))
 		s.on(stopping(n))
 		s.on(died(n))
-		s.on(measured{n, 1 << 40})
+		s.on(Measured{n, 1 << 40})
 	}
-	s.on(measured{1, 1 << 40}) // no limit
+	s.on(Measured{1, 1 << 40}) // no limit
 }
 
 func TestEmptySlots(t *testing.T) {
@@ -299,7 +299,7 @@ func TestEmptySlots(t *testing.T) {
 	mustBe := func(want map[handoff.Slot]time.Duration) {
 		t.Helper()
 		got := map[handoff.Slot]time.Duration{}
-		for slot, from := range s.fleet.empty() {
+		for slot, from := range s.fleet.Vacancies() {
 			got[slot] = from.Sub(s.now)
 		}
 		if !maps.Equal(got, want) {
@@ -311,11 +311,11 @@ func TestEmptySlots(t *testing.T) {
 	mustBe(map[handoff.Slot]time.Duration{})
 	s.on(died(4), "ended w2 crash")
 	mustBe(map[handoff.Slot]time.Duration{2: time.Second})
-	s.on(stopAsked{}, "unready 1", "unready 3", "TERM 1", "TERM 3")
+	s.on(StopRequested{}, "unready 1", "unready 3", "TERM 1", "TERM 3")
 	mustBe(map[handoff.Slot]time.Duration{})
 
 	cold := newUnprepared(t, usual(2))
-	for range cold.fleet.empty() {
+	for range cold.fleet.Vacancies() {
 		t.Error("before the prelude nobody waits for a worker")
 	}
 }
@@ -324,22 +324,22 @@ func TestEmptySlots(t *testing.T) {
 func TestReloadBegins(t *testing.T) {
 	s := newServing(t, usual(1))
 	var took []time.Duration
-	happen := func(e event) {
-		for _, a := range s.fleet.handle(s.now, e) {
-			if r, ok := a.(reloaded); ok {
-				took = append(took, s.now.Sub(r.began))
+	happen := func(e Event) {
+		for _, a := range s.fleet.Handle(s.now, e) {
+			if r, ok := a.(Reloaded); ok {
+				took = append(took, s.now.Sub(r.Began))
 			}
 		}
 	}
-	happen(reloadAsked{})
+	happen(ReloadRequested{})
 	s.now = s.now.Add(time.Second)
-	happen(reloadAsked{})
+	happen(ReloadRequested{})
 	s.now = s.now.Add(2 * time.Second)
-	happen(prepared{generation: 2, failed: ErrNoneReady})
+	happen(Prepared{Generation: 2, Err: ErrNoneReady})
 	s.now = s.now.Add(4 * time.Second)
-	happen(prepared{generation: 3, limits: usual(1)})
+	happen(Prepared{Generation: 3, Limits: usual(1)})
 	s.now = s.now.Add(8 * time.Second)
-	happen(up(s.fleet.last))
+	happen(up(s.fleet.lastSerial))
 	if len(took) != 2 || took[0] != 3*time.Second || took[1] != 12*time.Second {
 		t.Errorf("reloads took %v", took)
 	}

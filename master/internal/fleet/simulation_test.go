@@ -1,4 +1,4 @@
-package master
+package fleet
 
 import (
 	"errors"
@@ -7,19 +7,19 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/worker/handoff"
 )
 
 var (
 	firstSeed = flag.Uint64("seed", 1, "of the first sequence that TestSimulation runs")
-	sequences = flag.Int("sequences", 0, "how many TestSimulation runs; 0: 100,000, a tenth of them with -short or -race")
+	sequences = flag.Int("sequences", 0, "how many TestSimulation runs; 0: as the tier of the tests says")
 )
 
 // TestSimulation lets a fleet decide in a world that does what it asks for, with workers that do as they please: they
@@ -30,13 +30,8 @@ var (
 // A sequence goes wild for a while, then everybody behaves, and the fleet must come to rest; then it must stop.
 func TestSimulation(t *testing.T) {
 	n := *sequences
-	switch {
-	case n > 0:
-	case testing.Short() || underRace():
-		n = 10_000
-		t.Logf("%d sequences only", n)
-	default:
-		n = 100_000
+	if n == 0 {
+		n = proctest.Rounds(10_000, 100_000)
 	}
 	var next atomic.Int64
 	var group sync.WaitGroup
@@ -47,19 +42,13 @@ func TestSimulation(t *testing.T) {
 				if err := simulate(seed, nil); err != nil {
 					var trace strings.Builder
 					again := simulate(seed, &trace)
-					t.Errorf("seed %d: %v\nrepeat it: go test ./master -run TestSimulation -seed %d -sequences 1\n%s%v",
+					t.Errorf("seed %d: %v\nrepeat it: go test ./master/internal/fleet -run TestSimulation -seed %d -sequences 1\n%s%v",
 						seed, err, seed, &trace, again)
 				}
 			}
 		})
 	}
 	group.Wait()
-}
-
-// underRace reports whether the race detector slows this down.
-func underRace() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // broken is a promise that does not hold.
@@ -79,7 +68,7 @@ func simulate(seed uint64, trace *strings.Builder) (err error) {
 			err = fmt.Errorf("at %v: panic: %v\n%s", w.now.Sub(w.began), r, debug.Stack())
 		}
 	}()
-	w.turn(tick{})
+	w.turn(Tick{})
 	for range 20 + random.IntN(21) {
 		if w.finished {
 			break
@@ -99,7 +88,7 @@ func (w *world) resting() bool {
 	}
 	for slot := 1; slot <= w.target(); slot++ {
 		a := w.holder(place{w.current.number, handoff.Slot(slot)}, nil)
-		if a == nil || a.phase != ready || a.cause {
+		if a == nil || a.phase != Ready || a.cause {
 			return false
 		}
 	}
@@ -124,14 +113,14 @@ func (w *world) comeToRest() {
 			}
 		}
 	}
-	wake := w.fleet.wake()
+	wake := w.fleet.Wake()
 	w.must(wake.IsZero() == earliest.IsZero() && !wake.Before(earliest), "at rest it is woken at %v", wake.Sub(w.began))
 }
 
 // stopAll checks that a stop comes to its end in time, and that nothing happens afterwards.
 func (w *world) stopAll() {
 	if !w.finished && !w.stopped {
-		w.turn(stopAsked{fast: w.chance(30)})
+		w.turn(StopRequested{Fast: w.chance(30)})
 	}
 	for !w.finished {
 		w.step()
@@ -141,27 +130,27 @@ func (w *world) stopAll() {
 		latest := w.asked.Add(limits.ShutdownDelay + max(limits.StopMercy, fastMercy) + w.late + time.Second)
 		w.must(!w.now.After(latest), "the stop took %v", w.now.Sub(w.asked))
 	}
-	w.must(w.fleet.wake().IsZero(), "woken after the end")
+	w.must(w.fleet.Wake().IsZero(), "woken after the end")
 	tooLate := errors.New("too late")
-	for _, e := range []event{
-		tick{},
-		stopAsked{},
-		stopAsked{true},
-		reloadAsked{},
-		resized{+1},
-		paused{time.Second},
-		prepared{generation: 1},
-		prepared{generation: 1, failed: tooLate},
-		tick{},
+	for _, e := range []Event{
+		Tick{},
+		StopRequested{},
+		StopRequested{true},
+		ReloadRequested{},
+		Resized{+1},
+		Paused{time.Second},
+		Prepared{Generation: 1},
+		Prepared{Generation: 1, Err: tooLate},
+		Tick{},
 	} {
 		w.fleetOnly(e)
 	}
 }
 
 // fleetOnly lets something happen that must not lead to anything.
-func (w *world) fleetOnly(e event) {
-	for _, a := range w.fleet.handle(w.now, e) {
-		_, ok := a.(note)
+func (w *world) fleetOnly(e Event) {
+	for _, a := range w.fleet.Handle(w.now, e) {
+		_, ok := a.(Log)
 		w.must(ok, "after the end: %T%+v", a, a)
 	}
 }

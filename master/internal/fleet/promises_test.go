@@ -1,4 +1,4 @@
-package master
+package fleet
 
 import (
 	"errors"
@@ -17,20 +17,20 @@ func (w *world) must(holds bool, format string, args ...any) {
 
 // silence is when a worker has been silent for too long.
 func (a *actor) silence() time.Time {
-	if a.phase != ready || a.limits.Heartbeat == 0 || a.seen.IsZero() {
+	if a.phase != Ready || a.limits.Heartbeat == 0 || a.seen.IsZero() {
 		return time.Time{}
 	}
 	return a.seen.Add(a.limits.Heartbeat)
 }
 
 // turn lets one event happen, does what the fleet asks for, and looks whether all is as it must be.
-func (w *world) turn(e event) {
+func (w *world) turn(e Event) {
 	if w.trace != nil {
 		fmt.Fprintf(w.trace, "%12v  %T%+v\n", w.now.Sub(w.began), e, e)
 	}
 	wasFinished := w.finished
 	expected := w.expect(e)
-	actions := w.fleet.handle(w.now, e)
+	actions := w.fleet.Handle(w.now, e)
 	if w.trace != nil {
 		for _, a := range actions {
 			fmt.Fprintf(w.trace, "%12s    -> %T%+v\n", "", a, a)
@@ -38,13 +38,13 @@ func (w *world) turn(e event) {
 	}
 	var r result
 	for _, a := range actions {
-		if a, ok := a.(reloaded); ok {
+		if a, ok := a.(Reloaded); ok {
 			w.must(!r.reloaded, "two reloads end at once")
-			r.reloaded, r.committed, r.generation, r.culprit = true, a.failed == nil, a.generation, a.culprit
+			r.reloaded, r.committed, r.generation, r.culprit = true, a.Err == nil, a.Generation, a.Culprit
 		}
 	}
 	for _, a := range actions {
-		if _, ok := a.(note); !ok {
+		if _, ok := a.(Log); !ok {
 			w.must(!wasFinished, "after the end: %T%+v", a, a)
 		}
 		w.do(a, e, &r)
@@ -56,7 +56,7 @@ func (w *world) turn(e event) {
 type result struct {
 	reloaded, committed bool
 	generation          handoff.Generation // that was reloaded
-	culprit             serial
+	culprit             Serial
 	spawned             []place
 	quit, killed        []*actor
 	prepared, serving   bool
@@ -75,85 +75,85 @@ type expectation struct {
 }
 
 // expect takes an event into account.
-func (w *world) expect(e event) (x expectation) {
+func (w *world) expect(e Event) (x expectation) {
 	switch e := e.(type) {
-	case tick:
+	case Tick:
 		x.judged = true
 		due := func(t time.Time) bool { return !t.IsZero() && !t.After(w.now) }
 		for _, a := range w.living {
 			switch {
-			case a.phase == starting && due(a.deadline) && !a.limits.Notifies:
+			case a.phase == Starting && due(a.deadline) && !a.limits.Notifies:
 				w.becomeReady(a)
-			case a.phase == starting && due(a.deadline), due(a.silence()):
+			case a.phase == Starting && due(a.deadline), due(a.silence()):
 				x.ending = append(x.ending, a)
-			case a.phase > ready && due(a.deadline):
+			case a.phase > Ready && due(a.deadline):
 				x.killing = append(x.killing, a)
 			}
 		}
-	case paused:
+	case Paused:
 		for _, a := range w.living {
 			if !a.deadline.IsZero() {
-				a.deadline = a.deadline.Add(e.by)
+				a.deadline = a.deadline.Add(e.By)
 			}
 			if !a.seen.IsZero() {
-				a.seen = a.seen.Add(e.by)
+				a.seen = a.seen.Add(e.By)
 			}
 		}
-	case noticed:
-		a := w.actors[e.serial-1]
+	case Noticed:
+		a := w.actors[e.Serial-1]
 		if a.reaped {
 			break
 		}
-		if e.notice.Alive || !a.seen.IsZero() {
+		if e.Notice.Alive || !a.seen.IsZero() {
 			a.seen = w.now
 		}
-		if e.notice.Ready && a.phase == starting {
+		if e.Notice.Ready && a.phase == Starting {
 			w.becomeReady(a)
 		}
-		if e.notice.Stopping || e.notice.Stuck {
+		if e.Notice.Stopping || e.Notice.Stuck {
 			w.mayLeave(a)
 		}
-	case measured:
-		a := w.actors[e.serial-1]
-		if !a.reaped && a.limits.MaxAnon > 0 && e.anon > a.limits.MaxAnon {
+	case Measured:
+		a := w.actors[e.Serial-1]
+		if !a.reaped && a.limits.MaxAnon > 0 && e.Anon > a.limits.MaxAnon {
 			w.mayLeave(a)
 		}
-	case resized:
-		if !w.stopped && w.target()+e.by >= 1 {
-			w.extra += e.by
+	case Resized:
+		if !w.stopped && w.target()+e.By >= 1 {
+			w.extra += e.By
 			w.most = max(w.most, w.target())
 		}
-	case reloadAsked:
+	case ReloadRequested:
 		if !w.stopped {
 			x.prepare = w.next.number == 0 && w.everReady && w.count(func(a *actor) bool { return !a.active() }) <= w.target()
 			w.waiting = true
 		}
-	case prepared:
-		if e.generation == 1 && !w.opened && !w.shut && !w.stopped {
-			w.opened, w.shut = e.failed == nil, e.failed != nil
+	case Prepared:
+		if e.Generation == 1 && !w.opened && !w.shut && !w.stopped {
+			w.opened, w.shut = e.Err == nil, e.Err != nil
 			x.all = w.opened
 		}
-		if w.preparing && e.generation == w.next.number {
+		if w.preparing && e.Generation == w.next.number {
 			w.preparing = false
-			w.prepared, w.next.limits = e.failed == nil, e.limits
-			w.most = max(w.most, e.limits.Workers)
+			w.prepared, w.next.limits = e.Err == nil, e.Limits
+			w.most = max(w.most, e.Limits.Workers)
 		}
-	case stopAsked:
+	case StopRequested:
 		if !w.stopped {
 			w.stopped, w.asked, w.begin = true, w.now, w.now.Add(w.current.limits.ShutdownDelay)
 			w.waiting = false
 		} else {
 			w.fast = true
 		}
-		w.fast = w.fast || e.fast
-	case exited:
-		if a := w.actors[e.serial-1]; a.active() && a.identity.Generation == w.next.number {
+		w.fast = w.fast || e.Fast
+	case Exited:
+		if a := w.actors[e.Serial-1]; a.active() && a.identity.Generation == w.next.number {
 			x.culprit = a
 		}
 		x.start = w.reap(e)
 		x.ended = true
 	}
-	if _, ok := e.(stopAsked); ok && w.fast {
+	if _, ok := e.(StopRequested); ok && w.fast {
 		w.begun = true
 		w.hurry(w.now.Add(fastMercy))
 	}
@@ -167,20 +167,20 @@ func (w *world) expect(e event) (x expectation) {
 // hurry brings the deadlines of those who drain already forward.
 func (w *world) hurry(latest time.Time) {
 	for _, a := range w.living {
-		if a.phase == draining && latest.Before(a.deadline) {
+		if a.phase == Draining && latest.Before(a.deadline) {
 			a.deadline = latest
 		}
 	}
 }
 
 func (w *world) becomeReady(a *actor) {
-	a.phase, a.readyAt, a.deadline = ready, w.now, time.Time{}
+	a.phase, a.readyAt, a.deadline = Ready, w.now, time.Time{}
 	w.everReady = true
 }
 
 // mayLeave takes account of a reason to replace a worker.
 func (w *world) mayLeave(a *actor) {
-	if a.phase != ready || a.cause {
+	if a.phase != Ready || a.cause {
 		return
 	}
 	a.cause = true
@@ -197,8 +197,8 @@ func (a *actor) served(now time.Time) time.Duration {
 }
 
 // reap takes account of an end, and says which slot is to be filled at once.
-func (w *world) reap(e exited) *place {
-	a := w.actors[e.serial-1]
+func (w *world) reap(e Exited) *place {
+	a := w.actors[e.Serial-1]
 	a.reaped = true
 	w.living = slices.DeleteFunc(w.living, func(other *actor) bool { return other == a })
 	if !a.active() {
@@ -232,77 +232,77 @@ func (w *world) failed(a *actor) {
 }
 
 // do does what the fleet asks for.
-func (w *world) do(a action, e event, r *result) {
+func (w *world) do(a Action, e Event, r *result) {
 	switch a := a.(type) {
-	case spawn:
+	case Spawn:
 		w.spawn(a, r)
-	case kill:
+	case Kill:
 		w.signal(a, r)
-	case tell:
-		who := w.known(a.serial)
-		switch a.word {
+	case Send:
+		who := w.known(a.Serial)
+		switch a.Word {
 		case handoff.Few, handoff.Enough:
-			who.few = a.word == handoff.Few
+			who.few = a.Word == handoff.Few
 		case handoff.Unready:
 			w.must(w.stopped && !who.unready, "%s: told to be unready", who.identity.ID)
 			who.unready = true
 		case handoff.Cut:
-			w.must(w.fast && who.phase <= draining, "%s: told to cut requests", who.identity.ID)
+			w.must(w.fast && who.phase <= Draining, "%s: told to cut requests", who.identity.ID)
 		default:
-			w.must(false, "no such word: %c", a.word)
+			w.must(false, "no such word: %c", a.Word)
 		}
-	case prepare:
+	case Prepare:
 		w.must(w.everReady && !w.stopped, "a reload before anybody is ready, or at the end")
 		w.must(w.next.number == 0, "two reloads at a time")
-		w.must(a.generation > w.latest, "generation %d after %d", a.generation, w.latest)
+		w.must(a.Generation > w.latest, "generation %d after %d", a.Generation, w.latest)
 		w.must(w.waiting, "a reload that nobody asked for")
 		w.must(w.count(func(a *actor) bool { return !a.active() }) <= w.target(), "a reload while too many drain")
-		w.latest, w.next.number = a.generation, a.generation
+		w.latest, w.next.number = a.Generation, a.Generation
 		w.preparing, w.prepared, w.waiting = true, false, false
 		r.prepared = true
-		w.prepare(settings{a.generation, w.limits()}, 20)
-	case retire:
-		w.must(!w.retired[a.generation], "generation %d is retired twice", a.generation)
-		w.retired[a.generation] = true
-		w.must(r.reloaded, "generation %d is retired without an outcome", a.generation)
+		w.prepare(settings{a.Generation, w.limits()}, 20)
+	case Retire:
+		w.must(!w.retired[a.Generation], "generation %d is retired twice", a.Generation)
+		w.retired[a.Generation] = true
+		w.must(r.reloaded, "generation %d is retired without an outcome", a.Generation)
 		if r.committed {
-			w.must(a.generation == w.current.number, "generation %d is retired after a commit", a.generation)
+			w.must(a.Generation == w.current.number, "generation %d is retired after a commit", a.Generation)
 		} else {
-			w.must(a.generation == r.generation, "generation %d is retired after a roll-back", a.generation)
+			w.must(a.Generation == r.generation, "generation %d is retired after a roll-back", a.Generation)
 		}
-	case reloaded:
+	case Reloaded:
 		w.reloaded(a)
-	case serving:
+	case Serving:
 		w.must(!w.stopped, "serving though it stops")
 		r.serving = true
-	case finish:
+	case Finish:
 		w.must(!w.finished && len(w.living) == 0, "finish with %d living of %d", len(w.living), len(w.actors))
 		if w.stopped {
-			w.must(errors.Is(a.why, errStopping), "finish: %v", a.why)
+			w.must(errors.Is(a.Err, ErrStopping), "finish: %v", a.Err)
 		} else {
-			w.must(errors.Is(a.why, ErrNoneReady) && w.inVain(), "finish: %v", a.why)
+			w.must(errors.Is(a.Err, ErrNoneReady) && w.inVain(), "finish: %v", a.Err)
 		}
 		w.finished = true
-	case ended:
-		end, ok := e.(exited)
-		w.must(ok && w.actors[end.serial-1].identity == a.identity && a.why != "" && !r.ended, "%s ended", a.identity.ID)
+	case Ended:
+		end, ok := e.(Exited)
+		w.must(ok && w.actors[end.Serial-1].identity == a.Identity && a.Reason != "" && !r.ended, "%s ended", a.Identity.ID)
 		r.ended = true
-	case note:
+	case Log:
 	default:
 		w.must(false, "no such action: %T", a)
 	}
 }
 
 // spawn starts a worker, if it may.
-func (w *world) spawn(a spawn, r *result) {
-	w.must(int(a.serial) == len(w.actors)+1, "worker %d after %d", a.serial, len(w.actors))
+func (w *world) spawn(a Spawn, r *result) {
+	w.must(int(a.Serial) == len(w.actors)+1, "worker %d after %d", a.Serial, len(w.actors))
 	w.must(w.opened, "a start before all is prepared")
 	w.must(!w.stopped && !w.finished, "a start at the end")
 	for _, other := range w.living {
-		w.must(other.identity.ID != a.identity.ID, "two are called %s", a.identity.ID)
+		w.must(other.identity.ID != a.Identity.ID, "two are called %s", a.Identity.ID)
 	}
-	w.must(!w.retired[a.identity.Generation], "a start of the retired generation %d", a.identity.Generation)
-	p := place{a.identity.Generation, a.identity.Slot}
+	w.must(!w.retired[a.Identity.Generation], "a start of the retired generation %d", a.Identity.Generation)
+	p := place{a.Identity.Generation, a.Identity.Slot}
 	limits := w.current.limits
 	switch p.generation {
 	case w.current.number:
@@ -312,14 +312,14 @@ func (w *world) spawn(a spawn, r *result) {
 		limits = w.next.limits
 		w.must(p.slot >= 1 && int(p.slot) <= limits.Workers, "slot %d of %d", p.slot, limits.Workers)
 		w.must(w.holder(p, nil) == nil, "a second one in slot %d of the next generation", p.slot)
-		begun := w.count(func(a *actor) bool { return a.identity.Generation == p.generation && a.phase == starting })
-		served := w.count(func(a *actor) bool { return a.identity.Generation == p.generation && a.phase == ready })
+		begun := w.count(func(a *actor) bool { return a.identity.Generation == p.generation && a.phase == Starting })
+		served := w.count(func(a *actor) bool { return a.identity.Generation == p.generation && a.phase == Ready })
 		w.must(served > 0 || begun == 0, "a second start before the first one of a generation is ready")
 		w.must(limits.Starting == 0 || begun < limits.Starting, "%d start at a time", begun+1)
 	default:
 		w.must(false, "a start of generation %d", p.generation)
 	}
-	actor := &actor{serial: a.serial, identity: a.identity, limits: limits, started: w.now}
+	actor := &actor{serial: a.Serial, identity: a.Identity, limits: limits, started: w.now}
 	actor.deadline = w.now.Add(limits.StartTimeout)
 	if !limits.Notifies {
 		actor.deadline = w.now.Add(unnotifiedReady)
@@ -340,7 +340,7 @@ func (w *world) mayStart(p place) {
 	}
 	w.must(w.holder(p, other) == nil, "a third one in slot %d", p.slot)
 	w.look(other)
-	w.must(other.phase == ready && other.cause, "%s gets a successor for nothing", other.identity.ID)
+	w.must(other.phase == Ready && other.cause, "%s gets a successor for nothing", other.identity.ID)
 	w.must(w.next.number == 0, "%s gets a successor during a reload", other.identity.ID)
 	for _, a := range w.living {
 		if a.active() && a.place() != p && a.identity.Generation == p.generation {
@@ -365,7 +365,7 @@ func (w *world) mayEnd(a *actor, r *result) time.Duration {
 		return min(a.limits.ReloadMercy, atEnd)
 	case w.begun:
 		return atEnd
-	case r.committed && g == w.current.number && w.fleet.find(a.serial).leaving == forReload: // not just before
+	case r.committed && g == w.current.number && w.fleet.Find(a.serial).Leaving == ReasonReload: // not just before
 		return w.next.limits.ReloadMercy
 	}
 	w.must(g == w.current.number, "%s, of the generation to come, is asked to end", a.identity.ID)
@@ -375,36 +375,36 @@ func (w *world) mayEnd(a *actor, r *result) time.Duration {
 	}
 	w.look(a)
 	successor := w.holder(a.place(), a)
-	w.must(a.phase == ready && a.cause, "%s is asked to end for nothing", a.identity.ID)
-	w.must(successor != nil && successor.phase == ready, "%s is asked to end before it has a ready successor", a.identity.ID)
+	w.must(a.phase == Ready && a.cause, "%s is asked to end for nothing", a.identity.ID)
+	w.must(successor != nil && successor.phase == Ready, "%s is asked to end before it has a ready successor", a.identity.ID)
 	return limits.ReloadMercy
 }
 
 // look asks the fleet for what chance has decided within it: whether a worker has come of age.
 func (w *world) look(a *actor) {
-	f := w.fleet.find(a.serial)
-	if f == nil || f.leaving != forLifetime || a.cause {
+	f := w.fleet.Find(a.serial)
+	if f == nil || f.Leaving != ReasonLifetime || a.cause {
 		return
 	}
 	w.must(a.limits.MaxLifetime > 0 && w.now.Sub(a.started) >= a.limits.MaxLifetime, "%s is too young to be replaced", a.identity.ID)
 	w.mayLeave(a)
 }
 
-func (w *world) reloaded(a reloaded) {
+func (w *world) reloaded(a Reloaded) {
 	if w.next.number == 0 { // it has not come to read the settings
-		w.must(a.failed != nil && (w.stopped || !w.everReady) && a.generation > w.latest, "an outcome of generation %d", a.generation)
-		w.latest, w.waiting = a.generation, false
+		w.must(a.Err != nil && (w.stopped || !w.everReady) && a.Generation > w.latest, "an outcome of generation %d", a.Generation)
+		w.latest, w.waiting = a.Generation, false
 		return
 	}
-	w.must(a.generation == w.next.number, "an outcome of generation %d", a.generation)
-	w.must(w.retired[w.current.number] == (a.failed == nil) && w.retired[a.generation] == (a.failed != nil), "the wrong one is retired")
-	if a.culprit != 0 {
-		w.must(a.failed != nil && w.actors[a.culprit-1].identity.Generation == a.generation, "culprit %d", a.culprit)
+	w.must(a.Generation == w.next.number, "an outcome of generation %d", a.Generation)
+	w.must(w.retired[w.current.number] == (a.Err == nil) && w.retired[a.Generation] == (a.Err != nil), "the wrong one is retired")
+	if a.Culprit != 0 {
+		w.must(a.Err != nil && w.actors[a.Culprit-1].identity.Generation == a.Generation, "culprit %d", a.Culprit)
 	}
-	if a.failed == nil {
+	if a.Err == nil {
 		for slot := 1; slot <= w.next.limits.Workers; slot++ {
-			holder := w.holder(place{a.generation, handoff.Slot(slot)}, nil)
-			w.must(holder != nil && holder.phase == ready, "a commit without a ready worker in slot %d", slot)
+			holder := w.holder(place{a.Generation, handoff.Slot(slot)}, nil)
+			w.must(holder != nil && holder.phase == Ready, "a commit without a ready worker in slot %d", slot)
 		}
 		w.current, w.extra = w.next, 0
 	}
@@ -416,8 +416,8 @@ func (w *world) check(r *result, x expectation) {
 	w.must(len(w.fleet.workers) == len(w.living), "the fleet knows %d workers of %d", len(w.fleet.workers), len(w.living))
 	drained, pairs, readies := 0, 0, 0
 	for _, a := range w.living {
-		f := w.fleet.find(a.serial)
-		w.must(f != nil && f.phase == a.phase, "%s is %s", a.identity.ID, a.phase)
+		f := w.fleet.Find(a.serial)
+		w.must(f != nil && f.Phase == a.phase, "%s is %s", a.identity.ID, a.phase)
 		g := a.identity.Generation
 		switch {
 		case a.active():
@@ -427,17 +427,17 @@ func (w *world) check(r *result, x expectation) {
 			if w.holder(a.place(), a) != nil {
 				pairs++
 			}
-		case a.phase == draining && !a.fewer:
+		case a.phase == Draining && !a.fewer:
 			drained++
 		}
-		if a.phase == ready {
+		if a.phase == Ready {
 			readies++
 			if x.judged {
 				w.look(a)
 				grown := a.limits.MaxLifetime > 0 && w.now.Sub(a.started) >= a.limits.MaxLifetime+a.limits.MaxLifetimeDelta && a.readyAt.Before(w.now)
 				w.must(a.cause || !grown, "%s is too old", a.identity.ID)
 			}
-			w.must((f.leaving != "") == a.cause, "%s is to be replaced: %q", a.identity.ID, f.leaving)
+			w.must((f.Leaving != "") == a.cause, "%s is to be replaced: %q", a.identity.ID, f.Leaving)
 		}
 		w.must(!w.stopped || a.unready, "%s is not told that it is unready", a.identity.ID)
 	}
@@ -467,7 +467,7 @@ func (w *world) inVain() bool { return w.shut || !w.everReady && len(w.actors) >
 // checkJudgement looks whether those were ended by force that had to be, and no others.
 func (w *world) checkJudgement(r *result, x expectation) {
 	for _, a := range x.ending {
-		w.must(a.phase > ready, "%s is spared", a.identity.ID)
+		w.must(a.phase > Ready, "%s is spared", a.identity.ID)
 	}
 	for _, a := range r.quit {
 		w.must(slices.Contains(x.ending, a), "QUIT for %s", a.identity.ID)

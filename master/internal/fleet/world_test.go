@@ -1,4 +1,4 @@
-package master
+package fleet
 
 import (
 	"errors"
@@ -27,7 +27,7 @@ const (
 type world struct {
 	random *rand.Rand
 	trace  *strings.Builder // nil: none
-	fleet  *fleet
+	fleet  *Fleet
 	temper temper
 	calm   bool // from now on all behave, and nobody asks for anything
 
@@ -71,16 +71,16 @@ type place struct {
 // appointment is something that is going to happen.
 type appointment struct {
 	at    time.Time
-	event event
+	event Event
 	ping  bool // one of many
 }
 
 // actor is a worker's process.
 type actor struct {
-	serial   serial
+	serial   Serial
 	identity handoff.Identity
 	limits   Limits
-	phase    phase
+	phase    Phase
 	started  time.Time
 	readyAt  time.Time
 	deadline time.Time // when the next thing must be done to it
@@ -92,7 +92,7 @@ type actor struct {
 	unready  bool // told so
 
 	exits    time.Time // when it will end, zero: not yet known
-	how      exit
+	how      Exit
 	reaped   bool
 	onTerm   time.Duration // how long it takes to end; negative: it ignores the signal
 	onQuit   time.Duration
@@ -100,7 +100,7 @@ type actor struct {
 	silentAt time.Time // zero: never
 }
 
-func (a *actor) active() bool { return a.phase <= ready }
+func (a *actor) active() bool { return a.phase <= Ready }
 
 func (a *actor) place() place { return place{a.identity.Generation, a.identity.Slot} }
 
@@ -119,7 +119,7 @@ func newWorld(random *rand.Rand, trace *strings.Builder) *world {
 	w.now = w.began
 	w.current = settings{1, w.limits()}
 	w.most = w.current.limits.Workers
-	w.fleet = newFleet(w.current.limits, rand.New(rand.NewPCG(random.Uint64(), 0)))
+	w.fleet = New(w.current.limits, rand.New(rand.NewPCG(random.Uint64(), 0)))
 	w.plan()
 	w.prepare(w.current, 10)
 	if trace != nil {
@@ -163,7 +163,7 @@ func (w *world) limits() Limits {
 	return l
 }
 
-func (w *world) at(t time.Time, e event) { w.agenda = append(w.agenda, appointment{at: t, event: e}) }
+func (w *world) at(t time.Time, e Event) { w.agenda = append(w.agenda, appointment{at: t, event: e}) }
 
 // plan says when something comes from outside next.
 func (w *world) plan() {
@@ -172,9 +172,9 @@ func (w *world) plan() {
 
 // prepare has a generation prepared after a while, or fail to be.
 func (w *world) prepare(g settings, failing int) {
-	answer := prepared{generation: g.number, limits: g.limits}
+	answer := Prepared{Generation: g.number, Limits: g.limits}
 	if !w.calm && w.chance(failing) {
-		answer.failed = errors.New("bad settings, or a prelude that fails")
+		answer.Err = errors.New("bad settings, or a prelude that fails")
 	}
 	w.at(w.now.Add(w.oneOf(0, 3*time.Second, 30*time.Second)), answer)
 }
@@ -203,7 +203,7 @@ func (w *world) step() {
 
 	come := w.come()
 	if late >= 500*time.Millisecond {
-		w.turn(paused{late})
+		w.turn(Paused{late})
 	}
 	for _, e := range come {
 		w.turn(e)
@@ -212,14 +212,14 @@ func (w *world) step() {
 		w.ask()
 		w.plan()
 	}
-	w.turn(tick{})
+	w.turn(Tick{})
 	for range 2 { // something may be due at once, but not for ever
-		if wake := w.fleet.wake(); wake.IsZero() || wake.After(w.now) {
+		if wake := w.fleet.Wake(); wake.IsZero() || wake.After(w.now) {
 			return
 		}
-		w.turn(tick{})
+		w.turn(Tick{})
 	}
-	wake := w.fleet.wake()
+	wake := w.fleet.Wake()
 	w.must(wake.IsZero() || wake.After(w.now), "a busy loop: woken for %v again and again", wake.Sub(w.began))
 }
 
@@ -230,7 +230,7 @@ func (w *world) following() (next time.Time, ok bool) {
 			next = t
 		}
 	}
-	at(w.fleet.wake())
+	at(w.fleet.Wake())
 	for _, a := range w.agenda {
 		at(a.at)
 	}
@@ -250,7 +250,7 @@ func (w *world) following() (next time.Time, ok bool) {
 }
 
 // come takes from the agenda what has happened by now, ends first.
-func (w *world) come() []event {
+func (w *world) come() []Event {
 	var due []appointment
 	rest := w.agenda[:0]
 	for _, a := range w.agenda {
@@ -262,20 +262,20 @@ func (w *world) come() []event {
 	}
 	w.agenda = rest
 	slices.SortStableFunc(due, func(a, b appointment) int { return a.at.Compare(b.at) })
-	var ends, others []event
+	var ends, others []Event
 	for _, a := range due {
 		switch e := a.event.(type) {
-		case exited:
-			who := w.actors[e.serial-1]
+		case Exited:
+			who := w.actors[e.Serial-1]
 			if who.reaped || !who.exits.Equal(a.at) {
 				continue // it has ended, or will end, at another time
 			}
-			e.how = who.how
+			e.Exit = who.how
 			ends = append(ends, e)
-		case noticed:
-			who := w.actors[e.serial-1]
+		case Noticed:
+			who := w.actors[e.Serial-1]
 			if a.ping {
-				if who.reaped || who.phase > ready || !who.silentAt.IsZero() && !who.silentAt.After(a.at) {
+				if who.reaped || who.phase > Ready || !who.silentAt.IsZero() && !who.silentAt.After(a.at) {
 					continue
 				}
 				w.agenda = append(w.agenda, appointment{w.now.Add(who.limits.Heartbeat / 2), e, true})
@@ -293,27 +293,27 @@ func (w *world) ask() {
 	p := w.random.IntN(100)
 	switch {
 	case w.stopped && p < 30:
-		w.turn(stopAsked{fast: w.chance(50)})
+		w.turn(StopRequested{Fast: w.chance(50)})
 	case p < 3:
-		w.turn(stopAsked{fast: w.chance(30)})
+		w.turn(StopRequested{Fast: w.chance(30)})
 	case p < 40:
-		w.turn(reloadAsked{})
+		w.turn(ReloadRequested{})
 	case p < 55:
 		if w.target() < 8 {
-			w.turn(resized{+1})
+			w.turn(Resized{+1})
 		}
 	case p < 70:
-		w.turn(resized{-1})
+		w.turn(Resized{-1})
 	case p < 85 && len(w.living) > 0:
 		a := w.living[w.random.IntN(len(w.living))]
-		w.turn(measured{a.serial, uint64(w.random.IntN(2000))})
+		w.turn(Measured{a.serial, uint64(w.random.IntN(2000))})
 	case p < 90 && len(w.actors) > 0: // somebody, who may have been reaped long ago
 		a := w.actors[w.random.IntN(len(w.actors))]
-		w.turn(noticed{a.serial, handoff.Notice{Ready: true, Stopping: w.chance(50), Alive: w.chance(50)}})
+		w.turn(Noticed{a.serial, handoff.Notice{Ready: true, Stopping: w.chance(50), Alive: w.chance(50)}})
 	case p < 95: // of a reload that was given up, or again
-		answer := prepared{generation: handoff.Generation(w.random.IntN(int(w.latest))), limits: w.limits()}
+		answer := Prepared{Generation: handoff.Generation(w.random.IntN(int(w.latest))), Limits: w.limits()}
 		if w.chance(50) {
-			answer.failed = errors.New("too late")
+			answer.Err = errors.New("too late")
 		}
 		w.turn(answer)
 	default: // nobody: only time passes
@@ -343,7 +343,7 @@ func (w *world) holder(p place, not *actor) *actor {
 }
 
 // known is a worker that something may be done to.
-func (w *world) known(s serial) *actor {
+func (w *world) known(s Serial) *actor {
 	w.must(s >= 1 && int(s) <= len(w.actors), "worker %d was never started", s)
 	a := w.actors[s-1]
 	w.must(!a.reaped, "worker %d has been reaped", s)
@@ -352,7 +352,7 @@ func (w *world) known(s serial) *actor {
 
 // enliven draws a worker's life.
 func (w *world) enliven(a *actor) {
-	code := func(n int) exit { return exit{status: syscall.WaitStatus(n << 8)} }
+	code := func(n int) Exit { return Exit{Status: syscall.WaitStatus(n << 8)} }
 	a.onTerm, a.onQuit, a.onKill = w.oneOf(20*time.Millisecond, time.Second), w.upTo(300*time.Millisecond), w.upTo(100*time.Millisecond)
 	if w.calm {
 		w.serve(a, w.upTo(700*time.Millisecond))
@@ -379,7 +379,7 @@ func (w *world) enliven(a *actor) {
 	}
 	switch w.random.IntN(6) {
 	case 0:
-		w.exit(a, w.now, exit{failed: syscall.EAGAIN})
+		w.exit(a, w.now, Exit{Err: syscall.EAGAIN})
 	case 1, 2:
 		w.exit(a, w.now.Add(w.upTo(300*time.Millisecond)), code(w.random.IntN(2)))
 	case 3: // it never gets ready
@@ -390,7 +390,7 @@ func (w *world) enliven(a *actor) {
 	case 5: // it says that it ends, and does so
 		r := w.upTo(500 * time.Millisecond)
 		w.serve(a, r)
-		w.at(w.now.Add(r), noticed{a.serial, handoff.Notice{Stopping: true}})
+		w.at(w.now.Add(r), Noticed{a.serial, handoff.Notice{Stopping: true}})
 		w.exit(a, w.now.Add(r+w.upTo(200*time.Millisecond)), code(0))
 	}
 }
@@ -401,48 +401,48 @@ func (w *world) serve(a *actor, after time.Duration) {
 		return
 	}
 	up := w.now.Add(after)
-	w.at(up, noticed{a.serial, handoff.Notice{Ready: true, Alive: w.chance(50), Stopping: !w.calm && w.chance(3), Status: "serves"}})
+	w.at(up, Noticed{a.serial, handoff.Notice{Ready: true, Alive: w.chance(50), Stopping: !w.calm && w.chance(3), Status: "serves"}})
 	if a.limits.Heartbeat > 0 && (w.calm || w.chance(75)) {
-		w.agenda = append(w.agenda, appointment{w.now.Add(w.upTo(after)), noticed{a.serial, handoff.Notice{Alive: true}}, true})
+		w.agenda = append(w.agenda, appointment{w.now.Add(w.upTo(after)), Noticed{a.serial, handoff.Notice{Alive: true}}, true})
 		if !w.calm && w.chance(30) {
 			a.silentAt = up.Add(w.oneOf(0, 10*time.Second, 40*time.Second))
 		}
 	}
 	if !w.calm && w.chance(20) {
-		n := noticed{a.serial, handoff.Notice{Stopping: true}}
+		n := Noticed{a.serial, handoff.Notice{Stopping: true}}
 		if w.chance(50) {
-			n.notice = handoff.Notice{Stuck: true}
+			n.Notice = handoff.Notice{Stuck: true}
 		}
 		w.at(up.Add(w.oneOf(0, 2*time.Second, 20*time.Second)), n)
 	}
 }
 
 // exit has a process end at a time, unless it does so before.
-func (w *world) exit(a *actor, at time.Time, how exit) {
+func (w *world) exit(a *actor, at time.Time, how Exit) {
 	if !a.exits.IsZero() && !at.Before(a.exits) {
 		return
 	}
 	a.exits, a.how = at, how
-	w.at(at, exited{serial: a.serial})
+	w.at(at, Exited{Serial: a.serial})
 }
 
 // signal gives a worker a signal, if it may have it.
-func (w *world) signal(k kill, r *result) {
-	a := w.known(k.serial)
-	after := func(d time.Duration, how exit) {
+func (w *world) signal(k Kill, r *result) {
+	a := w.known(k.Serial)
+	after := func(d time.Duration, how Exit) {
 		if d >= 0 {
 			w.exit(a, w.now.Add(d), how)
 		}
 	}
-	switch k.signal {
+	switch k.Signal {
 	case syscall.SIGTERM:
 		w.must(a.active(), "TERM for %s, which is %s", a.identity.ID, a.phase)
 		mercy := w.mayEnd(a, r)
-		a.phase, a.deadline = draining, w.now.Add(mercy)
-		after(a.onTerm, exit{})
+		a.phase, a.deadline = Draining, w.now.Add(mercy)
+		after(a.onTerm, Exit{})
 	case syscall.SIGQUIT:
 		w.must(a.active(), "QUIT for %s, which is %s", a.identity.ID, a.phase)
-		a.phase, a.deadline = ending, w.now.Add(dumpTime)
+		a.phase, a.deadline = Ending, w.now.Add(dumpTime)
 		r.quit = append(r.quit, a)
 		if g := a.identity.Generation; g != w.current.number {
 			w.must(r.reloaded && !r.committed && r.generation == g && r.culprit == a.serial, "the reload goes on without %s", a.identity.ID)
@@ -450,14 +450,14 @@ func (w *world) signal(k kill, r *result) {
 		if a.identity.Generation == w.current.number {
 			w.failed(a)
 		}
-		after(a.onQuit, exit{status: 2 << 8})
+		after(a.onQuit, Exit{Status: 2 << 8})
 	case syscall.SIGKILL:
-		w.must(a.phase > ready && !a.killed, "KILL for %s, which is %s", a.identity.ID, a.phase)
+		w.must(a.phase > Ready && !a.killed, "KILL for %s, which is %s", a.identity.ID, a.phase)
 		w.must(!a.deadline.After(w.now), "%s is killed %v too early", a.identity.ID, a.deadline.Sub(w.now))
-		a.phase, a.deadline, a.killed = ending, time.Time{}, true
+		a.phase, a.deadline, a.killed = Ending, time.Time{}, true
 		r.killed = append(r.killed, a)
-		after(a.onKill, exit{status: syscall.WaitStatus(syscall.SIGKILL)})
+		after(a.onKill, Exit{Status: syscall.WaitStatus(syscall.SIGKILL)})
 	default:
-		w.must(false, "signal %v", k.signal)
+		w.must(false, "signal %v", k.Signal)
 	}
 }
