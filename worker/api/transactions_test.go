@@ -314,15 +314,15 @@ func TestBadQueries(t *testing.T) {
 		{"transactions?from=2026-01-01T00:00:00+03:00", []fault{{"from", "", date}}}, // the plus is a space
 		{"transactions?api=&status=", []fault{{"api", "", "is empty"}, {"status", "", "is empty"}}},
 		{"transactions?api=x&api=y", []fault{{"api", "", "is given more than once"}}},
-		{"transactions?cursor=nonsense", []fault{{"cursor", "", "is not one of this list"}}},
+		{"transactions?cursor=nonsense", []fault{{"cursor", "", "is not a cursor of this list"}}},
 		{"transactions?limit=x&cursor=nonsense&a=1&%3Cb%3E=2", []fault{
 			{"<b>", "", "is unknown, known are api, status, from, until, limit, cursor"},
 			{"a", "", "is unknown, known are api, status, from, until, limit, cursor"},
 			{"limit", "", limit},
-			{"cursor", "", "is not one of this list"},
+			{"cursor", "", "is not a cursor of this list"},
 		}},
 		{"apis?limit=x", []fault{{"limit", "", limit}}},
-		{"apis?cursor=" + cursor, []fault{{"cursor", "", "is not one of this list"}}},
+		{"apis?cursor=" + cursor, []fault{{"cursor", "", "is not a cursor of this list"}}},
 		{"statuses?from=2026-01-01T00:00:00Z", []fault{{"from", "", "is unknown, known are limit, cursor"}}},
 	} {
 		got := decode[problem](t, s.want(422, call{method: "GET", path: "/api/v1/" + test.query}))
