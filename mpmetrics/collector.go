@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // CollectorOptions are what a Collector may be told. The zero value is good.
@@ -43,7 +45,7 @@ type Collector struct {
 	directory sync.Mutex // held while reading it; guards what follows
 	sources   map[string]*source
 	order     []*source // by name
-	known     [metricTypes]samples
+	known     [format.Types]samples
 	plan      *plan
 	listing   uint64
 	dirents   []byte
@@ -73,7 +75,7 @@ func NewCollector(path string, opts CollectorOptions) *Collector {
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	for t := range c.known {
-		c.known[t].typ = metricType(t)
+		c.known[t].typ = format.Type(t)
 	}
 	return c
 }
@@ -94,7 +96,7 @@ func (c *Collector) forget() {
 	c.order, c.plan = nil, nil
 	c.device, c.inode = 0, 0
 	for t := range c.known {
-		c.known[t] = samples{typ: metricType(t)}
+		c.known[t] = samples{typ: format.Type(t)}
 	}
 }
 
@@ -109,7 +111,7 @@ func (c *Collector) prune() {
 		c.known[t].known = nil
 	}
 	for _, s := range c.order {
-		known := &c.known[s.typ]
+		known := &c.known[s.Type]
 		for _, e := range s.table {
 			known.keep(e.sample)
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/expfmt"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // TestSamplesArePruned: files that come and go, under new names or the same, leave nothing behind in the memory of one
@@ -24,7 +26,7 @@ func TestSamplesArePruned(t *testing.T) {
 			if name != "gauge_livesum_w1.db" {
 				file = filepath.Join(dir, fmt.Sprintf(name, i))
 			}
-			k := key{"g", "g", []label{{"i", fmt.Sprint(i)}}, ""}.encode()
+			k := format.Key{Family: "g", Sample: "g", Labels: []format.Label{{Name: "i", Value: fmt.Sprint(i)}}, Help: ""}.Encode()
 			writeFile(t, file+".new", []string{k}, func(int) float64 { return 1 })
 			if last != "" {
 				if err := os.Remove(last); err != nil {
@@ -39,7 +41,7 @@ func TestSamplesArePruned(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if n := len(c.known[gaugeType].known); n > 200 {
+		if n := len(c.known[format.Gauge].known); n > 200 {
 			t.Errorf("%s: %d samples are known of one that is there", name, n)
 		}
 		if len(c.sources) != 1 || len(c.order) != 1 || len(c.told) != 0 {
@@ -73,7 +75,7 @@ func TestScrapeAllocatesNothing(t *testing.T) {
 // it without touching its header.
 func TestDamagedFileIsReadAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "counter_1.db")
-	k := key{"x", "x_total", nil, "Help."}.encode()
+	k := format.Key{Family: "x", Sample: "x_total", Help: "Help."}.Encode()
 	writeFile(t, path, []string{k}, func(int) float64 { return 5 })
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -91,7 +93,7 @@ func TestDamagedFileIsReadAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	poke(headerSize+4, []byte("?"))
+	poke(format.HeaderSize+4, []byte("?"))
 	now := time.Now()
 	c := NewCollector(filepath.Dir(path), CollectorOptions{})
 	defer c.Close()

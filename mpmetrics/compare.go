@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/prometheus/common/model"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // Row is a sample of the page beside what the files of each column give to it.
@@ -96,8 +98,8 @@ func (c *comparison) addSeries(page *snapshot, f *mergedFamily, s *mergedSeries,
 	anyRow := false
 	for i := range cells {
 		cell := s.first + uint32(i)
-		row := Row{Name: lineName(f, s, i), Sample: lines.sample(cell), Type: f.kind.typ.String()}
-		if f.kind.perProcess() {
+		row := Row{Name: lineName(f, s, i), Sample: lines.sample(cell), Type: f.kind.Type.String()}
+		if f.kind.PerProcess() {
 			row.Sample = withoutPID(f, s)
 			if at, ok := perProcess[row.Sample]; ok {
 				cells[i].row, anyRow = at, true
@@ -122,7 +124,7 @@ func (c *comparison) addSeries(page *snapshot, f *mergedFamily, s *mergedSeries,
 
 // lineName is what the line of a series' i-th cell begins with.
 func lineName(f *mergedFamily, s *mergedSeries, i int) string {
-	names := lineNames(f.kind.typ, f.name)
+	names := lineNames(f.kind.Type, f.name)
 	switch n := len(s.bounds); {
 	case len(names) == 1 || i < n:
 		return names[0]
@@ -133,7 +135,7 @@ func lineName(f *mergedFamily, s *mergedSeries, i int) string {
 
 // withoutPID is the text of a series of a gauge that has one for each process, without the label that says whose it is.
 func withoutPID(f *mergedFamily, s *mergedSeries) string {
-	labels := slices.DeleteFunc(slices.Clone(s.labels), func(l label) bool { return l.name == "pid" })
+	labels := slices.DeleteFunc(slices.Clone(s.labels), func(l format.Label) bool { return l.Name == "pid" })
 	line := newSampleName(f.name).append(nil, string(appendLabels(nil, labels)), "", 0)
 	return string(line[:len(line)-len(" ")])
 }
@@ -152,7 +154,7 @@ func (c *comparison) read(column int, reads []read) {
 		}
 	}
 	for _, of := range c.met {
-		if of.family.kind.typ == histogramType {
+		if of.family.kind.Type == format.Histogram {
 			accumulate(s.values[of.series.first:], len(of.series.bounds))
 		}
 		for i := range of.family.cells(of.series) {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 type counter struct {
@@ -35,7 +37,7 @@ func (w *Writer) NewCounterVec(opts prometheus.CounterOpts, labelNames []string)
 }
 
 func (w *Writer) newCounterFamily(o prometheus.CounterOpts, labelNames []string) (*family, error) {
-	return w.newFamily(kind{typ: counterType}, options{
+	return w.newFamily(format.Kind{Type: format.Counter}, options{
 		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,
 	})
 }
@@ -43,7 +45,7 @@ func (w *Writer) newCounterFamily(o prometheus.CounterOpts, labelNames []string)
 func newCounter(f *family, values []string) *counter {
 	c := &counter{family: f, values: values}
 	c.metric = c
-	c.series = f.w.share(f.series(key{sample: f.name + "_total", labels: f.labels(values)}))
+	c.series = f.w.share(f.series(format.Key{Sample: f.name + "_total", Labels: f.labels(values)}))
 	return c
 }
 

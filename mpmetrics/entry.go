@@ -1,5 +1,9 @@
 package mpmetrics
 
+import (
+	"multiproc/mpmetrics/internal/format"
+)
+
 import "time"
 
 // Entry is one value in a metric file, as it stands there.
@@ -30,8 +34,8 @@ func (s Sample) Name() string {
 // Label is the value of a label, empty where there is none. The bound of a bucket is not a label but Bound.
 func (s Sample) Label(name string) string {
 	for _, l := range s.s.labels {
-		if l.name == name {
-			return l.value
+		if l.Name == name {
+			return l.Value
 		}
 	}
 	return ""
@@ -47,7 +51,7 @@ func (s Sample) Err() error { return s.s.err }
 // hold any bytes.
 func (s Sample) String() string {
 	if s.s.err != nil {
-		return keyOf(s.s.encoded)
+		return format.KeyOf(s.s.encoded)
 	}
 	own := ""
 	if s.s.part == partBucket {

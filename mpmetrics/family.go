@@ -8,12 +8,14 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // family is a metric as its constructor was asked for it, with or without labels.
 type family struct {
 	w    *Writer
-	kind kind
+	kind format.Kind
 	name string // in the file: a counter's without _total
 	help string
 	desc *prometheus.Desc
@@ -27,10 +29,10 @@ type options struct {
 }
 
 // newFamily checks the options as client_golang does on registration, and for what the format asks besides.
-func (w *Writer) newFamily(k kind, o options) (*family, error) {
+func (w *Writer) newFamily(k format.Kind, o options) (*family, error) {
 	name := prometheus.BuildFQName(o.namespace, o.subsystem, o.name)
 	fail := func(err error) (*family, error) {
-		return nil, fmt.Errorf("new %s %q: %w", k.typ, name, err)
+		return nil, fmt.Errorf("new %s %q: %w", k.Type, name, err)
 	}
 	f := &family{w: w, kind: k, name: name, help: o.help}
 	f.desc = prometheus.NewDesc(name, o.help, o.labelNames, o.constLabels)
@@ -40,7 +42,7 @@ func (w *Writer) newFamily(k kind, o options) (*family, error) {
 	if o.unit != "" {
 		return fail(errors.New("metric files have no place for a unit: make it part of the name"))
 	}
-	if k.typ == counterType {
+	if k.Type == format.Counter {
 		base, ok := strings.CutSuffix(name, "_total")
 		if !ok || base == "" {
 			return fail(errors.New("a counter's name must end in _total"))
@@ -49,12 +51,12 @@ func (w *Writer) newFamily(k kind, o options) (*family, error) {
 	}
 	labelNames := slices.Sorted(maps.Keys(o.constLabels))
 	labelNames = append(labelNames, slices.Sorted(slices.Values(o.labelNames))...)
-	if taken := reservedLabel(k.typ); slices.Contains(labelNames, taken) {
-		return fail(fmt.Errorf("the label %s has a meaning of its own in a %s", taken, k.typ))
+	if taken := reservedLabel(k.Type); slices.Contains(labelNames, taken) {
+		return fail(fmt.Errorf("the label %s has a meaning of its own in a %s", taken, k.Type))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	err := w.names.claim(exposedNames(k.typ, f.name), claimed{
+	err := w.names.claim(exposedNames(k.Type, f.name), claimed{
 		kind:        k,
 		name:        name,
 		help:        o.help,
@@ -68,16 +70,16 @@ func (w *Writer) newFamily(k kind, o options) (*family, error) {
 }
 
 // labels are constant and variable ones, sorted by name.
-func (f *family) labels(values []string) []label {
+func (f *family) labels(values []string) []format.Label {
 	return labelsOf(prometheus.MakeLabelPairs(f.desc, values))
 }
 
 // series makes series with a cell for each of the keys.
-func (f *family) series(keys ...key) *series {
+func (f *family) series(keys ...format.Key) *series {
 	s := &series{w: f.w, kind: f.kind, values: make([]seriesValue, len(keys)), keys: make([]string, len(keys))}
 	for i, k := range keys {
-		k.family, k.help = f.name, f.help
-		s.keys[i] = k.encode()
+		k.Family, k.Help = f.name, f.help
+		s.keys[i] = k.Encode()
 	}
 	return s
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"runtime/debug"
 	"time"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // File is a file of a metrics directory, as an Inspector has found it.
@@ -36,10 +38,10 @@ func newFile(dir dirfd, s *source) (*File, error) {
 		Entries:  len(s.table),
 		source:   s,
 	}
-	if _, ok := parseFileName(s.file); ok {
-		f.Type = s.typ.String()
-		if s.typ == gaugeType {
-			f.Mode = s.mode.String()
+	if _, ok := format.ParseFileName(s.file); ok {
+		f.Type = s.Type.String()
+		if s.Type == format.Gauge {
+			f.Mode = s.Mode.String()
 		}
 	}
 	if len(s.table) > 0 {
@@ -70,9 +72,9 @@ func (f *File) AppendEntries(dst []Entry) []Entry {
 // value reads an entry's value and time. The caller must have called debug.SetPanicOnFault.
 func (s *source) value(e entry, into *Entry) (err error) {
 	defer recoverFault(&err)
-	into.Value = s.image.float(int(e.value))
-	if s.layout == layout16 {
-		into.Time = unixTime(s.image.float(int(e.value) + 8))
+	into.Value = s.image.Float(int(e.value))
+	if s.layout == format.Layout16 {
+		into.Time = unixTime(s.image.Float(int(e.value) + 8))
 	}
 	return nil
 }

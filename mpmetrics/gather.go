@@ -3,6 +3,8 @@ package mpmetrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // Gather implements prometheus.Gatherer: the families of the directory and of the further Gatherers, by name. An
@@ -67,7 +69,7 @@ func constLabels(m *dto.Metric) prometheus.Labels {
 // metricFamily is the i-th family of a plan with its values.
 func (s *snapshot) metricFamily(i int) *dto.MetricFamily {
 	f := s.plan.families[i]
-	out := &dto.MetricFamily{Name: new(f.name), Help: new(f.help), Type: dtoType(f.kind.typ).Enum()}
+	out := &dto.MetricFamily{Name: new(f.name), Help: new(f.help), Type: dtoType(f.kind.Type).Enum()}
 	for j := range f.series {
 		series := &f.series[j]
 		if !s.set(f, series.first) {
@@ -75,18 +77,18 @@ func (s *snapshot) metricFamily(i int) *dto.MetricFamily {
 		}
 		m := &dto.Metric{}
 		for _, l := range series.labels {
-			m.Label = append(m.Label, &dto.LabelPair{Name: new(l.name), Value: new(l.value)})
+			m.Label = append(m.Label, &dto.LabelPair{Name: new(l.Name), Value: new(l.Value)})
 		}
 		values := s.values[series.first:]
 		n := len(series.bounds)
-		switch f.kind.typ {
-		case counterType:
+		switch f.kind.Type {
+		case format.Counter:
 			m.Counter = &dto.Counter{Value: new(values[0])}
-		case gaugeType:
+		case format.Gauge:
 			m.Gauge = &dto.Gauge{Value: new(values[0])}
-		case summaryType:
+		case format.Summary:
 			m.Summary = &dto.Summary{SampleSum: new(values[0]), SampleCount: new(count(values[1]))}
-		case histogramType:
+		case format.Histogram:
 			m.Histogram = &dto.Histogram{SampleSum: new(values[n]), SampleCount: new(count(values[n+1]))}
 			for k, bound := range series.bounds {
 				m.Histogram.Bucket = append(m.Histogram.Bucket,

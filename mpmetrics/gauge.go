@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 type gauge struct {
@@ -37,10 +39,10 @@ func (w *Writer) NewGaugeVec(opts prometheus.GaugeOpts, mode Mode, labelNames []
 }
 
 func (w *Writer) newGaugeFamily(o prometheus.GaugeOpts, mode Mode, labelNames []string) (*family, error) {
-	if int(mode) >= gaugeModes {
+	if int(mode) >= format.Modes {
 		return nil, fmt.Errorf("new gauge %q: no such mode: %d", prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), mode)
 	}
-	return w.newFamily(kind{gaugeType, gaugeMode(mode)}, options{
+	return w.newFamily(format.Kind{Type: format.Gauge, Mode: format.Mode(mode)}, options{
 		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,
 	})
 }
@@ -48,7 +50,7 @@ func (w *Writer) newGaugeFamily(o prometheus.GaugeOpts, mode Mode, labelNames []
 func newGauge(f *family, values []string) *gauge {
 	g := &gauge{family: f, values: values}
 	g.metric = g
-	g.series = f.w.adopt(f.series(key{sample: f.name, labels: f.labels(values)}))
+	g.series = f.w.adopt(f.series(format.Key{Sample: f.name, Labels: f.labels(values)}))
 	return g
 }
 
@@ -73,7 +75,7 @@ func (g *gauge) Add(v float64) {
 
 // now is the time of an update where the mode goes by it, else 0, which spares everyone else the clock.
 func (g *gauge) now() float64 {
-	if g.family.kind.mode.base() != gaugeMostRecent {
+	if g.family.kind.Mode.Base() != format.MostRecent {
 		return 0
 	}
 	return unixSeconds(time.Now())

@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // histogram is a sum and then a bucket per bound, each with the observations of its own only, in this order in the
@@ -56,7 +58,7 @@ func (w *Writer) newHistogramFamily(o prometheus.HistogramOpts, labelNames []str
 	if err != nil {
 		return nil, nil, fmt.Errorf("new histogram %q: %w", prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), err)
 	}
-	f, err := w.newFamily(kind{typ: histogramType}, options{
+	f, err := w.newFamily(format.Kind{Type: format.Histogram}, options{
 		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,
 	})
 	return f, bounds, err
@@ -87,12 +89,12 @@ func newHistogram(f *family, bounds []float64, values []string) *histogram {
 	h := &histogram{family: f, values: values, bounds: bounds}
 	h.metric = h
 	labels := f.labels(values)
-	at := sort.Search(len(labels), func(i int) bool { return labels[i].name > "le" })
-	keys := make([]key, 0, firstBucket+len(bounds)+1)
-	keys = append(keys, key{sample: f.name + "_sum", labels: labels})
+	at := sort.Search(len(labels), func(i int) bool { return labels[i].Name > "le" })
+	keys := make([]format.Key, 0, firstBucket+len(bounds)+1)
+	keys = append(keys, format.Key{Sample: f.name + "_sum", Labels: labels})
 	for _, b := range append(slices.Clip(bounds), math.Inf(+1)) {
-		le := label{"le", string(appendFloat(nil, b))}
-		keys = append(keys, key{sample: f.name + "_bucket", labels: slices.Insert(slices.Clone(labels), at, le)})
+		le := format.Label{Name: "le", Value: string(appendFloat(nil, b))}
+		keys = append(keys, format.Key{Sample: f.name + "_bucket", Labels: slices.Insert(slices.Clone(labels), at, le)})
 	}
 	h.series = f.w.share(f.series(keys...))
 	return h

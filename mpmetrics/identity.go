@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // identity is the right to write metrics under an id, held by a lock for the process's life.
@@ -39,7 +41,7 @@ type holder struct {
 // takeIdentity fails with ErrHeld where a living process has the id. The live gauges of the last one who had it
 // are removed: they would count again.
 func takeIdentity(dir dirfd, id string, who holder) (identity, error) {
-	if !validID(id) {
+	if !format.ValidID(id) {
 		return identity{}, fmt.Errorf("take metrics id %q: want letters, digits, dots and dashes", id)
 	}
 	fail := func(err error) (identity, error) {

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"unsafe"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // TestImageUnderRace does to an image on the heap what processes do to one that they share: one appends entries and
@@ -19,7 +21,7 @@ func TestImageUnderRace(t *testing.T) {
 		adds    = 500 // of each adder to each entry, and as many to the first one
 	)
 	m := heapImage(entries * 256)
-	copy(m, appendHeader(nil))
+	copy(m, format.AppendHeader(nil))
 	var offsets [adders]chan int // of the values that were published
 	for i := range offsets {
 		offsets[i] = make(chan int, entries)
@@ -28,12 +30,12 @@ func TestImageUnderRace(t *testing.T) {
 	var all sync.WaitGroup
 	all.Go(func() {
 		defer appended.Store(true)
-		used := headerSize
+		used := format.HeaderSize
 		for i := range entries {
-			end := len(appendEntry(m[:used], testKey(i)))
-			m.publish(end)
+			end := len(format.AppendEntry(m[:used], testKey(i)))
+			m.Publish(end)
 			for _, c := range offsets {
-				c <- end - int(layout16)
+				c <- end - int(format.Layout16)
 			}
 			used = end
 		}
@@ -49,30 +51,30 @@ func TestImageUnderRace(t *testing.T) {
 					first = value
 				}
 				for range adds {
-					m.cell(value).add(0.25)
-					m.cell(first).add(0.25)
-					m.cell(value).setTime(1)
+					m.Cell(value).Add(0.25)
+					m.Cell(first).Add(0.25)
+					m.Cell(value).SetTime(1)
 				}
 			}
 		})
 	}
 	for range readers {
 		all.Go(func() {
-			known := samples{typ: counterType}
+			known := samples{typ: format.Counter}
 			var table []entry
 			last := map[string]float64{}
-			for pos, end := headerSize, false; !end; {
+			for pos, end := format.HeaderSize, false; !end; {
 				end = appended.Load() // then this is the last time
-				used := m.used()
-				longer, err := extendTable(m, pos, used, layout16, &known, table, nil)
+				used := m.Used()
+				longer, err := extendTable(m, pos, used, format.Layout16, &known, table, nil)
 				if err != nil {
 					t.Errorf("walk from %d to %d: %v", pos, used, err)
 					return
 				}
 				table, pos = longer, used
 				for i, e := range table {
-					labels, v := e.sample.labels, m.float(int(e.value))
-					if len(labels) != 1 || labels[0].value != fmt.Sprint(i) || v < last[e.sample.encoded] {
+					labels, v := e.sample.labels, m.Float(int(e.value))
+					if len(labels) != 1 || labels[0].Value != fmt.Sprint(i) || v < last[e.sample.encoded] {
 						t.Errorf("entry %d: labels %v, value %v after %v", i, labels, v, last[e.sample.encoded])
 						return
 					}
@@ -86,8 +88,8 @@ func TestImageUnderRace(t *testing.T) {
 	}
 	all.Wait()
 
-	table, l, err := readTable(m, m.used(), &samples{typ: counterType}, nil)
-	if err != nil || l != layout16 || len(table) != entries {
+	table, l, err := readTable(m, m.Used(), &samples{typ: format.Counter}, nil)
+	if err != nil || l != format.Layout16 || len(table) != entries {
 		t.Fatalf("in the end: %d entries, layout %d, %v", len(table), l, err)
 	}
 	for i, e := range table {
@@ -95,18 +97,18 @@ func TestImageUnderRace(t *testing.T) {
 		if i == 0 {
 			want += entries * want
 		}
-		if v := m.float(int(e.value)); v != want {
+		if v := m.Float(int(e.value)); v != want {
 			t.Errorf("entry %d: value %v, want %v", i, v, want)
 		}
 	}
 }
 
 func testKey(i int) string {
-	return key{"f", "f_total", []label{{"i", fmt.Sprint(i)}}, "Help."}.encode()
+	return format.Key{Family: "f", Sample: "f_total", Labels: []format.Label{{Name: "i", Value: fmt.Sprint(i)}}, Help: "Help."}.Encode()
 }
 
 // heapImage gives memory that begins at a multiple of 8, also where an int has 32 bits.
-func heapImage(size int) image {
+func heapImage(size int) format.Image {
 	words := make([]uint64, size/8)
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), size)
 }

@@ -82,7 +82,7 @@ func (i *Inspector) Look() (*Inspection, error) {
 		}
 		f.Faults = faults[s.file]
 		if f.Type != "" {
-			f.Process = byID[s.id]
+			f.Process = byID[s.ID]
 		}
 		in.Files = append(in.Files, f)
 	}

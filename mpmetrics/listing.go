@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // refresh brings all sources up to date.
@@ -32,11 +34,11 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 	}
 	v := &visit{dir: dir, now: c.now(), strict: st.Mode&0o022 != 0, owner: st.Uid}
 	alive := map[string]bool{}
-	var like [metricTypes * gaugeModes][]entry
+	var like [format.Types * format.Modes][]entry
 	for _, s := range c.order {
 		if !s.foreign {
-			table := &like[int(s.typ)*gaugeModes+int(s.mode)]
-			changed = s.refresh(v, &c.known[s.typ], *table) || changed
+			table := &like[int(s.Type)*format.Modes+int(s.Mode)]
+			changed = s.refresh(v, &c.known[s.Type], *table) || changed
 			if len(s.table) > 0 {
 				*table = s.table
 			}
@@ -44,7 +46,7 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 				v.mapped++
 			}
 		}
-		if counts := !s.live() || c.alive(dir, s.id, alive); counts != s.counts {
+		if counts := !s.Live() || c.alive(dir, s.ID, alive); counts != s.counts {
 			s.counts = counts
 			changed = true
 		}
@@ -58,7 +60,7 @@ func (c *Collector) list(dir dirfd) (changed bool, err error) {
 	before := len(c.sources)
 	seen := 0
 	err = dir.list(c.dirents, func(name []byte, inode uint64, typ uint8) {
-		if len(name) < len(fileSuffix) || string(name[len(name)-len(fileSuffix):]) != fileSuffix {
+		if len(name) < len(format.FileSuffix) || string(name[len(name)-len(format.FileSuffix):]) != format.FileSuffix {
 			return
 		}
 		if c.only != nil && !slices.Contains(c.only, string(name)) {

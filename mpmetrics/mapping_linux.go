@@ -6,10 +6,12 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // mapFile maps n bytes of a file from off, a multiple of the page size, shared with every other process.
-func mapFile(fd int, off int64, n int, writable bool) (image, error) {
+func mapFile(fd int, off int64, n int, writable bool) (format.Image, error) {
 	prot := unix.PROT_READ
 	if writable {
 		prot |= unix.PROT_WRITE
@@ -22,7 +24,7 @@ func mapFile(fd int, off int64, n int, writable bool) (image, error) {
 }
 
 // unmap ends a mapping as a whole.
-func unmap(m image) error {
+func unmap(m format.Image) error {
 	return os.NewSyscallError("munmap", unix.Munmap(m))
 }
 

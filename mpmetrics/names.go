@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // names are the exposed names of a Writer's families. Two families with one name would be one on the page.
@@ -12,7 +14,7 @@ type names map[string]*claimed
 // claimed is what families of one name must agree in, as client_golang's registry has it. They must differ in the
 // values of their constant labels.
 type claimed struct {
-	kind        kind
+	kind        format.Kind
 	name        string
 	help        string
 	labelNames  string
@@ -26,7 +28,7 @@ func (n names) claim(exposed []string, c claimed) error {
 		switch {
 		case other == nil:
 		case other.name != c.name || other.kind != c.kind:
-			return fmt.Errorf("the name %s is taken by the %s %q", name, other.kind.typ, other.name)
+			return fmt.Errorf("the name %s is taken by the %s %q", name, other.kind.Type, other.name)
 		case other.help != c.help || other.labelNames != c.labelNames:
 			return errors.New("the same name was given another help text or other labels before")
 		case slices.Contains(other.constLabels, c.constLabels[0]):
@@ -46,11 +48,11 @@ func (n names) claim(exposed []string, c claimed) error {
 }
 
 // exposedNames are all the names that a family takes on the page and in the file.
-func exposedNames(t metricType, family string) []string {
+func exposedNames(t format.Type, family string) []string {
 	switch t {
-	case counterType:
+	case format.Counter:
 		return []string{family, family + "_total"}
-	case gaugeType:
+	case format.Gauge:
 		return []string{family}
 	default:
 		return append(lineNames(t, family), family)

@@ -40,7 +40,7 @@ func (c *Collector) appendPage(dst []byte, format expfmt.Format, names []string)
 	dst = slices.Grow(dst, t.size())
 	s.plan.merge(further,
 		func(i int) {
-			if f := s.plan.families[i]; wanted(names, f.name, dtoType(f.kind.typ)) {
+			if f := s.plan.families[i]; wanted(names, f.name, dtoType(f.kind.Type)) {
 				dst = s.appendFamily(dst, t, i, openMetrics)
 			}
 		},

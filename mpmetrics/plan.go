@@ -7,6 +7,8 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // faultyFiles is the name of the gauge that is in no file. A file that gives it too is in conflict.
@@ -28,7 +30,7 @@ type plan struct {
 // mergedFamily is a family of all files together.
 type mergedFamily struct {
 	name   string // as exposed: a counter's with _total
-	kind   kind
+	kind   format.Kind
 	help   string
 	file   string // the first one that has it
 	series []mergedSeries
@@ -37,14 +39,14 @@ type mergedFamily struct {
 // mergedSeries owns the cells from first on: one for a counter or gauge, else one for each bound, the sum and the
 // count, in this order.
 type mergedSeries struct {
-	labels []label
+	labels []format.Label
 	text   string // the labels as on the page, without braces
 	bounds []float64
 	first  uint32
 }
 
 func (f *mergedFamily) cells(s *mergedSeries) int {
-	if f.kind.typ == histogramType || f.kind.typ == summaryType {
+	if f.kind.Type == format.Histogram || f.kind.Type == format.Summary {
 		return len(s.bounds) + 2
 	}
 	return 1
@@ -66,16 +68,16 @@ type step struct {
 func (p *plan) prepare(last uint32) {
 	p.initial = make([]float64, last+1)
 	for _, f := range p.families {
-		mode := f.kind.mode.base()
-		p.latest = p.latest || f.kind.typ == gaugeType && mode == gaugeMostRecent
-		if f.kind.typ == gaugeType && (mode == gaugeMin || mode == gaugeMax) {
+		mode := f.kind.Mode.Base()
+		p.latest = p.latest || f.kind.Type == format.Gauge && mode == format.MostRecent
+		if f.kind.Type == format.Gauge && (mode == format.Min || mode == format.Max) {
 			for i := range f.series {
 				p.initial[f.series[i].first] = math.NaN()
 			}
 		}
 		if f.name == faultyFiles {
 			for i := range f.series {
-				p.initial[f.series[i].first] = float64(p.faultyFiles(Reason(f.series[i].labels[0].value)))
+				p.initial[f.series[i].first] = float64(p.faultyFiles(Reason(f.series[i].labels[0].Value)))
 			}
 		}
 	}
@@ -120,7 +122,7 @@ func (p *plan) hasPlainNames() bool {
 		}
 		for i := range f.series {
 			for _, l := range f.series[i].labels {
-				if !model.LegacyValidation.IsValidLabelName(l.name) {
+				if !model.LegacyValidation.IsValidLabelName(l.Name) {
 					return false
 				}
 			}

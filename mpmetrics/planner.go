@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // planner makes a plan.
@@ -21,14 +23,14 @@ const hidden = 0
 
 // placed is where the samples of one key went that files of one kind have.
 type placed struct {
-	kind kind
+	kind format.Kind
 	cell uint32
 }
 
 // ref is a sample that was found, before it is known which cell its rank among all others gives it.
 type ref struct {
 	family *mergedFamily
-	labels []label
+	labels []format.Label
 	text   string
 	part   part
 	bound  float64
@@ -41,7 +43,7 @@ type ref struct {
 func makePlan(sources []*source, directory *Fault) *plan {
 	own := &mergedFamily{
 		name: faultyFiles,
-		kind: kind{gaugeType, gaugeComputed},
+		kind: format.Kind{Type: format.Gauge, Mode: format.Computed},
 		help: "Metric files that could not be used, or not all of them, by reason.",
 		file: "the scrape itself",
 	}
@@ -56,7 +58,7 @@ func makePlan(sources []*source, directory *Fault) *plan {
 	}
 	// Files that share a table go to the same cells, unless each process is to be seen.
 	type shared struct {
-		kind  kind
+		kind  format.Kind
 		table *entry
 		n     int
 	}
@@ -71,9 +73,9 @@ func makePlan(sources []*source, directory *Fault) *plan {
 		if !s.counts || len(s.table) == 0 {
 			continue
 		}
-		alike := shared{s.kind, &s.table[0], len(s.table)}
+		alike := shared{s.Kind, &s.table[0], len(s.table)}
 		it, ok := done[alike]
-		if !ok || s.perProcess() {
+		if !ok || s.PerProcess() {
 			it.steps, it.conflicts = p.steps(s)
 			all = append(all, it.steps)
 			done[alike] = it
@@ -109,18 +111,18 @@ func (p *planner) steps(s *source) (steps []step, conflicts []*Fault) {
 			steps[i].cell = hidden
 			continue
 		}
-		if at, ok := p.placed[e.sample]; ok && at.kind == s.kind && !s.perProcess() {
+		if at, ok := p.placed[e.sample]; ok && at.kind == s.Kind && !s.PerProcess() {
 			steps[i].cell = at.cell
 			continue
 		}
 		f := p.family(e.sample, s)
-		if f.name != e.sample.family || f.kind != s.kind {
+		if f.name != e.sample.family || f.kind != s.Kind {
 			steps[i].cell = hidden
 			if !told[f] {
 				told[f] = true
 				conflicts = append(conflicts, &Fault{
 					s.file, e.offset(), ReasonConflict,
-					fmt.Errorf("the %s %q here conflicts with the %s %q in %q", s.kind, e.sample.family, f.kind, f.name, f.file),
+					fmt.Errorf("the %s %q here conflicts with the %s %q in %q", s.Kind, e.sample.family, f.kind, f.name, f.file),
 				})
 			}
 			continue
@@ -135,13 +137,13 @@ func (p *planner) family(s *sample, src *source) *mergedFamily {
 	if f := p.families[s.family]; f != nil {
 		return f
 	}
-	names := lineNames(src.typ, s.family)
+	names := lineNames(src.Type, s.family)
 	for _, name := range names {
 		if f := p.lines[name]; f != nil {
 			return f
 		}
 	}
-	f := &mergedFamily{name: s.family, kind: src.kind, help: s.help, file: src.file}
+	f := &mergedFamily{name: s.family, kind: src.Kind, help: s.help, file: src.file}
 	p.families[s.family] = f
 	for _, name := range names {
 		p.lines[name] = f
@@ -152,12 +154,12 @@ func (p *planner) family(s *sample, src *source) *mergedFamily {
 func (p *planner) add(f *mergedFamily, s *sample, src *source) uint32 {
 	cell := uint32(len(p.refs))
 	labels := s.labels
-	if s.part == partCount && f.kind.typ == histogramType {
+	if s.part == partCount && f.kind.Type == format.Histogram {
 		return hidden // it is counted from the buckets
 	}
-	if src.perProcess() {
-		labels = append(slices.Clip(labels), label{"pid", src.id})
-		slices.SortStableFunc(labels, func(a, b label) int { return strings.Compare(a.name, b.name) })
+	if src.PerProcess() {
+		labels = append(slices.Clip(labels), format.Label{Name: "pid", Value: src.ID})
+		slices.SortStableFunc(labels, func(a, b format.Label) int { return strings.Compare(a.Name, b.Name) })
 	} else {
 		p.placed[s] = placed{f.kind, cell}
 	}
@@ -166,7 +168,7 @@ func (p *planner) add(f *mergedFamily, s *sample, src *source) uint32 {
 }
 
 // labelText is the text of labels, which often are those of the ref before: the next bucket's, or the sum's.
-func (p *planner) labelText(labels []label) string {
+func (p *planner) labelText(labels []format.Label) string {
 	if before := &p.refs[len(p.refs)-1]; slices.Equal(before.labels, labels) {
 		return before.text
 	}
@@ -230,7 +232,7 @@ func (p *planner) rank(out *plan) []uint32 {
 // addFaults adds to the family that counts faulty files, which is only shown where there are any.
 func (p *planner) addFaults(own *mergedFamily, faults []*Fault) {
 	for _, fault := range faults {
-		labels := []label{{"reason", string(fault.Reason)}}
+		labels := []format.Label{{Name: "reason", Value: string(fault.Reason)}}
 		p.refs = append(p.refs, ref{own, labels, p.labelText(labels), partValue, 0, uint32(len(p.refs))})
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // Process is who writes, or has written, metrics under an id.
@@ -23,7 +25,6 @@ type Process struct {
 	Generation int       // see WriterOptions
 	Start      time.Time // when the process was started
 	Program    string    // path of its executable
-
 }
 
 // maxLockFile bounds what is read of a lock file, in bytes.
@@ -33,8 +34,8 @@ const maxLockFile = 16 << 10
 func processes(dir dirfd, sources []*source) []*Process {
 	fileOf := map[string]string{}
 	for _, s := range sources {
-		if !s.foreign && fileOf[s.id] == "" {
-			fileOf[s.id] = s.file
+		if !s.foreign && fileOf[s.ID] == "" {
+			fileOf[s.ID] = s.file
 		}
 	}
 	for _, id := range lockedIDs(dir) {
@@ -63,7 +64,7 @@ func lockedIDs(dir dirfd) []string {
 	defer own.Close()
 	var ids []string
 	_ = own.list(make([]byte, 1<<15), func(name []byte, _ uint64, _ uint8) {
-		if id, ok := strings.CutSuffix(string(name), lockSuffix); ok && validID(id) {
+		if id, ok := strings.CutSuffix(string(name), lockSuffix); ok && format.ValidID(id) {
 			ids = append(ids, id)
 		}
 	})

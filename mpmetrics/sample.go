@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // sample is a decoded key in the light of its file's type: what a reader makes of an entry. It is shared by all
@@ -14,7 +16,7 @@ type sample struct {
 	encoded string // the key as in the file, with its length and padding
 	family  string // as exposed: a counter's with _total
 	help    string
-	labels  []label // without le of a bucket and pid of a gauge
+	labels  []format.Label // without le of a bucket and pid of a gauge
 	part    part
 	bound   float64 // of a bucket
 	err     error   // why it cannot be exposed; then nothing else is set
@@ -33,12 +35,12 @@ const (
 // samples interns the samples of one type by their encoded keys. It makes them in blocks, which spares a first scrape
 // a third of its time.
 type samples struct {
-	typ   metricType
+	typ   format.Type
 	known map[string]*sample
 
 	room       []sample // for the next ones
-	roomLabels []label
-	decoded    []label // of the last one
+	roomLabels []format.Label
+	decoded    []format.Label // of the last one
 }
 
 func (s *samples) intern(encoded []byte) *sample {
@@ -68,8 +70,8 @@ func (s *samples) make(encoded string) *sample {
 	}
 	made := &s.room[0]
 	s.room = s.room[1:]
-	k, err := decodeKey(keyOf(encoded), s.decoded[:0])
-	s.decoded = k.labels
+	k, err := format.DecodeKey(format.KeyOf(encoded), s.decoded[:0])
+	s.decoded = k.Labels
 	if err == nil {
 		err = made.interpret(s.typ, k)
 	}
@@ -80,7 +82,7 @@ func (s *samples) make(encoded string) *sample {
 	made.encoded = encoded
 	if n := len(made.labels); n > 0 {
 		if n > cap(s.roomLabels)-len(s.roomLabels) {
-			s.roomLabels = make([]label, 0, n+128)
+			s.roomLabels = make([]format.Label, 0, n+128)
 		}
 		s.roomLabels = append(s.roomLabels, made.labels...)
 		made.labels = slices.Clip(s.roomLabels[len(s.roomLabels)-n:])
@@ -90,38 +92,38 @@ func (s *samples) make(encoded string) *sample {
 
 // interpret refuses whatever would make a line that a scraper cannot read or takes for another family's, since a
 // scraper that stumbles over one line drops the whole page.
-func (s *sample) interpret(t metricType, k key) error {
-	if !exposable(k.family) {
-		return fmt.Errorf("%q is no name of a metric", k.family)
+func (s *sample) interpret(t format.Type, k format.Key) error {
+	if !exposable(k.Family) {
+		return fmt.Errorf("%q is no name of a metric", k.Family)
 	}
-	s.family, s.help, s.labels = k.family, k.help, k.labels
-	suffix, ok := strings.CutPrefix(k.sample, k.family)
+	s.family, s.help, s.labels = k.Family, k.Help, k.Labels
+	suffix, ok := strings.CutPrefix(k.Sample, k.Family)
 	if !ok {
-		return fmt.Errorf("sample %q is not of family %q", k.sample, k.family)
+		return fmt.Errorf("sample %q is not of family %q", k.Sample, k.Family)
 	}
-	misfit := func() error { return fmt.Errorf("sample %q is not one of the %s %q", k.sample, t, k.family) }
+	misfit := func() error { return fmt.Errorf("sample %q is not one of the %s %q", k.Sample, t, k.Family) }
 	switch t {
-	case counterType:
+	case format.Counter:
 		switch suffix {
 		case "_total":
-			s.family = k.sample
+			s.family = k.Sample
 		case "": // as before version 0.4
-			s.family = strings.TrimSuffix(k.family, "_total") + "_total"
+			s.family = strings.TrimSuffix(k.Family, "_total") + "_total"
 		default:
 			return misfit()
 		}
-	case gaugeType:
+	case format.Gauge:
 		if suffix != "" {
 			return misfit()
 		}
 		s.drop("pid")
-	case summaryType, histogramType:
+	case format.Summary, format.Histogram:
 		switch {
 		case suffix == "_sum":
 			s.part = partSum
 		case suffix == "_count":
 			s.part = partCount
-		case suffix == "_bucket" && t == histogramType:
+		case suffix == "_bucket" && t == format.Histogram:
 			s.part = partBucket
 			le, ok := s.drop("le")
 			if s.bound, ok = parseBound(le, ok); !ok {
@@ -133,8 +135,8 @@ func (s *sample) interpret(t metricType, k key) error {
 	}
 	reserved := reservedLabel(t)
 	for _, l := range s.labels {
-		if !exposable(l.name) || strings.HasPrefix(l.name, "__") || l.name == reserved {
-			return fmt.Errorf("%q is no name of a label of a %s", l.name, t)
+		if !exposable(l.Name) || strings.HasPrefix(l.Name, "__") || l.Name == reserved {
+			return fmt.Errorf("%q is no name of a label of a %s", l.Name, t)
 		}
 	}
 	return nil
@@ -146,11 +148,11 @@ func exposable(name string) bool {
 }
 
 func (s *sample) drop(name string) (value string, found bool) {
-	i := slices.IndexFunc(s.labels, func(l label) bool { return l.name == name })
+	i := slices.IndexFunc(s.labels, func(l format.Label) bool { return l.Name == name })
 	if i < 0 {
 		return "", false
 	}
-	value = s.labels[i].value
+	value = s.labels[i].Value
 	s.labels = slices.Delete(s.labels, i, i+1)
 	return value, true
 }

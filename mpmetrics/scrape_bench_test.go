@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/expfmt"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // BenchmarkScrape reads and writes the page of directories as they are found: a small server, a large one, and a
@@ -92,16 +94,16 @@ func makeDirectory(tb testing.TB, dir string, processes, counters, histograms in
 	const help = "Total number of requests handled, by path and method."
 	var counterKeys, histogramKeys []string
 	for i := range counters {
-		labels := []label{{"method", "GET"}, {"path", fmt.Sprintf("/api/v1/resource/%d", i)}, {"status", "200"}}
-		counterKeys = append(counterKeys, key{"app_requests", "app_requests_total", labels, help}.encode())
+		labels := []format.Label{{Name: "method", Value: "GET"}, {Name: "path", Value: fmt.Sprintf("/api/v1/resource/%d", i)}, {Name: "status", Value: "200"}}
+		counterKeys = append(counterKeys, format.Key{Family: "app_requests", Sample: "app_requests_total", Labels: labels, Help: help}.Encode())
 	}
 	bounds := []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10, math.Inf(1)}
 	for i := range histograms {
-		path := label{"path", fmt.Sprintf("/api/v1/resource/%d", i)}
-		histogramKeys = append(histogramKeys, key{"app_latency_seconds", "app_latency_seconds_sum", []label{path}, help}.encode())
+		path := format.Label{Name: "path", Value: fmt.Sprintf("/api/v1/resource/%d", i)}
+		histogramKeys = append(histogramKeys, format.Key{Family: "app_latency_seconds", Sample: "app_latency_seconds_sum", Labels: []format.Label{path}, Help: help}.Encode())
 		for _, bound := range bounds {
-			labels := []label{{"le", string(appendFloat(nil, bound))}, path}
-			histogramKeys = append(histogramKeys, key{"app_latency_seconds", "app_latency_seconds_bucket", labels, help}.encode())
+			labels := []format.Label{{Name: "le", Value: string(appendFloat(nil, bound))}, path}
+			histogramKeys = append(histogramKeys, format.Key{Family: "app_latency_seconds", Sample: "app_latency_seconds_bucket", Labels: labels, Help: help}.Encode())
 		}
 	}
 	for p := range processes {
@@ -115,18 +117,18 @@ func makeDirectory(tb testing.TB, dir string, processes, counters, histograms in
 // writeFile writes a metric file as a process leaves it, with room after its entries.
 func writeFile(tb testing.TB, path string, keys []string, value func(i int) float64) {
 	tb.Helper()
-	content := appendHeader(nil)
+	content := format.AppendHeader(nil)
 	var values []int
 	for _, k := range keys {
-		content = appendEntry(content, k)
-		values = append(values, len(content)-int(layout16))
+		content = format.AppendEntry(content, k)
+		values = append(values, len(content)-int(format.Layout16))
 	}
-	m := image(content)
+	m := format.Image(content)
 	for i, at := range values {
-		m.cell(at).setValue(value(i))
+		m.Cell(at).SetValue(value(i))
 	}
-	m.publish(len(content))
-	size := int64(initialSize)
+	m.Publish(len(content))
+	size := int64(format.InitialSize)
 	for size < int64(len(content)) {
 		size *= 2
 	}

@@ -1,5 +1,9 @@
 package mpmetrics
 
+import (
+	"multiproc/mpmetrics/internal/format"
+)
+
 import "sync/atomic"
 
 // series are the values of one set of labels of one metric: one for a counter or gauge, a count and a sum for a
@@ -9,7 +13,7 @@ import "sync/atomic"
 // Their path is then slow, under the writer's lock; nothing of them is lost when there is room later.
 type series struct {
 	w      *Writer
-	kind   kind
+	kind   format.Kind
 	values []seriesValue
 
 	// Guarded by w.mu.
@@ -19,11 +23,11 @@ type series struct {
 }
 
 // name tells series that are not shared yet apart.
-func (s *series) name() string { return s.kind.prefix() + s.keys[0] }
+func (s *series) name() string { return s.kind.Prefix() + s.keys[0] }
 
 // seriesValue is one value of a series.
 type seriesValue struct {
-	shared atomic.Pointer[cell] // nil as long as the value is kept here; never changes again
+	shared atomic.Pointer[format.Cell] // nil as long as the value is kept here; never changes again
 
 	// Guarded by the writer's mu, and only of meaning while shared is nil.
 	value, time float64
@@ -34,10 +38,10 @@ type seriesValue struct {
 func (s *series) add(i int, v float64) {
 	c := s.values[i].shared.Load()
 	if c == nil {
-		s.slow(i, func(c *cell) { c.add(v) }, func(kept *seriesValue) { kept.value += v })
+		s.slow(i, func(c *format.Cell) { c.Add(v) }, func(kept *seriesValue) { kept.value += v })
 		return
 	}
-	c.add(v)
+	c.Add(v)
 }
 
 // set replaces the i-th value, then the time at which that was done. A reader that comes between the two takes the
@@ -45,42 +49,42 @@ func (s *series) add(i int, v float64) {
 func (s *series) set(i int, v, time float64) {
 	c := s.values[i].shared.Load()
 	if c == nil {
-		s.slow(i, func(c *cell) { c.set(v, time) }, func(kept *seriesValue) { kept.value, kept.time, kept.set = v, time, true })
+		s.slow(i, func(c *format.Cell) { c.Set(v, time) }, func(kept *seriesValue) { kept.value, kept.time, kept.set = v, time, true })
 		return
 	}
-	c.set(v, time)
+	c.Set(v, time)
 }
 
 // touch says when the i-th value was changed by add.
 func (s *series) touch(i int, time float64) {
 	c := s.values[i].shared.Load()
 	if c == nil {
-		s.slow(i, func(c *cell) { c.setTime(time) }, func(kept *seriesValue) { kept.time = time })
+		s.slow(i, func(c *format.Cell) { c.SetTime(time) }, func(kept *seriesValue) { kept.time = time })
 		return
 	}
-	c.setTime(time)
+	c.SetTime(time)
 }
 
 // get is this process's own value.
 func (s *series) get(i int) float64 {
 	if c := s.values[i].shared.Load(); c != nil {
-		return c.getValue()
+		return c.Value()
 	}
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	if c := s.values[i].shared.Load(); c != nil {
-		return c.getValue()
+		return c.Value()
 	}
 	return s.values[i].value
 }
 
-func (s *series) slow(i int, shared func(*cell), kept func(*seriesValue)) {
+func (s *series) slow(i int, shared func(*format.Cell), kept func(*seriesValue)) {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	s.slowLocked(i, shared, kept)
 }
 
-func (s *series) slowLocked(i int, shared func(*cell), kept func(*seriesValue)) {
+func (s *series) slowLocked(i int, shared func(*format.Cell), kept func(*seriesValue)) {
 	if !s.tried {
 		s.w.shareLocked(s)
 	}
@@ -93,16 +97,16 @@ func (s *series) slowLocked(i int, shared func(*cell), kept func(*seriesValue)) 
 
 // moveLocked carries what was kept here over into the file: what was added is added to what the process's predecessor
 // left there, what was set replaces it.
-func (s *series) moveLocked(cells []*cell) {
+func (s *series) moveLocked(cells []*format.Cell) {
 	for i, c := range cells {
 		kept := &s.values[i]
 		if kept.set {
-			c.setValue(kept.value)
+			c.SetValue(kept.value)
 		} else if kept.value != 0 {
-			c.add(kept.value)
+			c.Add(kept.value)
 		}
 		if kept.time != 0 {
-			c.setTime(kept.time)
+			c.SetTime(kept.time)
 		}
 		kept.shared.Store(c)
 	}

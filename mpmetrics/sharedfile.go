@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 var (
@@ -34,7 +36,7 @@ type sharedFile struct {
 // mapping is an image of the file from an offset on.
 type mapping struct {
 	from  int
-	image image
+	image format.Image
 }
 
 type located struct {
@@ -45,19 +47,19 @@ type located struct {
 // openShared opens or makes the file of a kind for an identity. What is there and cannot be continued, being
 // damaged or of the 8-byte layout, is moved into the library's own subdirectory, where no reader sees it, and setAside
 // reports why. A new file begins at 0, which Prometheus takes for a restart of the process.
-func openShared(who identity, k kind) (f *sharedFile, setAside error, err error) {
+func openShared(who identity, k format.Kind) (f *sharedFile, setAside error, err error) {
 	// After a wipe the name may be that of a file which another process of the same id has made since. A wipe takes
 	// the locks first, so to see ours before and after is to have opened the right one.
 	if !who.stands() {
 		return nil, nil, errWiped
 	}
-	name := fileName{k, who.id}.String()
+	name := format.FileName{Kind: k, ID: who.id}.String()
 	// Where the last process of this id died in createShared, its file may have two names.
 	if err := who.dir.unlink(tempName(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
 	f, err = continueShared(who.dir, name)
-	if _, ok := errors.AsType[*damage](err); ok && who.stands() {
+	if _, ok := errors.AsType[*format.Damage](err); ok && who.stands() {
 		setAside, err = err, fs.ErrNotExist
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,34 +96,34 @@ func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
 		return nil, fmt.Errorf("belongs to user %d", st.Uid)
 	case st.Nlink != 1:
 		return nil, fmt.Errorf("has %d links", st.Nlink)
-	case st.Size < headerSize || st.Size > maxSize:
-		return nil, &damage{0, fmt.Sprintf("size %d", st.Size)}
+	case st.Size < format.HeaderSize || st.Size > format.MaxSize:
+		return nil, &format.Damage{Offset: 0, Problem: fmt.Sprintf("size %d", st.Size)}
 	}
 	// Read, not mapped: to look at a file that somebody cuts short must not be deadly.
-	header := make(image, headerSize)
+	header := make(format.Image, format.HeaderSize)
 	if err := readStart(fd, header); err != nil {
 		return nil, err
 	}
-	used := header.used()
-	if used < headerSize || int64(used) > st.Size {
-		return nil, &damage{0, fmt.Sprintf("used is %d in a file of %d bytes", used, st.Size)}
+	used := header.Used()
+	if used < format.HeaderSize || int64(used) > st.Size {
+		return nil, &format.Damage{Offset: 0, Problem: fmt.Sprintf("used is %d in a file of %d bytes", used, st.Size)}
 	}
-	content := make(image, used)
+	content := make(format.Image, used)
 	if err := readStart(fd, content); err != nil {
 		return nil, err
 	}
 	f = &sharedFile{fd: fd, used: used, entries: map[string]located{}}
-	for w := (newWalk(content, headerSize, used, layout16)); ; {
-		encoded, value, err := w.next()
-		if errors.Is(err, errEnd) {
+	for w := format.NewWalk(content, format.HeaderSize, used, format.Layout16); ; {
+		encoded, value, err := w.Next()
+		if errors.Is(err, format.ErrEnd) {
 			break
 		}
 		if err != nil {
 			return nil, err
 		}
-		f.entries[keyOf(string(encoded))] = located{value: value}
+		f.entries[format.KeyOf(string(encoded))] = located{value: value}
 	}
-	f.size = initialSize
+	f.size = format.InitialSize
 	for int64(f.size) < st.Size {
 		f.size *= 2
 	}
@@ -150,7 +152,7 @@ func createShared(who identity, name string, replace bool) (f *sharedFile, err e
 		}
 		return nil, err
 	}
-	f = &sharedFile{fd: fd, size: initialSize, entries: map[string]located{}}
+	f = &sharedFile{fd: fd, size: format.InitialSize, entries: map[string]located{}}
 	defer func(made *sharedFile) {
 		if err != nil {
 			err = fmt.Errorf("make metric file %s: %w", who.dir.join(name), err)
@@ -161,11 +163,11 @@ func createShared(who identity, name string, replace bool) (f *sharedFile, err e
 			_ = who.dir.unlink(temp)
 		}
 	}(f)
-	if err := f.write(appendHeader(nil)); err != nil {
+	if err := f.write(format.AppendHeader(nil)); err != nil {
 		return nil, err
 	}
-	f.used = headerSize
-	if err := truncate(fd, initialSize); err != nil {
+	f.used = format.HeaderSize
+	if err := truncate(fd, format.InitialSize); err != nil {
 		return nil, err
 	}
 	if err := f.mapFrom(0); err != nil {
@@ -213,7 +215,7 @@ func (f *sharedFile) mapFrom(off int) error {
 }
 
 // place finds or makes the entries of keys, all or none: readers see a histogram as a whole.
-func (f *sharedFile) place(keys []string, maxSeries int) ([]*cell, error) {
+func (f *sharedFile) place(keys []string, maxSeries int) ([]*format.Cell, error) {
 	values := make([]int, len(keys))
 	f.buf = f.buf[:0]
 	var missing []int
@@ -223,8 +225,8 @@ func (f *sharedFile) place(keys []string, maxSeries int) ([]*cell, error) {
 			continue
 		}
 		missing = append(missing, i)
-		f.buf = appendEntry(f.buf, k)
-		values[i] = f.used + len(f.buf) - int(layout16)
+		f.buf = format.AppendEntry(f.buf, k)
+		values[i] = f.used + len(f.buf) - int(format.Layout16)
 	}
 	if len(missing) > 0 {
 		if len(f.entries)+len(missing) > maxSeries {
@@ -237,12 +239,12 @@ func (f *sharedFile) place(keys []string, maxSeries int) ([]*cell, error) {
 			return nil, err
 		}
 		f.used += len(f.buf)
-		f.mappings[0].image.publish(f.used)
+		f.mappings[0].image.Publish(f.used)
 	}
 	for _, i := range missing {
 		f.entries[keys[i]] = located{values[i], true}
 	}
-	cells := make([]*cell, len(keys))
+	cells := make([]*format.Cell, len(keys))
 	for i, value := range values {
 		cells[i] = f.cell(value)
 	}
@@ -250,7 +252,7 @@ func (f *sharedFile) place(keys []string, maxSeries int) ([]*cell, error) {
 }
 
 func (f *sharedFile) grow(need int) error {
-	if need > maxSize {
+	if need > format.MaxSize {
 		return errFull
 	}
 	size := f.size
@@ -272,10 +274,10 @@ func (f *sharedFile) grow(need int) error {
 	return nil
 }
 
-func (f *sharedFile) cell(off int) *cell {
+func (f *sharedFile) cell(off int) *format.Cell {
 	i := len(f.mappings) - 1
 	for f.mappings[i].from > off {
 		i--
 	}
-	return f.mappings[i].image.cell(off - f.mappings[i].from)
+	return f.mappings[i].image.Cell(off - f.mappings[i].from)
 }

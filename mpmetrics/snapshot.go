@@ -1,5 +1,9 @@
 package mpmetrics
 
+import (
+	"multiproc/mpmetrics/internal/format"
+)
+
 import "sync/atomic"
 
 // snapshot is what one reading of all files gave: a value for each cell of a plan.
@@ -26,7 +30,7 @@ func (p *plan) readInto(s *snapshot) (cut []*source) {
 		}
 	}
 	for _, f := range p.families {
-		if f.kind.typ == histogramType {
+		if f.kind.Type == format.Histogram {
 			for i := range f.series {
 				accumulate(s.values[f.series[i].first:], len(f.series[i].bounds))
 			}
@@ -39,39 +43,39 @@ func (p *plan) readInto(s *snapshot) (cut []*source) {
 func (r read) into(s *snapshot) (err error) {
 	defer recoverFault(&err)
 	m, values := r.source.image, s.values
-	mode := gaugeSum
-	if r.source.typ == gaugeType {
-		mode = r.source.mode.base()
+	mode := format.Sum
+	if r.source.Type == format.Gauge {
+		mode = r.source.Mode.Base()
 	}
 	switch mode {
-	case gaugeSum:
+	case format.Sum:
 		for _, step := range r.steps {
-			values[step.cell] += m.float(int(step.value))
+			values[step.cell] += m.Float(int(step.value))
 		}
-	case gaugeAll:
+	case format.All:
 		for _, step := range r.steps {
-			values[step.cell] = m.float(int(step.value))
+			values[step.cell] = m.Float(int(step.value))
 		}
-	case gaugeMin: // a cell begins as NaN, which any value replaces
+	case format.Min: // a cell begins as NaN, which any value replaces
 		for _, step := range r.steps {
-			if v, at := m.float(int(step.value)), &values[step.cell]; v < *at || *at != *at {
+			if v, at := m.Float(int(step.value)), &values[step.cell]; v < *at || *at != *at {
 				*at = v
 			}
 		}
-	case gaugeMax:
+	case format.Max:
 		for _, step := range r.steps {
-			if v, at := m.float(int(step.value)), &values[step.cell]; v > *at || *at != *at {
+			if v, at := m.Float(int(step.value)), &values[step.cell]; v > *at || *at != *at {
 				*at = v
 			}
 		}
-	case gaugeMostRecent:
-		if r.source.layout != layout16 {
+	case format.MostRecent:
+		if r.source.layout != format.Layout16 {
 			return nil // without times
 		}
 		for _, step := range r.steps {
-			c := m.cell(int(step.value))
-			if at := c.getTime(); at > s.times[step.cell] {
-				s.times[step.cell], values[step.cell] = at, c.getValue()
+			c := m.Cell(int(step.value))
+			if at := c.Time(); at > s.times[step.cell] {
+				s.times[step.cell], values[step.cell] = at, c.Value()
 			}
 		}
 	}
@@ -91,7 +95,7 @@ func accumulate(cells []float64, n int) {
 
 // set reports whether a cell has a value: a gauge that goes by the time of setting has none before the first time.
 func (s *snapshot) set(f *mergedFamily, cell uint32) bool {
-	return f.kind.typ != gaugeType || f.kind.mode.base() != gaugeMostRecent || s.times[cell] != 0
+	return f.kind.Type != format.Gauge || f.kind.Mode.Base() != format.MostRecent || s.times[cell] != 0
 }
 
 // appendFamily appends a family's text.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 const (
@@ -22,7 +24,7 @@ const (
 
 // source is a metric file as a reader knows it: mapped, with the table of its entries, which grows with the file.
 type source struct {
-	fileName
+	format.FileName
 	file    string // its name in the directory
 	foreign bool   // by its name or type
 	inode   uint64 // as the directory lists it; not given to another file as long as this one is mapped
@@ -30,9 +32,9 @@ type source struct {
 	seen    uint64 // number of the last listing that had it
 	counts  bool   // false for a live gauge of a dead process
 
-	image  image // the whole file, as long as it was when it was mapped; nil where there is nothing to read
-	used   int   // what the header said when the table was read
-	layout layout
+	image  format.Image // the whole file, as long as it was when it was mapped; nil where there is nothing to read
+	used   int          // what the header said when the table was read
+	layout format.Layout
 	table  []entry
 	looked time.Time
 
@@ -43,7 +45,7 @@ type source struct {
 func newSource(file string, inode uint64, typ uint8) *source {
 	s := &source{file: file, inode: inode, listed: typ}
 	var ok bool
-	s.fileName, ok = parseFileName(file)
+	s.FileName, ok = format.ParseFileName(file)
 	switch {
 	case !ok:
 		s.faults = []*Fault{s.fault(ReasonForeign, errors.New("is not named as a metric file is"))}
@@ -118,7 +120,7 @@ func (s *source) follow(known *samples, now time.Time) (p progress) {
 		}
 	}()
 	defer recoverFault(&err)
-	switch used := s.image.used(); {
+	switch used := s.image.Used(); {
 	case s.hasFault(ReasonDamaged):
 		if used == s.used && s.whole() && now.Sub(s.looked) < relook {
 			return same
@@ -176,7 +178,7 @@ func (s *source) load(v *visit, known *samples, like []entry) *Fault {
 		s.unmap()
 		fault = s.mapAndRead(fd, known, like)
 	}
-	if fault != nil && (fault.Reason == ReasonEmpty || st.Size < headerSize) &&
+	if fault != nil && (fault.Reason == ReasonEmpty || st.Size < format.HeaderSize) &&
 		v.now.Sub(time.Unix(st.Mtim.Unix())) < settling {
 		return nil // a process may be making it
 	}
@@ -192,11 +194,11 @@ func (s *source) mapAndRead(fd int, known *samples, like []entry) *Fault {
 	switch {
 	case st.Size == 0:
 		return s.fault(ReasonEmpty, errors.New("has no content"))
-	case st.Size < headerSize:
+	case st.Size < format.HeaderSize:
 		return s.fault(ReasonDamaged, fmt.Errorf("has %d bytes, fewer than a header", st.Size))
 	}
 	var err error
-	if s.image, err = mapFile(fd, 0, int(min(st.Size, maxSize)), false); err != nil {
+	if s.image, err = mapFile(fd, 0, int(min(st.Size, format.MaxSize)), false); err != nil {
 		return s.fault(ReasonUnreadable, err)
 	}
 	if err := s.read(known, like); err != nil {
@@ -212,16 +214,16 @@ func (s *source) mapAndRead(fd int, known *samples, like []entry) *Fault {
 // read reads the table of what is mapped, up to the first damage.
 func (s *source) read(known *samples, like []entry) (err error) {
 	defer recoverFault(&err)
-	s.used, s.table = s.image.used(), nil
+	s.used, s.table = s.image.Used(), nil
 	if s.used == 0 {
 		return nil
 	}
-	if s.used < headerSize {
-		return &damage{0, fmt.Sprintf("used is %d", s.used)}
+	if s.used < format.HeaderSize {
+		return &format.Damage{Offset: 0, Problem: fmt.Sprintf("used is %d", s.used)}
 	}
 	s.table, s.layout, err = readTable(s.image, min(s.used, len(s.image)), known, like)
 	if s.used > len(s.image) {
-		return &damage{0, fmt.Sprintf("used is %d in a file of %d bytes", s.used, len(s.image))}
+		return &format.Damage{Offset: 0, Problem: fmt.Sprintf("used is %d in a file of %d bytes", s.used, len(s.image))}
 	}
 	return err
 }
@@ -253,8 +255,8 @@ func (s *source) badKey(e entry) *Fault {
 
 func (s *source) fault(r Reason, err error) *Fault {
 	f := &Fault{s.file, -1, r, err}
-	if d, ok := errors.AsType[*damage](err); ok {
-		f.Offset, f.Err = d.off, errors.New(d.what)
+	if d, ok := errors.AsType[*format.Damage](err); ok {
+		f.Offset, f.Err = d.Offset, errors.New(d.Problem)
 	}
 	return f
 }

@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // summary is a count and a sum, in this order in the file, as prometheus_client writes them.
@@ -47,7 +49,7 @@ func (w *Writer) newSummaryFamily(o prometheus.SummaryOpts, labelNames []string)
 		return nil, fmt.Errorf("new summary %q: %w", prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name),
 			errors.New("quantiles of several processes cannot be merged: use a histogram"))
 	}
-	return w.newFamily(kind{typ: summaryType}, options{
+	return w.newFamily(format.Kind{Type: format.Summary}, options{
 		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,
 	})
 }
@@ -57,8 +59,8 @@ func newSummary(f *family, values []string) *summary {
 	s.metric = s
 	labels := f.labels(values)
 	s.series = f.w.share(f.series(
-		key{sample: f.name + "_count", labels: labels},
-		key{sample: f.name + "_sum", labels: labels},
+		format.Key{Sample: f.name + "_count", Labels: labels},
+		format.Key{Sample: f.name + "_sum", Labels: labels},
 	))
 	return s
 }

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // Sweep removes the files of live gauges whose process is gone. They do not count any more since then, so that
@@ -13,10 +15,10 @@ func (d *Directory) Sweep() error {
 	var ids []string
 	seen := map[string]bool{}
 	if err := d.dir.list(make([]byte, 1<<16), func(name []byte, _ uint64, _ uint8) {
-		n, ok := parseFileName(string(name))
-		if ok && n.live() && validID(n.id) && !seen[n.id] {
-			seen[n.id] = true
-			ids = append(ids, n.id)
+		n, ok := format.ParseFileName(string(name))
+		if ok && n.Live() && format.ValidID(n.ID) && !seen[n.ID] {
+			seen[n.ID] = true
+			ids = append(ids, n.ID)
 		}
 	}); err != nil {
 		return err
@@ -53,8 +55,8 @@ func (d *Directory) sweep(id string) error {
 // removeLive removes the files of an id that count only while its process lives.
 func removeLive(dir dirfd, id string) error {
 	var errs []error
-	for mode := range gaugeMode(gaugeModes) {
-		if n := (fileName{kind{gaugeType, mode}, id}); n.live() {
+	for mode := range format.Mode(format.Modes) {
+		if n := (format.FileName{Kind: format.Kind{Type: format.Gauge, Mode: mode}, ID: id}); n.Live() {
 			if err := dir.unlink(n.String()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				errs = append(errs, err)
 			}

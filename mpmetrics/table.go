@@ -3,6 +3,8 @@ package mpmetrics
 import (
 	"errors"
 	"slices"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // entry is where a sample's value is.
@@ -17,20 +19,20 @@ func (e entry) offset() int { return int(e.value) - len(e.sample.encoded) }
 // readTable reads the entries before end, in whichever layout they are, up to the first damage. It is linear in
 // the bytes. like is the table of another file: as far as this one has the same keys in the same order, which it
 // does where two processes of one program did the same, nothing is looked up and the memory is shared.
-func readTable(m image, end int, known *samples, like []entry) ([]entry, layout, error) {
-	table16, err16 := extendTable(m, headerSize, end, layout16, known, nil, like)
+func readTable(m format.Image, end int, known *samples, like []entry) ([]entry, format.Layout, error) {
+	table16, err16 := extendTable(m, format.HeaderSize, end, format.Layout16, known, nil, like)
 	if err16 == nil {
-		return table16, layout16, nil
+		return table16, format.Layout16, nil
 	}
-	table8, err8 := extendTable(m, headerSize, end, layout8, known, nil, nil)
+	table8, err8 := extendTable(m, format.HeaderSize, end, format.Layout8, known, nil, nil)
 	if err8 == nil || len(table8) > len(table16) {
-		return table8, layout8, err8
+		return table8, format.Layout8, err8
 	}
-	return table16, layout16, err16
+	return table16, format.Layout16, err16
 }
 
 // extendTable appends the entries from pos to end to a table, which it does not write to. The error is a *damage.
-func extendTable(m image, pos, end int, l layout, known *samples, table, like []entry) ([]entry, error) {
+func extendTable(m format.Image, pos, end int, l format.Layout, known *samples, table, like []entry) ([]entry, error) {
 	if len(table) == 0 {
 		table = like[:sameEntries(m[:end], pos, l, like)]
 		if n := len(table); n > 0 {
@@ -38,10 +40,10 @@ func extendTable(m image, pos, end int, l layout, known *samples, table, like []
 		}
 	}
 	shared := len(table)
-	w := newWalk(m, pos, end, l)
+	w := format.NewWalk(m, pos, end, l)
 	for {
-		encoded, value, err := w.next()
-		if errors.Is(err, errEnd) {
+		encoded, value, err := w.Next()
+		if errors.Is(err, format.ErrEnd) {
 			return table, nil
 		}
 		if err != nil {
@@ -58,7 +60,7 @@ func extendTable(m image, pos, end int, l layout, known *samples, table, like []
 }
 
 // sameEntries counts how many entries m has in common with a table, from pos on.
-func sameEntries(m image, pos int, l layout, like []entry) int {
+func sameEntries(m format.Image, pos int, l format.Layout, like []entry) int {
 	for i, e := range like {
 		n := len(e.sample.encoded)
 		if int(e.value) != pos+n || len(m)-pos < n+int(l) || string(m[pos:pos+n]) != e.sample.encoded {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // FuzzReadTable reads any bytes as a metric file and holds the table against what the writer of entries makes of
@@ -21,28 +23,28 @@ func FuzzReadTable(f *testing.F) {
 		content, used := goldenFile(f, name)
 		f.Add([]byte(content[:min(used, 1<<13)])) // the rest of the large ones is more of the same
 	}
-	f.Add(fileOf(layout16, shortKey, shortKey))
-	f.Add(fileOf(layout8, shortKey, shortKey))
-	f.Add(fileOf(layout16, shortKey, `["a", "b", {}, ""`, shortKey))
-	cut := fileOf(layout16, shortKey)
+	f.Add(fileOf(format.Layout16, shortKey, shortKey))
+	f.Add(fileOf(format.Layout8, shortKey, shortKey))
+	f.Add(fileOf(format.Layout16, shortKey, `["a", "b", {}, ""`, shortKey))
+	cut := fileOf(format.Layout16, shortKey)
 	f.Add(cut[:len(cut)-4])
 	f.Fuzz(func(t *testing.T, file []byte) {
-		if len(file) < headerSize {
+		if len(file) < format.HeaderSize {
 			return // is never read
 		}
 		m := alignedImage(file)
-		end := m.used()
-		if end < headerSize || end > len(m) {
+		end := m.Used()
+		if end < format.HeaderSize || end > len(m) {
 			end = len(m)
 		}
-		known := &samples{typ: counterType}
+		known := &samples{typ: format.Counter}
 		table, l, err := readTable(m, end, known, nil)
 
 		want, wantLayout, wantErr := expectedTable(m[:end])
 		if got := values(table); !slices.Equal(got, want) || l != wantLayout || (err != nil) != wantErr {
 			t.Fatalf("values at %v in layout %d, error %v; want %v in layout %d, error %t", got, l, err, want, wantLayout, wantErr)
 		}
-		pos := headerSize
+		pos := format.HeaderSize
 		for _, e := range table {
 			at := int(e.value)
 			if at%8 != 0 || at+int(l) > end || at-len(e.sample.encoded) != pos || string(m[pos:at]) != e.sample.encoded {
@@ -50,18 +52,18 @@ func FuzzReadTable(f *testing.F) {
 			}
 			pos = at + int(l)
 		}
-		if d := (*damage)(nil); err == nil && pos != end || err != nil && (!errors.As(err, &d) || d.off < pos || d.off > end) {
+		if d := (*format.Damage)(nil); err == nil && pos != end || err != nil && (!errors.As(err, &d) || d.Offset < pos || d.Offset > end) {
 			t.Fatalf("read up to %d of %d: %v", pos, end, err)
 		}
-		if err == nil && l == layout16 && !bytes.Equal(rewritten(m, table), m[headerSize:end]) {
-			t.Fatalf("encoded anew:\n%q, was\n%q", rewritten(m, table), m[headerSize:end])
+		if err == nil && l == format.Layout16 && !bytes.Equal(rewritten(m, table), m[format.HeaderSize:end]) {
+			t.Fatalf("encoded anew:\n%q, was\n%q", rewritten(m, table), m[format.HeaderSize:end])
 		}
 
 		// The table of another file saves work and changes nothing.
-		short := []byte(entryOf(layout8, shortKey))
-		short = short[:len(short)-int(layout8)]
+		short := []byte(entryOf(format.Layout8, shortKey))
+		short = short[:len(short)-int(format.Layout8)]
 		more := append(slices.Clip(table), entry{known.intern(short), uint32(pos + len(short))})
-		unlike := alignedImage(fileOf(layout8, shortKey, shortKey))
+		unlike := alignedImage(fileOf(format.Layout8, shortKey, shortKey))
 		other, _, _ := readTable(unlike, len(unlike), known, nil)
 		for _, like := range [][]entry{table, table[:len(table)/2], more, other} {
 			again, l2, err2 := readTable(m, end, known, like)
@@ -77,7 +79,7 @@ func FuzzReadTable(f *testing.F) {
 func TestReadTableTruncated(t *testing.T) {
 	for _, name := range goldenFiles(t) {
 		content, used := goldenFile(t, name)
-		known := &samples{typ: counterType}
+		known := &samples{typ: format.Counter}
 		whole, l, err := readTable(content, used, known, nil)
 		if err != nil || len(whole) == 0 || !strings.Contains(name, fmt.Sprintf("/h%d/", l)) {
 			t.Fatalf("%s: %d entries in layout %d, %v", name, len(whole), l, err)
@@ -92,7 +94,7 @@ func TestReadTableTruncated(t *testing.T) {
 				left++
 			}
 			// A first entry alone, with 8 value bytes too few or too many, is whole in the other layout.
-			if len(got) != left && (l != layout16 || left > 0 || len(got) > 1) {
+			if len(got) != left && (l != format.Layout16 || left > 0 || len(got) > 1) {
 				t.Fatalf("%s, cut to %d: %d entries, %d are whole", name, n, len(got), left)
 			}
 			if last := pastEntry(whole, left, l); n != last && err == nil && len(got) > 1 {
@@ -103,7 +105,7 @@ func TestReadTableTruncated(t *testing.T) {
 }
 
 // truncations are all lengths to cut a file to, or those around the ends of its entries and some others.
-func truncations(used int, whole []entry, l layout) (all []int) {
+func truncations(used int, whole []entry, l format.Layout) (all []int) {
 	const small = 8 << 10
 	step := 1
 	if used > small {
@@ -115,30 +117,30 @@ func truncations(used int, whole []entry, l layout) (all []int) {
 			}
 		}
 	}
-	for n := headerSize; n < used; n += step {
+	for n := format.HeaderSize; n < used; n += step {
 		all = append(all, n)
 	}
-	return slices.DeleteFunc(all, func(n int) bool { return n < headerSize || n > used })
+	return slices.DeleteFunc(all, func(n int) bool { return n < format.HeaderSize || n > used })
 }
 
 // pastEntry is where the first n entries end.
-func pastEntry(table []entry, n int, l layout) int {
+func pastEntry(table []entry, n int, l format.Layout) int {
 	if n == 0 {
-		return headerSize
+		return format.HeaderSize
 	}
 	return int(table[n-1].value) + int(l)
 }
 
 func TestReadTableLayout(t *testing.T) {
 	long := `["f", "f_total", {"path": "/"}, "Help."]`
-	e8, e16 := entryOf(layout8, long), entryOf(layout16, long)
-	f := func(name string, entries string, wantEntries int, wantLayout layout, wantDamage int) {
+	e8, e16 := entryOf(format.Layout8, long), entryOf(format.Layout16, long)
+	f := func(name string, entries string, wantEntries int, wantLayout format.Layout, wantDamage int) {
 		t.Helper()
-		m := alignedImage([]byte(string(appendHeader(nil)) + entries))
-		table, l, err := readTable(m, len(m), &samples{typ: counterType}, nil)
+		m := alignedImage([]byte(string(format.AppendHeader(nil)) + entries))
+		table, l, err := readTable(m, len(m), &samples{typ: format.Counter}, nil)
 		off := 0
-		if d := (*damage)(nil); errors.As(err, &d) {
-			off = d.off
+		if d := (*format.Damage)(nil); errors.As(err, &d) {
+			off = d.Offset
 		} else if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -147,29 +149,29 @@ func TestReadTableLayout(t *testing.T) {
 				name, len(table), l, off, wantEntries, wantLayout, wantDamage)
 		}
 	}
-	past8, past16 := headerSize+len(e8), headerSize+len(e16)
-	f("no entries", "", 0, layout16, 0)
-	f("one of 16", e16, 1, layout16, 0)
-	f("one of 8", e8, 1, layout8, 0)
-	f("two of 16", e16+e16, 2, layout16, 0)
-	f("two of 8", e8+e8, 2, layout8, 0)
+	past8, past16 := format.HeaderSize+len(e8), format.HeaderSize+len(e16)
+	f("no entries", "", 0, format.Layout16, 0)
+	f("one of 16", e16, 1, format.Layout16, 0)
+	f("one of 8", e8, 1, format.Layout8, 0)
+	f("two of 16", e16+e16, 2, format.Layout16, 0)
+	f("two of 8", e8+e8, 2, format.Layout8, 0)
 	// Of a mixture, what comes first counts, and one entry of what follows, whose value is where both have it.
-	f("16, 16, 8", e16+e16+e8, 2, layout16, past16+len(e16))
-	f("8, 8, 16", e8+e8+e16, 3, layout8, past8+2*len(e8))
-	f("8, 8, 16, 16", e8+e8+e16+e16, 3, layout8, past8+2*len(e8))
-	f("16, 8, 8", e16+e8+e8, 2, layout16, past16+len(e16))
+	f("16, 16, 8", e16+e16+e8, 2, format.Layout16, past16+len(e16))
+	f("8, 8, 16", e8+e8+e16, 3, format.Layout8, past8+2*len(e8))
+	f("8, 8, 16, 16", e8+e8+e16+e16, 3, format.Layout8, past8+2*len(e8))
+	f("16, 8, 8", e16+e8+e8, 2, format.Layout16, past16+len(e16))
 	// The first entry alone can be of both: 16 is what is written today.
-	f("one of 16 and half of another", e16+e16[:20], 1, layout16, past16)
-	f("nothing whole", e8[:len(e8)-1], 0, layout16, headerSize)
+	f("one of 16 and half of another", e16+e16[:20], 1, format.Layout16, past16)
+	f("nothing whole", e8[:len(e8)-1], 0, format.Layout16, format.HeaderSize)
 }
 
 const shortKey = `["a", "b", {}, ""]`
 
 // expectedTable says where the values in an image are by comparing it with the entries that would be written for
 // its keys: in the layout that explains all of it, else in the one that explains more.
-func expectedTable(m image) (values []int, l layout, damaged bool) {
-	in := func(l layout) (at []int, whole bool) {
-		pos := headerSize
+func expectedTable(m format.Image) (values []int, l format.Layout, damaged bool) {
+	in := func(l format.Layout) (at []int, whole bool) {
+		pos := format.HeaderSize
 		for pos < len(m) {
 			var n uint32
 			if len(m)-pos >= 4 {
@@ -189,20 +191,20 @@ func expectedTable(m image) (values []int, l layout, damaged bool) {
 		}
 		return at, true
 	}
-	at16, whole16 := in(layout16)
-	at8, whole8 := in(layout8)
+	at16, whole16 := in(format.Layout16)
+	at8, whole8 := in(format.Layout8)
 	if !whole16 && (whole8 || len(at8) > len(at16)) {
-		return at8, layout8, !whole8
+		return at8, format.Layout8, !whole8
 	}
-	return at16, layout16, !whole16
+	return at16, format.Layout16, !whole16
 }
 
 // rewritten is what the writer would make of the keys and values of a table.
-func rewritten(m image, table []entry) (entries []byte) {
+func rewritten(m format.Image, table []entry) (entries []byte) {
 	for _, e := range table {
-		entries = appendEntry(entries, keyOf(e.sample.encoded))
-		entries = entries[:len(entries)-int(layout16)]
-		entries = append(entries, m[e.value:e.value+uint32(layout16)]...)
+		entries = format.AppendEntry(entries, format.KeyOf(e.sample.encoded))
+		entries = entries[:len(entries)-int(format.Layout16)]
+		entries = append(entries, m[e.value:e.value+uint32(format.Layout16)]...)
 	}
 	return entries
 }
@@ -215,14 +217,14 @@ func values(table []entry) (at []int) {
 }
 
 // entryOf is an entry in either layout, with value 1.
-func entryOf(l layout, key string) string {
-	b := appendEntry(nil, key)
-	binary.LittleEndian.PutUint64(b[len(b)-int(layout16):], math.Float64bits(1))
-	return string(b[:len(b)-int(layout16-l)])
+func entryOf(l format.Layout, key string) string {
+	b := format.AppendEntry(nil, key)
+	binary.LittleEndian.PutUint64(b[len(b)-int(format.Layout16):], math.Float64bits(1))
+	return string(b[:len(b)-int(format.Layout16-l)])
 }
 
-func fileOf(l layout, keys ...string) []byte {
-	b := appendHeader(nil)
+func fileOf(l format.Layout, keys ...string) []byte {
+	b := format.AppendHeader(nil)
 	for _, k := range keys {
 		b = append(b, entryOf(l, k)...)
 	}
@@ -231,7 +233,7 @@ func fileOf(l layout, keys ...string) []byte {
 }
 
 // alignedImage copies content to where 64-bit words can be loaded from, with nothing behind it.
-func alignedImage(content []byte) image {
+func alignedImage(content []byte) format.Image {
 	words := make([]uint64, (len(content)+7)/8)
 	m := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), len(words)*8)[:len(content):len(content)]
 	copy(m, content)
@@ -248,12 +250,12 @@ func goldenFiles(tb testing.TB) []string {
 	return names
 }
 
-func goldenFile(tb testing.TB, name string) (content image, used int) {
+func goldenFile(tb testing.TB, name string) (content format.Image, used int) {
 	tb.Helper()
 	b, err := os.ReadFile(name)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	content = alignedImage(b)
-	return content, content.used()
+	return content, content.Used()
 }

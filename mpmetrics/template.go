@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/prometheus/common/model"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // template is the text of a page without its values: what comes before the first one, between two, and so on.
@@ -68,8 +70,8 @@ func (p *plan) makeTemplate(scheme model.EscapingScheme) *template {
 	escaped := escapeNames(len(p.families), func(i int) string { return p.families[i].name }, scheme)
 	for i, f := range p.families {
 		name := escaped[i]
-		t.headers[i] = headerOf(name, f.help, f.kind.typ.String())
-		if base, ok := strings.CutSuffix(f.name, "_total"); ok && f.kind.typ == counterType && p.has(base) {
+		t.headers[i] = headerOf(name, f.help, f.kind.Type.String())
+		if base, ok := strings.CutSuffix(f.name, "_total"); ok && f.kind.Type == format.Counter && p.has(base) {
 			// Without _total it would be another family in OpenMetrics, which has no counters of other names.
 			t.headers[i].openMetrics = string(appendHeadings(nil, name, f.help, "unknown", true))
 		}
@@ -90,13 +92,13 @@ func (t *template) addSeries(f *mergedFamily, s *mergedSeries, names sampleNames
 		t.lines = name.append(t.lines, labels, own, v)
 		t.ends = append(t.ends, uint32(len(t.lines)))
 	}
-	switch f.kind.typ {
-	case histogramType:
+	switch f.kind.Type {
+	case format.Histogram:
 		for _, b := range s.bounds {
 			add(names.bucket, "le", b)
 		}
 		fallthrough
-	case summaryType:
+	case format.Summary:
 		add(names.sum, "", 0)
 		add(names.count, "", 0)
 	default:

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/model"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // appendHeadings appends the lines HELP and TYPE. In OpenMetrics a counter's name is without _total.
@@ -77,18 +79,18 @@ func (n sampleName) append(dst []byte, labels, own string, v float64) []byte {
 }
 
 // appendLabels appends labels as they stand in braces.
-func appendLabels(dst []byte, labels []label) []byte {
+func appendLabels(dst []byte, labels []format.Label) []byte {
 	for i, l := range labels {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if model.LegacyValidation.IsValidLabelName(l.name) {
-			dst = append(dst, l.name...)
+		if model.LegacyValidation.IsValidLabelName(l.Name) {
+			dst = append(dst, l.Name...)
 		} else {
-			dst = appendName(dst, l.name)
+			dst = appendName(dst, l.Name)
 		}
 		dst = append(dst, `="`...)
-		dst = appendEscaped(dst, l.value)
+		dst = appendEscaped(dst, l.Value)
 		dst = append(dst, '"')
 	}
 	return dst
@@ -118,11 +120,11 @@ var (
 )
 
 // escapeLabels writes names of labels that older scrapers cannot read in another way.
-func escapeLabels(labels []label, scheme model.EscapingScheme) []label {
-	names := escapeNames(len(labels), func(i int) string { return labels[i].name }, scheme)
-	escaped := make([]label, len(labels))
+func escapeLabels(labels []format.Label, scheme model.EscapingScheme) []format.Label {
+	names := escapeNames(len(labels), func(i int) string { return labels[i].Name }, scheme)
+	escaped := make([]format.Label, len(labels))
 	for i, l := range labels {
-		escaped[i] = label{names[i], l.value}
+		escaped[i] = format.Label{Name: names[i], Value: l.Value}
 	}
 	return escaped
 }

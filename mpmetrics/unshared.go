@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // countUnshared makes the Writer's own gauge.
@@ -88,7 +90,7 @@ func (w *Writer) shareKept() {
 	if w.closed {
 		return
 	}
-	failed := map[kind]bool{}
+	failed := map[format.Kind]bool{}
 	shared := 0
 	for name, s := range w.kept {
 		if s.final || failed[s.kind] {
@@ -129,7 +131,7 @@ func (w *Writer) failedLocked(s *series, err error) {
 	}
 }
 
-func (w *Writer) placeLocked(s *series) ([]*cell, error) {
+func (w *Writer) placeLocked(s *series) ([]*format.Cell, error) {
 	if w.closed {
 		return nil, errClosed
 	}
@@ -139,12 +141,12 @@ func (w *Writer) placeLocked(s *series) ([]*cell, error) {
 	}
 	cells, err := f.place(s.keys, w.maxSeries)
 	if err != nil {
-		return nil, fmt.Errorf("write metric file %s: %w", w.id.dir.join(fileName{s.kind, w.id.id}.String()), err)
+		return nil, fmt.Errorf("write metric file %s: %w", w.id.dir.join(format.FileName{Kind: s.kind, ID: w.id.id}.String()), err)
 	}
 	return cells, nil
 }
 
-func (w *Writer) fileLocked(k kind) (*sharedFile, error) {
+func (w *Writer) fileLocked(k format.Kind) (*sharedFile, error) {
 	if f := w.files[k]; f != nil {
 		if !w.id.stands() {
 			return nil, errWiped
@@ -173,6 +175,6 @@ func (w *Writer) keepLocked(n int) {
 	w.nKept += n
 	if w.unshared != nil {
 		count := float64(w.nKept)
-		w.unshared.slowLocked(0, func(c *cell) { c.set(count, 0) }, func(kept *seriesValue) { kept.value = count })
+		w.unshared.slowLocked(0, func(c *format.Cell) { c.Set(count, 0) }, func(kept *seriesValue) { kept.value = count })
 	}
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // newLogged makes a Writer that retries only when the test does.
@@ -157,10 +159,10 @@ func TestWipeIsTold(t *testing.T) {
 // TestDamagedFileStaysUntilReplaced: until a new file can be made, readers count what they can of the damaged one.
 func TestDamagedFileStaysUntilReplaced(t *testing.T) {
 	dir := t.TempDir()
-	k := key{"c", "c_total", nil, "Help."}.encode()
+	k := format.Key{Family: "c", Sample: "c_total", Help: "Help."}.Encode()
 	path := filepath.Join(dir, "counter_w1.db")
 	writeFile(t, path, []string{k, k}, func(int) float64 { return 5 })
-	if err := os.Truncate(path, int64(headerSize+len(appendEntry(nil, k))+10)); err != nil {
+	if err := os.Truncate(path, int64(format.HeaderSize+len(format.AppendEntry(nil, k))+10)); err != nil {
 		t.Fatal(err)
 	}
 	w, log := newLogged(t, dir)

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // Wipe takes the directory for as long as d is open and removes the metrics of earlier runs from it. It fails
@@ -25,7 +27,7 @@ func (d *Directory) Wipe() error {
 	}
 	var metricFiles, others []string
 	err := d.dir.list(make([]byte, 1<<16), func(name []byte, _ uint64, _ uint8) {
-		if n, ok := parseFileName(string(name)); ok && validID(n.id) {
+		if n, ok := format.ParseFileName(string(name)); ok && format.ValidID(n.ID) {
 			metricFiles = append(metricFiles, string(name))
 		} else {
 			others = append(others, string(name))
@@ -100,10 +102,10 @@ func (d *Directory) wipeable(name string) bool {
 	if st.Size == 0 {
 		return true
 	}
-	header := make(image, headerSize)
+	header := make(format.Image, format.HeaderSize)
 	if readStart(fd, header) != nil {
 		return false
 	}
-	used := header.used()
-	return used%8 == 0 && (used == 0 || used >= headerSize && int64(used) <= st.Size) && string(header[4:]) == "\x00\x00\x00\x00"
+	used := header.Used()
+	return used%8 == 0 && (used == 0 || used >= format.HeaderSize && int64(used) <= st.Size) && string(header[4:]) == "\x00\x00\x00\x00"
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // DefaultMaxSeries is how many series a metric file may hold unless WriterOptions say otherwise.
@@ -58,7 +60,7 @@ type Writer struct {
 
 	mu      sync.Mutex // guards what follows
 	names   names
-	files   map[kind]*sharedFile
+	files   map[format.Kind]*sharedFile
 	untried map[string]*series // gauges that were never set, by series.name
 	kept    map[string]*series // in memory only, by series.name
 	nKept   int                // how many these are, each bucket being one
@@ -79,7 +81,7 @@ func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 		log:       opts.Logger,
 		maxSeries: opts.MaxSeries,
 		names:     names{},
-		files:     map[kind]*sharedFile{},
+		files:     map[format.Kind]*sharedFile{},
 		kept:      map[string]*series{},
 		untried:   map[string]*series{},
 		told:      map[string]bool{},
