@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Address is one to listen at.
+// Address is an address to listen on.
 type Address struct {
 	Network string // "tcp", "unix" or "fd"
-	Address string // as net.Listen takes it: "127.0.0.1:8000", "[::1]:8000", ":8000", "/absolute/path", "@abstract"
-	FD      int    // of the network fd: a listening socket that the process was started with
+	Address string // as for net.Listen: "127.0.0.1:8000", "[::1]:8000", ":8000", "/absolute/path", "@abstract"
+	FD      int    // for the network "fd": a listening socket that the process inherited
 }
 
-// String is the address as it stands in an ini file.
+// String returns the address as an ini file has it.
 func (a Address) String() string {
 	if a.Network == "fd" {
 		return fdScheme + strconv.Itoa(a.FD)
@@ -22,10 +22,10 @@ func (a Address) String() string {
 	return a.Address
 }
 
-// MarshalText gives String.
+// MarshalText returns String.
 func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// UnmarshalText reads what String gives. The path of a unix socket must be absolute.
+// UnmarshalText parses the result of String. The path of a unix socket must be absolute.
 func (a *Address) UnmarshalText(text []byte) error {
 	parsed, err := parseAddress(string(text), "")
 	if err == nil {
@@ -36,28 +36,10 @@ func (a *Address) UnmarshalText(text []byte) error {
 
 const fdScheme = "fd://"
 
-// addressList is any number of addresses. Relative paths are resolved against dir.
-type addressList struct {
-	field *[]Address
-	dir   string
-}
-
-func (l addressList) kind() string { return "address" }
-
-func (l addressList) texts() []string {
-	texts := make([]string, len(*l.field))
-	for i, a := range *l.field {
-		texts[i] = a.String()
-	}
-	return texts
-}
-
-func (l addressList) set(text string) error {
-	a, err := parseAddress(text, l.dir)
-	if err == nil {
-		*l.field = append(*l.field, a)
-	}
-	return err
+// addresses is a list of addresses to listen on. Relative paths are resolved against dir.
+func addresses(field *[]Address, dir string) value {
+	parse := func(text string) (Address, error) { return parseAddress(text, dir) }
+	return list[Address]{field: field, name: "address", parse: parse, format: Address.String}
 }
 
 func parseAddress(text, dir string) (Address, error) {
@@ -67,7 +49,7 @@ func parseAddress(text, dir string) (Address, error) {
 	case strings.HasPrefix(text, fdScheme):
 		return parseFD(text)
 	case strings.Contains(text, "://"):
-		return Address{}, fmt.Errorf("%s is no address: want one without a scheme, like :8000", quoted(text))
+		return Address{}, fmt.Errorf("%s is not an address: leave out the scheme, as in :8000", quoted(text))
 	case text[0] == '@':
 		return parseAbstract(text)
 	case strings.ContainsRune(text, '/') || strings.HasSuffix(text, ".sock"):
@@ -79,14 +61,14 @@ func parseAddress(text, dir string) (Address, error) {
 func parseFD(text string) (Address, error) {
 	fd, err := strconv.ParseUint(strings.TrimPrefix(text, fdScheme), 10, 31)
 	if err != nil {
-		return Address{}, fmt.Errorf("%s is no descriptor: want one like fd://3", quoted(text))
+		return Address{}, fmt.Errorf("%s is not a descriptor: use fd:// and a number, as in fd://3", quoted(text))
 	}
 	return Address{Network: "fd", FD: int(fd)}, nil
 }
 
 func parseAbstract(text string) (Address, error) {
 	if text == "@" {
-		return Address{}, errors.New(`"@" has no name: want one like @name`)
+		return Address{}, errors.New(`"@" has no name: use @ and a name, as in @app`)
 	}
 	if err := checkSocketPath(text); err != nil {
 		return Address{}, err
@@ -96,7 +78,7 @@ func parseAbstract(text string) (Address, error) {
 
 func parseUnix(text, dir string) (Address, error) {
 	if strings.HasSuffix(text, "/") {
-		return Address{}, fmt.Errorf("%s is a directory: want the path of a socket", quoted(text))
+		return Address{}, fmt.Errorf("%s is a directory: use the path of a socket", quoted(text))
 	}
 	path, err := resolve(dir, text)
 	if err != nil {
@@ -108,41 +90,41 @@ func parseUnix(text, dir string) (Address, error) {
 	return Address{Network: "unix", Address: path}, nil
 }
 
-// checkSocketPath refuses what does not fit into sockaddr_un with its final NUL.
+// checkSocketPath refuses a path that does not fit into sockaddr_un with its final NUL.
 func checkSocketPath(path string) error {
 	const room = 107
 	if len(path) > room {
-		return fmt.Errorf("%s has %d bytes: the path of a unix socket can have %d", quoted(path), len(path), room)
+		return fmt.Errorf("%s has %d bytes: the path of a unix socket can have at most %d", quoted(path), len(path), room)
 	}
 	return nil
 }
 
-// parseTCP takes no names of ports, which depend on the machine. The name of a host is looked up by whoever listens.
+// parseTCP refuses names of ports, which depend on the machine. Host names are looked up when the server listens.
 func parseTCP(text string) (Address, error) {
 	colon := strings.LastIndexByte(text, ':')
 	if colon < 0 {
 		if isPort(text) {
-			return Address{}, fmt.Errorf("%s is no address: want :%s for all interfaces, or 127.0.0.1:%[2]s", quoted(text), text)
+			return Address{}, fmt.Errorf("%s is not an address: use :%s for all interfaces, or 127.0.0.1:%[2]s", quoted(text), text)
 		}
-		return Address{}, fmt.Errorf("%s is no address: want HOST:PORT, :PORT, [IPV6]:PORT, a path with a slash, @NAME or fd://N", quoted(text))
+		return Address{}, fmt.Errorf("%s is not an address: use HOST:PORT, :PORT, [IPV6]:PORT, a path with a slash, @NAME or fd://N", quoted(text))
 	}
 	host, port := text[:colon], text[colon+1:]
 	if !isPort(port) {
-		return Address{}, fmt.Errorf("%s has no port from 0 to 65535", quoted(text))
+		return Address{}, fmt.Errorf("%s must have a port from 0 to 65535", quoted(text))
 	}
 	if strings.HasPrefix(host, "[") {
 		if !isBracketedIPv6(host) {
-			return Address{}, fmt.Errorf("%s has no IPv6 address in its brackets", quoted(text))
+			return Address{}, fmt.Errorf("%s must have an IPv6 address in its brackets", quoted(text))
 		}
 		return Address{Network: "tcp", Address: text}, nil
 	}
 	switch {
 	case strings.ContainsRune(host, ':'):
-		return Address{}, fmt.Errorf("%s is no address: want %s if it is IPv6", quoted(text), quoted("["+host+"]:"+port))
+		return Address{}, fmt.Errorf("%s is not an address: use %s if it is IPv6", quoted(text), quoted("["+host+"]:"+port))
 	case host == "*":
-		return Address{}, fmt.Errorf("%s is no address: want :%s for all interfaces", quoted(text), port)
+		return Address{}, fmt.Errorf("%s is not an address: use :%s for all interfaces", quoted(text), port)
 	case host != "" && !isHostname(host):
-		return Address{}, fmt.Errorf("%s has no host that can be looked up", quoted(text))
+		return Address{}, fmt.Errorf("%s has a host that cannot be looked up", quoted(text))
 	}
 	return Address{Network: "tcp", Address: text}, nil
 }

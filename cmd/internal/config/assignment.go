@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// assignment is a key with its value, expanded, and where that was said.
+// assignment is a key with its expanded value and their origin.
 type assignment struct {
 	key         string
 	value       string
-	alone       bool // the key stood without a value
-	placeholder bool // it is only there for %(key)
-	uwsgi       bool // it is from a section that was made for uWSGI
+	alone       bool // the key has no value
+	placeholder bool // it is for %(key) only
+	uwsgi       bool // it is from uWSGI's section
 	origin      Origin
 }
 
@@ -27,13 +27,13 @@ func (a *assignment) unwrap() error {
 	key, value, ok := strings.Cut(a.value, "=")
 	key = strings.TrimSpace(key)
 	if !ok || key == "" {
-		return fmt.Errorf("%s: want %s = KEY=VALUE", a.key, a.key)
+		return fmt.Errorf("%s: use %s = KEY=VALUE", a.key, a.key)
 	}
 	a.key, a.value, a.alone = key, strings.TrimSpace(value), false
 	return nil
 }
 
-// text is what %(key) stands for.
+// text returns the replacement of %(key).
 func (a assignment) text() string {
 	if a.alone {
 		return "true"
@@ -41,7 +41,7 @@ func (a assignment) text() string {
 	return a.value
 }
 
-// fault says what is wrong with the value. A flag's origin has the key's name in it.
+// fault returns the fault of the value. It names the key, unless the origin is a flag, which does.
 func (a assignment) fault(err error) Fault {
 	if a.origin.Line == 0 {
 		return Fault{a.origin, err.Error()}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// What the server has at paths of its own.
+// Paths that the server uses itself.
 const (
 	apiPath   = "/api/v1/"
 	adminPath = "/admin/"
@@ -15,108 +15,108 @@ const (
 	readyz    = "/readyz"
 )
 
-// checkMetricsPath takes the path of a URL as requests have it, at which there is nothing else.
+// checkMetricsPath accepts a URL path as requests have it, if nothing else is there.
 func checkMetricsPath(text string) error {
 	if !strings.HasPrefix(text, "/") {
 		return errors.New(quoted(text) + " does not begin with a slash")
 	}
 	if strings.ContainsAny(text, "?#{} \t\n") { // braces would make it a pattern
-		return errors.New(quoted(text) + " is no path alone")
+		return errors.New(quoted(text) + " must be a path and nothing else")
 	}
 	if clean := filepath.Clean(text); strings.TrimSuffix(clean, "/") != strings.TrimSuffix(text, "/") {
-		return errors.New(quoted(text) + " is a path that the router never sees: want " + clean)
+		return errors.New(quoted(text) + " is never requested in this form: use " + clean)
 	}
 	switch {
 	case text == livez || text == healthz || text == readyz:
-		return errors.New(quoted(text) + " is where health checks are answered")
+		return errors.New(quoted(text) + " is a path of the health checks")
 	case strings.HasPrefix(text+"/", apiPath):
-		return errors.New(quoted(text) + " is where the API is")
+		return errors.New(quoted(text) + " is a path of the API")
 	case strings.HasPrefix(text+"/", adminPath):
-		return errors.New(quoted(text) + " is where the admin site is")
+		return errors.New(quoted(text) + " is a path of the admin site")
 	}
 	return nil
 }
 
-// check looks at what keys say together. Without sockets in the configuration there must be some elsewhere.
-func (s *settler) check(elsewhere bool) {
-	c := s.config
-	if len(c.Sockets) == 0 && !s.tried["socket"] && !elsewhere {
-		s.fault(Origin{}, "socket is missing: add a line such as socket = 127.0.0.1:8000")
+// check checks combinations of keys. elsewhere means that sockets need not be configured.
+func (b *binder) check(elsewhere bool) {
+	c := b.config
+	if len(c.Sockets) == 0 && !b.tried["socket"] && !elsewhere {
+		b.fault(Origin{}, "socket is missing: add a line such as socket = 127.0.0.1:8000")
 	}
-	s.checkTwice()
+	b.checkTwice()
 	if c.Database != "" && filepath.Dir(c.Database) == c.MetricsDir {
-		s.fault(s.origin("database"), "database: %s is in metrics-dir (%s), which is emptied at the start", c.Database, s.origin("metrics-dir"))
+		b.fault(b.origin("database"), "database: %s is in metrics-dir (%s), which is wiped at the start", c.Database, b.origin("metrics-dir"))
 	}
 	if c.Database != "" && c.Command == "" && len(c.MetricsSockets) == 0 && strings.HasSuffix(c.MetricsPath, "/") &&
 		strings.HasPrefix(apiPath, c.MetricsPath) {
-		s.fault(s.origin("metrics-path"), "metrics-path: the API is below %s: choose another path, or set metrics-socket", c.MetricsPath)
+		b.fault(b.origin("metrics-path"), "metrics-path: the API is below %s: use another path, or set metrics-socket", c.MetricsPath)
 	}
-	if c.MinReady > c.Processes && !s.failed("processes") {
-		s.fault(s.origin("min-ready"), "min-ready = %d is more than processes = %d (%s)", c.MinReady, c.Processes, s.origin("processes"))
+	if c.MinReady > c.Processes && !b.failed("processes") {
+		b.fault(b.origin("min-ready"), "min-ready = %d is more than processes = %d (%s)", c.MinReady, c.Processes, b.origin("processes"))
 	}
-	if c.Threads > s.sys.Cores {
-		s.note(s.origin("threads"), "threads = %d is more than the %d cores there are", c.Threads, s.sys.Cores)
+	if c.Threads > b.sys.Cores {
+		b.note(b.origin("threads"), "threads = %d is more than the %d available cores", c.Threads, b.sys.Cores)
 	}
 	if c.Command != "" && !c.Master {
-		s.fault(s.origin("command"), "command needs a master: a process alone serves by itself")
+		b.fault(b.origin("command"), "command needs a master: set master = true")
 	}
-	s.checkTLS()
-	s.checkMetricsAuth()
-	s.checkReach()
-	s.checkIdle()
-	s.checkOwners()
+	b.checkTLS()
+	b.checkMetricsAuth()
+	b.checkReach()
+	b.checkIdle()
+	b.checkOwners()
 }
 
-// checkTLS makes sure that who wants TLS gets it.
-func (s *settler) checkTLS() {
+// checkTLS checks that the keys for TLS lead to TLS.
+func (b *binder) checkTLS() {
 	for _, pair := range [][2]string{{"tls-cert", "tls-key"}, {"tls-key", "tls-cert"}} {
 		key, other := pair[0], pair[1]
 		switch {
-		case len(s.value(key)) == 0:
-		case len(s.value(other)) == 0 && !s.failed(other):
-			s.fault(s.origin(key), "%s needs %s", key, other)
-		case s.config.Command != "":
-			s.fault(s.origin(key), "%s is not for command: it gets sockets only, and must speak TLS by itself", key)
+		case len(b.texts(key)) == 0:
+		case len(b.texts(other)) == 0 && !b.failed(other):
+			b.fault(b.origin(key), "%s needs %s", key, other)
+		case b.config.Command != "":
+			b.fault(b.origin(key), "%s does not work with command, which gets the sockets and must speak TLS itself", key)
 		}
 	}
 }
 
-// checkMetricsAuth makes sure that who wants the metrics shut has one lock for them, on a door that is there.
-func (s *settler) checkMetricsAuth() {
-	c := s.config
+// checkMetricsAuth checks that the metrics have at most one kind of authentication, at an address that has them.
+func (b *binder) checkMetricsAuth() {
+	c := b.config
 	if c.MetricsAuthFile == "" {
 		return
 	}
-	if len(c.MetricsSockets) == 0 && !s.failed("metrics-socket") {
-		s.fault(s.origin("metrics-auth-file"), "metrics-auth-file needs metrics-socket: at socket, metrics-token-file shuts the metrics")
+	if len(c.MetricsSockets) == 0 && !b.failed("metrics-socket") {
+		b.fault(b.origin("metrics-auth-file"), "metrics-auth-file needs metrics-socket; for the metrics at socket use metrics-token-file")
 	}
 	if c.MetricsTokenFile != "" {
-		s.fault(s.origin("metrics-token-file"), "metrics-token-file does not go with metrics-auth-file (%s): a request has one Authorization",
-			s.origin("metrics-auth-file"))
+		b.fault(b.origin("metrics-token-file"), "metrics-token-file cannot be combined with metrics-auth-file (%s)",
+			b.origin("metrics-auth-file"))
 	}
 }
 
-// value is what a key is set to.
-func (s *settler) value(key string) []string {
-	k, _ := s.table.find(key)
-	return k.bind(target{s.config, s.sys}).texts()
+// texts returns the values of a key.
+func (b *binder) texts(key string) []string {
+	k, _ := b.table.find(key)
+	return k.bind(target{b.config, b.sys}).texts()
 }
 
-// checkReach notes unix sockets that nobody else can connect to, where nobody has said so: nginx is another user.
-func (s *settler) checkReach() {
-	c := s.config
-	if c.ChmodSocket != nil || s.isSet("umask") {
+// checkReach reports unix sockets that no other user can connect to by default: nginx runs as another user.
+func (b *binder) checkReach() {
+	c := b.config
+	if c.ChmodSocket != nil || b.isSet("umask") {
 		return
 	}
 	for i, a := range c.Sockets {
 		if a.Network == "unix" && filepath.IsAbs(a.Address) {
-			s.note(s.origins["socket"][i], "only the server's own user can connect to %s: chmod-socket opens it to others", a)
+			b.note(b.origins["socket"][i], "only the server's own user can connect to %s: set chmod-socket to let others connect", a)
 		}
 	}
 }
 
-// checkTwice finds addresses that are given twice. Port 0 is another port each time.
-func (s *settler) checkTwice() {
+// checkTwice finds duplicate addresses. Port 0 is a different port each time.
+func (b *binder) checkTwice() {
 	type place struct {
 		key    string
 		origin Origin
@@ -125,12 +125,12 @@ func (s *settler) checkTwice() {
 	for _, list := range []struct {
 		key       string
 		addresses []Address
-	}{{"socket", s.config.Sockets}, {"metrics-socket", s.config.MetricsSockets}, {"health", s.config.Health}, {"stats", s.config.Stats}} {
+	}{{"socket", b.config.Sockets}, {"metrics-socket", b.config.MetricsSockets}, {"health", b.config.Health}, {"stats", b.config.Stats}} {
 		for i, a := range list.addresses {
 			text := a.String()
-			here := place{list.key, s.origins[list.key][i]}
+			here := place{list.key, b.origins[list.key][i]}
 			if first, ok := seen[text]; ok && (a.Network != "tcp" || !strings.HasSuffix(text, ":0")) {
-				s.fault(here.origin, "%s: %s is already %s at %s", here.key, text, first.key, first.origin)
+				b.fault(here.origin, "%s: %s is already %s at %s", here.key, text, first.key, first.origin)
 				continue
 			}
 			seen[text] = here
@@ -138,13 +138,12 @@ func (s *settler) checkTwice() {
 	}
 }
 
-// checkIdle notes keys that do nothing as long as others are not set. What does nothing without a master is left to
-// checkOwners.
-func (s *settler) checkIdle() {
-	c := s.config
-	idle := func(key string, does bool, without string) {
-		if k, _ := s.table.find(key); s.isSet(key) && !does && (c.Master || !k.ownMaster) {
-			s.note(s.origin(key), "%s does nothing %s", key, without)
+// checkIdle reports keys that have no effect because others are not set. Keys that need a master are left to checkOwners.
+func (b *binder) checkIdle() {
+	c := b.config
+	idle := func(key string, used bool, without string) {
+		if k, _ := b.table.find(key); b.isSet(key) && !used && (c.Master || !k.ownMaster) {
+			b.note(b.origin(key), "%s has no effect %s", key, without)
 		}
 	}
 	idle("harakiri-graceful-timeout", c.Harakiri > 0, "without harakiri")
@@ -154,26 +153,25 @@ func (s *settler) checkIdle() {
 	idle("database-synchronous", c.Database != "", "without database")
 	idle("database-timeout", c.Database != "", "without database")
 	idle("migrate", c.Database != "", "without database")
-	idle("notify", c.Command != "" || c.Notify, "without command: our own workers always notify")
+	idle("notify", c.Command != "" || c.Notify, "without command: multiproc's own workers always notify")
 	if c.ReusePort && c.Master {
 		for i, a := range c.Sockets {
 			if a.Network != "tcp" {
-				s.note(s.origins["socket"][i], "reuse-port does nothing for %s: only TCP ports can be shared so", a)
+				b.note(b.origins["socket"][i], "reuse-port has no effect on %s, which is not a TCP address", a)
 			}
 		}
 	}
 }
 
-// checkOwners notes keys that only a master heeds, where there is none, and those that only our own workers heed, where
-// there is a command instead.
-func (s *settler) checkOwners() {
-	for _, k := range s.table.keys {
+// checkOwners reports keys that need a master if there is none, and keys that need our own workers if there is a command.
+func (b *binder) checkOwners() {
+	for _, k := range b.table.keys {
 		switch {
-		case !s.isSet(k.Name):
-		case k.ownMaster && !s.config.Master:
-			s.note(s.origin(k.Name), "%s does nothing without a master", k.Name)
-		case k.ownWorker && s.config.Command != "":
-			s.note(s.origin(k.Name), "%s does nothing for command: only multiproc's own workers heed it", k.Name)
+		case !b.isSet(k.Name):
+		case k.ownMaster && !b.config.Master:
+			b.note(b.origin(k.Name), "%s has no effect without a master", k.Name)
+		case k.ownWorker && b.config.Command != "":
+			b.note(b.origin(k.Name), "%s has no effect on command, only on multiproc's own workers", k.Name)
 		}
 	}
 }

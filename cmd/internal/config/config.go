@@ -2,9 +2,9 @@ package config
 
 import "time"
 
-// Config is a configuration that was checked: every field has its value, whether somebody set it or not. The JSON
-// names are the names of the keys; Keys says what each of them means. Durations are what they are, sizes are in bytes, and a
-// nil pointer is what nobody has set. Nothing changes it, so that any goroutine may read it.
+// Config is a valid configuration: every field has its value, be it the default. The JSON names are the names of the keys, whose
+// meaning Keys describes. Sizes are in bytes, 0 means off where the key allows it, and a nil pointer means not set. A Config does
+// not change, so any goroutine may read it.
 type Config struct {
 	Sockets        []Address `json:"socket"`
 	MetricsSockets []Address `json:"metrics-socket"`
@@ -12,7 +12,7 @@ type Config struct {
 	Stats          []Address `json:"stats"`
 	StatsHTTP      bool      `json:"stats-http"`
 	ReusePort      bool      `json:"reuse-port"`
-	Listen         int       `json:"listen"` // 0: what the kernel allows
+	Listen         int       `json:"listen"` // 0: as long as the kernel allows
 	ChmodSocket    *uint32   `json:"chmod-socket"`
 	TLSCert        string    `json:"tls-cert"` // both or neither
 	TLSKey         string    `json:"tls-key"`
@@ -24,27 +24,27 @@ type Config struct {
 	Command   string `json:"command"` // empty: this program's own worker
 	Notify    bool   `json:"notify"`
 
-	MetricsDir       string `json:"metrics-dir"` // absolute; empty: nobody set one
+	MetricsDir       string `json:"metrics-dir"` // absolute; empty: not set
 	MetricsPath      string `json:"metrics-path"`
 	MetricsTokenFile string `json:"metrics-token-file"`
 	MetricsAuthFile  string `json:"metrics-auth-file"` // only with MetricsSockets, and without MetricsTokenFile
 	MetricsMaxSeries int    `json:"metrics-max-series"`
 
-	Database            string        `json:"database"`             // a plain path; empty: none
+	Database            string        `json:"database"`             // absolute path; empty: none
 	DatabaseSynchronous string        `json:"database-synchronous"` // "full" or "normal"
 	DatabaseTimeout     time.Duration `json:"database-timeout"`
 	Migrate             bool          `json:"migrate"`
 
-	Chdir          string     `json:"chdir"` // absolute, as are all paths; empty: stay
+	Chdir          string     `json:"chdir"` // absolute, like all paths; empty: stay
 	Pidfile        string     `json:"pidfile"`
 	Logto          string     `json:"logto"`
-	Control        string     `json:"control"` // a unix socket's path; empty: none
+	Control        string     `json:"control"` // path of a unix socket; empty: none
 	Vacuum         bool       `json:"vacuum"`
 	Umask          *uint32    `json:"umask"`
 	UID            *int       `json:"uid"`
 	GID            *int       `json:"gid"`
-	UserName       string     `json:"user-name"` // of uid, for supplementary groups; empty where it is a number with a gid
-	Env            []Variable `json:"env"`       // in order, each name once
+	UserName       string     `json:"user-name"` // of uid, for its supplementary groups; empty for a number with a gid
+	Env            []Variable `json:"env"`       // in order, without duplicate names
 	Unenv          []string   `json:"unenv"`
 	TouchReload    []string   `json:"touch-reload"`
 	LogFormat      string     `json:"log-format"` // "text" or "json"

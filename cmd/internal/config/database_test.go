@@ -22,8 +22,8 @@ func databases() map[string]string {
 		"sqlite:////srv/app.db":  "//srv/app.db",
 		"sqlite:///srv/%20#a.db": "/srv/%20#a.db",
 
-		"":                                      "!a value is missing",
-		"sqlite://":                             "!a value is missing",
+		"":                                      "!missing value",
+		"sqlite://":                             "!missing value",
 		"sqlite:///":                            "!directory",
 		"sqlite://app.db?mode=ro":               "!no parameters",
 		"sqlite3://app.db":                      `!"sqlite3://": only sqlite is supported`,
@@ -98,7 +98,7 @@ func TestDatabase(t *testing.T) {
 		"--database b.db --socket :1":             "/srv/app/b.db --database",
 		"--migrate a.ini --database-timeout 1500": "/data/a.db a.ini:3",
 	} {
-		arguments, _, err := ParseArguments(strings.Fields(line))
+		arguments, err := ParseArguments(strings.Fields(line))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,10 +113,10 @@ func TestDatabase(t *testing.T) {
 		}
 	}
 	_, err := Load(Arguments{Files: []string{"b.ini"}}, sys)
-	want := "b.ini:3: database: a value is missing: database = path\n" +
-		"b.ini:4: database: a value is missing\n" +
-		"b.ini:5: database: the value has a NUL byte once it is expanded\n" +
-		"b.ini:6: database: \"/x/\" is a directory: want the path of a file\n" +
+	want := "b.ini:3: database: missing value: use database = path\n" +
+		"b.ini:4: database: missing value\n" +
+		"b.ini:5: database: the expanded value has a NUL byte\n" +
+		"b.ini:6: database: \"/x/\" is a directory: use the path of a file\n" +
 		"b.ini:7: migrate: \"/x/\" is neither true nor false"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)

@@ -8,45 +8,16 @@ import (
 	"time"
 )
 
-// duration is a span of time. A number without a unit is in seconds.
-type duration struct {
-	field *time.Duration
-	min   time.Duration
-}
-
-func (d duration) kind() string    { return "duration" }
-func (d duration) texts() []string { return []string{formatDuration(*d.field)} }
-
-func (d duration) set(text string) error {
-	v, err := parseDuration(text)
-	if err != nil {
-		return err
+// duration is a span of time of at least least. A number without a unit is in seconds.
+func duration(field *time.Duration, least time.Duration) scalar[time.Duration] {
+	parse := func(text string) (time.Duration, error) {
+		v, err := parseDuration(text)
+		if err == nil && v < least {
+			err = fmt.Errorf("%s is less than %s", quoted(text), formatDuration(least))
+		}
+		return v, err
 	}
-	if v < d.min {
-		return fmt.Errorf("%s is less than %s", quoted(text), formatDuration(d.min))
-	}
-	*d.field = v
-	return nil
-}
-
-// autoDuration is a duration that may be computed instead.
-type autoDuration struct{ duration }
-
-func (d autoDuration) kind() string { return "duration or auto" }
-
-func (d autoDuration) texts() []string {
-	if *d.field == auto {
-		return []string{autoText}
-	}
-	return d.duration.texts()
-}
-
-func (d autoDuration) set(text string) error {
-	if text == autoText {
-		*d.field = auto
-		return nil
-	}
-	return d.duration.set(text)
+	return scalar[time.Duration]{field: field, name: "duration", parse: parse, format: formatDuration}
 }
 
 func parseDuration(text string) (time.Duration, error) {
@@ -58,12 +29,12 @@ func parseDuration(text string) (time.Duration, error) {
 	}
 	v, err := time.ParseDuration(text)
 	if err != nil {
-		return 0, fmt.Errorf("%s is no duration: want seconds, or one like 1m30s or 500ms", quoted(text))
+		return 0, fmt.Errorf("%s is not a duration: use seconds, or a unit as in 1m30s or 500ms", quoted(text))
 	}
 	return v, nil
 }
 
-// formatDuration is Duration.String without what is zero: 1m, not 1m0s.
+// formatDuration formats like Duration.String, but without zero units: 1m, not 1m0s.
 func formatDuration(d time.Duration) string {
 	if d == 0 {
 		return "0"

@@ -10,31 +10,31 @@ import (
 	"unicode/utf8"
 )
 
-// What expansion can need at most: it may be repeated, so that a few lines become many bytes.
+// Limits of expansion: repeated, it can turn a few lines into many bytes.
 const (
 	maxExpanded = 64 << 10 // bytes of one value, and of a file in @(file)
-	maxNested   = 8        // parentheses in parentheses
+	maxNested   = 8        // levels of parentheses
 )
 
-// expander replaces in one value, from left to right and without looking at what it has put in:
+// expander replaces references in one value, from left to right. It does not look at replacements again.
 //
-//	%(key)           the value of a key that stands above
-//	$(NAME)          a variable of the environment, which must be set
-//	$(NAME-other)    other where it is not set
-//	$(NAME:-other)   other where it is not set or empty
-//	@(file)          the text of a file, without the newline at its end; relative to the ini file's directory
+//	%(key)           the value of a key that is set above
+//	$(NAME)          an environment variable, which must be set
+//	$(NAME-other)    other if it is not set
+//	$(NAME:-other)   other if it is not set or empty
+//	@(file)          the text of a file, without its last newline; relative to the ini file's directory
 //	%n and so on     see magic
 //
-// A doubled sign stands for itself: %%, $$( and @@(. In other, and in file, the same is replaced.
+// A doubled sign stands for itself: %%, $$( and @@(. References in other and in file are replaced too.
 type expander struct {
 	sys    *System
 	ini    string                           // absolute path of the ini file; empty on the command line
-	lookup func(key string) (string, error) // the value of a key that stands above
+	lookup func(key string) (string, error) // the value of a key that is set above
 	rest   string
-	size   int // bytes put in so far, also those that were dropped again
+	size   int // bytes inserted so far, including those dropped again
 }
 
-// expand gives the text with everything in it replaced.
+// expand returns the text with all references replaced.
 func (x *expander) expand(text string) (string, error) {
 	x.rest, x.size = text, 0
 	expanded, err := x.until("", 0)
@@ -42,12 +42,12 @@ func (x *expander) expand(text string) (string, error) {
 		return "", err
 	}
 	if what := unprintable(expanded, "\t\n"); what != "" {
-		return "", fmt.Errorf("the value has %s once it is expanded", what)
+		return "", fmt.Errorf("the expanded value has %s", what)
 	}
 	return expanded, nil
 }
 
-// until expands up to the first of the stops, at which it stops, or to the end.
+// until expands up to the first of the stops, or to the end.
 func (x *expander) until(stops string, depth int) (string, error) {
 	var b strings.Builder
 	for x.rest != "" {
@@ -69,14 +69,14 @@ func (x *expander) until(stops string, depth int) (string, error) {
 			piece += replaced
 		}
 		if x.size += len(piece); x.size > maxExpanded {
-			return "", fmt.Errorf("the value has more than %d bytes once it is expanded", maxExpanded)
+			return "", fmt.Errorf("the expanded value has more than %d bytes", maxExpanded)
 		}
 		b.WriteString(piece)
 	}
 	return b.String(), nil
 }
 
-// reference reads what begins with one of the three signs.
+// reference reads a reference, which begins with one of the three signs.
 func (x *expander) reference(depth int) (string, error) {
 	sign := x.rest[0]
 	switch {
@@ -91,7 +91,7 @@ func (x *expander) reference(depth int) (string, error) {
 		whole := x.rest
 		x.rest = x.rest[2:]
 		if depth == maxNested {
-			return "", fmt.Errorf("more than %d parentheses in each other", maxNested)
+			return "", fmt.Errorf("more than %d levels of parentheses", maxNested)
 		}
 		var text string
 		var err error
@@ -104,7 +104,7 @@ func (x *expander) reference(depth int) (string, error) {
 			text, err = x.file(depth + 1)
 		}
 		if errors.Is(err, errOpen) {
-			err = fmt.Errorf("%s has no closing parenthesis; %[2]c%[2]c( stands for %[2]c(", quoted(whole), sign)
+			err = fmt.Errorf("%s has no closing parenthesis; write %[2]c%[2]c( for a literal %[2]c(", quoted(whole), sign)
 		}
 		return text, err
 	case sign == '%':
@@ -114,10 +114,10 @@ func (x *expander) reference(depth int) (string, error) {
 	return string(sign), nil
 }
 
-// errOpen tells reference that the text ended before its parenthesis did.
+// errOpen means that the text ended before the parenthesis was closed.
 var errOpen = errors.New("no closing parenthesis")
 
-// name reads up to one of the stops, which are there.
+// name reads up to one of the stops, which must exist.
 func (x *expander) name(stops string) (string, error) {
 	end := strings.IndexAny(x.rest, stops)
 	if end < 0 {
@@ -128,7 +128,7 @@ func (x *expander) name(stops string) (string, error) {
 	return name, nil
 }
 
-// nested reads what stands in parentheses, and the closing one.
+// nested reads the inside of parentheses and the closing one.
 func (x *expander) nested(depth int) (string, error) {
 	text, err := x.until(")", depth)
 	if err == nil && x.rest == "" {
@@ -157,11 +157,11 @@ func (x *expander) variable(depth int) (string, error) {
 	value, set := x.sys.LookupEnv(name)
 	switch {
 	case name == "":
-		return "", errors.New("$( needs the name of a variable; $$( stands for $(")
+		return "", errors.New("$( needs the name of a variable; write $$( for a literal $(")
 	case x.rest[0] == ')':
 		x.rest = x.rest[1:]
 		if !set {
-			return "", fmt.Errorf("%s is not set in the environment; $(NAME:-default) need not be, and $$( stands for $(", quoted("$("+name+")"))
+			return "", fmt.Errorf("%s is not set in the environment; use $(NAME:-default), or write $$( for a literal $(", quoted("$("+name+")"))
 		}
 		return value, nil
 	case strings.HasPrefix(x.rest, ":-"):
@@ -170,7 +170,7 @@ func (x *expander) variable(depth int) (string, error) {
 	case x.rest[0] == '-':
 		x.rest = x.rest[1:]
 	default:
-		return "", fmt.Errorf("%s cannot be the name of a variable: want $(NAME) or $(NAME:-default)", quoted(name+":"))
+		return "", fmt.Errorf("%s cannot be the name of a variable: use $(NAME) or $(NAME:-default)", quoted(name+":"))
 	}
 	other, err := x.nested(depth)
 	if err != nil || !set {
@@ -185,7 +185,7 @@ func (x *expander) file(depth int) (string, error) {
 		return "", err
 	}
 	if name == "" {
-		return "", errors.New("@( needs the name of a file; @@( stands for @(")
+		return "", errors.New("@( needs the name of a file; write @@( for a literal @(")
 	}
 	text, err := x.read(name)
 	if err != nil {
@@ -210,21 +210,21 @@ func (x *expander) read(name string) (string, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxExpanded+1))
 	if err == nil && len(data) > maxExpanded {
-		err = fmt.Errorf("it has more than %d bytes", maxExpanded)
+		err = fmt.Errorf("more than %d bytes", maxExpanded)
 	}
 	return string(data), err
 }
 
-// magic reads a percent sign and a letter, with uWSGI's meanings.
+// magic reads a percent sign and a letter, which mean the same as in uWSGI.
 func (x *expander) magic() (string, error) {
 	if len(x.rest) < 2 {
-		return "", errors.New("a percent sign at the end: %% stands for one")
+		return "", errors.New("percent sign at the end: write %% for a literal one")
 	}
 	letter := x.rest[1]
 	switch letter {
 	case 'p', 's', 'n', 'e', 'd', 'c':
 		if x.ini == "" {
-			return "", fmt.Errorf("%%%c stands for a part of the ini file's path, and can stand only there", letter)
+			return "", fmt.Errorf("%%%c stands for a part of the ini file's path, so it must be in an ini file", letter)
 		}
 	}
 	base, ext := filepath.Base(x.ini), filepath.Ext(x.ini)
@@ -256,10 +256,10 @@ func (x *expander) magic() (string, error) {
 		text = strconv.FormatInt(x.sys.Now.Unix(), 10)
 	default:
 		letter, _ := utf8.DecodeRuneInString(x.rest[1:])
-		return "", fmt.Errorf("%s stands for nothing here; %%%% stands for a percent sign", quoted("%"+string(letter)))
+		return "", fmt.Errorf("%s has no meaning; write %%%% for a percent sign", quoted("%"+string(letter)))
 	}
 	if text == "" && letter != 'e' {
-		return "", fmt.Errorf("%%%c: the system does not tell", letter)
+		return "", fmt.Errorf("%%%c: not known on this system", letter)
 	}
 	x.rest = x.rest[2:]
 	return text, nil

@@ -69,16 +69,16 @@ func TestExpand(t *testing.T) {
 	for text, hint := range map[string]string{
 		"%":                "percent sign at the end",
 		"50%":              "percent sign at the end",
-		"%Z":               `"%Z" stands for nothing here; %% stands for a percent sign`,
+		"%Z":               `"%Z" has no meaning; write %% for a percent sign`,
 		"50% off":          `"% "`,
 		"%ü":               `"%ü"`,
 		"%(nope)":          "nope is not set above",
 		"%()":              "not set above",
-		"%(base":           `"%(base" has no closing parenthesis; %%( stands for %(`,
-		"a $(HOME b":       `"$(HOME b" has no closing parenthesis; $$( stands for $(`,
+		"%(base":           `"%(base" has no closing parenthesis; write %%( for a literal %(`,
+		"a $(HOME b":       `"$(HOME b" has no closing parenthesis; write $$( for a literal $(`,
 		"$(NOPE:-x":        `"$(NOPE:-x" has no closing`,
 		"$(NOPE:-$(X)":     "X",
-		"@(secret":         `"@(secret" has no closing parenthesis; @@( stands for @(`,
+		"@(secret":         `"@(secret" has no closing parenthesis; write @@( for a literal @(`,
 		"$(NOPE)":          "not set in the environment",
 		"$()":              "needs the name",
 		"$(:-x)":           "needs the name",
@@ -87,10 +87,10 @@ func TestExpand(t *testing.T) {
 		"@(nope)":          "cannot be read: file does not exist",
 		"@(large)":         "more than 65536 bytes",
 		"@(binary)":        "NUL",
-		"$(BAD)":           "no UTF-8",
+		"$(BAD)":           "not UTF-8",
 		"%(large)%(large)": "more than 65536 bytes",
 		"@(fits)x":         "more than 65536 bytes",
-		strings.Repeat("$(A:-", maxNested+1) + strings.Repeat(")", maxNested+1): "more than 8 parentheses",
+		strings.Repeat("$(A:-", maxNested+1) + strings.Repeat(")", maxNested+1): "more than 8 levels",
 	} {
 		if got, err := testExpander("/etc/app/app.ini").expand(text); err == nil || !strings.Contains(err.Error(), hint) {
 			t.Errorf("%s: %.80q, %v; want a fault with %q", text, got, err, hint)

@@ -4,16 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
-// Origin is where something was said: a line of a file, a flag, or nowhere.
+// Origin is the place of a setting: a line of a file, a flag, a variable, or none.
 type Origin struct {
-	Place string // a file as it was named, "--processes", "$PROMETHEUS_MULTIPROC_DIR"; empty for what nobody said
-	Line  int    // of the file, from 1; 0 where Place is no file, or the file as a whole
+	Place string // a file as it was named, "--processes", "$PROMETHEUS_MULTIPROC_DIR"; empty for a default
+	Line  int    // of the file, from 1; 0 if Place is not a file, or for the whole file
 }
 
-// String is "uwsgi.ini:7", "--processes", "$PROMETHEUS_MULTIPROC_DIR" or "default".
+// String returns "uwsgi.ini:7", "--processes", "$PROMETHEUS_MULTIPROC_DIR" or "default".
 func (o Origin) String() string {
 	switch {
 	case o.Place == "":
@@ -24,22 +27,22 @@ func (o Origin) String() string {
 	return fmt.Sprintf("%s:%d", printable(o.Place), o.Line)
 }
 
-// Fault is one thing that is wrong with the configuration.
+// Fault is an error in the configuration.
 type Fault struct {
 	Origin  Origin
 	Message string
 }
 
-// String is one line: the origin, if there is one, and what is wrong.
+// String returns one line: the origin, if there is one, and the message.
 func (f Fault) String() string { return remark(f.Origin, f.Message) }
 
-// Note is something that the operator should know though it is no fault.
+// Note is a remark for the operator that is not an error.
 type Note struct {
 	Origin  Origin
 	Message string
 }
 
-// String is one line: the origin, if there is one, and what is to be known.
+// String returns one line: the origin, if there is one, and the message.
 func (n Note) String() string { return remark(n.Origin, n.Message) }
 
 func remark(origin Origin, message string) string {
@@ -49,13 +52,13 @@ func remark(origin Origin, message string) string {
 	return origin.String() + ": " + message
 }
 
-// Faults is everything that is wrong with a configuration, in the order of files and lines. What has no line comes
-// last. It is never empty.
-type Faults struct { //nolint:errname // it is what a caller prints, line by line
+// Faults are all errors in a configuration, in the order of files and lines; those without a line come last. There is at least
+// one.
+type Faults struct { //nolint:errname // callers print it line by line
 	List []Fault
 }
 
-// Error is a line for each fault.
+// Error returns one line per fault.
 func (f *Faults) Error() string {
 	lines := make([]string, len(f.List))
 	for i, fault := range f.List {
@@ -64,10 +67,44 @@ func (f *Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// cause leaves out what the caller says of an error from the file system: operation and path.
+// cause strips operation and path from an error of the file system, since the caller names them.
 func cause(err error) error {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathError.Err
 	}
 	return err
+}
+
+// printable returns a text from outside, such as a path, fit for a terminal.
+func printable(text string) string {
+	if unprintable(text, "") != "" {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+// quoted returns a text from outside as a part of a message. Long ones are cut.
+func quoted(text string) string {
+	const enough = 80
+	if runes := []rune(text); len(runes) > enough {
+		return strconv.Quote(string(runes[:enough])) + "…"
+	}
+	return strconv.Quote(text)
+}
+
+// unprintable describes the first part of a text that is not printable, or returns nothing. Control characters in allowed pass.
+func unprintable(text, allowed string) string {
+	for i, r := range text {
+		switch {
+		case r == 0:
+			return "a NUL byte"
+		case r == utf8.RuneError:
+			if _, width := utf8.DecodeRuneInString(text[i:]); width == 1 {
+				return fmt.Sprintf("byte 0x%02x, which is not UTF-8", text[i])
+			}
+		case unicode.IsControl(r) && !strings.ContainsRune(allowed, r):
+			return fmt.Sprintf("the control character %U", r)
+		}
+	}
+	return ""
 }

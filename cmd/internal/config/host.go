@@ -6,27 +6,14 @@ import (
 	"strings"
 )
 
-// hostList is any number of hosts that requests may name: "example.org", ".example.org" for it and all below it,
-// an IP address, IPv6 in brackets, or "*" for all. One text may hold several, separated by commas.
-type hostList struct{ field *[]string }
-
-func (l hostList) kind() string    { return "host" }
-func (l hostList) texts() []string { return *l.field }
-
-func (l hostList) set(text string) error {
-	if text == "" {
-		return nil // none is all
+// hosts are hosts that requests may name: "example.org", ".example.org" for it and everything below it, an IP address, IPv6
+// in brackets, or "*" for all.
+func hosts(field *[]string) value {
+	parse := func(text string) (string, error) {
+		host := strings.ToLower(text)
+		return host, checkHost(host)
 	}
-	var hosts []string
-	for host := range strings.SplitSeq(text, ",") {
-		host = strings.ToLower(strings.TrimSpace(host))
-		if err := checkHost(host); err != nil {
-			return err
-		}
-		hosts = append(hosts, host)
-	}
-	*l.field = append(*l.field, hosts...)
-	return nil
+	return list[string]{field: field, name: "host", parse: parse, format: asIs, commas: true}
 }
 
 func checkHost(host string) error {
@@ -37,17 +24,17 @@ func checkHost(host string) error {
 		return nil
 	case strings.HasPrefix(host, "["):
 		if !isBracketedIPv6(host) {
-			return fmt.Errorf("%s has no IPv6 address in its brackets, or something after them", quoted(host))
+			return fmt.Errorf("%s must have an IPv6 address in its brackets, and nothing after them", quoted(host))
 		}
 		return nil
 	case strings.HasPrefix(host, "*."):
-		return fmt.Errorf("%s is no host: want %s for it and all below it", quoted(host), quoted(host[1:]))
+		return fmt.Errorf("%s is not a host: use %s for it and everything below it", quoted(host), quoted(host[1:]))
 	case strings.Contains(host, "://"):
-		return fmt.Errorf("%s is no host: want it without the scheme", quoted(host))
+		return fmt.Errorf("%s is not a host: leave out the scheme", quoted(host))
 	case strings.ContainsRune(host, ':'):
-		return fmt.Errorf("%s is no host: want it without a port, or IPv6 in brackets", quoted(host))
+		return fmt.Errorf("%s is not a host: leave out the port, or put IPv6 in brackets", quoted(host))
 	case !isHostname(strings.TrimPrefix(host, ".")):
-		return fmt.Errorf("%s is no host", quoted(host))
+		return fmt.Errorf("%s is not a host", quoted(host))
 	}
 	return nil
 }
@@ -60,8 +47,8 @@ func isBracketedIPv6(text string) bool {
 	return opened && closed && err == nil && ip.Is6()
 }
 
-// isHostname reports whether a text can be a name in DNS, or an IPv4 address. Names with other than ASCII letters
-// come in requests, and must be given, in punycode. Underscores are not allowed in DNS but seen in containers.
+// isHostname reports whether a text can be a name in DNS, or an IPv4 address. Names with letters beyond ASCII must be given in
+// punycode, as requests have them. Underscores are not allowed in DNS, but containers use them.
 func isHostname(text string) bool {
 	if len(text) > 253 {
 		return false

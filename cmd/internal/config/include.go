@@ -1,27 +1,29 @@
 package config
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// What files can include at most. A file that includes itself is told anyway; these stop a few files that multiply.
+// Limits of inclusion. They stop a few files that multiply; a file that includes itself is a fault anyway.
 const (
-	maxIncludes = 256 // in all
-	maxDepth    = 16  // of files that include files
+	maxIncludes = 256 // in total
+	maxDepth    = 16  // files that include files
 )
 
 // inclusion is a section that is being read.
 type inclusion struct {
-	name    string // of the file, as faults call it
+	name    string // of the file, for faults
 	path    string // absolute
-	section string // empty: the usual ones
-	uwsgi   bool   // it is the one that uWSGI reads
+	section string // empty: the usual one
+	uwsgi   bool   // it is the section that uWSGI reads
 	entries []entry
 }
 
-// String is what would be given to read it.
+// String returns the argument that would read it.
 func (i inclusion) String() string {
 	if i.section == "" {
 		return printable(i.name)
@@ -29,7 +31,7 @@ func (i inclusion) String() string {
 	return printable(i.name + ":" + i.section)
 }
 
-// splitSpec takes "path:section" apart. A section has no slash, so that a path may have a colon before one.
+// splitSpec splits "path:section". A section has no slash, so a path can have a colon before one.
 func splitSpec(spec string) (path, section string) {
 	colon := strings.LastIndexByte(spec, ':')
 	if colon < 0 || strings.ContainsRune(spec[colon:], '/') {
@@ -38,18 +40,134 @@ func splitSpec(spec string) (path, section string) {
 	return spec[:colon], spec[colon+1:]
 }
 
-// include reads what a line of the file being read asks for. A path is relative to that file; without a path it is
+// reader reads files and their includes into one list of assignments.
+type reader struct {
+	sys         *System
+	table       *table
+	parsed      map[string]*file // by absolute path
+	found       bool             // a file could be opened
+	shown       []string         // names of the files in faults, in reading order
+	assignments []assignment
+	given       map[string]string // values from the command line, by the name of the key
+	above       map[string]string // values from the files so far, by the name of the key
+	broken      map[string]bool   // keys whose value has a reported fault
+	used        map[string]bool   // keys used by a %(key)
+	chain       []inclusion       // what is being read, the first file first
+	included    int
+	incomplete  bool // a file is missing, so any key may be
+	faults      []Fault
+	notes       []Note
+}
+
+func newReader(sys *System, keys *table) *reader {
+	return &reader{
+		sys:    sys,
+		table:  keys,
+		parsed: map[string]*file{},
+		given:  map[string]string{},
+		above:  map[string]string{},
+		broken: map[string]bool{},
+		used:   map[string]bool{},
+	}
+}
+
+func (r *reader) fault(origin Origin, format string, args ...any) {
+	r.faults = append(r.faults, Fault{origin, fmt.Sprintf(format, args...)})
+}
+
+func (r *reader) note(origin Origin, format string, args ...any) {
+	r.notes = append(r.notes, Note{origin, fmt.Sprintf(format, args...)})
+}
+
+// top reads a file from the command line.
+func (r *reader) top(spec string) {
+	name, section := splitSpec(spec)
+	path, err := resolve(r.sys.Dir, name)
+	if err != nil || path == "" {
+		r.fault(Origin{}, "%s is not an ini file", quoted(spec))
+		return
+	}
+	r.read(inclusion{name: name, path: path, section: section}, Origin{Place: name})
+}
+
+// read reads a section. Faults of the file as a whole are reported at asked, which names it.
+func (r *reader) read(i inclusion, asked Origin) {
+	f, ok := r.parsed[i.path]
+	if !ok {
+		f = r.parse(i, asked)
+		r.parsed[i.path] = f
+	}
+	if f == nil {
+		return
+	}
+	if !slices.Contains(r.shown, i.name) {
+		r.shown = append(r.shown, i.name)
+	}
+	if !r.choose(f, &i, asked) {
+		r.incomplete = true
+		return
+	}
+	r.chain = append(r.chain, i)
+	for _, e := range i.entries {
+		r.entry(e)
+	}
+	r.chain = r.chain[:len(r.chain)-1]
+}
+
+// parse returns nil if the file cannot be read.
+func (r *reader) parse(i inclusion, asked Origin) *file {
+	opened, err := r.sys.Open(i.path)
+	if err != nil {
+		name := ""
+		if asked.Place != i.name || asked.Line != 0 {
+			name = printable(i.path) + " "
+		}
+		r.fault(asked, "%scannot be opened: %v", name, cause(err))
+		r.incomplete = true
+		return nil
+	}
+	defer opened.Close()
+	r.found = true
+	f, faults := parse(i.name, opened)
+	r.faults = append(r.faults, faults...)
+	r.incomplete = r.incomplete || f == nil
+	return f
+}
+
+func (r *reader) entry(e entry) {
+	in := r.chain[len(r.chain)-1]
+	a := assignment{key: e.key, value: e.value, alone: e.alone, uwsgi: in.uwsgi, origin: Origin{in.name, e.line}}
+	if err := a.unwrap(); err != nil {
+		r.fault(a.origin, "%v", err)
+		return
+	}
+	value, ok := r.expand(a, in.path)
+	if !ok {
+		return
+	}
+	a.value = value
+	if a.key == "ini" || a.key == "include" {
+		r.include(a.value, a.origin)
+		return
+	}
+	name := r.table.canonical(a.key)
+	r.above[name] = a.text()
+	delete(r.broken, name)
+	r.assignments = append(r.assignments, a)
+}
+
+// include reads the file that a line of the current file names. A path is relative to the current file; without a path it is
 // another section of it.
 func (r *reader) include(spec string, origin Origin) {
 	from := r.chain[len(r.chain)-1]
 	name, section := splitSpec(spec)
 	if name == "" && section == "" {
-		r.fault(origin, "which file?")
+		r.fault(origin, "missing file name")
 		return
 	}
 	to := inclusion{name: from.name, path: from.path, section: section}
 	if name != "" {
-		// Never empty: the including file has a path.
+		// No error: the including file has an absolute path.
 		to.path, _ = resolve(filepath.Dir(from.path), name)
 		to.name = name
 		if !filepath.IsAbs(name) {
@@ -63,19 +181,117 @@ func (r *reader) include(spec string, origin Origin) {
 	case len(r.chain) == maxDepth:
 		r.fault(origin, "more than %d files deep: %s", maxDepth, r.chainTo(to))
 	case r.included == maxIncludes+1:
-		r.fault(origin, "more than %d inclusions", maxIncludes)
+		r.fault(origin, "more than %d includes", maxIncludes)
 	case r.included > maxIncludes:
-		// It was said.
+		// reported before
 	default:
 		r.read(to, origin)
 	}
 }
 
-// chainTo names what is being read, from the first, and what would be next.
+// chainTo lists what is being read, the first file first, and the next one.
 func (r *reader) chainTo(to inclusion) string {
 	var names []string
 	for _, i := range r.chain {
 		names = append(names, i.String())
 	}
 	return strings.Join(append(names, to.String()), " -> ")
+}
+
+// The sections that are read by default. The first one that exists wins.
+const (
+	ownSection   = "multiproc"
+	uwsgiSection = "uwsgi"
+)
+
+// choose finds the entries of the section to read and reports whether it exists.
+func (r *reader) choose(f *file, i *inclusion, asked Origin) (ok bool) {
+	if i.section != "" {
+		i.uwsgi = i.section == uwsgiSection
+		if i.entries, _, ok = f.find(i.section); !ok {
+			r.fault(asked, "no section %s in %s: %s", printable("["+i.section+"]"), printable(i.name), f.inventory())
+		}
+		return ok
+	}
+	theirs, theirLine, isTheirs := f.find(uwsgiSection)
+	own, ownLine, isOwn := f.find(ownSection)
+	switch {
+	case isOwn:
+		i.entries = own
+		if isTheirs {
+			r.note(Origin{i.name, theirLine}, "[%s] is not read, because [%s] is in line %d", uwsgiSection, ownSection, ownLine)
+		}
+	case isTheirs:
+		i.entries, i.uwsgi = theirs, true
+	default:
+		r.fault(asked, "no section [%s] or [%s] in %s: %s", ownSection, uwsgiSection, printable(i.name), f.inventory())
+		return false
+	}
+	return true
+}
+
+// expand reports whether the value could be expanded. Values of ignored keys need not be: some have their own syntax.
+func (r *reader) expand(a assignment, ini string) (string, bool) {
+	x := expander{sys: r.sys, ini: ini, lookup: r.lookup}
+	value, err := x.expand(a.value)
+	if err == nil {
+		return value, true
+	}
+	if _, ignored := r.table.ignored(a.key); ignored {
+		return "", true
+	}
+	if k, ok := r.table.find(a.key); ok && k.lenient {
+		return a.value, true
+	}
+	r.broken[r.table.canonical(a.key)] = true
+	if !errors.Is(err, errBroken) {
+		r.faults = append(r.faults, a.fault(err))
+	}
+	return "", false
+}
+
+// errBroken means that the value uses a key with a fault, which is reported once.
+var errBroken = errors.New("uses a key with a fault")
+
+// lookup returns the value of a key for %(key): from the command line, or else the last one above.
+func (r *reader) lookup(key string) (string, error) {
+	r.used[key] = true
+	name := r.table.canonical(key)
+	if value, ok := r.given[name]; ok {
+		return value, nil
+	}
+	if r.broken[name] {
+		return "", errBroken
+	}
+	if value, ok := r.above[name]; ok {
+		return value, nil
+	}
+	mark := quoted("%(" + key + ")")
+	if strings.ContainsAny(key, " \t") {
+		return "", fmt.Errorf("%s is not a key: there is no arithmetic; write %%%%( for a literal %%(", mark)
+	}
+	if len(r.chain) > 0 {
+		for _, e := range r.chain[len(r.chain)-1].entries {
+			if r.table.canonical(e.key) == name {
+				return "", fmt.Errorf("%s is set in line %d, but must be set above", mark, e.line)
+			}
+		}
+	}
+	return "", fmt.Errorf("%s is not set above; write %%%%( for a literal %%(", mark)
+}
+
+// commandLine expands the settings from the command line. It must run before a file is read.
+func (r *reader) commandLine(settings []Setting) []assignment {
+	var assignments []assignment
+	for _, s := range settings {
+		a := assignment{key: s.Key, value: s.Value, alone: s.Alone, placeholder: s.Placeholder, origin: s.Origin}
+		value, ok := r.expand(a, "")
+		if !ok {
+			continue
+		}
+		a.value = value
+		r.given[r.table.canonical(a.key)] = a.text()
+		assignments = append(assignments, a)
+	}
+	return assignments
 }

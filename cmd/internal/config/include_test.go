@@ -26,12 +26,12 @@ func TestLoadSections(t *testing.T) {
 		"c.ini:app":            "1",
 		"/srv/a:p/e.ini":       "1",
 		"/srv/a:p/e.ini:uwsgi": "1",
-		"c.ini":                "c.ini: no section [multiproc] or [uwsgi] in c.ini: there is [app], [App]",
-		"c.ini:none":           "c.ini: no section [none] in c.ini: there is [app], [App]",
-		"f.ini":                "f.ini: no section [multiproc] or [uwsgi] in f.ini: there is none",
+		"c.ini":                "c.ini: no section [multiproc] or [uwsgi] in c.ini: the sections are [app], [App]",
+		"c.ini:none":           "c.ini: no section [none] in c.ini: the sections are [app], [App]",
+		"f.ini":                "f.ini: no section [multiproc] or [uwsgi] in f.ini: there are no sections",
 		"none.ini":             "none.ini: cannot be opened: file does not exist",
-		"":                     `"" is no ini file`,
-		":x":                   `":x" is no ini file`,
+		"":                     `"" is not an ini file`,
+		":x":                   `":x" is not an ini file`,
 	} {
 		loaded, err := Load(Arguments{Files: []string{spec}}, sys)
 		got := ""
@@ -97,14 +97,14 @@ func TestLoadIncludes(t *testing.T) {
 	for file, want := range map[string][]string{
 		"loop.ini":       {"conf/loop.ini:2: includes itself: loop.ini -> conf/loop.ini -> loop.ini"},
 		"self.ini":       {"self.ini:7: includes itself: self.ini -> self.ini:x -> self.ini:y -> self.ini:x"},
-		"wide.ini":       {"wide.ini:259: more than 256 inclusions"},
+		"wide.ini":       {"wide.ini:259: more than 256 includes"},
 		"deep0.ini":      {"deep15.ini:3: more than 16 files deep: " + strings.TrimSuffix(deep, " -> ")},
-		"unreadable.ini": {"large.ini: has more than 1048576 bytes, which no ini file has"},
+		"unreadable.ini": {"large.ini: has more than 1048576 bytes, which is too large for an ini file"},
 		"faulty.ini": {
 			"faulty.ini:5: /srv/app/none.ini cannot be opened: file does not exist",
-			"faulty.ini:7: which file?",
+			"faulty.ini:7: missing file name",
 			"faulty.ini:8: has the control character U+007F",
-			`bad.ini:2: processes: "x" is no number`,
+			`bad.ini:2: processes: "x" is not a number`,
 			`bad.ini:3: unknown key "qqqq"`,
 		},
 	} {

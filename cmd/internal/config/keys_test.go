@@ -95,7 +95,7 @@ func samples() map[string]string {
 // TestKeysChangeFields sets one key after the other: each changes one field, and no two the same.
 func TestKeysChangeFields(t *testing.T) {
 	keys := newTable()
-	unset := reflect.ValueOf(*defaults(keys))
+	unset := reflect.ValueOf(*newConfig(keys))
 	by := map[string]string{"UserName": "uid, by name"}
 	for _, k := range keys.keys {
 		sample, ok := samples()[k.Name]
@@ -103,7 +103,7 @@ func TestKeysChangeFields(t *testing.T) {
 			t.Errorf("no sample for %s", k.Name)
 			continue
 		}
-		c := defaults(keys)
+		c := newConfig(keys)
 		sys := testSystem(nil)
 		v := k.bind(target{c, &sys})
 		if k.Default != "" && !slices.Equal(v.texts(), []string{k.Default}) && k.Default != "60s" {
@@ -138,6 +138,18 @@ func TestKeysChangeFields(t *testing.T) {
 	for field := range unset.Type().Fields() {
 		if by[field.Name] == "" {
 			t.Errorf("no key changes %s", field.Name)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	candidates := newTable().names
+	for word, want := range map[string]string{
+		"proceses": "processes", "porcesses": "processes", "max_requests": "max-requests", "MAX-REQUESTS": "max-requests",
+		"harakiri-grateful-timeout": "harakiri-graceful-timeout", "sokcet": "socket", "nonsense": "", "": "", "x": "",
+	} {
+		if got := nearest(word, candidates); got != want {
+			t.Errorf("%s: %s; want %s", word, got, want)
 		}
 	}
 }

@@ -2,57 +2,57 @@ package config
 
 import "slices"
 
-// Loaded is a configuration with all that was found out on the way to it.
+// Loaded is a configuration with its origins.
 type Loaded struct {
 	Config   *Config
-	Settings []Effective // every key of the table, in its order; a repeatable one once for each of its values
+	Settings []Effective // every key of the table, in its order; a repeatable one once per value
 	Notes    []Note      // in the order of files and lines
 }
 
-// Effective is the value that a key has in the end. It is empty where there is none.
+// Effective is the final value of a key, or empty if there is none.
 type Effective struct {
 	Key    string
 	Value  string
 	Origin Origin
 }
 
-// Load reads the files and settles every key. Whatever is wrong is told at once, by a *Faults. It opens ini files
-// and what they name by @(file), looks up users and groups, and does nothing else.
+// Load reads the files and binds every key. It returns all faults at once, as a *Faults. It opens ini files and the files that
+// they name by @(file), looks up users and groups, and does nothing else.
 func Load(args Arguments, sys System) (*Loaded, error) {
-	r, s := settle(args, sys)
-	if err := allFaults(r, s); err != nil {
+	r, b := bind(args, sys)
+	if err := allFaults(r, b); err != nil {
 		return nil, err
 	}
 	order := inOrder(r.shown)
-	notes := slices.Concat(r.notes, s.notes)
+	notes := slices.Concat(r.notes, b.notes)
 	slices.SortStableFunc(notes, func(a, b Note) int { return order(a.Origin, b.Origin) })
-	return &Loaded{s.config, s.effective(), slices.Compact(notes)}, nil
+	return &Loaded{b.config, b.effective(), slices.Compact(notes)}, nil
 }
 
-// ControlPath is the key control of a configuration that may have faults in other keys: whoever has spoilt the file of a
-// running server must still be able to ask it, and to stop it. It is empty where there is no control socket.
+// ControlPath returns the key control of a configuration even if other keys have faults, so that a running server with a broken ini
+// file can still be asked and stopped. It is empty if there is no control socket.
 func ControlPath(args Arguments, sys System) (string, error) {
-	r, s := settle(args, sys)
-	if s.config.Control == "" {
-		return "", allFaults(r, s)
+	r, b := bind(args, sys)
+	if b.config.Control == "" {
+		return "", allFaults(r, b)
 	}
-	return s.config.Control, nil
+	return b.config.Control, nil
 }
 
-// MetricsDir is the metrics directory of a server with this configuration, which may have faults as well, but not be
-// missing. It is empty where neither a directory nor a control socket is set: the server's is then named by its pid.
+// MetricsDir returns the metrics directory of a server with this configuration, which may have faults but must exist. It is empty
+// if neither a directory nor a control socket is set: such a server names its directory by its pid.
 func MetricsDir(args Arguments, sys System) (string, error) {
-	r, s := settle(args, sys)
-	switch c := s.config; {
+	r, b := bind(args, sys)
+	switch c := b.config; {
 	case c.MetricsDir != "":
 		return c.MetricsDir, nil
 	case c.Control != "" && r.found:
 		return PrivateMetricsDir(c.Control), nil
 	}
-	return "", allFaults(r, s)
+	return "", allFaults(r, b)
 }
 
-func settle(args Arguments, sys System) (*reader, *settler) {
+func bind(args Arguments, sys System) (*reader, *binder) {
 	sys = sys.filled()
 	keys := newTable()
 	r := newReader(&sys, keys)
@@ -61,18 +61,18 @@ func settle(args Arguments, sys System) (*reader, *settler) {
 		r.top(spec)
 	}
 
-	s := newSettler(&sys, keys, r.used, r.broken)
-	s.assignAll(r.assignments, commandLine)
-	s.assignPresets(args.Presets)
-	s.judgeUnknown()
-	s.derive(args.Files)
-	s.check(args.Activated || r.incomplete)
-	return r, s
+	b := newBinder(&sys, keys, r.used, r.broken)
+	b.assign(r.assignments, commandLine)
+	b.assignPresets(args.Presets)
+	b.reportUnknown()
+	b.setDefaults(args.Files)
+	b.check(args.Activated || r.incomplete)
+	return r, b
 }
 
-// allFaults is all that is wrong, in the order of files and lines; nil where nothing is.
-func allFaults(r *reader, s *settler) error {
-	faults := slices.Concat(r.faults, s.faults)
+// allFaults returns a *Faults in the order of files and lines, or nil if there are none.
+func allFaults(r *reader, b *binder) error {
+	faults := slices.Concat(r.faults, b.faults)
 	if len(faults) == 0 {
 		return nil
 	}

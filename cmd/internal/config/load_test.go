@@ -26,7 +26,7 @@ func TestLoad(t *testing.T) {
 		},
 		"threads share the cores":   {lines: "processes = 2", want: map[string]string{"threads": "2"}},
 		"threads are at least one":  {lines: "processes = 9", want: map[string]string{"threads": "1"}},
-		"threads without a master":  {lines: "master = false\nprocesses = 2", want: map[string]string{"threads": "4"}, notes: []string{"a.ini:4: processes does nothing without a master"}},
+		"threads without a master":  {lines: "master = false\nprocesses = 2", want: map[string]string{"threads": "4"}, notes: []string{"a.ini:4: processes has no effect without a master"}},
 		"as many workers as cores":  {lines: "processes = auto", want: map[string]string{"threads": "1", "processes": "4"}},
 		"deltas are a tenth":        {lines: "max-requests = 105\nmax-worker-lifetime = 1h", want: map[string]string{"max-requests-delta": "10", "max-worker-lifetime-delta": "6m"}},
 		"deltas can be 0":           {lines: "max-requests = 105\nmax-requests-delta = 0", want: map[string]string{"max-requests-delta": "0"}},
@@ -40,7 +40,7 @@ func TestLoad(t *testing.T) {
 		"metrics from env":          {lines: "env = PROMETHEUS_MULTIPROC_DIR=/m/", env: []string{"PROMETHEUS_MULTIPROC_DIR=/n"}, want: map[string]string{"metrics-dir": "/m"}},
 		"metrics from environment":  {env: []string{"PROMETHEUS_MULTIPROC_DIR=/n/"}, want: map[string]string{"metrics-dir": "/n"}},
 		"metrics from nowhere":      {env: []string{"PROMETHEUS_MULTIPROC_DIR="}, want: map[string]string{"metrics-dir": ""}},
-		"a socket of one user":      {lines: "socket = a.sock\nsocket = @a", notes: []string{"a.ini:3: only the server's own user can connect to /srv/app/a.sock: chmod-socket opens it to others"}},
+		"a socket of one user":      {lines: "socket = a.sock\nsocket = @a", notes: []string{"a.ini:3: only the server's own user can connect to /srv/app/a.sock: set chmod-socket to let others connect"}},
 		"no metrics by the key":     {lines: "metrics-dir =", env: []string{"PROMETHEUS_MULTIPROC_DIR=/n/"}, want: map[string]string{"metrics-dir": ""}},
 		"database":                  {lines: "database = app.db", want: map[string]string{"database": "/srv/app/app.db", "migrate": "true"}},
 		"database after chdir":      {lines: "database = sqlite://./app.db\nchdir = data", want: map[string]string{"database": "/srv/app/data/app.db"}},
@@ -67,7 +67,7 @@ func TestLoad(t *testing.T) {
 		"a formula for an ignored key": {
 			lines: "static-map = /=%(docroot)/$(NOPE)/100%\ndocroot = /x",
 			notes: []string{
-				"a.ini:3: static-map is ignored: files, headers and rules for requests are the matter of the program, or of a proxy before it",
+				"a.ini:3: static-map is ignored: leave files, headers and routing to the program, or to a proxy in front of it",
 				"a.ini:4: docroot is a placeholder",
 			},
 		},
@@ -75,23 +75,23 @@ func TestLoad(t *testing.T) {
 			lines: "prozesses = 4\nstrict = false\nxyz = 1",
 			want:  map[string]string{"processes": "1"},
 			notes: []string{
-				`a.ini:3: unknown key "prozesses" is ignored, because strict is false: did you mean processes?`,
-				`a.ini:5: unknown key "xyz" is ignored, because strict is false`,
+				`a.ini:3: unknown key "prozesses" is ignored because strict is false: did you mean processes?`,
+				`a.ini:5: unknown key "xyz" is ignored because strict is false`,
 			},
 		},
 		"idle": {
 			lines: "harakiri-graceful-timeout = 1\nmax-requests-delta = 1\nmax-worker-lifetime-delta = 1\nnotify = false\nthreads = 9\n" +
 				"database-synchronous = normal\ndatabase-timeout = 1\nmigrate = false\nstats-http",
 			notes: []string{
-				"a.ini:3: harakiri-graceful-timeout does nothing without harakiri",
-				"a.ini:4: max-requests-delta does nothing without max-requests",
-				"a.ini:5: max-worker-lifetime-delta does nothing without max-worker-lifetime",
-				"a.ini:6: notify does nothing without command: our own workers always notify",
-				"a.ini:7: threads = 9 is more than the 4 cores there are",
-				"a.ini:8: database-synchronous does nothing without database",
-				"a.ini:9: database-timeout does nothing without database",
-				"a.ini:10: migrate does nothing without database",
-				"a.ini:11: stats-http does nothing without stats",
+				"a.ini:3: harakiri-graceful-timeout has no effect without harakiri",
+				"a.ini:4: max-requests-delta has no effect without max-requests",
+				"a.ini:5: max-worker-lifetime-delta has no effect without max-worker-lifetime",
+				"a.ini:6: notify has no effect without command: multiproc's own workers always notify",
+				"a.ini:7: threads = 9 is more than the 4 available cores",
+				"a.ini:8: database-synchronous has no effect without database",
+				"a.ini:9: database-timeout has no effect without database",
+				"a.ini:10: migrate has no effect without database",
+				"a.ini:11: stats-http has no effect without stats",
 			},
 		},
 		"stats as uWSGI's": {
@@ -99,27 +99,27 @@ func TestLoad(t *testing.T) {
 			want:  map[string]string{"stats": "127.0.0.1:1717 /srv/app/run/stats.sock @stats", "stats-http": "true"},
 			notes: []string{
 				"a.ini:4: stats-server is another name of stats",
-				"a.ini:7: stats-min is ignored: stats always tells the same, indented, with the cores and without metrics",
+				"a.ini:7: stats-min is ignored: stats always has the same form: indented, with cores, without metrics",
 				"a.ini:8: stats-push is ignored: the metrics are at metrics-path, and multiproc status shows the workers",
 			},
 		},
 		"command": {
 			lines: "command = gunicorn\nharakiri = 5\nprocesses = 2\nmax-requests = 5\nprocname-prefix = x\ndatabase = app.db",
 			notes: []string{
-				"a.ini:4: harakiri does nothing for command: only multiproc's own workers heed it",
-				"a.ini:6: max-requests does nothing for command: only multiproc's own workers heed it",
-				"a.ini:7: procname-prefix does nothing for command: only multiproc's own workers heed it",
-				"a.ini:8: database does nothing for command: only multiproc's own workers heed it",
+				"a.ini:4: harakiri has no effect on command, only on multiproc's own workers",
+				"a.ini:6: max-requests has no effect on command, only on multiproc's own workers",
+				"a.ini:7: procname-prefix has no effect on command, only on multiproc's own workers",
+				"a.ini:8: database has no effect on command, only on multiproc's own workers",
 			},
 		},
 		"reuse-port": {
 			lines: "chmod-socket\nreuse-port\nsocket = /run/a.sock",
 			want:  map[string]string{"socket": ":8000 /run/a.sock"},
-			notes: []string{"a.ini:5: reuse-port does nothing for /run/a.sock: only TCP ports can be shared so"},
+			notes: []string{"a.ini:5: reuse-port has no effect on /run/a.sock, which is not a TCP address"},
 		},
 		"reuse-port without a master": {
 			lines: "umask = 077\nmaster = false\nreuse-port\nsocket = /run/a.sock",
-			notes: []string{"a.ini:5: reuse-port does nothing without a master"},
+			notes: []string{"a.ini:5: reuse-port has no effect without a master"},
 		},
 		"metrics above the API, elsewhere": {lines: "database = a.db\nmetrics-path = /\nmetrics-socket = :1", want: map[string]string{"metrics-path": "/"}},
 		"free ports":                       {lines: "socket = :0\nsocket = :0", want: map[string]string{"socket": ":8000 :0 :0"}},
@@ -168,7 +168,7 @@ func TestLoadAlone(t *testing.T) {
 			if strings.HasPrefix(note, "a.ini:3: ") {
 				about++
 			}
-			if note == "a.ini:3: "+key+" does nothing without a master" {
+			if note == "a.ini:3: "+key+" has no effect without a master" {
 				got = append(got, key)
 			}
 		}
@@ -234,9 +234,9 @@ func TestLoadFaults(t *testing.T) {
 		want  []string
 	}{
 		"no socket":           {"processes = 1", []string{"socket is missing: add a line such as socket = 127.0.0.1:8000"}},
-		"a wrong socket only": {"socket = 8000", []string{`a.ini:2: socket: "8000" is no address: want :8000 for all interfaces, or 127.0.0.1:8000`}},
+		"a wrong socket only": {"socket = 8000", []string{`a.ini:2: socket: "8000" is not an address: use :8000 for all interfaces, or 127.0.0.1:8000`}},
 		"a socket that cannot be expanded": {"socket = $(NOPE)", []string{
-			`a.ini:2: socket: "$(NOPE)" is not set in the environment; $(NAME:-default) need not be, and $$( stands for $(`,
+			`a.ini:2: socket: "$(NOPE)" is not set in the environment; use $(NAME:-default), or write $$( for a literal $(`,
 		}},
 		"the same twice": {"socket = /srv/app/a.sock\nsocket = fd://3\nhttp = fd://3\nmetrics-socket = :1\nhealth = a.sock\nhealth = :1\nstats = :1", []string{
 			"a.ini:4: socket: fd://3 is already socket at a.ini:3",
@@ -245,42 +245,42 @@ func TestLoadFaults(t *testing.T) {
 			"a.ini:8: stats: :1 is already metrics-socket at a.ini:5",
 		}},
 		"more ready than there are":    {"socket = :1\nmin-ready = 3\nprocesses = 2", []string{"a.ini:3: min-ready = 3 is more than processes = 2 (a.ini:4)"}},
-		"min-ready of unknown workers": {"socket = :1\nmin-ready = 3\nprocesses = two", []string{`a.ini:4: processes: "two" is no number`}},
-		"metrics around the database":  {"socket = :1\nmetrics-dir = m\ndatabase = m/a.db", []string{"a.ini:4: database: /srv/app/m/a.db is in metrics-dir (a.ini:3), which is emptied at the start"}},
-		"metrics above the API":        {"socket = :1\ndatabase = a.db\nmetrics-path = /api/", []string{"a.ini:4: metrics-path: the API is below /api/: choose another path, or set metrics-socket"}},
-		"metrics where health is":      {"socket = :1\nmetrics-path = /livez", []string{`a.ini:3: metrics-path: "/livez" is where health checks are answered`}},
-		"metrics in the admin site":    {"socket = :1\nmetrics-path = /admin/metrics", []string{`a.ini:3: metrics-path: "/admin/metrics" is where the admin site is`}},
-		"metrics in the API":           {"socket = :1\nmetrics-path = /api/v1/metrics", []string{`a.ini:3: metrics-path: "/api/v1/metrics" is where the API is`}},
-		"every value is looked at":     {"socket = :1\nprocesses = two\nprocesses = 2", []string{`a.ini:3: processes: "two" is no number`}},
-		"one fault for what depends":   {"socket = :1\nbase = $(NOPE:-\npidfile = %(base)/pid\nlogto = $(A:-%(pidfile))", []string{`a.ini:3: base: "$(NOPE:-" has no closing parenthesis; $$( stands for $(`}},
+		"min-ready of unknown workers": {"socket = :1\nmin-ready = 3\nprocesses = two", []string{`a.ini:4: processes: "two" is not a number`}},
+		"metrics around the database":  {"socket = :1\nmetrics-dir = m\ndatabase = m/a.db", []string{"a.ini:4: database: /srv/app/m/a.db is in metrics-dir (a.ini:3), which is wiped at the start"}},
+		"metrics above the API":        {"socket = :1\ndatabase = a.db\nmetrics-path = /api/", []string{"a.ini:4: metrics-path: the API is below /api/: use another path, or set metrics-socket"}},
+		"metrics where health is":      {"socket = :1\nmetrics-path = /livez", []string{`a.ini:3: metrics-path: "/livez" is a path of the health checks`}},
+		"metrics in the admin site":    {"socket = :1\nmetrics-path = /admin/metrics", []string{`a.ini:3: metrics-path: "/admin/metrics" is a path of the admin site`}},
+		"metrics in the API":           {"socket = :1\nmetrics-path = /api/v1/metrics", []string{`a.ini:3: metrics-path: "/api/v1/metrics" is a path of the API`}},
+		"every value is looked at":     {"socket = :1\nprocesses = two\nprocesses = 2", []string{`a.ini:3: processes: "two" is not a number`}},
+		"one fault for what depends":   {"socket = :1\nbase = $(NOPE:-\npidfile = %(base)/pid\nlogto = $(A:-%(pidfile))", []string{`a.ini:3: base: "$(NOPE:-" has no closing parenthesis; write $$( for a literal $(`}},
 		"a key that was set anew": {"socket = :1\nx = $(A\nx = two\nprocesses = %(x)", []string{
-			`a.ini:3: x: "$(A" has no closing parenthesis; $$( stands for $(`, `a.ini:5: processes: "two" is no number`,
+			`a.ini:3: x: "$(A" has no closing parenthesis; write $$( for a literal $(`, `a.ini:5: processes: "two" is not a number`,
 		}},
-		"a key from below":              {"socket = :1\npidfile = %(base)\nbase = /srv", []string{`a.ini:3: pidfile: "%(base)" is set in line 4: it must stand above`}},
-		"a key that uses itself":        {"socket = :1\nx = %(x)\n", []string{`a.ini:3: x: "%(x)" is set in line 3: it must stand above`}},
-		"arithmetic":                    {"socket = :1\nx = 1\nprocesses = %(x + 1)", []string{`a.ini:3: unknown key "x"`, `a.ini:4: processes: "%(x + 1)" is no key: there is no arithmetic, and %%( stands for %(`}},
+		"a key from below":              {"socket = :1\npidfile = %(base)\nbase = /srv", []string{`a.ini:3: pidfile: "%(base)" is set in line 4, but must be set above`}},
+		"a key that uses itself":        {"socket = :1\nx = %(x)\n", []string{`a.ini:3: x: "%(x)" is set in line 3, but must be set above`}},
+		"arithmetic":                    {"socket = :1\nx = 1\nprocesses = %(x + 1)", []string{`a.ini:3: unknown key "x"`, `a.ini:4: processes: "%(x + 1)" is not a key: there is no arithmetic; write %%( for a literal %(`}},
 		"unknown keys":                  {"socket = :1\nevn = A=B\nMaster = 1\nsockets = :2\nqqqqqqq = 1", []string{`a.ini:3: unknown key "evn": did you mean env?`, `a.ini:4: unknown key "Master": did you mean master?`, `a.ini:5: unknown key "sockets": did you mean socket?`, `a.ini:6: unknown key "qqqqqqq"`}},
 		"unknown keys, strict unclear":  {"socket = :1\nabc\nstrict = no way", []string{`a.ini:3: unknown key "abc"`, `a.ini:4: strict: "no way" is neither true nor false`}},
-		"a key is no placeholder":       {"socket = :1\nset-ph = processes = 3", []string{"a.ini:3: processes is a key and cannot be a placeholder"}},
-		"no value":                      {"socket = :1\npidfile\nprocesses\nenv", []string{"a.ini:3: pidfile: a value is missing: pidfile = path", "a.ini:4: processes: a value is missing: processes = number or auto", "a.ini:5: env: a value is missing: env = NAME=VALUE"}},
-		"an empty value":                {"socket =\nmaster =\nprocesses =\ntouch-reload =", []string{"a.ini:2: socket: a value is missing", `a.ini:3: master: "" is neither true nor false`, `a.ini:4: processes: "" is no number`, "a.ini:5: touch-reload: a value is missing"}},
-		"a bomb":                        {"socket = :1\na = " + strings.Repeat("x", 60000) + "\nb = %(a)%(a)\ncommand = %(b)", []string{"a.ini:4: b: the value has more than 65536 bytes once it is expanded"}},
+		"a key is no placeholder":       {"socket = :1\nset-ph = processes = 3", []string{"a.ini:3: processes is a key, so it cannot be a placeholder"}},
+		"no value":                      {"socket = :1\npidfile\nprocesses\nenv", []string{"a.ini:3: pidfile: missing value: use pidfile = path", "a.ini:4: processes: missing value: use processes = number or auto", "a.ini:5: env: missing value: use env = NAME=VALUE"}},
+		"an empty value":                {"socket =\nmaster =\nprocesses =\ntouch-reload =", []string{"a.ini:2: socket: missing value", `a.ini:3: master: "" is neither true nor false`, `a.ini:4: processes: "" is not a number`, "a.ini:5: touch-reload: missing value"}},
+		"a bomb":                        {"socket = :1\na = " + strings.Repeat("x", 60000) + "\nb = %(a)%(a)\ncommand = %(b)", []string{"a.ini:4: b: the expanded value has more than 65536 bytes"}},
 		"another protocol":              {"fastcgi-socket = :9000", []string{"socket is missing: add a line such as socket = 127.0.0.1:8000"}},
-		"set without a key":             {"socket = :1\nset = x\nset\nset-placeholder = =1", []string{"a.ini:3: set: want set = KEY=VALUE", "a.ini:4: set: want set = KEY=VALUE", "a.ini:5: set-placeholder: want set-placeholder = KEY=VALUE"}},
-		"authentication without a door": {"socket = :1\nmetrics-auth-file = web.yml", []string{"a.ini:3: metrics-auth-file needs metrics-socket: at socket, metrics-token-file shuts the metrics"}},
-		"two locks for the metrics":     {"socket = :1\nmetrics-socket = :2\nmetrics-token-file = t\nmetrics-auth-file = web.yml", []string{"a.ini:4: metrics-token-file does not go with metrics-auth-file (a.ini:5): a request has one Authorization"}},
+		"set without a key":             {"socket = :1\nset = x\nset\nset-placeholder = =1", []string{"a.ini:3: set: use set = KEY=VALUE", "a.ini:4: set: use set = KEY=VALUE", "a.ini:5: set-placeholder: use set-placeholder = KEY=VALUE"}},
+		"authentication without a door": {"socket = :1\nmetrics-auth-file = web.yml", []string{"a.ini:3: metrics-auth-file needs metrics-socket; for the metrics at socket use metrics-token-file"}},
+		"two locks for the metrics":     {"socket = :1\nmetrics-socket = :2\nmetrics-token-file = t\nmetrics-auth-file = web.yml", []string{"a.ini:4: metrics-token-file cannot be combined with metrics-auth-file (a.ini:5)"}},
 		"a certificate without a key":   {"socket = :1\ntls-cert = c.pem", []string{"a.ini:3: tls-cert needs tls-key"}},
 		"a key without a certificate":   {"socket = :1\ntls-key = k.pem", []string{"a.ini:3: tls-key needs tls-cert"}},
 		"TLS of another program": {"socket = :1\ntls-cert = c.pem\ntls-key = k.pem\ncommand = serve", []string{
-			"a.ini:3: tls-cert is not for command: it gets sockets only, and must speak TLS by itself",
-			"a.ini:4: tls-key is not for command: it gets sockets only, and must speak TLS by itself",
+			"a.ini:3: tls-cert does not work with command, which gets the sockets and must speak TLS itself",
+			"a.ini:4: tls-key does not work with command, which gets the sockets and must speak TLS itself",
 		}},
-		"a command alone":             {"socket = :1\ncommand = serve\nmaster = false", []string{"a.ini:3: command needs a master: a process alone serves by itself"}},
+		"a command alone":             {"socket = :1\ncommand = serve\nmaster = false", []string{"a.ini:3: command needs a master: set master = true"}},
 		"a command, master unclear":   {"socket = :1\ncommand = serve\nmaster = no way", []string{`a.ini:4: master: "no way" is neither true nor false`}},
-		"a user nobody knows":         {"socket = :1\nuid = 65534", []string{"a.ini:3: uid = 65534 has no known group: set gid too"}},
-		"a user without a group":      {"socket = :1\nuid = 1003", []string{`a.ini:3: uid: the group of 1003 is "S-1-5", which is no number`}},
-		"a user who is not found":     {"socket = :1\nuid = 1004", []string{"a.ini:3: uid: the group of 1004: directory is down"}},
-		"a control path with no room": {"socket = :1\ncontrol = " + strings.Repeat("/aaaaaaaaa", 11), []string{`a.ini:3: control: "` + strings.Repeat("/aaaaaaaaa", 8) + `"… has 110 bytes: the path of a unix socket can have 107`}},
+		"a user nobody knows":         {"socket = :1\nuid = 65534", []string{"a.ini:3: the group of uid = 65534 is not known: set gid too"}},
+		"a user without a group":      {"socket = :1\nuid = 1003", []string{`a.ini:3: uid: the group of 1003 is "S-1-5", which is not a number`}},
+		"a user who is not found":     {"socket = :1\nuid = 1004", []string{"a.ini:3: uid: cannot look up the group of 1004: directory is down"}},
+		"a control path with no room": {"socket = :1\ncontrol = " + strings.Repeat("/aaaaaaaaa", 11), []string{`a.ini:3: control: "` + strings.Repeat("/aaaaaaaaa", 8) + `"… has 110 bytes: the path of a unix socket can have at most 107`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			loaded, err := loadText(test.lines)
@@ -307,7 +307,7 @@ func TestLoadCommandLine(t *testing.T) {
 	}, "HOME=/home/me")
 	load := func(t *testing.T, args ...string) (*Loaded, error) {
 		t.Helper()
-		arguments, _, err := ParseArguments(args)
+		arguments, err := ParseArguments(args)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -353,12 +353,12 @@ func TestLoadCommandLine(t *testing.T) {
 
 	_, err = load(t, "--processes", "x", "a.ini", "--pidfile", "%n", "--set", "unheard=1", "--set", "base=%(no)", "--logto", "\xff", "c.ini", "--module", "m")
 	want := []string{
-		`a.ini:5: min-ready: "x" is no number`,
+		`a.ini:5: min-ready: "x" is not a number`,
 		"a.ini:9: has the control character U+0001",
-		`--pidfile: %n stands for a part of the ini file's path, and can stand only there`,
-		`--set base: "%(no)" is not set above, and %%( stands for %(`,
-		`--logto: the value has byte 0xff, which is no UTF-8 once it is expanded`,
-		`--processes: "x" is no number`,
+		`--pidfile: %n stands for a part of the ini file's path, so it must be in an ini file`,
+		`--set base: "%(no)" is not set above; write %%( for a literal %(`,
+		`--logto: the expanded value has byte 0xff, which is not UTF-8`,
+		`--processes: "x" is not a number`,
 		`--set unheard: unknown key "unheard"`,
 	}
 	if diff := cmp.Diff(want, faultsOf(t, err)); diff != "" {

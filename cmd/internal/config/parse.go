@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// What a file can have at most. Whoever needs more has given us another file than an ini.
+// Limits of a file. A larger one is not an ini file.
 const (
 	maxFile = 1 << 20  // bytes
 	maxLine = 64 << 10 // bytes
 	maxKey  = 100      // bytes
 )
 
-// file is an ini file, taken apart.
+// file is a parsed ini file.
 type file struct {
 	name     string
-	sections []section // in order; a name may come again
+	sections []section // in order; names may repeat
 }
 
 type section struct {
@@ -27,15 +27,15 @@ type section struct {
 	entries []entry
 }
 
-// entry is a line that sets a key. Nothing in it is expanded.
+// entry is a line that sets a key, not yet expanded.
 type entry struct {
 	key   string
 	value string
-	alone bool // there was no =
+	alone bool // without an equals sign
 	line  int
 }
 
-// find gives all entries of a section, which may be spread over the file, and the line where it first stands.
+// find returns all entries of a section, which may be spread over the file, and the line where it begins first.
 func (f *file) find(name string) (entries []entry, line int, found bool) {
 	for _, s := range f.sections {
 		if s.name != name {
@@ -49,7 +49,7 @@ func (f *file) find(name string) (entries []entry, line int, found bool) {
 	return entries, line, found
 }
 
-// inventory says which sections there are.
+// inventory lists the sections for a fault.
 func (f *file) inventory() string {
 	var names []string
 	for _, s := range f.sections {
@@ -58,16 +58,16 @@ func (f *file) inventory() string {
 		}
 	}
 	if names == nil {
-		return "there is none"
+		return "there are no sections"
 	}
-	return "there is " + strings.Join(names, ", ")
+	return "the sections are " + strings.Join(names, ", ")
 }
 
-// parse reads an ini file, which faults call name. It gives what could be read, and what could not; no file where it
-// is none at all.
+// parse reads an ini file, which faults call name. It returns the lines that could be read and the faults of the others, or no
+// file if nothing could be read.
 //
-// Lines end in LF or CRLF, also the last one if it does. A byte order mark at the start is skipped. Spaces and tabs
-// around sections, keys and values do not count. What is no UTF-8 and control characters are faults.
+// Lines end in LF or CRLF; the last one need not. A byte order mark at the start is skipped. Spaces and tabs around sections,
+// keys and values are stripped. Invalid UTF-8 and control characters are faults.
 func parse(name string, r io.Reader) (*file, []Fault) {
 	p := parser{file: &file{name: name}}
 	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
@@ -76,7 +76,7 @@ func parse(name string, r io.Reader) (*file, []Fault) {
 		p.fault(0, "cannot be read: %v", cause(err))
 		return nil, p.faults
 	case len(data) > maxFile:
-		p.fault(0, "has more than %d bytes, which no ini file has", maxFile)
+		p.fault(0, "has more than %d bytes, which is too large for an ini file", maxFile)
 		return nil, p.faults
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
@@ -91,7 +91,7 @@ func parse(name string, r io.Reader) (*file, []Fault) {
 type parser struct {
 	file   *file
 	faults []Fault
-	lost   bool // a key before any section was met: one fault is enough
+	lost   bool // a key before any section was reported
 }
 
 func (p *parser) fault(line int, format string, args ...any) {
@@ -100,7 +100,7 @@ func (p *parser) fault(line int, format string, args ...any) {
 
 func (p *parser) line(line int, text string) {
 	if len(text) > maxLine {
-		p.fault(line, "has %d bytes: a line can have %d", len(text), maxLine)
+		p.fault(line, "has %d bytes: a line can have at most %d", len(text), maxLine)
 		return
 	}
 	if what := unprintable(text, "\t"); what != "" {
@@ -122,11 +122,11 @@ func (p *parser) section(line int, text string) {
 	name = strings.Trim(name, " \t")
 	switch {
 	case !closed || strings.ContainsAny(name, "[]"):
-		p.fault(line, "%s is no section: want [name], and nothing after it", quoted(text))
+		p.fault(line, "%s is not a section: use [name] and nothing after it", quoted(text))
 	case name == "":
-		p.fault(line, "a section needs a name")
+		p.fault(line, "missing name of the section")
 	}
-	// Also a faulty one: what follows was not meant for the section before it.
+	// A faulty section counts too: the lines that follow were not meant for the one before.
 	p.file.sections = append(p.file.sections, section{name: name, line: line})
 }
 
@@ -134,17 +134,17 @@ func (p *parser) entry(line int, text string) {
 	key, value, ok := strings.Cut(text, "=")
 	key, value = strings.TrimRight(key, " \t"), strings.TrimLeft(value, " \t")
 	if key == "" {
-		p.fault(line, "a value without a key")
+		p.fault(line, "missing key")
 		return
 	}
 	if len(key) > maxKey {
-		p.fault(line, "%s is no key: it has %d bytes", quoted(key), len(key))
+		p.fault(line, "%s is not a key: it has %d bytes", quoted(key), len(key))
 		return
 	}
 	if len(p.file.sections) == 0 {
 		if !p.lost {
 			p.lost = true
-			p.fault(line, "%s stands before any section: begin with [multiproc]", quoted(key))
+			p.fault(line, "%s is before any section: begin the file with [multiproc]", quoted(key))
 		}
 		return
 	}

@@ -44,19 +44,19 @@ func TestParse(t *testing.T) {
 		"a section twice":        {text: "[a]\nk\n[b]\n[a]\nl\n", want: "1 [a]\n2 \"k\"\n3 [b]\n4 [a]\n5 \"l\"\n"},
 		"other than ASCII":       {text: "[ä]\nö = ü\n", want: "1 [ä]\n2 \"ö\" = \"ü\"\n"},
 		"replacement character":  {text: "[a]\nk = \ufffd\n", want: "1 [a]\n2 \"k\" = \"\ufffd\"\n"},
-		"before any section":     {text: "k = v\nl\n[a]\n", want: "3 [a]\n", faults: "x:1: \"k\" stands before any section: begin with [multiproc]\n"},
-		"no key":                 {text: "[a]\n= v\n", want: "1 [a]\n", faults: "x:2: a value without a key\n"},
-		"section not closed":     {text: "[a\nk\n", want: "1 [a]\n2 \"k\"\n", faults: "x:1: \"[a\" is no section: want [name], and nothing after it\n"},
-		"text after a section":   {text: "[a] ; b\n", want: "1 [a] ; b]\n", faults: "x:1: \"[a] ; b\" is no section: want [name], and nothing after it\n"},
-		"section without a name": {text: "[ ]\nk\n", want: "1 []\n2 \"k\"\n", faults: "x:1: a section needs a name\n"},
+		"before any section":     {text: "k = v\nl\n[a]\n", want: "3 [a]\n", faults: "x:1: \"k\" is before any section: begin the file with [multiproc]\n"},
+		"no key":                 {text: "[a]\n= v\n", want: "1 [a]\n", faults: "x:2: missing key\n"},
+		"section not closed":     {text: "[a\nk\n", want: "1 [a]\n2 \"k\"\n", faults: "x:1: \"[a\" is not a section: use [name] and nothing after it\n"},
+		"text after a section":   {text: "[a] ; b\n", want: "1 [a] ; b]\n", faults: "x:1: \"[a] ; b\" is not a section: use [name] and nothing after it\n"},
+		"section without a name": {text: "[ ]\nk\n", want: "1 []\n2 \"k\"\n", faults: "x:1: missing name of the section\n"},
 		"NUL":                    {text: "[a]\nk = \x00\nl\n", want: "1 [a]\n3 \"l\"\n", faults: "x:2: has a NUL byte\n"},
-		"no UTF-8":               {text: "[a]\nk = \xff\n", want: "1 [a]\n", faults: "x:2: has byte 0xff, which is no UTF-8\n"},
-		"UTF-16":                 {text: "\xff\xfe[\x00a\x00", faults: "x:1: has byte 0xff, which is no UTF-8\n"},
+		"not UTF-8":              {text: "[a]\nk = \xff\n", want: "1 [a]\n", faults: "x:2: has byte 0xff, which is not UTF-8\n"},
+		"UTF-16":                 {text: "\xff\xfe[\x00a\x00", faults: "x:1: has byte 0xff, which is not UTF-8\n"},
 		"carriage return within": {text: "[a]\rk = v\n", faults: "x:1: has the control character U+000D\n"},
 		"escape":                 {text: "; \x1b[31m\n", faults: "x:1: has the control character U+001B\n"},
 		"longest line":           {text: "[a]\nk=" + strings.Repeat("v", maxLine-2), want: "1 [a]\n2 \"k\" = \"" + strings.Repeat("v", maxLine-2) + "\"\n"},
-		"line too long":          {text: "[a]\nk=" + strings.Repeat("v", maxLine-1) + "\nl\n", want: "1 [a]\n3 \"l\"\n", faults: "x:2: has 65537 bytes: a line can have 65536\n"},
-		"key too long":           {text: "[a]\n" + strings.Repeat("k", maxKey+1) + "\n", want: "1 [a]\n", faults: "x:2: \"" + strings.Repeat("k", 80) + "\"… is no key: it has 101 bytes\n"},
+		"line too long":          {text: "[a]\nk=" + strings.Repeat("v", maxLine-1) + "\nl\n", want: "1 [a]\n3 \"l\"\n", faults: "x:2: has 65537 bytes: a line can have at most 65536\n"},
+		"key too long":           {text: "[a]\n" + strings.Repeat("k", maxKey+1) + "\n", want: "1 [a]\n", faults: "x:2: \"" + strings.Repeat("k", 80) + "\"… is not a key: it has 101 bytes\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, faults := parse("x", strings.NewReader(test.text))
@@ -76,8 +76,8 @@ func TestParse(t *testing.T) {
 
 func TestParseUnreadable(t *testing.T) {
 	for want, r := range map[string]io.Reader{
-		"x: cannot be read: broken disk":                        iotest.ErrReader(errors.New("broken disk")),
-		"x: has more than 1048576 bytes, which no ini file has": strings.NewReader(strings.Repeat("\n", maxFile+1)),
+		"x: cannot be read: broken disk":                                     iotest.ErrReader(errors.New("broken disk")),
+		"x: has more than 1048576 bytes, which is too large for an ini file": strings.NewReader(strings.Repeat("\n", maxFile+1)),
 	} {
 		f, faults := parse("x", r)
 		if f != nil || len(faults) != 1 || faults[0].String() != want {

@@ -1,74 +1,48 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 )
 
-// path is that of a file or a directory. A relative one is resolved against dir.
-type path struct {
-	field *string
-	dir   string
+// path is the path of a file or a directory. A relative one is resolved against dir.
+func path(field *string, dir string) scalar[string] {
+	parse := func(text string) (string, error) { return resolve(dir, text) }
+	return scalar[string]{field: field, name: "path", parse: parse, format: asIs, optional: true}
 }
 
-func (p path) kind() string    { return "path" }
-func (p path) texts() []string { return present(*p.field) }
+// latePath is a path that is resolved by resolveLate, when the process's directory is known.
+func latePath(field *string) value {
+	parse := func(text string) (string, error) { return text, nil }
+	return scalar[string]{field: field, name: "path", parse: parse, format: asIs, optional: true}
+}
 
-func (p path) set(text string) error {
-	resolved, err := resolve(p.dir, text)
-	if err == nil {
-		*p.field = resolved
+func paths(field *[]string, dir string) value {
+	parse := func(text string) (string, error) {
+		if text == "" {
+			return "", errEmpty
+		}
+		return resolve(dir, text)
 	}
-	return err
-}
-
-// laterPath is a path that is resolved once it is known against what.
-type laterPath struct{ field *string }
-
-func (p laterPath) kind() string    { return "path" }
-func (p laterPath) texts() []string { return present(*p.field) }
-
-func (p laterPath) set(text string) error {
-	*p.field = text
-	return nil
-}
-
-// pathList is any number of paths.
-type pathList struct {
-	field *[]string
-	dir   string
-}
-
-func (p pathList) kind() string    { return "path" }
-func (p pathList) texts() []string { return *p.field }
-
-func (p pathList) set(text string) error {
-	if text == "" {
-		return errEmpty
-	}
-	resolved, err := resolve(p.dir, text)
-	if err == nil {
-		*p.field = append(*p.field, resolved)
-	}
-	return err
+	return list[string]{field: field, name: "path", parse: parse, format: asIs}
 }
 
 // socketPath is the path of a unix socket.
-type socketPath struct{ path }
-
-func (s socketPath) set(text string) error {
-	resolved, err := resolve(s.dir, text)
-	if err != nil {
-		return err
+func socketPath(field *string, dir string) value {
+	s := path(field, dir)
+	s.parse = func(text string) (string, error) {
+		resolved, err := resolve(dir, text)
+		if err == nil {
+			err = checkSocketPath(resolved)
+		}
+		return resolved, err
 	}
-	if err := checkSocketPath(resolved); err != nil {
-		return err
-	}
-	*s.field = resolved
-	return nil
+	return s
 }
 
-// resolve gives a clean absolute path. An empty one, which stands for none, stays empty.
+// resolve returns a clean absolute path. An empty one, which means none, stays empty.
 func resolve(dir, path string) (string, error) {
 	switch {
 	case path == "":
@@ -79,4 +53,44 @@ func resolve(dir, path string) (string, error) {
 		return "", fmt.Errorf("%s is not absolute", quoted(path))
 	}
 	return filepath.Join(dir, path), nil
+}
+
+// databasePath is the path of a SQLite database, possibly written as a URL. An empty text means none, so that the command line
+// can override a file's value. It is resolved by resolveLate.
+func databasePath(field *string) value {
+	parse := func(text string) (string, error) {
+		if text == "" {
+			return "", nil
+		}
+		return parseDatabase(text)
+	}
+	return scalar[string]{field: field, name: "path", parse: parse, format: asIs, optional: true}
+}
+
+// parseDatabase returns PATH for PATH and sqlite://PATH, without decoding anything. It refuses what was meant as a database of
+// another kind, which here would be a file with an odd name.
+func parseDatabase(text string) (string, error) {
+	file := text
+	if scheme, rest, ok := strings.Cut(text, "://"); ok && !strings.ContainsRune(scheme, '/') {
+		// The error leaves out the rest, which may hold a password.
+		if scheme != "sqlite" {
+			return "", fmt.Errorf("%s: only sqlite is supported: use a path, or sqlite://PATH", quoted(scheme+"://"))
+		}
+		if strings.ContainsRune(rest, '?') {
+			return "", errors.New("sqlite:// takes no parameters: use sqlite://PATH without a question mark")
+		}
+		file = rest
+	}
+	name := file[strings.LastIndexByte(file, '/')+1:]
+	switch {
+	case file == "":
+		return "", errEmpty
+	case strings.Contains(name, ":memory:"):
+		return "", fmt.Errorf("%s is in memory, where worker processes cannot share it: use a path", quoted(text))
+	case strings.HasPrefix(file, "file:") || strings.HasPrefix(file, "sqlite:"):
+		return "", fmt.Errorf("%s is a URI: use a path, or sqlite://PATH", quoted(text))
+	case name == "" || name == "." || name == "..":
+		return "", fmt.Errorf("%s is a directory: use the path of a file", quoted(text))
+	}
+	return file, nil
 }

@@ -18,7 +18,7 @@ func TestPresets(t *testing.T) {
 	})
 	load := func(t *testing.T, line string, presets ...Setting) (*Loaded, error) {
 		t.Helper()
-		arguments, _, err := ParseArguments(strings.Fields(line))
+		arguments, err := ParseArguments(strings.Fields(line))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,12 +67,12 @@ func TestPresets(t *testing.T) {
 
 	for line, want := range map[string][]string{
 		"wrong.ini": {
-			`wrong.ini:2: socket: "1" is no address: want :1 for all interfaces, or 127.0.0.1:1`,
-			`wrong.ini:3: database: "$(NOPE)" is not set in the environment; $(NAME:-default) need not be, and $$( stands for $(`,
+			`wrong.ini:2: socket: "1" is not an address: use :1 for all interfaces, or 127.0.0.1:1`,
+			`wrong.ini:3: database: "$(NOPE)" is not set in the environment; use $(NAME:-default), or write $$( for a literal $(`,
 			`wrong.ini:4: master: "maybe" is neither true nor false`,
 		},
 		// What follows a preset in a file would be another thing without it.
-		"unset.ini": {`unset.ini:2: pidfile: "%(database)" is not set above, and %%( stands for %(`},
+		"unset.ini": {`unset.ini:2: pidfile: "%(database)" is not set above; write %%( for a literal %(`},
 	} {
 		_, err := load(t, line, presets...)
 		if diff := cmp.Diff(want, faultsOf(t, err)); diff != "" {
@@ -81,7 +81,7 @@ func TestPresets(t *testing.T) {
 	}
 	_, err := load(t, "", Setting{Key: "socket", Value: "8000"}, Setting{Key: "prozesses", Value: "1"})
 	want := []string{
-		`runserver: "8000" is no address: want :8000 for all interfaces, or 127.0.0.1:8000`,
+		`runserver: "8000" is not an address: use :8000 for all interfaces, or 127.0.0.1:8000`,
 		`runserver: unknown key "prozesses": did you mean processes?`,
 	}
 	if diff := cmp.Diff(want, faultsOf(t, err)); diff != "" {

@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// WriteSettings prints every setting with its origin, in aligned columns.
+// WriteSettings writes every setting with its origin, in aligned columns.
 func WriteSettings(w io.Writer, loaded *Loaded) error {
-	const widest = 48 // a longer value moves only its own origin
+	const widest = 48 // a longer value shifts only its own origin
 	var keys, values int
 	for _, e := range loaded.Settings {
 		keys = max(keys, len(e.Key))
@@ -26,7 +26,7 @@ func WriteSettings(w io.Writer, loaded *Loaded) error {
 	return buffered.Flush()
 }
 
-// WriteKeys prints the table of keys, and then that of uWSGI's keys that are ignored, in aligned columns.
+// WriteKeys writes the table of keys and then the table of uWSGI's ignored keys, in aligned columns.
 func WriteKeys(w io.Writer) error {
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(columns, "KEY\tOTHER NAMES\tVALUE\tDEFAULT\tMEANING")

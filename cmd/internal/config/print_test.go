@@ -25,8 +25,8 @@ func TestWriteKeys(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"processes  workers  number or auto  1  number of workers; auto: as many as there are cores",
-		"env    NAME=VALUE …    set a variable of the environment",
+		"processes  workers  number or auto  1  number of workers; auto: one per core",
+		"env    NAME=VALUE …    environment variable to set",
 		"module  multiproc starts Go programs; command runs any other one",
 	} {
 		ok := slices.ContainsFunc(lines, func(line string) bool {

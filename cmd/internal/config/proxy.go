@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Proxy is one or some of those whose word counts for who a request's client is.
+// Proxy is a trusted proxy, or a network of them: what it reports about a request's client is believed.
 type Proxy struct {
-	Network netip.Prefix // of one address, or more; the zero Prefix: whoever connects to a unix socket
+	Network netip.Prefix // the zero Prefix stands for every client of a unix socket
 }
 
 const unixProxy = "unix"
 
-// String is the proxy as it stands in an ini file.
+// String returns the proxy as an ini file has it.
 func (p Proxy) String() string {
 	switch {
 	case !p.Network.IsValid():
@@ -24,10 +24,10 @@ func (p Proxy) String() string {
 	return p.Network.String()
 }
 
-// MarshalText gives String.
+// MarshalText returns String.
 func (p Proxy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText reads what String gives.
+// UnmarshalText parses the result of String.
 func (p *Proxy) UnmarshalText(text []byte) error {
 	parsed, err := parseProxy(string(text))
 	if err == nil {
@@ -36,37 +36,12 @@ func (p *Proxy) UnmarshalText(text []byte) error {
 	return err
 }
 
-// proxyList is any number of proxies. One text may hold several, separated by commas.
-type proxyList struct{ field *[]Proxy }
-
-func (l proxyList) kind() string { return "proxy" }
-
-func (l proxyList) texts() []string {
-	texts := make([]string, len(*l.field))
-	for i, p := range *l.field {
-		texts[i] = p.String()
-	}
-	return texts
+func proxies(field *[]Proxy) value {
+	return list[Proxy]{field: field, name: "proxy", parse: parseProxy, format: Proxy.String, commas: true}
 }
 
-func (l proxyList) set(text string) error {
-	if text == "" {
-		return nil // none
-	}
-	var proxies []Proxy
-	for one := range strings.SplitSeq(text, ",") {
-		p, err := parseProxy(strings.TrimSpace(one))
-		if err != nil {
-			return err
-		}
-		proxies = append(proxies, p)
-	}
-	*l.field = append(*l.field, proxies...)
-	return nil
-}
-
-// parseProxy takes no names, which somebody else resolves, and nothing that stands for everybody: then it would be the
-// client's own word that counts.
+// parseProxy refuses names, since their resolution is outside the server, and networks that contain every address, since then
+// clients could claim any address.
 func parseProxy(text string) (Proxy, error) {
 	switch {
 	case text == "":
@@ -74,11 +49,11 @@ func parseProxy(text string) (Proxy, error) {
 	case text == unixProxy:
 		return Proxy{}, nil
 	case text == "*":
-		return Proxy{}, fmt.Errorf("%s would let each client say who it is: want the addresses of the proxies", quoted(text))
+		return Proxy{}, fmt.Errorf("%s would let every client claim any address: use the addresses of the proxies", quoted(text))
 	case !strings.ContainsRune(text, '/'):
 		addr, err := netip.ParseAddr(text)
 		if err != nil || addr.Zone() != "" {
-			return Proxy{}, fmt.Errorf("%s is no proxy: want an address, a network like 10.0.0.0/8, or unix", quoted(text))
+			return Proxy{}, fmt.Errorf("%s is not a proxy: use an address, a network such as 10.0.0.0/8, or unix", quoted(text))
 		}
 		addr = addr.Unmap()
 		return Proxy{netip.PrefixFrom(addr, addr.BitLen())}, nil
@@ -86,13 +61,13 @@ func parseProxy(text string) (Proxy, error) {
 	network, err := netip.ParsePrefix(text)
 	switch {
 	case err != nil:
-		return Proxy{}, fmt.Errorf("%s is no network: want one like 10.0.0.0/8 or 2001:db8::/32", quoted(text))
+		return Proxy{}, fmt.Errorf("%s is not a network: use one such as 10.0.0.0/8 or 2001:db8::/32", quoted(text))
 	case network.Bits() == 0:
-		return Proxy{}, fmt.Errorf("%s would let each client say who it is: want the addresses of the proxies", quoted(text))
+		return Proxy{}, fmt.Errorf("%s would let every client claim any address: use the addresses of the proxies", quoted(text))
 	case network.Addr().Is4In6():
-		return Proxy{}, fmt.Errorf("%s is IPv4 in IPv6: want it as IPv4", quoted(text))
+		return Proxy{}, fmt.Errorf("%s is IPv4 mapped into IPv6: write it as IPv4", quoted(text))
 	case network != network.Masked():
-		return Proxy{}, fmt.Errorf("%s is an address in a network: want %s or %s", quoted(text), network.Masked(), network.Addr())
+		return Proxy{}, fmt.Errorf("%s is an address with a network's length: use %s or %s", quoted(text), network.Masked(), network.Addr())
 	}
 	return Proxy{network}, nil
 }

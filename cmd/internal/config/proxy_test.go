@@ -16,8 +16,8 @@ func TestProxies(t *testing.T) {
 		"::ffff:10.0.0.1":             "10.0.0.1",
 		"fd00::/8":                    "fd00::/8",
 	} {
-		var proxies []Proxy
-		list := proxyList{&proxies}
+		var parsed []Proxy
+		list := proxies(&parsed)
 		if err := list.set(text); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -25,7 +25,7 @@ func TestProxies(t *testing.T) {
 		if got != want {
 			t.Errorf("%q is %q, want %q", text, got, want)
 		}
-		for _, p := range proxies {
+		for _, p := range parsed {
 			var again Proxy
 			if err := again.UnmarshalText([]byte(p.String())); err != nil || again != p {
 				t.Errorf("%v is %v when it is read again, %v", p, again, err)
@@ -33,24 +33,24 @@ func TestProxies(t *testing.T) {
 		}
 	}
 	for text, hint := range map[string]string{
-		"*":                   "each client",
-		"0.0.0.0/0":           "each client",
-		"::/0":                "each client",
-		"proxy.example.org":   "no proxy",
-		"10.0.0.1:80":         "no proxy",
-		"[::1]":               "no proxy",
-		"fe80::1%eth0":        "no proxy",
-		"UNIX":                "no proxy",
-		"10.0.0.0/33":         "no network",
-		"10.0.0.0/":           "no network",
-		"10.0.0.1/8":          "want 10.0.0.0/8 or 10.0.0.1",
+		"*":                   "every client",
+		"0.0.0.0/0":           "every client",
+		"::/0":                "every client",
+		"proxy.example.org":   "not a proxy",
+		"10.0.0.1:80":         "not a proxy",
+		"[::1]":               "not a proxy",
+		"fe80::1%eth0":        "not a proxy",
+		"UNIX":                "not a proxy",
+		"10.0.0.0/33":         "not a network",
+		"10.0.0.0/":           "not a network",
+		"10.0.0.1/8":          "use 10.0.0.0/8 or 10.0.0.1",
 		"::ffff:10.0.0.0/104": "as IPv4",
 		"10.0.0.1,":           "missing",
-		"10.0.0.1 10.0.0.2":   "no proxy",
+		"10.0.0.1 10.0.0.2":   "not a proxy",
 	} {
-		var proxies []Proxy
-		if err := (proxyList{&proxies}).set(text); err == nil || !strings.Contains(err.Error(), hint) || len(proxies) > 0 {
-			t.Errorf("%q is %v, %v; want an error with %q", text, proxies, err, hint)
+		var parsed []Proxy
+		if err := proxies(&parsed).set(text); err == nil || !strings.Contains(err.Error(), hint) || len(parsed) > 0 {
+			t.Errorf("%q is %v, %v; want an error with %q", text, parsed, err, hint)
 		}
 	}
 }

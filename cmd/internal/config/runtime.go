@@ -8,27 +8,26 @@ import (
 	"strings"
 )
 
-// RuntimeDir is the directory for what lives as long as a master: control sockets, and metrics where nobody named
-// a directory for them. It may not exist.
+// RuntimeDir returns the directory for the files of a running master: its control socket, and its metrics if no directory is set.
+// It may not exist.
 func RuntimeDir(uid int, getenv func(name string) string) string {
 	if uid == 0 {
 		return "/run/multiproc"
 	}
-	// Its specification says that a relative one is to be ignored.
+	// The specification of the variable says to ignore a relative path.
 	if dir := getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "multiproc")
 	}
 	return "/tmp/multiproc-" + strconv.Itoa(uid)
 }
 
-// controlName is the file name of the control socket for an ini file: readable, and another one for each file and
-// section.
+// controlName returns the file name of the control socket of an ini file: readable, and different for every file and section.
 func controlName(ini, section string) string {
 	spec := ini
 	if section != "" {
 		spec += ":" + section
 	}
-	const readable = 32 // bytes: the path of a socket has little room
+	const readable = 32 // bytes; the path of a socket must be short
 	name := strings.TrimSuffix(filepath.Base(ini), filepath.Ext(ini))
 	if len(name) > readable {
 		name = strings.ToValidUTF8(name[:readable], "")
@@ -37,7 +36,7 @@ func controlName(ini, section string) string {
 	return fmt.Sprintf("%s-%x.sock", name, sum[:4])
 }
 
-// PrivateMetricsDir is the metrics directory of a server that was told none, beside its control socket.
+// PrivateMetricsDir returns the metrics directory of a server without the key metrics-dir: it is beside its control socket.
 func PrivateMetricsDir(control string) string {
 	return strings.TrimSuffix(control, ".sock") + ".metrics"
 }

@@ -7,13 +7,6 @@ import (
 	"strconv"
 )
 
-// size is a number of bytes.
-type size struct {
-	field *int64
-	min   int64
-	unit  int64 // of a number without a suffix, in bytes
-}
-
 // Units of sizes, in bytes.
 const (
 	kib int64 = 1 << 10
@@ -21,28 +14,23 @@ const (
 	gib int64 = 1 << 30
 )
 
-func (s size) kind() string {
-	if s.unit == mib {
-		return "size (MB)"
+// size is a number of bytes of at least least. A number without a suffix is in unit bytes.
+func size(field *int64, least, unit int64) value {
+	name := "size"
+	if unit == mib {
+		name = "size (MB)"
 	}
-	return "size"
+	parse := func(text string) (int64, error) {
+		v, err := parseSize(text, unit)
+		if err == nil && v < least {
+			err = fmt.Errorf("%s is less than %s", quoted(text), formatSize(least))
+		}
+		return v, err
+	}
+	return scalar[int64]{field: field, name: name, parse: parse, format: formatSize}
 }
 
-func (s size) texts() []string { return []string{formatSize(*s.field)} }
-
-func (s size) set(text string) error {
-	v, err := parseSize(text, s.unit)
-	if err != nil {
-		return err
-	}
-	if v < s.min {
-		return fmt.Errorf("%s is less than %s", quoted(text), formatSize(s.min))
-	}
-	*s.field = v
-	return nil
-}
-
-// parseSize reads a number that may have one of the suffixes k, M and G, in either case.
+// parseSize parses a number with an optional suffix k, M or G, in either case.
 func parseSize(text string, unit int64) (int64, error) {
 	digits := text
 	if last := len(text) - 1; last > 0 {
@@ -57,7 +45,7 @@ func parseSize(text string, unit int64) (int64, error) {
 	}
 	n, err := strconv.ParseUint(digits, 10, 63)
 	if errors.Is(err, strconv.ErrSyntax) {
-		return 0, fmt.Errorf("%s is no size: want a number, or one with k, M or G", quoted(text))
+		return 0, fmt.Errorf("%s is not a size: use a number, with k, M or G if you like", quoted(text))
 	}
 	if err != nil || n > uint64(math.MaxInt64/unit) {
 		return 0, fmt.Errorf("%s is out of range", quoted(text))

@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// Snapshot is the configuration as JSON, for the workers of its generation.
+// Snapshot returns the configuration as JSON, for the workers of its generation.
 func (c *Config) Snapshot() ([]byte, error) {
 	data, err := json.Marshal(c)
 	if err != nil {
@@ -18,11 +18,11 @@ func (c *Config) Snapshot() ([]byte, error) {
 	return data, nil
 }
 
-// ParseSnapshot reads a snapshot, also one that another version of the program has written: a field that is missing
-// gets its default, and one that nobody knows is left out. A value that no ini file could give is an error.
+// ParseSnapshot parses a snapshot, possibly of another version of the program: a missing field gets its default, an unknown one is
+// ignored. A value that no ini file could set is an error.
 func ParseSnapshot(data []byte) (*Config, error) {
 	t := newTable()
-	c := defaults(t)
+	c := newConfig(t)
 	if err := json.Unmarshal(data, c); err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
@@ -40,14 +40,14 @@ func ParseSnapshot(data []byte) (*Config, error) {
 			}
 		}
 	}
-	settleAuto(c, runtime.GOMAXPROCS(0))
+	replaceAuto(c, runtime.GOMAXPROCS(0))
 	return c, nil
 }
 
-// errNumber is what comes of a user or group in a snapshot that is none.
-var errNumber = errors.New("want a number")
+// errNumber refuses names of users and groups: a snapshot has numbers.
+var errNumber = errors.New("not a number")
 
-// Unchangeable names the keys that differ in another configuration and cannot change in a reload.
+// Unchangeable returns the keys that differ from another configuration but cannot be changed by a reload.
 func (c *Config) Unchangeable(other *Config) []string {
 	var names []string
 	for _, k := range Keys() {

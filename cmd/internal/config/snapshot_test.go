@@ -116,7 +116,7 @@ func TestSnapshotBad(t *testing.T) {
 		`{"database-synchronous":"off"}`:   "database-synchronous",
 		`{"database-timeout":0}`:           "database-timeout",
 		`{"allowed-hosts":["*.a"]}`:        "allowed-hosts",
-		`{"trusted-proxies":["*"]}`:        "each client",
+		`{"trusted-proxies":["*"]}`:        "every client",
 		`{"buffer-size":1}`:                "buffer-size",
 	} {
 		if c, err := ParseSnapshot([]byte(text)); err == nil || !strings.Contains(err.Error(), hint) {

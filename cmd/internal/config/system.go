@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// System is what a configuration takes from the process and the machine. A zero field stands for the real thing;
-// tests set what they need.
+// System is the environment that a configuration depends on. Zero fields stand for those of this process and machine; tests set
+// what they need.
 type System struct {
-	Dir          string // the working directory at the start: what relative paths are relative to
+	Dir          string // the working directory at the start, the base of relative paths
 	Hostname     string
-	Cores        int // by default as many as the process may use, a cgroup's limit considered
+	Cores        int // by default as many as the process may use, with regard to its cgroup's limit
 	Now          time.Time
 	Getuid       func() int
 	Getgid       func() int
@@ -24,7 +24,7 @@ type System struct {
 	Open         func(path string) (io.ReadCloser, error) // for ini files and @(file)
 }
 
-// filled has no zero field. A working directory or a hostname that cannot be found out stays empty.
+// filled returns s without zero fields. A working directory or a hostname that is not known stays empty.
 func (s System) filled() System {
 	if s.Dir == "" {
 		s.Dir, _ = os.Getwd()

@@ -1,22 +1,26 @@
 package config
 
-import "strings"
+import (
+	"strings"
 
-// table is the table of keys, made ready for looking things up.
+	"github.com/xrash/smetrics"
+)
+
+// table is the table of keys, indexed.
 type table struct {
 	keys     []Key
-	byName   map[string]int // index of a key for its name and each of its aliases
-	leftOut  map[string]IgnoredKey
-	prefixes []IgnoredKey // without the star
+	byName   map[string]int // index of a key, by its name and its aliases
+	exact    map[string]IgnoredKey
+	prefixes []IgnoredKey // names without the star
 	names    []string     // for suggestions
 }
 
 func newTable() *table {
 	t := &table{
-		keys:    Keys(),
-		byName:  map[string]int{},
-		leftOut: map[string]IgnoredKey{},
-		names:   []string{"ini", "include", "set"}, // which are no keys: they act where they stand
+		keys:   Keys(),
+		byName: map[string]int{},
+		exact:  map[string]IgnoredKey{},
+		names:  []string{"ini", "include", "set"}, // these are not keys, they act where they stand
 	}
 	for i, k := range t.keys {
 		t.byName[k.Name] = i
@@ -31,13 +35,13 @@ func newTable() *table {
 			k.Name = prefix
 			t.prefixes = append(t.prefixes, k)
 		} else {
-			t.leftOut[k.Name] = k
+			t.exact[k.Name] = k
 		}
 	}
 	return t
 }
 
-// find gives the key of a name or an alias.
+// find returns the key with a name or an alias.
 func (t *table) find(name string) (Key, bool) {
 	i, ok := t.byName[name]
 	if !ok {
@@ -46,7 +50,7 @@ func (t *table) find(name string) (Key, bool) {
 	return t.keys[i], true
 }
 
-// canonical gives the name of a key for an alias, and leaves other texts alone.
+// canonical returns the name of the key with an alias, and any other text unchanged.
 func (t *table) canonical(name string) string {
 	if k, ok := t.find(name); ok {
 		return k.Name
@@ -54,9 +58,9 @@ func (t *table) canonical(name string) string {
 	return name
 }
 
-// ignored gives the row of uWSGI's key, where it is one that is ignored.
+// ignored returns the row of a key of uWSGI's that is ignored.
 func (t *table) ignored(name string) (IgnoredKey, bool) {
-	if k, ok := t.leftOut[name]; ok {
+	if k, ok := t.exact[name]; ok {
 		return k, true
 	}
 	for _, k := range t.prefixes {
@@ -65,4 +69,24 @@ func (t *table) ignored(name string) (IgnoredKey, bool) {
 		}
 	}
 	return IgnoredKey{}, false
+}
+
+// nearest returns the candidate that word most likely stands for, or nothing.
+func nearest(word string, candidates []string) string {
+	word = strings.ReplaceAll(strings.ToLower(word), "_", "-")
+	best, least := "", 1+max(2, len(word)/4) // a quarter may be wrong, and two letters may be swapped
+	for _, candidate := range candidates {
+		if d := smetrics.WagnerFischer(word, candidate, 1, 1, 1); d < min(least, len(word)) {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+// suggestion returns the end of a message about an unknown word, if there is a word like it.
+func suggestion(word, dashes string, candidates []string) string {
+	if best := nearest(word, candidates); best != "" {
+		return ": did you mean " + dashes + best + "?"
+	}
+	return ""
 }

@@ -1,0 +1,222 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// binder binds every key to its field.
+type binder struct {
+	sys     *System
+	table   *table
+	config  *Config
+	origins map[string][]Origin // of each value of a key, by the name of the key; none for the default
+	tried   map[string]bool     // keys that are set, even if wrongly
+	used    map[string]bool     // keys used by a %(key)
+	unknown []assignment
+	faults  []Fault
+	notes   []Note
+}
+
+func newBinder(sys *System, keys *table, used, tried map[string]bool) *binder {
+	return &binder{
+		sys:     sys,
+		table:   keys,
+		config:  newConfig(keys),
+		origins: map[string][]Origin{},
+		tried:   tried,
+		used:    used,
+	}
+}
+
+// newConfig returns a Config with the defaults of the table. Other defaults depend on the rest; see setDefaults.
+func newConfig(t *table) *Config {
+	c := new(Config)
+	for _, k := range t.keys {
+		if k.Default == "" {
+			continue
+		}
+		if err := k.bind(target{c, new(System)}).set(k.Default); err != nil {
+			panic(fmt.Sprintf("BUG: default of %s: %v", k.Name, err))
+		}
+	}
+	return c
+}
+
+func (b *binder) fault(origin Origin, format string, args ...any) {
+	b.faults = append(b.faults, Fault{origin, fmt.Sprintf(format, args...)})
+}
+
+func (b *binder) note(origin Origin, format string, args ...any) {
+	b.notes = append(b.notes, Note{origin, fmt.Sprintf(format, args...)})
+}
+
+// assign sets the keys of the files and then those of the command line, which replace them.
+func (b *binder) assign(files, commandLine []assignment) {
+	replaced := map[string]bool{}
+	for _, a := range commandLine {
+		if k, ok := b.table.find(a.key); ok && !k.adds {
+			replaced[k.Name] = true
+		}
+	}
+	scratch := new(Config) // values that are replaced are checked too
+	seen := map[string]Origin{}
+	for _, a := range files {
+		k, ok := b.find(a)
+		if !ok {
+			continue
+		}
+		if at, ok := seen[k.Name]; ok && !k.Repeatable {
+			b.note(a.origin, "%s replaces the value from %s", a.key, at)
+		}
+		seen[k.Name] = a.origin
+		if replaced[k.Name] {
+			b.set(scratch, k, a)
+		} else {
+			b.set(b.config, k, a)
+		}
+	}
+	for _, a := range commandLine {
+		if k, ok := b.find(a); ok {
+			b.set(b.config, k, a)
+		}
+	}
+}
+
+// assignPresets sets keys that neither the files nor the command line set, even wrongly.
+func (b *binder) assignPresets(presets []Setting) {
+	set := maps.Clone(b.tried)
+	for _, p := range presets {
+		a := assignment{key: p.Key, value: p.Value, alone: p.Alone, origin: p.Origin}
+		if k, ok := b.find(a); ok && !set[k.Name] {
+			b.set(b.config, k, a)
+		}
+	}
+}
+
+// find returns the key of an assignment. If there is none, it reports the reason.
+func (b *binder) find(a assignment) (Key, bool) {
+	k, ok := b.table.find(a.key)
+	switch {
+	case ok && a.placeholder:
+		b.fault(a.origin, "%s is a key, so it cannot be a placeholder", a.key)
+		return k, false
+	case ok:
+		if a.key != k.Name {
+			b.note(a.origin, "%s is another name of %s", a.key, k.Name)
+		}
+		if a.uwsgi && a.key == "socket" && strings.ContainsRune(a.value, '/') && !strings.HasPrefix(a.value, fdScheme) {
+			b.note(a.origin, "socket speaks HTTP, not uWSGI's protocol: use proxy_pass instead of uwsgi_pass in nginx")
+		}
+		return k, true
+	}
+	if ignored, ok := b.table.ignored(a.key); ok {
+		b.note(a.origin, "%s is ignored: %s", a.key, ignored.Reason)
+	} else if why, refused := refusal(a.key); refused {
+		b.fault(a.origin, "%s is not supported: %s", a.key, why)
+	} else {
+		b.unknown = append(b.unknown, a) // strict may be set later
+	}
+	return Key{}, false
+}
+
+func (b *binder) set(c *Config, k Key, a assignment) {
+	b.tried[k.Name] = true
+	text := a.value
+	if a.alone {
+		if text = k.alone; text == "" {
+			b.fault(a.origin, "%s: missing value: use %s = %s", a.key, a.key, k.Kind)
+			return
+		}
+	}
+	v := k.bind(target{c, b.sys})
+	before := v.texts()
+	if err := v.set(text); err != nil {
+		b.faults = append(b.faults, a.fault(err))
+		return
+	}
+	if c == b.config {
+		b.origins[k.Name] = trace(b.origins[k.Name], a.origin, before, v.texts())
+	}
+}
+
+// trace returns the origins of the values after an assignment at origin, which is the origin of new and changed values, and of a
+// single value even if it is the same.
+func trace(origins []Origin, origin Origin, before, after []string) []Origin {
+	if len(after) <= 1 {
+		return []Origin{origin}
+	}
+	origins = slices.Clone(origins[:min(len(origins), len(before))])
+	for i := range after {
+		if i >= len(before) {
+			origins = append(origins, origin)
+		} else if after[i] != before[i] {
+			origins[i] = origin
+		}
+	}
+	return origins
+}
+
+// origin returns the last origin of a key.
+func (b *binder) origin(key string) Origin {
+	if origins := b.origins[key]; len(origins) > 0 {
+		return origins[len(origins)-1]
+	}
+	return Origin{}
+}
+
+// isSet reports whether a key is set, not counting wrong values.
+func (b *binder) isSet(key string) bool { return len(b.origins[key]) > 0 }
+
+// failed reports whether a key has only wrong values: it has its default, which was not intended.
+func (b *binder) failed(key string) bool { return b.tried[key] && !b.isSet(key) }
+
+// reportUnknown reports unknown keys. It needs to know which keys are used as placeholders, and strict.
+func (b *binder) reportUnknown() {
+	for _, a := range b.unknown {
+		switch {
+		case b.used[a.key] || a.placeholder:
+			b.note(a.origin, "%s is a placeholder", printable(a.key))
+		case b.config.Strict:
+			b.fault(a.origin, "unknown key %s%s", quoted(a.key), suggestion(a.key, "", b.table.names))
+		default:
+			b.note(a.origin, "unknown key %s is ignored because strict is false%s", quoted(a.key), suggestion(a.key, "", b.table.names))
+		}
+	}
+}
+
+// effective returns the values of every key.
+func (b *binder) effective() []Effective {
+	var all []Effective
+	for _, k := range b.table.keys {
+		texts := k.bind(target{b.config, b.sys}).texts()
+		if len(texts) == 0 {
+			all = append(all, Effective{k.Name, "", b.origin(k.Name)})
+		}
+		for i, text := range texts {
+			var origin Origin
+			if i < len(b.origins[k.Name]) {
+				origin = b.origins[k.Name][i]
+			}
+			all = append(all, Effective{k.Name, text, origin})
+		}
+	}
+	return all
+}
+
+// inOrder returns a function that compares origins: files in reading order, by line, then the command line, then no origin.
+func inOrder(files []string) func(a, b Origin) int {
+	rank := func(o Origin) int {
+		if o == (Origin{}) {
+			return len(files) + 1
+		}
+		if i := slices.Index(files, o.Place); i >= 0 {
+			return i
+		}
+		return len(files)
+	}
+	return func(a, b Origin) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Line, b.Line)) }
+}

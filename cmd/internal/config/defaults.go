@@ -1,0 +1,123 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// setDefaults computes the defaults that depend on other keys.
+func (b *binder) setDefaults(files []string) {
+	replaceAuto(b.config, b.sys.Cores)
+	b.setMetricsDir()
+	b.resolveLate("metrics-dir", &b.config.MetricsDir)
+	b.resolveLate("database", &b.config.Database)
+	b.setGroup()
+	b.setControl(files)
+}
+
+// replaceAuto computes the values that are auto.
+func replaceAuto(c *Config, cores int) {
+	if c.Processes == auto {
+		c.Processes = cores
+	}
+	if c.Threads == auto {
+		c.Threads = cores
+		if c.Master {
+			c.Threads = max(1, cores/c.Processes)
+		}
+	}
+	if c.MaxRequestsDelta == auto {
+		c.MaxRequestsDelta = c.MaxRequests / 10
+	}
+	if c.MaxWorkerLifetimeDelta == auto {
+		c.MaxWorkerLifetimeDelta = (c.MaxWorkerLifetime / 10).Round(time.Millisecond)
+	}
+}
+
+// MetricsDirVariable is the environment variable in which prometheus_client looks for the directory.
+const MetricsDirVariable = "PROMETHEUS_MULTIPROC_DIR"
+
+func (b *binder) setMetricsDir() {
+	c := b.config
+	i := slices.IndexFunc(c.Env, func(v Variable) bool { return v.Name == MetricsDirVariable })
+	if b.isSet("metrics-dir") {
+		if i >= 0 && c.Env[i].Value != c.MetricsDir {
+			b.note(b.origins["env"][i], "env %s is replaced by metrics-dir from %s", MetricsDirVariable, b.origin("metrics-dir"))
+		}
+	} else if i >= 0 {
+		c.MetricsDir = c.Env[i].Value
+		b.origins["metrics-dir"] = []Origin{b.origins["env"][i]}
+	} else if dir, ok := b.sys.LookupEnv(MetricsDirVariable); ok && dir != "" {
+		c.MetricsDir = dir
+		b.origins["metrics-dir"] = []Origin{{Place: "$" + MetricsDirVariable}}
+	}
+}
+
+// resolveLate makes the path of a key absolute, now that the directory of the process is known.
+func (b *binder) resolveLate(key string, field *string) {
+	resolved, err := resolve(cmp.Or(b.config.Chdir, b.sys.Dir), *field)
+	if err != nil {
+		b.fault(b.origin(key), "%s: %v", key, err)
+		return
+	}
+	*field = resolved
+}
+
+// setGroup sets gid to the primary group of uid, since otherwise the process would keep the group that it was started with. A
+// user given by number gets a name as well.
+func (b *binder) setGroup() {
+	c := b.config
+	if c.UID == nil || b.tried["gid"] {
+		return
+	}
+	number := strconv.Itoa(*c.UID)
+	name, lookup := quoted(c.UserName), func() (*user.User, error) { return b.sys.LookupUser(c.UserName) }
+	if c.UserName == "" {
+		name, lookup = number, func() (*user.User, error) { return b.sys.LookupUserID(number) }
+	}
+	u, err := lookup()
+	if _, unknown := errors.AsType[user.UnknownUserIdError](err); unknown {
+		b.fault(b.origin("uid"), "the group of uid = %s is not known: set gid too", number)
+		return
+	}
+	if err != nil {
+		b.fault(b.origin("uid"), "uid: cannot look up the group of %s: %v", name, err)
+		return
+	}
+	gid, ok := parseID(u.Gid)
+	if !ok {
+		b.fault(b.origin("uid"), "uid: the group of %s is %s, which is not a number", name, quoted(u.Gid))
+		return
+	}
+	if c.UserName == "" {
+		c.UserName = u.Username
+	}
+	c.GID = &gid
+	b.origins["gid"] = []Origin{b.origin("uid")}
+}
+
+func (b *binder) setControl(files []string) {
+	if b.tried["control"] || len(files) == 0 {
+		return
+	}
+	name, section := splitSpec(files[0])
+	ini, err := resolve(b.sys.Dir, name)
+	if err != nil || ini == "" {
+		return // reported as a file that cannot be opened
+	}
+	getenv := func(name string) string {
+		value, _ := b.sys.LookupEnv(name)
+		return value
+	}
+	socket := filepath.Join(RuntimeDir(b.sys.Getuid(), getenv), controlName(ini, section))
+	if err := checkSocketPath(socket); err != nil {
+		b.fault(Origin{}, "control: %v: set the key control", err)
+		return
+	}
+	b.config.Control = socket
+}

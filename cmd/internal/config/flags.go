@@ -1,0 +1,288 @@
+package config
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Arguments is a parsed command line. It takes precedence over the files, wherever its flags stand.
+type Arguments struct {
+	Files     []string  // ini files: "path" or "path:section"
+	Settings  []Setting // keys, in order
+	Operands  []string  // the command's own arguments other than flags, in order
+	Presets   []Setting // keys that apply unless Files or Settings set them, not expanded; set by the caller
+	Activated bool      // the sockets came from systemd, so the key socket may be missing; set by the caller
+}
+
+// Setting is a key with its value, as given.
+type Setting struct {
+	Key         string
+	Value       string
+	Alone       bool // the key has no value
+	Placeholder bool // it is for %(key) only
+	Origin      Origin
+}
+
+// Flags returns the flags of a command that takes a configuration: --ini and the command's own. The keys are flags too, but they
+// are not listed in its help.
+func Flags(own ...cli.Flag) []cli.Flag {
+	return append([]cli.Flag{
+		&cli.StringFlag{Name: "ini", Usage: "the server's configuration `FILE[:SECTION]`; its keys are flags, too: --KEY VALUE"},
+	}, own...)
+}
+
+// ParseFlags parses the arguments of a command with SkipFlagParsing. Its own flags are in c then, and everything else in the result.
+// operands is how many arguments other than flags the command takes itself, -1 for any number; with 0 these are ini files. If help
+// was requested, ParseFlags prints it and returns [flag.ErrHelp].
+//
+// Unlike the parser of the flag package it accepts flags anywhere, the keys that are ignored by prefix, and reports all faults at
+// once. A flag takes the next argument as its value, unless it can stand alone: then a value must follow an equals sign, as in
+// --master=false. After -- there are no flags.
+func ParseFlags(c *cli.Context, operands int) (Arguments, error) {
+	p := newFlagParser(c.Args().Slice())
+	p.context, p.operands = c, operands
+	for _, f := range c.Command.Flags {
+		for _, name := range f.Names() {
+			p.own[name] = f
+		}
+	}
+	arguments, err := p.parse()
+	if err == nil && p.help {
+		err = cli.ShowSubcommandHelp(c)
+		if err == nil {
+			err = flag.ErrHelp
+		}
+	}
+	return arguments, err
+}
+
+// ParseArguments parses the arguments of the server, which has no flags of its own.
+func ParseArguments(args []string) (Arguments, error) { return newFlagParser(args).parse() }
+
+type flagParser struct {
+	table     *table
+	own       map[string]cli.Flag // the command's, by name
+	context   *cli.Context        // takes the values of own flags
+	seen      map[string]bool     // names of own flags so far
+	operands  int
+	rest      []string
+	help      bool
+	arguments Arguments
+	errs      []error
+}
+
+func newFlagParser(args []string) *flagParser {
+	return &flagParser{table: newTable(), own: map[string]cli.Flag{}, seen: map[string]bool{}, rest: args}
+}
+
+func (p *flagParser) parse() (Arguments, error) {
+	for len(p.rest) > 0 {
+		arg := p.rest[0]
+		p.rest = p.rest[1:]
+		switch {
+		case arg == "--":
+			for _, operand := range p.rest {
+				p.operand(operand)
+			}
+			p.rest = nil
+		case arg == "--help" || arg == "-h":
+			p.help = true
+		case strings.HasPrefix(arg, "--"):
+			p.flag(arg[2:])
+		case strings.HasPrefix(arg, "-") && (arg != "-" || p.operands == 0):
+			p.fault("unknown flag %s: flags begin with two dashes", quoted(arg))
+		default:
+			p.operand(arg)
+		}
+	}
+	if len(p.errs) > 0 {
+		return Arguments{}, errors.Join(p.errs...)
+	}
+	return p.arguments, nil
+}
+
+func (p *flagParser) fault(format string, args ...any) {
+	p.errs = append(p.errs, fmt.Errorf(format, args...))
+}
+
+// operand takes an argument that is not a flag.
+func (p *flagParser) operand(arg string) {
+	switch {
+	case p.operands == 0:
+		p.arguments.Files = append(p.arguments.Files, arg)
+	case p.operands < 0 || len(p.arguments.Operands) < p.operands:
+		p.arguments.Operands = append(p.arguments.Operands, arg)
+	default:
+		p.fault("unexpected argument %s: use --ini for an ini file", quoted(arg))
+	}
+}
+
+// flag parses a flag without its two dashes.
+func (p *flagParser) flag(text string) {
+	name, value, valued := strings.Cut(text, "=")
+	switch own, ok := p.own[name]; {
+	case name == "ini" || name == "include" || name == "uwsgi-ini":
+		if file, ok := p.value(name, value, valued); ok {
+			p.arguments.Files = append(p.arguments.Files, file)
+		}
+	case ok:
+		p.ownFlag(own, name, value, valued)
+	case name == "set" || name == "set-placeholder" || name == "set-ph":
+		if setting, ok := p.value(name, value, valued); ok {
+			p.setting(name, setting)
+		}
+	default:
+		p.key(name, value, valued)
+	}
+}
+
+// ownFlag sets a flag of the command's own in its context.
+func (p *flagParser) ownFlag(own cli.Flag, name, value string, valued bool) {
+	kind, again := "valid", p.seen[name]
+	p.seen[name] = true
+	switch own.(type) {
+	case *cli.BoolFlag:
+		kind, again = "true or false", false
+		if !valued {
+			value, valued = "true", true
+		} else if v, err := parseBool(value); err == nil {
+			value = fmt.Sprint(v)
+		}
+	case *cli.IntFlag, *cli.Int64Flag, *cli.Uint64Flag:
+		kind = "a number"
+	case *cli.DurationFlag:
+		kind = "a duration such as 720h or 500ms"
+	}
+	value, ok := p.value(name, value, valued)
+	if again {
+		p.fault("flag --%s is given twice", name)
+	}
+	if !ok || again {
+		return
+	}
+	if err := p.context.Set(name, value); err != nil {
+		p.fault("flag --%s: %s is not %s", name, quoted(value), kind)
+	}
+}
+
+func (p *flagParser) setting(flag, text string) {
+	key, value, ok := strings.Cut(text, "=")
+	key = strings.TrimSpace(key)
+	if !ok || key == "" {
+		p.fault("flag --%s: %s is not KEY=VALUE", flag, quoted(text))
+		return
+	}
+	p.arguments.Settings = append(p.arguments.Settings, Setting{
+		Key: key, Value: strings.TrimSpace(value), Placeholder: flag != "set", Origin: Origin{Place: "--" + flag + " " + key},
+	})
+}
+
+// key parses a flag that is the name of a key.
+func (p *flagParser) key(name, value string, valued bool) {
+	k, ok := p.table.find(name)
+	alone := k.alone != ""
+	if !ok {
+		ignored, isIgnored := p.table.ignored(name)
+		if why, refused := refusal(name); refused {
+			p.fault("flag --%s is not supported: %s", name, why)
+			return
+		} else if !isIgnored {
+			p.fault("unknown flag %s%s", printable("--"+name), suggestion(name, "--", p.names()))
+			return
+		}
+		alone = ignored.alone
+	}
+	setting := Setting{Key: name, Value: value, Alone: !valued && alone, Origin: Origin{Place: "--" + name}}
+	if !setting.Alone {
+		if setting.Value, ok = p.value(name, value, valued); !ok {
+			return
+		}
+	}
+	p.arguments.Settings = append(p.arguments.Settings, setting)
+}
+
+// names returns the names of all flags, the command's own first.
+func (p *flagParser) names() []string {
+	var names []string
+	for name := range p.own {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return append(names, p.table.names...)
+}
+
+// value returns the text after the equals sign, or else the next argument.
+func (p *flagParser) value(name, value string, valued bool) (string, bool) {
+	if valued {
+		return value, true
+	}
+	if len(p.rest) == 0 || strings.HasPrefix(p.rest[0], "--") {
+		p.fault("flag --%s needs a value", name)
+		return "", false
+	}
+	value = p.rest[0]
+	p.rest = p.rest[1:]
+	return value, true
+}
+
+// Own are the flags of a command for ParseCommand.
+//
+// Deprecated: use ParseFlags.
+type Own struct {
+	Switches   []string // flags without a value
+	Values     []string // flags with a value
+	Positional int      // the most operands; 0: they are ini files
+}
+
+// Given are the values of Own.
+//
+// Deprecated: use ParseFlags.
+type Given struct {
+	Switches   map[string]bool
+	Values     map[string]string
+	Positional []string
+}
+
+// ParseCommand parses the arguments of a command.
+//
+// Deprecated: use ParseFlags.
+func ParseCommand(args []string, own Own) (Arguments, Given, error) {
+	set := flag.NewFlagSet("", flag.ContinueOnError)
+	p := newFlagParser(args)
+	p.operands = own.Positional
+	for _, name := range own.Switches {
+		p.own[name] = &cli.BoolFlag{Name: name}
+	}
+	for _, name := range own.Values {
+		p.own[name] = &cli.StringFlag{Name: name}
+	}
+	for _, f := range p.own {
+		if err := f.Apply(set); err != nil {
+			return Arguments{}, Given{}, err
+		}
+	}
+	p.context = cli.NewContext(nil, set, nil)
+	arguments, err := p.parse()
+	if err != nil {
+		return Arguments{}, Given{}, err
+	}
+	given := Given{map[string]bool{}, map[string]string{}, arguments.Operands}
+	set.Visit(func(f *flag.Flag) {
+		if _, ok := p.own[f.Name].(*cli.BoolFlag); ok {
+			if f.Value.String() == "true" {
+				given.Switches[f.Name] = true
+			}
+		} else {
+			given.Values[f.Name] = f.Value.String()
+		}
+	})
+	if p.help {
+		given.Switches["help"] = true
+	}
+	return arguments, given, nil
+}
