@@ -98,7 +98,7 @@ func TestDatabase(t *testing.T) {
 		"--database b.db --socket :1":             "/srv/app/b.db --database",
 		"--migrate a.ini --database-timeout 1500": "/data/a.db a.ini:3",
 	} {
-		arguments, err := ParseArguments(strings.Fields(line))
+		arguments, err := ParseServerFlags(strings.Fields(line))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -61,8 +61,8 @@ func ParseFlags(c *cli.Context, operands int) (Arguments, error) {
 	return arguments, err
 }
 
-// ParseArguments parses the arguments of the server, which has no flags of its own.
-func ParseArguments(args []string) (Arguments, error) { return newFlagParser(args).parse() }
+// ParseServerFlags parses the arguments of the server, which has no flags of its own.
+func ParseServerFlags(args []string) (Arguments, error) { return newFlagParser(args).parse() }
 
 type flagParser struct {
 	table     *table
@@ -246,6 +246,14 @@ type Given struct {
 	Switches   map[string]bool
 	Values     map[string]string
 	Positional []string
+}
+
+// ParseArguments is ParseCommand for a command with switches only.
+//
+// Deprecated: use ParseFlags or ParseServerFlags.
+func ParseArguments(args []string, switches ...string) (Arguments, map[string]bool, error) {
+	arguments, given, err := ParseCommand(args, Own{Switches: switches})
+	return arguments, given.Switches, err
 }
 
 // ParseCommand parses the arguments of a command.

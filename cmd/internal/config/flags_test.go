@@ -12,7 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-func TestParseArguments(t *testing.T) {
+func TestParseServerFlags(t *testing.T) {
 	given := func(key, value string) Setting {
 		return Setting{Key: key, Value: value, Origin: Origin{Place: "--" + key}}
 	}
@@ -45,7 +45,7 @@ func TestParseArguments(t *testing.T) {
 		"--migrate a":           Arguments{Files: []string{"a"}, Settings: []Setting{alone("migrate")}},
 		"--migrate=no migrate":  Arguments{Files: []string{"migrate"}, Settings: []Setting{given("migrate", "no")}},
 	} {
-		got, err := ParseArguments(strings.Fields(line))
+		got, err := ParseServerFlags(strings.Fields(line))
 		if err != nil {
 			t.Errorf("%s: %v", line, err)
 			continue
@@ -71,7 +71,7 @@ func TestParseArguments(t *testing.T) {
 		"--stop x":                            "flag --stop is not supported: use the commands multiproc stop and multiproc reload",
 		"--abcdefg --socket --hijklm --ini=a": "unknown flag --abcdefg\nflag --socket needs a value\nunknown flag --hijklm",
 	} {
-		got, err := ParseArguments(strings.Fields(line))
+		got, err := ParseServerFlags(strings.Fields(line))
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: %v; want %s", line, err, want)
 		}
@@ -164,11 +164,11 @@ func TestParseFlags(t *testing.T) {
 	}
 }
 
-func FuzzParseArguments(f *testing.F) {
+func FuzzParseServerFlags(f *testing.F) {
 	f.Add("--ini a.ini --processes 4 --set a=b --vacuum -- x")
 	f.Fuzz(func(t *testing.T, line string) {
 		args := strings.Split(line, " ")
-		arguments, err := ParseArguments(args)
+		arguments, err := ParseServerFlags(args)
 		if err == nil && len(arguments.Files)+len(arguments.Settings) > len(args) {
 			t.Errorf("%q: %+v", args, arguments)
 		}

@@ -307,7 +307,7 @@ func TestLoadCommandLine(t *testing.T) {
 	}, "HOME=/home/me")
 	load := func(t *testing.T, args ...string) (*Loaded, error) {
 		t.Helper()
-		arguments, err := ParseArguments(args)
+		arguments, err := ParseServerFlags(args)
 		if err != nil {
 			t.Fatal(err)
 		}

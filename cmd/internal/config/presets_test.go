@@ -18,7 +18,7 @@ func TestPresets(t *testing.T) {
 	})
 	load := func(t *testing.T, line string, presets ...Setting) (*Loaded, error) {
 		t.Helper()
-		arguments, err := ParseArguments(strings.Fields(line))
+		arguments, err := ParseServerFlags(strings.Fields(line))
 		if err != nil {
 			t.Fatal(err)
 		}
