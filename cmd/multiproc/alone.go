@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"multiproc/cmd/internal/cli"
+	"multiproc/store"
 	"multiproc/worker/handoff"
 )
 
@@ -117,4 +118,14 @@ func (c *claim) aloneSignals(ctx context.Context) (stopped context.Context, hurr
 		<-ended
 		stop(nil)
 	}
+}
+
+// migrateAlone brings the database up to date for a server that is this process, with its privileges given up.
+func migrateAlone(ctx context.Context, c *claim) error {
+	options := store.Options{Synchronous: c.cfg.DatabaseSynchronous, Timeout: c.cfg.DatabaseTimeout}
+	before, after, err := store.Migrate(ctx, c.cfg.Database, options)
+	if err == nil && before != after {
+		c.log.Info("database migrated", "path", c.cfg.Database, "from", before, "to", after)
+	}
+	return err
 }

@@ -25,9 +25,7 @@ func openApplication(ctx context.Context, s service, metrics *mpmetrics.Writer) 
 	if cfg.Database == "" {
 		return nil, nil //nolint:nilnil // see application
 	}
-	options := storeOptions(cfg)
-	options.Logger = log
-	db, err := store.Open(ctx, cfg.Database, options)
+	db, err := store.Open(ctx, cfg.Database, store.Options{Synchronous: cfg.DatabaseSynchronous, Timeout: cfg.DatabaseTimeout, Logger: log})
 	if err != nil {
 		return nil, err
 	}

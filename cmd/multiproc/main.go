@@ -12,6 +12,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"multiproc/cmd/internal/cli"
+	"multiproc/cmd/internal/dbtool"
 	"multiproc/cmd/internal/scaffold"
 )
 
@@ -78,11 +79,11 @@ func newApp() *urfave.App {
 			statusCommand(),
 			reloadCommand(),
 			stopCommand(),
-			migrateCommand(),
-			createSuperuserCommand(),
-			changePasswordCommand(),
-			populateCommand(),
-			tokenCommand(),
+			dbtool.MigrateCommand(),
+			dbtool.CreateSuperuserCommand(),
+			dbtool.ChangePasswordCommand(),
+			dbtool.PopulateCommand(),
+			dbtool.TokenCommand(),
 			runserverCommand(),
 			scaffold.Command(),
 			metricsCommand(),

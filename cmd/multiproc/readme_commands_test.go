@@ -25,10 +25,10 @@ func readmeElsewhere() map[string]string {
 		"go test ./...":              "TestReadmeCommands", // it is what runs this
 		"go install ./cmd/multiproc": "TestReadmeCommands", // go run has built the same
 		".ci/run":                    "TestReadmeCommands", // and this what runs that
-		"cp /etc/multiproc/multiproc.service /etc/systemd/system/":               "TestUnitIsGood TestUnitFitsINI",
-		"systemctl daemon-reload":                                                "TestUnitIsGood",
-		"systemctl enable --now multiproc":                                       "TestUnitIsGood TestNotifiesSystemd",
-		"multiproc createsuperuser --ini multiproc.ini":                          "TestPasswordIsNotShown",
+		"cp /etc/multiproc/multiproc.service /etc/systemd/system/":               "TestUnitByTool TestUnitFitsINI",
+		"systemctl daemon-reload":                                                "TestUnitByTool",
+		"systemctl enable --now multiproc":                                       "TestUnitByTool TestNotifiesSystemd",
+		"multiproc createsuperuser --ini multiproc.ini":                          "TestPasswordIsNotEchoed",
 		"multiproc metrics serve --dir /run/app/metrics --listen 127.0.0.1:9394": "TestScript",
 		"promtool test rules testdata/prometheus/rules_test.yml":                 "TestPromtool",
 	}
@@ -136,7 +136,7 @@ func (s *readmeSession) run(t *testing.T) {
 		switch tests := readmeElsewhere()[command.text]; {
 		case tests != "":
 			for name := range strings.FieldsSeq(tests) {
-				if !slices.Contains(testNames(t, "."), name) {
+				if !slices.Contains(append(testNames(t, "."), testNames(t, "../internal/scaffold")...), name) {
 					t.Errorf("%s: there is no %s that runs it", command.text, name)
 				}
 			}

@@ -235,11 +235,10 @@ func TestTerminalIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = line.Close()
-		at := &terminal{tb: t, keys: keys, changed: make(chan struct{})}
-		go at.show()
+		at := &terminal{tb: t, keys: keys}
+		go at.read()
 		proctest.Eventually(t, "a screen", func() bool {
-			screen, _ := at.look()
-			return strings.Contains(screen, "q quit")
+			return strings.Contains(at.output(), "q quit")
 		})
 		pids := proctest.Children(leader.Process.Pid)
 		_ = keys.Close()

@@ -1,4 +1,4 @@
-package main
+package dbtool
 
 import (
 	"math"
@@ -8,12 +8,12 @@ import (
 	"multiproc/store"
 )
 
-// sampleAPIs are what sample transactions are made through: gateways as they are found in Kenya.
+// sampleAPIs are the gateways of sample transactions, as they are found in Kenya.
 var sampleAPIs = []struct {
 	name, description, params string
-	share                     int     // of all transactions, relative to the others'
+	share                     int     // of all transactions, in relation to the other shares
 	median                    float64 // of the amounts
-	places                    int     // of the amounts
+	places                    int     // decimal places of the amounts
 }{
 	{
 		"Mpesa Express", "Prompts the customer to pay by PIN on the phone (STK push).",
@@ -41,33 +41,32 @@ var sampleAPIs = []struct {
 	},
 }
 
-// sampleStatuses are the statuses of sample transactions.
 var sampleStatuses = []struct {
 	name, description string
-	share             int           // of all transactions, relative to the others'
-	after             time.Duration // its creation a transaction gets it, in the mean; 0: with it
+	share             int           // of all transactions, in relation to the other shares
+	after             time.Duration // mean time from a transaction's creation to this status
 }{
-	{"Processed", "Done: the money has moved.", 860, 9 * time.Second},
-	{"Failed", "Refused: wrong PIN, no funds, cancelled.", 70, 14 * time.Second},
-	{"Pending", "Accepted, and waiting for the gateway.", 30, 0},
-	{"TimedOut", "The gateway has not answered in time.", 28, 65 * time.Second},
-	{"Processing", "At the gateway.", 12, 2 * time.Second},
+	{"Processed", "Completed: the money has been transferred.", 860, 9 * time.Second},
+	{"Failed", "Refused: wrong PIN, insufficient funds or cancelled.", 70, 14 * time.Second},
+	{"Pending", "Accepted and waiting for the gateway.", 30, 0},
+	{"TimedOut", "The gateway did not answer in time.", 28, 65 * time.Second},
+	{"Processing", "Being processed by the gateway.", 12, 2 * time.Second},
 }
 
-// sampler makes transactions by chance, from the oldest to the newest, as they would have come. For a seed and a number
-// they are the same each time, but for the time.
+// sampler generates random transactions from the oldest to the newest. The same seed and number give the same transactions,
+// relative to now.
 type sampler struct {
 	rand *rand.Rand
 	now  time.Time
-	left int     // to come
-	done float64 // share of a day's transactions that were there up to the last one
+	left int     // transactions still to generate
+	done float64 // share of the day's transactions up to the last one
 }
 
 func newSampler(seed uint64, now time.Time, n int) *sampler {
 	return &sampler{rand: rand.New(rand.NewPCG(seed, 0)), now: now, left: n}
 }
 
-// next makes the next n, or as many as are left.
+// next returns the next n transactions, or as many as are left.
 func (s *sampler) next(n int) []store.Transaction {
 	batch := make([]store.Transaction, min(n, s.left))
 	for i := range batch {
@@ -79,7 +78,7 @@ func (s *sampler) next(n int) []store.Transaction {
 func (s *sampler) transaction() store.Transaction {
 	api := sampleAPIs[s.choose(len(sampleAPIs), func(i int) int { return sampleAPIs[i].share })]
 	status := sampleStatuses[s.choose(len(sampleStatuses), func(i int) int { return sampleStatuses[i].share })]
-	// The smallest of all that are left, which need not be known for it.
+	// The smallest of the remaining uniform random numbers, drawn without generating the others.
 	s.done = 1 - (1-s.done)*math.Pow(s.rand.Float64(), 1/float64(s.left))
 	s.left--
 	modified := s.now.Add(-24*time.Hour + time.Duration(timeOfDay(s.done)*float64(24*time.Hour)))
@@ -87,14 +86,14 @@ func (s *sampler) transaction() store.Transaction {
 		API:    api.name,
 		Status: status.name,
 		Amount: s.amount(api.median, api.places),
-		// It is the modification that counts for the last 24 hours.
+		// The window of 24 hours is one of modifications.
 		Created:  modified.Add(-time.Duration(s.rand.ExpFloat64() * float64(status.after))),
 		Modified: modified,
 	}
 }
 
-// timeOfDay is after how much of a day so much of its transactions were there, both from 0 to 1. The curve is that of a
-// day whose busiest hour, with nine times the transactions of the quietest, is the nineteenth.
+// timeOfDay returns the share of a day that has passed when this share of its transactions is done, both from 0 to 1. The
+// nineteenth hour is the busiest, with nine times the transactions of the quietest.
 func timeOfDay(done float64) float64 {
 	const busiest = 0.75
 	begin, end := 0.0, 1.0
@@ -109,7 +108,7 @@ func timeOfDay(done float64) float64 {
 	return end
 }
 
-// choose gives one of n, each as often as its share says.
+// choose returns a random number below n with probabilities in proportion to the shares.
 func (s *sampler) choose(n int, share func(i int) int) int {
 	total := 0
 	for i := range n {
@@ -124,7 +123,7 @@ func (s *sampler) choose(n int, share func(i int) int) int {
 	panic("BUG: shares do not add up")
 }
 
-// amount is around the median: two thirds lie between a third of it and three times as much.
+// amount returns a random amount: two thirds of them lie between a third of the median and three times the median.
 func (s *sampler) amount(median float64, places int) store.Amount {
 	unit := math.Pow10(4 - places)
 	value := median * math.Exp(1.1*s.rand.NormFloat64()) * 1e4

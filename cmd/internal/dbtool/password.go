@@ -1,4 +1,4 @@
-package main
+package dbtool
 
 import (
 	"bufio"
@@ -19,21 +19,20 @@ import (
 	"multiproc/store"
 )
 
-// maxPasswordLine is more than any password that the store takes, in bytes.
-const maxPasswordLine = 64 << 10
+const (
+	maxPasswordLine = 64 << 10 // bytes; more than the store accepts
+	passwordTries   = 3        // at a terminal
+)
 
-// passwordTries is how often somebody at a terminal may choose a password.
-const passwordTries = 3
-
-// checkAsking finds out, before anything is opened, whether a password can come from where it is to come from.
-func checkAsking(given config.Given) error {
+// checkPasswordSource returns a usage error if a password could not be read. It is called before the database is opened.
+func checkPasswordSource(given config.Given) error {
 	if !given.Switches["password-stdin"] && !term.IsTerminal(int(os.Stdin.Fd())) {
-		return cli.Usagef("stdin is not a terminal: give the password as its first line, and --password-stdin")
+		return cli.Usagef("stdin is not a terminal: give --password-stdin, and the password as the first line of stdin")
 	}
 	return nil
 }
 
-// newPassword is the hash of a new password: the first line of stdin, or what is typed twice at the terminal.
+// newPassword reads a new password from standard input or, twice, from the terminal. It returns its hash.
 func newPassword(ctx context.Context, s *store.Store, given config.Given) (store.PasswordHash, error) {
 	if given.Switches["password-stdin"] {
 		password, err := readLine(io.LimitReader(os.Stdin, maxPasswordLine))
@@ -52,11 +51,11 @@ func newPassword(ctx context.Context, s *store.Store, given config.Given) (store
 			return "", err
 		}
 		if password != again {
-			fmt.Fprintln(os.Stderr, "These were not the same.")
+			fmt.Fprintln(os.Stderr, "Passwords do not match.")
 			continue
 		}
 		hash, err := s.HashPassword(ctx, password)
-		if _, bad := errors.AsType[*store.InvalidError](err); !bad {
+		if _, invalid := errors.AsType[*store.InvalidError](err); !invalid {
 			return hash, err
 		}
 		fmt.Fprintln(os.Stderr, err)
@@ -64,8 +63,8 @@ func newPassword(ctx context.Context, s *store.Store, given config.Given) (store
 	return "", fmt.Errorf("no password after %d tries", passwordTries)
 }
 
-// prompt asks somebody at the terminal, which does not show the answer if it is to be hidden. A signal that would end the
-// process ends the question instead, so that the terminal shows again what is typed.
+// prompt asks a question at the terminal and returns the answer, which is not echoed if hidden. A signal that would end the
+// process ends the prompt instead, so that echo is switched on again.
 func prompt(ctx context.Context, question string, hidden bool) (string, error) {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP)
 	defer stop()
@@ -77,7 +76,7 @@ func prompt(ctx context.Context, question string, hidden bool) (string, error) {
 		err = unix.IoctlSetTermios(stdin, unix.TCSETS, &quiet)
 	}
 	if err != nil {
-		return "", fmt.Errorf("ask at the terminal: %w", err)
+		return "", fmt.Errorf("prompt: %w", err)
 	}
 	defer func() { _ = unix.IoctlSetTermios(stdin, unix.TCSETS, before) }()
 	fmt.Fprint(os.Stderr, question)
@@ -86,7 +85,7 @@ func prompt(ctx context.Context, question string, hidden bool) (string, error) {
 		err  error
 	}
 	answered := make(chan answer, 1)
-	go func() { // left behind when there is no answer: the process ends then
+	go func() { // it outlives a prompt that a signal ends: the process exits then
 		text, err := readLine(os.Stdin)
 		answered <- answer{text, err}
 	}()
@@ -103,7 +102,7 @@ func prompt(ctx context.Context, question string, hidden bool) (string, error) {
 	}
 }
 
-// readLine reads the first line, without its end. The last one may have none.
+// readLine reads the first line without its end, which the last line may lack.
 func readLine(r io.Reader) (string, error) {
 	line, err := bufio.NewReader(r).ReadString('\n')
 	if err != nil && line == "" {

@@ -1,0 +1,73 @@
+package dbtool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	urfave "github.com/urfave/cli/v2"
+
+	"multiproc/cmd/internal/cli"
+	"multiproc/cmd/internal/config"
+	"multiproc/store"
+)
+
+// MigrateCommand returns the verb migrate. It has two switches for the master only: --snapshot reads the configuration from standard input, as workers
+// get it, and --existing refuses to create a database.
+func MigrateCommand() *urfave.Command {
+	return &urfave.Command{
+		Name:            "migrate",
+		Usage:           "create the database or update its schema; a server may be running",
+		ArgsUsage:       "--ini FILE [--recount]",
+		Description:     "--recount   also recount the transactions of each API and status",
+		SkipFlagParsing: true,
+		Action:          action(config.Own{Switches: []string{"recount", "snapshot", "existing"}}, migrate),
+	}
+}
+
+func migrate(c *command) error {
+	snapshot, existing := c.given.Switches["snapshot"], c.given.Switches["existing"]
+	if existing && !snapshot {
+		return cli.Usagef("--existing needs --snapshot")
+	}
+	if err := c.dropPrivileges(); err != nil {
+		return err
+	}
+	path := c.cfg.Database
+	if existing {
+		if err := mustExist(path); err != nil {
+			return fmt.Errorf("migrate database %s: %w", path, err)
+		}
+	}
+	before, after, err := store.Migrate(c.ctx, path, c.storeOptions())
+	if err != nil {
+		return err
+	}
+	switch {
+	case before != after && snapshot: // for the log of the server
+		fmt.Fprintf(c.stderr, "database %s: schema version %d -> %d\n", path, before, after)
+	case before != after:
+		fmt.Fprintf(c.stdout, "database %s: schema version %d -> %d\n", path, before, after)
+	case !snapshot:
+		fmt.Fprintf(c.stdout, "database %s is up to date at version %d\n", path, after)
+	}
+	if !c.given.Switches["recount"] {
+		return nil
+	}
+	err = c.withStore(func(s *store.Store) error {
+		return s.Update(c.ctx, (*store.Tx).Recount)
+	})
+	if err == nil {
+		fmt.Fprintf(c.stdout, "database %s: transactions recounted\n", path)
+	}
+	return err
+}
+
+// mustExist returns an error if the database has disappeared: an empty one in its place would look like a loss of all data.
+func mustExist(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return errors.New("it has disappeared since the server started: put it back")
+	}
+	return nil // the store reports everything else
+}
