@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"multiproc/master/internal/fleet"
+	"multiproc/master/internal/proc"
 	"multiproc/worker/handoff"
 )
 
@@ -74,10 +75,10 @@ func (h *history) explain(g handoff.Generation, why string) {
 
 // remember keeps how a worker has ended, for those that came after it in its slot and those that will.
 func (m *Master) remember(e fleet.Ended) {
-	status := &ExitStatus{At: time.Now(), Reason: string(e.Reason), How: printable(e.Exit.String())}
+	status := &ExitStatus{At: time.Now(), Reason: string(e.Reason), How: proc.Printable(e.Exit.String())}
 	m.history.ended(e.Identity.Slot, status)
 	for s, p := range m.processes {
-		if s > e.Serial && p.identity.Slot == e.Identity.Slot {
+		if s > e.Serial && p.Identity.Slot == e.Identity.Slot {
 			p.before.last = status
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"multiproc/master/internal/fleet"
+	"multiproc/master/internal/proc"
 	"multiproc/worker/handoff"
 )
 
@@ -32,9 +33,9 @@ func TestHistoryOfReloadsIsBounded(t *testing.T) {
 
 // TestHistoryOfSlots has workers one after the other in a slot, and two at a time.
 func TestHistoryOfSlots(t *testing.T) {
-	m := &Master{processes: map[fleet.Serial]*process{}, history: history{slots: map[handoff.Slot]past{}}}
+	m := &Master{processes: map[fleet.Serial]*child{}, history: history{slots: map[handoff.Slot]past{}}}
 	start := func(s fleet.Serial, slot handoff.Slot) {
-		m.processes[s] = &process{identity: handoff.Identity{Slot: slot}, before: m.history.started(slot)}
+		m.processes[s] = &child{Process: &proc.Process{Identity: handoff.Identity{Slot: slot}}, before: m.history.started(slot)}
 	}
 	end := func(s fleet.Serial, slot handoff.Slot, why fleet.Reason, how fleet.Exit) {
 		delete(m.processes, s)

@@ -8,12 +8,9 @@ import (
 
 func TestMain(m *testing.M) {
 	proctest.Main(m, map[string]proctest.Role{
-		"drop":       dropChild,
 		"generation": generationChild,
-		"invoked":    invokedChild,
 		"master":     masterChild,
 		"pidfile":    pidfileChild,
-		"program":    programChild,
 	})
 }
 

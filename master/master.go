@@ -16,6 +16,7 @@ import (
 
 	"multiproc/internal/listen"
 	"multiproc/master/internal/fleet"
+	"multiproc/master/internal/proc"
 	"multiproc/worker/handoff"
 )
 
@@ -60,11 +61,11 @@ type Master struct {
 
 	fleet     *fleet.Fleet
 	launches  map[handoff.Generation]*launch
-	processes map[fleet.Serial]*process
+	processes map[fleet.Serial]*child
 	pids      map[int]fleet.Serial
 	ends      []end // of workers that ended lately, for who asks why
 	history   history
-	errand    *errand
+	once      *runOnce
 	queues    []listen.Queue
 	callers   callers
 	waiting   []net.Conn             // of those who wait for the end of the process; never closed
@@ -81,6 +82,13 @@ type Master struct {
 	last     error // why the fleet ended, if it did so by itself
 }
 
+// child is a worker's process and what the master has seen of it.
+type child struct {
+	*proc.Process
+	usage  proc.Usage
+	before past // in its slot
+}
+
 // message is what other goroutines send to the master's.
 type message func(m *Master)
 
@@ -95,7 +103,7 @@ func New(config Config) (*Master, error) {
 		log:       config.Logger,
 		pid:       os.Getpid(),
 		launches:  map[handoff.Generation]*launch{},
-		processes: map[fleet.Serial]*process{},
+		processes: map[fleet.Serial]*child{},
 		pids:      map[int]fleet.Serial{},
 		history:   history{slots: map[handoff.Slot]past{}},
 		inbox:     make(chan message),
@@ -106,7 +114,7 @@ func New(config Config) (*Master, error) {
 			log:      config.Logger,
 		},
 	}
-	program, err := resolveProgram(config.Program)
+	program, err := proc.ResolveProgram(config.Program)
 	if err != nil {
 		return nil, err
 	}
@@ -158,10 +166,10 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 	closeServers := m.serve()
 
 	cancelled := ctx.Done()
-	m.prelude(m.fleet.Generation())
+	m.prestart(m.fleet.Generation())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for !m.finished || m.errand != nil && m.errand.ended == nil { // what it runs does not outlive the master
+	for !m.finished || m.once != nil && m.once.Running() { // what it runs does not outlive the master
 		asleep := time.Now()
 		wait := m.wait(asleep)
 		timer.Reset(wait)
@@ -181,14 +189,14 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 		// came before the end of the wait.
 		if slept := time.Since(asleep); slept-wait > pauseNoticed {
 			m.handle(fleet.Paused{By: slept})
-			if m.errand != nil {
-				m.errand.shift(slept)
+			if m.once != nil {
+				m.once.Delay(slept)
 			}
 		}
 		happened()
 		m.reap()
 		m.readAll()
-		m.overdueErrand(time.Now())
+		m.checkOnce(time.Now())
 		m.look()
 		m.handle(fleet.Tick{})
 	}
@@ -201,8 +209,8 @@ func (m *Master) wait(now time.Time) time.Duration {
 	if at := m.fleet.Wake(); !at.IsZero() && at.Before(next) {
 		next = at
 	}
-	if m.errand != nil {
-		if due := m.errand.due(); !due.IsZero() && due.Before(next) {
+	if m.once != nil {
+		if due := m.once.Due(); !due.IsZero() && due.Before(next) {
 			next = due
 		}
 	}
@@ -253,9 +261,9 @@ func (m *Master) reopenLogs() {
 	m.log.Info("log opened anew")
 }
 
-func (m *Master) tell(p *process, word handoff.Word) {
-	if err := p.tether.Tell(word); err != nil && !errors.Is(err, syscall.EPIPE) {
-		m.log.Warn("worker cannot be told", "worker", p.identity.ID, "error", err)
+func (m *Master) tell(p *child, word handoff.Word) {
+	if err := p.Tether.Tell(word); err != nil && !errors.Is(err, syscall.EPIPE) {
+		m.log.Warn("worker cannot be told", "worker", p.Identity.ID, "error", err)
 	}
 }
 
@@ -281,7 +289,7 @@ func (m *Master) closeSockets() {
 	m.closing = true
 	m.callers.answerAll(Outcome{Error: fleet.ErrStopping.Error()})
 	for g, l := range m.launches {
-		if err := l.closeSockets(m.config.Unlink); err != nil {
+		if err := l.sockets.Close(m.config.Unlink); err != nil {
 			m.log.Warn("sockets cannot be closed", "generation", int(g), "error", err)
 		}
 	}
@@ -307,8 +315,8 @@ func (m *Master) do(a fleet.Action) {
 		m.spawn(a)
 	case fleet.Kill:
 		if p := m.processes[a.Serial]; p != nil {
-			if err := p.signal(a.Signal); err != nil {
-				m.log.Error("worker cannot be signalled", "worker", p.identity.ID, "signal", a.Signal.String(), "error", err)
+			if err := p.Signal(a.Signal); err != nil {
+				m.log.Error("worker cannot be signalled", "worker", p.Identity.ID, "signal", a.Signal.String(), "error", err)
 			}
 		}
 	case fleet.Send:
@@ -319,7 +327,7 @@ func (m *Master) do(a fleet.Action) {
 		m.remember(a)
 		m.hooks.ended(a.Identity, a.Reason)
 	case fleet.Prepare:
-		m.prepare(a.Generation)
+		m.checkConfig(a.Generation)
 	case fleet.Retire:
 		m.retire(a.Generation)
 	case fleet.Reloaded:
@@ -366,7 +374,7 @@ func (m *Master) look() {
 	}
 	m.manager.alive()
 	for s, p := range m.processes {
-		u, err := ReadUsage(p.pid)
+		u, err := proc.ReadUsage(p.PID)
 		if err != nil {
 			continue // it has just ended, and is about to be reaped
 		}
@@ -393,7 +401,7 @@ func (m *Master) finish(closeServers func()) error {
 	closeServers()
 	var errs []error
 	for _, l := range m.launches {
-		errs = append(errs, l.close())
+		errs = append(errs, l.Close())
 	}
 	if err := errors.Join(errs...); err != nil {
 		m.log.Warn("not all could be given up", "error", err)

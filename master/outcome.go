@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"multiproc/master/internal/fleet"
+	"multiproc/master/internal/proc"
 	"multiproc/worker/handoff"
 )
 
@@ -58,7 +59,7 @@ func (m *Master) reloaded(r fleet.Reloaded) {
 		answer(waiting, Outcome{OK: true, Generation: r.Generation})
 		return
 	}
-	outcome := Outcome{Generation: m.fleet.Generation(), Error: plain(r.Err.Error())}
+	outcome := Outcome{Generation: m.fleet.Generation(), Error: proc.Plain(r.Err.Error())}
 	if m.fleet.Stopping() {
 		outcome.Generation = 0
 	}
@@ -75,7 +76,7 @@ func (m *Master) reloaded(r fleet.Reloaded) {
 		return
 	}
 	go func() {
-		if line := stderr.firstError(); line != "" {
+		if line := stderr.FirstError(); line != "" {
 			outcome.Error += ": " + line
 			// Before anybody is answered, who may look at the history next.
 			m.send(func(m *Master) {

@@ -196,7 +196,7 @@ func TestPidfileAfterDrop(t *testing.T) {
 	check(t, os.Chmod(filepath.Dir(dir), 0o711)) // the file can be found, and not removed
 	check(t, os.Chmod(dir, 0o755))
 	path := filepath.Join(dir, "master.pid")
-	c := proctest.Start(t, "drop", "pidfile", path)
+	c := proctest.Start(t, "pidfile", "drop", path)
 	if pid := c.Line(); contentOf(t, path) != pid+"\n" {
 		t.Errorf("%q instead of %s", contentOf(t, path), pid)
 	}
@@ -221,6 +221,11 @@ func pidfileChild(args []string) error {
 	p, err := LockPidfile(args[1])
 	if err != nil {
 		return err
+	}
+	if args[0] == "drop" {
+		if err := errors.Join(Drop(Privileges{UID: 65534, GID: 65533}), p.Write(os.Getpid())); err != nil {
+			return err
+		}
 	}
 	fmt.Println(os.Getpid())
 	if requests := bufio.NewScanner(os.Stdin); requests.Scan() {

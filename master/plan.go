@@ -20,11 +20,11 @@ type Plan struct {
 	Dir     string   // where it runs
 	Foreign bool     // it becomes another program, which gets sockets only; see handoff.Become
 
-	// Prelude are the arguments, the name first, of a command that the program runs once, to its end, before the first
+	// Prestart is the arguments, the name first, of a command that the program runs once, to its end, before the first
 	// worker of the generation is started; nil: none. It runs where the workers do, in their environment but for what
 	// says who they are, and reads the settings from its standard input. What it writes to stdout is dropped, stderr is
 	// passed on. If it fails, so does the start, or the reload.
-	Prelude []string
+	Prestart []string
 
 	Settings []byte          // what workers that are not foreign read from handoff.ConfigName
 	Secrets  []byte          // the same, from handoff.SecretsName, if there are any; nobody else gets them

@@ -1,42 +1,20 @@
 package master
 
-import (
-	"errors"
-	"syscall"
+import "multiproc/master/internal/proc"
 
-	"multiproc/worker/handoff"
-)
+// Usage is what a process uses.
+type Usage = proc.Usage
 
-// process is a worker as the operating system knows it.
-type process struct {
-	identity handoff.Identity
-	pid      int
-	mailbox  *handoff.Mailbox
-	tether   *handoff.Tether
-	stderr   *capture
-	usage    Usage
-	before   past // in its slot
-}
+// ReadUsage returns what a process of this machine uses. A process that has ended and has not been reaped has no memory.
+func ReadUsage(pid int) (Usage, error) { return proc.ReadUsage(pid) }
 
-// signal must not be called once the process has been reaped: the pid may be somebody else's.
-func (p *process) signal(s syscall.Signal) error {
-	if s == syscall.SIGKILL {
-		return syscall.Kill(-p.pid, s) // with what it has started
-	}
-	return syscall.Kill(p.pid, s)
-}
+// Privileges are the user, the group and the supplementary groups of a process.
+type Privileges = proc.Privileges
 
-// close gives up the master's ends. What the process has written to stderr goes on being read to its end.
-func (p *process) close() error {
-	var errs []error
-	if p.mailbox != nil {
-		errs = append(errs, p.mailbox.Close())
-	}
-	if p.tether != nil {
-		errs = append(errs, p.tether.Close())
-	}
-	if p.stderr != nil && p.pid == 0 {
-		errs = append(errs, p.stderr.abandon())
-	}
-	return errors.Join(errs...)
-}
+// Drop gives up the privileges of the process, in all its threads, for these, and makes sure that they cannot be regained. After
+// an error some of them may be gone, and the process must not go on.
+func Drop(p Privileges) error { return proc.Drop(p) }
+
+// Invoked returns the absolute path that this process was started by, from its name argv0, without resolving symbolic links: it
+// leads to the new program after a link has been changed. It must be called before the working directory changes.
+func Invoked(argv0 string) (string, error) { return proc.Invoked(argv0) }

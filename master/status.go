@@ -91,7 +91,7 @@ func (m *Master) status() Status {
 		PID:        m.pid,
 		Started:    m.started,
 		Generation: f.Generation(),
-		Program:    m.launches[f.Generation()].program.path,
+		Program:    m.launches[f.Generation()].Program.Path,
 		Target:     f.Target(),
 		MinReady:   f.MinReady(),
 		Reloading:  reloading,
@@ -109,7 +109,7 @@ func (m *Master) status() Status {
 		s.Workers = append(s.Workers, WorkerStatus{
 			Slot:       w.Identity.Slot,
 			ID:         w.Identity.ID,
-			PID:        p.pid,
+			PID:        p.PID,
 			Generation: w.Identity.Generation,
 			State:      State(w.Phase.String()),
 			Leaving:    string(w.Leaving),

@@ -34,7 +34,7 @@ func journal(format string, args ...any) error {
 	return errors.Join(err, file.Close())
 }
 
-// masterChild is a master with one worker, in a directory, where the file settings says what the prelude is to do. The
+// masterChild is a master with one worker, in a directory, where the file settings says what the prestart is to do. The
 // line "late" on its standard input says that time is up for an errand; the end of the input stops it.
 func masterChild(args []string) error {
 	dir, program := args[0], args[1]
@@ -55,7 +55,7 @@ func masterChild(args []string) error {
 			Env:      env,
 			Dir:      dir,
 			Settings: settings,
-			Prelude:  []string{"test", "prelude"},
+			Prestart: []string{"test", "prestart"},
 		}
 		if string(settings) == "runs nowhere" {
 			plan.Dir = filepath.Join(dir, "nowhere")
@@ -82,8 +82,8 @@ func masterChild(args []string) error {
 		defer cancel()
 		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 			m.send(func(m *Master) {
-				fmt.Println(time.Until(m.errand.deadline).Round(time.Minute), "left")
-				m.errand.deadline = time.Now()
+				fmt.Println(time.Until(m.once.Deadline).Round(time.Minute), "left")
+				m.once.Deadline = time.Now()
 			})
 		}
 	}()
@@ -101,8 +101,8 @@ func generationChild(args []string) error {
 		}
 		_, err = os.Stdout.Write(settings)
 		return err
-	case "prelude":
-		return preludeChild()
+	case "prestart":
+		return prestartChild()
 	case "linger":
 		return awaitGate()
 	}
@@ -125,13 +125,13 @@ func generationChild(args []string) error {
 	return nil
 }
 
-// preludeChild does what the settings say.
-func preludeChild() error {
+// prestartChild does what the settings say.
+func prestartChild() error {
 	settings, err := io.ReadAll(os.Stdin)
 	if err != nil {
 		return err
 	}
-	if err := journal("prelude: %s", settings); err != nil {
+	if err := journal("prestart: %s", settings); err != nil {
 		return err
 	}
 	fmt.Println("this is stdout")
@@ -146,7 +146,7 @@ func preludeChild() error {
 		if err := awaitGate(); err != nil {
 			return err
 		}
-		return journal("prelude has waited")
+		return journal("prestart has waited")
 	case "leaves":
 		exe, err := os.Executable()
 		if err != nil {
@@ -190,7 +190,7 @@ type supervised struct {
 	gate *os.File // holds up who waits
 }
 
-// supervise starts a master whose prelude does something.
+// supervise starts a master whose prestart does something.
 func supervise(t *testing.T, does string, change func(*exec.Cmd)) *supervised {
 	t.Helper()
 	exe, err := os.Executable()
@@ -222,10 +222,10 @@ func (s *supervised) says(want ...string) {
 	}
 }
 
-// waits reads the report of a prelude that waits.
+// waits reads the report of a prestart that waits.
 func (s *supervised) waits() (pid int) {
 	s.Helper()
-	s.says("prelude: waits")
+	s.says("prestart: waits")
 	_, err := fmt.Sscan(s.Line(), &pid)
 	check(s.T, err)
 	return pid
@@ -240,7 +240,7 @@ func (s *supervised) status() Status {
 	return status
 }
 
-// reload sets what the next prelude does, and begins a reload.
+// reload sets what the next prestart does, and begins a reload.
 func (s *supervised) reload(does string) <-chan Outcome {
 	s.Helper()
 	s.set(does)

@@ -58,6 +58,13 @@ func write(t *testing.T, path, content string) {
 	check(t, os.WriteFile(path, []byte(content), 0o600))
 }
 
+// replace puts a file in the place of another, as a deployment does.
+func replace(t *testing.T, path, content string) {
+	t.Helper()
+	write(t, path+".new", content)
+	check(t, os.Rename(path+".new", path))
+}
+
 // touch sets the time that a file was changed at.
 func touch(t *testing.T, path string, second int64) {
 	t.Helper()
@@ -76,7 +83,7 @@ func TestWatch(t *testing.T) {
 	w.expect(a)
 	write(t, late, "created")
 	w.expect(late)
-	replace(t, b, "renamed to its place", 0o600)
+	replace(t, b, "renamed to its place")
 	w.expect(b)
 
 	// Neither another file, nor the same content at the same time, nor an end.
@@ -100,7 +107,7 @@ func TestWatchSettles(t *testing.T) {
 	w := watchIn(t, a, b)
 	for i := range 50 {
 		write(t, a, strings.Repeat("x", i))
-		replace(t, b, strings.Repeat("y", i), 0o600)
+		replace(t, b, strings.Repeat("y", i))
 	}
 	w.expect(a, b)
 }

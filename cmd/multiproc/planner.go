@@ -34,8 +34,8 @@ func (p *planner) read(settings []byte) (master.Plan, error) {
 		return master.Plan{}, err
 	}
 	plan, err := p.plan(next)
-	if len(plan.Prelude) > 0 && hasDatabase(p.first) { // which the first generation has made, or found
-		plan.Prelude = append(plan.Prelude, "--existing")
+	if len(plan.Prestart) > 0 && hasDatabase(p.first) { // which the first generation has made, or found
+		plan.Prestart = append(plan.Prestart, "--existing")
 	}
 	plan.Settings = settings // as they are: the program may have printed more than is known here
 	return plan, err
@@ -82,7 +82,7 @@ func (p *planner) plan(cfg *config.Config) (master.Plan, error) {
 		plan.Foreign = true
 		plan.Args = append(append(plan.Args, "--"), programArgs(cfg.Command)...)
 	case hasDatabase(cfg) && cfg.Migrate:
-		plan.Prelude = []string{"multiproc", "migrate", "--snapshot"}
+		plan.Prestart = []string{"multiproc", "migrate", "--snapshot"}
 	}
 	return plan, nil
 }

@@ -1,7 +1,6 @@
-package master
+package proc
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,9 +25,9 @@ func asNobody(t *testing.T, namespaces uintptr) func(*exec.Cmd) {
 	t.Helper()
 	exe, err := os.Executable()
 	check(t, err)
-	program, err := resolveProgram(exe)
+	program, err := ResolveProgram(exe)
 	check(t, err)
-	t.Cleanup(func() { check(t, program.close()) })
+	t.Cleanup(func() { check(t, program.Close()) })
 	return func(cmd *exec.Cmd) {
 		cmd.Path = program.exec()
 		cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -109,8 +108,6 @@ func dropChild(args []string) error {
 		}
 		fmt.Println(Drop(Privileges{UID: 1, GID: gid, Groups: []int{gid}}))
 		return proctest.UntilStopped()
-	case "pidfile":
-		return dropWithPidfile(args[1])
 	}
 	return fmt.Errorf("drop %s: unknown", args[0])
 }
@@ -131,7 +128,7 @@ func dropAndReport() error {
 	if err != nil {
 		return err
 	}
-	program, err := resolveProgram(exe)
+	program, err := ResolveProgram(exe)
 	if err != nil {
 		return err
 	}
@@ -193,16 +190,4 @@ func threadsIdentity() (string, error) {
 		all = identity
 	}
 	return all, nil
-}
-
-func dropWithPidfile(path string) error {
-	p, err := LockPidfile(path)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(Drop(nobody), p.Write(os.Getpid())); err != nil {
-		return err
-	}
-	fmt.Println(os.Getpid())
-	return errors.Join(proctest.UntilStopped(), p.Close())
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"multiproc/master/internal/fleet"
+	"multiproc/master/internal/proc"
 )
 
 // maxEnds bounds for how many workers that have ended the beginning of their stderr is kept.
@@ -15,7 +16,7 @@ type end struct {
 	serial fleet.Serial
 	how    fleet.Exit
 	late   bool // it was ended because it was not ready in time
-	stderr *capture
+	stderr *proc.Capture
 }
 
 func (e end) String() string {
@@ -33,9 +34,9 @@ func (m *Master) keepEnd(e end) {
 }
 
 // stderr is what a worker has said, alive or not; nil where that is not known.
-func (m *Master) stderr(s fleet.Serial) *capture {
+func (m *Master) stderr(s fleet.Serial) *proc.Capture {
 	if p := m.processes[s]; p != nil {
-		return p.stderr
+		return p.Stderr
 	}
 	for _, e := range m.ends {
 		if e.serial == s {
@@ -51,7 +52,7 @@ func (m *Master) whyNoneReady() error {
 		return fmt.Errorf("%w: %w", ErrNoneReady, m.last)
 	}
 	for _, e := range m.ends {
-		if line := e.stderr.firstError(); line != "" {
+		if line := e.stderr.FirstError(); line != "" {
 			return fmt.Errorf("%w: %s: %s", ErrNoneReady, e, line)
 		}
 	}

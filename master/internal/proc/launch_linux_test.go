@@ -1,4 +1,4 @@
-package master
+package proc
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 
 func TestSealedFile(t *testing.T) {
 	for _, data := range [][]byte{nil, []byte("settings"), bytes.Repeat([]byte("x"), 1<<20)} {
-		file, err := sealedFile("multiproc-test", data)
+		file, err := SealedFile("multiproc-test", data)
 		check(t, err)
 		defer file.Close()
 		got, err := io.ReadAll(io.NewSectionReader(file, 0, int64(len(data))+1))

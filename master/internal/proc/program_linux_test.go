@@ -1,12 +1,14 @@
-package master
+package proc
 
 import (
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -36,7 +38,7 @@ func replace(t *testing.T, path, content string, mode os.FileMode) {
 }
 
 // startProgram starts it as a worker is, with so many descriptors, and waits for its end. It says what it is told to.
-func startProgram(p *program, descriptors int, says string) error {
+func startProgram(p *Program, descriptors int, says string) error {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return err
@@ -66,15 +68,15 @@ func programChild(args []string) error {
 		fmt.Println(args[0])
 		return nil
 	}
-	p, err := resolveProgram(args[1])
+	p, err := ResolveProgram(args[1])
 	if err != nil {
 		return err
 	}
-	fmt.Println(p.path)
+	fmt.Println(p.Path)
 	if err := proctest.UntilStopped(); err != nil {
 		return err
 	}
-	return errors.Join(startProgram(p, 600, "old code"), p.close())
+	return errors.Join(startProgram(p, 600, "old code"), p.Close())
 }
 
 // An old generation goes on with its code whatever is put in its place, with more descriptors than usual.
@@ -93,24 +95,24 @@ func TestProgramIsPinned(t *testing.T) {
 		t.Errorf("it says %q", got)
 	}
 
-	p, err := resolveProgram(link)
+	p, err := ResolveProgram(link)
 	check(t, err)
-	defer func() { check(t, p.close()) }()
-	if got := contentOf(t, p.exec()); got != "new" {
-		t.Errorf("the next generation gets %d bytes of something else", len(got))
+	defer func() { check(t, p.Close()) }()
+	if got, err := os.ReadFile(p.exec()); err != nil || string(got) != "new" {
+		t.Errorf("the next generation gets %d bytes of something else (%v)", len(got), err)
 	}
 }
 
 func TestProgramDescriptor(t *testing.T) {
 	exe, err := os.Executable()
 	check(t, err)
-	p, err := resolveProgram(exe)
+	p, err := ResolveProgram(exe)
 	check(t, err)
 	if p.fd < 512 {
 		t.Errorf("descriptor %d is in the way of a worker's", p.fd)
 	}
 	check(t, startProgram(p, 3, ""))
-	check(t, p.close())
+	check(t, p.Close())
 	if _, err := os.Stat(p.exec()); err == nil {
 		t.Error("it is open after Close")
 	}
@@ -126,8 +128,8 @@ func TestResolveProgramRefuses(t *testing.T) {
 		"missing": "no such file or directory", "dangling": "no such file or directory", "text": "permission denied", ".": "not a regular file",
 	} {
 		path := filepath.Join(dir, name)
-		if p, err := resolveProgram(path); err == nil {
-			t.Errorf("%s: no error, and %v on Close", name, p.close())
+		if p, err := ResolveProgram(path); err == nil {
+			t.Errorf("%s: no error, and %v on Close", name, p.Close())
 		} else if err.Error() != "find program "+path+": "+cause {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -137,4 +139,45 @@ func TestResolveProgramRefuses(t *testing.T) {
 	if len(after) != len(before) {
 		t.Errorf("%d descriptors have become %d", len(before), len(after))
 	}
+}
+
+func TestInvoked(t *testing.T) {
+	exe, err := os.Executable()
+	check(t, err)
+	dir := t.TempDir()
+	link := filepath.Join(dir, "multiproc")
+	check(t, os.Symlink(exe, link))
+	f := func(argv0, workingDir, path, want string) {
+		t.Helper()
+		c := proctest.StartWith(t, func(cmd *exec.Cmd) {
+			cmd.Args[0] = argv0
+			cmd.Dir = workingDir
+			cmd.Env = append(cmd.Env, "PATH="+path)
+		}, "invoked")
+		if got := c.Line(); got != want {
+			t.Errorf("%s in %s with PATH=%s: %s, want %s", argv0, workingDir, path, got, want)
+		}
+		c.Stop()
+	}
+	elsewhere := t.TempDir()
+	f(link, "", "", link)
+	f("./multiproc", dir, "", link)
+	f("../"+filepath.Base(dir)+"/multiproc", elsewhere, "", link)
+	f("multiproc", elsewhere, "/nowhere:"+dir, link)
+	f("multiproc", elsewhere, "/bin", exe)       // not found
+	f("./multiproc", elsewhere, "", exe)         // not there
+	f("sh", elsewhere, "/bin:/usr/bin", exe)     // another program
+	f("uwsgi worker 1", elsewhere, "/bin", exe)  // a title
+	f("multiproc", dir, ".", exe)                // found where anybody could have put it
+	f("-"+exe, elsewhere, "/bin", exe)           // as login shells are called
+	f(strings.Repeat("x", 5000), dir, "/a", exe) // longer than a path
+}
+
+func invokedChild([]string) error {
+	path, err := Invoked(os.Args[0])
+	if err != nil {
+		return err
+	}
+	fmt.Println(path)
+	return proctest.UntilStopped()
 }

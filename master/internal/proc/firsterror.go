@@ -1,4 +1,4 @@
-package master
+package proc
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // maxErrorLine bounds the line by which a failure is told, in bytes.
@@ -16,11 +17,11 @@ const maxErrorLine = 300
 // goroutineDump is what Go programs write first when QUIT ends them.
 const goroutineDump = "SIGQUIT: quit\n"
 
-// firstError is the line of a failed program's output that tells best why it failed; empty where none does.
+// FirstError is the line of a failed program's output that tells best why it failed; empty where none does.
 //
 // That is how a Python traceback ends, or else the first line that sounds like an error, or else the last one. What the
 // program has logged below a warning is none of these. The line is short, printable text.
-func firstError(output []byte) string {
+func FirstError(output []byte) string {
 	if i := bytes.Index(output, []byte(goroutineDump)); i >= 0 {
 		output = output[:i] // what follows is where it was when it was ended, not why
 	}
@@ -39,7 +40,7 @@ func firstError(output []byte) string {
 	} else if i := slices.IndexFunc(lines, outputLine.soundsLikeError); i >= 0 {
 		best = i
 	}
-	return printable(lines[best].text)
+	return Printable(lines[best].text)
 }
 
 // outputLine is a line of a program's output. Of one that log/slog has written, the text is the message and the error.
@@ -124,4 +125,31 @@ func parseJSONLog(line string) map[string]string {
 		}
 	}
 	return fields
+}
+
+// Plain makes one line of any text, with nothing in it that a terminal obeys.
+func Plain(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar
+		}
+		return r // a byte that is no text comes as the replacement character
+	}, text)
+	return strings.TrimSpace(text)
+}
+
+// Printable is plain, and short.
+func Printable(text string) string {
+	const more = "…"
+	if text = Plain(text); len(text) <= maxErrorLine {
+		return text
+	}
+	end := maxErrorLine - len(more)
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + more
 }

@@ -13,17 +13,17 @@ import (
 	"multiproc/master/internal/fleet"
 )
 
-func TestPreludeComesFirst(t *testing.T) {
+func TestPrestartComesFirst(t *testing.T) {
 	s := supervise(t, "waits", unchanged)
 	s.waits()
 	if status := s.status(); len(status.Workers) > 0 || status.Target != 1 {
-		t.Errorf("before the end of the prelude: %+v", status)
+		t.Errorf("before the end of the prestart: %+v", status)
 	}
 	check(t, s.gate.Close())
-	s.says("prelude has waited", "worker of generation 1")
+	s.says("prestart has waited", "worker of generation 1")
 
 	outcome := s.reload("is of another mind")
-	s.says("prelude: is of another mind", "worker of generation 2")
+	s.says("prestart: is of another mind", "worker of generation 2")
 	if o := <-outcome; !o.OK || o.Generation != 2 {
 		t.Errorf("outcome %+v", o)
 	}
@@ -37,49 +37,49 @@ func TestPreludeComesFirst(t *testing.T) {
 	}
 }
 
-func TestPreludeFails(t *testing.T) {
+func TestPrestartFails(t *testing.T) {
 	s := supervise(t, "fails", unchanged)
-	s.says("prelude: fails")
-	s.ends("ended: no worker became ready: test prelude failed: error: no such table")
+	s.says("prestart: fails")
+	s.ends("ended: no worker became ready: test prestart failed: error: no such table")
 	if log := s.Stderr(); !strings.Contains(log, "test: error: no such table\n") {
 		t.Errorf("the log is %q", log)
 	}
 }
 
-func TestPreludeCannotBeStarted(t *testing.T) {
+func TestPrestartCannotBeStarted(t *testing.T) {
 	s := supervise(t, "runs nowhere", unchanged)
-	why := "test prelude failed: change directory: stat " + s.dir + "/nowhere: no such file or directory"
+	why := "test prestart failed: change directory: stat " + s.dir + "/nowhere: no such file or directory"
 	s.ends("ended: no worker became ready: " + why)
 
 	s = supervise(t, "", unchanged)
-	s.says("prelude: ", "worker of generation 1")
-	if o := <-s.reload("runs nowhere"); o.OK || !strings.HasPrefix(o.Error, "test prelude failed: change directory: ") {
+	s.says("prestart: ", "worker of generation 1")
+	if o := <-s.reload("runs nowhere"); o.OK || !strings.HasPrefix(o.Error, "test prestart failed: change directory: ") {
 		t.Errorf("outcome %+v", o)
 	}
 	s.quit()
 }
 
-func TestPreludeFailsInReload(t *testing.T) {
+func TestPrestartFailsInReload(t *testing.T) {
 	s := supervise(t, "", unchanged)
-	s.says("prelude: ", "worker of generation 1")
+	s.says("prestart: ", "worker of generation 1")
 	before := s.status().Workers
 	outcome := s.reload("fails")
-	s.says("prelude: fails")
-	if o := <-outcome; o.OK || o.Generation != 1 || o.Error != "test prelude failed: error: no such table" {
+	s.says("prestart: fails")
+	if o := <-outcome; o.OK || o.Generation != 1 || o.Error != "test prestart failed: error: no such table" {
 		t.Errorf("outcome %+v", o)
 	}
 	if after := s.status().Workers; len(after) != 1 || after[0].PID != before[0].PID {
 		t.Errorf("workers %+v, before %+v", after, before)
 	}
 	outcome = s.reload("ends well")
-	s.says("prelude: ends well", "worker of generation 3")
+	s.says("prestart: ends well", "worker of generation 3")
 	if o := <-outcome; !o.OK {
 		t.Errorf("outcome %+v", o)
 	}
 	s.quit()
 }
 
-func TestStopDuringPrelude(t *testing.T) {
+func TestStopDuringPrestart(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 		t.Run(signal.String(), func(t *testing.T) {
 			s := supervise(t, "waits", unchanged)
@@ -92,7 +92,7 @@ func TestStopDuringPrelude(t *testing.T) {
 	}
 	t.Run("in a reload", func(t *testing.T) {
 		s := supervise(t, "", unchanged)
-		s.says("prelude: ", "worker of generation 1")
+		s.says("prestart: ", "worker of generation 1")
 		outcome := s.reload("waits")
 		pid := s.waits()
 		s.Signal(syscall.SIGTERM)
@@ -104,13 +104,13 @@ func TestStopDuringPrelude(t *testing.T) {
 	})
 }
 
-func TestPreludeHangs(t *testing.T) {
+func TestPrestartHangs(t *testing.T) {
 	late := func(s *supervised) {
 		s.Helper()
 		s.Send("late")
 		s.says("10m0s left")
 	}
-	const want = "test prelude failed: did not end within 10m0s"
+	const want = "test prestart failed: did not end within 10m0s"
 
 	s := supervise(t, "waits", unchanged)
 	pid := s.waits()
@@ -119,7 +119,7 @@ func TestPreludeHangs(t *testing.T) {
 	s.mustBeGone(pid)
 
 	s = supervise(t, "", unchanged)
-	s.says("prelude: ", "worker of generation 1")
+	s.says("prestart: ", "worker of generation 1")
 	outcome := s.reload("waits")
 	s.waits()
 	late(s)
@@ -129,16 +129,16 @@ func TestPreludeHangs(t *testing.T) {
 	s.quit()
 }
 
-// Something that the prelude has started and left behind has its output open, and must not keep the workers waiting.
-func TestPreludeLeavesSomethingBehind(t *testing.T) {
+// Something that the prestart has started and left behind has its output open, and must not keep the workers waiting.
+func TestPrestartLeavesSomethingBehind(t *testing.T) {
 	s := supervise(t, "leaves", unchanged)
-	s.says("prelude: leaves", "worker of generation 1")
+	s.says("prestart: leaves", "worker of generation 1")
 	check(t, s.gate.Close())
 	s.quit()
 }
 
 // It runs where the workers do, but is none.
-func TestPreludeSurroundings(t *testing.T) {
+func TestPrestartSurroundings(t *testing.T) {
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
 	check(t, err)
 	defer manager.Close()
@@ -147,7 +147,7 @@ func TestPreludeSurroundings(t *testing.T) {
 			"LISTEN_PID=1", "LISTEN_FDS=1", "LISTEN_FDNAMES=http",
 			"MULTIPROC_SLOT=7", "MULTIPROC_ID=w7", "MULTIPROC_GENERATION=7", "MULTIPROC_PORT=tcp://10.0.0.1")
 	})
-	s.says("prelude: tells", fmt.Sprintf("%s true %q", s.dir, []string{"MULTIPROC_PORT=tcp://10.0.0.1"}), "worker of generation 1")
+	s.says("prestart: tells", fmt.Sprintf("%s true %q", s.dir, []string{"MULTIPROC_PORT=tcp://10.0.0.1"}), "worker of generation 1")
 
 	// The service manager is asked for as much time as the first worker may take to get ready.
 	told := make([]byte, 1024)

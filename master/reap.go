@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"multiproc/master/internal/fleet"
+	"multiproc/master/internal/proc"
 	"multiproc/worker/handoff"
 )
 
 func (m *Master) spawn(a fleet.Spawn) {
-	p, err := m.launches[a.Identity.Generation].start(a.Identity)
+	started, err := m.launches[a.Identity.Generation].startWorker(a.Identity)
 	if err != nil {
 		m.last = err
 		// Not from within the actions of another event, which are not done yet.
@@ -19,13 +20,13 @@ func (m *Master) spawn(a fleet.Spawn) {
 		return
 	}
 	m.slots = max(m.slots, a.Identity.Slot)
-	p.before = m.history.started(a.Identity.Slot)
+	p := &child{Process: started, before: m.history.started(a.Identity.Slot)}
 	m.processes[a.Serial] = p
-	m.pids[p.pid] = a.Serial
+	m.pids[p.PID] = a.Serial
 	m.hooks.started(a.Identity)
-	m.log.Info("worker started", "worker", a.Identity.ID, "generation", int(a.Identity.Generation), "pid", p.pid)
-	go p.stderr.pass(os.Stderr)
-	go m.listen(a.Serial, p.mailbox)
+	m.log.Info("worker started", "worker", a.Identity.ID, "generation", int(a.Identity.Generation), "pid", p.PID)
+	go p.Stderr.Copy(os.Stderr)
+	go m.listen(a.Serial, p.Mailbox)
 }
 
 // listen passes a worker's notices on until its mailbox is closed.
@@ -35,19 +36,19 @@ func (m *Master) listen(s fleet.Serial, mailbox *handoff.Mailbox) {
 		if err != nil {
 			return
 		}
-		notice.Status = printable(notice.Status)
+		notice.Status = proc.Printable(notice.Status)
 		m.send(func(m *Master) { m.handle(fleet.Noticed{Serial: s, Notice: notice}) })
 	}
 }
 
 // reap takes the ends of all children that have ended, also of those that this process has inherited as PID 1.
 func (m *Master) reap() {
-	for pid, ok := endedChild(); ok; pid, ok = endedChild() {
+	for pid, ok := proc.EndedChild(); ok; pid, ok = proc.EndedChild() {
 		s, worker := m.pids[pid]
 		if worker {
 			m.killRest(s)
 		}
-		status, err := reapChild(pid)
+		status, err := proc.Reap(pid)
 		if err != nil {
 			m.log.Error("child cannot be reaped", "pid", pid, "error", err)
 			return
@@ -55,10 +56,10 @@ func (m *Master) reap() {
 		how := fleet.Exit{Status: status}
 		switch {
 		case worker:
-			m.bury(pid, s, how)
-		case m.errand != nil && m.errand.pid == pid:
-			m.errand.exited(how, time.Now())
-			m.errandDone()
+			m.release(pid, s, how)
+		case m.once != nil && m.once.PID == pid:
+			m.once.Exited(how, time.Now())
+			m.onceDone()
 		default:
 			m.log.Debug("orphan reaped", "pid", pid)
 		}
@@ -68,20 +69,20 @@ func (m *Master) reap() {
 // killRest ends what a dead worker has started and left behind, which may have its sockets. As long as the worker is not
 // reaped, its process group is nobody else's.
 func (m *Master) killRest(s fleet.Serial) {
-	if err := m.processes[s].signal(syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-		m.log.Warn("rest of a worker cannot be ended", "worker", m.processes[s].identity.ID, "error", err)
+	if err := m.processes[s].Signal(syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		m.log.Warn("rest of a worker cannot be ended", "worker", m.processes[s].Identity.ID, "error", err)
 	}
 }
 
-// bury gives up what the master holds of a worker that has been reaped.
-func (m *Master) bury(pid int, s fleet.Serial, how fleet.Exit) {
+// release gives up what the master holds of a worker that has been reaped.
+func (m *Master) release(pid int, s fleet.Serial, how fleet.Exit) {
 	p := m.processes[s]
 	delete(m.pids, pid)
 	delete(m.processes, s)
-	if err := p.close(); err != nil {
-		m.log.Warn("worker's descriptors cannot be closed", "worker", p.identity.ID, "error", err)
+	if err := p.Close(); err != nil {
+		m.log.Warn("worker's descriptors cannot be closed", "worker", p.Identity.ID, "error", err)
 	}
 	w := m.fleet.Find(s)
-	m.keepEnd(end{s, how, w != nil && w.Leaving == fleet.ReasonStartTimeout, p.stderr})
+	m.keepEnd(end{s, how, w != nil && w.Leaving == fleet.ReasonStartTimeout, p.Stderr})
 	m.handle(fleet.Exited{Serial: s, Exit: how})
 }

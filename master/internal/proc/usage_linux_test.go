@@ -1,4 +1,4 @@
-package master
+package proc
 
 import (
 	"errors"
@@ -18,7 +18,7 @@ import (
 func TestReadUsageMemory(t *testing.T) {
 	debug.FreeOSMemory() // what was taken before is not to be given back meanwhile
 	const size = 64 << 20
-	file, err := sealedFile("multiproc-test", make([]byte, size))
+	file, err := SealedFile("multiproc-test", make([]byte, size))
 	check(t, err)
 	defer file.Close()
 	before, err := ReadUsage(os.Getpid())

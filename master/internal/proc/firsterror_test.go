@@ -1,4 +1,4 @@
-package master
+package proc
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 func TestFirstError(t *testing.T) {
 	f := func(want string, lines ...string) {
 		t.Helper()
-		if got := firstError([]byte(strings.Join(lines, "\n"))); got != want {
+		if got := FirstError([]byte(strings.Join(lines, "\n"))); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
@@ -71,7 +71,7 @@ func TestFirstErrorOfLog(t *testing.T) {
 		log.Info("error=one")
 		log.Warn("two")
 		log.With("group", slog.GroupValue(slog.Int("n", 1))).Error(`a "quoted" = \ message`, "list", []string{"a b"}, "error", "bad\nthing")
-		if got, want := firstError(out.Bytes()), `a "quoted" = \ message: bad thing`; got != want {
+		if got, want := FirstError(out.Bytes()), `a "quoted" = \ message: bad thing`; got != want {
 			t.Errorf("%q, want %q\n%s", got, want, &out)
 		}
 	}
@@ -83,7 +83,7 @@ func FuzzFirstError(f *testing.F) {
 	f.Add([]byte(`time=x level=ERROR msg="a \"b\"" error=c`))
 	f.Add([]byte(`{"level":"INFO","msg":"x"}`))
 	f.Fuzz(func(t *testing.T, output []byte) {
-		line := firstError(output)
+		line := FirstError(output)
 		if len(line) > maxErrorLine || !utf8.ValidString(line) || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("%q", line)
 		}

@@ -1,4 +1,4 @@
-package master
+package proc
 
 import (
 	"os"
@@ -20,50 +20,50 @@ func (l *stuckLog) Write(chunk []byte) (int, error) {
 }
 
 // What an errand says must not keep its master waiting.
-func TestErrandWithStuckLog(t *testing.T) {
+func TestRunWithStuckLog(t *testing.T) {
 	exe, err := os.Executable()
 	check(t, err)
-	program, err := resolveProgram(exe)
+	program, err := ResolveProgram(exe)
 	check(t, err)
-	defer func() { check(t, program.close()) }()
+	defer func() { check(t, program.Close()) }()
 	log := &stuckLog{make(chan struct{}), make(chan struct{})}
 	defer close(log.over)
 	done := make(chan []byte, 1)
-	e, err := startErrand(command{
-		program: program,
-		args:    []string{"find program /nonexistent", "start", "/nonexistent"},
-		env:     append(os.Environ(), proctest.RoleEnv("program")...),
-		log:     log,
-	}, func(output []byte) { done <- output })
+	e, err := Command{
+		Program: program,
+		Args:    []string{"find program /nonexistent", "start", "/nonexistent"},
+		Env:     append(os.Environ(), proctest.RoleEnv("program")...),
+		Log:     log,
+	}.Start(func(output []byte) { done <- output })
 	check(t, err)
-	status, err := reapChild(e.pid)
+	status, err := Reap(e.PID)
 	check(t, err)
 	<-log.begun
 	now := time.Now()
-	e.exited(fleet.Exit{Status: status}, now)
-	if due := e.due(); !due.Equal(now.Add(lastWords)) {
+	e.Exited(fleet.Exit{Status: status}, now)
+	if due := e.Due(); !due.Equal(now.Add(outputTimeout)) {
 		t.Errorf("it has %v left", due.Sub(now))
 	}
-	check(t, e.giveUp())
+	check(t, e.GiveUp())
 	if output := <-done; len(output) > 0 {
 		t.Errorf("output %q", output)
 	}
-	if err := e.outcome(); err == nil || err.Error() != "no such file or directory" {
+	if err := e.Err(); err == nil || err.Error() != "no such file or directory" {
 		t.Errorf("outcome: %v", err)
 	}
 }
 
-func TestErrandOutcome(t *testing.T) {
+func TestRunErr(t *testing.T) {
 	f := func(ended fleet.Exit, killed bool, stderr, want string) {
 		t.Helper()
-		e := errand{
-			command: command{program: &program{path: "/srv/app"}, args: []string{"app", "migrate"}},
+		e := Run{
+			Command: Command{Program: &Program{Path: "/srv/app"}, Args: []string{"app", "migrate"}},
 			killed:  killed,
-			stderr:  &capture{start: []byte(stderr)},
-			ended:   &ended,
+			stderr:  &Capture{start: []byte(stderr)},
+			exit:    &ended,
 		}
 		got := ""
-		if err := e.outcome(); err != nil {
+		if err := e.Err(); err != nil {
 			got = err.Error()
 		}
 		if got != want {
@@ -82,16 +82,16 @@ func TestErrandOutcome(t *testing.T) {
 }
 
 // A master that was stopped for a while knows nothing of that time.
-func TestErrandShift(t *testing.T) {
+func TestRunDelay(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
-	e := errand{deadline: now}
-	e.shift(time.Hour)
-	if !e.due().Equal(now.Add(time.Hour)) {
-		t.Errorf("due at %v", e.due())
+	e := Run{Deadline: now}
+	e.Delay(time.Hour)
+	if !e.Due().Equal(now.Add(time.Hour)) {
+		t.Errorf("due at %v", e.Due())
 	}
-	e = errand{}
-	e.shift(time.Hour)
-	if !e.due().IsZero() {
-		t.Errorf("due at %v, but nothing is waited for", e.due())
+	e = Run{}
+	e.Delay(time.Hour)
+	if !e.Due().IsZero() {
+		t.Errorf("due at %v, but nothing is waited for", e.Due())
 	}
 }

@@ -1,4 +1,4 @@
-package master
+package proc
 
 import (
 	"bytes"
@@ -18,9 +18,9 @@ const maxCaptured = 16 << 10
 // write to the same pipe (PIPE_BUF).
 const maxPassed = 4096
 
-// capture passes on what a process writes to stderr, and keeps the beginning, so that whoever asked for a reload hears why
+// Capture passes on what a process writes to stderr, and keeps the beginning, so that whoever asked for a reload hears why
 // it failed. A worker of this module gives the pipe up as soon as it serves.
-type capture struct {
+type Capture struct {
 	pipe *os.File
 	done chan struct{} // closed at the end of the pipe
 
@@ -29,12 +29,12 @@ type capture struct {
 }
 
 // newCapture gives the end that the process writes to as well, which the caller closes.
-func newCapture() (*capture, *os.File, error) {
+func newCapture() (*Capture, *os.File, error) {
 	pipe, end, err := newPipe("stderr")
 	if err != nil {
 		return nil, nil, err
 	}
-	return &capture{pipe: pipe, done: make(chan struct{})}, end, nil
+	return &Capture{pipe: pipe, done: make(chan struct{})}, end, nil
 }
 
 // newPipe makes a pipe to read from. The end for another process blocks, as most programs expect; the one of os.Pipe would
@@ -50,8 +50,8 @@ func newPipe(name string) (pipe, end *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name), nil
 }
 
-// pass passes on until everybody who holds the other end has closed it. It closes the pipe.
-func (c *capture) pass(to io.Writer) {
+// Copy passes on until everybody who holds the other end has closed it. It closes the pipe.
+func (c *Capture) Copy(to io.Writer) {
 	defer close(c.done)
 	defer c.pipe.Close()
 	// Whole lines, as long as there is room for them: others write there, too. A log that is gone must not stop the worker.
@@ -74,33 +74,33 @@ func (c *capture) pass(to io.Writer) {
 	}
 }
 
-func (c *capture) keep(chunk []byte) {
+func (c *Capture) keep(chunk []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.start = append(c.start, chunk[:min(len(chunk), maxCaptured-len(c.start))]...)
 }
 
 // text is what came first.
-func (c *capture) text() []byte {
+func (c *Capture) text() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]byte(nil), c.start...)
 }
 
 // abandon closes a pipe that nobody passes on.
-func (c *capture) abandon() error {
+func (c *Capture) abandon() error {
 	close(c.done)
 	return c.pipe.Close()
 }
 
-// lastWords is how long to wait for the stderr of a process that has ended: something that it started may hold it.
-const lastWords = 200 * time.Millisecond
+// outputTimeout is how long to wait for the stderr of a process that has ended: something that it started may hold it.
+const outputTimeout = 200 * time.Millisecond
 
-// firstError waits for a moment for the end of what the process has to say.
-func (c *capture) firstError() string {
+// FirstError waits for a moment for the end of what the process has to say.
+func (c *Capture) FirstError() string {
 	select {
 	case <-c.done:
-	case <-time.After(lastWords):
+	case <-time.After(outputTimeout):
 	}
-	return firstError(c.text())
+	return FirstError(c.text())
 }

@@ -1,4 +1,4 @@
-package master
+package proc
 
 import (
 	"encoding/binary"
@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endedChild is a child that has ended and is not reaped yet.
-func endedChild() (pid int, ok bool) {
+// EndedChild is a child that has ended and is not reaped yet.
+func EndedChild() (pid int, ok bool) {
 	for {
 		var info unix.Siginfo
 		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
@@ -33,8 +33,8 @@ func pidOf(info *unix.Siginfo) int {
 	return int(binary.NativeEndian.Uint32(raw[offset:]))
 }
 
-// reapChild takes the end of a child that has ended.
-func reapChild(pid int) (syscall.WaitStatus, error) {
+// Reap takes the end of a child that has ended.
+func Reap(pid int) (syscall.WaitStatus, error) {
 	for {
 		var status syscall.WaitStatus
 		_, err := syscall.Wait4(pid, &status, 0, nil)
