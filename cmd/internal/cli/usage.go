@@ -22,10 +22,15 @@ func Usage(err error) error { return &UsageError{err} }
 // Usagef is Usage of fmt.Errorf.
 func Usagef(format string, args ...any) error { return Usage(fmt.Errorf(format, args...)) }
 
-// Inherit sets in all commands, at any depth, what urfave/cli does not pass on to subcommands.
+// Inherit sets in all commands, at any depth, what urfave/cli does not pass on to subcommands and flags.
 func Inherit(commands []*cli.Command) {
 	for _, c := range commands {
 		c.OnUsageError = OnUsageError
+		for _, flag := range c.Flags {
+			if b, ok := flag.(*cli.BoolFlag); ok {
+				b.DisableDefaultText = true // all are false by default
+			}
+		}
 		c.HideHelpCommand = true
 		Inherit(c.Subcommands)
 	}

@@ -24,36 +24,30 @@ var errNoDatabase = errors.New("which database? give --ini FILE with the key dat
 // command is one call of a verb.
 type command struct {
 	ctx            context.Context
+	flags          *urfave.Context
 	stdout, stderr io.Writer
 	cfg            *config.Config
-	given          config.Given
+	operands       []string
 	user           string // of the operating system
 }
 
-// action returns the action of a verb that takes its own arguments besides all keys.
-func action(own config.Own, run func(*command) error) urfave.ActionFunc {
-	return func(c *urfave.Context) error {
-		arguments, given, err := config.ParseCommand(c.Args().Slice(), own)
-		if err != nil {
-			return cli.Usage(err)
-		}
-		if given.Switches["help"] {
-			return urfave.ShowSubcommandHelp(c)
-		}
-		cfg, err := load(arguments, given)
+// action returns the action of a verb that takes this many arguments besides flags.
+func action(operands int, run func(*command) error) urfave.ActionFunc {
+	return cli.Action(operands, func(c *urfave.Context, arguments config.Arguments) error {
+		cfg, err := load(c, arguments)
 		if err == nil && cfg.Database == "" {
 			err = errNoDatabase
 		}
 		if err != nil {
 			return cli.Usage(err)
 		}
-		return run(&command{c.Context, c.App.Writer, c.App.ErrWriter, cfg, given, osUser()})
-	}
+		return run(&command{c.Context, c, c.App.Writer, c.App.ErrWriter, cfg, arguments.Operands, osUser()})
+	})
 }
 
-// load reads the configuration, with the switch snapshot from standard input.
-func load(arguments config.Arguments, given config.Given) (*config.Config, error) {
-	if given.Switches["snapshot"] {
+// load reads the configuration, with the flag snapshot from standard input.
+func load(c *urfave.Context, arguments config.Arguments) (*config.Config, error) {
+	if c.Bool("snapshot") {
 		data, err := io.ReadAll(os.Stdin)
 		if err != nil {
 			return nil, err
@@ -79,10 +73,10 @@ func osUser() string {
 
 // argument returns the verb's first argument, or a usage error with the question.
 func (c *command) argument(question string) (string, error) {
-	if len(c.given.Positional) == 0 {
+	if len(c.operands) == 0 {
 		return "", cli.Usagef("%s", question)
 	}
-	return c.given.Positional[0], nil
+	return c.operands[0], nil
 }
 
 // record writes a line of the audit log.

@@ -17,17 +17,21 @@ import (
 // get it, and --existing refuses to create a database.
 func MigrateCommand() *urfave.Command {
 	return &urfave.Command{
-		Name:            "migrate",
-		Usage:           "create the database or update its schema; a server may be running",
-		ArgsUsage:       "--ini FILE [--recount]",
-		Description:     "--recount   also recount the transactions of each API and status",
+		Name:      "migrate",
+		Usage:     "create the database or update its schema; a server may be running",
+		ArgsUsage: "[FILE]",
+		Flags: config.Flags(
+			&urfave.BoolFlag{Name: "recount", Usage: "also recount the transactions of each API and status"},
+			&urfave.BoolFlag{Name: "snapshot", Hidden: true},
+			&urfave.BoolFlag{Name: "existing", Hidden: true},
+		),
 		SkipFlagParsing: true,
-		Action:          action(config.Own{Switches: []string{"recount", "snapshot", "existing"}}, migrate),
+		Action:          action(0, migrate),
 	}
 }
 
 func migrate(c *command) error {
-	snapshot, existing := c.given.Switches["snapshot"], c.given.Switches["existing"]
+	snapshot, existing := c.flags.Bool("snapshot"), c.flags.Bool("existing")
 	if existing && !snapshot {
 		return cli.Usagef("--existing needs --snapshot")
 	}
@@ -52,7 +56,7 @@ func migrate(c *command) error {
 	case !snapshot:
 		fmt.Fprintf(c.stdout, "database %s is up to date at version %d\n", path, after)
 	}
-	if !c.given.Switches["recount"] {
+	if !c.flags.Bool("recount") {
 		return nil
 	}
 	err = c.withStore(func(s *store.Store) error {

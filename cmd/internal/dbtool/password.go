@@ -11,11 +11,11 @@ import (
 	"strings"
 	"syscall"
 
+	urfave "github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"multiproc/cmd/internal/cli"
-	"multiproc/cmd/internal/config"
 	"multiproc/store"
 )
 
@@ -24,29 +24,33 @@ const (
 	passwordTries   = 3        // at a terminal
 )
 
+func passwordFlag() urfave.Flag {
+	return &urfave.BoolFlag{Name: "password-stdin", Usage: "read the password from the first line of standard input"}
+}
+
 // checkPasswordSource returns a usage error if a password could not be read. It is called before the database is opened.
-func checkPasswordSource(given config.Given) error {
-	if !given.Switches["password-stdin"] && !term.IsTerminal(int(os.Stdin.Fd())) {
+func (c *command) checkPasswordSource() error {
+	if !c.flags.Bool("password-stdin") && !term.IsTerminal(int(os.Stdin.Fd())) {
 		return cli.Usagef("stdin is not a terminal: give --password-stdin, and the password as the first line of stdin")
 	}
 	return nil
 }
 
 // newPassword reads a new password from standard input or, twice, from the terminal. It returns its hash.
-func newPassword(ctx context.Context, s *store.Store, given config.Given) (store.PasswordHash, error) {
-	if given.Switches["password-stdin"] {
+func (c *command) newPassword(s *store.Store) (store.PasswordHash, error) {
+	if c.flags.Bool("password-stdin") {
 		password, err := readLine(io.LimitReader(os.Stdin, maxPasswordLine))
 		if err != nil {
 			return "", fmt.Errorf("read password: %w", err)
 		}
-		return s.HashPassword(ctx, password)
+		return s.HashPassword(c.ctx, password)
 	}
 	for range passwordTries {
-		password, err := prompt(ctx, "Password: ", true)
+		password, err := prompt(c.ctx, "Password: ", true)
 		if err != nil {
 			return "", err
 		}
-		again, err := prompt(ctx, "Password (again): ", true)
+		again, err := prompt(c.ctx, "Password (again): ", true)
 		if err != nil {
 			return "", err
 		}
@@ -54,7 +58,7 @@ func newPassword(ctx context.Context, s *store.Store, given config.Given) (store
 			fmt.Fprintln(os.Stderr, "Passwords do not match.")
 			continue
 		}
-		hash, err := s.HashPassword(ctx, password)
+		hash, err := s.HashPassword(c.ctx, password)
 		if _, invalid := errors.AsType[*store.InvalidError](err); !invalid {
 			return hash, err
 		}

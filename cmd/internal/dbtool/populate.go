@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -29,18 +28,25 @@ func PopulateCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:      "populate",
 		Usage:     "add realistic transactions of the last 24 hours, to try things out with",
-		ArgsUsage: "--ini FILE --transactions N [--seed S]",
-		Description: "--transactions N   number of transactions\n" +
-			"--seed S           a number; the same seed gives the same transactions, relative to the current time",
+		ArgsUsage: "[FILE]",
+		Flags: config.Flags(
+			&urfave.IntFlag{Name: "transactions", Usage: "add `N` transactions", DefaultText: "required"},
+			&urfave.Uint64Flag{Name: "seed", Usage: "number `S`: the same seed gives the same transactions, relative to the current time", DefaultText: "random"},
+		),
 		SkipFlagParsing: true,
-		Action:          action(config.Own{Values: []string{"transactions", "seed"}}, populate),
+		Action:          action(0, populate),
 	}
 }
 
 func populate(c *command) error {
-	n, seed, err := populateNumbers(c.given.Values)
-	if err != nil {
-		return cli.Usage(err)
+	n, seed := c.flags.Int("transactions"), c.flags.Uint64("seed")
+	switch {
+	case !c.flags.IsSet("transactions"):
+		return cli.Usagef("how many? give --transactions N")
+	case n <= 0:
+		return cli.Usagef("flag --transactions: %d is not a positive number", n)
+	case !c.flags.IsSet("seed"):
+		seed = rand.Uint64()
 	}
 	ctx, stop := signal.NotifyContext(c.ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -58,25 +64,6 @@ func populate(c *command) error {
 		fmt.Fprintf(c.stdout, "added %d transactions in %s\n", added, time.Since(begin).Round(time.Millisecond))
 		return nil
 	})
-}
-
-// populateNumbers reads the flags. Without a seed it returns a random one.
-func populateNumbers(given map[string]string) (n int, seed uint64, err error) {
-	text, ok := given["transactions"]
-	if !ok {
-		return 0, 0, errors.New("how many? give --transactions N")
-	}
-	if n, err = strconv.Atoi(text); err != nil || n <= 0 {
-		return 0, 0, fmt.Errorf("flag --transactions: %q is not a positive number", text)
-	}
-	text, ok = given["seed"]
-	if !ok {
-		return n, rand.Uint64(), nil
-	}
-	if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-		return 0, 0, fmt.Errorf("flag --seed: %q is not a number of at least 0", text)
-	}
-	return n, seed, nil
 }
 
 // progressOf returns a progress bar on stderr, which is invisible unless that is a terminal.

@@ -25,25 +25,29 @@ func TokenCommand() *urfave.Command {
 			{
 				Name:      "create",
 				Usage:     "create a token and print its secret, which is not shown again",
-				ArgsUsage: "--ini FILE [--read-only] [--expires DURATION] NAME",
-				Description: "--read-only          allow reading only\n" +
-					"--expires DURATION   expire after this time, as in 720h; by default the token is valid until it is revoked",
+				ArgsUsage: "NAME",
+				Flags: config.Flags(
+					&urfave.BoolFlag{Name: "read-only", Usage: "allow reading only"},
+					&urfave.DurationFlag{Name: "expires", Usage: "expire after `TIME`, as in 720h", DefaultText: "valid until revoked"},
+				),
 				SkipFlagParsing: true,
-				Action:          action(config.Own{Switches: []string{"read-only"}, Values: []string{"expires"}, Positional: 1}, createToken),
+				Action:          action(1, createToken),
 			},
 			{
 				Name:            "list",
 				Usage:           "list all tokens without their secrets",
-				ArgsUsage:       "--ini FILE [--json]",
+				ArgsUsage:       "[FILE]",
+				Flags:           config.Flags(&urfave.BoolFlag{Name: "json", Usage: "print JSON"}),
 				SkipFlagParsing: true,
-				Action:          action(config.Own{Switches: []string{"json"}}, listTokens),
+				Action:          action(0, listTokens),
 			},
 			{
 				Name:            "revoke",
 				Usage:           "revoke a token at once and for good",
-				ArgsUsage:       "--ini FILE ID|NAME",
+				ArgsUsage:       "ID|NAME",
+				Flags:           config.Flags(),
 				SkipFlagParsing: true,
-				Action:          action(config.Own{Positional: 1}, revokeToken),
+				Action:          action(1, revokeToken),
 			},
 		},
 		Action: cli.UnknownCommand,
@@ -55,16 +59,16 @@ func createToken(c *command) error {
 	if err != nil {
 		return err
 	}
-	lifetime, err := lifetimeOf(c.given.Values)
-	if err != nil {
-		return err
+	lifetime := c.flags.Duration("expires")
+	if c.flags.IsSet("expires") && lifetime <= 0 {
+		return cli.Usagef("flag --expires: %s is not a positive duration", lifetime)
 	}
 	signal.Ignore(syscall.SIGPIPE) // a token whose secret cannot be printed is revoked
 	return c.withStore(func(s *store.Store) error {
 		var token store.Token
 		var secret string
 		err := s.Update(c.ctx, func(tx *store.Tx) (err error) {
-			token = store.Token{Name: name, ReadOnly: c.given.Switches["read-only"], CreatedBy: c.actor()}
+			token = store.Token{Name: name, ReadOnly: c.flags.Bool("read-only"), CreatedBy: c.actor()}
 			if lifetime > 0 {
 				token.Expires = tx.Now().Add(lifetime)
 			}
@@ -85,19 +89,6 @@ func createToken(c *command) error {
 		}
 		return nil
 	})
-}
-
-// lifetimeOf reads the flag expires. 0 means no limit.
-func lifetimeOf(given map[string]string) (time.Duration, error) {
-	text, ok := given["expires"]
-	if !ok {
-		return 0, nil
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 {
-		return 0, cli.Usagef("flag --expires: %q is not a positive duration such as 720h", text)
-	}
-	return d, nil
 }
 
 // allTokens returns all tokens, those revoked and expired included.
@@ -157,7 +148,7 @@ func listTokens(c *command) error {
 		if err != nil {
 			return err
 		}
-		if c.given.Switches["json"] {
+		if c.flags.Bool("json") {
 			return cli.PrintJSON(c.stdout, list)
 		}
 		w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)

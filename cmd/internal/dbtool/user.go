@@ -17,20 +17,22 @@ func CreateSuperuserCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:      "createsuperuser",
 		Usage:     "create a user with all permissions",
-		ArgsUsage: "--ini FILE [--username NAME [--password-stdin]]",
-		Description: "--username NAME    do not ask for the name\n" +
-			"--password-stdin   read the password from the first line of standard input",
+		ArgsUsage: "[FILE]",
+		Flags: config.Flags(
+			&urfave.StringFlag{Name: "username", Usage: "do not ask for the name, but use `NAME`"},
+			passwordFlag(),
+		),
 		SkipFlagParsing: true,
-		Action:          action(config.Own{Switches: []string{"password-stdin"}, Values: []string{"username"}}, createSuperuser),
+		Action:          action(0, createSuperuser),
 	}
 }
 
 func createSuperuser(c *command) error {
-	name, named := c.given.Values["username"]
-	if c.given.Switches["password-stdin"] && !named {
+	name, named := c.flags.String("username"), c.flags.IsSet("username")
+	if c.flags.Bool("password-stdin") && !named {
 		return cli.Usagef("--password-stdin needs --username NAME")
 	}
-	if err := checkPasswordSource(c.given); err != nil {
+	if err := c.checkPasswordSource(); err != nil {
 		return err
 	}
 	return c.withStore(func(s *store.Store) (err error) {
@@ -46,7 +48,7 @@ func createSuperuser(c *command) error {
 		if err := tryUser(c, s, user); err != nil {
 			return err
 		}
-		hash, err := newPassword(c.ctx, s, c.given)
+		hash, err := c.newPassword(s)
 		if err != nil {
 			return err
 		}
@@ -90,10 +92,10 @@ func ChangePasswordCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:            "changepassword",
 		Usage:           "change the password of a user and end the user's sessions",
-		ArgsUsage:       "--ini FILE [--password-stdin] NAME",
-		Description:     "--password-stdin   read the password from the first line of standard input",
+		ArgsUsage:       "NAME",
+		Flags:           config.Flags(passwordFlag()),
 		SkipFlagParsing: true,
-		Action:          action(config.Own{Switches: []string{"password-stdin"}, Positional: 1}, changePassword),
+		Action:          action(1, changePassword),
 	}
 }
 
@@ -102,7 +104,7 @@ func changePassword(c *command) error {
 	if err != nil {
 		return err
 	}
-	if err := checkPasswordSource(c.given); err != nil {
+	if err := c.checkPasswordSource(); err != nil {
 		return err
 	}
 	return c.withStore(func(s *store.Store) error {
@@ -114,7 +116,7 @@ func changePassword(c *command) error {
 		if err != nil {
 			return err
 		}
-		hash, err := newPassword(c.ctx, s, c.given)
+		hash, err := c.newPassword(s)
 		if err != nil {
 			return err
 		}
