@@ -8,35 +8,35 @@ import (
 	"strconv"
 )
 
-// answer is what a request is answered with.
+// answer is the response to a request.
 type answer struct {
 	status int
-	body   []byte // nil: there is none
+	body   []byte // nil: none
 	header http.Header
 }
 
-// encode is the JSON of a value, on a line.
+// encode returns the JSON of a value as one line.
 func encode(v any) ([]byte, error) {
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false) // no browser takes it for HTML: it is told not to guess
+	e.SetEscapeHTML(false) // safe, because browsers must not sniff the type
 	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
 	return text.Bytes(), nil
 }
 
-// encoded is an answer with a value.
+// encoded returns an answer with a value.
 func encoded(status int, v any) (answer, error) {
 	body, err := encode(v)
 	return answer{status: status, body: body}, err
 }
 
-// outcome is what became of a change.
+// outcome is the result of a change.
 type outcome struct {
 	status   int
-	location string // of what was created, if that is one thing
-	value    any    // as it is now; nil: it is gone
+	location string // of the object, if one was created
+	value    any    // the object as it is now; nil: deleted
 }
 
 func (o outcome) answer() (answer, error) {
@@ -50,7 +50,7 @@ func (o outcome) answer() (answer, error) {
 	return a, err
 }
 
-// createdAt is the outcome of creating one thing in a collection.
+// createdAt returns the outcome of creating one object in a collection.
 func createdAt(path string, id int64, v any) outcome {
 	return outcome{status: http.StatusCreated, location: path + "/" + strconv.FormatInt(id, 10), value: v}
 }
@@ -66,6 +66,6 @@ func (a answer) write(w http.ResponseWriter) {
 	maps.Copy(header, a.header)
 	w.WriteHeader(a.status)
 	if a.body != nil {
-		_, _ = w.Write(a.body) // a client that went away is none of our concern
+		_, _ = w.Write(a.body) // fails only if the client is gone
 	}
 }

@@ -1,16 +1,17 @@
-// Package api is the JSON API of transactions, and of the APIs and statuses that they are made with: everything under
-// /api/v1/, which /api/v1/openapi.json describes.
+// Package api is the JSON API of transactions, APIs and statuses: everything below /api/v1/, as described by
+// /api/v1/openapi.json.
 //
-// Errors are application/problem+json (RFC 9457). All that is wrong with a request by itself is told at once, and only of one
-// with which nothing is, what the database finds wrong, at once too. What a request changes is one transaction of the database
-// and answered after its commit; but many transactions are deleted with their API or status in portions. With an Idempotency-Key it
-// is done once, however often and to whichever worker the request is sent.
+// Errors are application/problem+json (RFC 9457). Everything that is wrong with a request by itself is reported at once; if
+// nothing is, everything that the database finds wrong with it. A request is one transaction of the database, answered after its
+// commit, except that the transactions of an API or a status are deleted with it in portions. A request with an Idempotency-Key is
+// done once, however often it is sent and to whichever worker.
 //
-// What is done is recorded in the audit log, in the same transaction, as done by the token; but for the creation of
-// transactions, which come by the thousands a second: these have their token themselves.
+// Changes are recorded in the audit log, in the same transaction, as done by the token. The creation of transactions is not, as
+// they come by the thousands per second: each has its token instead.
 package api
 
 import (
+	_ "embed"
 	"log/slog"
 	"net/http"
 
@@ -18,28 +19,29 @@ import (
 
 	"multiproc/mpmetrics"
 	"multiproc/store"
+	"multiproc/worker/internal/web"
 )
 
-// Config is what New is told.
+// Config configures an API.
 type Config struct {
-	// Store is the database. It must stay open as long as requests are served.
+	// Store is the database. It must stay open while requests are served.
 	Store *store.Store
-	// Metrics makes the counter api_transactions_recorded_total{api,status}, whose name must be free. Nil: nothing is counted.
+	// Metrics gets the counter api_transactions_recorded_total{api,status}, whose name must be free. Nil: nothing is counted.
 	Metrics *mpmetrics.Writer
-	// Logger gets what requests fail for that is not their fault. Nil discards.
+	// Logger gets failures that are not the client's fault. Nil discards them.
 	Logger *slog.Logger
 }
 
-// API is the http.Handler of everything under /api/v1/. As an *http.ServeMux it gives requests the pattern of their route.
+// API is the http.Handler of everything below /api/v1/. As an *http.ServeMux it sets the pattern of requests.
 type API struct {
 	store    *store.Store
 	log      *slog.Logger
 	outage   *store.Outage
 	recorded *prometheus.CounterVec // nil: not counted
-	mux      http.ServeMux
+	mux      *web.Mux
 }
 
-// New makes an API. It fails when its counter's name is taken.
+// New returns an API. It fails if the name of its counter is taken.
 func New(c Config) (*API, error) {
 	a := &API{store: c.Store, log: c.Logger}
 	if a.log == nil {
@@ -52,20 +54,25 @@ func New(c Config) (*API, error) {
 			return nil, err
 		}
 	}
-	allowed := map[string][]string{}
+	var routes []web.Route
 	for _, r := range a.routes() {
-		a.mux.Handle(r.method+" "+r.path, a.handler(r))
-		allowed[r.path] = append(allowed[r.path], r.method)
+		routes = append(routes, web.Route{Method: r.method, Path: r.path, Handler: a.handler(r)})
 	}
-	for path, methods := range allowed {
-		a.mux.Handle(path, a.refuse(methodNotAllowed(methods)))
-	}
-	a.mux.Handle("/api/v1/", a.refuse(&problemError{Status: http.StatusNotFound, Detail: "there is nothing at this path"}))
+	a.mux = web.NewMux("/api/v1/", routes, refuse)
 	return a, nil
 }
 
-// ServeHTTP answers a request for a path under /api/v1/.
+// ServeHTTP serves a request for a path below /api/v1/.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
 
-// Handler is where a request goes, as (*http.ServeMux).Handler.
+// Handler returns the handler and the pattern of a request, as (*http.ServeMux).Handler does.
 func (a *API) Handler(r *http.Request) (h http.Handler, pattern string) { return a.mux.Handler(r) }
+
+// openAPI is the description of the API. Tests compare it with the routes and with their answers.
+//
+//go:embed openapi.json
+var openAPI []byte
+
+func description(*request) (answer, error) {
+	return answer{status: http.StatusOK, body: openAPI}, nil
+}

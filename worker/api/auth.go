@@ -8,12 +8,12 @@ import (
 	"multiproc/store"
 )
 
-// authenticate finds out whose request it is, by its token, and whether they may do what it asks for. Tokens are looked up
-// for each request, so that a revoked one is good for none.
+// authenticate sets the token of the request and checks that it may take the route. Each request looks its token up, so that a
+// revoked one is refused at once.
 func (r *request) authenticate(tx *store.Tx) error {
 	secret, ok := bearer(r.Header.Get("Authorization"))
 	if !ok {
-		return unauthorized("", "the request needs the header Authorization: Bearer TOKEN")
+		return unauthorized("", "missing token: send the header Authorization: Bearer TOKEN")
 	}
 	var err error
 	if r.token, err = tx.TokenBySecret(secret); errors.Is(err, store.ErrNotFound) {
@@ -25,7 +25,7 @@ func (r *request) authenticate(tx *store.Tx) error {
 	return err
 }
 
-// update is the store's Update. It looks at the request's token again: that may have come to its end while others wrote.
+// update is the store's Update. It checks the token again, which may have been revoked or expired while the request waited.
 func (a *API) update(r *request, f func(*store.Tx) error) error {
 	return a.store.Update(r.Context(), func(tx *store.Tx) error {
 		token, err := tx.Token(r.token.ID)
@@ -40,21 +40,21 @@ func (a *API) update(r *request, f func(*store.Tx) error) error {
 	})
 }
 
-// bearer is the token of an Authorization header.
+// bearer returns the token in an Authorization header.
 func bearer(authorization string) (token string, ok bool) {
 	scheme, token, _ := strings.Cut(authorization, " ")
 	token = strings.TrimSpace(token)
 	return token, token != "" && strings.EqualFold(scheme, "bearer")
 }
 
-// challenge is of RFC 6750.
+// challenge is that of RFC 6750.
 const challenge = `Bearer realm="multiproc"`
 
-func unauthorized(why, detail string) error {
+func unauthorized(parameters, detail string) error {
 	return &problemError{
 		Status: http.StatusUnauthorized,
 		Detail: detail,
-		header: http.Header{"Www-Authenticate": {challenge + why}},
+		header: http.Header{"Www-Authenticate": {challenge + parameters}},
 	}
 }
 
@@ -65,7 +65,7 @@ func invalidToken() error {
 func forbidden() error {
 	return &problemError{
 		Status: http.StatusForbidden,
-		Detail: "the token is for reading only",
+		Detail: "the token is read-only",
 		header: http.Header{"Www-Authenticate": {challenge + `, error="insufficient_scope"`}},
 	}
 }

@@ -37,9 +37,9 @@ func TestBodies(t *testing.T) {
 		{"not UTF-8", "{\"api\": \"\xff\"}", 400, "the body is not JSON: at byte 9: not UTF-8"},
 		{"not UTF-8 in a name", "{\"a\xc3\": 1}", 400, "the body is not JSON: at byte 3: not UTF-8"},
 		{"UTF-16", "\x00{\x00}", 400, ""},
-		{"half a surrogate pair", `{"api": "x\ud83d"}`, 400, "the body is not JSON: at byte 10: half a surrogate pair"},
-		{"the other half", `{"api": "\ude00\ud83d"}`, 400, "the body is not JSON: at byte 9: half a surrogate pair"},
-		{"half a pair and an escape", `{"api": "\ud83d\n"}`, 400, "the body is not JSON: at byte 9: half a surrogate pair"},
+		{"unpaired surrogate", `{"api": "x\ud83d"}`, 400, "the body is not JSON: at byte 10: unpaired surrogate"},
+		{"the other half", `{"api": "\ude00\ud83d"}`, 400, "the body is not JSON: at byte 9: unpaired surrogate"},
+		{"half a pair and an escape", `{"api": "\ud83d\n"}`, 400, "the body is not JSON: at byte 9: unpaired surrogate"},
 		{"as deep as may be", deep(api.MaxDepth), 422, ""},
 		{"deeper", deep(api.MaxDepth + 1), 400, "the body is not JSON: at byte 128: more than 128 levels deep"},
 		{"much deeper", deep(500_000), 400, ""},
@@ -90,7 +90,7 @@ func TestFaults(t *testing.T) {
 	s := startAPI(t)
 	s.post("/api/v1/transactions", pending)
 	const none = "there is none of this name"
-	const known = "is unknown, known are api, status, amount"
+	const known = "is unknown; known fields are api, status, amount"
 	tests := []struct {
 		method, path, body string
 		want               []fault
@@ -138,7 +138,7 @@ func TestFaults(t *testing.T) {
 		{"POST", "transactions?api=x&dry=1", pending, []fault{{"api", "", "is unknown"}, {"dry", "", "is unknown"}}},
 		{"PATCH", "transactions/1", `{}`, []fault{{"status", "#/status", "is missing"}}},
 		{"PATCH", "transactions/1", `{"status": "x", "amount": 1}`, []fault{
-			{"amount", "#/amount", "is unknown, known are status"},
+			{"amount", "#/amount", "is unknown; known fields are status"},
 		}},
 		{"PATCH", "transactions/1", `{"status": "x"}`, []fault{{"status", "#/status", none}}},
 		{"PATCH", "transactions/4711", `{"status": 1}`, []fault{{"status", "#/status", "is a number, not a string"}}},
@@ -159,16 +159,16 @@ func TestFaults(t *testing.T) {
 			{"params", "#/params", "is nested more than 100 deep"},
 		}},
 		{"PATCH", "apis/1", `{"id": 1, "name": null}`, []fault{
-			{"id", "#/id", "is unknown, known are name, description, params"}, {"name", "#/name", "is null, not a string"},
+			{"id", "#/id", "is unknown; known fields are name, description, params"}, {"name", "#/name", "is null, not a string"},
 		}},
 		{"PATCH", "apis/1", `{"name": ""}`, []fault{{"name", "#/name", "is empty"}}},
 		{"POST", "statuses", `{"params": {}}`, []fault{
-			{"params", "#/params", "is unknown, known are name, description"}, {"name", "#/name", "is missing"},
+			{"params", "#/params", "is unknown; known fields are name, description"}, {"name", "#/name", "is missing"},
 		}},
 		{"PATCH", "statuses/1", `{"name": "x", "name": "y"}`, []fault{{"name", "#/name", "is given more than once"}}},
-		{"DELETE", "apis/1?cascade=yes", "", []fault{{"cascade", "", "is neither true nor false"}}},
+		{"DELETE", "apis/1?cascade=yes", "", []fault{{"cascade", "", "must be true or false"}}},
 		{"DELETE", "apis/1?cascade=true&cascade=true", "", []fault{{"cascade", "", "is given more than once"}}},
-		{"DELETE", "statuses/1?Cascade=true", "", []fault{{"Cascade", "", "is unknown, known are cascade"}}},
+		{"DELETE", "statuses/1?Cascade=true", "", []fault{{"Cascade", "", "is unknown; known parameters are cascade"}}},
 		{"GET", "transactions/1?x", "", []fault{{"x", "", "is unknown"}}},
 	}
 	for _, test := range tests {
@@ -195,7 +195,7 @@ func TestManyFaults(t *testing.T) {
 	}
 	for _, body := range []string{"[" + many + "]", "{" + strings.Join(unknown, ",") + "}"} {
 		got := decode[problem](t, s.want(422, call{method: "POST", path: "/api/v1/transactions", body: body}))
-		if len(got.Errors) != api.MaxFaults || !strings.HasSuffix(got.Detail, ", and more: not all are told") {
+		if len(got.Errors) != api.MaxFaults || !strings.HasSuffix(got.Detail, ", and others, not all of which are listed") {
 			t.Errorf("%d faults, %s", len(got.Errors), got.Detail)
 		}
 	}

@@ -58,7 +58,7 @@ func TestAPIs(t *testing.T) {
 	}
 	change(200, `{"name": "Card", "description": "<any> card"}`)
 	taken := decode[problem](t, change(409, `{"name": "Mpesa B2C", "description": ""}`))
-	if diff := cmp.Diff([]fault{{"name", "#/name", "there is one of this name already"}}, taken.Errors); diff != "" {
+	if diff := cmp.Diff([]fault{{"name", "#/name", "this name is already in use"}}, taken.Errors); diff != "" {
 		t.Error(diff)
 	}
 	change(200, `{"description": ""}`)

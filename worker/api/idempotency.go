@@ -10,14 +10,14 @@ import (
 	"multiproc/store"
 )
 
-// keyHeader is that of the IETF's draft.
+// keyHeader is the header of the IETF draft "The Idempotency-Key HTTP Header Field".
 const keyHeader = "Idempotency-Key"
 
-// change does a request's work in one transaction of the database, and answers after its commit. A request that has faults
-// already does not come to that: all writers would wait for it. What the work finds besides is undone with it.
+// change does the work of a request in one transaction of the database, and answers after its commit. A request with faults
+// fails before, so that no writer waits for it. If the work finds faults, it is undone.
 //
-// With an Idempotency-Key the work is done for the first such request only. Its answer is kept in the same transaction, and
-// the others get that: on any worker, and also if nobody ever got the first one's.
+// With an Idempotency-Key only the first request does the work. Its answer is stored in the same transaction, and later requests
+// with the key get it: from any worker, even if the first client never did.
 func (a *API) change(r *request, work func(*store.Tx) (outcome, error)) (result answer, err error) {
 	key, err := r.key()
 	if err != nil {
@@ -28,18 +28,18 @@ func (a *API) change(r *request, work func(*store.Tx) (outcome, error)) (result 
 		var err error
 		if key.Key == "" {
 			done, err = work(tx)
-			return r.faults.judge("#", err)
+			return r.faults.problemOr("#", err)
 		}
 		result, err = r.once(tx, key, work)
 		return err
 	})
 	if err == nil && key.Key == "" {
-		return done.answer() // here, where nobody waits to write
+		return done.answer() // outside the transaction, so that no writer waits
 	}
 	return result, err
 }
 
-// once does the work if that is not done yet.
+// once does the work unless there is an answer under the key.
 func (r *request) once(tx *store.Tx, key store.IdempotencyKey, work func(*store.Tx) (outcome, error)) (answer, error) {
 	kept, err := tx.Answer(key)
 	if err == nil {
@@ -49,7 +49,7 @@ func (r *request) once(tx *store.Tx, key store.IdempotencyKey, work func(*store.
 		return answer{}, err
 	}
 	done, err := work(tx)
-	if err = r.faults.judge("#", err); err != nil {
+	if err = r.faults.problemOr("#", err); err != nil {
 		return answer{}, err
 	}
 	result, err := done.answer()
@@ -59,7 +59,7 @@ func (r *request) once(tx *store.Tx, key store.IdempotencyKey, work func(*store.
 	return result, tx.KeepAnswer(key, store.Answer{Status: result.status, Location: done.location, Body: result.body})
 }
 
-// replay is an answer that was kept.
+// replay returns a stored answer.
 func replay(kept store.Answer) answer {
 	a := answer{status: kept.Status, header: http.Header{"Idempotency-Replayed": {"true"}}}
 	if len(kept.Body) > 0 {
@@ -71,7 +71,7 @@ func replay(kept store.Answer) answer {
 	return a
 }
 
-// key is what the client calls the request, with an empty Key if nothing. It fails if the request has faults already.
+// key returns the idempotency key of the request, with an empty Key if it has none. It fails if the request has faults.
 func (r *request) key() (store.IdempotencyKey, error) {
 	if r.faults.any() {
 		return store.IdempotencyKey{}, r.faults.problem()
@@ -83,7 +83,7 @@ func (r *request) key() (store.IdempotencyKey, error) {
 	return store.IdempotencyKey{Token: r.token.ID, Key: key, Fingerprint: r.fingerprint()}, nil
 }
 
-// fingerprint tells the request from others.
+// fingerprint identifies the request.
 func (r *request) fingerprint() (sum [sha256.Size]byte) {
 	hash := sha256.New()
 	fmt.Fprintf(hash, "%s %s\n", r.Method, r.URL.RequestURI())
@@ -95,8 +95,8 @@ func (r *request) fingerprint() (sum [sha256.Size]byte) {
 // maxKey bounds a key, in bytes.
 const maxKey = 255
 
-// idempotencyKey is the key that the values of the header give, empty if there are none. It may be written as the string of
-// a structured field, as the header's draft has it, or bare.
+// idempotencyKey returns the key in the values of the header, empty if there are none. The key may be bare or a string of a
+// structured field, as in the draft.
 func idempotencyKey(values []string) (string, error) {
 	if len(values) == 0 {
 		return "", nil
@@ -110,14 +110,14 @@ func idempotencyKey(values []string) (string, error) {
 	if !ok || key == "" || len(key) > maxKey || strings.ContainsFunc(key, invisible) {
 		return "", &problemError{
 			Status: http.StatusBadRequest,
-			Detail: fmt.Sprintf("the Idempotency-Key must be one of 1 to %d visible ASCII characters", maxKey),
+			Detail: fmt.Sprintf("the Idempotency-Key must have 1 to %d visible ASCII characters", maxKey),
 			Errors: []fault{{Field: keyHeader, Detail: "is malformed"}},
 		}
 	}
 	return key, nil
 }
 
-// unquote is what a string of a structured field (RFC 9651) stands for.
+// unquote returns the value of a string of a structured field (RFC 9651).
 func unquote(s string) (string, bool) {
 	var text strings.Builder
 	for i := 1; i < len(s); i++ {

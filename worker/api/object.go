@@ -8,18 +8,18 @@ import (
 	"multiproc/store"
 )
 
-// object is a JSON object that is read field by field. What is wrong with it is gathered.
+// object is a JSON object that is read field by field. Faults are collected.
 type object struct {
-	at     string // where it is in the body, as a URI's fragment
+	at     string // the place in the body, as a URI fragment
 	fields []string
-	values [maxFields]value // of the fields, in their order; nil: not given
+	values [maxFields]value // in the order of fields; nil: not given
 	faults *faults
 }
 
-// maxFields is how many fields an object may have that we know.
+// maxFields is the largest number of known fields of an object.
 const maxFields = 3
 
-// readObject reads an object that may have these fields. It is not ok if the value is none.
+// readObject reads an object that may have these fields. It is not ok if the value is not an object.
 func readObject(v value, at string, faults *faults, fields ...string) (o object, ok bool) {
 	o = object{at: at, fields: fields, faults: faults}
 	if v[0] != '{' {
@@ -33,7 +33,7 @@ func readObject(v value, at string, faults *faults, fields ...string) (o object,
 		i := slices.Index(fields, name)
 		switch {
 		case i < 0:
-			o.fault(name, "is unknown, known are "+strings.Join(fields, ", "))
+			o.fault(name, "is unknown; known fields are "+strings.Join(fields, ", "))
 		case o.values[i] != nil:
 			o.fault(name, "is given more than once")
 		default:
@@ -49,10 +49,10 @@ func (o *object) fault(field, detail string) {
 
 var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 
-// pointerToken is a name as a part of a JSON pointer in a URI's fragment.
+// pointerToken returns a name as a token of a JSON pointer in a URI fragment.
 func pointerToken(name string) string { return url.PathEscape(pointerEscapes.Replace(name)) }
 
-// optional is the value of a field that must be of one of these kinds, nil if it is not or is not given.
+// optional returns the value of a field, which must be of one of these kinds; nil if it is not, or is not given.
 func (o *object) optional(field string, kinds ...string) value {
 	v := o.values[slices.Index(o.fields, field)]
 	if v != nil && !slices.Contains(kinds, v.kind()) {
@@ -62,7 +62,7 @@ func (o *object) optional(field string, kinds ...string) value {
 	return v
 }
 
-// required is as optional, for a field that must be given.
+// required is optional for a field that must be given.
 func (o *object) required(field string, kinds ...string) value {
 	if o.values[slices.Index(o.fields, field)] == nil {
 		o.fault(field, "is missing")
@@ -70,7 +70,7 @@ func (o *object) required(field string, kinds ...string) value {
 	return o.optional(field, kinds...)
 }
 
-// text is that of a required field, empty if something is wrong with it.
+// text returns the text of a required field, empty if it is faulty.
 func (o *object) text(field string) string {
 	if v := o.required(field, "a string"); v != nil {
 		return v.text()
@@ -78,14 +78,14 @@ func (o *object) text(field string) string {
 	return ""
 }
 
-// setText sets the text to that of a field, if it is given.
+// setText sets a text to that of an optional field, if it is given.
 func (o *object) setText(text *string, field string) {
 	if v := o.optional(field, "a string"); v != nil {
 		*text = v.text()
 	}
 }
 
-// amount is that of a required field: a number or the text of one.
+// amount returns the amount in a required field: a number, or a string with one.
 func (o *object) amount(field string) store.Amount {
 	v := o.required(field, "a number", "a string")
 	if v == nil {
@@ -96,6 +96,6 @@ func (o *object) amount(field string) store.Amount {
 		text = v.text()
 	}
 	amount, err := store.ParseAmount(text)
-	_ = o.faults.addInvalid(o.at, err) // all that it may be
+	_ = o.faults.addInvalid(o.at, err) // it is no other error
 	return amount
 }

@@ -3,45 +3,57 @@ package api
 import (
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"multiproc/worker/internal/web"
 
 	"multiproc/store"
 )
 
-// request is a request on its way to its answer.
+// request is a request that is being answered.
 type request struct {
 	*http.Request
 	w      http.ResponseWriter
 	route  route
-	token  store.Token // whose request it is
+	token  store.Token // zero for a public route
 	query  url.Values
 	body   []byte // see readBody
-	faults faults // found so far: when there is one, what the request asks for is not done
+	faults faults // found so far; a request with faults changes nothing
 }
 
-// maxBody bounds a body, in bytes. The server may have a smaller bound, and refuse by itself what is larger.
+// actor returns the actor of the request in the audit log.
+func (r *request) actor() string { return "token " + r.token.Name }
+
+// record records in the audit log what the request did to an object.
+func (r *request) record(tx *store.Tx, action store.Action, kind store.Kind, id int64, name string, changes store.Changes) error {
+	return tx.Record(store.Entry{Actor: r.actor(), Action: action, Kind: kind, ObjectID: id, Object: name, Changes: changes.JSON()})
+}
+
+// maxBody bounds a body, in bytes. The server may have a smaller limit of its own.
 const maxBody = 1 << 20
 
-// id is the id in the path, which stands there as we write it.
+// id returns the id in the path.
 func (r *request) id() (int64, error) {
-	text := r.PathValue("id")
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || id < 1 || strconv.FormatInt(id, 10) != text {
+	id, ok := web.ID(r.Request)
+	if !ok {
 		return 0, &problemError{Status: http.StatusNotFound, Detail: "the path does not end in an id"}
 	}
 	return id, nil
 }
 
-// readBody reads the JSON that the request has for a body.
+// readBody reads a body of JSON.
 func (r *request) readBody() (value, error) {
 	if !isJSON(r.Header.Get("Content-Type")) || r.Header.Get("Content-Encoding") != "" {
 		return nil, &problemError{
 			Status: http.StatusUnsupportedMediaType,
-			Detail: "the body must have the Content-Type application/json, in UTF-8, and no Content-Encoding",
+			Detail: "the body must be application/json in UTF-8, without Content-Encoding",
 		}
 	}
 	var err error
@@ -50,16 +62,16 @@ func (r *request) readBody() (value, error) {
 		return nil, &problemError{
 			Status: http.StatusRequestEntityTooLarge,
 			Detail: "the body has more than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes",
-			header: http.Header{"Connection": {"close"}}, // rather than read the rest
+			header: http.Header{"Connection": {"close"}}, // the rest is not read
 		}
 	}
 	if err != nil {
-		return nil, &problemError{Status: http.StatusBadRequest, Detail: "the body cannot be read to its end"}
+		return nil, &problemError{Status: http.StatusBadRequest, Detail: "the body could not be read"}
 	}
 	return parse(r.body)
 }
 
-// readObject reads a body that is an object which may have these fields.
+// readObject reads a body that is an object and may have these fields.
 func (r *request) readObject(fields ...string) (object, error) {
 	body, err := r.readBody()
 	if err != nil {
@@ -79,4 +91,99 @@ func isJSON(contentType string) bool {
 	media, parameters, err := mime.ParseMediaType(contentType)
 	charset, given := parameters["charset"]
 	return err == nil && media == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
+}
+
+// Values of the parameter limit of a list.
+const (
+	defaultLimit = 50
+	maxLimit     = 500
+)
+
+// readQuery reads the parameters of the query. An unknown one is a fault: it may be a misspelt filter.
+func (r *request) readQuery() error {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	var err error
+	if r.query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
+		return &problemError{Status: http.StatusBadRequest, Detail: "the query is malformed"}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.query)) {
+		switch {
+		case !slices.Contains(r.route.query, name):
+			r.faultOf(name, strings.TrimSuffix("is unknown; known parameters are "+strings.Join(r.route.query, ", "), "; known parameters are "))
+		case len(r.query[name]) > 1:
+			r.faultOf(name, "is given more than once")
+		}
+	}
+	return nil
+}
+
+func (r *request) faultOf(parameter, detail string) { r.faults.add("", parameter, detail) }
+
+// page returns the page of a list that the query asks for.
+func (r *request) page() store.Page {
+	p := store.Page{After: store.Cursor(r.query.Get("cursor")), Limit: defaultLimit}
+	if !r.query.Has("limit") {
+		return p
+	}
+	var err error
+	if p.Limit, err = strconv.Atoi(r.query.Get("limit")); err != nil || p.Limit < 1 || p.Limit > maxLimit {
+		r.faultOf("limit", "must be a number from 1 to "+strconv.Itoa(maxLimit))
+	}
+	return p
+}
+
+// name returns the name in a parameter, empty if it is not given.
+func (r *request) name(parameter string) string {
+	name := r.query.Get(parameter)
+	if name == "" && r.query.Has(parameter) {
+		r.faultOf(parameter, "is empty")
+	}
+	return name
+}
+
+// time returns the time in a parameter, zero if it is not given. It is rounded up to the microseconds of the database, so that
+// comparisons have the same result.
+func (r *request) time(parameter string) time.Time {
+	if !r.query.Has(parameter) {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339Nano, r.query.Get(parameter))
+	if err != nil {
+		r.faultOf(parameter, "must be a time like 2006-01-02T15:04:05Z or 2006-01-02T15:04:05%2B03:00")
+		return time.Time{}
+	}
+	whole := t.Truncate(time.Microsecond)
+	if whole.Before(t) {
+		whole = whole.Add(time.Microsecond)
+	}
+	return whole
+}
+
+// flag returns the value of a parameter, false if it is not given.
+func (r *request) flag(parameter string) bool {
+	text := r.query.Get(parameter)
+	if text != "true" && text != "false" && r.query.Has(parameter) {
+		r.faultOf(parameter, "must be true or false")
+	}
+	return text == "true"
+}
+
+// list returns an answer with a page of a list and the cursor of the next one.
+func (r *request) list(items any, next store.Cursor) (answer, error) {
+	page := struct {
+		Items any           `json:"items"`
+		Next  *store.Cursor `json:"next"`
+	}{Items: items}
+	if next == "" {
+		return encoded(http.StatusOK, page)
+	}
+	page.Next = &next
+	a, err := encoded(http.StatusOK, page)
+	query := url.Values{}
+	maps.Copy(query, r.query)
+	query.Set("cursor", string(next))
+	a.header = http.Header{"Link": {"<" + r.URL.EscapedPath() + "?" + query.Encode() + `>; rel="next"`}}
+	return a, err
 }

@@ -1,23 +1,22 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"multiproc/store"
+	"multiproc/worker/internal/web"
 )
 
-// route is a method of a path. It has one of public, read and write.
+// route is a method of a path. Exactly one of public, read and write is set.
 type route struct {
 	method, path string
-	query        []string // the parameters that it knows
+	query        []string // known parameters
 
-	public func(*request) (answer, error)            // asks nobody who they are
+	public func(*request) (answer, error)            // needs no token
 	read   func(*store.Tx, *request) (answer, error) // in a View
-	write  func(*request) (answer, error)            // for tokens that may
+	write  func(*request) (answer, error)            // needs a token that may write
 }
 
 func (a *API) routes() []route {
@@ -29,10 +28,10 @@ func (a *API) routes() []route {
 		{method: "GET", path: one, read: getTransaction},
 		{method: "PATCH", path: one, write: a.changeTransaction},
 		{method: "DELETE", path: one, write: a.deleteTransaction},
-	}, a.catalogRoutes(apis()), a.catalogRoutes(statuses()))
+	}, a.namedRoutes(apis()), a.namedRoutes(statuses()))
 }
 
-// handler answers the requests of a route.
+// handler serves a route.
 func (a *API) handler(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		result, err := a.answer(&request{Request: r, w: w, route: route})
@@ -57,7 +56,7 @@ func (a *API) answer(r *request) (result answer, err error) {
 		}
 		var err error
 		result, err = route.read(tx, r)
-		return r.faults.judge("", err)
+		return r.faults.problemOr("", err)
 	})
 	if err != nil || route.read != nil {
 		return result, err
@@ -65,17 +64,12 @@ func (a *API) answer(r *request) (result answer, err error) {
 	return route.write(r)
 }
 
-// statusClientGone is what a request is counted with whose client went away, and reads no answer: that is nobody's failure.
-// The code is nginx's.
-const statusClientGone = 499
-
-// failed is the answer to a request that failed, whose cause it logs where that is not the client's.
+// failed returns the answer to a request that failed, and logs a cause that is not the client's.
 func (a *API) failed(r *http.Request, err error) answer {
-	switch cause := context.Cause(r.Context()); {
-	case cause == nil:
-	case errors.Is(cause, context.Canceled): // by net/http, which gives no cause
-		return answer{status: statusClientGone}
-	default: // the worker does not wait any longer
+	switch {
+	case web.ClientGone(r):
+		return answer{status: web.StatusClientGone}
+	case web.Cancelled(r):
 		return unavailable("the request was cancelled").answer()
 	}
 	p := problemOf(err)
@@ -83,25 +77,19 @@ func (a *API) failed(r *http.Request, err error) answer {
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnavailable):
 		a.outage.Tell(err)
 	case p.Status == http.StatusInternalServerError:
-		a.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		p.Detail += ": see the log entry " + web.LogFailure(a.log, r, err)
 	}
 	return p.answer()
 }
 
-// refuse answers with a problem.
-func (a *API) refuse(p *problemError) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { p.answer().write(w) })
-}
-
-func methodNotAllowed(methods []string) *problemError {
-	if slices.Contains(methods, "GET") {
-		methods = append(methods, "HEAD")
+// refuse answers a request that no route takes; see web.NewMux.
+func refuse(w http.ResponseWriter, _ *http.Request, allowed []string) {
+	p := &problemError{Status: http.StatusNotFound, Detail: "no such path"}
+	if allowed != nil {
+		allow := web.Allow(allowed)
+		p = &problemError{
+			Status: http.StatusMethodNotAllowed, Detail: "allowed methods: " + allow, header: http.Header{"Allow": {allow}},
+		}
 	}
-	slices.Sort(methods)
-	allow := strings.Join(methods, ", ")
-	return &problemError{
-		Status: http.StatusMethodNotAllowed,
-		Detail: "this path can do " + allow,
-		header: http.Header{"Allow": {allow}},
-	}
+	p.answer().write(w)
 }

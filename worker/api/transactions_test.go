@@ -298,8 +298,8 @@ func TestBadQueries(t *testing.T) {
 	s := startAPI(t)
 	s.post("/api/v1/transactions", "["+pending+","+pending+"]")
 	cursor := *decode[page[transaction]](t, s.get("/api/v1/transactions?limit=1")).Next
-	const limit = "is not a number from 1 to 500"
-	const date = "is not a time such as 2006-01-02T15:04:05Z or 2006-01-02T15:04:05%2B03:00"
+	const limit = "must be a number from 1 to 500"
+	const date = "must be a time like 2006-01-02T15:04:05Z or 2006-01-02T15:04:05%2B03:00"
 	for _, test := range []struct {
 		query string
 		want  []fault
@@ -316,14 +316,14 @@ func TestBadQueries(t *testing.T) {
 		{"transactions?api=x&api=y", []fault{{"api", "", "is given more than once"}}},
 		{"transactions?cursor=nonsense", []fault{{"cursor", "", "is not a cursor of this list"}}},
 		{"transactions?limit=x&cursor=nonsense&a=1&%3Cb%3E=2", []fault{
-			{"<b>", "", "is unknown, known are api, status, from, until, limit, cursor"},
-			{"a", "", "is unknown, known are api, status, from, until, limit, cursor"},
+			{"<b>", "", "is unknown; known parameters are api, status, from, until, limit, cursor"},
+			{"a", "", "is unknown; known parameters are api, status, from, until, limit, cursor"},
 			{"limit", "", limit},
 			{"cursor", "", "is not a cursor of this list"},
 		}},
 		{"apis?limit=x", []fault{{"limit", "", limit}}},
 		{"apis?cursor=" + cursor, []fault{{"cursor", "", "is not a cursor of this list"}}},
-		{"statuses?from=2026-01-01T00:00:00Z", []fault{{"from", "", "is unknown, known are limit, cursor"}}},
+		{"statuses?from=2026-01-01T00:00:00Z", []fault{{"from", "", "is unknown; known parameters are limit, cursor"}}},
 	} {
 		got := decode[problem](t, s.want(422, call{method: "GET", path: "/api/v1/" + test.query}))
 		if diff := cmp.Diff(test.want, got.Errors); diff != "" {

@@ -11,14 +11,14 @@ import (
 	"unicode/utf8"
 )
 
-// value is the text of a JSON value, which is known to be well formed.
+// value is the text of a well-formed JSON value.
 //
-// Bodies are taken apart here and not by encoding/json for the sake of what a client is told: that one stops at the first
-// fault, reads numbers as floats, ignores the case of names, takes the last of members that are given twice, and makes
-// U+FFFD of what is not UTF-8.
+// Bodies are not decoded by encoding/json because clients should get exact and complete errors: that package stops at the first
+// fault, reads numbers as floats, ignores the case of names, takes the last of duplicate members, and replaces invalid UTF-8 by
+// U+FFFD.
 type value []byte
 
-// maxDepth bounds how deep a body's objects and arrays may lie in one another.
+// maxDepth bounds the nesting of objects and arrays in a body.
 const maxDepth = 128
 
 // parse checks that the text is one JSON value and nothing else.
@@ -27,7 +27,7 @@ func parse(text []byte) (value, error) {
 		return nil, malformed(at, errors.New("not UTF-8"))
 	}
 	if !json.Valid(text) {
-		err := json.Unmarshal(text, new(json.RawMessage)) // which says why
+		err := json.Unmarshal(text, new(json.RawMessage)) // for the reason
 		at := 0
 		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			at = int(syntax.Offset)
@@ -44,7 +44,7 @@ func malformed(at int, err error) error {
 	return &problemError{Status: 400, Detail: fmt.Sprintf("the body is not JSON: at byte %d: %v", at, err)}
 }
 
-// invalidUTF8 is where the text is no UTF-8, or -1.
+// invalidUTF8 returns the offset of the first invalid UTF-8, or -1.
 func invalidUTF8(text []byte) int {
 	if utf8.Valid(text) {
 		return -1
@@ -59,8 +59,8 @@ func invalidUTF8(text []byte) int {
 	}
 }
 
-// checkNested checks what is well formed for encoding/json but nothing that we take: deep nesting, and halves of surrogate
-// pairs, which are no character.
+// checkNested refuses what encoding/json accepts and we do not: deep nesting, and unpaired surrogates, which are not characters.
+// It returns the offset of the fault.
 func checkNested(text value) (at int, err error) {
 	depth := 0
 	for i := 0; i < len(text); i++ {
@@ -73,8 +73,8 @@ func checkNested(text value) (at int, err error) {
 			depth--
 		case '"':
 			end := text.endOfString(i)
-			if half := halfSurrogate(text[i:end]); half >= 0 {
-				return i + half, errors.New("half a surrogate pair")
+			if half := unpairedSurrogate(text[i:end]); half >= 0 {
+				return i + half, errors.New("unpaired surrogate")
 			}
 			i = end - 1
 		}
@@ -82,8 +82,8 @@ func checkNested(text value) (at int, err error) {
 	return 0, nil
 }
 
-// halfSurrogate is where a string has half a surrogate pair, or -1.
-func halfSurrogate(s value) int {
+// unpairedSurrogate returns the offset of an unpaired surrogate in a string, or -1.
+func unpairedSurrogate(s value) int {
 	for i := bytes.IndexByte(s, '\\'); i >= 0 && i < len(s); i++ {
 		if s[i] != '\\' {
 			continue
@@ -91,7 +91,7 @@ func halfSurrogate(s value) int {
 		r, ok := escaped(s[i:])
 		switch {
 		case !ok:
-			i++ // what is escaped
+			i++ // the escaped character
 		case !utf16.IsSurrogate(r):
 			i += 5
 		default:
@@ -105,7 +105,7 @@ func halfSurrogate(s value) int {
 	return -1
 }
 
-// escaped is the UTF-16 code unit that \uXXXX at the beginning of the text stands for.
+// escaped returns the UTF-16 code unit of a \uXXXX at the beginning of the text.
 func escaped(s value) (unit rune, ok bool) {
 	if !bytes.HasPrefix(s, []byte(`\u`)) {
 		return 0, false
@@ -122,7 +122,7 @@ func escaped(s value) (unit rune, ok bool) {
 	return unit, true
 }
 
-// kind is what the value is, with its article.
+// kind names the kind of the value, with an article.
 func (v value) kind() string {
 	switch v[0] {
 	case '{':
@@ -139,7 +139,7 @@ func (v value) kind() string {
 	return "a number"
 }
 
-// text is what a string stands for.
+// text returns the text of a string.
 func (v value) text() string {
 	if bytes.IndexByte(v, '\\') < 0 {
 		return string(v[1 : len(v)-1])
@@ -149,7 +149,7 @@ func (v value) text() string {
 	return s
 }
 
-// members are those of an object, in their order.
+// members iterates over the members of an object, in their order.
 func (v value) members() iter.Seq2[string, value] {
 	return func(yield func(string, value) bool) {
 		for name, i := v.next(1); name != nil; {
@@ -163,7 +163,7 @@ func (v value) members() iter.Seq2[string, value] {
 	}
 }
 
-// elements are those of an array.
+// elements iterates over the elements of an array.
 func (v value) elements() iter.Seq[value] {
 	return func(yield func(value) bool) {
 		for element, i := v.next(1); element != nil; {
@@ -175,7 +175,7 @@ func (v value) elements() iter.Seq[value] {
 	}
 }
 
-// next is the first value that begins at i or later and where it ends, or nil at the end of the object or array.
+// next returns the first value that begins at i or later and its end, or nil at the end of the object or array.
 func (v value) next(i int) (value, int) {
 	for strings.IndexByte(" \t\r\n,:", v[i]) >= 0 {
 		i++
@@ -187,7 +187,7 @@ func (v value) next(i int) (value, int) {
 	return v[i:end], end
 }
 
-// end is where the value that begins at i ends.
+// end returns the end of the value that begins at i.
 func (v value) end(i int) int {
 	switch v[i] {
 	case '"':

@@ -34,8 +34,8 @@ func FuzzValue(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) { checkValue(t, text) })
 }
 
-// checkValue: what is taken is JSON, and means what encoding/json says. What is refused is none, or no UTF-8, deep, or has
-// half a surrogate pair, of which that one makes U+FFFD.
+// checkValue: an accepted text is JSON and means what encoding/json says. A refused one is not JSON, not UTF-8, too deep, or has an
+// unpaired surrogate, which that package replaces by U+FFFD.
 func checkValue(t *testing.T, text []byte) {
 	t.Helper()
 	v, err := parse(text)

@@ -6,10 +6,13 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics"
 	"multiproc/store"
 )
 
-// transaction is one as clients see it.
+// transaction is a transaction as clients see it.
 type transaction struct {
 	ID       int64     `json:"id"`
 	API      string    `json:"api"`
@@ -33,7 +36,7 @@ func transactionsOf(list []store.Transaction) []transaction {
 
 const transactionsPath = "/api/v1/transactions"
 
-// maxTransactions bounds how many transactions a request may create.
+// maxTransactions is the largest number of transactions that a request may create.
 const maxTransactions = 1000
 
 func listTransactions(tx *store.Tx, r *request) (answer, error) {
@@ -68,7 +71,7 @@ func getTransaction(tx *store.Tx, r *request) (answer, error) {
 	return encoded(http.StatusOK, transactionOf(t))
 }
 
-// createTransactions creates one transaction or those of an array: all of them or none.
+// createTransactions creates a transaction, or those of an array: all of them or none.
 func (a *API) createTransactions(r *request) (answer, error) {
 	body, err := r.readBody()
 	if err != nil {
@@ -97,17 +100,17 @@ func (a *API) createTransactions(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a.count(created) // none if the answer is a replay
+	a.count(created) // empty if the answer is a replay
 	return result, nil
 }
 
-// newTransaction is one to be created, and where in the body it is.
+// newTransaction is a transaction to create, and its place in the body.
 type newTransaction struct {
 	at string
 	store.Transaction
 }
 
-// readTransactions reads an object or an array of objects. The list is of use only if there are no faults then.
+// readTransactions reads an object or an array of objects. The list is valid only if there are no faults.
 func readTransactions(body value, f *faults) (list []newTransaction) {
 	switch body[0] {
 	case '{':
@@ -185,4 +188,21 @@ func (a *API) deleteTransaction(r *request) (answer, error) {
 
 func (r *request) recordTransaction(tx *store.Tx, action store.Action, t store.Transaction, changes store.Changes) error {
 	return r.record(tx, action, "transaction", t.ID, t.API+" "+t.Amount.String(), changes)
+}
+
+func newRecorded(w *mpmetrics.Writer) (*prometheus.CounterVec, error) {
+	return w.NewCounterVec(prometheus.CounterOpts{
+		Name: "api_transactions_recorded_total",
+		Help: "Transactions recorded through the API, by API and first status.",
+	}, []string{"api", "status"})
+}
+
+// count counts created transactions.
+func (a *API) count(recorded []store.Transaction) {
+	if a.recorded == nil {
+		return
+	}
+	for _, t := range recorded {
+		a.recorded.WithLabelValues(t.API, t.Status).Inc()
+	}
 }

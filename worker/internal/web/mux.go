@@ -1,0 +1,93 @@
+// Package web is what the JSON API and the admin site share: a table of routes that refuses everything else, ids in paths, and
+// the classification of requests that fail.
+package web
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Route is a method of a path.
+type Route struct {
+	Method, Path string // the path is a pattern of http.ServeMux without a method
+	Handler      http.Handler
+}
+
+// Mux serves a table of routes. A GET route also serves HEAD. As an *http.ServeMux it sets the pattern of a request: METHOD PATH
+// of the route, the path alone if it does not allow the method, and the root if no route has the path.
+type Mux struct{ paths http.ServeMux }
+
+// NewMux returns a Mux of routes below a root such as "/admin/". Requests that match none go to refuse, with the methods that
+// the path allows; with none of them if there is no such path.
+func NewMux(root string, routes []Route, refuse func(w http.ResponseWriter, r *http.Request, allowed []string)) *Mux {
+	m := &Mux{}
+	paths := map[string]*methods{}
+	for _, r := range routes {
+		p := paths[r.Path]
+		if p == nil {
+			p = &methods{path: r.Path, refuse: refuse, handlers: map[string]http.Handler{}}
+			paths[r.Path] = p
+			m.paths.Handle(r.Path, p)
+		}
+		p.handlers[r.Method] = r.Handler
+	}
+	m.paths.HandleFunc(root, func(w http.ResponseWriter, r *http.Request) { refuse(w, r, nil) })
+	return m
+}
+
+// ServeHTTP serves a request below the root.
+func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.paths.ServeHTTP(w, r) }
+
+// Handler returns the handler and the pattern of a request, as (*http.ServeMux).Handler does.
+func (m *Mux) Handler(r *http.Request) (h http.Handler, pattern string) {
+	h, pattern = m.paths.Handler(r)
+	if p, ok := h.(*methods); ok {
+		_, pattern = p.handler(r.Method)
+	}
+	return h, pattern
+}
+
+// methods serves the routes of one path.
+type methods struct {
+	path     string
+	handlers map[string]http.Handler // by method
+	refuse   func(w http.ResponseWriter, r *http.Request, allowed []string)
+}
+
+// ServeHTTP also sets the request's pattern.
+func (p *methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var h http.Handler
+	if h, r.Pattern = p.handler(r.Method); h == nil {
+		p.refuse(w, r, p.allowed())
+		return
+	}
+	h.ServeHTTP(w, r)
+}
+
+// handler returns the handler of a method, or nil, and the pattern.
+func (p *methods) handler(method string) (http.Handler, string) {
+	if method == http.MethodHead && p.handlers[method] == nil {
+		method = http.MethodGet
+	}
+	h := p.handlers[method]
+	if h == nil {
+		return nil, p.path
+	}
+	return h, method + " " + p.path
+}
+
+func (p *methods) allowed() []string {
+	var allowed []string
+	for method := range p.handlers {
+		allowed = append(allowed, method)
+		if method == http.MethodGet {
+			allowed = append(allowed, http.MethodHead)
+		}
+	}
+	slices.Sort(allowed)
+	return slices.Compact(allowed)
+}
+
+// Allow returns the value of the Allow header for methods.
+func Allow(methods []string) string { return strings.Join(methods, ", ") }
