@@ -10,125 +10,83 @@ import (
 	"time"
 )
 
-// ErrCrowded says that too many passwords are being hashed, for logins or to be kept: try again.
+// ErrCrowded reports that too many passwords are being hashed at once. Try again in a moment.
 var ErrCrowded = errors.New("too many passwords at a time")
 
-// LockedError says that too many logins have failed for there to be another try before Until, whatever the password.
+// LockedError reports that too many logins have failed: none is tried before Until, whatever the password.
 type LockedError struct{ Until time.Time }
 
 // Error is one line, with the time.
 func (e *LockedError) Error() string {
-	return "too many logins have failed, none is tried until " + e.Until.Format(time.RFC3339)
+	return "too many failed logins, next attempt at " + e.Until.Format(time.RFC3339)
 }
 
-// Credentials are what somebody says to be a user by.
+// Credentials are the name and password of a login and the address it comes from.
 type Credentials struct {
 	Name, Password string
-	From           netip.Addr // where they are; the zero Addr: that is not known
-	Device         string     // what the browser has of NewDevice; empty, or anything: nothing
+	From           netip.Addr // the zero Addr: unknown
 }
 
-// How many logins may have failed in a time until no more are tried, by whichever process. All are counted, of users that
-// there are and of others alike.
+// Limits on failed logins, shared by all processes. They count for existing and unknown users alike.
 //
-// For a user from one address it is few: a person who does not know the password after five guesses waits or asks. That is
-// no way to lock somebody else out, who is at another address. From one address for all users it is what people behind one
-// address may need. For one user from all addresses it is so many that one attacker cannot lock the user out, and so few
-// that many attackers together cannot guess: 9,600 passwords a day. A browser in which the user has logged in before is
-// counted by itself, as an address is, and nobody else locks it out.
+// A user at an address locks after a few failures, and so does an address for all users. Failures at other addresses cannot
+// lock a user out: many failures of one user, from all addresses together or from unknown ones, only slow that user's logins
+// to one attempt every attemptsPace. That still bounds how many passwords many addresses can guess together.
 const (
 	attemptWindow     = 15 * time.Minute
 	attemptsOfPair    = 5
 	attemptsOfAddress = 20
-	attemptsOfName    = 100
+	attemptsOfName    = 50 // then attemptsPace applies
+	attemptsPace      = 5 * time.Second
 )
-
-// maxHashing is how many passwords a process has under way at a time, all but one of which wait for their turn to be hashed:
-// half a second or so. More fail with ErrCrowded rather than to wait, and with them whoever comes next. Those of whom nothing
-// is known, and who may be as many as they like, leave some to the others.
-const (
-	maxHashing   = 9
-	maxStrangers = 7
-)
-
-// place takes one of the places until it is released.
-func place(places chan struct{}) (release func(), err error) {
-	select {
-	case places <- struct{}{}:
-		return func() { <-places }, nil
-	default:
-		return nil, ErrCrowded
-	}
-}
 
 // attempt is a login that counts as failed until it has succeeded.
 type attempt struct {
-	id            int64
-	name          []byte
-	pair, address string // where it comes from: for the user's count, and for the address's; empty: not counted
-	known         bool   // it comes from a browser that the user has logged in with; pair is that
+	id      int64
+	name    []byte // a hash: a name may be a password typed into the wrong field
+	address string // empty: unknown
+	shared  bool   // the address does not identify few people: it does not lock by itself
 }
 
 func newAttempt(c Credentials) attempt {
 	name := sha256.Sum256([]byte(strings.ToLower(c.Name)))
-	a := attempt{name: name[:]}
 	if !c.From.IsValid() {
-		return a
+		return attempt{name: name[:], shared: true}
 	}
 	addr := c.From.Unmap().WithZone("")
-	a.pair = addr.String()
+	a := attempt{name: name[:], address: addr.String()}
 	if addr.Is6() {
-		// Whoever has one has the other 2^64 of its network, too.
-		a.pair = netip.PrefixFrom(addr, 64).Masked().String()
+		// The owner of one address has the 2^64 of its network.
+		a.address = netip.PrefixFrom(addr, 64).Masked().String()
 	}
-	// The others may be those of a proxy, with everybody behind it: one guest could lock all out.
-	if !addr.IsLoopback() && !addr.IsPrivate() && !addr.IsLinkLocalUnicast() {
-		a.address = a.pair
-	}
+	// These may belong to a proxy with every client behind it.
+	a.shared = addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast()
 	return a
 }
 
-// by has the attempt count for a browser that is known, and for nothing else. The id is no address.
-func (a *attempt) by(device string) {
-	if device != "" {
-		a.pair, a.address, a.known = "device "+device, "", true
-	}
-}
-
-// attempted calls f, which tries the credentials, unless too many have failed: a *LockedError. What f finds to be wrong,
-// ErrCredentials, counts; other errors do not.
+// attempted calls f, which tries the credentials, unless too many attempts have failed: a *LockedError. An ErrCredentials of
+// f counts as a failure; other errors do not.
 func (s *Store) attempted(ctx context.Context, c Credentials, f func(attempt) error) error {
 	if len(c.Password) > maxPassword {
-		return ErrCredentials // nobody's, whoever it is: that costs nothing, and is no guess
+		return ErrCredentials // cannot match, so it is not a guess
 	}
 	a := newAttempt(c)
-	// Those who are locked out are told so without a place in the queue: they may be many.
-	err := s.View(ctx, func(tx *Tx) error {
-		a.by(tx.deviceOf(c))
-		return tx.checkAttempts(a)
-	})
+	// A locked client is refused by a read, without a place in the queues of hashing and of writers.
+	if err := s.View(ctx, func(tx *Tx) error { return tx.checkAttempts(a) }); err != nil {
+		return err
+	}
+	leave, err := s.enterHashing()
 	if err != nil {
 		return err
 	}
-	if !a.known {
-		release, err := place(s.strangers)
-		if err != nil {
-			return err
-		}
-		defer release()
-	}
-	release, err := place(s.places)
-	if err != nil {
-		return err
-	}
-	defer release()
-	// It is counted before it is known to have failed: of all that are tried at once, no more than a few get to it.
+	defer leave()
+	// The attempt is recorded before its outcome is known, so that no more than the limit are tried at once.
 	err = s.Update(ctx, func(tx *Tx) (err error) {
 		if err := tx.checkAttempts(a); err != nil {
 			return err
 		}
 		a.id, err = tx.insert("login attempt", "INSERT INTO login_attempts (time, name, address) VALUES (?, ?, ?)",
-			micros(tx.now), a.name, a.pair)
+			micros(tx.now), a.name, a.address)
 		return err
 	})
 	if err != nil {
@@ -136,58 +94,68 @@ func (s *Store) attempted(ctx context.Context, c Credentials, f func(attempt) er
 	}
 	err = f(a)
 	if err != nil && !errors.Is(err, ErrCredentials) {
-		gone := s.Update(context.WithoutCancel(ctx), func(tx *Tx) error {
+		undone := s.Update(context.WithoutCancel(ctx), func(tx *Tx) error {
 			_, err := tx.exec("DELETE FROM login_attempts WHERE id = ?", a.id)
 			return err
 		})
-		return errors.Join(err, gone)
+		return errors.Join(err, undone)
 	}
 	return err
 }
 
-// checkAttempts finds out whether one more is allowed.
+// checkAttempts returns a *LockedError if another attempt is not allowed yet.
 func (tx *Tx) checkAttempts(a attempt) error {
-	limits := []struct {
-		most  int
-		where string
-		args  []any
-	}{
-		{attemptsOfPair, "name = ? AND address = ?", []any{a.name, a.pair}},
-		{attemptsOfName, "name = ?", []any{a.name}},
-		{attemptsOfAddress, "address = ?", []any{a.address}},
+	pair, err := tx.attemptBack(attemptsOfPair, "name = ? AND address = ?", a.name, a.address)
+	if err != nil {
+		return err
 	}
-	switch {
-	case a.known:
-		limits = limits[:1]
-	case a.address == "":
-		limits = limits[:2]
+	many, err := tx.attemptBack(attemptsOfName, "name = ?", a.name)
+	if err != nil {
+		return err
 	}
 	var until time.Time
-	for _, limit := range limits {
-		var first time.Time // of those that are as many as there may be
-		err := tx.queryRow("SELECT time FROM login_attempts WHERE "+limit.where+" AND time > ? ORDER BY time DESC LIMIT 1 OFFSET ?",
-			append(limit.args, micros(tx.now.Add(-attemptWindow)), limit.most-1)...).Scan(moment{&first})
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-		case err != nil:
+	if !a.shared {
+		if until, err = tx.attemptBack(attemptsOfAddress, "address = ?", a.address); err != nil {
 			return err
-		case first.Add(attemptWindow).After(until):
-			until = first.Add(attemptWindow)
 		}
 	}
-	if !until.IsZero() {
-		return &LockedError{until}
+	paced := !many.IsZero()
+	switch {
+	case a.address == "":
+		paced = paced || !pair.IsZero()
+	case pair.After(until):
+		until = pair
 	}
-	return nil
-}
-
-// forgive takes back what has failed before the attempt that succeeded, and the attempt.
-func (tx *Tx) forgive(a attempt) error {
-	_, err := tx.exec("DELETE FROM login_attempts WHERE name = ? AND address = ?", a.name, a.pair)
+	if !until.IsZero() {
+		return &LockedError{until.Add(attemptWindow)}
+	}
+	if !paced {
+		return nil
+	}
+	last, err := tx.attemptBack(1, "name = ?", a.name)
+	if next := last.Add(attemptsPace); err == nil && next.After(tx.now) {
+		err = &LockedError{next}
+	}
 	return err
 }
 
-// expireAttempts removes those that count no more, the oldest first and at most limit of them.
+// attemptBack returns the time of the nth newest attempt of the window that meets a condition; zero if there are fewer.
+func (tx *Tx) attemptBack(n int, where string, args ...any) (at time.Time, err error) {
+	err = tx.queryRow("SELECT time FROM login_attempts WHERE "+where+" AND time > ? ORDER BY time DESC LIMIT 1 OFFSET ?",
+		append(args, micros(tx.now.Add(-attemptWindow)), n-1)...).Scan(moment{&at})
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return at, err
+}
+
+// forgive removes the earlier failures of the user at this address, and the attempt itself, which has succeeded.
+func (tx *Tx) forgive(a attempt) error {
+	_, err := tx.exec("DELETE FROM login_attempts WHERE name = ? AND address = ?", a.name, a.address)
+	return err
+}
+
+// expireAttempts removes attempts that no longer count, the oldest first and at most limit of them.
 func (tx *Tx) expireAttempts(limit int) error {
 	_, err := tx.exec("DELETE FROM login_attempts WHERE id IN (SELECT id FROM login_attempts WHERE time <= ? ORDER BY time LIMIT ?)",
 		micros(tx.now.Add(-attemptWindow)), limit)

@@ -11,19 +11,19 @@ import (
 	"time"
 )
 
-// from gives credentials an address, if it is one.
+// from returns credentials with an address, or with none if it is empty.
 func from(address, name, password string) Credentials {
 	a, _ := netip.ParseAddr(address)
 	return Credentials{Name: name, Password: password, From: a}
 }
 
-// failAttempts makes the database remember logins of a user that have failed now.
+// failAttempts records failed logins of a user at the current time.
 func failAttempts(t *testing.T, s *Store, n int, c Credentials) {
 	t.Helper()
 	a := newAttempt(c)
 	update(t, s, func(tx *Tx) error {
 		for range n {
-			if _, err := tx.exec("INSERT INTO login_attempts (time, name, address) VALUES (?, ?, ?)", micros(tx.now), a.name, a.pair); err != nil {
+			if _, err := tx.exec("INSERT INTO login_attempts (time, name, address) VALUES (?, ?, ?)", micros(tx.now), a.name, a.address); err != nil {
 				return err
 			}
 		}
@@ -69,7 +69,7 @@ func TestLoginLimit(t *testing.T) {
 	failAttempts(t, s, 5, from(here, "ada", ""))
 	for _, c := range []Credentials{from(there, "ada", "correct horse"), from(here, "bob", "correct horse"), from("", "ada", "correct horse")} {
 		if _, _, err := s.Login(t.Context(), c, ""); err != nil {
-			t.Errorf("another one, %v, is locked out, too: %v", c, err)
+			t.Errorf("%v is locked, too: %v", c, err)
 		}
 	}
 	if err := s.Confirm(t.Context(), from(here, "ada", "correct horse")); !isLocked(err) {
@@ -80,7 +80,7 @@ func TestLoginLimit(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 	if n := hashes(); n != 2*6+3+1 {
-		t.Errorf("%d hashes, want one for each of those who are not locked out, %d", n, 2*6+3+1)
+		t.Errorf("%d hashes, want one for each attempt that was not refused, %d", n, 2*6+3+1)
 	}
 }
 
@@ -89,7 +89,7 @@ func isLocked(err error) bool {
 	return ok
 }
 
-// TestLoginForgives: what failed before counts no more after a login, nor after a confirmation, at the same address.
+// TestLoginForgives: a successful login or confirmation clears the user's failures at the same address.
 func TestLoginForgives(t *testing.T) {
 	s := openStore(t)
 	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
@@ -110,7 +110,7 @@ func TestLoginForgives(t *testing.T) {
 	}
 }
 
-// TestLoginLimitOfAddress: it is for all users, where an address is that of few people.
+// TestLoginLimitOfAddress: an address locks for all users, unless it may be that of a proxy.
 func TestLoginLimitOfAddress(t *testing.T) {
 	for _, test := range []struct {
 		attacker, other string
@@ -146,23 +146,59 @@ func TestLoginLimitOfAddress(t *testing.T) {
 	}
 }
 
-// TestLoginLimitOfName: many addresses together guess no more than a number of passwords of a user.
-func TestLoginLimitOfName(t *testing.T) {
-	s := openStore(t)
-	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
-	for i := range 99 {
-		failAttempts(t, s, 1, from(fmt.Sprintf("198.51.100.%d", i), "ada", ""))
-	}
-	if _, _, err := s.Login(t.Context(), from("203.0.113.7", "ada", "correct horse"), ""); err != nil {
-		t.Fatalf("after 99 failures: %v", err)
-	}
-	failAttempts(t, s, 1, from("198.51.100.99", "ada", ""))
-	if _, _, err := s.Login(t.Context(), from("203.0.113.7", "ada", "correct horse"), ""); !isLocked(err) {
-		t.Errorf("after 100 failures: %v", err)
+// TestLoginPace: failures of a user at many addresses, or at unknown ones, slow that user's logins and never lock them.
+func TestLoginPace(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		before int
+		from   func(i int) Credentials
+		right  Credentials
+	}{
+		{"many addresses", attemptsOfName, func(i int) Credentials { return from(fmt.Sprintf("198.51.100.%d", i), "ada", "") }, from("203.0.113.7", "ada", "correct horse")},
+		{"unknown addresses", attemptsOfPair, func(int) Credentials { return from("", "ada", "") }, from("", "ada", "correct horse")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newClock()
+			s := openStore(t, Options{now: c.now})
+			createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
+			login := func(password string) error {
+				right := test.right
+				right.Password = password
+				_, _, err := s.Login(t.Context(), right, "")
+				return err
+			}
+			for i := range test.before - 1 {
+				failAttempts(t, s, 1, test.from(i))
+			}
+			if err := login("correct horse"); err != nil {
+				t.Fatalf("one failure before the limit: %v", err)
+			}
+			for i := range test.before {
+				failAttempts(t, s, 1, test.from(i))
+			}
+			locked, ok := errors.AsType[*LockedError](login("correct horse"))
+			if !ok || !locked.Until.Equal(c.now().Add(attemptsPace)) {
+				t.Fatalf("at the limit: %v, want one until %v", locked, c.now().Add(attemptsPace))
+			}
+			for range 3 { // wrong attempts take turns with refused ones, and are never more than one in attemptsPace
+				c.advance(attemptsPace)
+				if err := login("wrong horse"); !errors.Is(err, ErrCredentials) {
+					t.Fatalf("after %s: %v", attemptsPace, err)
+				}
+				c.advance(attemptsPace - time.Microsecond)
+				if err := login("correct horse"); !isLocked(err) {
+					t.Errorf("before %s: %v", attemptsPace, err)
+				}
+			}
+			c.advance(attemptsPace)
+			if err := login("correct horse"); err != nil {
+				t.Errorf("the right password: %v", err)
+			}
+		})
 	}
 }
 
-// TestLoginLimitAtOnce: of many that come at the same moment to several processes, no more than a few are tried.
+// TestLoginLimitAtOnce: of many logins that reach several processes at the same moment, no more than the limit are tried.
 func TestLoginLimitAtOnce(t *testing.T) {
 	s := openStore(t)
 	stores := []*Store{s, openStoreAt(t, s.writer.file.path), openStoreAt(t, s.writer.file.path)}
@@ -191,45 +227,26 @@ func TestLoginLimitAtOnce(t *testing.T) {
 	}
 }
 
-// TestLoginCrowded: the queue is short, who is not tried is not counted, and strangers do not fill it.
+// TestLoginCrowded: the queue is short, and an attempt that was not tried does not count.
 func TestLoginCrowded(t *testing.T) {
 	s := openStore(t)
-	ada := createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
-	known := Credentials{Name: "ada", Password: "correct horse"}
-	view(t, s, func(tx *Tx) (err error) { known.Device, err = tx.NewDevice(ada.ID); return err })
-	s.hashing <- struct{}{} // somebody hashes
+	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
+	s.hashing <- struct{}{} // another password is being hashed
 	ctx, cancel := context.WithCancel(t.Context())
 	errs := make(chan error)
-	wait := func(n int, c Credentials) {
-		t.Helper()
-		before := number(t, s, "SELECT count(*) FROM login_attempts")
-		for i := range n {
-			other := c
-			if c.Name == "" {
-				other.Name = fmt.Sprint(i)
-			}
-			go func() {
-				_, _, err := s.Login(ctx, other, "")
-				errs <- err
-			}()
-		}
-		until(t, "all wait for their turn", func() bool {
-			return number(t, s, "SELECT count(*) FROM login_attempts") == before+int64(n)
-		})
+	for i := range maxHashing {
+		go func() {
+			_, _, err := s.Login(ctx, Credentials{Name: fmt.Sprint(i)}, "")
+			errs <- err
+		}()
 	}
-	crowded := func(c Credentials) {
-		t.Helper()
-		if _, _, err := s.Login(t.Context(), c, ""); !errors.Is(err, ErrCrowded) {
-			t.Errorf("one more: %v, want %v", err, ErrCrowded)
-		}
+	until(t, "all wait for their turn", func() bool { return number(t, s, "SELECT count(*) FROM login_attempts") == maxHashing })
+	right := Credentials{Name: "ada", Password: "correct horse"}
+	if _, _, err := s.Login(t.Context(), right, ""); !errors.Is(err, ErrCrowded) {
+		t.Errorf("one more login: %v, want %v", err, ErrCrowded)
 	}
-	wait(maxStrangers, Credentials{})
-	crowded(Credentials{Name: "one more"})
-	crowded(Credentials{Name: "ada", Password: "correct horse"})
-	wait(maxHashing-maxStrangers, known)
-	crowded(known)
 	if _, err := s.HashPassword(t.Context(), "correct horse"); !errors.Is(err, ErrCrowded) {
-		t.Errorf("a password to be kept: %v, want %v", err, ErrCrowded)
+		t.Errorf("a new password: %v, want %v", err, ErrCrowded)
 	}
 	cancel()
 	for range maxHashing {
@@ -241,12 +258,12 @@ func TestLoginCrowded(t *testing.T) {
 	if n := number(t, s, "SELECT count(*) FROM login_attempts"); n != 0 {
 		t.Errorf("%d attempts count that were not tried", n)
 	}
-	if _, _, err := s.Login(t.Context(), Credentials{Name: "ada", Password: "correct horse"}, ""); err != nil {
+	if _, _, err := s.Login(t.Context(), right, ""); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
 
-// TestLoginWithTooMuch: what is too long to be a password is no guess, so that it locks nobody out.
+// TestLoginWithTooMuch: text too long for a password is not a guess, and locks nobody out.
 func TestLoginWithTooMuch(t *testing.T) {
 	s := openStore(t)
 	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
@@ -261,12 +278,12 @@ func TestLoginWithTooMuch(t *testing.T) {
 	}
 }
 
-// TestLoginEndsSessionBefore: a browser has one session, and the new one has another secret.
+// TestLoginEndsSessionBefore: a browser has one session, and each login gives a new secret.
 func TestLoginEndsSessionBefore(t *testing.T) {
 	s := openStore(t)
 	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
 	right := Credentials{Name: "ada", Password: "correct horse"}
-	_, first, err := s.Login(t.Context(), right, "nothing that there ever was")
+	_, first, err := s.Login(t.Context(), right, "no secret")
 	check(t, err)
 	_, second, err := s.Login(t.Context(), right, first)
 	check(t, err)
@@ -288,7 +305,7 @@ func TestLoginEndsSessionBefore(t *testing.T) {
 	})
 }
 
-// TestAttemptsExpire: what counts no more is removed, by whoever writes.
+// TestAttemptsExpire: attempts that no longer count are deleted, a portion with each commit.
 func TestAttemptsExpire(t *testing.T) {
 	c := newClock()
 	s := openStore(t, Options{now: c.now})

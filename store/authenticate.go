@@ -6,12 +6,12 @@ import (
 	"errors"
 )
 
-// ErrCredentials says that there is no active user of that name with that password, and not which of these it is.
+// ErrCredentials reports that no active user has that name and password. It does not say which of these is wrong.
 var ErrCredentials = errors.New("wrong name or password")
 
-// Login begins a session for who has these credentials, gives its secret (see CreateSession) and says so in the audit log.
-// The session whose secret the browser had before, if any, has ended then. Its error may be ErrCredentials, a *LockedError
-// or ErrCrowded.
+// Login begins a session of the user with these credentials, records it in the audit log and returns the session's secret (see
+// CreateSession). It ends the session that the browser had before, given by its secret, if there is one. The error may be
+// ErrCredentials, a *LockedError or ErrCrowded.
 func (s *Store) Login(ctx context.Context, c Credentials, before string) (session Session, secret string, err error) {
 	err = s.attempted(ctx, c, func(a attempt) error {
 		user, hash, err := s.authenticate(ctx, c.Name, c.Password)
@@ -38,7 +38,8 @@ func (s *Store) Login(ctx context.Context, c Credentials, before string) (sessio
 	return session, secret, nil
 }
 
-// Confirm is Login without a session: somebody who has one is asked for the password once more.
+// Confirm checks the credentials as Login does, with the same limits and errors, but begins no session: for a user who must
+// enter the password once more.
 func (s *Store) Confirm(ctx context.Context, c Credentials) error {
 	return s.attempted(ctx, c, func(a attempt) error {
 		if _, _, err := s.authenticate(ctx, c.Name, c.Password); err != nil {
@@ -48,30 +49,28 @@ func (s *Store) Confirm(ctx context.Context, c Credentials) error {
 	})
 }
 
-// login begins a session for who has proved to know the password with this hash. To find that out has taken time, in which the
-// password may have become another one, and all sessions with the old one were ended.
+// login begins a session of a user whose password was compared with this hash. The comparison took time: if the password has
+// changed since, all sessions that began with the old one have ended, and this one must not begin.
 func (tx *Tx) login(userID int64, hash PasswordHash) (Session, string, error) {
-	var is PasswordHash
-	err := tx.queryRow("SELECT password FROM users WHERE id = ? AND active", userID).Scan(&is)
+	var current PasswordHash
+	err := tx.queryRow("SELECT password FROM users WHERE id = ? AND active", userID).Scan(&current)
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
+	case errors.Is(err, sql.ErrNoRows), err == nil && current != hash:
 		return Session{}, "", ErrCredentials
 	case err != nil:
 		return Session{}, "", err
-	case is != hash:
-		return Session{}, "", ErrCredentials
 	}
 	return tx.CreateSession(userID)
 }
 
-// authenticate is the active user that has this name, in upper or lower case, and password, with the hash of that, or
-// ErrCredentials. How long it takes says nothing of why: it is as for HashPassword, for whose turn it waits, too.
+// authenticate returns the active user with this name, in upper or lower case, and password, and the password's hash; else
+// ErrCredentials. It hashes once in every case, so that its time does not tell whether the user exists.
 func (s *Store) authenticate(ctx context.Context, name, password string) (User, PasswordHash, error) {
 	if len(password) > maxPassword {
 		return User{}, "", ErrCredentials
 	}
 	var user User
-	hash := stranger
+	hash := dummyHash
 	err := s.View(ctx, func(tx *Tx) error {
 		var err error
 		if user, err = tx.UserByName(name); err != nil {
@@ -93,7 +92,7 @@ func (s *Store) authenticate(ctx context.Context, name, password string) (User, 
 	return user, hash, nil
 }
 
-// passwordOf is what is kept of a user's password, or ErrNotFound.
+// passwordOf returns the hash of a user's password, or ErrNotFound.
 func (tx *Tx) passwordOf(userID int64) (PasswordHash, error) {
 	return found(tx.queryRow("SELECT password FROM users WHERE id = ?", userID), func(r row) (hash PasswordHash, err error) {
 		return hash, r.Scan(&hash)

@@ -14,16 +14,16 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// PasswordHash is what is kept of a password, as a PHC string: $argon2id$v=19$m=19456,t=2,p=1$salt$key.
+// PasswordHash is the hash of a password as a PHC string: $argon2id$v=19$m=19456,t=2,p=1$salt$key.
 type PasswordHash string
 
-// What a password may have: characters, and bytes.
+// Lengths of passwords.
 const (
-	minPassword = 8
-	maxPassword = 1024
+	minPassword = 8    // characters
+	maxPassword = 1024 // bytes
 )
 
-// argon2id is how a password is made a key, and the key.
+// argon2id is a parsed PasswordHash.
 type argon2id struct {
 	memory    uint32 // KiB
 	time      uint32
@@ -31,7 +31,7 @@ type argon2id struct {
 	salt, key []byte
 }
 
-// What a new hash costs; see OWASP's Password Storage Cheat Sheet.
+// Parameters of new hashes; see OWASP's Password Storage Cheat Sheet.
 const (
 	hashMemory  = 19 << 10
 	hashTime    = 2
@@ -40,7 +40,7 @@ const (
 	keyBytes    = 32
 )
 
-// What a hash in the database may ask for at most: it may come from elsewhere, but not take the memory of the server.
+// Limits on the parameters of a hash in the database. It may come from another program, but must not exhaust the server.
 const (
 	maxHashMemory  = 64 << 10
 	maxHashTime    = 10
@@ -49,12 +49,16 @@ const (
 	maxKeyBytes    = 64
 )
 
-// stranger is the hash that those without one are compared with, so that they wait as long as others.
-const stranger PasswordHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+// maxHashing is the number of passwords that a process hashes or has waiting, which takes about half a second. More fail with
+// ErrCrowded.
+const maxHashing = 9
 
-// HashPassword makes of a password what is kept of it. It takes 19 MiB of memory and some hundredths of a second, and a Store
-// does it one at a time: it waits for its turn, or until ctx is done, or fails with ErrCrowded where too many wait. Its error
-// may be an *InvalidError.
+// dummyHash is compared with the passwords of unknown users, so that these take as long as others.
+const dummyHash PasswordHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// HashPassword returns the hash of a new password. It takes 19 MiB of memory and some hundredths of a second. A Store hashes
+// one password at a time: it waits for its turn until ctx is done, and fails with ErrCrowded if too many wait. The error may be
+// an *InvalidError.
 func (s *Store) HashPassword(ctx context.Context, password string) (PasswordHash, error) {
 	var f faults
 	switch {
@@ -66,11 +70,11 @@ func (s *Store) HashPassword(ctx context.Context, password string) (PasswordHash
 	if err := f.err(); err != nil {
 		return "", err
 	}
-	release, err := place(s.places)
+	leave, err := s.enterHashing()
 	if err != nil {
 		return "", err
 	}
-	defer release()
+	defer leave()
 	hash := argon2id{memory: hashMemory, time: hashTime, threads: hashThreads, salt: make([]byte, saltBytes)}
 	_, _ = rand.Read(hash.salt) // never fails
 	if hash.key, err = s.derive(ctx, hash, password, keyBytes); err != nil {
@@ -79,7 +83,17 @@ func (s *Store) HashPassword(ctx context.Context, password string) (PasswordHash
 	return hash.phc(), nil
 }
 
-// derive makes a key of a password when it is its turn.
+// enterHashing takes one of the maxHashing places until leave is called, or fails with ErrCrowded.
+func (s *Store) enterHashing() (leave func(), err error) {
+	select {
+	case s.places <- struct{}{}:
+		return func() { <-s.places }, nil
+	default:
+		return nil, ErrCrowded
+	}
+}
+
+// derive derives a key from a password, when no other is being derived.
 func (s *Store) derive(ctx context.Context, hash argon2id, password string, keyBytes int) ([]byte, error) {
 	select {
 	case s.hashing <- struct{}{}:
@@ -87,15 +101,15 @@ func (s *Store) derive(ctx context.Context, hash argon2id, password string, keyB
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	defer debug.FreeOSMemory() // a worker has no 19 MiB to keep for the next one
+	defer debug.FreeOSMemory() // a worker must not keep 19 MiB for the next password
 	return argon2.IDKey([]byte(password), hash.salt, hash.time, hash.memory, hash.threads, uint32(keyBytes)), nil
 }
 
-// matches is whether a password is the one that a hash was made of.
+// matches reports whether a hash is that of a password.
 func (s *Store) matches(ctx context.Context, hash PasswordHash, password string) (bool, error) {
 	h, err := parsePasswordHash(hash)
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("the password hash %w", err)
 	}
 	key, err := s.derive(ctx, h, password, len(h.key))
 	return subtle.ConstantTimeCompare(key, h.key) == 1, err
@@ -109,7 +123,7 @@ func (h argon2id) phc() PasswordHash {
 }
 
 func parsePasswordHash(hash PasswordHash) (argon2id, error) {
-	bad := errors.New("the hash of the password is none of argon2id")
+	bad := errors.New("is not an argon2id hash")
 	parts := bytes.Split([]byte(hash), []byte("$"))
 	if len(parts) != 6 {
 		return argon2id{}, bad
@@ -121,18 +135,18 @@ func parsePasswordHash(hash PasswordHash) (argon2id, error) {
 	var salt, key error
 	h.salt, salt = phcEncoding.DecodeString(string(parts[4]))
 	h.key, key = phcEncoding.DecodeString(string(parts[5]))
-	// What is not written as we write it is not ours.
+	// Only the canonical form is accepted.
 	if salt != nil || key != nil || h.phc() != hash {
 		return argon2id{}, bad
 	}
 	if h.memory > maxHashMemory || h.time < 1 || h.time > maxHashTime || h.threads < 1 || h.threads > maxHashThreads ||
 		len(h.salt) < 8 || len(h.salt) > maxSaltBytes || len(h.key) < 16 || len(h.key) > maxKeyBytes {
-		return argon2id{}, fmt.Errorf("the hash of the password asks for m=%d,t=%d,p=%d", h.memory, h.time, h.threads)
+		return argon2id{}, fmt.Errorf("is an argon2id hash with parameters out of range: m=%d,t=%d,p=%d", h.memory, h.time, h.threads)
 	}
 	return h, nil
 }
 
-// hash finds fault with what is no hash of a password.
+// hash adds a fault if a hash is not a valid PasswordHash.
 func (f *faults) hash(hash PasswordHash) {
 	if _, err := parsePasswordHash(hash); err != nil {
 		f.add("password", "%v", err)

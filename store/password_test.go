@@ -40,7 +40,7 @@ func TestHashPassword(t *testing.T) {
 	}
 }
 
-// TestPasswordOfOthers checks hashes that argon2's own program made.
+// TestPasswordOfOthers verifies hashes made by the argon2 command.
 func TestPasswordOfOthers(t *testing.T) {
 	s := openStore(t)
 	for hash, want := range map[PasswordHash]bool{
@@ -104,9 +104,9 @@ func TestParsePasswordHashRefuses(t *testing.T) {
 	}
 }
 
-// FuzzParsePasswordHash: what is taken asks for little, and stands as we write it.
+// FuzzParsePasswordHash: an accepted hash has bounded parameters and is in canonical form.
 func FuzzParsePasswordHash(f *testing.F) {
-	f.Add(string(stranger))
+	f.Add(string(dummyHash))
 	f.Add("$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA")
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := parsePasswordHash(PasswordHash(text))
@@ -119,7 +119,7 @@ func FuzzParsePasswordHash(f *testing.F) {
 	})
 }
 
-// watchHashes counts the hashes that are made, one after the other: each begins by sending, and ends by receiving.
+// watchHashes counts the derivations: each begins by a send on hashing and ends by a receive.
 func watchHashes(t *testing.T, s *Store) (count func() int) {
 	t.Helper()
 	turn, n, stop, done := make(chan struct{}), 0, make(chan struct{}), make(chan struct{})
@@ -143,10 +143,10 @@ func watchHashes(t *testing.T, s *Store) (count func() int) {
 	}
 }
 
-// TestHashPasswordInTurn: nobody hashes while somebody does, also to say that there is no such user.
+// TestHashPasswordInTurn: a process hashes one password at a time, also for an unknown user.
 func TestHashPasswordInTurn(t *testing.T) {
 	s := openStore(t)
-	s.hashing <- struct{}{} // somebody hashes
+	s.hashing <- struct{}{} // another password is being hashed
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("gone")
 	errs := make(chan error)
@@ -172,7 +172,7 @@ func TestHashPasswordInTurn(t *testing.T) {
 	}
 }
 
-// TestHashPasswordMemory: the memory that hashes take is given back.
+// TestHashPasswordMemory: the memory of hashes is released.
 func TestHashPasswordMemory(t *testing.T) {
 	s := openStore(t)
 	errs := make(chan error)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Secrets of tokens and sessions are 256 random bits, so a hash without salt or cost keeps them.
+// Secrets of tokens and sessions have 256 random bits, so a hash needs neither salt nor cost.
 const (
 	secretPrefix = "mp_"
 	secretBytes  = 32
@@ -19,7 +19,7 @@ func newSecret() string {
 	return secretPrefix + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// hashSecret is what is kept of a secret, or false if it is none.
+// hashSecret returns the hash that is stored for a secret. It is not ok if the text is not a secret.
 func hashSecret(secret string) ([]byte, bool) {
 	if !strings.HasPrefix(secret, secretPrefix) || len(secret) != len(secretPrefix)+base64.RawURLEncoding.EncodedLen(secretBytes) {
 		return nil, false

@@ -5,19 +5,18 @@ import (
 	"time"
 )
 
-// Session is a user's at the admin site.
+// Session is a session of a user at the admin site.
 type Session struct {
-	ID            int64     // not its secret
-	User          User      // as of now
-	Created, Seen time.Time // UTC; Seen: see TouchSession
-	Message       string    // for the next page; empty: none
+	ID            int64     // not the secret
+	User          User      // as it is in the transaction
+	Created, Seen time.Time // UTC; for Seen see TouchSession
 }
 
-// sessionsKept is how long a session is kept.
+// sessionsKept is how long a session is kept, whatever its use.
 const sessionsKept = 14 * 24 * time.Hour
 
-// CreateSession begins a session of a user, who has now logged in, and gives its secret, of which only a hash is kept. The
-// session is gone after 14 days, however it is used. The error is ErrNotFound if there is no such user, or an inactive one.
+// CreateSession begins a session of a user, sets the user's last login and returns the session's secret, of which only a hash
+// is kept. The session is deleted after 14 days. The error is ErrNotFound if there is no such active user.
 func (tx *Tx) CreateSession(userID int64) (Session, string, error) {
 	err := tx.change(fmt.Sprintf("user %d", userID), "UPDATE users SET last_login = ? WHERE id = ? AND active", micros(tx.now), userID)
 	if err != nil {
@@ -37,14 +36,14 @@ func (tx *Tx) CreateSession(userID int64) (Session, string, error) {
 	return Session{ID: id, User: user, Created: tx.now, Seen: tx.now}, secret, nil
 }
 
-// SessionBySecret is the session that has this secret, was seen less than idle ago and begun less than absolute ago, and whose
-// user is active; else ErrNotFound.
+// SessionBySecret returns the session with this secret, or ErrNotFound: also if it was last seen idle ago or begun absolute ago,
+// or if its user is inactive.
 func (tx *Tx) SessionBySecret(secret string, idle, absolute time.Duration) (Session, error) {
 	hash, ok := hashSecret(secret)
 	if !ok {
 		return Session{}, fmt.Errorf("session: %w", ErrNotFound)
 	}
-	return found(tx.queryRow(`SELECT s.id, s.created, s.seen, s.message, u.id, u.name, u.role, u.active, u.created, u.last_login
+	return found(tx.queryRow(`SELECT s.id, s.created, s.seen, u.id, u.name, u.role, u.active, u.created, u.last_login
 		FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.hash = ? AND s.seen > ? AND s.created > ? AND u.active`,
 		hash, micros(tx.now.Add(-idle)), micros(tx.now.Add(-absolute))), scanSession, "session")
@@ -52,29 +51,23 @@ func (tx *Tx) SessionBySecret(secret string, idle, absolute time.Duration) (Sess
 
 func scanSession(r row) (s Session, err error) {
 	u := &s.User
-	err = r.Scan(&s.ID, moment{&s.Created}, moment{&s.Seen}, &s.Message,
+	err = r.Scan(&s.ID, moment{&s.Created}, moment{&s.Seen},
 		&u.ID, &u.Name, &u.Role, &u.Active, moment{&u.Created}, moment{&u.LastLogin})
 	return s, err
 }
 
-// TouchSession says that a session was seen now. It is ErrNotFound if it has ended.
+// TouchSession sets the time at which a session was last seen to now. The error is ErrNotFound if the session has ended.
 func (tx *Tx) TouchSession(id int64) error {
 	return tx.change(fmt.Sprintf("session %d", id), "UPDATE sessions SET seen = ? WHERE id = ?", micros(tx.now), id)
 }
 
-// SetMessage leaves a message for the next page of a session, or with an empty one takes it away. It is ErrNotFound if the
-// session has ended.
-func (tx *Tx) SetMessage(id int64, message string) error {
-	return tx.change(fmt.Sprintf("session %d", id), "UPDATE sessions SET message = ? WHERE id = ?", message, id)
-}
-
-// DeleteSession ends a session, if it has not ended already.
+// DeleteSession ends a session. If it has ended already, nothing happens.
 func (tx *Tx) DeleteSession(id int64) error {
 	_, err := tx.exec("DELETE FROM sessions WHERE id = ?", id)
 	return err
 }
 
-// endSession ends the session that has this secret, if there is one.
+// endSession ends the session with this secret, if there is one.
 func (tx *Tx) endSession(secret string) error {
 	hash, ok := hashSecret(secret)
 	if !ok {
@@ -90,7 +83,7 @@ func (tx *Tx) endSessions(userID int64) error {
 	return err
 }
 
-// expireSessions removes sessions that are too old for any use, the oldest first and at most limit of them.
+// expireSessions deletes sessions older than sessionsKept, the oldest first and at most limit of them.
 func (tx *Tx) expireSessions(limit int) error {
 	_, err := tx.exec("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE created <= ? ORDER BY created LIMIT ?)",
 		micros(tx.now.Add(-sessionsKept)), limit)

@@ -61,11 +61,10 @@ type Store struct {
 	writer  *writer
 
 	// Each has room for those who do it at a time.
-	viewing   chan struct{}
-	counting  chan struct{}
-	hashing   chan struct{}
-	places    chan struct{} // see maxHashing
-	strangers chan struct{} // those of places that a login has which nothing is known of
+	viewing  chan struct{}
+	counting chan struct{}
+	hashing  chan struct{}
+	places   chan struct{} // see maxHashing
 }
 
 // maxViews bounds the Views of a process at a time, each of which has a connection with a cache of its own. One more is for
@@ -113,7 +112,7 @@ func open(ctx context.Context, path string, options Options) (*Store, error) {
 	s := &Store{
 		options: options, tenancy: tenancy, readers: openPool(file, forReading, options),
 		viewing: make(chan struct{}, maxViews), counting: make(chan struct{}, 1), hashing: make(chan struct{}, 1),
-		places: make(chan struct{}, maxHashing), strangers: make(chan struct{}, maxStrangers),
+		places: make(chan struct{}, maxHashing),
 	}
 	s.readers.SetMaxOpenConns(maxViews + 1)
 	s.readers.SetMaxIdleConns(maxViews + 1)

@@ -13,7 +13,7 @@ func TestUser(t *testing.T) {
 	s := openStore(t, Options{now: c.now})
 	var ada User
 	update(t, s, func(tx *Tx) (err error) {
-		ada, err = tx.CreateUser(User{ID: 99, Name: "Ada", Role: RoleStaff, Active: true}, stranger)
+		ada, err = tx.CreateUser(User{ID: 99, Name: "Ada", Role: RoleStaff, Active: true}, dummyHash)
 		return err
 	})
 	want := User{ID: 1, Name: "Ada", Role: RoleStaff, Active: true, Created: c.now()}
@@ -50,7 +50,7 @@ func TestUsers(t *testing.T) {
 	want := []string{"Ada", "bob", "Carol", "dave", "Eve"}
 	update(t, s, func(tx *Tx) error {
 		for _, i := range []int{3, 1, 0, 4, 2} {
-			if _, err := tx.CreateUser(User{Name: want[i], Role: RoleViewer}, stranger); err != nil {
+			if _, err := tx.CreateUser(User{Name: want[i], Role: RoleViewer}, dummyHash); err != nil {
 				return err
 			}
 		}
@@ -69,7 +69,7 @@ func TestUserErrors(t *testing.T) {
 	s := openStore(t)
 	update(t, s, func(tx *Tx) error {
 		for _, name := range []string{"Ada", "bob"} {
-			if _, err := tx.CreateUser(User{Name: name, Role: RoleViewer}, stranger); err != nil {
+			if _, err := tx.CreateUser(User{Name: name, Role: RoleViewer}, dummyHash); err != nil {
 				return err
 			}
 		}
@@ -85,14 +85,14 @@ func TestUserErrors(t *testing.T) {
 		{"name", func(tx *Tx) error { _, err := tx.UserByName("eve"); return err }, ErrNotFound, `user "eve": not found`},
 		{
 			"create", func(tx *Tx) error {
-				_, err := tx.CreateUser(User{Name: "aDA", Role: RoleViewer}, stranger)
+				_, err := tx.CreateUser(User{Name: "aDA", Role: RoleViewer}, dummyHash)
 				return err
 			},
 			ErrExists, `user "aDA": exists already`,
 		},
 		{"update", func(tx *Tx) error { return tx.UpdateUser(User{ID: 1, Name: "Bob", Role: RoleViewer}) }, ErrExists, "user 1: exists already"},
 		{"update nothing", func(tx *Tx) error { return tx.UpdateUser(User{ID: 3, Name: "3", Role: RoleViewer}) }, ErrNotFound, "user 3: not found"},
-		{"password of nobody", func(tx *Tx) error { return tx.SetPassword(3, stranger) }, ErrNotFound, "user 3: not found"},
+		{"password of nobody", func(tx *Tx) error { return tx.SetPassword(3, dummyHash) }, ErrNotFound, "user 3: not found"},
 		{"delete nothing", func(tx *Tx) error { return tx.DeleteUser(3) }, ErrNotFound, "user 3: not found"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestUserName(t *testing.T) {
 		"Άδα":                    "",
 	} {
 		err := s.Update(t.Context(), func(tx *Tx) error {
-			_, err := tx.CreateUser(User{Name: name, Role: RoleViewer}, stranger)
+			_, err := tx.CreateUser(User{Name: name, Role: RoleViewer}, dummyHash)
 			return err
 		})
 		if want == "" {
@@ -145,7 +145,7 @@ func TestUserName(t *testing.T) {
 
 func TestUserInvalid(t *testing.T) {
 	s := openStore(t)
-	const role, hash = "is none of viewer, staff, superuser", "the hash of the password is none of argon2id"
+	const role, hash = "is none of viewer, staff, superuser", "is not an argon2id hash"
 	err := s.Update(t.Context(), func(tx *Tx) error {
 		_, err := tx.CreateUser(User{Role: "root"}, "password")
 		return err
@@ -203,7 +203,7 @@ func TestSetPassword(t *testing.T) {
 func TestUserNameOfBefore(t *testing.T) {
 	s := openStore(t)
 	update(t, s, func(tx *Tx) error {
-		if _, err := tx.CreateUser(User{Name: "eve", Role: RoleStaff, Active: true}, stranger); err != nil {
+		if _, err := tx.CreateUser(User{Name: "eve", Role: RoleStaff, Active: true}, dummyHash); err != nil {
 			return err
 		}
 		if _, err := tx.exec("UPDATE users SET name = ?", "a\u3164"); err != nil {

@@ -38,7 +38,7 @@ func TestAdminExport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, session, _, err := s.login("ada", adminPassword)
+	_, session, err := s.login("ada", adminPassword)
 	if err != nil || session == "" {
 		t.Fatalf("login: %q %v", session, err)
 	}

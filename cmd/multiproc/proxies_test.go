@@ -53,7 +53,7 @@ func TestLoginsThroughProxy(t *testing.T) {
 	if code, _ := login(proxy, "203.0.113.7", adminPassword); code != http.StatusTooManyRequests {
 		t.Errorf("the sixth login from an address: %d", code)
 	}
-	s.log.Wait(t, s.done, "a login failed", "203.0.113.7:0")
+	s.log.Wait(t, s.done, "login failed", "203.0.113.7:0")
 	s.log.Wait(t, s.done, "msg=request", "code=429", "203.0.113.7:0")
 	code, cookie := login(proxy, "203.0.113.8", adminPassword)
 	if code != http.StatusSeeOther || cookie == nil || !cookie.Secure || cookie.Name != "__Host-"+sessionCookie {

@@ -115,7 +115,7 @@ func startSoak(t *testing.T) *soak {
 		}
 	})
 	k.newSuperuser("root")
-	code, session, _, err := s.login("root", adminPassword)
+	code, session, err := s.login("root", adminPassword)
 	if err != nil || code != http.StatusSeeOther {
 		t.Fatalf("login: %d, %v", code, err)
 	}

@@ -52,7 +52,6 @@ func New(c Config) (*Admin, error) {
 		a.log = slog.New(slog.DiscardHandler)
 	}
 	a.outage = store.NewOutage(a.log)
-	a.refusals.log = a.log
 	var err error
 	if a.assets, err = loadAssets(); err != nil {
 		return nil, err

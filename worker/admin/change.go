@@ -7,17 +7,19 @@ import (
 	"multiproc/store"
 )
 
-// change is a transaction that writes for somebody.
+// change is a transaction that writes for a user.
 type change struct {
 	*store.Tx
+	actor   store.User // as of the transaction
 	request *request
-	actor   store.User // as the database knows them now
+	message string // for the next page
 }
 
-// change calls f with a transaction that writes. All that f does, and what it tells of it (record, say), is done or nothing
-// of it. Whose request it is may have lost the right to it since the request came; then f is not called.
+// change calls f with a transaction that writes. Everything that f does is done or nothing of it, and the message that f leaves is
+// shown only then. The user may have lost the right to the route since the request came; then f is not called.
 func (r *request) change(f func(*change) error) error {
-	return r.admin.store.Update(r.Context(), func(tx *store.Tx) error {
+	c := &change{request: r}
+	err := r.admin.store.Update(r.Context(), func(tx *store.Tx) error {
 		session, err := tx.SessionBySecret(r.secret, sessionIdle, sessionAbsolute)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
@@ -27,16 +29,27 @@ func (r *request) change(f func(*change) error) error {
 		case accessOf(session.User.Role) < r.route.least:
 			return errForbidden
 		}
-		return f(&change{tx, r, session.User})
+		if tx.Now().Sub(session.Seen) >= sessionTouched {
+			if err := tx.TouchSession(session.ID); err != nil {
+				return err
+			}
+		}
+		c.Tx, c.actor = tx, session.User
+		return f(c)
 	})
+	if err == nil && c.message != "" {
+		r.sendMessage(c.message)
+	}
+	return err
 }
 
-// record says in the audit log what was done to an object, which has this name.
+// record records in the audit log what was done to an object.
 func (c *change) record(action store.Action, kind store.Kind, id int64, name string, changes store.Changes) error {
 	return c.Record(store.Entry{Actor: c.actor.Name, Action: action, Kind: kind, ObjectID: id, Object: name, Changes: changes.JSON()})
 }
 
-// say leaves a message for the next page that whose request it is looks at.
+// say leaves a message for the next page.
 func (c *change) say(format string, args ...any) error {
-	return c.SetMessage(c.request.session.ID, fmt.Sprintf(format, args...))
+	c.message = fmt.Sprintf(format, args...)
+	return nil
 }

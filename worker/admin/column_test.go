@@ -12,7 +12,7 @@ import (
 )
 
 // heads are the names of the rows of a list.
-func (r dataReply) heads(tb testing.TB) (names []string) {
+func (r reply) heads(tb testing.TB) (names []string) {
 	tb.Helper()
 	for _, e := range r.elements(tb, "th") {
 		if e.attributes["scope"] == "row" {
@@ -23,7 +23,7 @@ func (r dataReply) heads(tb testing.TB) (names []string) {
 }
 
 // sorted is how the column with this label is sorted.
-func (r dataReply) sorted(tb testing.TB, label string) string {
+func (r reply) sorted(tb testing.TB, label string) string {
 	tb.Helper()
 	for _, e := range r.elements(tb, "th") {
 		if strings.HasPrefix(strings.TrimSpace(e.text), label) {
@@ -35,7 +35,7 @@ func (r dataReply) sorted(tb testing.TB, label string) string {
 }
 
 // sortBy follows the link of a column.
-func (s *dataSite) sortBy(page dataReply, label string) dataReply {
+func (s *dataSite) sortBy(page reply, label string) reply {
 	s.tb.Helper()
 	links := page.elements(s.tb, "a")
 	slices.Reverse(links) // the navigation comes first
@@ -45,7 +45,7 @@ func (s *dataSite) sortBy(page dataReply, label string) dataReply {
 		}
 	}
 	s.tb.Fatalf("the column %q has no link", label)
-	return dataReply{}
+	return reply{}
 }
 
 // TestSortedLists sorts lists by their columns, in both directions, and goes on from page to page in that order.

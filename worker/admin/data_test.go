@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -14,12 +13,12 @@ import (
 	"multiproc/worker/admin"
 )
 
-// dataSite is a site with metrics, and requests to it of those who have logged in.
+// dataSite is a site with metrics and a browser of each role.
 type dataSite struct {
 	*site
-	metrics string                // directory
-	secrets map[store.Role]string // of sessions
-	role    store.Role            // whose requests the test makes
+	metrics  string // directory
+	browsers map[store.Role]*browser
+	role     store.Role // of the requests that the test makes
 }
 
 func startData(tb testing.TB) *dataSite {
@@ -27,26 +26,27 @@ func startData(tb testing.TB) *dataSite {
 	metrics := tb.TempDir()
 	s := &dataSite{
 		site:    startSite(tb, func(c *admin.Config) { c.MetricsDir = metrics }),
-		metrics: metrics, secrets: map[store.Role]string{}, role: store.RoleStaff,
+		metrics: metrics, browsers: map[store.Role]*browser{}, role: store.RoleStaff,
 	}
 	tb.Cleanup(func() {
 		if tb.Failed() {
 			tb.Logf("log:\n%s", s.log)
 		}
 	})
-	s.update(func(tx *store.Tx) error {
-		for _, role := range []store.Role{store.RoleViewer, store.RoleStaff, store.RoleSuperuser} {
-			user, err := tx.UserByName(string(role))
-			if err != nil {
-				return err
-			}
-			if _, s.secrets[role], err = tx.CreateSession(user.ID); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	for _, role := range []store.Role{store.RoleViewer, store.RoleStaff, store.RoleSuperuser} {
+		s.browsers[role] = s.as(string(role))
+	}
 	return s
+}
+
+// at returns the same people at another worker of the database.
+func (s *dataSite) at(other *site) *dataSite {
+	there := &dataSite{site: other, metrics: s.metrics, browsers: map[store.Role]*browser{}, role: s.role}
+	for role, b := range s.browsers {
+		there.browsers[role] = other.visitor()
+		there.browsers[role].secret = b.secret
+	}
+	return there
 }
 
 // writer writes metrics into the directory of the site.
@@ -80,46 +80,17 @@ func (s *dataSite) names(names ...string) {
 	})
 }
 
-// dataReply is what a request was answered.
-type dataReply struct {
-	status int
-	header http.Header
-	body   string
-}
-
-// send makes a request for the role of the test: a POST where there are fields, given by turns, else a GET.
-func (s *dataSite) send(path string, fields ...string) dataReply {
+// send sends a request of the test's role: a POST if there are fields, names and values by turns, else a GET.
+func (s *dataSite) send(path string, fields ...string) reply {
 	s.tb.Helper()
-	method, body := http.MethodGet, io.Reader(nil)
 	if len(fields) > 0 {
-		form := url.Values{}
-		for i := 0; i < len(fields); i += 2 {
-			form.Add(fields[i], fields[i+1])
-		}
-		method, body = http.MethodPost, strings.NewReader(form.Encode())
+		return s.browsers[s.role].post(path, fields...)
 	}
-	request, err := http.NewRequestWithContext(s.tb.Context(), method, s.server.URL+path, body)
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	request.AddCookie(&http.Cookie{Name: "multiproc_session", Value: s.secrets[s.role]})
-	response, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		s.tb.Fatal(err)
-	}
-	return dataReply{response.StatusCode, response.Header, string(text)}
+	return s.browsers[s.role].get(path)
 }
 
-// want is send, and the answer must have this status.
-func (s *dataSite) want(status int, path string, fields ...string) dataReply {
+// want sends a request whose reply must have this status.
+func (s *dataSite) want(status int, path string, fields ...string) reply {
 	s.tb.Helper()
 	got := s.send(path, fields...)
 	if got.status != status {
@@ -128,8 +99,8 @@ func (s *dataSite) want(status int, path string, fields ...string) dataReply {
 	return got
 }
 
-// save sends the form of a page, as it is now, with these fields, and the answer must have this status.
-func (s *dataSite) save(status int, path string, fields ...string) dataReply {
+// save sends the form of a page as it is now with these fields. The reply must have this status.
+func (s *dataSite) save(status int, path string, fields ...string) reply {
 	s.tb.Helper()
 	return s.want(status, path, append(fields, "version", versionIn(s.send(path).body))...)
 }
@@ -142,7 +113,7 @@ type element struct {
 }
 
 // elements are those of a page with this tag. The page must be well formed, as far as HTML has to be.
-func (r dataReply) elements(tb testing.TB, tag string) (found []element) {
+func (r reply) elements(tb testing.TB, tag string) (found []element) {
 	tb.Helper()
 	d := xml.NewDecoder(strings.NewReader(r.body))
 	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
@@ -178,7 +149,7 @@ func (r dataReply) elements(tb testing.TB, tag string) (found []element) {
 }
 
 // texts are those of the elements with this tag.
-func (r dataReply) texts(tb testing.TB, tag string) (texts []string) {
+func (r reply) texts(tb testing.TB, tag string) (texts []string) {
 	tb.Helper()
 	for _, e := range r.elements(tb, tag) {
 		texts = append(texts, strings.TrimSpace(e.text))
@@ -187,7 +158,7 @@ func (r dataReply) texts(tb testing.TB, tag string) (texts []string) {
 }
 
 // link is the address of the link with this text; empty: there is none.
-func (r dataReply) link(tb testing.TB, text string) string {
+func (r reply) link(tb testing.TB, text string) string {
 	tb.Helper()
 	for _, e := range r.elements(tb, "a") {
 		if strings.TrimSpace(e.text) == text {
@@ -198,7 +169,7 @@ func (r dataReply) link(tb testing.TB, text string) string {
 }
 
 // input is what stands in a field of a form.
-func (r dataReply) input(tb testing.TB, name string) string {
+func (r reply) input(tb testing.TB, name string) string {
 	tb.Helper()
 	for _, e := range r.elements(tb, "input") {
 		if e.attributes["name"] == name {

@@ -2,9 +2,11 @@ package admin
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strconv"
+	"sync"
 	"time"
 
 	"multiproc/store"
@@ -34,7 +36,7 @@ func (r *request) renderLogin(status int, f *form) error {
 	return r.render(status, "login", page{Title: "Log in", Data: f})
 }
 
-// showLogin asks for name and password, whom nobody knows yet.
+// showLogin asks for name and password, unless the browser has a session already.
 func showLogin(r *request) error {
 	switch err := r.findSession(); {
 	case err == nil:
@@ -45,49 +47,72 @@ func showLogin(r *request) error {
 	return r.renderLogin(http.StatusOK, loginForm(""))
 }
 
-// login begins a session. The page to come back to is in the query, which the form was sent to.
+// login begins a session. The page to return to is in the query of the form's action.
 func login(r *request) error {
 	name := r.PostForm.Get("username")
-	who := r.credentials(name, r.PostForm.Get("password"))
-	session, secret, err := r.admin.store.Login(r.Context(), who, secretOf(r.Request))
+	_, secret, err := r.admin.store.Login(r.Context(), r.credentials(name, r.PostForm.Get("password")), secretOf(r.Request))
 	f := loginForm(name)
 	switch {
 	case err == nil:
 		setCookie(r.w, r.Request, secret)
-		r.rememberDevice(session.User.ID)
 		return r.redirect(ownPath(r.Form.Get("next")))
 	case errors.Is(err, store.ErrCredentials):
-		// The name is not told: it may be a password that was typed into the wrong field.
-		r.admin.log.Warn("a login failed", "remote", r.RemoteAddr)
-		f.Fault = "This is no user's name and password."
+		// Without the name: it may be a password typed into the wrong field.
+		r.admin.log.Warn("login failed", "remote", r.RemoteAddr)
+		f.Fault = "Wrong user name or password."
 		return r.renderLogin(http.StatusUnauthorized, f)
+	case r.refuseLogin(f, err):
+		return r.renderLogin(http.StatusTooManyRequests, f)
 	}
-	wait, fault, ok := refusedLogin(err)
-	if !ok {
-		return err
+	return err
+}
+
+// refuseLogin reports whether credentials were not tried because too many attempts failed or wait. Then the form says when to
+// try again.
+func (r *request) refuseLogin(f *form, err error) bool {
+	wait := 2
+	switch locked, ok := errors.AsType[*store.LockedError](err); {
+	case ok:
+		wait = max(1, int(time.Until(locked.Until)/time.Second)+1)
+		when := plural(int64(wait), "second")
+		if wait > 60 {
+			when = plural(int64(wait+59)/60, "minute")
+		}
+		f.Fault = "Too many failed logins. Try again in " + when + "."
+	case errors.Is(err, store.ErrCrowded):
+		f.Fault = "Too many people are logging in. Try again in a moment."
+	default:
+		return false
 	}
-	r.admin.refusals.tell(who.From, time.Now().Add(time.Duration(wait)*time.Second), err)
-	f.Fault = fault
+	r.admin.refusals.log(r.admin.log, r.RemoteAddr, err)
 	r.w.Header().Set("Retry-After", strconv.Itoa(wait))
-	return r.renderLogin(http.StatusTooManyRequests, f)
+	return true
 }
 
-// refusedLogin tells in how many seconds credentials that were not tried may be, and says so, if that is what the error is.
-func refusedLogin(err error) (wait int, fault string, ok bool) {
-	if locked, is := errors.AsType[*store.LockedError](err); is {
-		wait := max(1, int(time.Until(locked.Until)/time.Second)+1)
-		return wait, "Too many logins have failed. Try again in " + strconv.Itoa((wait+59)/60) + " minutes.", true
-	}
-	if errors.Is(err, store.ErrCrowded) {
-		return 2, "Too many others are logging in. Try again in a moment.", true
-	}
-	return 0, "", false
+// refusals bounds what the log gets of refused logins. A refusal costs next to nothing, so an attacker may cause any number.
+type refusals struct {
+	mu    sync.Mutex // guards the fields below
+	quiet time.Time  // nothing is logged before
+	n     int        // since the last log line
 }
 
-// credentials are name and password, what the browser has of an earlier login, and where the request comes from: the other end of
-// the connection, or what a proxy says that is trusted. On a unix socket that is nowhere.
+// refusalsQuiet is the shortest time between two log lines about refused logins.
+const refusalsQuiet = 30 * time.Second
+
+func (l *refusals) log(to *slog.Logger, remote string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.n++
+	if now := time.Now(); now.After(l.quiet) {
+		to.Warn("login refused", "remote", remote, "refused", l.n, "error", err)
+		l.n, l.quiet = 0, now.Add(refusalsQuiet)
+	}
+}
+
+// credentials returns name and password with the address of the client: the peer of the connection, or what a trusted proxy
+// reports. A unix socket has none.
 func (r *request) credentials(name, password string) store.Credentials {
-	c := store.Credentials{Name: name, Password: password, Device: deviceOf(r.Request)}
+	c := store.Credentials{Name: name, Password: password}
 	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		c.From = from.Addr()
 	}

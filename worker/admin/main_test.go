@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"bytes"
 	"database/sql"
 	"html"
 	"io"
@@ -17,6 +16,7 @@ import (
 
 	_ "github.com/mattn/go-sqlite3"
 
+	"multiproc/internal/proctest"
 	"multiproc/store"
 	"multiproc/worker/admin"
 )
@@ -31,7 +31,7 @@ type site struct {
 	store    *store.Store
 	admin    *admin.Admin
 	server   *httptest.Server
-	log      *logBuffer
+	log      *proctest.Log
 }
 
 // startSite serves a new database that has a user of each role, whose name is that of the role.
@@ -53,7 +53,7 @@ func startSite(tb testing.TB, change ...func(*admin.Config)) *site {
 // serveSite serves a database that is there, with a Store of its own, as another worker does.
 func serveSite(tb testing.TB, database string, change ...func(*admin.Config)) *site {
 	tb.Helper()
-	s := &site{tb: tb, database: database, log: &logBuffer{}}
+	s := &site{tb: tb, database: database, log: &proctest.Log{}}
 	var err error
 	if s.store, err = store.Open(tb.Context(), database, store.Options{}); err != nil {
 		tb.Fatal(err)
@@ -71,24 +71,6 @@ func serveSite(tb testing.TB, database string, change ...func(*admin.Config)) *s
 	s.server = httptest.NewServer(mux)
 	tb.Cleanup(s.server.Close)
 	return s
-}
-
-// logBuffer is a log in memory.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 func (s *site) update(f func(*store.Tx) error) {
@@ -156,11 +138,14 @@ func (s *site) recorded() (lines []string) {
 	return lines
 }
 
-// browser is what somebody looks at the site with. It follows no redirects.
+// browser is a browser with the cookies of the site. It follows no redirects.
 type browser struct {
 	*site
 	client *http.Client
-	secret string // of its session; empty: none
+
+	mu      sync.Mutex // guards the cookies while several goroutines send
+	secret  string     // of its session; empty: none
+	message string     // the cookie with the message for the next page; empty: none
 }
 
 // visitor is a browser of somebody who has not logged in.
@@ -214,9 +199,14 @@ func (b *browser) ask(method, path, body string, headers ...string) reply {
 	if err != nil {
 		b.tb.Fatal(err)
 	}
+	b.mu.Lock()
 	if b.secret != "" {
 		request.AddCookie(&http.Cookie{Name: b.cookieName(), Value: b.secret})
 	}
+	if b.message != "" {
+		request.AddCookie(&http.Cookie{Name: "multiproc_message", Value: b.message})
+	}
+	b.mu.Unlock()
 	if body != "" || method == http.MethodPost {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		request.Header.Set("Origin", b.server.URL)
@@ -237,9 +227,14 @@ func (b *browser) ask(method, path, body string, headers ...string) reply {
 	}
 	r := reply{response.StatusCode, response.Header, response.Cookies(), string(text)}
 	b.checkProtected(method+" "+path, r)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, c := range r.cookies {
-		if c.Name == b.cookieName() {
+		switch c.Name {
+		case b.cookieName():
 			b.secret = c.Value
+		case "multiproc_message":
+			b.message = c.Value
 		}
 	}
 	return r
@@ -268,6 +263,9 @@ func (b *browser) checkProtected(what string, r reply) {
 		if got := r.header.Get(name); got != want && (name != "Cache-Control" || !strings.Contains(what, "/assets/")) {
 			b.tb.Errorf("%s: %s: %q", what, name, got)
 		}
+	}
+	if !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") {
+		return
 	}
 	if strings.Contains(r.body, "<style") || strings.Contains(r.body, " style=") || strings.Contains(r.body, "<script>") {
 		b.tb.Errorf("%s: the page has what its policy forbids:\n%s", what, r.body)

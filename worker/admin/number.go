@@ -19,13 +19,16 @@ func number(n int64) string {
 	return sign + digits
 }
 
-// transactionCount is how many transactions there are, in words.
-func transactionCount(n int64) string {
+// plural returns a number with a noun.
+func plural(n int64, noun string) string {
 	if n == 1 {
-		return "1 transaction"
+		return "1 " + noun
 	}
-	return number(n) + " transactions"
+	return number(n) + " " + noun + "s"
 }
+
+// transactionCount returns a number of transactions, in words.
+func transactionCount(n int64) string { return plural(n, "transaction") }
 
 // size is how pages show bytes: as the metrics commands do.
 func size(bytes int64) string {

@@ -3,7 +3,6 @@ package admin
 import (
 	"errors"
 	"net/http"
-	"strconv"
 
 	"multiproc/store"
 )
@@ -43,9 +42,7 @@ func changeOwnPassword(r *request) error {
 		f.problem("old", "is not your password")
 		return r.renderOwnPassword(http.StatusUnprocessableEntity, f)
 	}
-	if wait, fault, ok := refusedLogin(err); ok {
-		f.Fault = fault
-		r.w.Header().Set("Retry-After", strconv.Itoa(wait))
+	if r.refuseLogin(f, err) {
 		return r.renderOwnPassword(http.StatusTooManyRequests, f)
 	}
 	if err != nil {
@@ -58,25 +55,21 @@ func changeOwnPassword(r *request) error {
 	if f.Bad() {
 		return r.renderOwnPassword(http.StatusUnprocessableEntity, f)
 	}
-	var secret string
 	err = r.change(func(c *change) error {
 		if err := c.SetPassword(c.actor.ID, hash); err != nil {
 			return err
 		}
-		session, s, err := c.CreateSession(c.actor.ID)
-		if err != nil {
+		if r.session, r.secret, err = c.CreateSession(c.actor.ID); err != nil {
 			return err
 		}
-		secret, r.session = s, session
 		if err := c.record(store.ActionChange, store.KindUser, c.actor.ID, c.actor.Name, store.Changes{"password": {"", ""}}); err != nil {
 			return err
 		}
-		return c.say("Your password was changed. Wherever else you were logged in, you are not any more.")
+		return c.say("Your password was changed. You were logged out everywhere else.")
 	})
 	if err != nil {
 		return err
 	}
-	setCookie(r.w, r.Request, secret)
-	r.rememberDevice(r.session.User.ID)
+	setCookie(r.w, r.Request, r.secret)
 	return r.redirect(home)
 }

@@ -83,12 +83,7 @@ func (r *request) render(status int, name string, p page) error {
 	if r.session.ID != 0 {
 		p.User = &r.session.User
 		p.Nav = r.navigation()
-		if r.session.Message != "" {
-			p.Message = r.session.Message
-			if err := r.admin.store.Update(r.Context(), func(tx *store.Tx) error { return tx.SetMessage(r.session.ID, "") }); err != nil {
-				r.admin.outage.Tell(err) // it is shown once more, then
-			}
-		}
+		p.Message = r.takeMessage()
 	}
 	var text bytes.Buffer
 	if err := r.admin.pages[name].Execute(&text, p); err != nil {
@@ -99,7 +94,7 @@ func (r *request) render(status int, name string, p page) error {
 	header.Set("Content-Length", strconv.Itoa(text.Len()))
 	r.w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = text.WriteTo(r.w) // a client that went away is none of our concern
+		_, _ = text.WriteTo(r.w) // fails only if the client is gone
 	}
 	return nil
 }

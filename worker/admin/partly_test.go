@@ -73,7 +73,7 @@ func TestPartlyDone(t *testing.T) {
 			403, "Your role does not allow this. Changed before, and it stays so: 125 transactions.",
 		},
 		{
-			"the status", "AFTER UPDATE OF message ON sessions BEGIN DELETE FROM transaction_statuses WHERE id = 2; END", confirmed,
+			"the status", "AFTER INSERT ON audit_log WHEN NEW.object_id = 351 BEGIN DELETE FROM transaction_statuses WHERE id = 2; END", confirmed,
 			409, "The status was deleted meanwhile. Changed before, and it stays so: 125 transactions.",
 		},
 		{

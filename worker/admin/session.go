@@ -1,6 +1,9 @@
 package admin
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
@@ -12,49 +15,89 @@ import (
 	"multiproc/worker"
 )
 
-// How long a session lasts: while its user does nothing, and at most. A working day, and a lunch with something after it.
+// How long a session lasts: after the last change that its user made, and after the login. Pages that only read do not count,
+// as they never write to the database: a working day of reading must fit.
 const (
-	sessionIdle     = 2 * time.Hour
+	sessionIdle     = 8 * time.Hour
 	sessionAbsolute = 12 * time.Hour
 )
 
-// sessionNoted is how often it is written down that a session is in use: not every request is to write. A session can
-// end that much too early.
-const sessionNoted = time.Minute
+// sessionTouched is the shortest time between two records of the last use of a session.
+const sessionTouched = time.Minute
 
-// cookieName is the session's cookie. Under TLS it is one that only this host can have set, over TLS.
-func cookieName(r *http.Request) string {
-	if worker.Secure(r) {
-		return "__Host-multiproc_session"
-	}
-	return "multiproc_session"
-}
-
-// setCookie gives the browser the secret of a session, or takes it away. The cookie is gone with the browser, if the session
-// is not before. It comes along when a link of another site is followed (Lax), but not with what that site sends by itself.
+// cookie returns a cookie of the site. Under TLS its name makes browsers refuse one that another host or a plain connection
+// has set. An empty value deletes it.
 //
-// Secure is what TLS this server itself sees says, or a proxy that it trusts: a header of anybody else can be anybody's.
-func setCookie(w http.ResponseWriter, r *http.Request, secret string) {
+// Secure depends on TLS as this server or a trusted proxy sees it, never on a header that any client can send.
+func cookie(r *http.Request, name, value string) *http.Cookie {
 	c := &http.Cookie{
-		Name: cookieName(r), Value: secret, Path: "/",
+		Name: name, Value: value, Path: "/",
+		// Lax: sent when a link of another site is followed, but not with that site's own requests.
 		Secure: worker.Secure(r), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
-	if secret == "" {
+	if c.Secure {
+		c.Name = "__Host-" + name
+	}
+	if value == "" {
 		c.MaxAge = -1
 	}
-	http.SetCookie(w, c)
+	return c
 }
 
-// secretOf is what the browser has for a session; empty: nothing.
-func secretOf(r *http.Request) string {
-	c, err := r.Cookie(cookieName(r))
+// cookieValue returns the value of a cookie of the site, empty if the browser has none.
+func cookieValue(r *http.Request, name string) string {
+	c, err := r.Cookie(cookie(r, name, "").Name)
 	if err != nil {
 		return ""
 	}
 	return c.Value
 }
 
-// findSession finds whose request it is, or errNoSession.
+const (
+	sessionCookie = "multiproc_session" // the secret of a session, until the browser is closed
+	messageCookie = "multiproc_message" // a message for the next page
+)
+
+// setCookie gives the browser the secret of a session, or deletes it.
+func setCookie(w http.ResponseWriter, r *http.Request, secret string) {
+	http.SetCookie(w, cookie(r, sessionCookie, secret))
+}
+
+// secretOf returns the session's secret, empty if the browser has none.
+func secretOf(r *http.Request) string { return cookieValue(r, sessionCookie) }
+
+// sendMessage leaves a message for the next page of the session, in a cookie: a page that only reads must not write to the
+// database.
+func (r *request) sendMessage(text string) {
+	sealed := append(messageMAC(r.secret, text), text...)
+	http.SetCookie(r.w, cookie(r.Request, messageCookie, base64.RawURLEncoding.EncodeToString(sealed)))
+}
+
+// takeMessage returns the message for this page, empty if there is none, and deletes its cookie.
+func (r *request) takeMessage() string {
+	value := cookieValue(r.Request, messageCookie)
+	if value == "" {
+		return ""
+	}
+	http.SetCookie(r.w, cookie(r.Request, messageCookie, ""))
+	sealed, err := base64.RawURLEncoding.DecodeString(value)
+	if err != nil || len(sealed) < sha256.Size {
+		return ""
+	}
+	text := string(sealed[sha256.Size:])
+	if !hmac.Equal(sealed[:sha256.Size], messageMAC(r.secret, text)) {
+		return "" // of another session, or not ours
+	}
+	return text
+}
+
+func messageMAC(secret, text string) []byte {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
+}
+
+// findSession finds the session of the request, or fails with errNoSession.
 func (r *request) findSession() error {
 	err := r.lookUpSession()
 	if errors.Is(err, store.ErrNotFound) {
@@ -68,28 +111,16 @@ func (r *request) lookUpSession() error {
 	if secret == "" {
 		return store.ErrNotFound
 	}
-	var old bool
-	err := r.view(func(tx *store.Tx) error {
+	return r.view(func(tx *store.Tx) error {
 		session, err := tx.SessionBySecret(secret, sessionIdle, sessionAbsolute)
-		if err != nil {
-			return err
+		if err == nil {
+			r.secret, r.session = secret, session
 		}
-		old = tx.Now().Sub(session.Seen) >= sessionNoted
-		r.secret, r.session = secret, session
-		return nil
-	})
-	if err != nil || !old {
 		return err
-	}
-	err = r.admin.store.Update(r.Context(), func(tx *store.Tx) error { return tx.TouchSession(r.session.ID) })
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		r.admin.outage.Tell(err) // who only looks can do so while nobody can write
-		return nil
-	}
-	return err
+	})
 }
 
-// sendToLogin asks the browser to log in, and then to come back: to what was asked for, where that only shows something.
+// sendToLogin redirects to the login, and from there back to the page, if the request only reads.
 func (r *request) sendToLogin() {
 	next := ""
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
@@ -105,8 +136,7 @@ func loginPath(next string) string {
 	return home + "login?" + url.Values{"next": {next}}.Encode()
 }
 
-// ownPath is where to go after a login: the path that was asked for if it is one of the site, whatever browsers make of it,
-// else the first page.
+// ownPath returns the path to go to after a login: the given one if every browser takes it for a path of the site, else home.
 func ownPath(next string) string {
 	u, err := url.Parse(next)
 	switch {
@@ -120,8 +150,8 @@ func ownPath(next string) string {
 	return next
 }
 
-// maxNext is how long a path can be to come back to: the head of a request is limited, too.
+// maxNext bounds the path to return to, as headers are limited too.
 const maxNext = 2000
 
-// neverInPath is what browsers leave out of a path, or take for something else.
+// neverInPath reports whether browsers drop a character from a path, or take it for another one.
 func neverInPath(c rune) bool { return c <= ' ' || c == 0x7f || c == '\\' }

@@ -90,7 +90,7 @@ func TestExportWhileRowsChange(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/admin/transactions.csv"+test.query, http.NoBody)
-			request.AddCookie(&http.Cookie{Name: "multiproc_session", Value: s.secrets[s.role]})
+			request.AddCookie(&http.Cookie{Name: "multiproc_session", Value: s.browsers[s.role].secret})
 			w := &interrupted{httptest.NewRecorder(), func() { s.update(test.meanwhile) }}
 			s.admin.ServeHTTP(w, request)
 			rows, err := csv.NewReader(w.Body).ReadAll()

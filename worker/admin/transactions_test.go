@@ -34,7 +34,7 @@ func (s *dataSite) many(n int) {
 }
 
 // ids are those of the transactions that a page lists.
-func (r dataReply) ids(tb testing.TB) (ids []int) {
+func (r reply) ids(tb testing.TB) (ids []int) {
 	tb.Helper()
 	for _, e := range r.elements(tb, "input") {
 		if e.attributes["name"] == "id" && e.attributes["type"] == "checkbox" {
@@ -194,13 +194,13 @@ func TestBulk(t *testing.T) {
 }
 
 // confirm says yes to a question, as a browser sends the form that is on its page.
-func (s *dataSite) confirm(question dataReply) dataReply {
+func (s *dataSite) confirm(question reply) reply {
 	s.tb.Helper()
 	return s.answer(http.StatusSeeOther, question)
 }
 
 // answer is confirm with another answer.
-func (s *dataSite) answer(status int, question dataReply) dataReply {
+func (s *dataSite) answer(status int, question reply) reply {
 	s.tb.Helper()
 	var fields []string
 	for _, e := range question.elements(s.tb, "input") {

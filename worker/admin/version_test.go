@@ -144,15 +144,14 @@ func TestEditsOfOtherFields(t *testing.T) {
 // TestLostEditsAtOnce has several people save at the same time, at two workers: one of them does, the others are asked.
 func TestLostEditsAtOnce(t *testing.T) {
 	s := startEdits(t)
-	other := *s
-	other.site = serveSite(t, s.database)
+	other := s.at(serveSite(t, s.database))
 	for _, e := range edits() {
 		version := versionIn(s.want(http.StatusOK, e.path).body)
 		var mu sync.Mutex
 		answers := map[int]int{}
 		var all sync.WaitGroup
 		for i := range 6 {
-			site := []*dataSite{s, &other}[i%2]
+			site := []*dataSite{s, other}[i%2]
 			fields := slices.Clone(e.second)
 			for at := range fields {
 				if fields[at] == e.wants {
