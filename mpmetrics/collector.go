@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"multiproc/internal/osfile"
 	"multiproc/mpmetrics/internal/format"
 )
 
@@ -49,8 +50,7 @@ type Collector struct {
 	plan      *plan
 	listing   uint64
 	dirents   []byte
-	device    uint64
-	inode     uint64
+	id        osfile.ID       // of the directory
 	removed   int             // sources since the samples were last pruned
 	told      map[string]bool // faults in the log
 
@@ -94,7 +94,7 @@ func (c *Collector) forget() {
 	}
 	clear(c.sources)
 	c.order, c.plan = nil, nil
-	c.device, c.inode = 0, 0
+	c.id = osfile.ID{}
 	for t := range c.known {
 		c.known[t] = samples{typ: format.Type(t)}
 	}

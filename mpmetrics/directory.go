@@ -1,142 +1,53 @@
 package mpmetrics
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"os/user"
-	"path/filepath"
-	"slices"
 
-	"golang.org/x/sys/unix"
+	"multiproc/mpmetrics/internal/dir"
 )
 
-// ErrHeld is returned when another living process holds what is asked for: a whole directory, or an id in it.
-var ErrHeld = errors.New("held by another process")
+// ErrHeld is returned if another live process holds a whole directory, or an id in it.
+var ErrHeld = dir.ErrHeld
 
-// ownDir is what lies in the directory and is not of prometheus_client's format. No other reader sees it.
-const ownDir = ".mpm"
+// ownDir is the subdirectory for everything that is not of prometheus_client's format. No other reader sees it.
+const ownDir = dir.Own
 
-// Directory is a metrics directory as its master sees it: the one who empties it and sweeps up after processes.
-// Processes that only write or read metrics need none; see NewWriter and NewCollector.
+// Directory is a metrics directory for the process that starts the others: it wipes the directory at the start and sweeps up
+// after dead processes. Processes that only write or read metrics need none; see NewWriter and NewCollector.
 //
-// Its methods are not safe for concurrent use, but for Leave beside Sweep.
+// Its methods are not safe for concurrent use.
 type Directory struct {
-	dir dirfd
+	dir dir.Dir
 	log *slog.Logger
 }
 
-// OpenDirectory opens a metrics directory to write into, and makes it where there is none.
-// The caller must Close it.
+// OpenDirectory opens a metrics directory for writing, and makes it if there is none. The caller must Close it.
 //
-// It refuses a symbolic link, a directory of somebody who is neither this user nor root, directories that hold
-// other people's files (/, /tmp, /var/tmp, /dev/shm, home directories), and network file systems, on which
-// mappings are not shared. That others may write to the directory is logged as a warning. A nil log discards.
+// It refuses a symbolic link, a directory whose owner is neither this user nor root, directories that hold other files (/,
+// /tmp, /var/tmp, /dev/shm, home directories), and network file systems, on which mappings are not shared. It logs a warning
+// if other users can write to the directory. A nil log discards.
 func OpenDirectory(path string, log *slog.Logger) (*Directory, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	dir, err := openWritable(path, log)
+	d, err := dir.OpenWritable(path, log)
 	if err != nil {
 		return nil, err
 	}
-	return &Directory{dir, log}, nil
+	return &Directory{d, log}, nil
 }
 
-// Close closes the directory and with it gives up what Wipe took.
-func (d *Directory) Close() error {
-	if d.dir.fd < 0 {
-		return fmt.Errorf("close metrics directory %s: %w", d.dir.path, os.ErrClosed)
-	}
-	err := d.dir.Close()
-	d.dir.fd = -1
-	return err
-}
+// Close closes the directory and gives up the lock that Wipe took. Closing it again is an error.
+func (d *Directory) Close() error { return d.dir.Close() }
 
-func openWritable(path string, log *slog.Logger) (dirfd, error) {
-	fail := func(err error) (dirfd, error) {
-		return dirfd{}, fmt.Errorf("open metrics directory %q: %w", path, err)
-	}
-	if path == "" {
-		return fail(errors.New("no path given"))
-	}
-	path = filepath.Clean(path) // a slash at the end would hide a symbolic link
-	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return fail(errors.New("is a symbolic link"))
-	}
-	if err := os.MkdirAll(path, dirMode); err != nil {
-		return dirfd{}, fmt.Errorf("make metrics directory: %w", err)
-	}
-	dir, err := openDir(path, unix.O_NOFOLLOW)
-	if err != nil {
-		return dirfd{}, err
-	}
-	if err := checkFit(dir, log); err != nil {
-		return fail(errors.Join(err, dir.Close()))
-	}
-	return dir, nil
-}
+// Wipe locks the directory for as long as d is open and removes the metrics of earlier runs from it. It fails with ErrHeld,
+// and touches nothing, if another process has locked it.
+//
+// It removes files whose whole name is a metric file's and that are empty or begin with a plausible header, and the library's
+// own subdirectory. Everything else stays and is logged. A process that still writes metrics there from before continues in
+// memory.
+func (d *Directory) Wipe() error { return d.dir.Wipe(d.log) }
 
-// checkFit says why a directory cannot hold metrics, if it cannot.
-func checkFit(dir dirfd, log *slog.Logger) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(dir.fd, &st); err != nil {
-		return os.NewSyscallError("fstat", err)
-	}
-	if int(st.Uid) != os.Geteuid() && st.Uid != 0 {
-		return fmt.Errorf("belongs to user %d, who is neither root nor this user, %d", st.Uid, os.Geteuid())
-	}
-	if sharedPlace(dir, st) {
-		return errors.New("holds other files than metrics: give it a directory of its own")
-	}
-	var statfs unix.Statfs_t
-	if err := unix.Fstatfs(dir.fd, &statfs); err != nil {
-		return os.NewSyscallError("fstatfs", err)
-	}
-	if name, ok := networkFS(uint32(statfs.Type)); ok {
-		return fmt.Errorf("is on %s, a network file system, where mapped files are not shared", name)
-	}
-	if st.Mode&0o022 != 0 {
-		log.Warn("metrics directory can be written by others", "path", dir.path, "mode", fmt.Sprintf("%#o", st.Mode&0o7777))
-	}
-	return nil
-}
-
-// sharedPlace reports whether a directory is one that people keep other things in.
-func sharedPlace(dir dirfd, st unix.Stat_t) bool {
-	places := []string{"/", "/tmp", "/var/tmp", "/dev/shm", "/home", "/root", os.Getenv("HOME")}
-	if u, err := user.Current(); err == nil {
-		places = append(places, u.HomeDir)
-	}
-	is := func(st unix.Stat_t, place string) bool {
-		var other unix.Stat_t
-		return unix.Stat(place, &other) == nil && other.Dev == st.Dev && other.Ino == st.Ino
-	}
-	if slices.ContainsFunc(places, func(place string) bool { return is(st, place) }) {
-		return true
-	}
-	parent, err := dir.stat("..")
-	return err == nil && is(parent, "/home")
-}
-
-// networkFS names the file systems, by their statfs(2) type, that keep no shared mappings between machines or
-// even between processes.
-func networkFS(typ uint32) (string, bool) {
-	switch typ {
-	case unix.NFS_SUPER_MAGIC:
-		return "NFS", true
-	case unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC:
-		return "SMB", true
-	case unix.AFS_SUPER_MAGIC, unix.AFS_FS_MAGIC:
-		return "AFS", true
-	case unix.CEPH_SUPER_MAGIC:
-		return "Ceph", true
-	case unix.CODA_SUPER_MAGIC:
-		return "Coda", true
-	case unix.V9FS_MAGIC:
-		return "9P", true
-	}
-	return "", false
-}
+// Sweep removes the files of live gauges whose process is dead. They have not counted since its death, so this only keeps the
+// directory small. Ids without a lock file belong to other libraries and are left alone.
+func (d *Directory) Sweep() error { return d.dir.Sweep() }

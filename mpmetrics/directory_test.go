@@ -86,14 +86,14 @@ func TestOpenDirectoryRefuses(t *testing.T) {
 	f(link+"/", "symbolic link")
 	f(link+"//.", "symbolic link")
 	f(file, "not a directory")
-	f("/", "directory of its own")
-	f("/tmp", "directory of its own")
-	f("/tmp/", "directory of its own")
-	f("/var/tmp", "directory of its own")
-	f(home, "directory of its own")
-	f(home+"/../"+filepath.Base(home), "directory of its own")
+	f("/", "holds other files")
+	f("/tmp", "holds other files")
+	f("/tmp/", "holds other files")
+	f("/var/tmp", "holds other files")
+	f(home, "holds other files")
+	f(home+"/../"+filepath.Base(home), "holds other files")
 	if _, err := os.Stat("/dev/shm"); err == nil {
-		f("/dev/shm", "directory of its own")
+		f("/dev/shm", "holds other files")
 	}
 	if got := names(t, home); len(got) > 0 {
 		t.Errorf("%v in a directory that was refused", got)

@@ -200,7 +200,7 @@ func ExampleInspector() {
 			continue
 		}
 		for _, entry := range file.AppendEntries(nil) {
-			fmt.Println(file.Name, file.Process.Life, entry.Sample, entry.Value)
+			fmt.Println(file.Name, file.Process.Liveness, entry.Sample, entry.Value)
 		}
 	}
 	// Output:

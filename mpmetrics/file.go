@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"multiproc/mpmetrics/internal/dir"
 	"multiproc/mpmetrics/internal/format"
 )
 
@@ -25,8 +26,8 @@ type File struct {
 	source *source
 }
 
-func newFile(dir dirfd, s *source) (*File, error) {
-	st, err := dir.stat(s.file)
+func newFile(d dir.Dir, s *source) (*File, error) {
+	st, err := d.Stat(s.file)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"multiproc/mpmetrics/internal/dir"
 )
 
 // InspectorOptions are what an Inspector may be told. The zero value is good.
@@ -64,19 +66,19 @@ func (i *Inspector) Look() (*Inspection, error) {
 		}
 		faults[f.File] = append(faults[f.File], f)
 	}
-	dir, err := openDir(i.collector.path, 0)
+	d, err := dir.Open(i.collector.path)
 	if err != nil {
 		return nil, err
 	}
-	defer dir.Close()
+	defer d.Close()
 	sources := i.collector.order
-	in := &Inspection{Time: now, Processes: processes(dir, sources), snapshot: i.held}
+	in := &Inspection{Time: now, Processes: processes(d, sources), snapshot: i.held}
 	byID := make(map[string]*Process, len(in.Processes))
 	for _, p := range in.Processes {
 		byID[p.ID] = p
 	}
 	for _, s := range sources {
-		f, err := newFile(dir, s)
+		f, err := newFile(d, s)
 		if err != nil {
 			continue // removed since it was listed
 		}

@@ -77,7 +77,7 @@ func TestInspectFiles(t *testing.T) {
 		f.Used <= 8 || f.Used >= f.Size || time.Since(f.Modified) > time.Hour || len(f.Faults) > 0 {
 		t.Errorf("histogram: %+v", f)
 	}
-	if p := f.Process; p.ID != "w2" || p.Life != mpmetrics.Alive || p.PID != os.Getpid() || p.Slot != 2 || p.Generation != 3 ||
+	if p := f.Process; p.ID != "w2" || p.Liveness != mpmetrics.Alive || p.PID != os.Getpid() || p.Slot != 2 || p.Generation != 3 ||
 		time.Since(p.Start) > time.Hour || p.Program != os.Args[0] {
 		t.Errorf("process: %+v", p)
 	}
@@ -90,7 +90,7 @@ func TestInspectFiles(t *testing.T) {
 	if f := fileNamed(t, in, "counter_w4.db"); len(f.Faults) != 1 || f.Faults[0].Reason != mpmetrics.ReasonDamaged || f.Entries != 2 || f.Used != 1<<20 {
 		t.Errorf("damaged: %+v", f)
 	}
-	if p := fileNamed(t, in, "counter_w3.db").Process; p.ID != "w3" || p.Life != mpmetrics.LifeUnknown || p.PID != 0 {
+	if p := fileNamed(t, in, "counter_w3.db").Process; p.ID != "w3" || p.Liveness != mpmetrics.LivenessUnknown || p.PID != 0 {
 		t.Errorf("process of a file alone: %+v", p)
 	}
 }

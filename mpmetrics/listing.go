@@ -2,11 +2,10 @@ package mpmetrics
 
 import (
 	"cmp"
-	"os"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
+	"multiproc/internal/osfile"
+	"multiproc/mpmetrics/internal/dir"
 	"multiproc/mpmetrics/internal/format"
 )
 
@@ -16,23 +15,23 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 		c.forget()
 		return true, &Fault{"", -1, ReasonDirectory, err}
 	}
-	dir, err := openDir(c.path, 0)
+	d, err := dir.Open(c.path)
 	if err != nil {
 		return failed(err)
 	}
-	defer dir.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(dir.fd, &st); err != nil {
-		return failed(&os.PathError{Op: "stat", Path: c.path, Err: err})
-	}
-	if st.Dev != c.device || st.Ino != c.inode {
-		c.forget()
-		c.device, c.inode = st.Dev, st.Ino
-	}
-	if changed, err = c.list(dir); err != nil {
+	defer d.Close()
+	st, err := d.StatSelf()
+	if err != nil {
 		return failed(err)
 	}
-	v := &visit{dir: dir, now: c.now(), strict: st.Mode&0o022 != 0, owner: st.Uid}
+	if id := osfile.IDFromStat(&st); id != c.id {
+		c.forget()
+		c.id = id
+	}
+	if changed, err = c.list(d); err != nil {
+		return failed(err)
+	}
+	v := &visit{dir: d, now: c.now(), strict: st.Mode&0o022 != 0, owner: st.Uid}
 	alive := map[string]bool{}
 	var like [format.Types * format.Modes][]entry
 	for _, s := range c.order {
@@ -46,7 +45,7 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 				v.mapped++
 			}
 		}
-		if counts := !s.Live() || c.alive(dir, s.ID, alive); counts != s.counts {
+		if counts := !s.Live() || c.alive(d, s.ID, alive); counts != s.counts {
 			s.counts = counts
 			changed = true
 		}
@@ -55,11 +54,11 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 }
 
 // list sees which files there are.
-func (c *Collector) list(dir dirfd) (changed bool, err error) {
+func (c *Collector) list(d dir.Dir) (changed bool, err error) {
 	c.listing++
 	before := len(c.sources)
 	seen := 0
-	err = dir.list(c.dirents, func(name []byte, inode uint64, typ uint8) {
+	err = d.List(c.dirents, func(name []byte, inode uint64, typ uint8) {
 		if len(name) < len(format.FileSuffix) || string(name[len(name)-len(format.FileSuffix):]) != format.FileSuffix {
 			return
 		}
@@ -101,17 +100,12 @@ func (c *Collector) list(dir dirfd) (changed bool, err error) {
 
 // alive reports whether the process of an id lives, as far as that can be told: ids without a lock file are
 // another library's, which removes the files of its dead itself.
-func (c *Collector) alive(dir dirfd, id string, known map[string]bool) bool {
+func (c *Collector) alive(d dir.Dir, id string, known map[string]bool) bool {
 	alive, ok := known[id]
-	if ok {
-		return alive
+	if !ok {
+		held, err := d.IsHeld(id)
+		alive = held || err != nil
+		known[id] = alive
 	}
-	alive = true
-	if fd, err := dir.open(lockName(id), unix.O_RDONLY, 0); err == nil {
-		alive, err = locked(fd)
-		alive = alive || err != nil
-		_ = unix.Close(fd)
-	}
-	known[id] = alive
 	return alive
 }

@@ -1,7 +1,7 @@
 package mpmetrics
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"io/fs"
 	"slices"
@@ -9,109 +9,93 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"multiproc/mpmetrics/internal/format"
+	"multiproc/internal/osfile"
+	"multiproc/mpmetrics/internal/dir"
 )
 
-// Process is who writes, or has written, metrics under an id.
+// Process is a process that writes, or has written, metrics under an id.
 type Process struct {
-	ID   string // as in the names of its files
-	Life Life   // at the moment of the Look
-	PID  int    // 0 if it is not known, or is that of another pid namespace
+	ID       string   // as in the names of its files
+	Liveness Liveness // at the moment of the Look
+	PID      int      // 0 if it is not known, or is that of another pid namespace
 
-	// What it says of itself in its lock file. Other libraries have none: all of this is zero.
+	// What the process has written into its lock file. Other libraries have none, so all of this is zero.
 	Slot       int       // see WriterOptions
 	Generation int       // see WriterOptions
-	Start      time.Time // when the process was started
+	Start      time.Time // when the Writer was made
 	Program    string    // path of its executable
 }
 
-// maxLockFile bounds what is read of a lock file, in bytes.
-const maxLockFile = 16 << 10
-
-// processes are those of the ids that files are named by and of the lock files, by id.
-func processes(dir dirfd, sources []*source) []*Process {
+// processes returns the processes of all ids that have a metric file or a lock file, by id.
+func processes(d dir.Dir, sources []*source) []*Process {
 	fileOf := map[string]string{}
 	for _, s := range sources {
 		if !s.foreign && fileOf[s.ID] == "" {
 			fileOf[s.ID] = s.file
 		}
 	}
-	for _, id := range lockedIDs(dir) {
+	for _, id := range d.LockedIDs() {
 		if _, ok := fileOf[id]; !ok {
 			fileOf[id] = ""
 		}
 	}
 	all := make([]*Process, 0, len(fileOf))
 	for id, file := range fileOf {
-		p := &Process{ID: id}
-		if !p.readLock(dir) {
-			p.byName(dir, file)
-		}
-		all = append(all, p)
+		all = append(all, newProcess(d, id, file))
 	}
 	slices.SortFunc(all, func(a, b *Process) int { return compareNatural(a.ID, b.ID) })
 	return all
 }
 
-// lockedIDs are the ids that have a lock file. Where they cannot be listed there are none that could be told of.
-func lockedIDs(dir dirfd) []string {
-	own, err := dir.openOwn()
-	if err != nil {
-		return nil
+func newProcess(d dir.Dir, id, file string) *Process {
+	p := &Process{ID: id}
+	who, held, err := d.ReadLock(id)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		p.identifyByName(d, file)
+		return p
+	case err != nil:
+		return p
+	case held:
+		p.Liveness = Alive
+	default:
+		p.Liveness = Dead
 	}
-	defer own.Close()
-	var ids []string
-	_ = own.list(make([]byte, 1<<15), func(name []byte, _ uint64, _ uint8) {
-		if id, ok := strings.CutSuffix(string(name), lockSuffix); ok && format.ValidID(id) {
-			ids = append(ids, id)
-		}
-	})
-	return ids
+	p.PID, p.Slot, p.Generation, p.Start, p.Program = who.PID, who.Slot, who.Generation, who.Start, who.Program
+	return p
 }
 
-// readLock takes from a process's lock file what that says. It reports false where there is none.
-func (p *Process) readLock(dir dirfd) bool {
-	fd, err := dir.open(lockName(p.ID), unix.O_RDONLY, 0)
-	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist)
-	}
-	defer unix.Close(fd)
-	if err := p.readHolder(fd); err == nil {
-		p.Life = lifeByLock(fd)
-	}
-	return true
-}
-
-// readHolder reads a lock file. One that holds nothing of use, as on a full disk, is a lock all the same.
-func (p *Process) readHolder(fd int) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return err
-	}
-	if !regular(st) {
-		return errors.New("is not a regular file")
-	}
-	line := make([]byte, min(st.Size, maxLockFile))
-	var who holder
-	if readStart(fd, line) == nil && json.Unmarshal(line, &who) == nil {
-		p.PID, p.Slot, p.Generation, p.Start, p.Program = who.PID, who.Slot, who.Generation, who.Start, who.Program
-		if who.PIDNamespace != 0 && who.PIDNamespace != pidNamespace() {
-			p.PID = 0
-		}
-	}
-	return nil
-}
-
-// byName takes the id for a pid, as prometheus_client's are unless it was told otherwise.
-func (p *Process) byName(dir dirfd, file string) {
+// identifyByName takes the id for a pid. prometheus_client's ids are pids unless it was configured otherwise.
+func (p *Process) identifyByName(d dir.Dir, file string) {
 	pid, err := strconv.Atoi(p.ID)
 	if err != nil || pid <= 0 {
 		return
 	}
 	p.PID = pid
-	if st, err := dir.stat(file); err == nil {
-		p.Life = lifeByProcess(pid, identify(file, st))
+	if st, err := d.Stat(file); err == nil {
+		p.Liveness = livenessByFD(pid, file, osfile.IDFromStat(&st))
 	}
 }
+
+// compareNatural orders texts with numbers in them by the numbers' values: w2 before w10.
+func compareNatural(a, b string) int {
+	for a != "" && b != "" {
+		n, m := digits(a), digits(b)
+		if n == 0 || m == 0 {
+			if a[0] != b[0] {
+				return cmp.Compare(a[0], b[0])
+			}
+			a, b = a[1:], b[1:]
+			continue
+		}
+		x, y := strings.TrimLeft(a[:n], "0"), strings.TrimLeft(b[:m], "0")
+		if c := cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(x, y), cmp.Compare(n, m)); c != 0 {
+			return c
+		}
+		a, b = a[n:], b[m:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+// digits returns the number of digits that a text begins with.
+func digits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }

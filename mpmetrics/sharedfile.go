@@ -8,12 +8,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/osfile"
+	"multiproc/mpmetrics/internal/dir"
 	"multiproc/mpmetrics/internal/format"
 )
 
 var (
 	// These do not pass: the metric stays in memory for good.
-	errWiped  = errors.New("the metrics directory was wiped by another process")
 	errFull   = errors.New("the file has as many series as it may have")
 	errClosed = errors.New("the writer is closed")
 )
@@ -47,40 +48,40 @@ type located struct {
 // openShared opens or makes the file of a kind for an identity. What is there and cannot be continued, being
 // damaged or of the 8-byte layout, is moved into the library's own subdirectory, where no reader sees it, and setAside
 // reports why. A new file begins at 0, which Prometheus takes for a restart of the process.
-func openShared(who identity, k format.Kind) (f *sharedFile, setAside error, err error) {
+func openShared(lease dir.Lease, k format.Kind) (f *sharedFile, setAside error, err error) {
 	// After a wipe the name may be that of a file which another process of the same id has made since. A wipe takes
 	// the locks first, so to see ours before and after is to have opened the right one.
-	if !who.stands() {
-		return nil, nil, errWiped
+	if !lease.Valid() {
+		return nil, nil, dir.ErrWiped
 	}
-	name := format.FileName{Kind: k, ID: who.id}.String()
+	name := format.FileName{Kind: k, ID: lease.ID}.String()
 	// Where the last process of this id died in createShared, its file may have two names.
-	if err := who.dir.unlink(tempName(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := lease.Dir.Unlink(tempName(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
-	f, err = continueShared(who.dir, name)
-	if _, ok := errors.AsType[*format.Damage](err); ok && who.stands() {
+	f, err = continueShared(lease.Dir, name)
+	if _, ok := errors.AsType[*format.Damage](err); ok && lease.Valid() {
 		setAside, err = err, fs.ErrNotExist
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		f, err = createShared(who, name, setAside != nil)
+		f, err = createShared(lease, name, setAside != nil)
 	}
-	if err == nil && !who.stands() {
+	if err == nil && !lease.Valid() {
 		_ = unix.Close(f.fd)
-		return nil, setAside, errWiped
+		return nil, setAside, dir.ErrWiped
 	}
 	return f, setAside, err
 }
 
 // continueShared opens a file that the last process of the same id has left.
-func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
-	fd, err := dir.open(name, unix.O_RDWR, 0)
+func continueShared(d dir.Dir, name string) (f *sharedFile, err error) {
+	fd, err := d.OpenFile(name, unix.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("open metric file %s: %w", dir.join(name), err)
+			err = fmt.Errorf("open metric file %s: %w", d.Join(name), err)
 			f = nil
 			_ = unix.Close(fd)
 		}
@@ -90,7 +91,7 @@ func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
 		return nil, err
 	}
 	switch {
-	case !regular(st):
+	case !osfile.IsRegular(&st):
 		return nil, errors.New("not a regular file")
 	case int(st.Uid) != os.Geteuid():
 		return nil, fmt.Errorf("belongs to user %d", st.Uid)
@@ -101,7 +102,7 @@ func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
 	}
 	// Read, not mapped: to look at a file that somebody cuts short must not be deadly.
 	header := make(format.Image, format.HeaderSize)
-	if err := readStart(fd, header); err != nil {
+	if err := dir.ReadStart(fd, header); err != nil {
 		return nil, err
 	}
 	used := header.Used()
@@ -109,7 +110,7 @@ func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
 		return nil, &format.Damage{Offset: 0, Problem: fmt.Sprintf("used is %d in a file of %d bytes", used, st.Size)}
 	}
 	content := make(format.Image, used)
-	if err := readStart(fd, content); err != nil {
+	if err := dir.ReadStart(fd, content); err != nil {
 		return nil, err
 	}
 	f = &sharedFile{fd: fd, used: used, entries: map[string]located{}}
@@ -128,7 +129,7 @@ func continueShared(dir dirfd, name string) (f *sharedFile, err error) {
 		f.size *= 2
 	}
 	if int64(f.size) != st.Size {
-		if err := truncate(fd, int64(f.size)); err != nil {
+		if err := dir.Truncate(fd, int64(f.size)); err != nil {
 			return nil, err
 		}
 	}
@@ -143,45 +144,45 @@ func tempName(name string) string { return ownDir + "/" + name + ".new" }
 // createShared makes a file that appears under its name with header and room, all at once: a file of 0 bytes would break
 // prometheus_client's scrape. A damaged file in its place is moved away last: until then, on a full disk for example,
 // readers count what they can of it.
-func createShared(who identity, name string, replace bool) (f *sharedFile, err error) {
+func createShared(lease dir.Lease, name string, replace bool) (f *sharedFile, err error) {
 	temp := tempName(name)
-	fd, err := who.dir.open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, fileMode)
+	fd, err := lease.Dir.OpenFile(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			err = errWiped
+			err = dir.ErrWiped
 		}
 		return nil, err
 	}
 	f = &sharedFile{fd: fd, size: format.InitialSize, entries: map[string]located{}}
 	defer func(made *sharedFile) {
 		if err != nil {
-			err = fmt.Errorf("make metric file %s: %w", who.dir.join(name), err)
+			err = fmt.Errorf("make metric file %s: %w", lease.Dir.Join(name), err)
 			for _, m := range made.mappings {
-				_ = unmap(m.image) // nobody has a pair of it yet
+				dir.Unmap(m.image) // nobody has a pair of it yet
 			}
 			_ = unix.Close(fd)
-			_ = who.dir.unlink(temp)
+			_ = lease.Dir.Unlink(temp)
 		}
 	}(f)
 	if err := f.write(format.AppendHeader(nil)); err != nil {
 		return nil, err
 	}
 	f.used = format.HeaderSize
-	if err := truncate(fd, format.InitialSize); err != nil {
+	if err := dir.Truncate(fd, format.InitialSize); err != nil {
 		return nil, err
 	}
 	if err := f.mapFrom(0); err != nil {
 		return nil, err
 	}
-	if !who.stands() {
-		return nil, errWiped
+	if !lease.Valid() {
+		return nil, dir.ErrWiped
 	}
 	if replace {
-		if err := who.dir.rename(name, ownDir+"/"+name+".damaged"); err != nil {
+		if err := lease.Dir.Rename(name, ownDir+"/"+name+".damaged"); err != nil {
 			return nil, err
 		}
 	}
-	if err := who.dir.renameFree(temp, name); err != nil {
+	if err := lease.Dir.RenameNew(temp, name); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -196,7 +197,7 @@ func (f *sharedFile) write(b []byte) error {
 		backed := (end + page - 1) / page * page
 		b = append(b, make([]byte, backed-end)...)
 	}
-	if err := writeAt(f.fd, b, int64(f.used)); err != nil {
+	if err := dir.WriteAt(f.fd, b, int64(f.used)); err != nil {
 		return err
 	}
 	f.backed = max(f.backed, f.used+len(b))
@@ -206,7 +207,7 @@ func (f *sharedFile) write(b []byte) error {
 // mapFrom maps the rest of the file. It begins a page early, so that no pair lies across two mappings.
 func (f *sharedFile) mapFrom(off int) error {
 	from := max(0, off-os.Getpagesize())
-	m, err := mapFile(f.fd, int64(from), f.size-from, true)
+	m, err := dir.Map(f.fd, int64(from), f.size-from, true)
 	if err != nil {
 		return err
 	}
@@ -262,7 +263,7 @@ func (f *sharedFile) grow(need int) error {
 	if size == f.size {
 		return nil
 	}
-	if err := truncate(f.fd, int64(size)); err != nil {
+	if err := dir.Truncate(f.fd, int64(size)); err != nil {
 		return err
 	}
 	old := f.size

@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/osfile"
+	"multiproc/mpmetrics/internal/dir"
 	"multiproc/mpmetrics/internal/format"
 )
 
@@ -60,7 +62,7 @@ func newSource(file string, inode uint64, typ uint8) *source {
 
 // visit is what is the same for all files of one reading.
 type visit struct {
-	dir    dirfd
+	dir    dir.Dir
 	now    time.Time
 	strict bool   // others may write to the directory
 	owner  uint32 // of the directory
@@ -149,7 +151,7 @@ func (s *source) whole() bool {
 
 // load maps the file and reads its table. Where it fails the table has what was readable.
 func (s *source) load(v *visit, known *samples, like []entry) *Fault {
-	fd, err := v.dir.open(s.file, unix.O_RDONLY, 0)
+	fd, err := v.dir.OpenFile(s.file, unix.O_RDONLY)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil // removed since it was listed
@@ -163,7 +165,7 @@ func (s *source) load(v *visit, known *samples, like []entry) *Fault {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return s.fault(ReasonUnreadable, err)
 	}
-	if !regular(st) {
+	if !osfile.IsRegular(&st) {
 		return s.fault(ReasonForeign, errors.New("is not a regular file"))
 	}
 	if cause := v.distrusts(st); cause != "" {
@@ -198,7 +200,7 @@ func (s *source) mapAndRead(fd int, known *samples, like []entry) *Fault {
 		return s.fault(ReasonDamaged, fmt.Errorf("has %d bytes, fewer than a header", st.Size))
 	}
 	var err error
-	if s.image, err = mapFile(fd, 0, int(min(st.Size, format.MaxSize)), false); err != nil {
+	if s.image, err = dir.Map(fd, 0, int(min(st.Size, format.MaxSize)), false); err != nil {
 		return s.fault(ReasonUnreadable, err)
 	}
 	if err := s.read(known, like); err != nil {
@@ -231,7 +233,7 @@ func (s *source) read(known *samples, like []entry) (err error) {
 // unmap gives up the mapping and the table.
 func (s *source) unmap() {
 	if s.image != nil {
-		_ = unmap(s.image) // it cannot fail on what mapFile gave
+		dir.Unmap(s.image)
 	}
 	s.image, s.used, s.table = nil, 0, nil
 }

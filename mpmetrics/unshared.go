@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"multiproc/mpmetrics/internal/dir"
 	"multiproc/mpmetrics/internal/format"
 )
 
@@ -67,7 +68,7 @@ func (w *Writer) shareLocked(s *series) {
 	delete(w.untried, s.name())
 	if !w.toldRemade && w.remadeLocked(s) {
 		w.toldRemade = true
-		w.log.Warn("series deleted from a vector stay in the metric file", "id", w.id.id, "series", s.keys[0])
+		w.log.Warn("series deleted from a vector stay in the metric file", "id", w.lease.ID, "series", s.keys[0])
 	}
 	cells, err := w.placeLocked(s)
 	if err == nil {
@@ -118,16 +119,16 @@ func (w *Writer) shareKept() {
 	w.retrying = nil
 	clear(w.told)
 	if shared > 0 {
-		w.log.Info("metrics that were kept in memory are shared", "id", w.id.id, "still_unshared", w.nKept)
+		w.log.Info("metrics that were kept in memory are shared", "id", w.lease.ID, "still_unshared", w.nKept)
 	}
 }
 
 // failedLocked logs, once for each cause, that series are not shared.
 func (w *Writer) failedLocked(s *series, err error) {
-	s.final = errors.Is(err, errFull) || errors.Is(err, errWiped) || errors.Is(err, errClosed)
+	s.final = errors.Is(err, errFull) || errors.Is(err, dir.ErrWiped) || errors.Is(err, errClosed)
 	if once := err.Error(); !w.told[once] {
 		w.told[once] = true
-		w.log.Warn("metrics are kept in memory and not shared", "id", w.id.id, "error", err)
+		w.log.Warn("metrics are kept in memory and not shared", "id", w.lease.ID, "error", err)
 	}
 }
 
@@ -141,19 +142,19 @@ func (w *Writer) placeLocked(s *series) ([]*format.Cell, error) {
 	}
 	cells, err := f.place(s.keys, w.maxSeries)
 	if err != nil {
-		return nil, fmt.Errorf("write metric file %s: %w", w.id.dir.join(format.FileName{Kind: s.kind, ID: w.id.id}.String()), err)
+		return nil, fmt.Errorf("write metric file %s: %w", w.lease.Dir.Join(format.FileName{Kind: s.kind, ID: w.lease.ID}.String()), err)
 	}
 	return cells, nil
 }
 
 func (w *Writer) fileLocked(k format.Kind) (*sharedFile, error) {
 	if f := w.files[k]; f != nil {
-		if !w.id.stands() {
-			return nil, errWiped
+		if !w.lease.Valid() {
+			return nil, dir.ErrWiped
 		}
 		return f, nil
 	}
-	f, setAside, err := openShared(w.id, k)
+	f, setAside, err := openShared(w.lease, k)
 	if setAside != nil {
 		w.log.Warn("metric file cannot be continued and was moved to "+ownDir, "error", setAside)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/mpmetrics/internal/dir"
 	"multiproc/mpmetrics/internal/format"
 )
 
@@ -53,7 +54,7 @@ type WriterOptions struct {
 //     log says so, once.
 //   - Exemplars, native histograms, quantiles of summaries, units and created timestamps are not in the format.
 type Writer struct {
-	id        identity
+	lease     dir.Lease
 	log       *slog.Logger
 	maxSeries int
 	unshared  *series
@@ -93,16 +94,15 @@ func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 	if w.maxSeries <= 0 {
 		w.maxSeries = DefaultMaxSeries
 	}
-	dir, err := openWritable(path, w.log)
+	d, err := dir.OpenWritable(path, w.log)
 	if err != nil {
 		return nil, err
 	}
-	w.id, err = takeIdentity(dir, id, holder{
-		PID: os.Getpid(), Slot: opts.Slot, Generation: opts.Generation, Start: time.Now().UTC(), Program: os.Args[0],
-		PIDNamespace: pidNamespace(),
+	w.lease, err = d.Take(id, dir.Holder{
+		Slot: opts.Slot, Generation: opts.Generation, Start: time.Now().UTC(), Program: os.Args[0],
 	})
 	if err != nil {
-		return nil, errors.Join(err, dir.Close())
+		return nil, errors.Join(err, d.Close())
 	}
 	if err := w.countUnshared(); err != nil {
 		return nil, errors.Join(err, w.Close())
@@ -123,10 +123,10 @@ func (w *Writer) Close() error {
 		w.retrying.Stop()
 	}
 	var errs []error
-	if w.id.stands() { // else the files are those of another process of the same id
-		errs = append(errs, removeLive(w.id.dir, w.id.id))
+	if w.lease.Valid() { // otherwise the files are those of another process of the same id
+		errs = append(errs, w.lease.RemoveLive())
 	}
-	errs = append(errs, w.id.release(), w.id.dir.Close())
+	errs = append(errs, w.lease.Release(), w.lease.Dir.Close())
 	for _, f := range w.files {
 		errs = append(errs, os.NewSyscallError("close", unix.Close(f.fd)))
 	}

@@ -64,7 +64,7 @@ func printListing(to io.Writer, in *mpmetrics.Inspection) error {
 	for _, f := range in.Files {
 		id, life, typ := "-", "-", "-"
 		if f.Process != nil {
-			id, life, typ = cli.Printable(f.Process.ID), f.Process.Life.String(), f.Type
+			id, life, typ = cli.Printable(f.Process.ID), f.Process.Liveness.String(), f.Type
 		}
 		layout := "-"
 		if f.Layout != 0 {
@@ -104,19 +104,19 @@ type listing struct {
 }
 
 type listedFile struct {
-	Name     string         `json:"name"`
-	ID       string         `json:"id,omitempty"` // empty, as all that depends on it, where the name is no metric file's
-	Life     mpmetrics.Life `json:"life"`
-	PID      int            `json:"pid,omitempty"` // 0: not known
-	Type     string         `json:"type,omitempty"`
-	Mode     string         `json:"mode,omitempty"`
-	Layout   int            `json:"layout,omitempty"` // bytes of a value
-	Series   int            `json:"series"`
-	Entries  int            `json:"entries"`
-	Used     int64          `json:"used_bytes"`
-	Size     int64          `json:"size_bytes"`
-	Modified time.Time      `json:"modified"`
-	Faults   []listedFault  `json:"faults"`
+	Name     string             `json:"name"`
+	ID       string             `json:"id,omitempty"` // empty, as all that depends on it, where the name is no metric file's
+	Life     mpmetrics.Liveness `json:"life"`
+	PID      int                `json:"pid,omitempty"` // 0: not known
+	Type     string             `json:"type,omitempty"`
+	Mode     string             `json:"mode,omitempty"`
+	Layout   int                `json:"layout,omitempty"` // bytes of a value
+	Series   int                `json:"series"`
+	Entries  int                `json:"entries"`
+	Used     int64              `json:"used_bytes"`
+	Size     int64              `json:"size_bytes"`
+	Modified time.Time          `json:"modified"`
+	Faults   []listedFault      `json:"faults"`
 }
 
 type listedFault struct {
@@ -133,7 +133,7 @@ func listingOf(dir string, in *mpmetrics.Inspection) listing {
 			Used: f.Used, Size: f.Size, Modified: f.Modified, Faults: []listedFault{},
 		}
 		if p := f.Process; p != nil {
-			listed.ID, listed.Life, listed.PID = p.ID, p.Life, p.PID
+			listed.ID, listed.Life, listed.PID = p.ID, p.Liveness, p.PID
 		}
 		for _, fault := range f.Faults {
 			entry := listedFault{Reason: fault.Reason, Error: fault.Err.Error()}

@@ -52,7 +52,7 @@ func (r *topReader) read() (*topReading, error) {
 	}
 	for _, p := range in.Processes {
 		t.processes = append(t.processes, *p)
-		if p.Life != mpmetrics.Alive {
+		if p.Liveness != mpmetrics.Alive {
 			continue // the pid may be anybody's
 		}
 		if u, err := master.ReadUsage(p.PID); err == nil {
@@ -101,7 +101,7 @@ func (t *topReading) spoken() bool {
 // processes are in a container or another user's, and so cannot be seen.
 func (t *topReading) running() bool {
 	return slices.ContainsFunc(t.processes, func(p mpmetrics.Process) bool {
-		return p.Life == mpmetrics.Alive || p.Life == mpmetrics.LifeUnknown && t.spoken()
+		return p.Liveness == mpmetrics.Alive || p.Liveness == mpmetrics.LivenessUnknown && t.spoken()
 	})
 }
 

@@ -108,7 +108,7 @@ func newTopView(dir string, before, now *topReading) *topView {
 	for i := range now.processes {
 		if p := &now.processes[i]; !seen[p.ID] {
 			w := newTopWorker(before, now, p, nil)
-			w.gone = v.Running && p.Life == mpmetrics.Dead
+			w.gone = v.Running && p.Liveness == mpmetrics.Dead
 			v.Workers = append(v.Workers, w)
 		}
 	}
@@ -147,7 +147,7 @@ func newTopMaster(now *topReading) *topMaster {
 func (t *topReading) stateOf(p *mpmetrics.Process, said string) string {
 	u := t.usages[p.ID]
 	switch {
-	case p.Life == mpmetrics.Dead && (said == "" || t.running()):
+	case p.Liveness == mpmetrics.Dead && (said == "" || t.running()):
 		return "dead"
 	case u.State == "T" || u.State == "t":
 		return "stopped"
@@ -156,7 +156,7 @@ func (t *topReading) stateOf(p *mpmetrics.Process, said string) string {
 	case said != "":
 		return said
 	}
-	return p.Life.String()
+	return p.Liveness.String()
 }
 
 // newTopWorker makes a row of a process, of what the master has said of one, or both.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 
-	"multiproc/internal/listen"
 	metricspage "multiproc/cmd/internal/page"
+	"multiproc/internal/listen"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 	"multiproc/worker/handoff"
@@ -31,10 +31,10 @@ func twoReadings() (before, now *topReading) {
 		return &topReading{
 			at: at, note: &metricspage.StatusFile{At: at, Status: status},
 			processes: []mpmetrics.Process{
-				{ID: "master", PID: 100, Life: mpmetrics.Alive},
-				{ID: "w1", PID: 101, Life: mpmetrics.Alive},
-				{ID: "w2", PID: 102, Life: mpmetrics.Alive},
-				{ID: "w3", PID: 103, Life: mpmetrics.Dead},
+				{ID: "master", PID: 100, Liveness: mpmetrics.Alive},
+				{ID: "w1", PID: 101, Liveness: mpmetrics.Alive},
+				{ID: "w2", PID: 102, Liveness: mpmetrics.Alive},
+				{ID: "w3", PID: 103, Liveness: mpmetrics.Dead},
 			},
 			loads: map[string]requests.Totals{
 				"w1": {Known: true, Requests: count, Errors: count / 10, InFlight: 2, Buckets: map[float64]float64{.1: count}},
@@ -109,7 +109,7 @@ func TestTopViewTrouble(t *testing.T) {
 		"master 100 stopped,", "1 of 2 workers ready", "the master's last word is 1m00s old", "2 files are faulty")
 
 	_, now = twoReadings()
-	now.processes[0].Life, now.processes[1].Life = mpmetrics.Dead, mpmetrics.Dead
+	now.processes[0].Liveness, now.processes[1].Liveness = mpmetrics.Dead, mpmetrics.Dead
 	delete(now.usages, "master")
 	delete(now.usages, "w1")
 	now.note.At = now.at.Add(-time.Minute)
@@ -123,7 +123,7 @@ func TestTopViewUnseen(t *testing.T) {
 	for i, r := range []*topReading{before, now} {
 		clear(r.usages)
 		for i := range r.processes {
-			r.processes[i].Life = mpmetrics.LifeUnknown
+			r.processes[i].Liveness = mpmetrics.LivenessUnknown
 		}
 		r.note.Status.Workers = slices.Clone(r.note.Status.Workers)
 		r.note.Status.Workers[0].Resident, r.note.Status.Workers[0].CPU = 3<<20, time.Duration(i)*time.Second
@@ -162,7 +162,7 @@ func TestTopViewFilesGone(t *testing.T) {
 func TestTopViewForeign(t *testing.T) {
 	before, now := twoReadings()
 	for _, r := range []*topReading{before, now} {
-		r.processes = []mpmetrics.Process{{ID: "101", PID: 101, Life: mpmetrics.Alive}, {ID: "102", PID: 102, Life: mpmetrics.Alive}, {ID: "9", PID: 9, Life: mpmetrics.Alive}}
+		r.processes = []mpmetrics.Process{{ID: "101", PID: 101, Liveness: mpmetrics.Alive}, {ID: "102", PID: 102, Liveness: mpmetrics.Alive}, {ID: "9", PID: 9, Liveness: mpmetrics.Alive}}
 		r.loads = map[string]requests.Totals{"101": r.loads["w1"]}
 		r.usages = map[string]master.Usage{"101": r.usages["w1"]}
 	}

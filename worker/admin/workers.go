@@ -63,16 +63,16 @@ func showWorkers(r *request) error {
 	}
 	for _, p := range in.Processes {
 		v := processView{Process: p, Files: files[p]}
-		if !p.Start.IsZero() && p.Life == mpmetrics.Alive {
+		if !p.Start.IsZero() && p.Liveness == mpmetrics.Alive {
 			v.Age = span(in.Time.Sub(p.Start))
 		}
 		if load := loads[p.ID]; load.Known {
 			v.Requests, v.Errors = number(int64(load.Requests)), number(int64(load.Errors))
-			if p.Life == mpmetrics.Alive {
+			if p.Liveness == mpmetrics.Alive {
 				v.InFlight = number(int64(load.InFlight))
 			}
 		}
-		if bytes, ok := memory[p.Slot]; ok && p.Slot > 0 && p.Life == mpmetrics.Alive {
+		if bytes, ok := memory[p.Slot]; ok && p.Slot > 0 && p.Liveness == mpmetrics.Alive {
 			v.Memory = size(int64(bytes))
 		}
 		view.Processes = append(view.Processes, v)

@@ -13,8 +13,8 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// TestLife finds out who lives: by the lock, by the process that has the file open, and not at all.
-func TestLife(t *testing.T) {
+// TestLiveness finds out who lives: by the lock, by the process that has the file open, and not at all.
+func TestLiveness(t *testing.T) {
 	dir := t.TempDir()
 	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
 	check(t, err)
@@ -39,10 +39,10 @@ func TestLife(t *testing.T) {
 	put(t, filepath.Join(dir, "counter_999999999.db"), metricFile(with(sharedKey, 1)))
 	put(t, filepath.Join(dir, "counter_gunicorn.db"), metricFile(with(sharedKey, 1)))
 
-	lives := func(dir string) map[string]string {
+	livenesses := func(dir string) map[string]string {
 		found := map[string]string{}
 		for _, p := range look(t, dir, mpmetrics.InspectorOptions{}).Processes {
-			found[p.ID] = p.Life.String()
+			found[p.ID] = p.Liveness.String()
 		}
 		return found
 	}
@@ -50,13 +50,13 @@ func TestLife(t *testing.T) {
 	want := map[string]string{
 		"w1": "alive", "w2": "dead", childID: "alive", self: "dead", "999999999": "dead", "gunicorn": "unknown",
 	}
-	if diff := cmp.Diff(want, lives(dir)); diff != "" {
+	if diff := cmp.Diff(want, livenesses(dir)); diff != "" {
 		t.Errorf("processes (-want +got):\n%s", diff)
 	}
 	check(t, child.Process.Kill())
 	_ = child.Wait()
 	want[childID] = "dead"
-	if diff := cmp.Diff(want, lives(dir)); diff != "" {
+	if diff := cmp.Diff(want, livenesses(dir)); diff != "" {
 		t.Errorf("a dead process (-want +got):\n%s", diff)
 	}
 
@@ -66,7 +66,7 @@ func TestLife(t *testing.T) {
 		want[id] = "dead"
 	}
 	want["gunicorn"] = "unknown"
-	if diff := cmp.Diff(want, lives(copied)); diff != "" {
+	if diff := cmp.Diff(want, livenesses(copied)); diff != "" {
 		t.Errorf("a copy (-want +got):\n%s", diff)
 	}
 	check(t, w.Close())

@@ -1,0 +1,259 @@
+package dir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
+	"multiproc/mpmetrics/internal/format"
+)
+
+// Errors of leases.
+var (
+	// ErrHeld is returned if another live process holds a directory, or an id in it.
+	ErrHeld = errors.New("held by another process")
+	// ErrWiped is returned if the lease is void because the directory was wiped.
+	ErrWiped = errors.New("the metrics directory was wiped by another process")
+)
+
+// A process that writes metrics under an id holds a lock on the first byte of .mpm/<id>.lock until its end. Any process can
+// ask whether it is held, and asking takes nothing.
+//
+// The second byte is locked while an id is being taken or swept, so that a sweeper cannot remove files that a process which
+// takes the id at that moment has just made.
+const (
+	lifeByte  = 0
+	sweepByte = 1
+)
+
+const lockSuffix = ".lock"
+
+func lockName(id string) string { return Own + "/" + id + lockSuffix }
+
+// Lease is the exclusive right to write metrics under an id. It ends with the process at the latest.
+type Lease struct {
+	Dir Dir
+	ID  string
+
+	lock int // descriptor of .mpm/<id>.lock
+}
+
+// Holder describes the process that holds, or has held, an id. It is the content of the lock file, as one line of JSON.
+type Holder struct {
+	PID        int       `json:"pid"`
+	Slot       int       `json:"slot"`
+	Generation int       `json:"generation"`
+	Start      time.Time `json:"start"`
+	Program    string    `json:"program"`
+	// PIDNamespace is the inode of the PID's namespace, 0 if it is not known.
+	PIDNamespace uint64 `json:"pid_namespace"`
+}
+
+// takeTries bounds how often to start over because the directory is being wiped. One that was removed looks the same.
+const takeTries = 100
+
+// sweepPatience bounds how long to wait for a sweeper, which needs only a moment.
+const sweepPatience = 5 * time.Second
+
+// Take takes an id for this process, whose PID and namespace it adds to who. It fails with ErrHeld if a live process has the
+// id. Live gauges of the id's last holder are removed: they would count again.
+func (d Dir) Take(id string, who Holder) (Lease, error) {
+	if !format.ValidID(id) {
+		return Lease{}, fmt.Errorf("take metrics id %q: want letters, digits, dots and dashes", id)
+	}
+	who.PID, who.PIDNamespace = os.Getpid(), pidNamespace()
+	fail := func(err error) (Lease, error) {
+		return Lease{}, fmt.Errorf("take metrics id %s in %s: %w", id, d.path, err)
+	}
+	var err error
+	for range takeTries {
+		if err = d.makeOwn(); errors.Is(err, fs.ErrNotExist) {
+			continue // wiped in between
+		} else if err != nil {
+			return fail(err)
+		}
+		var fd int
+		fd, err = d.OpenFile(lockName(id), unix.O_RDWR|unix.O_CREAT)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return fail(err)
+		}
+		l := Lease{d, id, fd}
+		var taken bool
+		taken, err = l.take(who)
+		if taken && err == nil {
+			return l, nil
+		}
+		if err := errors.Join(err, unix.Close(fd)); err != nil {
+			return fail(err)
+		}
+		err = ErrWiped // others see another file
+	}
+	return fail(err)
+}
+
+// take reports false if the file is not, or no longer, the one at the path.
+func (l Lease) take(who Holder) (taken bool, err error) {
+	if err := waitLock(l.lock, sweepByte, sweepPatience); err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, osfile.Unlock(l.lock, sweepByte)) }()
+	if !l.Valid() {
+		return false, nil
+	}
+	if err := l.checkOwner(); err != nil {
+		return false, err
+	}
+	if held, err := osfile.IsLocked(l.lock, lifeByte); err != nil {
+		return false, err
+	} else if held {
+		return false, ErrHeld
+	}
+	// Before the lock is taken, with which they would count again.
+	if err := l.RemoveLive(); err != nil {
+		return false, err
+	}
+	if free, err := osfile.TryLock(l.lock, lifeByte, osfile.Exclusive); err != nil {
+		return false, err
+	} else if !free {
+		return false, ErrHeld
+	}
+	line, err := json.Marshal(who)
+	if err != nil {
+		return false, err
+	}
+	line = append(line, '\n')
+	if err := Truncate(l.lock, int64(len(line))); err != nil {
+		return false, err
+	}
+	if err := WriteAt(l.lock, line, 0); err != nil && !errors.Is(err, unix.ENOSPC) {
+		return false, err // on a full disk the description is missing, but the lock holds
+	}
+	return true, nil
+}
+
+// waitLock locks a byte as soon as it is free. It polls, since a blocking call cannot be told to stop, and a stopped process
+// keeps its locks.
+func waitLock(fd int, at int64, patience time.Duration) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		free, err := osfile.TryLock(fd, at, osfile.Exclusive)
+		if err != nil || free {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("another process has held its lock for %v", patience)
+		}
+	}
+}
+
+// checkOwner checks that the lock file is not a second name of some other file, whose content would be lost.
+func (l Lease) checkOwner() error {
+	var st unix.Stat_t
+	if err := unix.Fstat(l.lock, &st); err != nil {
+		return err
+	}
+	if !osfile.IsRegular(&st) || int(st.Uid) != os.Geteuid() || st.Nlink != 1 {
+		return fmt.Errorf("%s is not a file of this user with one name", l.Dir.Join(lockName(l.ID)))
+	}
+	return nil
+}
+
+// Valid reports whether the lock file is still the one that others find at its path. After a wipe it is not.
+func (l Lease) Valid() bool {
+	found, err := l.Dir.Stat(lockName(l.ID))
+	if err != nil {
+		return false
+	}
+	held, err := osfile.IdentifyFD(l.lock)
+	return err == nil && held == osfile.IDFromStat(&found)
+}
+
+// Release ends the lease.
+func (l Lease) Release() error { return os.NewSyscallError("close", unix.Close(l.lock)) }
+
+// RemoveLive removes the id's files that count only while its process is alive.
+func (l Lease) RemoveLive() error {
+	var errs []error
+	for mode := range format.Mode(format.Modes) {
+		n := format.FileName{Kind: format.Kind{Type: format.Gauge, Mode: mode}, ID: l.ID}
+		if !n.Live() {
+			continue
+		}
+		if err := l.Dir.Unlink(n.String()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// LockedIDs returns the ids that have a lock file, in no order. It returns none if they cannot be listed.
+func (d Dir) LockedIDs() []string {
+	own, err := d.openOwn()
+	if err != nil {
+		return nil
+	}
+	defer own.Close()
+	names, _ := own.names(func(name string) bool {
+		id, ok := strings.CutSuffix(name, lockSuffix)
+		return ok && format.ValidID(id)
+	})
+	for i, name := range names {
+		names[i] = strings.TrimSuffix(name, lockSuffix)
+	}
+	return names
+}
+
+// IsHeld reports whether a process holds an id. The error is fs.ErrNotExist if the id has no lock file: then it is another
+// library's.
+func (d Dir) IsHeld(id string) (bool, error) {
+	fd, err := d.OpenFile(lockName(id), unix.O_RDONLY)
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(fd)
+	return osfile.IsLocked(fd, lifeByte)
+}
+
+// ReadLock returns the last holder of an id and whether it still holds it. The PID is 0 if it belongs to another pid
+// namespace, where it means another process. A lock file without content, as on a full disk, is a lock all the same.
+func (d Dir) ReadLock(id string) (who Holder, held bool, err error) {
+	fd, err := d.OpenFile(lockName(id), unix.O_RDONLY)
+	if err != nil {
+		return Holder{}, false, err
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return Holder{}, false, err
+	}
+	if !osfile.IsRegular(&st) {
+		return Holder{}, false, errors.New("is not a regular file")
+	}
+	const longest = 16 << 10
+	line := make([]byte, min(st.Size, longest))
+	if ReadStart(fd, line) != nil || json.Unmarshal(line, &who) != nil {
+		who = Holder{}
+	}
+	if who.PIDNamespace != 0 && who.PIDNamespace != pidNamespace() {
+		who.PID = 0
+	}
+	held, err = osfile.IsLocked(fd, lifeByte)
+	return who, held, err
+}
+
+// pidNamespace returns the inode of this process's pid namespace, or 0 if it cannot be known.
+func pidNamespace() uint64 {
+	id, err := osfile.Identify("/proc/self/ns/pid")
+	if err != nil {
+		return 0
+	}
+	return id.Inode
+}
