@@ -13,6 +13,7 @@ import (
 
 	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/dbtool"
+	"multiproc/cmd/internal/inspect"
 	"multiproc/cmd/internal/scaffold"
 )
 
@@ -86,7 +87,7 @@ func newApp() *urfave.App {
 			dbtool.TokenCommand(),
 			runserverCommand(),
 			scaffold.Command(),
-			metricsCommand(),
+			inspect.Command(),
 			workerCommand(),
 		},
 		Action:         cli.UnknownCommand,

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"math"
@@ -35,7 +35,7 @@ func (c change) value() string {
 }
 
 // changes are those from one page to another, by sample.
-func changes(before, after page) []change {
+func changes(before, after samples) []change {
 	var found []change
 	for sample, now := range after {
 		then, ok := before[sample]

@@ -1,7 +1,6 @@
-package main
+package inspect
 
 import (
-	"os"
 
 	"github.com/prometheus/common/expfmt"
 	urfave "github.com/urfave/cli/v2"
@@ -36,7 +35,7 @@ func dumpMetrics(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: cli.NewLogger("text", os.Stderr)})
+	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: cli.NewLogger("text", c.App.ErrWriter)})
 	defer collector.Close()
 	return collector.Write(c.App.Writer, format)
 }

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -38,7 +37,7 @@ func serveMetrics(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	log := cli.NewLogger("text", os.Stderr)
+	log := cli.NewLogger("text", c.App.ErrWriter)
 	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: log})
 	defer collector.Close()
 	routes := http.NewServeMux()

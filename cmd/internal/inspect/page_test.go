@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"math"
@@ -10,7 +10,7 @@ import (
 )
 
 func TestParsePage(t *testing.T) {
-	f := func(text string, want page) {
+	f := func(text string, want samples) {
 		t.Helper()
 		got, err := parsePage("x", strings.NewReader(text))
 		if err != nil {
@@ -20,18 +20,18 @@ func TestParsePage(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
 	}
-	f("", page{})
-	f("# HELP a Help.\n# TYPE a unknown\n\na 1\n", page{"a": 1})
-	f("a 1 1700000000", page{"a": 1})
-	f("a 1 1700000000.5 # {trace=\"x\"} 1 1\n# EOF", page{"a": 1})
-	f("a NaN\nb +Inf\nc -Inf\nd 1e400\n", page{"a": math.NaN(), "b": math.Inf(1), "c": math.Inf(-1), "d": math.Inf(1)})
-	f("a{} 1", page{"a": 1})
-	f("a { z=\"1\" , b=\"2\", } 3", page{`a{b="2",z="1"}`: 3})
-	f("a_bucket{le=\"1.0\",z=\"1\"} -1.5", page{`a_bucket{z="1",le="1.0"}`: -1.5})
-	f(`a{l="},\"\\"} 4`, page{`a{l="},\"\\"}`: 4})
-	f(`{"a.b",z="1",c="2"} 5`, page{`{"a.b",c="2",z="1"}`: 5})
-	f(`{"a.b","l.m"="1"} 5`, page{`{"a.b","l.m"="1"}`: 5})
-	f("a\t6", page{"a": 6})
+	f("", samples{})
+	f("# HELP a Help.\n# TYPE a unknown\n\na 1\n", samples{"a": 1})
+	f("a 1 1700000000", samples{"a": 1})
+	f("a 1 1700000000.5 # {trace=\"x\"} 1 1\n# EOF", samples{"a": 1})
+	f("a NaN\nb +Inf\nc -Inf\nd 1e400\n", samples{"a": math.NaN(), "b": math.Inf(1), "c": math.Inf(-1), "d": math.Inf(1)})
+	f("a{} 1", samples{"a": 1})
+	f("a { z=\"1\" , b=\"2\", } 3", samples{`a{b="2",z="1"}`: 3})
+	f("a_bucket{le=\"1.0\",z=\"1\"} -1.5", samples{`a_bucket{z="1",le="1.0"}`: -1.5})
+	f(`a{l="},\"\\"} 4`, samples{`a{l="},\"\\"}`: 4})
+	f(`{"a.b",z="1",c="2"} 5`, samples{`{"a.b",c="2",z="1"}`: 5})
+	f(`{"a.b","l.m"="1"} 5`, samples{`{"a.b","l.m"="1"}`: 5})
+	f("a\t6", samples{"a": 6})
 }
 
 func TestParsePageRefuses(t *testing.T) {

@@ -1,11 +1,11 @@
-package main
+package inspect
 
 import (
 	"slices"
 	"strings"
 	"time"
 
-	metricspage "multiproc/cmd/internal/page"
+	"multiproc/cmd/internal/page"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 	"multiproc/worker/requests"
@@ -28,7 +28,7 @@ func (r *topReader) close() { r.inspector.Close() }
 // topReading is what there was at one moment.
 type topReading struct {
 	at        time.Time
-	note      *metricspage.StatusFile // nil: there is none
+	note      *page.StatusFile // nil: there is none
 	processes []mpmetrics.Process
 	loads     map[string]requests.Totals // by id
 	usages    map[string]master.Usage    // by id, of those that are seen to live
@@ -44,7 +44,7 @@ func (r *topReader) read() (*topReading, error) {
 	}
 	t := &topReading{
 		at:       in.Time,
-		note:     metricspage.ReadStatusFile(r.dir),
+		note:     page.ReadStatusFile(r.dir),
 		loads:    r.reader.Read(in.Files),
 		usages:   map[string]master.Usage{},
 		counters: map[string]float64{},

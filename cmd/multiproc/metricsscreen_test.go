@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,14 +8,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
-	metricspage "multiproc/cmd/internal/page"
 	"multiproc/internal/proctest"
-	"multiproc/master"
 )
 
-// emulator is a terminal emulator, tmux, with a shell in it.
+// emulator is the terminal emulator tmux, which runs a shell.
 type emulator struct {
 	tb     testing.TB
 	socket string
@@ -49,6 +45,27 @@ func (e *emulator) tmux(args ...string) string {
 	return string(out)
 }
 
+// modes returns whether the alternate screen and the cursor are on, as in "1 0\n".
+func (e *emulator) modes() string {
+	return e.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}")
+}
+
+// startScreen starts a subcommand of metrics on a directory, waits for its screen and returns its pid. The terminal shows the exit
+// code afterwards.
+func (e *emulator) startScreen(command, dir string) (pid int) {
+	e.tb.Helper()
+	e.line("sh -c 'echo $$ > " + dir + "/pid; exec " + multiprocPath(e.tb) + " metrics " + command + " --dir " + dir + "'; echo ended with $?")
+	e.awaitText("q quit")
+	text, err := os.ReadFile(dir + "/pid")
+	if err != nil {
+		e.tb.Fatal(err)
+	}
+	if _, err := fmt.Sscan(string(text), &pid); err != nil {
+		e.tb.Fatal(err)
+	}
+	return pid
+}
+
 func (e *emulator) screen() string { return e.tmux("capture-pane", "-p") }
 
 func (e *emulator) keys(keys ...string) { e.tmux(append([]string{"send-keys"}, keys...)...) }
@@ -56,7 +73,7 @@ func (e *emulator) keys(keys ...string) { e.tmux(append([]string{"send-keys"}, k
 // line types a line.
 func (e *emulator) line(text string) { e.keys(text, "Enter") }
 
-// await waits until the screen is as a test wants it. There is no event for that.
+// await polls until the condition holds for the screen.
 func (e *emulator) await(what string, is func(screen string) bool) string {
 	e.tb.Helper()
 	var screen string
@@ -72,7 +89,7 @@ func (e *emulator) awaitText(text string) string {
 	return e.await(text, func(screen string) bool { return strings.Contains(screen, text) })
 }
 
-// rows are the lines of top's table.
+// rows returns the fields of the lines of top's table by worker.
 func rows(screen string) map[string][]string {
 	found := map[string][]string{}
 	for line := range strings.Lines(screen) {
@@ -83,8 +100,8 @@ func rows(screen string) map[string][]string {
 	return found
 }
 
-// TestTop drives top in a terminal emulator: it shows the workers of a server under load, follows a change of the terminal's
-// size and a worker's death, sorts and filters, and leaves the terminal as it was.
+// TestTop drives top in a terminal emulator: it shows the workers of a server under load, follows a resize and the death of a
+// worker, sorts and filters, and restores the terminal.
 func TestTop(t *testing.T) {
 	t.Parallel()
 	e := startEmulator(t, 140, 40)
@@ -102,8 +119,8 @@ func TestTop(t *testing.T) {
 			t.Errorf("worker %d: %v", pid, row)
 		}
 	}
-	if e.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}") != "1 0\n" {
-		t.Error("not a screen of its own, without a cursor")
+	if modes := e.modes(); modes != "1 0\n" {
+		t.Errorf("not the alternate screen without a cursor: %s", modes)
 	}
 
 	e.tmux("resize-window", "-x", "100", "-y", "20")
@@ -140,8 +157,8 @@ func TestTop(t *testing.T) {
 	e.awaitText("ended with 0")
 	e.line("stty -a > " + s.dir + "/after; echo done")
 	e.awaitText("\ndone")
-	if e.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}") != "0 1\n" {
-		t.Error("the terminal is left with top's screen, or without a cursor")
+	if modes := e.modes(); modes != "0 1\n" {
+		t.Errorf("top leaves its screen or no cursor: %s", modes)
 	}
 	before, after := settingsOf(t, s.dir+"/before"), settingsOf(t, s.dir+"/after")
 	if before != after {
@@ -149,7 +166,7 @@ func TestTop(t *testing.T) {
 	}
 }
 
-// settingsOf are a terminal's settings as stty -a has printed them, without its size, which the test has changed.
+// settingsOf returns the settings that stty -a printed, without the size, which the test changes.
 func settingsOf(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -163,70 +180,52 @@ func settingsOf(t *testing.T, path string) string {
 	return rest
 }
 
-// TestTopIsEnded ends it by a signal: the terminal is given back all the same.
-func TestTopIsEnded(t *testing.T) {
-	t.Parallel()
-	e := startEmulator(t, 100, 30)
-	dir := t.TempDir()
-	e.line("sh -c 'echo $$ > " + dir + "/pid; exec " + multiprocPath(t) + " metrics top --dir " + dir + "'; echo ended with $?")
-	e.awaitText("q quit")
-	proctest.Kill(t, pidIn(t, dir+"/pid"), syscall.SIGTERM)
-	e.awaitText("ended with 0")
-}
-
-// TestScreenUnderKeys holds a key down, as it were, and then ends the command by a signal: whatever waits to be read, the
-// terminal is given back.
+// TestScreenUnderKeys holds a key down and then ends the command by a signal: the terminal is restored, whatever input waits.
 func TestScreenUnderKeys(t *testing.T) {
-	proctest.Long(t) // it makes hundreds of files, and types thousands of keys
 	t.Parallel()
 	dir := t.TempDir()
-	makeLargeDirectory(t, dir, 500, 10) // that takes time to draw
+	makeLargeDirectory(t, dir, 500, 10) // which takes time to draw
 	for _, command := range []string{"top", "watch"} {
 		e := startEmulator(t, 100, 30)
-		e.line("sh -c 'echo $$ > " + dir + "/pid; exec " + multiprocPath(t) + " metrics " + command + " --dir " + dir + "'; echo ended with $?")
-		e.awaitText("q quit")
-		for range 10 {
+		pid := e.startScreen(command, dir)
+		for range proctest.Rounds(2, 10) {
 			e.keys("-l", strings.Repeat("r", 300))
 		}
-		proctest.Kill(t, pidIn(t, dir+"/pid"), syscall.SIGTERM)
+		proctest.Kill(t, pid, syscall.SIGTERM)
 		e.awaitText("ended with 0")
-		if e.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}") != "0 1\n" {
-			t.Errorf("%s leaves the terminal with its screen, or without a cursor", command)
+		if modes := e.modes(); modes != "0 1\n" {
+			t.Errorf("%s leaves its screen or no cursor: %s", command, modes)
 		}
 	}
 }
 
-// TestScreenIsSuspended stops the command by Ctrl-Z and by a signal, as a shell's jobs are, and lets it go on.
+// TestScreenIsSuspended suspends the command by Ctrl-Z and by a signal, and resumes it.
 func TestScreenIsSuspended(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for _, command := range []string{"top", "watch"} {
 		e := startEmulator(t, 100, 30)
-		e.line("sh -c 'echo $$ > " + dir + "/pid; exec " + multiprocPath(t) + " metrics " + command + " --dir " + dir + "'")
-		e.awaitText("q quit")
-		pid := pidIn(t, dir+"/pid")
+		pid := e.startScreen(command, dir)
 		for _, suspend := range []func(){func() { e.keys("C-z") }, func() { proctest.Kill(t, pid, syscall.SIGTSTP) }} {
 			suspend()
-			e.await("the shell's screen", func(string) bool {
-				return e.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}") == "0 1\n"
-			})
+			e.await("the shell's screen", func(string) bool { return e.modes() == "0 1\n" })
 			proctest.Eventually(t, "the process to be stopped", func() bool { return proctest.State(pid) == "T" })
 			e.line("fg")
 			e.awaitText("q quit")
-			proctest.Eventually(t, "the process to go on", func() bool { return proctest.State(pid) != "T" })
+			proctest.Eventually(t, "the process to be resumed", func() bool { return proctest.State(pid) != "T" })
 		}
 		e.keys("q")
 		proctest.AwaitGone(t, pid)
 	}
 }
 
-// TestTerminalIsGone takes the terminal away from commands that no signal tells of it: they end.
+// TestTerminalIsGone closes the terminal of commands that get no signal about that: they exit.
 func TestTerminalIsGone(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"top", "watch"} {
 		keys, line := openTerminal(t)
 		dir := t.TempDir()
-		// It leads the session, and whoever it has in the foreground hears nothing of the end.
+		// A session leader that survives SIGHUP keeps the kernel from sending it to the foreground job.
 		leader := commandIn(t, dir, "sh", "-c", `trap "" HUP; set -m; `+multiprocPath(t)+" metrics "+command+" --dir "+dir+"; :")
 		leader.Stdin, leader.Stdout, leader.Stderr = line, line, line
 		leader.Env = append(os.Environ(), "TERM=xterm")
@@ -243,112 +242,22 @@ func TestTerminalIsGone(t *testing.T) {
 		pids := proctest.Children(leader.Process.Pid)
 		_ = keys.Close()
 		proctest.AwaitGone(t, pids...)
-		_ = leader.Wait() // as it likes
+		_ = leader.Wait() // its exit status does not matter
 	}
 }
 
-func pidIn(t *testing.T, path string) (pid int) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := fmt.Sscan(string(text), &pid); err != nil {
-		t.Fatal(err)
-	}
-	return pid
-}
-
-// TestWatchOnTerminal shows what changes on a screen.
+// TestWatchOnTerminal shows the samples that change, and files that disappear.
 func TestWatchOnTerminal(t *testing.T) {
 	t.Parallel()
 	e := startEmulator(t, 120, 30)
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ndisable-logging = true\n")
 	startLoad(t, allKinds("tcp", s.address, "/", "/"))
 	e.line(multiprocPath(t) + " metrics watch --interval 200ms --ini " + s.ini + " requests_total; echo ended with $?")
-	e.await("requests that are counted", func(screen string) bool {
+	e.await("counted requests", func(screen string) bool {
 		return strings.Contains(screen, "PER SECOND") && strings.Contains(screen, `http_requests_total{code="200"`)
 	})
 	proctest.Kill(t, s.workers()[0], syscall.SIGKILL)
 	e.awaitText("file gauge_livesum_w1.db is gone")
 	e.keys("q")
 	e.awaitText("ended with 0")
-}
-
-// TestTopOfStoppedServer looks at a server of which every process is stopped: nothing could answer.
-func TestTopOfStoppedServer(t *testing.T) {
-	t.Parallel()
-	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n")
-	s.get("/")
-	all := append(s.workers(), s.cmd.Process.Pid)
-	for _, pid := range all {
-		proctest.Kill(t, pid, syscall.SIGSTOP)
-	}
-	defer func() {
-		for _, pid := range all {
-			proctest.Kill(t, pid, syscall.SIGCONT)
-		}
-	}()
-	began := time.Now()
-	stdout, stderr, code := s.run("metrics", "top", "--json", "--interval", "100ms", "--ini", s.ini)
-	if code != 0 {
-		t.Fatalf("exit code %d: %s", code, stderr)
-	}
-	t.Logf("after %s", time.Since(began))
-	var v struct {
-		Running bool
-		Master  struct {
-			PID   int
-			State string
-		}
-		Workers []struct {
-			ID, State string
-			PID       int
-			Resident  float64 `json:"resident_bytes"`
-			Requests  float64 `json:"requests_per_second"`
-		}
-	}
-	if err := json.Unmarshal([]byte(stdout), &v); err != nil {
-		t.Fatal(err)
-	}
-	if !v.Running || v.Master.PID != s.cmd.Process.Pid || v.Master.State != "stopped" || len(v.Workers) != 2 {
-		t.Errorf("%+v", v)
-	}
-	for i, w := range v.Workers {
-		if w.ID != fmt.Sprintf("w%d", i+1) || w.State != "stopped" || w.PID != all[i] || w.Resident < 1<<20 {
-			t.Errorf("%+v", w)
-		}
-	}
-	for _, args := range [][]string{{"ls"}, {"show", "--sample", "http_requests_total"}, {"dump"}, {"watch", "--count", "2"}} {
-		if _, stderr, code := s.run(append([]string{"metrics", args[0], "--ini", s.ini}, args[1:]...)...); code != 0 {
-			t.Errorf("%s of a stopped server: %s", args[0], stderr)
-		}
-	}
-}
-
-// TestStatusFile finds in the metrics directory what status says, also after the master was killed.
-func TestStatusFile(t *testing.T) {
-	t.Parallel()
-	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n")
-	victim := s.workers()[0]
-	proctest.Kill(t, victim, syscall.SIGKILL)
-	s.awaitReplaced(victim)
-	waitFor(t, proctest.Patience, "the worker's restart in the status file", func() bool {
-		n := metricspage.ReadStatusFile(s.metricsDir())
-		return n != nil && n.Status.Ready() == 2 && n.Status.PID == s.cmd.Process.Pid && restarts(n.Status) == 1
-	})
-	proctest.Kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
-	s.exitCode()
-	stdout, stderr, code := s.run("metrics", "top", "--once", "--ini", s.ini)
-	if code != 0 || !strings.Contains(stdout, "nothing runs here") || !strings.Contains(stdout, "crash, was killed by signal 9") {
-		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
-	}
-}
-
-func restarts(s master.Status) int {
-	n := 0
-	for _, w := range s.Workers {
-		n += w.Restarts
-	}
-	return n
 }

@@ -1,11 +1,11 @@
-package main
+package inspect
 
 import (
 	"cmp"
 	"slices"
 	"time"
 
-	metricspage "multiproc/cmd/internal/page"
+	"multiproc/cmd/internal/page"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 	"multiproc/worker/requests"
@@ -83,7 +83,7 @@ func newTopView(dir string, before, now *topReading) *topView {
 		Workers: []topWorker{}, Listeners: []topListener{}, Series: []topSeries{},
 	}
 	v.Running = now.running()
-	seen := map[string]bool{metricspage.MasterID: true}
+	seen := map[string]bool{page.MasterID: true}
 	if n := now.note; n != nil {
 		v.Master = newTopMaster(now)
 		ready := 0
@@ -93,7 +93,7 @@ func newTopView(dir string, before, now *topReading) *topView {
 				seen[p.ID] = true
 			}
 			row := newTopWorker(before, now, p, &w)
-			if w.State == master.StateReady && row.State == workerState(w) {
+			if w.State == master.StateReady && row.State == describe(w) {
 				ready++
 			}
 			v.Workers = append(v.Workers, row)
@@ -136,7 +136,7 @@ func newTopMaster(now *topReading) *topMaster {
 	default:
 		m.State = "serving"
 	}
-	if p := now.process(metricspage.MasterID, 0); p != nil {
+	if p := now.process(page.MasterID, 0); p != nil {
 		m.State = now.stateOf(p, m.State)
 	}
 	return m
@@ -168,7 +168,7 @@ func newTopWorker(before, now *topReading, p *mpmetrics.Process, said *master.Wo
 	}
 	if said != nil {
 		w.ID, w.Slot, w.PID, w.Generation, started = said.ID, int(said.Slot), said.PID, int(said.Generation), said.Started
-		w.Restarts, w.Says, w.State = measure(said.Restarts), said.Says, workerState(*said)
+		w.Restarts, w.Says, w.State = measure(said.Restarts), said.Says, describe(*said)
 		if e := said.LastExit; e != nil {
 			w.LastExit = e.Reason + ", " + e.How
 		}
@@ -310,4 +310,12 @@ func growth(before, now *topReading) []topSeries {
 		return cmp.Or(cmp.Compare(b.Rate, a.Rate), cmp.Compare(a.Sample, b.Sample))
 	})
 	return grown[:min(len(grown), maxGrowing)]
+}
+
+// describe returns the state of a worker, and the reason if it is to be replaced.
+func describe(w master.WorkerStatus) string {
+	if w.Leaving == "" {
+		return string(w.State)
+	}
+	return string(w.State) + " (" + w.Leaving + ")"
 }

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -19,7 +19,8 @@ import (
 	"multiproc/mpmetrics"
 )
 
-func metricsCommand() *urfave.Command {
+// Command returns the verb metrics.
+func Command() *urfave.Command {
 	return &urfave.Command{
 		Name:  "metrics",
 		Usage: "look into a metrics directory; needs no running server",
@@ -40,7 +41,7 @@ func metricsCommand() *urfave.Command {
 // dirFlags are those that say where the metrics directory is.
 func dirFlags(more ...urfave.Flag) []urfave.Flag {
 	return append([]urfave.Flag{
-		&urfave.StringFlag{Name: "dir", Usage: "the metrics directory `DIR`", EnvVars: []string{metricsDirVariable}, TakesFile: true},
+		&urfave.StringFlag{Name: "dir", Usage: "the metrics directory `DIR`", EnvVars: []string{config.MetricsDirVariable}, TakesFile: true},
 		&urfave.StringFlag{Name: "ini", Usage: "that of the server with the configuration `FILE[:SECTION]`", TakesFile: true},
 	}, more...)
 }
@@ -75,12 +76,12 @@ func metricsPath(c *urfave.Context) (string, error) {
 	if path := c.String("dir"); path != "" {
 		return path, nil
 	}
-	return "", fmt.Errorf("no metrics directory: give --dir or --ini, or set %s", metricsDirVariable)
+	return "", fmt.Errorf("no metrics directory: give --dir or --ini, or set %s", config.MetricsDirVariable)
 }
 
 // dirIsGiven reports whether the flag dir stands on the command line, and is not only that of its variable.
 func dirIsGiven(c *urfave.Context) bool {
-	return c.IsSet("dir") && c.String("dir") != os.Getenv(metricsDirVariable)
+	return c.IsSet("dir") && c.String("dir") != os.Getenv(config.MetricsDirVariable)
 }
 
 // checkReadable refuses what is no directory, without waiting for anybody to write to it, or may not be listed.

@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"bufio"
@@ -19,13 +19,13 @@ import (
 )
 
 // page is what a scrape gives: values by sample, which is a line up to its value, with its labels by name.
-type page map[string]float64
+type samples map[string]float64
 
 // maxLine bounds a line of a page, in bytes.
 const maxLine = 1 << 20
 
 // readPage reads the page of a directory, or one that was saved in a file; - is stdin.
-func readPage(path string) (page, error) {
+func readPage(path string) (samples, error) {
 	if path == "-" {
 		return parsePage("stdin", os.Stdin)
 	}
@@ -50,7 +50,7 @@ func readPage(path string) (page, error) {
 }
 
 // collectPage is the page of a directory, in which numbers are as the files have them.
-func collectPage(c *mpmetrics.Collector) (page, error) {
+func collectPage(c *mpmetrics.Collector) (samples, error) {
 	var text bytes.Buffer
 	if err := c.Write(&text, expfmt.FmtText); err != nil {
 		return nil, err
@@ -60,8 +60,8 @@ func collectPage(c *mpmetrics.Collector) (page, error) {
 
 // parsePage reads the lines of a page in the text format of Prometheus or in OpenMetrics. Of a line with a time or an
 // exemplar only the sample and the value are of interest, and types are of none.
-func parsePage(name string, r io.Reader) (page, error) {
-	p := page{}
+func parsePage(name string, r io.Reader) (samples, error) {
+	p := samples{}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
 	n := 0

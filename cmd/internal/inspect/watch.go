@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"context"
@@ -95,7 +95,7 @@ type watch struct {
 	fileEvents <-chan fsnotify.Event
 	fileErrors <-chan error
 	ticker     *time.Ticker
-	page       page
+	page       samples
 	at         time.Time // of the page
 }
 

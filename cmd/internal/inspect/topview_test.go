@@ -1,4 +1,4 @@
-package main
+package inspect
 
 import (
 	"slices"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 
-	metricspage "multiproc/cmd/internal/page"
+	"multiproc/cmd/internal/page"
 	"multiproc/internal/listen"
 	"multiproc/master"
 	"multiproc/mpmetrics"
@@ -29,7 +29,7 @@ func twoReadings() (before, now *topReading) {
 	}
 	reading := func(at time.Time, count float64, cpu time.Duration) *topReading {
 		return &topReading{
-			at: at, note: &metricspage.StatusFile{At: at, Status: status},
+			at: at, note: &page.StatusFile{At: at, Status: status},
 			processes: []mpmetrics.Process{
 				{ID: "master", PID: 100, Liveness: mpmetrics.Alive},
 				{ID: "w1", PID: 101, Liveness: mpmetrics.Alive},

@@ -1,0 +1,157 @@
+package inspect
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	urfave "github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"multiproc/cmd/internal/cli"
+	"multiproc/cmd/internal/page"
+	"multiproc/internal/proctest"
+	"multiproc/master"
+	"multiproc/mpmetrics"
+)
+
+// runMetrics runs a subcommand of metrics in this process.
+func runMetrics(ctx context.Context, stdout io.Writer, args ...string) (stderr string, err error) {
+	var log bytes.Buffer
+	app := &urfave.App{
+		Writer: stdout, ErrWriter: &log, Commands: []*urfave.Command{Command()},
+		ExitErrHandler: func(*urfave.Context, error) {},
+	}
+	cli.Inherit(app.Commands)
+	err = app.RunContext(ctx, append([]string{"multiproc", "metrics"}, args...))
+	return log.String(), err
+}
+
+// newWriter returns a writer of this process that is closed at the end of the test.
+func newWriter(t *testing.T, dir, id string) *mpmetrics.Writer {
+	t.Helper()
+	w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	return w
+}
+
+// stamp is what inspection must not change about a file.
+type stamp struct {
+	content      string
+	mtime, ctime unix.Timespec
+}
+
+// stamps returns those of everything below a directory, by path.
+func stamps(t *testing.T, dir string) map[string]stamp {
+	t.Helper()
+	found := map[string]stamp{}
+	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if err != nil {
+			return err
+		}
+		var st unix.Stat_t
+		if err := unix.Lstat(path, &st); err != nil {
+			return err
+		}
+		s := stamp{mtime: st.Mtim, ctime: st.Ctim}
+		if info.Mode().IsRegular() {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			s.content = string(content)
+		}
+		found[path] = s
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// TestInspectionChangesNothing runs each subcommand on a directory with a live writer, a dead one and faulty files. No byte and
+// no time of it may change.
+func TestInspectionChangesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, id := range []string{"w1", "dead"} {
+		w := newWriter(t, dir, id)
+		mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "seen_total", Help: "Help."})).Inc()
+		mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "level", Help: "Help."}, mpmetrics.ModeLiveSum)).Inc()
+		if id == "dead" {
+			_ = w.Close()
+		}
+	}
+	if err := page.WriteStatusFile(dir, page.StatusFile{At: time.Now(), Status: master.Status{PID: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{
+		"counter_damaged.db": "this is damaged", "counter_empty.db": "", "notes.db": "x", "gauge_livemax_dead.db": "",
+		"counter_1.db": "\x08\x00\x00\x00\x00\x00\x00\x00",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := stamps(t, dir)
+	mustNotHaveChanged := func(command string) {
+		t.Helper()
+		if diff := cmp.Diff(before, stamps(t, dir), cmp.AllowUnexported(stamp{})); diff != "" {
+			t.Fatalf("%s has changed:\n%s", command, diff)
+		}
+	}
+	for line, ok := range map[string]bool{
+		"ls --dir DIR":           false,
+		"show --dir DIR":         false,
+		"show DIR/counter_w1.db": true,
+		"show DIR/counter_w1.db DIR/counter_damaged.db": false,
+		"dump --dir DIR":   true,
+		"verify --dir DIR": false,
+		"watch --dir DIR --interval 100ms --count 3": true,
+		"top --dir DIR --once --interval 100ms":      true,
+		"diff DIR DIR":                               true,
+	} {
+		var out bytes.Buffer
+		stderr, err := runMetrics(t.Context(), &out, strings.Fields(strings.ReplaceAll(line, "DIR", dir))...)
+		if (err == nil) != ok {
+			t.Errorf("%s: %v: %s%s", line, err, &out, stderr)
+		}
+		mustNotHaveChanged(line)
+	}
+
+	ctx, stop := context.WithCancel(t.Context())
+	log, ended := &proctest.Log{}, make(chan struct{})
+	go func() {
+		defer close(ended)
+		app := &urfave.App{ErrWriter: log, Commands: []*urfave.Command{Command()}}
+		if err := app.RunContext(ctx, []string{"multiproc", "metrics", "serve", "--listen", "127.0.0.1:0", "--dir", dir}); err != nil {
+			t.Error(err)
+		}
+	}()
+	url := regexp.MustCompile(`url=(\S+)`).FindStringSubmatch(log.Wait(t, ended, "url="))[1]
+	response, err := http.Get(url) //nolint:noctx // the test stops the server
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
+	if err != nil || !strings.Contains(string(text), "seen_total 2.0") {
+		t.Errorf("%v: %s", err, text)
+	}
+	stop()
+	<-ended
+	mustNotHaveChanged("serve")
+}
