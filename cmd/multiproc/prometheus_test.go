@@ -101,7 +101,7 @@ func TestMetricsOfRulesExist(t *testing.T) {
 
 // TestReasonsOfRules: no alert waits for an end of a worker that does not exist.
 func TestReasonsOfRules(t *testing.T) {
-	source, err := os.ReadFile("../../master/worker.go")
+	source, err := os.ReadFile("../../master/internal/fleet/worker.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestReasonsOfRules(t *testing.T) {
 	}
 	for _, reasons := range found {
 		for reason := range strings.SplitSeq(reasons[1], "|") {
-			if !regexp.MustCompile(`reason += "` + reason + `"`).Match(source) {
+			if !regexp.MustCompile(`Reason\w+ +Reason = "` + reason + `"`).Match(source) {
 				t.Errorf("no worker ends for the reason %q", reason)
 			}
 		}
