@@ -38,23 +38,23 @@ type Collector struct {
 	now       func() time.Time
 	only      []string // names of files, as if there were no others; nil: all
 
-	mu             sync.Mutex
-	pending        *reading        // not begun yet
-	toldDuplicates map[string]bool // by name of the family
-	toldError      string          // of the further Gatherers, the last one
+	mu               sync.Mutex
+	pending          *collection     // not begun yet
+	loggedDuplicates map[string]bool // by name of the family
+	loggedError      string          // of the further Gatherers, the last one
 
-	directory sync.Mutex // held while reading it; guards what follows
-	sources   map[string]*source
-	order     []*source // by name
-	known     [format.Types]samples
-	plan      *plan
-	listing   uint64
-	dirents   []byte
-	id        osfile.ID       // of the directory
-	removed   int             // sources since the samples were last pruned
-	told      map[string]bool // faults in the log
+	directory    sync.Mutex // held while reading it; guards what follows
+	sources      map[string]*source
+	order        []*source // by name
+	known        [format.Types]samples
+	layout       *pageLayout
+	listings     uint64
+	dirents      []byte
+	id           osfile.ID       // of the directory
+	removed      int             // sources since the samples were last pruned
+	loggedFaults map[string]bool // faults in the log
 
-	snapshots   sync.Pool // of *snapshot
+	valuesPool  sync.Pool // of *snapshot
 	pages       sync.Pool // of *[]byte
 	compressors compressors
 }
@@ -63,13 +63,13 @@ type Collector struct {
 // go and be replaced. The caller should Close it.
 func NewCollector(path string, opts CollectorOptions) *Collector {
 	c := &Collector{
-		path:           filepath.Clean(path),
-		log:            opts.Logger,
-		gatherers:      opts.Gatherers,
-		now:            time.Now,
-		sources:        map[string]*source{},
-		toldDuplicates: map[string]bool{},
-		dirents:        make([]byte, 1<<15),
+		path:             filepath.Clean(path),
+		log:              opts.Logger,
+		gatherers:        opts.Gatherers,
+		now:              time.Now,
+		sources:          map[string]*source{},
+		loggedDuplicates: map[string]bool{},
+		dirents:          make([]byte, 1<<15),
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -93,7 +93,7 @@ func (c *Collector) forget() {
 		s.unmap()
 	}
 	clear(c.sources)
-	c.order, c.plan = nil, nil
+	c.order, c.layout = nil, nil
 	c.id = osfile.ID{}
 	for t := range c.known {
 		c.known[t] = samples{typ: format.Type(t)}
@@ -119,15 +119,15 @@ func (c *Collector) prune() {
 }
 
 // tell logs the faults that were not there before.
-func (c *Collector) tell(faults []*Fault) {
+func (c *Collector) logFaults(faults []*Fault) {
 	now := map[string]bool{}
 	for _, f := range faults {
 		once := f.File + " " + string(f.Reason)
-		if !now[once] && !c.told[once] {
-			c.log.Warn("metric file is faulty", "directory", c.path, "file", f.File, "offset", f.Offset,
+		if !now[once] && !c.loggedFaults[once] {
+			c.log.Warn("faulty metric file", "directory", c.path, "file", f.File, "offset", f.Offset,
 				"reason", string(f.Reason), "error", f.Err)
 		}
 		now[once] = true
 	}
-	c.told = now
+	c.loggedFaults = now
 }

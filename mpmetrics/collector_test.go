@@ -44,8 +44,8 @@ func TestSamplesArePruned(t *testing.T) {
 		if n := len(c.known[format.Gauge].known); n > 200 {
 			t.Errorf("%s: %d samples are known of one that is there", name, n)
 		}
-		if len(c.sources) != 1 || len(c.order) != 1 || len(c.told) != 0 {
-			t.Errorf("%s: %d sources, %d in order, %d faults", name, len(c.sources), len(c.order), len(c.told))
+		if len(c.sources) != 1 || len(c.order) != 1 || len(c.loggedFaults) != 0 {
+			t.Errorf("%s: %d sources, %d in order, %d faults", name, len(c.sources), len(c.order), len(c.loggedFaults))
 		}
 	}
 }
@@ -99,8 +99,8 @@ func TestDamagedFileIsReadAgain(t *testing.T) {
 	defer c.Close()
 	c.now = func() time.Time { return now }
 	faults := func() int {
-		c.release(c.read())
-		return len(c.plan.faults)
+		c.release(c.acquire())
+		return len(c.layout.faults)
 	}
 	if n := faults(); n != 1 {
 		t.Fatalf("%d faults, want 1", n)

@@ -31,15 +31,15 @@ type Part struct {
 // The columns are read later than the page was: what is counted in between is in the columns alone.
 func (in *Inspection) Compare(columns [][]*File, wanted func(name, sample string) bool) []Row {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	c := newComparison(in.snapshot, wanted)
+	c := newComparison(in.values, wanted)
 	column := make(map[*source][]int, len(in.Files))
 	for i, files := range columns {
 		for _, f := range files {
 			column[f.source] = append(column[f.source], i)
 		}
 	}
-	reads := make([][]read, len(columns))
-	for _, r := range c.plan.reads {
+	reads := make([][]filePart, len(columns))
+	for _, r := range c.layout.parts {
 		for _, i := range column[r.source] {
 			reads[i] = append(reads[i], r)
 		}
@@ -52,34 +52,34 @@ func (in *Inspection) Compare(columns [][]*File, wanted func(name, sample string
 
 // comparison is a Compare under way.
 type comparison struct {
-	plan  *plan
-	rows  []Row
-	cells []comparedCell
+	layout  *pageLayout
+	rows    []Row
+	byIndex []comparedValue
 
 	// scratch has the values of the column at hand. Between columns those of series with a row are as the plan has them
 	// before anything is read; nobody looks at the others.
-	scratch snapshot
-	met     []comparedCell
+	scratch values
+	met     []comparedValue
 	done    map[*mergedSeries]bool
 }
 
 // comparedCell says what a cell of the plan is to the comparison.
-type comparedCell struct {
+type comparedValue struct {
 	row    int           // -1: of no row
 	family *mergedFamily // of a series that has a row; else nil
 	series *mergedSeries
 }
 
-func newComparison(page *snapshot, wanted func(name, sample string) bool) *comparison {
-	p := page.plan
+func newComparison(page *values, wanted func(name, sample string) bool) *comparison {
+	p := page.layout
 	c := &comparison{
-		plan:    p,
-		cells:   make([]comparedCell, len(p.initial)),
-		scratch: snapshot{plan: p, values: slices.Clone(p.initial), times: make([]float64, len(p.initial))},
+		layout:  p,
+		byIndex: make([]comparedValue, len(p.initial)),
+		scratch: values{layout: p, numbers: slices.Clone(p.initial), times: make([]float64, len(p.initial))},
 		done:    map[*mergedSeries]bool{},
 	}
-	for i := range c.cells {
-		c.cells[i].row = -1
+	for i := range c.byIndex {
+		c.byIndex[i].row = -1
 	}
 	lines := p.template(model.NoEscaping)
 	for _, f := range p.families {
@@ -91,10 +91,10 @@ func newComparison(page *snapshot, wanted func(name, sample string) bool) *compa
 	return c
 }
 
-func (c *comparison) addSeries(page *snapshot, f *mergedFamily, s *mergedSeries, lines *template, perProcess map[string]int,
+func (c *comparison) addSeries(page *values, f *mergedFamily, s *mergedSeries, lines *template, perProcess map[string]int,
 	wanted func(name, sample string) bool,
 ) {
-	cells := c.cells[s.first : s.first+uint32(f.cells(s))]
+	cells := c.byIndex[s.first : s.first+uint32(f.width(s))]
 	anyRow := false
 	for i := range cells {
 		cell := s.first + uint32(i)
@@ -106,7 +106,7 @@ func (c *comparison) addSeries(page *snapshot, f *mergedFamily, s *mergedSeries,
 				continue
 			}
 		} else if page.set(f, cell) {
-			row.OnPage, row.Merged = true, page.values[cell]
+			row.OnPage, row.Merged = true, page.numbers[cell]
 		}
 		if wanted != nil && !wanted(row.Name, row.Sample) {
 			continue
@@ -142,12 +142,12 @@ func withoutPID(f *mergedFamily, s *mergedSeries) string {
 
 // read reads the files of a column. What was cut short since the Look is missing. The caller must have called
 // debug.SetPanicOnFault.
-func (c *comparison) read(column int, reads []read) {
+func (c *comparison) read(column int, reads []filePart) {
 	s := &c.scratch
 	for _, r := range reads {
-		_ = r.into(s)
+		_ = r.mergeInto(s)
 		for _, step := range r.steps {
-			if cell := c.cells[step.cell]; cell.series != nil && !c.done[cell.series] {
+			if cell := c.byIndex[step.index]; cell.series != nil && !c.done[cell.series] {
 				c.done[cell.series] = true
 				c.met = append(c.met, cell)
 			}
@@ -155,14 +155,14 @@ func (c *comparison) read(column int, reads []read) {
 	}
 	for _, of := range c.met {
 		if of.family.kind.Type == format.Histogram {
-			accumulate(s.values[of.series.first:], len(of.series.bounds))
+			accumulate(s.numbers[of.series.first:], len(of.series.bounds))
 		}
-		for i := range of.family.cells(of.series) {
+		for i := range of.family.width(of.series) {
 			cell := of.series.first + uint32(i)
-			if row := c.cells[cell].row; row >= 0 && s.set(of.family, cell) {
-				c.rows[row].Parts = append(c.rows[row].Parts, Part{column, s.values[cell]})
+			if row := c.byIndex[cell].row; row >= 0 && s.set(of.family, cell) {
+				c.rows[row].Parts = append(c.rows[row].Parts, Part{column, s.numbers[cell]})
 			}
-			s.values[cell], s.times[cell] = c.plan.initial[cell], 0
+			s.numbers[cell], s.times[cell] = c.layout.initial[cell], 0
 		}
 	}
 	c.met = c.met[:0]

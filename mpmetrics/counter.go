@@ -9,31 +9,20 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-type counter struct {
-	self
-	family *family
-	values []string
-	*series
-}
+type counter struct{ child }
 
 // NewCounter makes a counter, which is on the page at once. Its name must end in _total and be free.
 func (w *Writer) NewCounter(opts prometheus.CounterOpts) (prometheus.Counter, error) {
 	f, err := w.newCounterFamily(opts, nil)
-	if err != nil {
-		return nil, err
-	}
-	return newCounter(f, nil), nil
+	return newSingle(f, err, newCounter)
 }
 
-// NewCounterVec makes a vector of counters, each of which is on the page from when it is first asked for.
+// NewCounterVec makes a vector of counters. Each is on the page once it is first asked for.
 func (w *Writer) NewCounterVec(opts prometheus.CounterOpts, labelNames []string) (*prometheus.CounterVec, error) {
 	f, err := w.newCounterFamily(opts, labelNames)
-	if err != nil {
-		return nil, err
-	}
-	return &prometheus.CounterVec{MetricVec: f.vec(func(values []string) prometheus.Metric {
-		return newCounter(f, values)
-	})}, nil
+	return newVec(f, err, newCounter, func(v *prometheus.MetricVec) *prometheus.CounterVec {
+		return &prometheus.CounterVec{MetricVec: v}
+	})
 }
 
 func (w *Writer) newCounterFamily(o prometheus.CounterOpts, labelNames []string) (*family, error) {
@@ -42,14 +31,11 @@ func (w *Writer) newCounterFamily(o prometheus.CounterOpts, labelNames []string)
 	})
 }
 
-func newCounter(f *family, values []string) *counter {
-	c := &counter{family: f, values: values}
+func newCounter(f *family, labelValues []string) prometheus.Counter {
+	c := &counter{f.newChild(labelValues, format.Key{Sample: f.name + "_total", Labels: f.labels(labelValues)})}
 	c.metric = c
-	c.series = f.w.share(f.series(format.Key{Sample: f.name + "_total", Labels: f.labels(values)}))
 	return c
 }
-
-func (c *counter) Desc() *prometheus.Desc { return c.family.desc }
 
 func (c *counter) Inc() { c.add(0, 1) }
 
@@ -60,9 +46,9 @@ func (c *counter) Add(v float64) {
 	c.add(0, v)
 }
 
-// Write gives this process's own count.
+// Write writes this process's own count.
 func (c *counter) Write(m *dto.Metric) error {
-	m.Label = prometheus.MakeLabelPairs(c.family.desc, c.values)
+	m.Label = prometheus.MakeLabelPairs(c.family.desc, c.labelValues)
 	m.Counter = &dto.Counter{Value: new(c.get(0))}
 	return nil
 }

@@ -9,9 +9,6 @@ import (
 // ErrHeld is returned if another live process holds a whole directory, or an id in it.
 var ErrHeld = dir.ErrHeld
 
-// ownDir is the subdirectory for everything that is not of prometheus_client's format. No other reader sees it.
-const ownDir = dir.Own
-
 // Directory is a metrics directory for the process that starts the others: it wipes the directory at the start and sweeps up
 // after dead processes. Processes that only write or read metrics need none; see NewWriter and NewCollector.
 //

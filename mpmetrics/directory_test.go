@@ -95,7 +95,7 @@ func TestOpenDirectoryRefuses(t *testing.T) {
 	if _, err := os.Stat("/dev/shm"); err == nil {
 		f("/dev/shm", "holds other files")
 	}
-	if got := names(t, home); len(got) > 0 {
+	if got := registry(t, home); len(got) > 0 {
 		t.Errorf("%v in a directory that was refused", got)
 	}
 	if w, err := mpmetrics.NewWriter(link, "w1", mpmetrics.WriterOptions{}); err == nil {
@@ -159,7 +159,7 @@ func openDirectory(t *testing.T, path string, log *logged) *mpmetrics.Directory 
 }
 
 // names are those in a directory, sorted.
-func names(t *testing.T, dir string) (all []string) {
+func registry(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	check(t, err)

@@ -22,8 +22,8 @@ import (
 const (
 	smallDisk  = 1 << 20
 	unshared   = "multiproc_metric_series_unshared{}"
-	keptLine   = "metrics are kept in memory and not shared"
-	sharedLine = "metrics that were kept in memory are shared"
+	keptLine   = "metrics kept in memory, not shared"
+	sharedLine = "metrics shared again"
 )
 
 // diskFullSeries are many more than there is room for.
@@ -257,7 +257,7 @@ func TestMaxSeries(t *testing.T) {
 		want[fmt.Sprintf("h_bucket{le=\"+Inf\",x=%q}", x)] = 1
 	}
 	checkSamples(t, want, parsePage(t, scrape(t, dir)))
-	for _, want := range []string{keptLine, "series deleted from a vector stay in the metric file", keptLine} {
+	for _, want := range []string{keptLine, "deleted series stay in the metric file", keptLine} {
 		select {
 		case line := <-told:
 			if line != want {

@@ -10,11 +10,11 @@ import (
 // Gather implements prometheus.Gatherer: the families of the directory and of the further Gatherers, by name. An
 // error is of a further Gatherer; all that could be gathered is there nevertheless.
 func (c *Collector) Gather() ([]*dto.MetricFamily, error) {
-	s := c.read()
+	s := c.acquire()
 	defer c.release(s)
-	further, err := c.gatherFurther(s.plan)
+	further, err := c.gatherOthers(s.layout)
 	var all []*dto.MetricFamily
-	s.plan.merge(further,
+	s.layout.eachFamily(further,
 		func(i int) {
 			if f := s.metricFamily(i); len(f.Metric) > 0 {
 				all = append(all, f)
@@ -67,8 +67,8 @@ func constLabels(m *dto.Metric) prometheus.Labels {
 }
 
 // metricFamily is the i-th family of a plan with its values.
-func (s *snapshot) metricFamily(i int) *dto.MetricFamily {
-	f := s.plan.families[i]
+func (s *values) metricFamily(i int) *dto.MetricFamily {
+	f := s.layout.families[i]
 	out := &dto.MetricFamily{Name: new(f.name), Help: new(f.help), Type: dtoType(f.kind.Type).Enum()}
 	for j := range f.series {
 		series := &f.series[j]
@@ -79,7 +79,7 @@ func (s *snapshot) metricFamily(i int) *dto.MetricFamily {
 		for _, l := range series.labels {
 			m.Label = append(m.Label, &dto.LabelPair{Name: new(l.Name), Value: new(l.Value)})
 		}
-		values := s.values[series.first:]
+		values := s.numbers[series.first:]
 		n := len(series.bounds)
 		switch f.kind.Type {
 		case format.Counter:

@@ -10,32 +10,21 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-type gauge struct {
-	self
-	family *family
-	values []string
-	*series
-}
+type gauge struct{ child }
 
-// NewGauge makes a gauge, which is on the page from when it is first set. With a mode that goes by the time of
-// setting, Inc, Dec, Add and Sub change this process's own value and count as setting it.
+// NewGauge makes a gauge, which is on the page once it is set. In the modes that show the most recent value, Inc, Dec, Add
+// and Sub change this process's own value and count as setting it.
 func (w *Writer) NewGauge(opts prometheus.GaugeOpts, mode Mode) (prometheus.Gauge, error) {
 	f, err := w.newGaugeFamily(opts, mode, nil)
-	if err != nil {
-		return nil, err
-	}
-	return newGauge(f, nil), nil
+	return newSingle(f, err, newGauge)
 }
 
-// NewGaugeVec makes a vector of gauges, each of which is on the page from when it is first set.
+// NewGaugeVec makes a vector of gauges. Each is on the page once it is set.
 func (w *Writer) NewGaugeVec(opts prometheus.GaugeOpts, mode Mode, labelNames []string) (*prometheus.GaugeVec, error) {
 	f, err := w.newGaugeFamily(opts, mode, labelNames)
-	if err != nil {
-		return nil, err
-	}
-	return &prometheus.GaugeVec{MetricVec: f.vec(func(values []string) prometheus.Metric {
-		return newGauge(f, values)
-	})}, nil
+	return newVec(f, err, newGauge, func(v *prometheus.MetricVec) *prometheus.GaugeVec {
+		return &prometheus.GaugeVec{MetricVec: v}
+	})
 }
 
 func (w *Writer) newGaugeFamily(o prometheus.GaugeOpts, mode Mode, labelNames []string) (*family, error) {
@@ -47,14 +36,11 @@ func (w *Writer) newGaugeFamily(o prometheus.GaugeOpts, mode Mode, labelNames []
 	})
 }
 
-func newGauge(f *family, values []string) *gauge {
-	g := &gauge{family: f, values: values}
+func newGauge(f *family, labelValues []string) prometheus.Gauge {
+	g := &gauge{f.newChild(labelValues, format.Key{Sample: f.name, Labels: f.labels(labelValues)})}
 	g.metric = g
-	g.series = f.w.adopt(f.series(format.Key{Sample: f.name, Labels: f.labels(values)}))
 	return g
 }
-
-func (g *gauge) Desc() *prometheus.Desc { return g.family.desc }
 
 func (g *gauge) Set(v float64) { g.set(0, v, g.now()) }
 
@@ -73,7 +59,7 @@ func (g *gauge) Add(v float64) {
 	}
 }
 
-// now is the time of an update where the mode goes by it, else 0, which spares everyone else the clock.
+// now returns the time of an update if the mode depends on it, and otherwise 0, which saves reading the clock.
 func (g *gauge) now() float64 {
 	if g.family.kind.Mode.Base() != format.MostRecent {
 		return 0
@@ -83,9 +69,9 @@ func (g *gauge) now() float64 {
 
 func unixSeconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
-// Write gives this process's own value.
+// Write writes this process's own value.
 func (g *gauge) Write(m *dto.Metric) error {
-	m.Label = prometheus.MakeLabelPairs(g.family.desc, g.values)
+	m.Label = prometheus.MakeLabelPairs(g.family.desc, g.labelValues)
 	m.Gauge = &dto.Gauge{Value: new(g.get(0))}
 	return nil
 }

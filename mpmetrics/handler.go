@@ -25,12 +25,12 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer c.pages.Put(buffer)
 	page, gatherErr, err := c.appendPage((*buffer)[:0], format, r.URL.Query()["name[]"])
 	if err != nil {
-		c.log.Error("metrics cannot be encoded", "error", err)
-		http.Error(w, "metrics cannot be encoded", http.StatusInternalServerError)
+		c.log.Error("encoding metrics failed", "error", err)
+		http.Error(w, "Metrics could not be encoded.", http.StatusInternalServerError)
 		return
 	}
 	*buffer = page
-	c.tellError(gatherErr)
+	c.logError(gatherErr)
 
 	header := w.Header()
 	header.Set("Content-Type", string(format))
@@ -47,15 +47,15 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (c *Collector) tellError(err error) {
+func (c *Collector) logError(err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if text != c.toldError && text != "" {
-		c.log.Error("some metrics cannot be gathered", "error", err)
+	if text != c.loggedError && text != "" {
+		c.log.Error("gathering metrics failed", "error", err)
 	}
-	c.toldError = text
+	c.loggedError = text
 }

@@ -278,9 +278,9 @@ func TestFurtherGatherers(t *testing.T) {
 		}
 	}
 	for line, want := range map[string]int{
-		`msg="some metrics cannot be gathered" error="no database"`:                             1,
-		`msg="metric family has more than one source, the first one is shown" family=a_first`:   1,
-		`msg="metric family has more than one source, the first one is shown" family=ns_temp_c`: 1,
+		`msg="gathering metrics failed" error="no database"`:                 1,
+		`msg="duplicate metric family, first source shown" family=a_first`:   1,
+		`msg="duplicate metric family, first source shown" family=ns_temp_c`: 1,
 	} {
 		if got := strings.Count(log.String(), line); got != want {
 			t.Errorf("%d times %s in the log:\n%s", got, line, &log)

@@ -13,55 +13,50 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// histogram is a sum and then a bucket per bound, each with the observations of its own only, in this order in the
-// file, as prometheus_client writes them. Readers add up the buckets, and the count from them.
+// histogram is a sum, then a bucket per bound with the observations of this bucket only, in this order in the file, as
+// prometheus_client writes them. Readers cumulate the buckets and take the count from them.
 type histogram struct {
-	self
-	family *family
-	values []string
+	child
 	bounds []float64 // without +Inf
-	*series
 }
 
-// Cells of a histogram: bucket i is firstBucket+i, and the last one, of +Inf, has no bound.
+// Values of a histogram: bucket i is firstBucket+i. The last bucket, +Inf, has no bound.
 const (
 	histogramSum = iota
 	firstBucket
 )
 
-// linearSearch is how many bounds are faster searched one after another than by halves.
+// linearSearch is the number of bounds up to which a linear search is faster than a binary one.
 const linearSearch = 35
 
-// NewHistogram makes a histogram with classic buckets, prometheus.DefBuckets unless opts name others, which must
-// increase. Options of native histograms are an error.
+// NewHistogram makes a histogram with classic buckets, which is on the page at once. The bounds must increase; by default they
+// are prometheus.DefBuckets. Options of native histograms are an error.
 func (w *Writer) NewHistogram(opts prometheus.HistogramOpts) (prometheus.Histogram, error) {
-	f, bounds, err := w.newHistogramFamily(opts, nil)
-	if err != nil {
-		return nil, err
-	}
-	return newHistogram(f, bounds, nil), nil
+	f, err := w.newHistogramFamily(opts, nil)
+	return newSingle(f, err, newHistogram)
 }
 
-// NewHistogramVec makes a vector of histograms, each of which is on the page from when it is first asked for.
+// NewHistogramVec makes a vector of histograms. Each is on the page once it is first asked for.
 func (w *Writer) NewHistogramVec(opts prometheus.HistogramOpts, labelNames []string) (*prometheus.HistogramVec, error) {
-	f, bounds, err := w.newHistogramFamily(opts, labelNames)
-	if err != nil {
-		return nil, err
-	}
-	return &prometheus.HistogramVec{MetricVec: f.vec(func(values []string) prometheus.Metric {
-		return newHistogram(f, bounds, values)
-	})}, nil
+	f, err := w.newHistogramFamily(opts, labelNames)
+	return newVec(f, err, newHistogram, func(v *prometheus.MetricVec) *prometheus.HistogramVec {
+		return &prometheus.HistogramVec{MetricVec: v}
+	})
 }
 
-func (w *Writer) newHistogramFamily(o prometheus.HistogramOpts, labelNames []string) (*family, []float64, error) {
+func (w *Writer) newHistogramFamily(o prometheus.HistogramOpts, labelNames []string) (*family, error) {
 	bounds, err := classicBounds(o)
 	if err != nil {
-		return nil, nil, fmt.Errorf("new histogram %q: %w", prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), err)
+		return nil, fmt.Errorf("new histogram %q: %w", prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), err)
 	}
 	f, err := w.newFamily(format.Kind{Type: format.Histogram}, options{
 		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,
 	})
-	return f, bounds, err
+	if err != nil {
+		return nil, err
+	}
+	f.bounds = bounds
+	return f, nil
 }
 
 func classicBounds(o prometheus.HistogramOpts) ([]float64, error) {
@@ -76,7 +71,7 @@ func classicBounds(o prometheus.HistogramOpts) ([]float64, error) {
 	}
 	for i, b := range bounds {
 		if math.IsNaN(b) || i > 0 && b <= bounds[i-1] {
-			return nil, fmt.Errorf("bounds of buckets must increase, but %v comes at place %d", b, i)
+			return nil, fmt.Errorf("bucket bounds must increase, but number %d is %v", i, b)
 		}
 	}
 	if last := len(bounds) - 1; math.IsInf(bounds[last], +1) {
@@ -85,22 +80,19 @@ func classicBounds(o prometheus.HistogramOpts) ([]float64, error) {
 	return bounds, nil
 }
 
-func newHistogram(f *family, bounds []float64, values []string) *histogram {
-	h := &histogram{family: f, values: values, bounds: bounds}
-	h.metric = h
-	labels := f.labels(values)
+func newHistogram(f *family, labelValues []string) prometheus.Histogram {
+	labels := f.labels(labelValues)
 	at := sort.Search(len(labels), func(i int) bool { return labels[i].Name > "le" })
-	keys := make([]format.Key, 0, firstBucket+len(bounds)+1)
+	keys := make([]format.Key, 0, firstBucket+len(f.bounds)+1)
 	keys = append(keys, format.Key{Sample: f.name + "_sum", Labels: labels})
-	for _, b := range append(slices.Clip(bounds), math.Inf(+1)) {
+	for _, b := range append(slices.Clip(f.bounds), math.Inf(+1)) {
 		le := format.Label{Name: "le", Value: string(appendFloat(nil, b))}
 		keys = append(keys, format.Key{Sample: f.name + "_bucket", Labels: slices.Insert(slices.Clone(labels), at, le)})
 	}
-	h.series = f.w.share(f.series(keys...))
+	h := &histogram{f.newChild(labelValues, keys...), f.bounds}
+	h.metric = h
 	return h
 }
-
-func (h *histogram) Desc() *prometheus.Desc { return h.family.desc }
 
 // Observe counts NaN in the last bucket, as client_golang does.
 func (h *histogram) Observe(v float64) {
@@ -120,9 +112,9 @@ func (h *histogram) bucket(v float64) int {
 	return len(h.bounds)
 }
 
-// Write gives this process's own observations.
+// Write writes this process's own observations.
 func (h *histogram) Write(m *dto.Metric) error {
-	m.Label = prometheus.MakeLabelPairs(h.family.desc, h.values)
+	m.Label = prometheus.MakeLabelPairs(h.family.desc, h.labelValues)
 	m.Histogram = &dto.Histogram{SampleSum: new(h.get(histogramSum))}
 	count := uint64(0)
 	for i, b := range h.bounds {

@@ -20,7 +20,7 @@ type InspectorOptions struct {
 // It is not safe for concurrent use.
 type Inspector struct {
 	collector *Collector
-	held      *snapshot // of the last Look
+	held      *values // of the last Look
 }
 
 // NewInspector makes an Inspector of the directory at path, which is opened anew for each Look. The caller must Close it.
@@ -50,7 +50,7 @@ type Inspection struct {
 	Files     []*File    // by name, w2 before w10
 	Processes []*Process // the same by id: all that have a file or a lock file
 
-	snapshot *snapshot
+	values *values
 }
 
 // Look reads the directory. It fails where the directory itself cannot be read; faulty files are among the others, with
@@ -58,9 +58,9 @@ type Inspection struct {
 func (i *Inspector) Look() (*Inspection, error) {
 	i.release()
 	now := time.Now()
-	i.held = i.collector.read()
+	i.held = i.collector.acquire()
 	faults := map[string][]*Fault{}
-	for _, f := range i.held.plan.faults {
+	for _, f := range i.held.layout.faults {
 		if f.Reason == ReasonDirectory {
 			return nil, fmt.Errorf("look into metrics directory: %w", f.Err)
 		}
@@ -72,7 +72,7 @@ func (i *Inspector) Look() (*Inspection, error) {
 	}
 	defer d.Close()
 	sources := i.collector.order
-	in := &Inspection{Time: now, Processes: processes(d, sources), snapshot: i.held}
+	in := &Inspection{Time: now, Processes: processes(d, sources), values: i.held}
 	byID := make(map[string]*Process, len(in.Processes))
 	for _, p := range in.Processes {
 		byID[p.ID] = p

@@ -33,20 +33,20 @@ func (c *Collector) appendPage(dst []byte, format expfmt.Format, names []string)
 		return c.appendEncoded(dst, format, names)
 	}
 	openMetrics, scheme := kind == expfmt.TypeOpenMetrics, format.ToEscapingScheme()
-	s := c.read()
+	s := c.acquire()
 	defer c.release(s)
-	further, gatherErr := c.gatherFurther(s.plan)
-	t := s.plan.template(scheme)
+	further, gatherErr := c.gatherOthers(s.layout)
+	t := s.layout.template(scheme)
 	dst = slices.Grow(dst, t.size())
-	s.plan.merge(further,
+	s.layout.eachFamily(further,
 		func(i int) {
-			if f := s.plan.families[i]; wanted(names, f.name, dtoType(f.kind.Type)) {
+			if f := s.layout.families[i]; wanted(names, f.name, dtoType(f.kind.Type)) {
 				dst = s.appendFamily(dst, t, i, openMetrics)
 			}
 		},
 		func(f *dto.MetricFamily) {
 			if wanted(names, f.GetName(), f.GetType()) {
-				dst = appendFurther(dst, f, openMetrics, scheme)
+				dst = appendFamilyText(dst, f, openMetrics, scheme)
 			}
 		})
 	if openMetrics {

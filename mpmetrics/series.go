@@ -6,11 +6,11 @@ import (
 
 import "sync/atomic"
 
-// series are the values of one set of labels of one metric: one for a counter or gauge, a count and a sum for a
+// series has the values of one set of labels of one metric: one for a counter or gauge, a count and a sum for a
 // summary, the sum and one per bucket for a histogram. They go into the file together or not at all.
 //
-// As long as they are not there, because a gauge was not set yet or because there was no room, they are kept here.
-// Their path is then slow, under the writer's lock; nothing of them is lost when there is room later.
+// Until they are in the file, because a gauge was not set yet or because there was no room, they are kept here. Updates are
+// then slow, under the writer's lock. If there is room later nothing is lost.
 type series struct {
 	w      *Writer
 	kind   format.Kind
@@ -18,23 +18,23 @@ type series struct {
 
 	// Guarded by w.mu.
 	keys  []string // one per value; nil once shared
-	tried bool     // to share them
-	final bool     // they never will be
+	tried bool     // sharing was tried
+	final bool     // they will never be shared
 }
 
-// name tells series that are not shared yet apart.
+// name identifies series that are not shared yet.
 func (s *series) name() string { return s.kind.Prefix() + s.keys[0] }
 
 // seriesValue is one value of a series.
 type seriesValue struct {
-	shared atomic.Pointer[format.Cell] // nil as long as the value is kept here; never changes again
+	shared atomic.Pointer[format.Cell] // nil as long as the value is kept here; set once
 
-	// Guarded by the writer's mu, and only of meaning while shared is nil.
+	// Guarded by the writer's mu, and unused once shared is set.
 	value, time float64
-	set         bool // value does not only add to what was before
+	set         bool // value replaces the one in the file, rather than adding to it
 }
 
-// add adds to the i-th value. It is the hot path: in a file it is one compare-and-swap.
+// add adds to the i-th value. It is the hot path: one compare-and-swap if the value is in a file.
 func (s *series) add(i int, v float64) {
 	c := s.values[i].shared.Load()
 	if c == nil {
@@ -44,8 +44,8 @@ func (s *series) add(i int, v float64) {
 	c.Add(v)
 }
 
-// set replaces the i-th value, then the time at which that was done. A reader that comes between the two takes the
-// new value for an old one, for which the next scrape makes up; the other way round it would believe an old value.
+// set replaces the i-th value and then its time. A reader between the two takes the new value for an old one, which the next
+// scrape corrects; in the other order it would take an old value for the newest.
 func (s *series) set(i int, v, time float64) {
 	c := s.values[i].shared.Load()
 	if c == nil {
@@ -55,7 +55,7 @@ func (s *series) set(i int, v, time float64) {
 	c.Set(v, time)
 }
 
-// touch says when the i-th value was changed by add.
+// touch sets the time of the i-th value after add.
 func (s *series) touch(i int, time float64) {
 	c := s.values[i].shared.Load()
 	if c == nil {
@@ -65,7 +65,7 @@ func (s *series) touch(i int, time float64) {
 	c.SetTime(time)
 }
 
-// get is this process's own value.
+// get returns this process's i-th value.
 func (s *series) get(i int) float64 {
 	if c := s.values[i].shared.Load(); c != nil {
 		return c.Value()
@@ -95,8 +95,8 @@ func (s *series) slowLocked(i int, shared func(*format.Cell), kept func(*seriesV
 	kept(&s.values[i])
 }
 
-// moveLocked carries what was kept here over into the file: what was added is added to what the process's predecessor
-// left there, what was set replaces it.
+// moveLocked moves the values that were kept here into the file. Amounts are added to the value that the id's last holder
+// left there; a value that was set replaces it.
 func (s *series) moveLocked(cells []*format.Cell) {
 	for i, c := range cells {
 		kept := &s.values[i]

@@ -13,23 +13,23 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
+// Errors after which a series stays in memory for good, besides dir.ErrWiped.
 var (
-	// These do not pass: the metric stays in memory for good.
-	errFull   = errors.New("the file has as many series as it may have")
+	errFull   = errors.New("the file has the maximum number of series")
 	errClosed = errors.New("the writer is closed")
 )
 
-// sharedFile is a metric file that this process writes. It is not safe for concurrent use, but the pairs that it
-// gives out are good for the process's life, whatever becomes of the file, and are used without regard to it.
+// sharedFile is a metric file that this process writes. It is not safe for concurrent use. The cells that it returns stay
+// valid until the process ends, whatever becomes of the file, and need no lock.
 //
-// Their place on the disk is made sure of before. File systems that write elsewhere what is changed (btrfs, ZFS) may
-// yet find none when the disk is full, and that is a SIGBUS.
+// Their space on the disk is allocated first. Copy-on-write file systems (btrfs, ZFS) may still find none on a full disk,
+// which raises SIGBUS.
 type sharedFile struct {
 	fd       int
 	mappings []mapping // of the whole file, in order; never unmapped
 	size     int
 	used     int
-	backed   int                // up to where the file is written, to the end of a page
+	backed   int                // bytes whose space is allocated, whole pages
 	entries  map[string]located // by key
 	buf      []byte
 }
@@ -40,22 +40,23 @@ type mapping struct {
 	image format.Image
 }
 
+// located is the place of an entry.
 type located struct {
-	value int  // offset
-	mine  bool // made by this process, not by the last one of the same id
+	value int  // offset of the value
+	mine  bool // made by this process, not by the id's last holder
 }
 
-// openShared opens or makes the file of a kind for an identity. What is there and cannot be continued, being
-// damaged or of the 8-byte layout, is moved into the library's own subdirectory, where no reader sees it, and setAside
-// reports why. A new file begins at 0, which Prometheus takes for a restart of the process.
+// openShared opens or makes the file of a kind. A file that cannot be continued, because it is damaged or of the 8-byte
+// layout, is moved into the library's own subdirectory, where no reader sees it, and setAside is the reason. A new file
+// begins at 0, which Prometheus treats as a restart of the process.
 func openShared(lease dir.Lease, k format.Kind) (f *sharedFile, setAside error, err error) {
-	// After a wipe the name may be that of a file which another process of the same id has made since. A wipe takes
-	// the locks first, so to see ours before and after is to have opened the right one.
+	// After a wipe the name may be that of a file which another process has made under the same id. A wipe removes the lock
+	// files first, so if ours is there before and after, the right file was opened.
 	if !lease.Valid() {
 		return nil, nil, dir.ErrWiped
 	}
 	name := format.FileName{Kind: k, ID: lease.ID}.String()
-	// Where the last process of this id died in createShared, its file may have two names.
+	// If the id's last holder died in createShared, its file may have two names.
 	if err := lease.Dir.Unlink(tempName(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
@@ -73,7 +74,7 @@ func openShared(lease dir.Lease, k format.Kind) (f *sharedFile, setAside error, 
 	return f, setAside, err
 }
 
-// continueShared opens a file that the last process of the same id has left.
+// continueShared opens the file that the id's last holder left.
 func continueShared(d dir.Dir, name string) (f *sharedFile, err error) {
 	fd, err := d.OpenFile(name, unix.O_RDWR)
 	if err != nil {
@@ -100,7 +101,7 @@ func continueShared(d dir.Dir, name string) (f *sharedFile, err error) {
 	case st.Size < format.HeaderSize || st.Size > format.MaxSize:
 		return nil, &format.Damage{Offset: 0, Problem: fmt.Sprintf("size %d", st.Size)}
 	}
-	// Read, not mapped: to look at a file that somebody cuts short must not be deadly.
+	// Read, not mapped: a file that is truncated meanwhile must not kill the process.
 	header := make(format.Image, format.HeaderSize)
 	if err := dir.ReadStart(fd, header); err != nil {
 		return nil, err
@@ -139,7 +140,7 @@ func continueShared(d dir.Dir, name string) (f *sharedFile, err error) {
 	return f, f.mapFrom(0)
 }
 
-func tempName(name string) string { return ownDir + "/" + name + ".new" }
+func tempName(name string) string { return dir.Own + "/" + name + ".new" }
 
 // createShared makes a file that appears under its name with header and room, all at once: a file of 0 bytes would break
 // prometheus_client's scrape. A damaged file in its place is moved away last: until then, on a full disk for example,
@@ -158,7 +159,7 @@ func createShared(lease dir.Lease, name string, replace bool) (f *sharedFile, er
 		if err != nil {
 			err = fmt.Errorf("make metric file %s: %w", lease.Dir.Join(name), err)
 			for _, m := range made.mappings {
-				dir.Unmap(m.image) // nobody has a pair of it yet
+				dir.Unmap(m.image) // no cell of it is in use yet
 			}
 			_ = unix.Close(fd)
 			_ = lease.Dir.Unlink(temp)
@@ -178,7 +179,7 @@ func createShared(lease dir.Lease, name string, replace bool) (f *sharedFile, er
 		return nil, dir.ErrWiped
 	}
 	if replace {
-		if err := lease.Dir.Rename(name, ownDir+"/"+name+".damaged"); err != nil {
+		if err := lease.Dir.Rename(name, dir.Own+"/"+name+".damaged"); err != nil {
 			return nil, err
 		}
 	}
@@ -188,8 +189,8 @@ func createShared(lease dir.Lease, name string, replace bool) (f *sharedFile, er
 	return f, nil
 }
 
-// write writes b at the end of what is used, and zeros after it up to the end of the page, so that all of what values
-// lie in has its place on the disk before anybody touches it through a mapping. A store that finds none is deadly.
+// write writes b after the used bytes, and zeros after it up to the end of the page, so that the space of all values is
+// allocated before they are touched through a mapping: a store that finds no space kills the process.
 func (f *sharedFile) write(b []byte) error {
 	end := f.used + len(b)
 	if end > f.backed {
@@ -204,7 +205,7 @@ func (f *sharedFile) write(b []byte) error {
 	return nil
 }
 
-// mapFrom maps the rest of the file. It begins a page early, so that no pair lies across two mappings.
+// mapFrom maps the file from an offset. It begins a page early, so that no cell spans two mappings.
 func (f *sharedFile) mapFrom(off int) error {
 	from := max(0, off-os.Getpagesize())
 	m, err := dir.Map(f.fd, int64(from), f.size-from, true)
@@ -215,7 +216,7 @@ func (f *sharedFile) mapFrom(off int) error {
 	return nil
 }
 
-// place finds or makes the entries of keys, all or none: readers see a histogram as a whole.
+// place finds or makes the entries of keys, all or none, so that readers see a histogram as a whole.
 func (f *sharedFile) place(keys []string, maxSeries int) ([]*format.Cell, error) {
 	values := make([]int, len(keys))
 	f.buf = f.buf[:0]

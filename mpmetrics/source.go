@@ -61,7 +61,7 @@ func newSource(file string, inode uint64, typ uint8) *source {
 }
 
 // visit is what is the same for all files of one reading.
-type visit struct {
+type scan struct {
 	dir    dir.Dir
 	now    time.Time
 	strict bool   // others may write to the directory
@@ -70,7 +70,7 @@ type visit struct {
 }
 
 // distrusts says why a file in a directory that others may write to is none of the owner's, or nothing.
-func (v *visit) distrusts(st unix.Stat_t) string {
+func (v *scan) distrusts(st unix.Stat_t) string {
 	switch {
 	case !v.strict:
 		return ""
@@ -84,9 +84,9 @@ func (v *visit) distrusts(st unix.Stat_t) string {
 
 // refresh brings the table up to date and reports whether it or the faults have changed. The caller must have
 // called debug.SetPanicOnFault.
-func (s *source) refresh(v *visit, known *samples, like []entry) (changed bool) {
+func (s *source) refresh(v *scan, known *samples, like []entry) (changed bool) {
 	switch s.follow(known, v.now) {
-	case same:
+	case unchanged:
 		return false
 	case grown:
 		return true
@@ -102,40 +102,40 @@ func (s *source) refresh(v *visit, known *samples, like []entry) (changed bool) 
 }
 
 // progress is what became of a file since it was read.
-type progress int
+type change int
 
 const (
-	other progress = iota // to be read from the beginning
-	same
+	replaced change = iota // to be read from the beginning
+	unchanged
 	grown
 )
 
 // follow sees whether nothing has changed, or only entries were added within what is mapped, and reads these.
-func (s *source) follow(known *samples, now time.Time) (p progress) {
+func (s *source) follow(known *samples, now time.Time) (p change) {
 	if s.image == nil {
-		return other
+		return replaced
 	}
 	var err error
 	defer func() {
 		if err != nil {
-			p = other
+			p = replaced
 		}
 	}()
 	defer recoverFault(&err)
 	switch used := s.image.Used(); {
 	case s.hasFault(ReasonDamaged):
 		if used == s.used && s.whole() && now.Sub(s.looked) < relook {
-			return same
+			return unchanged
 		}
-		return other
+		return replaced
 	case used < s.used || used > len(s.image) || !s.whole():
-		return other
+		return replaced
 	case used == s.used:
-		return same
+		return unchanged
 	default:
 		var table []entry
 		if table, err = extendTable(s.image, s.used, used, s.layout, known, s.table, nil); err != nil {
-			return other
+			return replaced
 		}
 		s.table, s.used = table, used
 		s.noteKeys()
@@ -150,7 +150,7 @@ func (s *source) whole() bool {
 }
 
 // load maps the file and reads its table. Where it fails the table has what was readable.
-func (s *source) load(v *visit, known *samples, like []entry) *Fault {
+func (s *source) load(v *scan, known *samples, like []entry) *Fault {
 	fd, err := v.dir.OpenFile(s.file, unix.O_RDONLY)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -41,7 +41,7 @@ func FuzzReadTable(f *testing.F) {
 		table, l, err := readTable(m, end, known, nil)
 
 		want, wantLayout, wantErr := expectedTable(m[:end])
-		if got := values(table); !slices.Equal(got, want) || l != wantLayout || (err != nil) != wantErr {
+		if got := offsetsOf(table); !slices.Equal(got, want) || l != wantLayout || (err != nil) != wantErr {
 			t.Fatalf("values at %v in layout %d, error %v; want %v in layout %d, error %t", got, l, err, want, wantLayout, wantErr)
 		}
 		pos := format.HeaderSize
@@ -69,7 +69,7 @@ func FuzzReadTable(f *testing.F) {
 			again, l2, err2 := readTable(m, end, known, like)
 			if !slices.Equal(again, table) || l2 != l || fmt.Sprint(err2) != fmt.Sprint(err) {
 				t.Fatalf("after a file with values at %v: values at %v in layout %d, %v; alone at %v in layout %d, %v",
-					values(like), values(again), l2, err2, values(table), l, err)
+					offsetsOf(like), offsetsOf(again), l2, err2, offsetsOf(table), l, err)
 			}
 		}
 	})
@@ -87,7 +87,7 @@ func TestReadTableTruncated(t *testing.T) {
 		for _, n := range truncations(used, whole, l) {
 			got, _, err := readTable(content[:n:n], n, known, nil)
 			if len(got) > len(whole) || !slices.Equal(got, whole[:len(got)]) {
-				t.Fatalf("%s, cut to %d: values at %v, not a prefix of %v", name, n, values(got), values(whole))
+				t.Fatalf("%s, cut to %d: values at %v, not a prefix of %v", name, n, offsetsOf(got), offsetsOf(whole))
 			}
 			left := 0
 			for left < len(whole) && int(whole[left].value+uint32(l)) <= n {
@@ -209,7 +209,7 @@ func rewritten(m format.Image, table []entry) (entries []byte) {
 	return entries
 }
 
-func values(table []entry) (at []int) {
+func offsetsOf(table []entry) (at []int) {
 	for _, e := range table {
 		at = append(at, int(e.value))
 	}

@@ -33,28 +33,28 @@ type header struct {
 // templates are made when they are first asked for: one for each way to write names that older scrapers cannot
 // read, which mostly are none, so that one serves all.
 type templates struct {
-	mu   sync.Mutex
-	made map[model.EscapingScheme]*template
+	mu       sync.Mutex
+	byScheme map[model.EscapingScheme]*template
 }
 
-func (p *plan) template(scheme model.EscapingScheme) *template {
+func (p *pageLayout) template(scheme model.EscapingScheme) *template {
 	p.templates.mu.Lock()
 	defer p.templates.mu.Unlock()
-	if p.plain {
+	if p.plainNames {
 		scheme = model.NoEscaping
 	}
-	t := p.templates.made[scheme]
+	t := p.templates.byScheme[scheme]
 	if t == nil {
 		t = p.makeTemplate(scheme)
-		if p.templates.made == nil {
-			p.templates.made = map[model.EscapingScheme]*template{}
+		if p.templates.byScheme == nil {
+			p.templates.byScheme = map[model.EscapingScheme]*template{}
 		}
-		p.templates.made[scheme] = t
+		p.templates.byScheme[scheme] = t
 	}
 	return t
 }
 
-func (p *plan) makeTemplate(scheme model.EscapingScheme) *template {
+func (p *pageLayout) makeTemplate(scheme model.EscapingScheme) *template {
 	t := &template{
 		headers: make([]header, len(p.families)),
 		ends:    make([]uint32, 0, len(p.initial)),
@@ -63,7 +63,7 @@ func (p *plan) makeTemplate(scheme model.EscapingScheme) *template {
 	for _, f := range p.families {
 		for i := range f.series {
 			s := &f.series[i]
-			size += f.cells(s) * (len(f.name) + len(s.text) + len(`_bucket{,le="0.0001"} `))
+			size += f.width(s) * (len(f.name) + len(s.text) + len(`_bucket{,le="0.0001"} `))
 		}
 	}
 	t.lines = make([]byte, 0, size)

@@ -155,7 +155,7 @@ func TestDeletedSeries(t *testing.T) {
 			if len(told) != 1 {
 				t.Fatalf("%d log lines, want 1", len(told))
 			}
-			if line := <-told; line != "series deleted from a vector stay in the metric file" {
+			if line := <-told; line != "deleted series stay in the metric file" {
 				t.Errorf("log line %q", line)
 			}
 		})

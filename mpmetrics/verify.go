@@ -11,10 +11,10 @@ import (
 func Verify(path string) ([]*Fault, error) {
 	c := NewCollector(path, CollectorOptions{})
 	defer c.Close()
-	s := c.read()
+	s := c.acquire()
 	defer c.release(s)
 	var faults []*Fault
-	for _, f := range s.plan.faults {
+	for _, f := range s.layout.faults {
 		switch f.Reason {
 		case ReasonDirectory:
 			return nil, f.Err

@@ -13,45 +13,43 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// DefaultMaxSeries is how many series a metric file may hold unless WriterOptions say otherwise.
+// DefaultMaxSeries is the default limit of series in a metric file.
 const DefaultMaxSeries = 10_000
 
-// retryInterval is how long series that found the disk full wait before they are tried again.
+// retryInterval is the time between attempts to share the series that found the disk full.
 const retryInterval = time.Minute
 
-// WriterOptions are what a Writer may be told. The zero value is good.
+// WriterOptions configure a Writer. The zero value is ready to use.
 type WriterOptions struct {
-	// Logger gets a line for each kind of trouble, once. It is called with locks held: a handler that counts lines
-	// must not do so in metrics of this Writer. Nil discards.
+	// Logger gets one line for each kind of failure. It is called with locks held: a handler that counts lines must not
+	// do so in metrics of this Writer. Nil discards.
 	Logger *slog.Logger
-	// MaxSeries bounds the series in each file, each bucket of a histogram being one. More are kept in memory
-	// and counted. Zero means DefaultMaxSeries.
+	// MaxSeries limits the series in each file, where each bucket of a histogram is one. Further series are kept in
+	// memory and counted. Zero means DefaultMaxSeries.
 	MaxSeries int
-	// Slot and Generation go into the lock file, for people to read. Zero means none.
+	// Slot and Generation are written to the lock file, for inspection. Zero means none.
 	Slot, Generation int
 }
 
-// Writer makes metrics whose values lie in this process's files of a metrics directory, where any process can read
+// Writer makes metrics whose values are in this process's files in a metrics directory, where any process can read
 // and merge them (see Collector), and where they survive the process.
 //
-// Metrics are made from client_golang's own options and are of its own interfaces and vector types, so that code
-// written for client_golang only changes the constructor, and promhttp's instrumentation takes them. Updates are
-// safe for any number of goroutines and cost one atomic operation a value: no lock, no allocation, no system call. Only
-// making series, and updating those that are kept in memory, takes a lock. Metrics may be made from any goroutine, too, also
-// while the Writer is being closed.
+// Metrics are made from client_golang's own options and have its own interfaces and vector types. Code written for
+// client_golang only changes the constructor, and promhttp's instrumentation accepts them. Updates are safe for concurrent
+// use and cost one atomic operation per value: no lock, no allocation, no system call. Only making a series, and updating
+// one that is kept in memory, takes a lock. Metrics can be made by any goroutine, even while the Writer is being closed.
 //
-// A metric never fails for want of a file. When the disk or the file is full, or the directory was wiped by a new
-// master, it goes on in memory, is told once in the log, and is counted in the gauge
-// multiproc_metric_series_unshared, which every Writer has. Room on the disk is looked for every minute.
+// A metric never fails for lack of a file. If the disk or the file is full, or a new master has wiped the directory, it
+// continues in memory. That is logged once and counted in the gauge multiproc_metric_series_unshared, which every Writer
+// has. If the disk was full, sharing is retried every minute.
 //
-// What differs from metrics in memory:
+// Differences from metrics in memory:
 //
-//   - A process that takes the id of an earlier one continues its counters, histograms, summaries and gauges that
+//   - A process that takes the id of an earlier one continues its counters, histograms and summaries, and its gauges that
 //     are not live.
-//   - A gauge that was never set is not on the page, where one in memory would show 0.
-//   - Delete, DeleteLabelValues, DeletePartialMatch and Reset of a vector forget the series in this process, but do
-//     not take it from the file: it stays on the page, and goes on from where it was when it is made again. The
-//     log says so, once.
+//   - A gauge that was never set is not on the page; one in memory would be 0.
+//   - Delete, DeleteLabelValues, DeletePartialMatch and Reset of a vector drop the series in this process, but not in the
+//     file: it stays on the page, and continues from its value if it is made again. This is logged once.
 //   - Exemplars, native histograms, quantiles of summaries, units and created timestamps are not in the format.
 type Writer struct {
 	lease     dir.Lease
@@ -59,34 +57,34 @@ type Writer struct {
 	maxSeries int
 	unshared  *series
 
-	mu      sync.Mutex // guards what follows
-	names   names
-	files   map[format.Kind]*sharedFile
-	untried map[string]*series // gauges that were never set, by series.name
-	kept    map[string]*series // in memory only, by series.name
-	nKept   int                // how many these are, each bucket being one
-	told    map[string]bool    // causes of keeping series
-	closed  bool
+	mu           sync.Mutex // guards what follows
+	registry     registry
+	files        map[format.Kind]*sharedFile
+	untried      map[string]*series // gauges that were never set, by series.name
+	kept         map[string]*series // in memory only, by series.name
+	nKept        int                // their number, where each bucket is one
+	loggedCauses map[string]bool    // causes of keeping series in memory
+	closed       bool
 
-	toldRemade bool
-	retry      time.Duration
-	retrying   *time.Timer // nil when none waits
+	loggedRemade bool
+	retry        time.Duration
+	retrying     *time.Timer // nil if no retry is due
 }
 
-// NewWriter opens a metrics directory, as OpenDirectory does, to write under an id, which it holds until Close or
-// the end of the process. It fails with ErrHeld where another living process has the id. The id consists of
-// letters, digits, dots and dashes; who takes one after another continues its files, so use few. The caller closes the
-// Writer, when nothing updates its metrics any more.
+// NewWriter opens a metrics directory, as OpenDirectory does, for writing under an id, which it holds until Close or the end
+// of the process. It fails with ErrHeld if another live process holds the id. The id consists of letters, digits, dots and
+// dashes. A process continues the files of the id's last holder, so reuse ids: each new one adds files. The caller must
+// Close the Writer once nothing updates its metrics.
 func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 	w := &Writer{
-		log:       opts.Logger,
-		maxSeries: opts.MaxSeries,
-		names:     names{},
-		files:     map[format.Kind]*sharedFile{},
-		kept:      map[string]*series{},
-		untried:   map[string]*series{},
-		told:      map[string]bool{},
-		retry:     retryInterval,
+		log:          opts.Logger,
+		maxSeries:    opts.MaxSeries,
+		registry:     registry{},
+		files:        map[format.Kind]*sharedFile{},
+		kept:         map[string]*series{},
+		untried:      map[string]*series{},
+		loggedCauses: map[string]bool{},
+		retry:        retryInterval,
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
@@ -104,14 +102,14 @@ func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	if err := w.countUnshared(); err != nil {
+	if err := w.makeUnshared(); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	return w, nil
 }
 
-// Close gives up the id and removes the files of live gauges. Closing it again does nothing. The metrics may go on
-// being updated, which their files no longer show reliably: the next process of the same id may be at work on them.
+// Close releases the id and removes the files of live gauges. Closing it again does nothing. The metrics can still be
+// updated, but their files no longer show it reliably, since the next holder of the id may be writing them.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,13 +129,4 @@ func (w *Writer) Close() error {
 		errs = append(errs, os.NewSyscallError("close", unix.Close(f.fd)))
 	}
 	return errors.Join(errs...)
-}
-
-// Must panics with err, if there is one, and gives the metric otherwise. It spares code that made its metrics with
-// client_golang's constructors, which panic too, an error to handle.
-func Must[T any](metric T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return metric
 }

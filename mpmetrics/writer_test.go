@@ -41,7 +41,7 @@ func TestNewWriterRefusesID(t *testing.T) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
-	if got := names(t, dir); len(got) > 0 {
+	if got := registry(t, dir); len(got) > 0 {
 		t.Errorf("%v in the directory", got)
 	}
 	for _, id := range []string{"w1", "W-1.example", "4711", ".", "..", "-"} {
@@ -64,7 +64,7 @@ func TestNewWriterForeignOwnDir(t *testing.T) {
 			if w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{}); err == nil {
 				t.Errorf("no error, and %v on Close", w.Close())
 			}
-			if got := append(names(t, dir), names(t, other)...); !slices.Equal(got, []string{".mpm"}) {
+			if got := append(registry(t, dir), registry(t, other)...); !slices.Equal(got, []string{".mpm"}) {
 				t.Errorf("%v in the directory and behind the link", got)
 			}
 		})
@@ -104,7 +104,7 @@ func TestTakeOverID(t *testing.T) {
 	stale, err := os.ReadFile(filepath.Join(dir, "gauge_livesum_w1.db"))
 	check(t, err)
 	check(t, first.Close())
-	if got := names(t, dir); slices.Contains(got, "gauge_livesum_w1.db") {
+	if got := registry(t, dir); slices.Contains(got, "gauge_livesum_w1.db") {
 		t.Errorf("%v after Close", got)
 	}
 	put(t, filepath.Join(dir, "gauge_livesum_w1.db"), stale) // as one that was killed leaves it

@@ -53,7 +53,7 @@ func (d Dir) Wipe(log *slog.Logger) error {
 		return err
 	}
 	if len(others) > 0 {
-		log.Warn("metrics directory holds other files, which stay", "path", d.path, "files", others)
+		log.Warn("metrics directory keeps other files", "path", d.path, "files", others)
 	}
 	return nil
 }

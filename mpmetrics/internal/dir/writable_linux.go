@@ -61,7 +61,7 @@ func (d Dir) checkFit(log *slog.Logger) error {
 		return fmt.Errorf("is on %s, a network file system, where mapped files are not shared", name)
 	}
 	if st.Mode&0o022 != 0 {
-		log.Warn("metrics directory can be written by others", "path", d.path, "mode", fmt.Sprintf("%#o", st.Mode&0o7777))
+		log.Warn("metrics directory writable by other users", "path", d.path, "mode", fmt.Sprintf("%#o", st.Mode&0o7777))
 	}
 	return nil
 }

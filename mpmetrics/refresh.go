@@ -31,7 +31,7 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 	if changed, err = c.list(d); err != nil {
 		return failed(err)
 	}
-	v := &visit{dir: d, now: c.now(), strict: st.Mode&0o022 != 0, owner: st.Uid}
+	v := &scan{dir: d, now: c.now(), strict: st.Mode&0o022 != 0, owner: st.Uid}
 	alive := map[string]bool{}
 	var like [format.Types * format.Modes][]entry
 	for _, s := range c.order {
@@ -55,7 +55,7 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 
 // list sees which files there are.
 func (c *Collector) list(d dir.Dir) (changed bool, err error) {
-	c.listing++
+	c.listings++
 	before := len(c.sources)
 	seen := 0
 	err = d.List(c.dirents, func(name []byte, inode uint64, typ uint8) {
@@ -76,7 +76,7 @@ func (c *Collector) list(d dir.Dir) (changed bool, err error) {
 			c.sources[s.file] = s
 			changed = true
 		}
-		s.seen = c.listing
+		s.seen = c.listings
 	})
 	if err != nil {
 		return false, err
@@ -85,7 +85,7 @@ func (c *Collector) list(d dir.Dir) (changed bool, err error) {
 		changed = true
 		c.order = c.order[:0]
 		for name, s := range c.sources {
-			if s.seen != c.listing {
+			if s.seen != c.listings {
 				s.unmap()
 				delete(c.sources, name)
 				c.removed++

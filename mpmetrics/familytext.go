@@ -11,7 +11,7 @@ import (
 
 // furtherText writes families that client_golang gathered in the way in which the directory's are written: expfmt
 // would write 5 where everything else says 5.0.
-type furtherText struct {
+type familyText struct {
 	dst         []byte
 	openMetrics bool
 
@@ -20,9 +20,9 @@ type furtherText struct {
 	end    string // of its lines: the time, where it has one
 }
 
-func appendFurther(dst []byte, f *dto.MetricFamily, openMetrics bool, scheme model.EscapingScheme) []byte {
+func appendFamilyText(dst []byte, f *dto.MetricFamily, openMetrics bool, scheme model.EscapingScheme) []byte {
 	f = model.EscapeMetricFamily(f, scheme)
-	t := furtherText{dst: dst, openMetrics: openMetrics}
+	t := familyText{dst: dst, openMetrics: openMetrics}
 	name := f.GetName()
 	t.dst = appendHeadings(t.dst, name, f.GetHelp(), typeName(f.GetType(), openMetrics), openMetrics)
 	if openMetrics && f.GetType() == dto.MetricType_COUNTER {
@@ -64,7 +64,7 @@ func typeName(t dto.MetricType, openMetrics bool) string {
 }
 
 // time is in milliseconds, in OpenMetrics in seconds.
-func (t *furtherText) time(m *dto.Metric) string {
+func (t *familyText) time(m *dto.Metric) string {
 	switch {
 	case m.TimestampMs == nil:
 		return "\n"
@@ -75,13 +75,13 @@ func (t *furtherText) time(m *dto.Metric) string {
 }
 
 // line appends a sample. own is the name of a label of the sample's own, with its value, or nothing.
-func (t *furtherText) line(name sampleName, own string, ownValue, v float64) {
+func (t *familyText) line(name sampleName, own string, ownValue, v float64) {
 	t.dst = name.append(t.dst, t.labels, own, ownValue)
 	t.dst = appendFloat(t.dst, v)
 	t.dst = append(t.dst, t.end...)
 }
 
-func (t *furtherText) summary(s *dto.Summary) {
+func (t *familyText) summary(s *dto.Summary) {
 	for _, q := range s.GetQuantile() {
 		t.line(t.names.value, "quantile", q.GetQuantile(), q.GetValue())
 	}
@@ -90,7 +90,7 @@ func (t *furtherText) summary(s *dto.Summary) {
 }
 
 // histogram appends the classic buckets; text has no other.
-func (t *furtherText) histogram(h *dto.Histogram) {
+func (t *familyText) histogram(h *dto.Histogram) {
 	count := h.GetSampleCountFloat()
 	if count == 0 {
 		count = float64(h.GetSampleCount())

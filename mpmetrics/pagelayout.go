@@ -16,13 +16,13 @@ const faultyFiles = "multiproc_metric_files_faulty"
 
 // plan says, for one state of the directory's tables, where each value of each file goes and what the page is made
 // of. It is made when a table changes, does not change itself, and makes a scrape a loop over numbers.
-type plan struct {
-	families []*mergedFamily // by name
-	reads    []read          // by file name: sums of floats must come out the same each time
-	initial  []float64       // the cells before the first file is read; the last is for what is not shown
-	latest   bool            // whether there are gauges that go by the time of setting
-	plain    bool            // whether all names are of the old kind, which is written the same in every scheme
-	faults   []*Fault        // the files', and the conflicts between them
+type pageLayout struct {
+	families   []*mergedFamily // by name
+	parts      []filePart      // by file name: sums of floats must come out the same each time
+	initial    []float64       // the cells before the first file is read; the last is for what is not shown
+	hasTimes   bool            // whether there are gauges that go by the time of setting
+	plainNames bool            // whether all names are of the old kind, which is written the same in every scheme
+	faults     []*Fault        // the files', and the conflicts between them
 
 	templates templates
 }
@@ -45,7 +45,7 @@ type mergedSeries struct {
 	first  uint32
 }
 
-func (f *mergedFamily) cells(s *mergedSeries) int {
+func (f *mergedFamily) width(s *mergedSeries) int {
 	if f.kind.Type == format.Histogram || f.kind.Type == format.Summary {
 		return len(s.bounds) + 2
 	}
@@ -53,23 +53,23 @@ func (f *mergedFamily) cells(s *mergedSeries) int {
 }
 
 // read is one file's part in a plan.
-type read struct {
+type filePart struct {
 	source *source
 	steps  []step
 }
 
 // step sends the value at an offset to a cell.
 type step struct {
-	value, cell uint32
+	offset, index uint32
 }
 
 // prepare makes the cells as they are before anything is read: 0 for what is added up, NaN for the smallest and
 // the largest, which any value replaces.
-func (p *plan) prepare(last uint32) {
+func (p *pageLayout) setInitial(last uint32) {
 	p.initial = make([]float64, last+1)
 	for _, f := range p.families {
 		mode := f.kind.Mode.Base()
-		p.latest = p.latest || f.kind.Type == format.Gauge && mode == format.MostRecent
+		p.hasTimes = p.hasTimes || f.kind.Type == format.Gauge && mode == format.MostRecent
 		if f.kind.Type == format.Gauge && (mode == format.Min || mode == format.Max) {
 			for i := range f.series {
 				p.initial[f.series[i].first] = math.NaN()
@@ -84,7 +84,7 @@ func (p *plan) prepare(last uint32) {
 }
 
 // faultyFiles is how many files have a fault for a reason.
-func (p *plan) faultyFiles(r Reason) int {
+func (p *pageLayout) faultyFiles(r Reason) int {
 	files := map[string]bool{}
 	for _, f := range p.faults {
 		if f.Reason == r {
@@ -94,7 +94,7 @@ func (p *plan) faultyFiles(r Reason) int {
 	return len(files)
 }
 
-func (p *plan) has(name string) bool {
+func (p *pageLayout) has(name string) bool {
 	_, found := slices.BinarySearchFunc(p.families, name, func(f *mergedFamily, name string) int {
 		return strings.Compare(f.name, name)
 	})
@@ -102,7 +102,7 @@ func (p *plan) has(name string) bool {
 }
 
 // merge goes through the directory's families and further ones in the order of their names.
-func (p *plan) merge(further []*dto.MetricFamily, own func(i int), other func(*dto.MetricFamily)) {
+func (p *pageLayout) eachFamily(further []*dto.MetricFamily, own func(i int), other func(*dto.MetricFamily)) {
 	for i, f := range p.families {
 		for len(further) > 0 && further[0].GetName() < f.name {
 			other(further[0])
@@ -115,7 +115,7 @@ func (p *plan) merge(further []*dto.MetricFamily, own func(i int), other func(*d
 	}
 }
 
-func (p *plan) hasPlainNames() bool {
+func (p *pageLayout) hasPlainNames() bool {
 	for _, f := range p.families {
 		if !model.LegacyValidation.IsValidMetricName(f.name) {
 			return false

@@ -11,8 +11,8 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// countUnshared makes the Writer's own gauge.
-func (w *Writer) countUnshared() error {
+// makeUnshared makes the Writer's own gauge.
+func (w *Writer) makeUnshared() error {
 	g, err := w.NewGauge(prometheus.GaugeOpts{
 		Name: "multiproc_metric_series_unshared",
 		Help: "Series kept in the memory of processes because their metric files have no room.",
@@ -28,7 +28,7 @@ func (w *Writer) countUnshared() error {
 	return nil
 }
 
-// share gives series their place in the file, and gives those that are to be used from then on.
+// share gives a series its place in the file, if there is room. It returns the series to use: see adoptLocked.
 func (w *Writer) share(s *series) *series {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -39,7 +39,7 @@ func (w *Writer) share(s *series) *series {
 	return s
 }
 
-// adopt is share without a place in the file, which the first update will take.
+// adopt is share for a series whose place in the file is taken by its first update.
 func (w *Writer) adopt(s *series) *series {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -50,8 +50,8 @@ func (w *Writer) adopt(s *series) *series {
 	return s
 }
 
-// adoptLocked gives the series that were made for the same labels before their vector was reset, where these are not in
-// the file. What is there is found there.
+// adoptLocked returns the series that was made for the same labels before its vector was reset, if that is not in the file,
+// where it would be found, and otherwise s.
 func (w *Writer) adoptLocked(s *series) *series {
 	name := s.name()
 	if before := w.kept[name]; before != nil {
@@ -66,9 +66,9 @@ func (w *Writer) adoptLocked(s *series) *series {
 func (w *Writer) shareLocked(s *series) {
 	s.tried = true
 	delete(w.untried, s.name())
-	if !w.toldRemade && w.remadeLocked(s) {
-		w.toldRemade = true
-		w.log.Warn("series deleted from a vector stay in the metric file", "id", w.lease.ID, "series", s.keys[0])
+	if !w.loggedRemade && w.remadeLocked(s) {
+		w.loggedRemade = true
+		w.log.Warn("deleted series stay in the metric file", "id", w.lease.ID, "series", s.keys[0])
 	}
 	cells, err := w.placeLocked(s)
 	if err == nil {
@@ -83,8 +83,7 @@ func (w *Writer) shareLocked(s *series) {
 	}
 }
 
-// shareKept tries again what found no room. Where one series of a file finds none the others are left for the next
-// time.
+// shareKept retries the series that found no room. If one series of a file finds none, the others wait for the next retry.
 func (w *Writer) shareKept() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -92,7 +91,7 @@ func (w *Writer) shareKept() {
 		return
 	}
 	failed := map[format.Kind]bool{}
-	shared := 0
+	shared, again := 0, false
 	for name, s := range w.kept {
 		if s.final || failed[s.kind] {
 			continue
@@ -100,7 +99,7 @@ func (w *Writer) shareKept() {
 		cells, err := w.placeLocked(s)
 		if err != nil {
 			w.failedLocked(s, err)
-			failed[s.kind] = !s.final
+			failed[s.kind], again = !s.final, again || !s.final
 			continue
 		}
 		s.moveLocked(cells)
@@ -108,27 +107,23 @@ func (w *Writer) shareKept() {
 		shared++
 		w.keepLocked(-len(s.values))
 	}
-	again := false
-	for _, f := range failed {
-		again = again || f
-	}
 	if again {
 		w.retrying.Reset(w.retry)
 		return
 	}
 	w.retrying = nil
-	clear(w.told)
+	clear(w.loggedCauses)
 	if shared > 0 {
-		w.log.Info("metrics that were kept in memory are shared", "id", w.lease.ID, "still_unshared", w.nKept)
+		w.log.Info("metrics shared again", "id", w.lease.ID, "still_unshared", w.nKept)
 	}
 }
 
-// failedLocked logs, once for each cause, that series are not shared.
+// failedLocked logs, once for each cause, that a series is kept in memory.
 func (w *Writer) failedLocked(s *series, err error) {
 	s.final = errors.Is(err, errFull) || errors.Is(err, dir.ErrWiped) || errors.Is(err, errClosed)
-	if once := err.Error(); !w.told[once] {
-		w.told[once] = true
-		w.log.Warn("metrics are kept in memory and not shared", "id", w.lease.ID, "error", err)
+	if once := err.Error(); !w.loggedCauses[once] {
+		w.loggedCauses[once] = true
+		w.log.Warn("metrics kept in memory, not shared", "id", w.lease.ID, "error", err)
 	}
 }
 
@@ -156,7 +151,7 @@ func (w *Writer) fileLocked(k format.Kind) (*sharedFile, error) {
 	}
 	f, setAside, err := openShared(w.lease, k)
 	if setAside != nil {
-		w.log.Warn("metric file cannot be continued and was moved to "+ownDir, "error", setAside)
+		w.log.Warn("damaged metric file set aside", "moved_to", w.lease.Dir.Join(dir.Own), "error", setAside)
 	}
 	if err != nil {
 		return nil, err
@@ -165,13 +160,13 @@ func (w *Writer) fileLocked(k format.Kind) (*sharedFile, error) {
 	return f, nil
 }
 
-// remadeLocked reports whether this process has made these series before: they were deleted from their vector.
+// remadeLocked reports whether this process has made the series before: it was deleted from its vector.
 func (w *Writer) remadeLocked(s *series) bool {
 	f := w.files[s.kind]
 	return f != nil && f.entries[s.keys[0]].mine
 }
 
-// keepLocked takes note of n more series, or fewer, that are in memory only.
+// keepLocked counts n more series that are in memory only, or fewer.
 func (w *Writer) keepLocked(n int) {
 	w.nKept += n
 	if w.unshared != nil {

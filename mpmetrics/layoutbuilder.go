@@ -10,7 +10,7 @@ import (
 )
 
 // planner makes a plan.
-type planner struct {
+type layoutBuilder struct {
 	families map[string]*mergedFamily
 	lines    map[string]*mergedFamily // by each name that begins a line
 	placed   map[*sample]placed
@@ -23,8 +23,8 @@ const hidden = 0
 
 // placed is where the samples of one key went that files of one kind have.
 type placed struct {
-	kind format.Kind
-	cell uint32
+	kind  format.Kind
+	index uint32
 }
 
 // ref is a sample that was found, before it is known which cell its rank among all others gives it.
@@ -34,25 +34,25 @@ type ref struct {
 	text   string
 	part   part
 	bound  float64
-	cell   uint32
+	index  uint32
 }
 
 // makePlan plans the reading of sources, which must be in the order of their names. Where two files disagree about
 // the type or mode of a family, the first file's word holds, and the other's samples of it are left out and
 // told as a fault. The directory's own fault may be nil.
-func makePlan(sources []*source, directory *Fault) *plan {
+func newPageLayout(sources []*source, directory *Fault) *pageLayout {
 	own := &mergedFamily{
 		name: faultyFiles,
 		kind: format.Kind{Type: format.Gauge, Mode: format.Computed},
 		help: "Metric files that could not be used, or not all of them, by reason.",
 		file: "the scrape itself",
 	}
-	p := &planner{
+	p := &layoutBuilder{
 		families: map[string]*mergedFamily{own.name: own},
 		lines:    map[string]*mergedFamily{own.name: own},
 		refs:     make([]ref, hidden+1),
 	}
-	out := &plan{}
+	out := &pageLayout{}
 	if directory != nil {
 		out.faults = append(out.faults, directory)
 	}
@@ -80,7 +80,7 @@ func makePlan(sources []*source, directory *Fault) *plan {
 			all = append(all, it.steps)
 			done[alike] = it
 		}
-		out.reads = append(out.reads, read{s, it.steps})
+		out.parts = append(out.parts, filePart{s, it.steps})
 		for _, f := range it.conflicts {
 			out.faults = append(out.faults, &Fault{s.file, f.Offset, f.Reason, f.Err})
 		}
@@ -89,15 +89,15 @@ func makePlan(sources []*source, directory *Fault) *plan {
 	cells := p.rank(out)
 	for _, steps := range all {
 		for i := range steps {
-			steps[i].cell = cells[steps[i].cell]
+			steps[i].index = cells[steps[i].index]
 		}
 	}
-	out.plain = out.hasPlainNames()
+	out.plainNames = out.hasPlainNames()
 	return out
 }
 
 // steps gives, as yet, the index of a ref in place of each cell, and the conflicts of the file with those before it.
-func (p *planner) steps(s *source) (steps []step, conflicts []*Fault) {
+func (p *layoutBuilder) steps(s *source) (steps []step, conflicts []*Fault) {
 	if p.placed == nil {
 		// The first table mostly has what the others have too.
 		p.refs = slices.Grow(p.refs, len(s.table))
@@ -106,18 +106,18 @@ func (p *planner) steps(s *source) (steps []step, conflicts []*Fault) {
 	steps = make([]step, len(s.table))
 	told := map[*mergedFamily]bool{}
 	for i, e := range s.table {
-		steps[i].value = e.value
+		steps[i].offset = e.value
 		if e.sample.err != nil {
-			steps[i].cell = hidden
+			steps[i].index = hidden
 			continue
 		}
 		if at, ok := p.placed[e.sample]; ok && at.kind == s.Kind && !s.PerProcess() {
-			steps[i].cell = at.cell
+			steps[i].index = at.index
 			continue
 		}
 		f := p.family(e.sample, s)
 		if f.name != e.sample.family || f.kind != s.Kind {
-			steps[i].cell = hidden
+			steps[i].index = hidden
 			if !told[f] {
 				told[f] = true
 				conflicts = append(conflicts, &Fault{
@@ -127,13 +127,13 @@ func (p *planner) steps(s *source) (steps []step, conflicts []*Fault) {
 			}
 			continue
 		}
-		steps[i].cell = p.add(f, e.sample, s)
+		steps[i].index = p.add(f, e.sample, s)
 	}
 	return steps, conflicts
 }
 
 // family gives a sample's family, or the one that has taken a name of it before, as a gauge can that of a histogram's sum.
-func (p *planner) family(s *sample, src *source) *mergedFamily {
+func (p *layoutBuilder) family(s *sample, src *source) *mergedFamily {
 	if f := p.families[s.family]; f != nil {
 		return f
 	}
@@ -151,7 +151,7 @@ func (p *planner) family(s *sample, src *source) *mergedFamily {
 	return f
 }
 
-func (p *planner) add(f *mergedFamily, s *sample, src *source) uint32 {
+func (p *layoutBuilder) add(f *mergedFamily, s *sample, src *source) uint32 {
 	cell := uint32(len(p.refs))
 	labels := s.labels
 	if s.part == partCount && f.kind.Type == format.Histogram {
@@ -168,7 +168,7 @@ func (p *planner) add(f *mergedFamily, s *sample, src *source) uint32 {
 }
 
 // labelText is the text of labels, which often are those of the ref before: the next bucket's, or the sum's.
-func (p *planner) labelText(labels []format.Label) string {
+func (p *layoutBuilder) labelText(labels []format.Label) string {
 	if before := &p.refs[len(p.refs)-1]; slices.Equal(before.labels, labels) {
 		return before.text
 	}
@@ -188,7 +188,7 @@ func (r *ref) compare(other *ref) int {
 }
 
 // rank puts families, series and samples in order, gives each its cell and says which cell each ref got.
-func (p *planner) rank(out *plan) []uint32 {
+func (p *layoutBuilder) rank(out *pageLayout) []uint32 {
 	refs := make([]*ref, 0, len(p.refs))
 	for i := hidden + 1; i < len(p.refs); i++ {
 		refs = append(refs, &p.refs[i])
@@ -207,30 +207,30 @@ func (p *planner) rank(out *plan) []uint32 {
 		if s == nil || s.text != r.text {
 			f.series = append(f.series, mergedSeries{labels: r.labels, text: r.text, first: next})
 			s = &f.series[len(f.series)-1]
-			next += uint32(f.cells(s))
+			next += uint32(f.width(s))
 		}
 		switch at := len(s.bounds); r.part {
 		case partValue:
-			cells[r.cell] = s.first
+			cells[r.index] = s.first
 		case partBucket:
 			if at == 0 || s.bounds[at-1] != r.bound {
 				s.bounds = append(s.bounds, r.bound)
 				next++
 			}
-			cells[r.cell] = s.first + uint32(len(s.bounds)) - 1
+			cells[r.index] = s.first + uint32(len(s.bounds)) - 1
 		case partSum:
-			cells[r.cell] = s.first + uint32(at)
+			cells[r.index] = s.first + uint32(at)
 		case partCount:
-			cells[r.cell] = s.first + uint32(at) + 1
+			cells[r.index] = s.first + uint32(at) + 1
 		}
 	}
-	out.prepare(next)
+	out.setInitial(next)
 	cells[hidden] = next
 	return cells
 }
 
 // addFaults adds to the family that counts faulty files, which is only shown where there are any.
-func (p *planner) addFaults(own *mergedFamily, faults []*Fault) {
+func (p *layoutBuilder) addFaults(own *mergedFamily, faults []*Fault) {
 	for _, fault := range faults {
 		labels := []format.Label{{Name: "reason", Value: string(fault.Reason)}}
 		p.refs = append(p.refs, ref{own, labels, p.labelText(labels), partValue, 0, uint32(len(p.refs))})

@@ -13,7 +13,7 @@ const duplicateFamilies = "multiproc_metric_families_duplicate"
 
 // gatherFurther gathers the further Gatherers' families, by name, without those that the directory gives or a
 // Gatherer before: these are logged once and counted.
-func (c *Collector) gatherFurther(p *plan) ([]*dto.MetricFamily, error) {
+func (c *Collector) gatherOthers(p *pageLayout) ([]*dto.MetricFamily, error) {
 	if len(c.gatherers) == 0 {
 		return nil, nil
 	}
@@ -29,7 +29,7 @@ func (c *Collector) gatherFurther(p *plan) ([]*dto.MetricFamily, error) {
 			case len(f.GetMetric()) == 0:
 			case taken[name] || p.has(name):
 				duplicates++
-				c.tellDuplicate(name)
+				c.logDuplicate(name)
 			default:
 				taken[name] = true
 				all = append(all, f)
@@ -48,11 +48,11 @@ func (c *Collector) gatherFurther(p *plan) ([]*dto.MetricFamily, error) {
 	return all, errors.Join(errs...)
 }
 
-func (c *Collector) tellDuplicate(name string) {
+func (c *Collector) logDuplicate(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.toldDuplicates[name] {
-		c.toldDuplicates[name] = true
-		c.log.Warn("metric family has more than one source, the first one is shown", "family", name)
+	if !c.loggedDuplicates[name] {
+		c.loggedDuplicates[name] = true
+		c.log.Warn("duplicate metric family, first source shown", "family", name)
 	}
 }

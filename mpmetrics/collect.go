@@ -3,26 +3,26 @@ package mpmetrics
 import "runtime/debug"
 
 // tries bounds how often a reading begins anew because files are cut short under it.
-const tries = 3
+const maxReads = 3
 
 // reading is one reading of the directory for all who asked before it began.
-type reading struct {
-	done     chan struct{}
-	holders  int32
-	snapshot *snapshot
+type collection struct {
+	done    chan struct{}
+	holders int32
+	values  *values
 }
 
 // read gives a snapshot that was read after the call began. The caller must release it.
-func (c *Collector) read() *snapshot {
+func (c *Collector) acquire() *values {
 	c.mu.Lock()
 	r := c.pending
 	if r != nil {
 		r.holders++
 		c.mu.Unlock()
 		<-r.done
-		return r.snapshot
+		return r.values
 	}
-	r = &reading{done: make(chan struct{}), holders: 1}
+	r = &collection{done: make(chan struct{}), holders: 1}
 	c.pending = r
 	c.mu.Unlock()
 
@@ -32,50 +32,50 @@ func (c *Collector) read() *snapshot {
 	c.mu.Lock()
 	c.pending = nil // who comes from here on wants a later one
 	c.mu.Unlock()
-	r.snapshot = c.readDirectory()
-	r.snapshot.holders.Store(r.holders)
-	return r.snapshot
+	r.values = c.readFiles()
+	r.values.holders.Store(r.holders)
+	return r.values
 }
 
-func (c *Collector) release(s *snapshot) {
+func (c *Collector) release(s *values) {
 	if s.holders.Add(-1) == 0 {
-		c.snapshots.Put(s)
+		c.valuesPool.Put(s)
 	}
 }
 
-func (c *Collector) readDirectory() *snapshot {
+func (c *Collector) readFiles() *values {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	s, ok := c.snapshots.Get().(*snapshot)
+	s, ok := c.valuesPool.Get().(*values)
 	if !ok {
-		s = &snapshot{}
+		s = &values{}
 	}
 	for try := 1; ; try++ {
 		changed, fault := c.refresh()
-		if changed || c.plan == nil {
-			c.makePlan(fault)
+		if changed || c.layout == nil {
+			c.updateLayout(fault)
 		}
-		cut := c.plan.readInto(s)
+		cut := c.layout.read(s)
 		if len(cut) == 0 {
 			return s
 		}
 		// What was cut short since it was looked at is in part missing: once more, and in the end without it.
 		for _, source := range cut {
 			source.unmap()
-			if try == tries {
+			if try == maxReads {
 				source.faults = []*Fault{source.fault(ReasonDamaged, errShrunk)}
 			}
 		}
-		c.plan = nil
-		if try == tries {
-			c.makePlan(fault)
-			c.plan.readInto(s)
+		c.layout = nil
+		if try == maxReads {
+			c.updateLayout(fault)
+			c.layout.read(s)
 			return s
 		}
 	}
 }
 
-func (c *Collector) makePlan(fault *Fault) {
-	c.plan = makePlan(c.order, fault)
-	c.tell(c.plan.faults)
+func (c *Collector) updateLayout(fault *Fault) {
+	c.layout = newPageLayout(c.order, fault)
+	c.logFaults(c.layout.faults)
 	c.prune()
 }
