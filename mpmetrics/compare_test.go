@@ -34,6 +34,13 @@ func TestCompare(t *testing.T) {
 			columns = append(columns, files)
 		}
 		want, got := lines(t, scrape(t, dir)), map[string]float64{}
+		for _, row := range in.Page(nil) {
+			got[row.Sample] = row.Merged
+		}
+		if diff := cmp.Diff(want, got, equateNaN); diff != "" {
+			t.Errorf("%s: Page (-page +rows):\n%s", dir, diff)
+		}
+		clear(got)
 		perProcess := 0
 		for _, row := range in.Compare(columns, nil) {
 			if !row.OnPage {
