@@ -88,6 +88,7 @@ func newApp() *urfave.App {
 			runserverCommand(),
 			scaffold.Command(),
 			inspect.Command(),
+			helpCommand(),
 			workerCommand(),
 		},
 		Action:         cli.UnknownCommand,

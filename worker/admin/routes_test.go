@@ -77,14 +77,14 @@ func rules() map[string]string {
 	}
 }
 
-// TestReadmeRoutes: README.md has these routes, and no others, each in the row of those who may take it.
-func TestReadmeRoutes(t *testing.T) {
+// TestDocRoutes compares docs/api-and-admin.md with the routes and their roles.
+func TestDocRoutes(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/api-and-admin.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text, _ := strings.Cut(string(readme), "| who may | pages (`GET`) | changes (`POST`) |\n")
+	_, text, _ := strings.Cut(string(page), "| who may | pages (`GET`) | changes (`POST`) |\n")
 	text, _, _ = strings.Cut(text, "\n\n")
 	got := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -103,7 +103,7 @@ func TestReadmeRoutes(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(rules(), got); diff != "" {
-		t.Errorf("routes of README.md: -want +got:\n%s", diff)
+		t.Errorf("routes of the page: -want +got:\n%s", diff)
 	}
 }
 

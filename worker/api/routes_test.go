@@ -114,18 +114,18 @@ func TestCounterNameTaken(t *testing.T) {
 	}
 }
 
-// TestReadmeRoutes: README.md has these routes, and no others.
-func TestReadmeRoutes(t *testing.T) {
+// TestDocRoutes compares docs/api-and-admin.md with the routes.
+func TestDocRoutes(t *testing.T) {
 	var want []string
 	for _, r := range startAPI(t).api.Routes() {
 		want = append(want, r.Method+" "+r.Path)
 	}
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/api-and-admin.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `(/api/v1/[^`]+)` \\| ([^|]+) \\|").FindAllStringSubmatch(string(readme), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `(/api/v1/[^`]+)` \\| ([^|]+) \\|").FindAllStringSubmatch(string(page), -1) {
 		for method := range strings.SplitSeq(strings.ReplaceAll(row[2], "`", ""), ", ") {
 			got = append(got, method+" "+row[1])
 		}
@@ -133,6 +133,6 @@ func TestReadmeRoutes(t *testing.T) {
 	slices.Sort(want)
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
-		t.Errorf("README.md has the routes\n%q, want\n%q", got, want)
+		t.Errorf("the page has the routes\n%q, want\n%q", got, want)
 	}
 }
