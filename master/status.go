@@ -40,6 +40,14 @@ type WorkerStatus struct {
 	CPU        time.Duration      `json:"cpu_nanoseconds"`     // see Usage
 }
 
+// StateAndReason returns the state for people, with the reason if the worker is being replaced.
+func (w WorkerStatus) StateAndReason() string {
+	if w.Leaving == "" {
+		return string(w.State)
+	}
+	return string(w.State) + " (" + w.Leaving + ")"
+}
+
 // SlotStatus is what a master knows of a slot whose worker is yet to be started.
 type SlotStatus struct {
 	Slot     handoff.Slot `json:"slot"`                // the place

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"multiproc/cmd/internal/config"
 	"multiproc/mpmetrics"
 	"multiproc/worker"
 )
@@ -42,12 +43,12 @@ func app() error {
 		}
 		<-time.After(delay)
 	}
-	metrics, err := mpmetrics.NewWriter(os.Getenv(metricsDirVariable), os.Getenv("MULTIPROC_ID"), mpmetrics.WriterOptions{})
+	metrics, err := mpmetrics.NewWriter(os.Getenv(config.MetricsDirVariable), os.Getenv("MULTIPROC_ID"), mpmetrics.WriterOptions{})
 	if err != nil {
 		return err
 	}
 	defer metrics.Close()
-	collector := mpmetrics.NewCollector(os.Getenv(metricsDirVariable), mpmetrics.CollectorOptions{})
+	collector := mpmetrics.NewCollector(os.Getenv(config.MetricsDirVariable), mpmetrics.CollectorOptions{})
 	defer collector.Close()
 	routes := http.NewServeMux()
 	routes.Handle("GET /metrics", collector)

@@ -97,7 +97,7 @@ func TestStatusTellsThePast(t *testing.T) {
 		t.Fatalf("reloads: %+v", status.Reloads)
 	}
 	for i, r := range status.Reloads {
-		wantOutcome, wantError := "rolled-back", strings.TrimSuffix(strings.TrimPrefix(output, "multiproc: reload: "), "; generation 1 goes on\n")
+		wantOutcome, wantError := "rolled-back", strings.TrimSuffix(strings.TrimPrefix(output, "multiproc: reload: "), "; generation 1 keeps serving\n")
 		if i == 1 {
 			wantOutcome, wantError = "committed", ""
 		}

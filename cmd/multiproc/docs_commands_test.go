@@ -203,7 +203,7 @@ func (s *docSession) runScript(t *testing.T, commands []docCommand) {
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(),
 		"GOPROXY=off", "GOFLAGS=-buildvcs=false -ldflags=-w", // no network, and no debug information
-		metricsDirVariable+"="+filepath.Join(s.dir, "metrics"), "XDG_RUNTIME_DIR="+s.dir)
+		config.MetricsDirVariable+"="+filepath.Join(s.dir, "metrics"), "XDG_RUNTIME_DIR="+s.dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) } // with its children
 	cmd.WaitDelay = proctest.Patience

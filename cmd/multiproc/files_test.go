@@ -10,7 +10,6 @@ import (
 	"syscall"
 	"testing"
 
-	"multiproc/cmd/internal/config"
 	"multiproc/internal/proctest"
 	"multiproc/master"
 )
@@ -107,30 +106,6 @@ func mustHaveModes(tb testing.TB, dir string, mask fs.FileMode, uid int) {
 	}
 	if len(kinds) < 2 {
 		tb.Errorf("hardly anything was made: %v", kinds)
-	}
-}
-
-// TestRuntimeDirectoryFollowsTheUmask: but who starts as root to go on as somebody else must come through it, whatever the
-// umask, and whoever has made it.
-func TestRuntimeDirectoryFollowsTheUmask(t *testing.T) {
-	other := nobody
-	for mask, want := range map[int]struct{ kept, passed fs.FileMode }{
-		0o077: {0o700, 0o711}, 0o027: {0o750, 0o751}, 0o022: {0o755, 0o755}, 0: {0o755, 0o755},
-	} {
-		path := filepath.Join(t.TempDir(), "multiproc")
-		makes := func(c *claim, want fs.FileMode) {
-			t.Helper()
-			before := syscall.Umask(mask)
-			err := c.makeRuntimeDir(path)
-			syscall.Umask(before)
-			if info, failed := os.Stat(path); err != nil || failed != nil || info.Mode().Perm() != want {
-				t.Errorf("umask %03o: %v, %v, %v; want %v", mask, info.Mode(), err, failed, want)
-			}
-		}
-		makes(&claim{cfg: &config.Config{}}, want.kept)
-		if os.Getuid() == 0 {
-			makes(&claim{cfg: &config.Config{UID: &other, GID: &other}}, want.passed)
-		}
 	}
 }
 

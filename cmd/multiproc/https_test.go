@@ -275,7 +275,7 @@ func TestCheckLooksAtTheCertificate(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "key.pem"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if stderr, code := check(); code != 0 || !strings.Contains(stderr, "secret can be read by everybody") {
+	if stderr, code := check(); code != 0 || !strings.Contains(stderr, "secret file is readable by everyone") {
 		t.Errorf("%d %s", code, stderr)
 	}
 	if err := errors.Join(os.Remove(filepath.Join(dir, "key.pem")), syscall.Mkfifo(filepath.Join(dir, "key.pem"), 0o600)); err != nil {
@@ -291,7 +291,7 @@ func TestHTTPSWithoutMaster(t *testing.T) {
 	dir := t.TempDir()
 	valid(t, 1).put(t, dir)
 	s := startAlone(t, "tls-cert = cert.pem\ntls-key = key.pem\n", in(dir))
-	s.log.Wait(t, s.done, "to be seen in a browser", "url=https://"+s.address)
+	s.log.Wait(t, s.done, "ready for browsers", "url=https://"+s.address)
 	conn, serial := s.dialTLS(t)
 	defer conn.Close()
 	if _, err := io.WriteString(conn, "GET /readyz HTTP/1.0\r\n\r\n"); err != nil {
@@ -315,7 +315,7 @@ func TestRootOnlyKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	s.log.Wait(t, s.done, "file cannot be read by the user that the server runs as", "key=tls-key")
+	s.log.Wait(t, s.done, "file not readable after dropping privileges", "key=tls-key")
 	all := func() []int { return append(s.workers(), s.cmd.Process.Pid) }
 	mustRunAsNobody(t, all()...)
 	mustHoldNothingOfRoots(t, all()...)

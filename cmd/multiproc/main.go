@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -12,20 +13,47 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"multiproc/cmd/internal/cli"
+	"multiproc/cmd/internal/control"
 	"multiproc/cmd/internal/dbtool"
 	"multiproc/cmd/internal/inspect"
 	"multiproc/cmd/internal/scaffold"
+	serververbs "multiproc/cmd/internal/server"
 )
+
+// exitCode is the exit code of the process.
+type exitCode int
+
+const (
+	exitOK        exitCode = 0 // the server was asked to stop, or the command did its work
+	exitFailed    exitCode = 1 // the command failed
+	exitUsage     exitCode = 2 // wrong arguments or configuration
+	exitNoneReady exitCode = 3 // no worker became ready
+	exitInUse     exitCode = 4 // another process holds an address, the pidfile or the metrics directory
+)
+
+func exitCodeOf(err error) exitCode {
+	_, usage := errors.AsType[*cli.UsageError](err)
+	switch {
+	case err == nil:
+		return exitOK
+	case serververbs.NoneReady(err):
+		return exitNoneReady
+	case serververbs.InUse(err):
+		return exitInUse
+	case usage:
+		return exitUsage
+	}
+	return exitFailed
+}
 
 func main() {
 	os.Exit(int(run(os.Args)))
 }
 
-// run is one life of the process. The error of a command is its last line.
 func run(args []string) exitCode {
 	var err error
 	if app := newApp(); startsServer(app, args[1:]) {
-		err = start(context.Background(), args[1:])
+		err = serververbs.Run(context.Background(), args[1:])
 	} else {
 		err = app.Run(args)
 	}
@@ -35,7 +63,7 @@ func run(args []string) exitCode {
 	return exitCodeOf(err)
 }
 
-// printError says what went wrong, if anybody reads it.
+// printError prints the error as the last line. It does not wait long for a reader of stderr.
 func printError(err error) {
 	printed := make(chan struct{})
 	go func() {
@@ -48,8 +76,7 @@ func printError(err error) {
 	}
 }
 
-// startsServer reports whether the arguments are those of a server: flags that are keys, or a plain ini file. Which keys
-// there are is not for the flag parser of the commands to know.
+// startsServer reports whether the arguments are those of a server: flags, or an ini file.
 func startsServer(app *urfave.App, args []string) bool {
 	if len(args) == 0 || args[0] == "-h" || args[0] == "--help" || app.Command(args[0]) != nil {
 		return false
@@ -76,24 +103,24 @@ func newApp() *urfave.App {
 		HideVersion:     true,
 		HideHelpCommand: true,
 		Commands: []*urfave.Command{
-			checkCommand(),
-			statusCommand(),
-			reloadCommand(),
-			stopCommand(),
+			control.CheckCommand(serververbs.CheckFiles),
+			control.StatusCommand(),
+			control.ReloadCommand(),
+			control.StopCommand(),
 			dbtool.MigrateCommand(),
 			dbtool.CreateSuperuserCommand(),
 			dbtool.ChangePasswordCommand(),
 			dbtool.PopulateCommand(),
 			dbtool.TokenCommand(),
-			runserverCommand(),
+			serververbs.RunserverCommand(),
 			scaffold.Command(),
 			inspect.Command(),
 			helpCommand(),
-			workerCommand(),
+			serververbs.WorkerCommand(),
 		},
 		Action:         cli.UnknownCommand,
 		OnUsageError:   cli.OnUsageError,
-		ExitErrHandler: func(*urfave.Context, error) {}, // run decides
+		ExitErrHandler: func(*urfave.Context, error) {}, // main exits
 	}
 	cli.Inherit(app.Commands)
 	return app

@@ -109,7 +109,7 @@ func TestMetricsToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.mustReload()
-	s.log.Wait(t, s.done, "secret can be read by everybody", "key=metrics-token-file")
+	s.log.Wait(t, s.done, "secret file is readable by everyone", "key=metrics-token-file")
 	stdout, _, _ := s.run("check", "--snapshot", "--ini", s.ini)
 	if text := stdout + s.log.String(); strings.Contains(text, "third-token") || strings.Contains(text, "second-token") {
 		t.Errorf("a token is shown:\n%s", text)
@@ -214,8 +214,8 @@ func TestMetricsAuthFile(t *testing.T) {
 	for text, says := range map[string]string{
 		"basic_auth_users:\n  prometheus: plain\n": "metrics-auth-file",
 		"nonsense: true\n":                         "nonsense",
-		"":                                         "locks nothing",
-		"rate_limit:\n  burst: 5\n":                "locks nothing",
+		"":                                         "requires no authentication",
+		"rate_limit:\n  burst: 5\n":                "requires no authentication",
 		"tls_server_config:\n  cert_file: x\n":     "key",
 	} {
 		writeFile(t, file, text)

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"multiproc/cmd/internal/config"
 	"multiproc/internal/proctest"
 )
 
@@ -113,53 +112,5 @@ func TestRunserverOfINI(t *testing.T) {
 	third := startRunserver(t, dir, "--ini", ini)
 	if code := third.exitCode(); code != exitInUse || third.log.Count(taken) == 0 {
 		t.Errorf("exit code %d at an address in use\n%s", code, third.log)
-	}
-}
-
-func TestDevelopmentSettings(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		args []string
-		want string
-	}{
-		{"nothing", nil, "127.0.0.1:8000"},
-		{"a port", []string{"9000"}, "127.0.0.1:9000"},
-		{"a colon and a port", []string{":9000"}, ":9000"},
-		{"all addresses", []string{"0.0.0.0:9000"}, "0.0.0.0:9000"},
-		{"short for them", []string{"0:9000"}, "0.0.0.0:9000"},
-		{"IPv6", []string{"[::1]:9000"}, "[::1]:9000"},
-		{"a host", []string{"localhost:9000"}, "localhost:9000"},
-		{"a flag", []string{"--socket", "127.0.0.1:9000"}, "127.0.0.1:9000"},
-		{"a unix socket", []string{"/tmp/a.sock"}, "/tmp/a.sock"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			arguments, given, err := config.ParseCommand(c.args, config.Own{Positional: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			loaded, err := config.Load(forDevelopment(arguments, given.Positional), config.System{Dir: "/srv"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			cfg := loaded.Config
-			if len(cfg.Sockets) != 1 || cfg.Sockets[0].Address != c.want {
-				t.Errorf("serves at %v, want %s", cfg.Sockets, c.want)
-			}
-			if cfg.Master || !cfg.Migrate || cfg.DisableLogging || cfg.Database != "/srv/multiproc.db" {
-				t.Errorf("%+v", cfg)
-			}
-		})
-	}
-	// What somebody asks for on the command line they get, but for a master.
-	arguments, _, err := config.ParseCommand([]string{"--disable-logging", "--migrate=false", "--master"}, config.Own{Positional: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	loaded, err := config.Load(forDevelopment(arguments, nil), config.System{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if cfg := loaded.Config; cfg.Master || cfg.Migrate || !cfg.DisableLogging {
-		t.Errorf("%+v", cfg)
 	}
 }

@@ -93,7 +93,7 @@ func newTopView(dir string, before, now *topReading) *topView {
 				seen[p.ID] = true
 			}
 			row := newTopWorker(before, now, p, &w)
-			if w.State == master.StateReady && row.State == describe(w) {
+			if w.State == master.StateReady && row.State == w.StateAndReason() {
 				ready++
 			}
 			v.Workers = append(v.Workers, row)
@@ -168,7 +168,7 @@ func newTopWorker(before, now *topReading, p *mpmetrics.Process, said *master.Wo
 	}
 	if said != nil {
 		w.ID, w.Slot, w.PID, w.Generation, started = said.ID, int(said.Slot), said.PID, int(said.Generation), said.Started
-		w.Restarts, w.Says, w.State = measure(said.Restarts), said.Says, describe(*said)
+		w.Restarts, w.Says, w.State = measure(said.Restarts), said.Says, said.StateAndReason()
 		if e := said.LastExit; e != nil {
 			w.LastExit = e.Reason + ", " + e.How
 		}
@@ -310,12 +310,4 @@ func growth(before, now *topReading) []topSeries {
 		return cmp.Or(cmp.Compare(b.Rate, a.Rate), cmp.Compare(a.Sample, b.Sample))
 	})
 	return grown[:min(len(grown), maxGrowing)]
-}
-
-// describe returns the state of a worker, and the reason if it is to be replaced.
-func describe(w master.WorkerStatus) string {
-	if w.Leaving == "" {
-		return string(w.State)
-	}
-	return string(w.State) + " (" + w.Leaving + ")"
 }

@@ -1,4 +1,4 @@
-package main
+package uwsgistats
 
 import (
 	"cmp"
@@ -14,24 +14,24 @@ import (
 	"multiproc/worker/requests"
 )
 
-// statsPage has the form of what uWSGI's stats server tells, all its keys in its order. What there is nothing of here is
+// Page has the form of what uWSGI's stats server tells, all its keys in its order. What there is nothing of here is
 // 0 or empty.
-type statsPage struct {
-	Version           string        `json:"version"`
-	ListenQueue       int           `json:"listen_queue"` // the longest
-	ListenQueueErrors int           `json:"listen_queue_errors"`
-	SignalQueue       int           `json:"signal_queue"`
-	Load              int           `json:"load"` // the same as the queue, as it is there
-	PID               int           `json:"pid"`
-	UID               int           `json:"uid"`
-	GID               int           `json:"gid"`
-	Cwd               string        `json:"cwd"`
-	Locks             []struct{}    `json:"locks"`
-	Sockets           []statsSocket `json:"sockets"`
-	Workers           []statsWorker `json:"workers"`
+type Page struct {
+	Version           string     `json:"version"`
+	ListenQueue       int        `json:"listen_queue"` // the longest
+	ListenQueueErrors int        `json:"listen_queue_errors"`
+	SignalQueue       int        `json:"signal_queue"`
+	Load              int        `json:"load"` // the same as the queue, as it is there
+	PID               int        `json:"pid"`
+	UID               int        `json:"uid"`
+	GID               int        `json:"gid"`
+	Cwd               string     `json:"cwd"`
+	Locks             []struct{} `json:"locks"`
+	Sockets           []Socket   `json:"sockets"`
+	Workers           []Worker   `json:"workers"`
 }
 
-type statsSocket struct {
+type Socket struct {
 	Name       string `json:"name"`
 	Proto      string `json:"proto"`
 	Queue      int    `json:"queue"`
@@ -40,33 +40,33 @@ type statsSocket struct {
 	CanOffload int    `json:"can_offload"`
 }
 
-// statsWorker is a slot: its counters are those of all that have been in it. Times are in microseconds, memory in bytes.
-type statsWorker struct {
-	ID            int         `json:"id"`
-	PID           int         `json:"pid"`
-	Accepting     int         `json:"accepting"`
-	Requests      uint64      `json:"requests"`
-	DeltaRequests uint64      `json:"delta_requests"` // of this process
-	Exceptions    uint64      `json:"exceptions"`     // panics of handlers
-	HarakiriCount uint64      `json:"harakiri_count"` // requests: the worker need not end for one
-	Signals       int         `json:"signals"`
-	SignalQueue   int         `json:"signal_queue"`
-	Status        string      `json:"status"`
-	RSS           uint64      `json:"rss"`
-	VSZ           uint64      `json:"vsz"`
-	USS           uint64      `json:"uss"`
-	PSS           uint64      `json:"pss"`
-	RunningTime   uint64      `json:"running_time"`
-	LastSpawn     int64       `json:"last_spawn"` // in seconds since 1970
-	RespawnCount  int         `json:"respawn_count"`
-	TX            uint64      `json:"tx"`     // bytes of bodies
-	AvgRT         uint64      `json:"avg_rt"` // over all requests
-	Apps          []struct{}  `json:"apps"`
-	Cores         []statsCore `json:"cores"`
+// Worker is a slot: its counters are those of all that have been in it. Times are in microseconds, memory in bytes.
+type Worker struct {
+	ID            int        `json:"id"`
+	PID           int        `json:"pid"`
+	Accepting     int        `json:"accepting"`
+	Requests      uint64     `json:"requests"`
+	DeltaRequests uint64     `json:"delta_requests"` // of this process
+	Exceptions    uint64     `json:"exceptions"`     // panics of handlers
+	HarakiriCount uint64     `json:"harakiri_count"` // requests: the worker need not end for one
+	Signals       int        `json:"signals"`
+	SignalQueue   int        `json:"signal_queue"`
+	Status        string     `json:"status"`
+	RSS           uint64     `json:"rss"`
+	VSZ           uint64     `json:"vsz"`
+	USS           uint64     `json:"uss"`
+	PSS           uint64     `json:"pss"`
+	RunningTime   uint64     `json:"running_time"`
+	LastSpawn     int64      `json:"last_spawn"` // in seconds since 1970
+	RespawnCount  int        `json:"respawn_count"`
+	TX            uint64     `json:"tx"`     // bytes of bodies
+	AvgRT         uint64     `json:"avg_rt"` // over all requests
+	Apps          []struct{} `json:"apps"`
+	Cores         []Core     `json:"cores"`
 }
 
-// statsCore is what handles one request at a time in uWSGI. A worker of Go's has no fixed number of them, and shows one.
-type statsCore struct {
+// Core is what handles one request at a time in uWSGI. A worker of Go's has no fixed number of them, and shows one.
+type Core struct {
 	ID                int        `json:"id"`
 	Requests          uint64     `json:"requests"`
 	StaticRequests    int        `json:"static_requests"`
@@ -79,43 +79,43 @@ type statsCore struct {
 	ReqInfo           struct{}   `json:"req_info"`
 }
 
-// statsVersion stands where uWSGI's version does. Who reads it shows it in a short line.
-const statsVersion = "multiproc"
+// version stands where uWSGI's version does. Who reads it shows it in a short line.
+const version = "multiproc"
 
 // States of workers as uWSGI has them.
 const (
-	statsBusy = "busy"
-	statsIdle = "idle"
+	busy = "busy"
+	idle = "idle"
 	// In uWSGI, a worker that has a process which takes no requests: here it is still starting.
-	statsPause = "pause"
+	pause = "pause"
 	// In uWSGI, one that has no process.
-	statsCheap = "cheap"
+	cheap = "cheap"
 )
 
-// newStatsPage is made of what the master says, of the request metrics by id, and of how many requests there had been
+// newPage is made of what the master says, of the request metrics by id, and of how many requests there had been
 // under an id when its process was started.
-func newStatsPage(status master.Status, loads map[string]requests.Totals, before map[string]float64) *statsPage {
-	p := &statsPage{
-		Version: statsVersion,
+func newPage(status master.Status, loads map[string]requests.Totals, before map[string]float64) *Page {
+	p := &Page{
+		Version: version,
 		PID:     os.Getpid(),
 		UID:     os.Getuid(),
 		GID:     os.Getgid(),
 		Locks:   []struct{}{},
-		Sockets: []statsSocket{},
-		Workers: []statsWorker{},
+		Sockets: []Socket{},
+		Workers: []Worker{},
 	}
 	p.Cwd, _ = os.Getwd() // it may be gone
 	for _, q := range status.Listeners {
-		p.Sockets = append(p.Sockets, statsSocket{Name: q.Listener, Proto: "http", Queue: q.Length, MaxQueue: q.Limit})
+		p.Sockets = append(p.Sockets, Socket{Name: q.Listener, Proto: "http", Queue: q.Length, MaxQueue: q.Limit})
 		p.ListenQueue = max(p.ListenQueue, q.Length)
 	}
 	p.Load = p.ListenQueue
-	rows := map[handoff.Slot]statsWorker{}
+	rows := map[handoff.Slot]Worker{}
 	for _, slot := range status.Waiting {
-		rows[slot.Slot] = statsWorker{Status: statsCheap, RespawnCount: slot.Restarts}
+		rows[slot.Slot] = Worker{Status: cheap, RespawnCount: slot.Restarts}
 	}
 	for _, w := range slices.SortedFunc(slices.Values(status.Workers), prominence(status.Generation)) {
-		rows[w.Slot] = newStatsRow(w, loads[w.ID], before[w.ID]) // the most prominent comes last
+		rows[w.Slot] = newWorker(w, loads[w.ID], before[w.ID]) // the most prominent comes last
 	}
 	for id, load := range loads {
 		slot, ok := slotOf(id)
@@ -130,7 +130,7 @@ func newStatsPage(status master.Status, loads map[string]requests.Totals, before
 		row.finish(slot)
 		p.Workers = append(p.Workers, row)
 	}
-	slices.SortFunc(p.Workers, func(a, b statsWorker) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(p.Workers, func(a, b Worker) int { return cmp.Compare(a.ID, b.ID) })
 	return p
 }
 
@@ -153,23 +153,23 @@ func prominence(current handoff.Generation) func(a, b master.WorkerStatus) int {
 	}
 }
 
-// newStatsRow has what is of one process.
-func newStatsRow(w master.WorkerStatus, load requests.Totals, before float64) statsWorker {
-	row := statsWorker{
+// newWorker has what is of one process.
+func newWorker(w master.WorkerStatus, load requests.Totals, before float64) Worker {
+	row := Worker{
 		PID:           w.PID,
 		DeltaRequests: uint64(requests.Increase(before, load.Requests)),
-		Status:        statsIdle,
+		Status:        idle,
 		RSS:           w.Resident,
 		VSZ:           w.Virtual,
 		LastSpawn:     w.Started.Unix(),
 		RespawnCount:  w.Restarts + 1, // uWSGI counts the first start, too
-		Cores:         []statsCore{{}},
+		Cores:         []Core{{}},
 	}
 	switch {
 	case w.State == master.StateStarting:
-		row.Status = statsPause
+		row.Status = pause
 	case load.InFlight >= 1:
-		row.Status, row.Cores[0].InRequest = statsBusy, 1
+		row.Status, row.Cores[0].InRequest = busy, 1
 	}
 	if w.State == master.StateReady {
 		row.Accepting = 1
@@ -178,7 +178,7 @@ func newStatsRow(w master.WorkerStatus, load requests.Totals, before float64) st
 }
 
 // add adds what was counted under one of the slot's ids.
-func (w *statsWorker) add(load requests.Totals) {
+func (w *Worker) add(load requests.Totals) {
 	w.Requests += uint64(load.Requests)
 	w.Exceptions += uint64(load.Panics)
 	w.HarakiriCount += uint64(load.Harakiris)
@@ -187,14 +187,14 @@ func (w *statsWorker) add(load requests.Totals) {
 }
 
 // finish fills in what follows from the rest.
-func (w *statsWorker) finish(slot handoff.Slot) {
+func (w *Worker) finish(slot handoff.Slot) {
 	w.ID = int(slot)
 	if w.Requests > 0 {
 		w.AvgRT = w.RunningTime / w.Requests
 	}
 	w.Apps = []struct{}{}
 	if w.Cores == nil {
-		w.Cores = []statsCore{{}}
+		w.Cores = []Core{{}}
 	}
 	w.Cores[0].Requests, w.Cores[0].Vars = w.Requests, []struct{}{}
 }
@@ -208,7 +208,7 @@ func slotOf(id string) (handoff.Slot, bool) {
 }
 
 // text is indented by tabs, as uWSGI's is.
-func (p *statsPage) text() []byte {
+func (p *Page) text() []byte {
 	text, err := json.MarshalIndent(p, "", "\t")
 	if err != nil {
 		panic("BUG: stats has no form as JSON: " + err.Error())

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"errors"
@@ -12,32 +12,33 @@ import (
 	"multiproc/cmd/internal/config"
 )
 
-// findMetricsDir is the directory of the settings, or else a private one.
-func (c *claim) findMetricsDir() (string, error) {
-	if c.cfg.MetricsDir != "" {
-		return c.cfg.MetricsDir, nil
+// findMetricsDir returns the configured metrics directory, or makes a private one.
+func (in *instance) findMetricsDir() (string, error) {
+	if in.cfg.MetricsDir != "" {
+		return in.cfg.MetricsDir, nil
 	}
-	dir := config.PrivateMetricsDir(c.cfg.Control)
-	if c.cfg.Control == "" {
+	dir := config.PrivateMetricsDir(in.cfg.Control)
+	if in.cfg.Control == "" {
 		dir = filepath.Join(config.RuntimeDir(os.Getuid(), os.Getenv), "multiproc-"+strconv.Itoa(os.Getpid())+".metrics")
 	}
-	if err := c.makeRuntimeDir(filepath.Dir(dir)); err != nil {
+	if err := in.makeRuntimeDir(filepath.Dir(dir)); err != nil {
 		return "", err
 	}
 	err := os.Mkdir(dir, 0o755)
 	if err == nil {
-		err = c.give(dir) // one that is there is ours from before, or is refused later
+		err = in.give(dir) // an existing one is ours from before, or is refused later
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", fmt.Errorf("make metrics directory: %w", err)
 	}
-	c.private = true
-	c.log.Info("no metrics directory is set: a private one is used", "path", dir)
+	in.private = true
+	in.log.Info("using a private metrics directory", "path", dir)
 	return dir, nil
 }
 
-// makeRuntimeDir makes the directory for what lives as long as the server. In /tmp somebody else may have been faster.
-func (c *claim) makeRuntimeDir(path string) error {
+// makeRuntimeDir makes the directory of control sockets and private metrics directories. In /tmp somebody else may have made
+// it first.
+func (in *instance) makeRuntimeDir(path string) error {
 	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("make runtime directory: %w", err)
 	}
@@ -49,8 +50,8 @@ func (c *claim) makeRuntimeDir(path string) error {
 	if !ok || !info.IsDir() || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
 		return fmt.Errorf("runtime directory %s: is not a directory of this user", path)
 	}
-	if c.privileges != nil && stat.Uid == 0 && info.Mode().Perm()&passage != passage {
-		// Whatever the umask: it stays root's, for the servers of all users, and this one must come through as another.
+	if in.privileges != nil && stat.Uid == 0 && info.Mode().Perm()&passage != passage {
+		// Whatever the umask, root's directory is for the servers of all users, and this one must pass through it as another.
 		if err := os.Chmod(path, info.Mode().Perm()|passage); err != nil {
 			return fmt.Errorf("open runtime directory: %w", err)
 		}
@@ -58,5 +59,5 @@ func (c *claim) makeRuntimeDir(path string) error {
 	return nil
 }
 
-// passage lets others reach what they know the name of in a directory, and nothing else.
+// passage is the mode with which others can open what they know the name of in a directory, but not list it.
 const passage fs.FileMode = 0o011

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"fmt"
@@ -12,41 +12,41 @@ import (
 	"multiproc/master"
 )
 
-// planner makes a master's plans of settings.
-type planner struct {
-	first      *config.Config // what the master itself was started with
-	origin     origin
+// generations makes a master's plan of each generation of settings.
+type generations struct {
+	first      *config.Config // of the master itself
+	env        []string       // the environment that the master was started with
 	metricsDir string
 	activated  []listen.Socket // from systemd
 	secrets    *secretFiles
 }
 
-// read makes the plan of the settings that the program of a next generation has printed.
-func (p *planner) read(settings []byte) (master.Plan, error) {
+// read returns the plan of the next generation, whose settings the new program has printed.
+func (g *generations) read(settings []byte) (master.Plan, error) {
 	next, err := config.ParseSnapshot(settings)
 	if err != nil {
 		return master.Plan{}, err
 	}
-	if keys := p.first.Unchangeable(next); len(keys) > 0 {
+	if keys := g.first.Unchangeable(next); len(keys) > 0 {
 		return master.Plan{}, fmt.Errorf("a restart is needed to change %s", strings.Join(keys, ", "))
 	}
 	if err := checkMetricsAuth(next.MetricsAuthFile); err != nil {
 		return master.Plan{}, err
 	}
-	plan, err := p.plan(next)
-	if len(plan.Prestart) > 0 && hasDatabase(p.first) { // which the first generation has made, or found
+	plan, err := g.plan(next)
+	if len(plan.Prestart) > 0 && hasDatabase(g.first) { // which exists since the first generation
 		plan.Prestart = append(plan.Prestart, "--existing")
 	}
-	plan.Settings = settings // as they are: the program may have printed more than is known here
+	plan.Settings = settings // unchanged: the new program may have printed keys that are unknown here
 	return plan, err
 }
 
-func (p *planner) plan(cfg *config.Config) (master.Plan, error) {
+func (g *generations) plan(cfg *config.Config) (master.Plan, error) {
 	settings, err := cfg.Snapshot()
 	if err != nil {
 		return master.Plan{}, err
 	}
-	secrets, err := p.secrets.read(cfg)
+	secrets, err := g.secrets.read(cfg)
 	if err != nil {
 		return master.Plan{}, err
 	}
@@ -70,11 +70,11 @@ func (p *planner) plan(cfg *config.Config) (master.Plan, error) {
 			MaxAnon:          uint64(cfg.ReloadOnRSS),
 		},
 		Args:     []string{cfg.ProcnamePrefix + "multiproc", "worker"},
-		Env:      p.environ(cfg),
+		Env:      g.environ(cfg),
 		Dir:      cfg.Chdir,
 		Settings: settings,
 		Secrets:  packed,
-		Sockets:  p.sockets(cfg),
+		Sockets:  workerSockets(cfg, g.activated),
 		Watch:    cfg.TouchReload,
 	}
 	switch {
@@ -87,24 +87,24 @@ func (p *planner) plan(cfg *config.Config) (master.Plan, error) {
 	return plan, nil
 }
 
-// hasDatabase reports whether workers open the database: those that are another program know nothing of it.
+// hasDatabase reports whether workers open the database, which workers that are another program do not.
 func hasDatabase(cfg *config.Config) bool {
 	return cfg.Database != "" && strings.TrimSpace(cfg.Command) == ""
 }
 
-// environ is what workers find in their environment, beside who they are.
-func (p *planner) environ(cfg *config.Config) []string {
+// environ returns the environment of workers, without what identifies each of them.
+func (g *generations) environ(cfg *config.Config) []string {
 	set := []string{"GOMAXPROCS=" + strconv.Itoa(cfg.Threads)}
 	for _, v := range cfg.Env {
 		set = append(set, v.String())
 	}
-	set = append(set, metricsDirVariable+"="+p.metricsDir)
+	set = append(set, config.MetricsDirVariable+"="+g.metricsDir)
 	gone := slices.Clone(cfg.Unenv)
 	for _, variable := range set {
 		gone = append(gone, variableName(variable))
 	}
-	// Of two with one name, which of them a program sees is up to its language.
-	env := slices.DeleteFunc(slices.Clone(p.origin.env), func(variable string) bool {
+	// Of two variables with one name, it depends on a program's language which of them it sees.
+	env := slices.DeleteFunc(slices.Clone(g.env), func(variable string) bool {
 		return slices.Contains(gone, variableName(variable))
 	})
 	for i, variable := range set {
@@ -120,13 +120,11 @@ func variableName(variable string) string {
 	return name
 }
 
-// metricsDirVariable is prometheus_client's: workers in other languages find the directory by it.
-const metricsDirVariable = config.MetricsDirVariable
-
-// programArgs is the command line of another program. What only a shell understands is left to a shell, as make does.
+// programArgs returns the argument vector of another program. A command line with shell syntax is left to a shell, as make
+// does.
 //
-// The pid must stay the one that the master knows: a shell is replaced by a command that stands alone. Of several, the
-// last is to be begun with exec by whoever wrote them.
+// The pid must stay the one that the master knows, so a single command replaces its shell. Of several, the last one should
+// be written with exec.
 func programArgs(command string) []string {
 	words := strings.Fields(command)
 	several := strings.ContainsAny(command, "|&;(){}\n")

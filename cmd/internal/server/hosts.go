@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"net/http"
@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// allowedHosts lets requests for these hosts through. As in Django, ".example.org" stands for the domain and all below it,
-// and "*" for everything.
+// allowedHosts lets requests for these hosts through. As in Django, ".example.org" is the domain and all below it, and "*" is
+// every host.
 type allowedHosts struct {
 	hosts  []string
 	routes *http.ServeMux
 }
 
-// allowHosts guards routes. Where there are no hosts, all are allowed.
+// allowHosts guards routes. An empty list allows all hosts.
 func allowHosts(hosts []string, routes *http.ServeMux) http.Handler {
 	if len(hosts) == 0 {
 		return routes
@@ -30,8 +30,8 @@ func (a *allowedHosts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.routes.ServeHTTP(w, r)
 }
 
-// Handler is where a request goes, as (*http.ServeMux).Handler: what the worker refuses before it is served is counted by its
-// route, too. Who asks for another host has none.
+// Handler is like (*http.ServeMux).Handler, by which the worker counts requests that it refuses itself by their route. Requests
+// for other hosts have no route.
 func (a *allowedHosts) Handler(r *http.Request) (h http.Handler, pattern string) {
 	if !a.allows(r) {
 		return http.HandlerFunc(refuseHost), ""
@@ -45,11 +45,11 @@ func (a *allowedHosts) allows(r *http.Request) bool {
 }
 
 func refuseHost(w http.ResponseWriter, _ *http.Request) {
-	http.Error(w, "this host is not served here", http.StatusBadRequest)
+	http.Error(w, "host not allowed", http.StatusBadRequest)
 }
 
-// hostOf is a request's host without its port and in lower case, an IPv6 address in its shortest form. It is empty where what
-// was asked for is none: in something that only ends like a host there may be anything before.
+// hostOf returns a request's host without its port and in lower case, an IPv6 address in its shortest form. It returns "" for text
+// that is not a host: something that only ends like a host may begin with anything.
 func hostOf(host string) string {
 	name, port := host, ""
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {

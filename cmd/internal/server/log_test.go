@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ func TestLogQueue(t *testing.T) {
 	}
 }
 
-// blockedWriter takes nothing until it is let go.
+// blockedWriter blocks until free is closed.
 type blockedWriter struct {
 	free chan struct{}
 	out  bytes.Buffer
@@ -35,23 +35,23 @@ func (w *blockedWriter) Write(p []byte) (int, error) {
 	return w.out.Write(p)
 }
 
-// Nobody reads: lines are lost, counted and told of, and neither Write nor close waits for ever.
+// TestLogQueueBlocked has no reader: lines are dropped and counted, and neither Write nor close waits forever.
 func TestLogQueueBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &blockedWriter{free: make(chan struct{})}
 		q := newLogQueue(w, textLog(w))
 		const more = 10
-		io.WriteString(q, "first\n") //nolint:errcheck // it never fails
-		synctest.Wait()              // it is being written
+		io.WriteString(q, "first\n") //nolint:errcheck // never fails
+		synctest.Wait()              // the line is being written
 		for range queuedLines + more {
-			io.WriteString(q, "line\n") //nolint:errcheck // it never fails
+			io.WriteString(q, "line\n") //nolint:errcheck // never fails
 		}
 		q.close()
 		close(w.free)
 		<-q.done
 		out := w.out.String()
 		if want := fmt.Sprintf("lines=%d", more); strings.Count(out, "\nline\n") == 0 || !strings.Contains(out, want) {
-			t.Errorf("not told that %s:\n%.500s", want, out)
+			t.Errorf("not logged: %s\n%.500s", want, out)
 		}
 	})
 }

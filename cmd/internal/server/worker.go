@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"errors"
@@ -14,10 +14,11 @@ import (
 	"multiproc/worker/handoff"
 )
 
-func workerCommand() *urfave.Command {
+// WorkerCommand returns the verb that a master starts its workers by.
+func WorkerCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:            "worker",
-		Usage:           "what a master starts; not for people",
+		Usage:           "run a worker; started by a master only",
 		ArgsUsage:       "[-- PROGRAM ARG...]",
 		Hidden:          true,
 		SkipFlagParsing: true,
@@ -25,7 +26,7 @@ func workerCommand() *urfave.Command {
 	}
 }
 
-// runWorker is one worker's life: as another program, or as this one's own.
+// runWorker runs a worker: another program, which replaces this process, or this program's own.
 func runWorker(c *urfave.Context) error {
 	args := c.Args().Slice()
 	if len(args) > 1 && args[0] == "--" {
@@ -46,7 +47,7 @@ func runWorker(c *urfave.Context) error {
 		return err
 	}
 	if in.Config == nil {
-		return errors.Join(cli.Usagef("worker: no settings: it is the master who starts workers"), in.Close())
+		return errors.Join(cli.Usagef("worker: no settings: workers are started by a master"), in.Close())
 	}
 	cfg, err := config.ParseSnapshot(in.Config)
 	if err != nil {
@@ -56,23 +57,24 @@ func runWorker(c *urfave.Context) error {
 	if err != nil {
 		return errors.Join(err, in.Close())
 	}
-	showName(filepath.Base(os.Args[0]))
+	setProcessName(filepath.Base(os.Args[0]))
 	direct := cli.NewLogger(cfg.LogFormat, os.Stderr).With("worker", in.Identity.ID)
 	queue := newLogQueue(os.Stderr, direct)
 	defer queue.close()
-	return serve(c.Context, service{
+	p := process{
 		cfg:        cfg,
 		inherited:  in,
 		secrets:    secrets,
 		identity:   in.Identity,
-		metricsDir: os.Getenv(metricsDirVariable),
+		metricsDir: os.Getenv(config.MetricsDirVariable),
 		log:        cli.NewLogger(cfg.LogFormat, queue).With("worker", in.Identity.ID),
-		access:     direct,
-	})
+		accessLog:  direct,
+	}
+	return p.serve(c.Context)
 }
 
-// showName is the name that ps and top show. The program was started through its descriptor, whose number they would
+// setProcessName sets the name that ps and top show. The program was started through its descriptor, whose number they would
 // show otherwise.
-func showName(name string) {
-	_ = os.WriteFile(fmt.Sprintf("/proc/self/task/%d/comm", os.Getpid()), []byte(name), 0) // for people only
+func setProcessName(name string) {
+	_ = os.WriteFile(fmt.Sprintf("/proc/self/task/%d/comm", os.Getpid()), []byte(name), 0) // cosmetic
 }

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"net"
@@ -13,36 +13,35 @@ import (
 	"multiproc/worker/handoff"
 )
 
-func runserverCommand() *urfave.Command {
+// RunserverCommand returns the verb that serves from one process, for development.
+func RunserverCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:      "runserver",
-		Usage:     "serve from one process, for development; no file is needed",
-		ArgsUsage: "[ADDR] [--ini FILE]",
-		Description: "ADDR   8000, :8000 or 0.0.0.0:8000; by default 127.0.0.1:8000\n\n" +
-			"The database, by default multiproc.db, is made or brought up to date before.",
+		Usage:     "serve from one process, for development; needs no ini file",
+		ArgsUsage: "[ADDR]",
+		Description: "ADDR is 8000, :8000 or 0.0.0.0:8000; by default 127.0.0.1:8000.\n" +
+			"The database, by default multiproc.db, is created or migrated first.",
+		Flags:           config.Flags(),
 		SkipFlagParsing: true,
 		Action:          runserver,
 	}
 }
 
 func runserver(c *urfave.Context) error {
-	arguments, given, err := config.ParseCommand(c.Args().Slice(), config.Own{Positional: 1})
+	arguments, err := config.ParseFlags(c, 1)
 	if err != nil {
 		return cli.Usage(err)
 	}
-	if given.Switches["help"] {
-		return urfave.ShowSubcommandHelp(c)
-	}
-	loaded, err := config.Load(forDevelopment(arguments, given.Positional), config.System{})
+	loaded, err := config.Load(forDevelopment(arguments), config.System{})
 	if err != nil {
 		return cli.Usage(err)
 	}
-	return withClaim(loaded, listen.NewSockets(nil), func(claim *claim) error { return alone(c.Context, claim) })
+	return withInstance(loaded, listen.NewSockets(nil), func(in *instance) error { return runStandalone(c.Context, in) })
 }
 
-// forDevelopment adds what a server for development is, whatever the files say: it migrates and logs requests, unless flags
-// say otherwise, and is one process.
-func forDevelopment(arguments config.Arguments, address []string) config.Arguments {
+// forDevelopment adds the settings of a development server. It is one process, whatever files and flags say; it migrates and
+// logs requests unless a flag says otherwise.
+func forDevelopment(arguments config.Arguments) config.Arguments {
 	setting := func(key, value string) config.Setting {
 		return config.Setting{Key: key, Value: value, Origin: config.Origin{Place: "runserver"}}
 	}
@@ -53,15 +52,15 @@ func forDevelopment(arguments config.Arguments, address []string) config.Argumen
 	}
 	settings := []config.Setting{setting("migrate", "true"), setting("disable-logging", "false")}
 	settings = append(settings, arguments.Settings...)
-	if len(address) > 0 {
-		settings = append(settings, setting("socket", developmentAddress(address[0])))
+	for _, address := range arguments.Operands { // one at most
+		settings = append(settings, setting("socket", developmentAddress(address)))
 	}
 	arguments.Settings = append(settings, setting("master", "false"))
 	return arguments
 }
 
-// developmentAddress is what the argument of runserver stands for, as in Django: a port alone is one that only this machine
-// can reach, and 0 is short for all addresses.
+// developmentAddress expands the argument of runserver as Django does: a port alone is on the loopback address, and 0 is short
+// for all addresses.
 func developmentAddress(text string) string {
 	if strings.Trim(text, "0123456789") == "" {
 		return "127.0.0.1:" + text
@@ -72,8 +71,8 @@ func developmentAddress(text string) string {
 	return text
 }
 
-// urlOf is where a browser on this machine finds the main listener; empty where it does not.
-func urlOf(listeners []handoff.Listener, overTLS bool) string {
+// browserURL returns the URL of the first main listener for a browser on this machine; empty if none has a port.
+func browserURL(listeners []handoff.Listener, overTLS bool) string {
 	scheme := "http://"
 	if overTLS {
 		scheme = "https://"

@@ -1,4 +1,4 @@
-package main
+package control
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"multiproc/master"
 )
 
-// printStatus shows people how a server is. What workers say is plain text already: the master sees to that.
+// printStatus prints a status for people. The status texts of workers are printable: the master sees to that.
 func printStatus(to io.Writer, s master.Status, now time.Time) error {
 	state := "serving"
 	if s.Unready() != "" {
@@ -33,7 +33,7 @@ func printStatus(to io.Writer, s master.Status, now time.Time) error {
 	for _, r := range s.Reloads {
 		outcome := r.Outcome
 		if outcome == "" {
-			outcome = "under way"
+			outcome = "in progress"
 		}
 		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", r.Began.Local().Format(time.DateTime), r.Generation, outcome,
 			r.Took.Round(time.Millisecond), r.Error)
@@ -44,7 +44,7 @@ func printStatus(to io.Writer, s master.Status, now time.Time) error {
 func printWorkers(w io.Writer, s master.Status, now time.Time) {
 	fmt.Fprintln(w, "\nWORKER\tPID\tGENERATION\tSTATE\tUP\tRESTARTS\tMEMORY\tCPU\tLAST EXIT\t")
 	for _, p := range s.Workers {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%d\t%.1f MiB\t%s\t%s\t%s\n", p.ID, p.PID, p.Generation, workerState(p),
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%d\t%.1f MiB\t%s\t%s\t%s\n", p.ID, p.PID, p.Generation, p.StateAndReason(),
 			seconds(now.Sub(p.Started)), p.Restarts, float64(p.Resident)/(1<<20), p.CPU.Round(10*time.Millisecond),
 			lastExit(p.LastExit, now), p.Says)
 	}
@@ -52,14 +52,6 @@ func printWorkers(w io.Writer, s master.Status, now time.Time) {
 		fmt.Fprintf(w, "w%d\t-\t-\tstarts in %s\t-\t%d\t-\t-\t%s\t\n", slot.Slot, seconds(max(0, slot.Next.Sub(now))), slot.Restarts,
 			lastExit(slot.LastExit, now))
 	}
-}
-
-// workerState is how far a worker has come, and why it is to be replaced.
-func workerState(w master.WorkerStatus) string {
-	if w.Leaving == "" {
-		return string(w.State)
-	}
-	return string(w.State) + " (" + w.Leaving + ")"
 }
 
 func lastExit(e *master.ExitStatus, now time.Time) string {

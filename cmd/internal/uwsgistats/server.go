@@ -1,4 +1,5 @@
-package main
+// Package uwsgistats serves the JSON of uWSGI's stats server, which uwsgitop and exporters read.
+package uwsgistats
 
 import (
 	"bufio"
@@ -21,17 +22,17 @@ import (
 )
 
 const (
-	// statsConnections is how many clients each address of stats has at a time. Others wait.
-	statsConnections = 64
-	// statsPatience bounds how long a client may take, to ask and to read.
-	statsPatience = 10 * time.Second
-	// maxStatsRequest bounds the head of a request, in bytes.
-	maxStatsRequest = 16 << 10
+	// maxConnections is how many clients each address of stats has at a time. Others wait.
+	maxConnections = 64
+	// clientTimeout bounds how long a client may take, to ask and to read.
+	clientTimeout = 10 * time.Second
+	// maxRequest bounds the head of a request, in bytes.
+	maxRequest = 16 << 10
 )
 
-// statsServer does what uWSGI's stats server does. It runs beside the master, and has nothing of it but what the hooks
+// Server does what uWSGI's stats server does. It runs beside the master, and has nothing of it but what the hooks
 // tell: whatever goes wrong here, or takes its time, does not concern the master.
-type statsServer struct {
+type Server struct {
 	http    bool // whoever connects asks first
 	log     *slog.Logger
 	latest  atomic.Pointer[master.Status]
@@ -46,9 +47,9 @@ type statsServer struct {
 	fault     string             // of the last look
 }
 
-// newStatsServer serves the listeners until it is closed, and then has closed them.
-func newStatsServer(listeners []net.Listener, asked bool, metricsDir string, log *slog.Logger) *statsServer {
-	s := &statsServer{
+// New serves the listeners until it is closed, and then has closed them.
+func New(listeners []net.Listener, asked bool, metricsDir string, log *slog.Logger) *Server {
+	s := &Server{
 		http:      asked,
 		log:       log,
 		inspector: mpmetrics.NewInspector(metricsDir, mpmetrics.InspectorOptions{}),
@@ -56,22 +57,22 @@ func newStatsServer(listeners []net.Listener, asked bool, metricsDir string, log
 	}
 	s.context, s.stop = context.WithCancel(context.Background())
 	for _, l := range listeners {
-		l = master.BoundListener(l, statsConnections)
+		l = master.BoundListener(l, maxConnections)
 		context.AfterFunc(s.context, func() { _ = l.Close() })
 		s.serving.Go(func() { s.serve(l) })
 	}
 	return s
 }
 
-// close must not be called before the hooks have been for the last time.
-func (s *statsServer) close() {
+// Close must not be called before the hooks have been for the last time.
+func (s *Server) Close() {
 	s.stop()
 	s.serving.Wait()
 	s.inspector.Close()
 }
 
-// join adds what this has to hear of to hooks.
-func (s *statsServer) join(hooks master.Hooks) master.Hooks {
+// Join adds what this has to hear of to hooks.
+func (s *Server) Join(hooks master.Hooks) master.Hooks {
 	started, status := hooks.Started, hooks.Status
 	hooks.Started = func(who handoff.Identity) {
 		started(who)
@@ -85,13 +86,13 @@ func (s *statsServer) join(hooks master.Hooks) master.Hooks {
 }
 
 // remember notes what the predecessors of a process under its id have counted. It has not got far itself.
-func (s *statsServer) remember(id string) {
+func (s *Server) remember(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before[id] = s.lookLocked()[id].Requests
 }
 
-func (s *statsServer) serve(l net.Listener) {
+func (s *Server) serve(l net.Listener) {
 	for {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -110,15 +111,15 @@ func (s *statsServer) serve(l net.Listener) {
 }
 
 // answer tells one client. Its faults are its own.
-func (s *statsServer) answer(conn net.Conn) {
+func (s *Server) answer(conn net.Conn) {
 	defer conn.Close()
 	defer context.AfterFunc(s.context, func() { _ = conn.Close() })()
-	_ = conn.SetDeadline(time.Now().Add(statsPatience))
+	_ = conn.SetDeadline(time.Now().Add(clientTimeout))
 	if !s.http {
 		_, _ = conn.Write(s.page())
 		return
 	}
-	request, err := http.ReadRequest(bufio.NewReader(io.LimitReader(conn, maxStatsRequest)))
+	request, err := http.ReadRequest(bufio.NewReader(io.LimitReader(conn, maxRequest)))
 	if err != nil {
 		return
 	}
@@ -132,7 +133,7 @@ func (s *statsServer) answer(conn net.Conn) {
 }
 
 // page is what there is to tell now.
-func (s *statsServer) page() []byte {
+func (s *Server) page() []byte {
 	var status master.Status // nothing, until the master has said something
 	if latest := s.latest.Load(); latest != nil {
 		status = *latest
@@ -140,12 +141,12 @@ func (s *statsServer) page() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	loads := s.lookLocked()
-	return newStatsPage(status, loads, s.before).text()
+	return newPage(status, loads, s.before).text()
 }
 
 // lookLocked reads the metric files. Without them, the workers have done nothing as far as is known, and it is logged once
 // why. Files are anybody's: that they bring down what reads them would be a bug, but is not to be the end of the master.
-func (s *statsServer) lookLocked() (loads map[string]requests.Totals) {
+func (s *Server) lookLocked() (loads map[string]requests.Totals) {
 	fault := ""
 	defer func() {
 		if r := recover(); r != nil {

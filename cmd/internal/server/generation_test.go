@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"testing"
@@ -9,40 +9,40 @@ import (
 	"multiproc/internal/listen"
 )
 
-// Each name is there once: of two, a Go program sees the first one and a C program may see the last.
+// TestEnviron wants each name once: of two, a Go program sees the first and a C program may see the last.
 func TestEnviron(t *testing.T) {
-	p := planner{
-		origin:     origin{env: []string{"HOME=/root", "SECRET=s", "GOMAXPROCS=64", metricsDirVariable + "=/other", "TZ=CET"}},
+	g := generations{
+		env:        []string{"HOME=/root", "SECRET=s", "GOMAXPROCS=64", config.MetricsDirVariable + "=/other", "TZ=CET"},
 		metricsDir: "/metrics",
 	}
 	cfg := &config.Config{
 		Threads: 2,
-		Env:     []config.Variable{{Name: "TZ", Value: "UTC"}, {Name: metricsDirVariable, Value: "/ini"}, {Name: "EMPTY"}},
+		Env:     []config.Variable{{Name: "TZ", Value: "UTC"}, {Name: config.MetricsDirVariable, Value: "/ini"}, {Name: "EMPTY"}},
 		Unenv:   []string{"SECRET"},
 	}
-	want := []string{"HOME=/root", "GOMAXPROCS=2", "TZ=UTC", "EMPTY=", metricsDirVariable + "=/metrics"}
-	if diff := cmp.Diff(want, p.environ(cfg)); diff != "" {
+	want := []string{"HOME=/root", "GOMAXPROCS=2", "TZ=UTC", "EMPTY=", config.MetricsDirVariable + "=/metrics"}
+	if diff := cmp.Diff(want, g.environ(cfg)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	cfg.Env = append(cfg.Env, config.Variable{Name: "GOMAXPROCS", Value: "3"})
-	want = []string{"HOME=/root", "TZ=UTC", "EMPTY=", "GOMAXPROCS=3", metricsDirVariable + "=/metrics"}
-	if diff := cmp.Diff(want, p.environ(cfg)); diff != "" {
+	want = []string{"HOME=/root", "TZ=UTC", "EMPTY=", "GOMAXPROCS=3", config.MetricsDirVariable + "=/metrics"}
+	if diff := cmp.Diff(want, g.environ(cfg)); diff != "" {
 		t.Errorf("threads by env (-want +got)\n%s", diff)
 	}
 }
 
-// A socket from systemd that the settings name is what they say, and is listed once.
+// TestActivatedSockets wants a socket from systemd that the settings name once, as the settings say.
 func TestActivatedSockets(t *testing.T) {
-	p := planner{activated: []listen.Socket{
+	activated := []listen.Socket{
 		{Name: "http", Network: "fd", Address: "3"},
 		{Name: "http", Network: "fd", Address: "4"},
-	}}
+	}
 	cfg := &config.Config{MetricsSockets: []config.Address{{Network: "fd", FD: 4}}}
 	want := []listen.Socket{
 		{Name: "metrics", Network: "fd", Address: "4"},
 		{Name: "http", Network: "fd", Address: "3"},
 	}
-	if diff := cmp.Diff(want, p.sockets(cfg)); diff != "" {
+	if diff := cmp.Diff(want, workerSockets(cfg, activated)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"strings"
@@ -62,7 +62,7 @@ func TestDrainTimeout(t *testing.T) {
 // configOf is what package worker is told of a command line.
 func configOf(t *testing.T, flags ...string) worker.Config {
 	t.Helper()
-	arguments, _, err := config.ParseArguments(append(flags, "--socket=127.0.0.1:0"))
+	arguments, err := config.ParseServerFlags(append(flags, "--socket=127.0.0.1:0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,5 +70,5 @@ func configOf(t *testing.T, flags ...string) worker.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return service{cfg: loaded.Config}.config()
+	return process{cfg: loaded.Config}.workerConfig()
 }

@@ -1,0 +1,149 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"syscall"
+
+	"multiproc/cmd/internal/cli"
+	"multiproc/cmd/internal/config"
+	"multiproc/internal/listen"
+	"multiproc/master"
+	"multiproc/mpmetrics"
+)
+
+// instance holds a server's exclusive resources. They are acquired in an order in which a second server that is started by
+// mistake is refused before it has changed anything: pidfile, log, sockets, and only then, with privileges dropped, the metrics
+// directory, which is wiped.
+type instance struct {
+	cfg        *config.Config
+	privileges *config.Privileges // to continue with; nil: those of the start
+	log        *slog.Logger
+	pidfile    *master.Pidfile // nil: none
+	sockets    *listen.Sockets
+	sets       []*listen.Set
+	metricsDir string
+	directory  *mpmetrics.Directory // nil until enter
+	private    bool                 // the metrics directory is made for this server and removed with it
+
+	queue    *logQueue // of the log; nil without a master
+	terminal *os.File  // the stderr of the start, if the log is a file
+}
+
+// withInstance runs a server in an instance.
+func withInstance(loaded *config.Loaded, sockets *listen.Sockets, run func(*instance) error) error {
+	in := &instance{cfg: loaded.Config, sockets: sockets, log: cli.NewLogger(loaded.Config.LogFormat, os.Stderr)}
+	if in.cfg.Master {
+		in.queue = newLogQueue(os.Stderr, in.log)
+		in.log = cli.NewLogger(in.cfg.LogFormat, in.queue)
+	}
+	defer in.close()
+	err := in.acquire(loaded.Notes)
+	if err == nil {
+		err = run(in)
+	}
+	if err != nil && in.terminal != nil {
+		fmt.Fprintln(in.terminal, "multiproc:", err) // where people see it: stderr is a file by now
+	}
+	return err
+}
+
+func (in *instance) acquire(notes []config.Note) error {
+	cfg := in.cfg
+	in.sockets.Blocking = func(address string) {
+		in.log.Warn("shared socket was blocking, made non-blocking again", "address", address)
+	}
+	if cfg.Umask != nil {
+		syscall.Umask(int(*cfg.Umask))
+	}
+	var err error
+	if in.privileges, err = cfg.Privileges(); err != nil {
+		return err
+	}
+	if cfg.Pidfile != "" {
+		if in.pidfile, err = master.LockPidfile(cfg.Pidfile); err != nil {
+			return err
+		}
+		if p := in.privileges; p != nil {
+			if err := in.pidfile.Give(p.UID, p.GID); err != nil {
+				return err
+			}
+		}
+	}
+	if cfg.Logto != "" {
+		if in.terminal, err = copyStderr(); err != nil {
+			return err
+		}
+		if err := errors.Join(openLog(cfg.Logto), in.give(cfg.Logto)); err != nil {
+			return err
+		}
+	}
+	for _, note := range notes {
+		in.log.Info("configuration", "note", note.String())
+	}
+	in.metricsDir, err = in.findMetricsDir()
+	return err
+}
+
+// enter drops privileges, and opens and wipes the metrics directory.
+func (in *instance) enter() error {
+	if p := in.privileges; p != nil {
+		if err := errors.Join(in.sockets.Give(p.UID, p.GID), master.Drop(master.Privileges(*p))); err != nil {
+			return err
+		}
+	}
+	if in.cfg.Chdir != "" {
+		if err := os.Chdir(in.cfg.Chdir); err != nil {
+			return cli.Usage(err)
+		}
+	}
+	var err error
+	if in.directory, err = mpmetrics.OpenDirectory(in.metricsDir, in.log); err != nil {
+		return err
+	}
+	return in.directory.Wipe()
+}
+
+// reopenLog opens the log file again, after it was renamed.
+func (in *instance) reopenLog() error {
+	if in.cfg.Logto == "" {
+		return nil
+	}
+	return openLog(in.cfg.Logto)
+}
+
+// give makes the user that the server will run as the owner of a file.
+func (in *instance) give(path string) error {
+	if in.privileges == nil {
+		return nil
+	}
+	return os.Lchown(path, in.privileges.UID, in.privileges.GID)
+}
+
+// close releases everything. What cannot be removed for lack of privileges by now does no harm.
+func (in *instance) close() {
+	var errs []error
+	if in.directory != nil {
+		if in.private {
+			// While its lock is held. Files that others have put there stay, and the directory with them.
+			errs = append(errs, in.directory.Wipe())
+			_ = os.Remove(in.metricsDir)
+		}
+		errs = append(errs, in.directory.Close())
+	}
+	for _, set := range in.sets {
+		errs = append(errs, set.Close(true))
+	}
+	if in.pidfile != nil {
+		errs = append(errs, in.pidfile.Close())
+	}
+	if err := errors.Join(errs...); err != nil && !errors.Is(err, fs.ErrPermission) {
+		in.log.Warn("cleanup failed", "error", err)
+	}
+	if in.queue != nil {
+		in.queue.close()
+	}
+}

@@ -1,0 +1,254 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/exporter-toolkit/web"
+	"go.yaml.in/yaml/v2"
+	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/time/rate"
+)
+
+// parseMetricsToken returns the bearer token in a file: all but the white space around it, as Prometheus reads the same file.
+func parseMetricsToken(content []byte) (string, error) {
+	token := bytes.TrimSpace(content)
+	if len(token) == 0 {
+		return "", errors.New("it has no token")
+	}
+	if bytes.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", errors.New("a token is one word of ASCII")
+	}
+	return string(token), nil
+}
+
+// requireToken lets requests with the bearer token through. Without a token it lets all through.
+func requireToken(token string, metrics http.Handler) http.Handler {
+	if token == "" {
+		return metrics
+	}
+	want := sha256.Sum256([]byte(token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		got := sha256.Sum256([]byte(given)) // of constant length, so that the comparison does not reveal the token's
+		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="metrics"`)
+			http.Error(w, "missing or invalid bearer token", http.StatusUnauthorized)
+			return
+		}
+		metrics.ServeHTTP(w, r)
+	})
+}
+
+// metricsAuth authenticates requests by the web configuration of Prometheus's exporter-toolkit in a file: TLS, client
+// certificates, users with passwords, headers, a rate limit. HTTP/2 is not spoken, whatever the file says.
+//
+// The file is read again when it has changed, so the user that the server runs as must be able to read it. Users, headers and
+// the rate take effect at once, certificates for new connections. All requests are refused while the file cannot be used or does
+// not require authentication, as it may be while somebody writes it, and on a connection that falls short of the file.
+type metricsAuth struct {
+	path string
+	next http.Handler
+	log  *slog.Logger
+
+	mu      sync.Mutex // guards what follows
+	state   fileState  // of the file when it was read last
+	read    time.Time  // the time of that
+	policy  *authPolicy
+	fault   error // if policy is nil
+	lastLog string
+}
+
+// faultRecheck is the time after which a faulty file is read again although it has not changed: the fault may be in a
+// certificate that it names.
+const faultRecheck = time.Second
+
+func newMetricsAuth(path string, next http.Handler, log *slog.Logger) *metricsAuth {
+	return &metricsAuth{path: path, next: next, log: log}
+}
+
+// tlsConfig returns the TLS settings of the listeners, or nil if the file has none now.
+func (a *metricsAuth) tlsConfig() *tls.Config {
+	policy, err := a.current()
+	if err != nil || !policy.config.TLSConfig.IsEnabled() {
+		return nil
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		policy, err := a.current()
+		if err != nil {
+			return nil, err
+		}
+		settings, err := web.ConfigToTLSConfig(&policy.config.TLSConfig)
+		if err != nil {
+			return nil, err
+		}
+		settings.NextProtos = []string{"http/1.1"}
+		settings.SessionTicketsDisabled = true // a resumed session is not checked against allowed names
+		return settings, nil
+	}}
+}
+
+func (a *metricsAuth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	policy, err := a.current()
+	if err != nil || !policy.allowsConnection(r.TLS) {
+		http.Error(w, "metrics unavailable", http.StatusServiceUnavailable)
+		return
+	}
+	if policy.limiter != nil && !policy.limiter.Allow() {
+		http.Error(w, "too many requests", http.StatusTooManyRequests)
+		return
+	}
+	for name, value := range policy.config.HTTPConfig.Header {
+		w.Header().Set(name, value)
+	}
+	if !policy.allowsUser(r) {
+		w.Header().Set("WWW-Authenticate", "Basic")
+		http.Error(w, "missing or invalid user name and password", http.StatusUnauthorized)
+		return
+	}
+	a.next.ServeHTTP(w, r)
+}
+
+// current returns the policy of the file as it is now. A fault is logged once.
+func (a *metricsAuth) current() (*authPolicy, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	state, err := stateOf(os.Stat(a.path))
+	switch {
+	case err != nil:
+		a.state, a.policy, a.fault = fileState{}, nil, fmt.Errorf("metrics-auth-file: %w", err)
+	case state != a.state || a.policy == nil && time.Since(a.read) >= faultRecheck:
+		a.policy, a.fault = readAuthPolicy(a.path)
+		a.state, a.read = state, time.Now()
+	}
+	switch {
+	case a.fault == nil:
+		a.lastLog = ""
+	case a.fault.Error() != a.lastLog:
+		a.lastLog = a.fault.Error()
+		a.log.Error("metrics unavailable", "error", a.fault)
+	}
+	return a.policy, a.fault
+}
+
+// authPolicy is the content of the file. Exactly one policy decides on a request.
+type authPolicy struct {
+	config     web.Config
+	clientAuth tls.ClientAuthType
+	limiter    *rate.Limiter // nil: no limit
+
+	hashing  sync.Mutex                   // held while a password is hashed, which takes a core for a while
+	mu       sync.Mutex                   // guards verified
+	verified map[string][sha256.Size]byte // by user: the digest of the last right password
+}
+
+// checkMetricsAuth checks the file, and those that it names. An empty path is fine.
+func checkMetricsAuth(path string) error {
+	if path == "" {
+		return nil
+	}
+	_, err := readAuthPolicy(path)
+	return err
+}
+
+// readAuthPolicy reads and checks the file. It must require authentication: one that does not is more likely a mistake.
+func readAuthPolicy(path string) (*authPolicy, error) {
+	policy, err := parseAuthPolicy(path)
+	if err != nil {
+		return nil, fmt.Errorf("metrics-auth-file %s: %w", path, err)
+	}
+	return policy, nil
+}
+
+func parseAuthPolicy(path string) (*authPolicy, error) {
+	if err := web.Validate(path); err != nil {
+		return nil, err
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	p := &authPolicy{verified: map[string][sha256.Size]byte{}}
+	p.config.TLSConfig.MinVersion, p.config.TLSConfig.MaxVersion = tls.VersionTLS12, tls.VersionTLS13 // the toolkit's defaults
+	if err := yaml.UnmarshalStrict(content, &p.config); err != nil {
+		return nil, err
+	}
+	p.config.TLSConfig.SetDirectory(filepath.Dir(path))
+	if p.config.TLSConfig.IsEnabled() {
+		settings, err := web.ConfigToTLSConfig(&p.config.TLSConfig)
+		if err != nil {
+			return nil, err
+		}
+		p.clientAuth = settings.ClientAuth
+	}
+	if limit := p.config.RateLimiterConfig; limit.Interval != 0 {
+		if limit.Burst <= 0 {
+			return nil, errors.New("its rate_limit has no burst, and so allows no request")
+		}
+		p.limiter = rate.NewLimiter(rate.Every(limit.Interval), limit.Burst)
+	}
+	if len(p.config.Users) == 0 && p.clientAuth != tls.RequireAnyClientCert && p.clientAuth != tls.RequireAndVerifyClientCert {
+		return nil, errors.New("it requires no authentication: it needs basic_auth_users or a client_auth_type that requires a certificate")
+	}
+	return p, nil
+}
+
+// allowsConnection reports whether the connection has what the file requires of it. It may be older than the file.
+func (p *authPolicy) allowsConnection(state *tls.ConnectionState) bool {
+	switch {
+	case !p.config.TLSConfig.IsEnabled():
+		return true
+	case state == nil:
+		return false
+	case p.clientAuth == tls.RequireAnyClientCert:
+		return len(state.PeerCertificates) > 0
+	case p.clientAuth == tls.RequireAndVerifyClientCert:
+		return len(state.VerifiedChains) > 0
+	}
+	return true
+}
+
+// allowsUser reports whether the request has the password of a user, if the file has users.
+func (p *authPolicy) allowsUser(r *http.Request) bool {
+	if len(p.config.Users) == 0 {
+		return true
+	}
+	user, password, ok := r.BasicAuth()
+	if !ok {
+		return false
+	}
+	digest := sha256.Sum256([]byte(password))
+	p.mu.Lock()
+	verified, seen := p.verified[user]
+	p.mu.Unlock()
+	if seen && subtle.ConstantTimeCompare(digest[:], verified[:]) == 1 {
+		return true
+	}
+	hash, known := p.config.Users[user]
+	if !known {
+		for _, hash = range p.config.Users { // any: the answer must take as long as for a known user
+			break
+		}
+	}
+	p.hashing.Lock()
+	err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))
+	p.hashing.Unlock()
+	if err != nil || !known {
+		return false
+	}
+	p.mu.Lock()
+	p.verified[user] = digest
+	p.mu.Unlock()
+	return true
+}

@@ -1,0 +1,262 @@
+package server
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"multiproc/internal/proctest"
+)
+
+// authServer is a server behind metricsAuth with a client that keeps one connection.
+type authServer struct {
+	t      *testing.T
+	path   string
+	log    *proctest.Log
+	url    string
+	client *http.Client
+}
+
+func startAuth(t *testing.T, text string) *authServer {
+	t.Helper()
+	s := &authServer{t: t, path: filepath.Join(t.TempDir(), "web.yml"), log: new(proctest.Log)}
+	writeCertificate(t, filepath.Dir(s.path))
+	write(t, s.path, text)
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") })
+	auth := newMetricsAuth(s.path, metrics, slog.New(slog.NewTextHandler(s.log, nil)))
+	server := httptest.NewUnstartedServer(auth)
+	if server.TLS = auth.tlsConfig(); server.TLS != nil {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	t.Cleanup(server.Close)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // self-signed
+	t.Cleanup(transport.CloseIdleConnections)
+	s.url, s.client = server.URL, &http.Client{Transport: transport}
+	return s
+}
+
+// want sends a request as the user, or without a user.
+func (s *authServer) want(code int, user string) *http.Response {
+	s.t.Helper()
+	return s.wantFor(code, user, "open sesame")
+}
+
+func (s *authServer) wantFor(code int, user, password string) *http.Response {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if user != "" {
+		request.SetBasicAuth(user, password)
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != code || (string(body) == "metrics") != (code == http.StatusOK) {
+		s.t.Errorf("%q: %d %q %v, want %d", user, response.StatusCode, body, err, code)
+	}
+	return response
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// writeCertificate writes cert.pem and key.pem, signed by itself.
+func writeCertificate(t *testing.T, dir string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "cert.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	write(t, filepath.Join(dir, "key.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+}
+
+func usersYAML(t *testing.T) string {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte("open sesame"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("basic_auth_users:\n  prometheus: %s\n", hash)
+}
+
+const encryptedYAML = "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n"
+
+// TestMetricsAuthUsers sends right and wrong credentials, each twice: the second time the right password is known already.
+func TestMetricsAuthUsers(t *testing.T) {
+	t.Parallel()
+	s := startAuth(t, usersYAML(t)+"http_server_config:\n  headers:\n    X-Frame-Options: deny\n")
+	for range 2 {
+		s.wantFor(http.StatusUnauthorized, "prometheus", "open sesam")
+		s.wantFor(http.StatusUnauthorized, "prometheus", "")
+		s.wantFor(http.StatusUnauthorized, "somebody", "open sesame")
+		s.wantFor(http.StatusUnauthorized, "somebody", "fakepassword")
+		if answer := s.want(http.StatusUnauthorized, ""); answer.Header.Get("WWW-Authenticate") != "Basic" {
+			t.Errorf("%v", answer.Header)
+		}
+		if answer := s.want(http.StatusOK, "prometheus"); answer.Header.Get("X-Frame-Options") != "deny" {
+			t.Errorf("%v", answer.Header)
+		}
+	}
+	write(t, s.path, strings.Replace(usersYAML(t), "prometheus", "other", 1))
+	s.want(http.StatusUnauthorized, "prometheus")
+	s.want(http.StatusOK, "other")
+}
+
+// TestMetricsAuthRate exhausts the rate limit, which wrong credentials count against.
+func TestMetricsAuthRate(t *testing.T) {
+	t.Parallel()
+	s := startAuth(t, usersYAML(t)+"rate_limit:\n  interval: 1h\n  burst: 2\n")
+	s.want(http.StatusUnauthorized, "")
+	s.want(http.StatusOK, "prometheus")
+	s.want(http.StatusTooManyRequests, "prometheus")
+}
+
+// TestMetricsAuthUnusable has a file come to be unusable or to require nothing while the server runs: all requests are refused
+// until it is mended.
+func TestMetricsAuthUnusable(t *testing.T) {
+	t.Parallel()
+	users := usersYAML(t)
+	s := startAuth(t, users)
+	for text, says := range map[string]string{
+		"":                                      "requires no authentication",
+		"rate_limit:\n  burst: 5\n":             "requires no authentication",
+		"rate_limit:\n  interval: 1s\n":         "has no burst",
+		"rate_limit:\n  interval: 1s\n" + users: "has no burst",
+		"nonsense: true\n":                      "nonsense",
+		"basic_auth_users:\n  prometheus: plain\n":                           "too short",
+		"http_server_config:\n  headers:\n    X-Frame-Options: no\n" + users: "X-Frame-Options",
+		"gone": "no such file",
+	} {
+		s.want(http.StatusOK, "prometheus")
+		s.want(http.StatusUnauthorized, "")
+		if text == "gone" {
+			if err := os.Remove(s.path); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			write(t, s.path, text)
+		}
+		for range 3 {
+			s.want(http.StatusServiceUnavailable, "")
+			s.want(http.StatusServiceUnavailable, "prometheus")
+		}
+		s.log.Wait(t, nil, "metrics unavailable", says)
+		if n := s.log.Count("metrics unavailable"); n != 1 {
+			t.Errorf("%q is logged %d times\n%s", text, n, s.log)
+		}
+		s.log.Reset()
+		write(t, s.path, users)
+	}
+	s.want(http.StatusOK, "prometheus")
+}
+
+// TestMetricsAuthUnusableAtStart starts a worker while the file is broken: it serves all the rest.
+func TestMetricsAuthUnusableAtStart(t *testing.T) {
+	t.Parallel()
+	s := startAuth(t, "")
+	s.want(http.StatusServiceUnavailable, "prometheus")
+	write(t, s.path, usersYAML(t))
+	s.want(http.StatusOK, "prometheus")
+	s.want(http.StatusUnauthorized, "")
+}
+
+// TestMetricsAuthOldConnection keeps a connection from before the file required certificates: it has none.
+func TestMetricsAuthOldConnection(t *testing.T) {
+	t.Parallel()
+	s := startAuth(t, usersYAML(t)+encryptedYAML)
+	s.want(http.StatusOK, "prometheus")
+	for _, kind := range []string{"RequireAnyClientCert", "RequireAndVerifyClientCert\n  client_ca_file: cert.pem"} {
+		write(t, s.path, encryptedYAML+"  client_auth_type: "+kind+"\n")
+		s.want(http.StatusServiceUnavailable, "")
+		write(t, s.path, encryptedYAML+"  client_auth_type: "+kind+"\n"+usersYAML(t))
+		s.want(http.StatusServiceUnavailable, "prometheus")
+	}
+	write(t, s.path, usersYAML(t)+encryptedYAML)
+	s.want(http.StatusOK, "prometheus")
+}
+
+// TestMetricsAuthPlainConnection has the file come to require TLS: passwords are neither requested nor accepted in plain text.
+func TestMetricsAuthPlainConnection(t *testing.T) {
+	t.Parallel()
+	users := usersYAML(t)
+	s := startAuth(t, users)
+	s.want(http.StatusOK, "prometheus")
+	write(t, s.path, users+encryptedYAML)
+	s.want(http.StatusServiceUnavailable, "prometheus")
+	s.want(http.StatusServiceUnavailable, "")
+	write(t, s.path, users)
+	s.want(http.StatusOK, "prometheus")
+}
+
+// TestMetricsAuthRecheck puts a missing certificate right: the file is not read for each request, but again after a while.
+func TestMetricsAuthRecheck(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "web.yml")
+	write(t, path, usersYAML(t)+encryptedYAML)
+	synctest.Test(t, func(t *testing.T) {
+		auth := newMetricsAuth(path, nil, slog.New(slog.DiscardHandler))
+		_, first := auth.current()
+		writeCertificate(t, filepath.Dir(path))
+		<-time.After(faultRecheck / 2)
+		if _, err := auth.current(); first == nil || !errors.Is(err, first) {
+			t.Errorf("at first %v, soon after %v", first, err)
+		}
+		<-time.After(faultRecheck / 2)
+		if _, err := auth.current(); err != nil {
+			t.Errorf("later: %v", err)
+		}
+	})
+}
+
+// TestMetricsAuthOptionalCertificate has a file that verifies certificates but does not require them: it needs users.
+func TestMetricsAuthOptionalCertificate(t *testing.T) {
+	t.Parallel()
+	text := encryptedYAML + "  client_ca_file: cert.pem\n  client_auth_type: VerifyClientCertIfGiven\n"
+	s := startAuth(t, usersYAML(t)+text)
+	s.want(http.StatusOK, "prometheus")
+	s.want(http.StatusUnauthorized, "")
+	write(t, s.path, text)
+	s.want(http.StatusServiceUnavailable, "")
+	if err := checkMetricsAuth(s.path); err == nil || !strings.Contains(err.Error(), "requires no authentication") {
+		t.Errorf("without users: %v", err)
+	}
+}

@@ -1,0 +1,152 @@
+// Package server runs one server: a master with its workers, or a single process without a master.
+package server
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/coreos/go-systemd/v22/activation"
+
+	"multiproc/cmd/internal/cli"
+	"multiproc/cmd/internal/config"
+	"multiproc/cmd/internal/page"
+	"multiproc/cmd/internal/uwsgistats"
+	"multiproc/internal/listen"
+	"multiproc/master"
+	"multiproc/mpmetrics"
+)
+
+// Run runs the server that the arguments describe, an ini file and flags that are keys, in the foreground until it stops.
+func Run(ctx context.Context, args []string) error {
+	call, err := newInvocation(args)
+	if err != nil {
+		return err
+	}
+	arguments, err := config.ParseServerFlags(args)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	activated := activation.Files(true) // and unset systemd's variables, which must not reach the workers
+	call.activated = len(activated) > 0
+	arguments.Activated = call.activated
+	loaded, err := config.Load(arguments, config.System{})
+	if err != nil {
+		return cli.Usage(err)
+	}
+	return withInstance(loaded, listen.NewSockets(activated), func(in *instance) error {
+		if loaded.Config.Master {
+			return supervise(ctx, in, call)
+		}
+		return runStandalone(ctx, in)
+	})
+}
+
+// invocation records how the process was started, before it changed anything: the next generation must see the same.
+type invocation struct {
+	program   string // the path as it was called, with symbolic links
+	args      []string
+	env       []string
+	dir       string
+	activated bool // by systemd, with sockets
+}
+
+func newInvocation(args []string) (invocation, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return invocation{}, err
+	}
+	program, err := master.Invoked(os.Args[0])
+	if err != nil {
+		return invocation{}, err
+	}
+	return invocation{program: program, args: args, env: os.Environ(), dir: dir}, nil
+}
+
+// checkCommand returns the command that prints the settings these arguments stand for now.
+func (c invocation) checkCommand(in *instance) []string {
+	args := []string{"multiproc", "check", "--snapshot"}
+	if c.activated {
+		args = append(args, "--activated")
+	}
+	args = append(args, c.args...)
+	if in.privileges != nil && in.cfg.Control != "" {
+		args = append(args, "--control="+in.cfg.Control) // its default depends on the user
+	}
+	return args
+}
+
+// supervise runs a master.
+func supervise(ctx context.Context, in *instance, call invocation) error {
+	generations := &generations{
+		first:      in.cfg,
+		env:        call.env,
+		metricsDir: in.metricsDir,
+		activated:  in.sockets.Activated(),
+		secrets:    newSecretFiles(in.log),
+	}
+	plan, err := generations.plan(in.cfg)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	control, err := in.listenControl()
+	if err != nil {
+		return err
+	}
+	health, err := in.listenHealth()
+	if err != nil {
+		return err
+	}
+	statsListeners, err := in.listenStats()
+	if err != nil {
+		return err
+	}
+	setProcessName(in.cfg.ProcnamePrefix + "multiproc")
+	m, err := master.New(master.Config{
+		Plan:     plan,
+		Program:  call.program,
+		Sockets:  in.sockets,
+		Check:    call.checkCommand(in),
+		CheckEnv: call.env,
+		CheckDir: call.dir,
+		Read:     generations.read,
+		Control:  control,
+		Health:   health,
+		Pidfile:  in.pidfile,
+		Unlink:   in.cfg.Vacuum,
+		Reopen:   in.reopenLog,
+		Logger:   in.log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := in.enter(); err != nil {
+		return err
+	}
+	generations.secrets.warnUnreadable(in.cfg)
+	if err := checkMetricsAuth(in.cfg.MetricsAuthFile); err != nil { // as the user that will read it
+		return cli.Usage(err)
+	}
+	metrics, err := page.NewMaster(page.MasterOptions{
+		Path: in.metricsDir, Directory: in.directory, MaxSeries: in.cfg.MetricsMaxSeries, Logger: in.log,
+	})
+	if err != nil {
+		return err
+	}
+	defer metrics.Close()
+	hooks := metrics.Hooks()
+	if len(statsListeners) > 0 {
+		stats := uwsgistats.New(statsListeners, in.cfg.StatsHTTP, in.metricsDir, in.log)
+		defer stats.Close()
+		hooks = stats.Join(hooks)
+	}
+	return m.Run(ctx, hooks)
+}
+
+// NoneReady reports whether a server stopped because no worker became ready.
+func NoneReady(err error) bool { return errors.Is(err, master.ErrNoneReady) }
+
+// InUse reports whether a server did not start because another process holds an address, the pidfile or the metrics directory.
+func InUse(err error) bool {
+	return errors.Is(err, listen.ErrInUse) || errors.Is(err, mpmetrics.ErrHeld)
+}
