@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"multiproc/internal/proctest"
 )
 
 // from returns credentials with an address, or with none if it is empty.
@@ -201,7 +203,7 @@ func TestLoginPace(t *testing.T) {
 // TestLoginLimitAtOnce: of many logins that reach several processes at the same moment, no more than the limit are tried.
 func TestLoginLimitAtOnce(t *testing.T) {
 	s := openStore(t)
-	stores := []*Store{s, openStoreAt(t, s.writer.file.path), openStoreAt(t, s.writer.file.path)}
+	stores := []*Store{s, openStoreAt(t, pathOf(t, s)), openStoreAt(t, pathOf(t, s))}
 	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
 	var mu sync.Mutex
 	outcomes := map[string]int{}
@@ -240,7 +242,7 @@ func TestLoginCrowded(t *testing.T) {
 			errs <- err
 		}()
 	}
-	until(t, "all wait for their turn", func() bool { return number(t, s, "SELECT count(*) FROM login_attempts") == maxHashing })
+	proctest.Eventually(t, "all wait for their turn", func() bool { return number(t, s, "SELECT count(*) FROM login_attempts") == maxHashing })
 	right := Credentials{Name: "ada", Password: "correct horse"}
 	if _, _, err := s.Login(t.Context(), right, ""); !errors.Is(err, ErrCrowded) {
 		t.Errorf("one more login: %v, want %v", err, ErrCrowded)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"multiproc/internal/proctest"
 )
 
 // TestCrash kills processes that insert, again and again, with others going on: what they said to be stored is there, once.
@@ -19,25 +21,29 @@ func TestCrash(t *testing.T) {
 	acknowledged := map[string]bool{}
 	note := func(line string) { acknowledged[line] = true }
 	started := 0
-	start := func() *child {
+	start := func() *proctest.Child {
 		started++
-		c := startChild(t, "crash", path, strconv.Itoa(started))
-		note(c.line(t)) // it is at it
+		c := proctest.Start(t, "crash", path, strconv.Itoa(started))
+		note(c.Line()) // it is at it
 		return c
 	}
-	var all []*child
+	var all []*proctest.Child
 	for range processes {
 		all = append(all, start())
 	}
 	for i := range kills {
 		for range 20 { // from some to all of those in a commit
-			note(all[i%processes].line(t))
+			note(all[i%processes].Line())
 		}
-		all[i%processes].kill(t, note)
+		for _, line := range all[i%processes].Kill() {
+			note(line)
+		}
 		all[i%processes] = start()
 	}
 	for _, c := range all {
-		c.stop(t, note)
+		for _, line := range c.Stop() {
+			note(line)
+		}
 	}
 	if len(acknowledged) < 20*kills {
 		t.Errorf("%d inserts were acknowledged, want more", len(acknowledged))
@@ -68,7 +74,7 @@ func TestCrash(t *testing.T) {
 		}
 	}
 	checkIntegrity(t, path)
-	available(t, s, insertAPIs)
+	update(t, s, newAPI("one more"))
 }
 
 // crashChild inserts from several goroutines until it is told to stop, and reports the amount of each insert, which no
@@ -105,7 +111,7 @@ func crashChild(args []string) error {
 			errs <- nil
 		}()
 	}
-	err = untilTold()
+	err = proctest.UntilStopped()
 	cancel()
 	for range insertGoroutines {
 		if e := <-errs; err == nil {

@@ -65,8 +65,7 @@ func TestOlderGeneration(t *testing.T) {
 		t.Run(fmt.Sprint("version ", version), func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "multiproc.db")
-			check(t, createEmpty(path))
-			_, is, err := migrateTo(t.Context(), path, upTo(t, version))
+			_, is, err := migrate(t.Context(), path, Options{}, upTo(t, version))
 			check(t, err)
 			if is != int64(version) {
 				t.Fatalf("version %d, want %d", is, version)

@@ -3,6 +3,7 @@ package store
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"multiproc/internal/proctest"
 )
 
 const (
@@ -37,30 +40,30 @@ func BenchmarkInsert(b *testing.B) {
 			_, _, err := Migrate(b.Context(), path, Options{})
 			check(b, err)
 			args := []string{path, bc.synchronous, bc.pause.String()}
-			loop := startChild(b, "loop", args...)
-			loop.line(b)
-			var writers []*child
+			loop := proctest.Start(b, "loop", args...)
+			loop.Line()
+			var writers []*proctest.Child
 			for range insertProcesses {
-				c := startChild(b, "insert", args...)
-				c.line(b)
+				c := proctest.Start(b, "insert", args...)
+				c.Line()
 				writers = append(writers, c)
 			}
 			var ratios, inserts, singles, batches []float64
 			for b.Loop() {
 				for _, c := range writers {
-					c.tell(b, insertTurn.String())
+					c.Send(insertTurn.String())
 				}
 				n, commits := 0.0, 0.0
 				for _, c := range writers {
 					var perSecond, perCommit float64
-					_, err := fmt.Sscan(c.line(b), &perSecond, &perCommit)
+					_, err := fmt.Sscan(c.Line(), &perSecond, &perCommit)
 					check(b, err)
 					n += perSecond
 					commits += perSecond / perCommit
 				}
-				loop.tell(b, insertTurn.String())
+				loop.Send(insertTurn.String())
 				var single float64
-				_, err := fmt.Sscan(loop.line(b), &single)
+				_, err := fmt.Sscan(loop.Line(), &single)
 				check(b, err)
 				ratios, inserts, singles = append(ratios, n/single), append(inserts, n), append(singles, single)
 				batches = append(batches, n/commits)
@@ -140,12 +143,11 @@ func loopChild(args []string) error {
 	if err != nil {
 		return err
 	}
-	options = options.withDefaults()
-	file, err := identify(args[0])
+	db, err := sql.Open("sqlite3", "file:"+args[0]+"?_foreign_keys=on&_recursive_triggers=on&_synchronous="+options.Synchronous+
+		"&_busy_timeout=5000&_stmt_cache_size=64&_cache_size=-512&_txlock=immediate")
 	if err != nil {
 		return err
 	}
-	db := openPool(file, forWriting, options)
 	defer db.Close()
 	ctx := context.Background()
 	conn, err := db.Conn(ctx)
@@ -159,7 +161,7 @@ func loopChild(args []string) error {
 			if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 				return "", err
 			}
-			if err := insertOne(&Tx{ctx: ctx, db: conn, now: options.time()}); err != nil {
+			if err := insertOne(&Tx{ctx: ctx, db: conn, now: time.Now().UTC().Truncate(time.Microsecond)}); err != nil {
 				return "", err
 			}
 			options.committing()

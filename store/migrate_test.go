@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -9,10 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"multiproc/internal/proctest"
 )
 
 const newestVersion = "SELECT MAX(version_id) FROM goose_db_version"
@@ -21,35 +23,19 @@ const newestVersion = "SELECT MAX(version_id) FROM goose_db_version"
 // migrations in it are its program's.
 func migrateChild(args []string) error {
 	fmt.Println("ready")
-	if err := untilTold(); err != nil {
-		return err
-	}
+	bufio.NewScanner(os.Stdin).Scan()
 	var before, after int64
 	var err error
 	if len(args) == 1 {
 		before, after, err = Migrate(context.Background(), args[0], Options{})
 	} else {
-		before, after, err = migrateTo(context.Background(), args[0], os.DirFS(args[1]))
+		before, after, err = migrate(context.Background(), args[0], Options{}, os.DirFS(args[1]))
 	}
-	if err == nil {
-		fmt.Println(before, after)
-	}
-	return err
-}
-
-// migrateTo is Migrate, of a program with other migrations.
-func migrateTo(ctx context.Context, path string, files fs.FS) (before, after int64, err error) {
-	file, err := identify(path)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
-	db := openPool(file, forWriting, Options{}.withDefaults())
-	defer db.Close()
-	goose, err := provider(db, files)
-	if err != nil {
-		return 0, 0, err
-	}
-	return up(ctx, db, goose)
+	fmt.Println(before, after)
+	return proctest.UntilStopped()
 }
 
 // later are the migrations of a program after this one.
@@ -105,7 +91,7 @@ func TestMigrate(t *testing.T) {
 	checkIntegrity(t, path)
 
 	// A later program adds to the schema while this one has it open, which goes on, and may be started anew.
-	before, after, err = migrateTo(t.Context(), path, later(t, "ALTER TABLE apis ADD COLUMN colour TEXT;"))
+	before, after, err = migrate(t.Context(), path, Options{}, later(t, "ALTER TABLE apis ADD COLUMN colour TEXT;"))
 	check(t, err)
 	if before != still || after != 99999 {
 		t.Errorf("versions %d and %d, want %d and 99999", before, after, still)
@@ -127,19 +113,19 @@ func TestMigrate(t *testing.T) {
 // TestMigrateTogether starts processes that all find nothing there.
 func TestMigrateTogether(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
-	var all []*child
+	var all []*proctest.Child
 	for range 8 {
-		c := startChild(t, "migrate", path)
-		c.line(t)
+		c := proctest.Start(t, "migrate", path)
+		c.Line()
 		all = append(all, c)
 	}
 	for _, c := range all {
-		check(t, c.stdin.Close())
+		c.Send("go")
 	}
 	did := 0
 	for _, c := range all {
 		var before, after int64
-		_, err := fmt.Sscan(c.line(t), &before, &after)
+		_, err := fmt.Sscan(c.Line(), &before, &after)
 		check(t, err)
 		if before == 0 {
 			did++
@@ -147,7 +133,7 @@ func TestMigrateTogether(t *testing.T) {
 		if after < 3 {
 			t.Errorf("version %d after", after)
 		}
-		check(t, c.wait())
+		c.Stop()
 	}
 	if did != 1 {
 		t.Errorf("%d processes migrated, want 1", did)
@@ -158,8 +144,8 @@ func TestMigrateTogether(t *testing.T) {
 // TestMigrateFails in the middle of a migration.
 func TestMigrateFails(t *testing.T) {
 	s := openStore(t)
-	path, version := s.writer.file.path, number(t, s, newestVersion)
-	_, _, err := migrateTo(t.Context(), path, later(t, "CREATE TABLE half (x);\nINSERT INTO half VALUES (1);\nDROP TABLE nowhere;"))
+	path, version := pathOf(t, s), number(t, s, newestVersion)
+	_, _, err := migrate(t.Context(), path, Options{}, later(t, "CREATE TABLE half (x);\nINSERT INTO half VALUES (1);\nDROP TABLE nowhere;"))
 	wantErr(t, err, nil, "no such table: nowhere")
 	if n := number(t, s, "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'half'"); n != 0 {
 		t.Error("half of a migration is left")
@@ -167,7 +153,7 @@ func TestMigrateFails(t *testing.T) {
 	if n := number(t, s, newestVersion); n != version {
 		t.Errorf("version %d, want %d", n, version)
 	}
-	_, after, err := migrateTo(t.Context(), path, later(t, "CREATE TABLE whole (x);"))
+	_, after, err := migrate(t.Context(), path, Options{}, later(t, "CREATE TABLE whole (x);"))
 	if after != 99999 || err != nil {
 		t.Errorf("version %d after a migration that is right: %v", after, err)
 	}
@@ -176,19 +162,19 @@ func TestMigrateFails(t *testing.T) {
 // TestMigrateKilled kills it in the middle of a migration, and at any time.
 func TestMigrateKilled(t *testing.T) {
 	s := openStore(t)
-	path, dir := s.writer.file.path, t.TempDir()
+	path, dir := pathOf(t, s), t.TempDir()
 	endless := later(t, `CREATE TABLE half (x);
 		INSERT INTO half WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n;`)
 	check(t, os.CopyFS(dir, endless))
-	c := startChild(t, "migrate", path, dir)
-	check(t, c.stdin.Close())
-	until(t, "much is written", func() bool {
+	c := proctest.Start(t, "migrate", path, dir)
+	c.Send("go")
+	proctest.Eventually(t, "much is written", func() bool {
 		info, err := os.Stat(path + "-wal")
 		return err == nil && info.Size() > 8<<20
 	})
-	c.kill(t, func(string) {})
+	c.Kill()
 	update(t, s, newAPI("a"))
-	_, after, err := migrateTo(t.Context(), path, later(t, "CREATE TABLE half (y);"))
+	_, after, err := migrate(t.Context(), path, Options{}, later(t, "CREATE TABLE half (y);"))
 	if after != 99999 || err != nil {
 		t.Errorf("version %d after the next Migrate: %v", after, err)
 	}
@@ -196,58 +182,14 @@ func TestMigrateKilled(t *testing.T) {
 
 	for i := range 15 {
 		path := filepath.Join(t.TempDir(), "x.db")
-		c := startChild(t, "migrate", path)
-		c.line(t)
-		check(t, c.stdin.Close())
+		c := proctest.Start(t, "migrate", path)
+		c.Line()
+		c.Send("go")
 		<-time.After(time.Duration(i) * 2 * time.Millisecond) // it takes about that in all
-		_ = c.cmd.Process.Kill()
-		_ = c.wait()
+		c.Kill()
 		update(t, openStoreAt(t, path), newAPI("a"))
 		checkIntegrity(t, path)
 	}
-}
-
-// TestMigrateWaits for those who write, and not for ever.
-func TestMigrateWaits(t *testing.T) {
-	s := openStore(t)
-	path, options := s.writer.file.path, Options{Timeout: 200 * time.Millisecond}
-	turn := newTurnstile(path)
-	defer turn.close()
-	check(t, turn.acquire(t.Context()))
-	start := time.Now()
-	_, _, err := Migrate(t.Context(), path, options)
-	wantErr(t, err, ErrBusy, "others have been writing for 200ms")
-	if took := time.Since(start); took < options.Timeout || took > 10*options.Timeout {
-		t.Errorf("it took %v to give up", took)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, _, err = Migrate(ctx, path, options)
-	wantErr(t, err, context.Canceled, "")
-
-	var all sync.WaitGroup
-	all.Go(func() {
-		_, _, err := Migrate(t.Context(), path, Options{})
-		check(t, err)
-	})
-	until(t, "it waits in the gate", func() bool {
-		probe := newTurnstile(path)
-		defer probe.close()
-		check(t, probe.open())
-		free, err := tryLock(probe.fd, gate)
-		check(t, err)
-		return !free
-	})
-	turn.release()
-	all.Wait()
-
-	// Of a program that does not know the lock.
-	other := foreign(t, path)
-	execOn(t, other, "DELETE FROM goose_db_version WHERE version_id = (SELECT MAX(version_id) FROM goose_db_version)")
-	execOn(t, other, "BEGIN IMMEDIATE")
-	_, _, err = Migrate(t.Context(), path, options)
-	wantErr(t, err, ErrBusy, "")
-	execOn(t, other, "ROLLBACK")
 }
 
 // TestMigrateRefuses what is not this program's, and leaves it as it is.
@@ -292,34 +234,5 @@ func TestMigrateRefuses(t *testing.T) {
 	wantErr(t, err, os.ErrNotExist, "create ")
 	if errors.Is(err, ErrUnavailable) || strings.Count(err.Error(), "x.db") > 2 {
 		t.Error(err)
-	}
-}
-
-// TestDatabaseTakenAway leaves the log of a database alone, which has what was written last, until that is back.
-func TestDatabaseTakenAway(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.db")
-	c := startChild(t, "commit", path)
-	c.line(t)
-	c.line(t)
-	c.tell(t, "commit")
-	c.line(t)
-	c.kill(t, func(string) {})
-	check(t, os.Rename(path, path+".away"))
-	refused := func() {
-		t.Helper()
-		_, _, err := Migrate(t.Context(), path, Options{})
-		wantErr(t, err, ErrUnavailable, path+"-wal has what was written")
-	}
-	refused()
-	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("there is another database now: %v", err)
-	}
-	check(t, os.WriteFile(path, nil, 0o600))
-	refused()
-	_, err := Open(t.Context(), path, Options{})
-	wantErr(t, err, ErrUnavailable, path+"-wal has what was written")
-	check(t, os.Rename(path+".away", path))
-	if n := number(t, openStoreAt(t, path), countAPIs); n != 1 {
-		t.Errorf("%d APIs, want what was written last", n)
 	}
 }

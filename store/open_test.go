@@ -35,6 +35,15 @@ func openStoreAt(tb testing.TB, path string, options ...Options) *Store {
 	return s
 }
 
+// pathOf returns the path of an open database.
+func pathOf(tb testing.TB, s *Store) (path string) {
+	tb.Helper()
+	view(tb, s, func(tx *Tx) error {
+		return tx.queryRow("SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&path)
+	})
+	return path
+}
+
 // update is an Update that must not fail.
 func update(tb testing.TB, s *Store, f func(*Tx) error) {
 	tb.Helper()

@@ -149,7 +149,6 @@ func TestRecount(t *testing.T) {
 func TestCountsOfOldDatabase(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "multiproc.db")
-	check(t, createEmpty(path))
 	conn := openConn(t, path)
 	first, err := fs.ReadFile(migrations, "migrations/00001_transactions.sql")
 	check(t, err)

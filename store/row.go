@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"multiproc/store/internal/sqlite"
 )
 
 // row is a row of an answer: an *sql.Row or *sql.Rows.
@@ -47,7 +49,7 @@ func (tx *Tx) change(what, query string, args ...any) error {
 
 // unique is ErrExists for the driver's error of a second row with the same key.
 func unique(err error) error {
-	if errors.Is(classified(err), ErrExists) {
+	if errors.Is(sqlite.Classify(err), ErrExists) {
 		return ErrExists
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
 // applicationID stands in the header of the file and says that the database is this program's: "mptx".
@@ -63,7 +64,11 @@ func checkSchema(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	goose, err := ours(db)
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	goose, err := provider(db, files)
 	if err != nil {
 		return err
 	}

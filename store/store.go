@@ -2,30 +2,28 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
+	"multiproc/store/internal/sqlite"
 )
 
-// Options are how a Store is opened. The zero value is good.
+// Options configure a Store. The zero value is valid.
 type Options struct {
-	// Synchronous is when a commit is done: "full", on the disk, or "normal", in the hands of the kernel, which a loss of
-	// power may lose. Default "full".
+	// Synchronous is when a commit is done: "full", once it is on the disk, or "normal", once the kernel has it: then a loss of
+	// power may lose the latest commits. Default "full".
 	Synchronous string
 	// Timeout is how long a write waits for its turn before it fails with ErrBusy. Default 5 s.
 	Timeout time.Duration
-	// Logger is told what goes wrong with work that nobody asked for. Default: nobody is.
+	// Logger gets the errors of work that no caller waits for. Default: they are discarded.
 	Logger *slog.Logger
 
 	now        func() time.Time // for tests; nil: time.Now
 	committing func()           // for tests; called in the lock, before each commit
-	idle       time.Duration    // for tests; see idleUpkeep
+	idle       time.Duration    // for tests; see idleInterval
 }
 
 func (o Options) withDefaults() Options {
@@ -42,175 +40,87 @@ func (o Options) withDefaults() Options {
 		o.now = time.Now
 	}
 	if o.idle == 0 {
-		o.idle = idleUpkeep
-	}
-	if o.committing == nil {
-		o.committing = func() {}
+		o.idle = idleInterval
 	}
 	return o
 }
 
-// time is that of a transaction that begins now.
-func (o Options) time() time.Time { return o.now().UTC().Truncate(time.Microsecond) }
+// engine returns the options of the engine.
+func (o Options) engine() sqlite.Options {
+	o = o.withDefaults()
+	return sqlite.Options{
+		Synchronous: o.Synchronous, Timeout: o.Timeout, Logger: o.Logger, Now: o.now, Idle: o.idle, Committing: o.committing,
+		Maintain: func(t sqlite.Tx) (done bool, err error) {
+			err = with(func(tx *Tx) (err error) {
+				done, err = tx.maintain()
+				return err
+			})(t)
+			return done, err
+		},
+	}
+}
 
 // Store is an open database. Its methods may be called concurrently.
 type Store struct {
-	options Options
-	tenancy *tenancy
-	readers *sql.DB
-	writer  *writer
+	db *sqlite.DB
 
-	// Each has room for those who do it at a time.
-	viewing  chan struct{}
-	counting chan struct{}
-	hashing  chan struct{}
-	places   chan struct{} // see maxHashing
+	// Semaphores.
+	hashing chan struct{}
+	places  chan struct{} // see maxHashing
 }
 
-// maxViews bounds the Views of a process at a time, each of which has a connection with a cache of its own. One more is for
-// WindowCounts.
-const maxViews = 4
-
-// Open opens the database at a path or sqlite:// URL, which must exist and have the schema of this program or one that it
-// may use: else the error says what to do. The caller closes it.
+// Open opens the database at a path or sqlite:// URL, which must exist. If its schema is too old or too new for this program, or
+// there is no database, the error says what to do. The caller closes the Store.
 //
-// A database that cannot be written to, for want of rights, can still be read, where the files of its log can be made beside it
-// or others have it open.
+// A database that the process has no rights to write to can still be read if the files of its log exist or can be made beside
+// it.
 func Open(ctx context.Context, database string, options Options) (*Store, error) {
-	path, err := pathOf(database)
+	path, err := sqlite.Path(database)
 	if err != nil {
 		return nil, err
 	}
-	s, err := open(ctx, path, options.withDefaults())
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, classified(err))
-	}
-	return s, nil
-}
-
-func open(ctx context.Context, path string, options Options) (*Store, error) {
-	path, err := resolve(path)
+	engine := options.engine()
+	engine.Check = checkSchema
+	db, err := sqlite.Open(ctx, path, engine)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s", err, toMigrate)
+		err = fmt.Errorf("%w: %s", err, toMigrate)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	if err := checkGone(path); err != nil {
-		return nil, err
-	}
-	file, err := identify(path)
-	if err != nil {
-		return nil, err
-	}
-	patience, cancel := context.WithTimeout(ctx, options.Timeout)
-	defer cancel()
-	tenancy, err := enterKnown(patience, file)
-	if err != nil {
-		return nil, err
-	}
-	s := &Store{
-		options: options, tenancy: tenancy, readers: openPool(file, forReading, options),
-		viewing: make(chan struct{}, maxViews), counting: make(chan struct{}, 1), hashing: make(chan struct{}, 1),
-		places: make(chan struct{}, maxHashing),
-	}
-	s.readers.SetMaxOpenConns(maxViews + 1)
-	s.readers.SetMaxIdleConns(maxViews + 1)
-	if err := checkSchema(ctx, s.readers); err != nil {
-		return nil, errors.Join(err, s.release())
-	}
-	if s.tenancy == nil {
-		if s.tenancy, err = enter(patience, file); err != nil {
-			return nil, errors.Join(err, s.release())
-		}
-	}
-	if s.writer, err = openWriter(ctx, file, options); err != nil {
-		return nil, errors.Join(err, s.release())
-	}
-	return s, nil
+	return &Store{
+		db: db, hashing: make(chan struct{}, 1), places: make(chan struct{}, maxHashing),
+	}, nil
 }
 
-// Close gives the database up, after what is being written; what still waits to be written fails with ErrClosed, as do
-// later calls of View and Update. A View that is under way goes on. It may be called again, but not concurrently.
-func (s *Store) Close() error {
-	return errors.Join(s.writer.close(), s.release())
-}
+// Close closes the database once the current commit is done. Updates that still wait fail with ErrClosed, as do later calls of
+// View and Update; Views in progress go on. Close may be called again, but not concurrently.
+func (s *Store) Close() error { return s.db.Close() }
 
-// release gives up what is open beside the writer.
-func (s *Store) release() error {
-	err := s.readers.Close()
-	s.tenancy.leave()
-	return err
-}
-
-// View calls f with a transaction that reads one state of the database, whatever is written meanwhile. The Tx is good
-// until f returns, whose error View returns.
+// View calls f with a transaction that reads one state of the database, whatever is written meanwhile. It returns f's error.
 //
-// It waits for one of the few connections of the process, first come first served, and for nothing else. When ctx is done,
-// queries end with its error. While another file or none is at the path of the database, it fails with ErrUnavailable.
-func (s *Store) View(ctx context.Context, f func(*Tx) error) error { return s.view(ctx, s.viewing, f) }
+// It waits for one of the few connections of the process, first come, first served, and for nothing else. When ctx is done,
+// queries fail with its error. While the path of the database leads to another file or to none, View fails with
+// ErrUnavailable.
+func (s *Store) View(ctx context.Context, f func(*Tx) error) error { return s.db.View(ctx, with(f)) }
 
-// WindowCounts is that of a View, but waits for no other View: however many there are, a scrape is answered. They come one
-// after the other.
+// WindowCounts returns Tx.WindowCounts of a View that waits for no other View, so that a scrape is answered however many there
+// are. Concurrent calls wait for one another.
 func (s *Store) WindowCounts(ctx context.Context) (counts []Count, err error) {
-	err = s.view(ctx, s.counting, func(tx *Tx) error {
+	err = s.db.ViewReserved(ctx, with(func(tx *Tx) error {
 		counts, err = tx.WindowCounts()
 		return err
-	})
+	}))
 	return counts, err
 }
 
-func (s *Store) view(ctx context.Context, turn chan struct{}, f func(*Tx) error) error {
-	select {
-	case turn <- struct{}{}:
-		defer func() { <-turn }()
-	case <-s.writer.closing.Done():
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if s.writer.closing.Err() != nil {
-		return ErrClosed
-	}
-	if err := s.writer.check(); err != nil {
-		return err
-	}
-	conn, err := s.readers.Conn(ctx)
-	if err != nil && s.writer.closing.Err() != nil {
-		return ErrClosed
-	}
-	if err != nil {
-		return classified(err)
-	}
-	defer conn.Close()
-	// A pool would throw the connection away whenever ctx is done in one of its own transactions.
-	if _, err := conn.ExecContext(context.WithoutCancel(ctx), "BEGIN"); err != nil {
-		return classified(err)
-	}
-	defer rollback(conn)
-	return classified(f(&Tx{ctx: ctx, db: conn, now: s.options.time()}))
-}
-
-// Update calls f with a transaction that writes, and returns when what it has written is committed, durably, or nothing of
-// it was: then it returns f's error or that of the commit. It waits for its turn up to Options.Timeout, or until ctx is
-// done, and fails with ErrBusy or ctx's error; once f was called it waits for the outcome.
+// Update calls f with a transaction that writes, and returns when its changes are committed durably, or undone: then it
+// returns f's error or that of the commit. It waits for its turn for Options.Timeout at most and fails with ErrBusy, or with
+// ctx's error once ctx is done; after f was called, it waits for the outcome.
 //
-// f is called at most once, by another goroutine, with other writes in the same commit. An error that the database gives
-// it is for f to return. It must not wait for anything but the database: all writers of all processes wait with it. If it
-// panics, nothing of it is stored and Update panics.
+// f is called at most once, on another goroutine, and shares its commit with other updates. It must return errors of the
+// database, and wait for nothing but the database: the writers of all processes wait with it. If it panics, its changes are
+// undone and Update panics.
 func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
-	return classified(s.writer.update(ctx, f))
-}
-
-// rollback ends a transaction, unless SQLite has ended it, and reports whether the connection can be used on. Else the
-// pool throws it away.
-func rollback(conn *sql.Conn) bool {
-	if _, err := conn.ExecContext(context.Background(), "ROLLBACK"); err == nil {
-		return true
-	}
-	return conn.Raw(func(conn any) error {
-		if !conn.(*sqlite3.SQLiteConn).AutoCommit() {
-			return driver.ErrBadConn
-		}
-		return nil
-	}) == nil
+	return s.db.Update(ctx, with(f))
 }

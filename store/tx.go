@@ -4,20 +4,27 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"multiproc/store/internal/sqlite"
 )
 
-// Tx is a transaction of the database. It belongs to the function that it was given to, which must not use it in several
-// goroutines at once, nor when it has returned.
+// Tx is a transaction of the database. It belongs to the function that it was passed to, which must not use it from several
+// goroutines at once, nor after it has returned.
 //
-// Beside the errors that a method names, each may fail with ErrUnavailable or with that of the context. An Update returns it,
-// and then nothing is stored.
+// Besides the errors that a method names, each may fail with ErrUnavailable or with the error of the context. An Update must
+// return such an error; nothing is stored then.
 type Tx struct {
-	ctx context.Context // a Tx lives no longer than the call that it belongs to
-	db  *sql.Conn
+	ctx context.Context // of all its statements
+	db  *sql.Conn       // the connection that is in the transaction
 	now time.Time
 }
 
-// Now is the time of the transaction: everything in it happens at once. In UTC, to the microsecond, as it is stored.
+// with adapts a function for the engine.
+func with(f func(*Tx) error) func(sqlite.Tx) error {
+	return func(t sqlite.Tx) error { return f(&Tx{ctx: t.Ctx, db: t.Conn, now: t.Now}) }
+}
+
+// Now returns the time of the transaction, in UTC, truncated to the microsecond: everything in it happens at once.
 func (tx *Tx) Now() time.Time { return tx.now }
 
 func (tx *Tx) exec(query string, args ...any) (sql.Result, error) {

@@ -8,6 +8,21 @@ import (
 	"unicode/utf8"
 )
 
+// InvalidError is the error of something that cannot be stored: all its invalid fields, of which there is at least one.
+type InvalidError struct{ Fields []FieldError }
+
+// FieldError is the problem of a field, such as "is empty", which follows the field's name, such as "amount".
+type FieldError struct{ Field, Problem string }
+
+// Error returns all problems in one line.
+func (e *InvalidError) Error() string {
+	texts := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		texts[i] = f.Field + ": " + f.Problem
+	}
+	return strings.Join(texts, "; ")
+}
+
 // What the texts of an entity may have at most: characters of a name and of a description, bytes and depth of params.
 const (
 	maxName        = 200

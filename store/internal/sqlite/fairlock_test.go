@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"bytes"
@@ -13,55 +13,58 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
+	"multiproc/internal/proctest"
 )
 
-// newTurn is a turnstile of a database that is only a name.
-func newTurn(t *testing.T) *turnstile {
+// newTurn is a fair lock of a database that is only a name.
+func newLock(t *testing.T) *fairLock {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.db")
 	check(t, os.WriteFile(path, nil, 0o600))
-	turn := newTurnstile(path)
-	t.Cleanup(turn.close)
-	return turn
+	lock := newFairLock(path)
+	t.Cleanup(lock.close)
+	return lock
 }
 
-// again is another one's turnstile of the same database.
-func (t *turnstile) again(tb testing.TB) *turnstile {
+// again returns another process's lock of the same database, as it were.
+func (l *fairLock) again(tb testing.TB) *fairLock {
 	tb.Helper()
-	turn := newTurnstile(t.database)
-	tb.Cleanup(turn.close)
-	return turn
+	lock := newFairLock(l.database)
+	tb.Cleanup(lock.close)
+	return lock
 }
 
-// acquired tries for a moment.
-func (t *turnstile) acquired(tb testing.TB) bool {
+// acquired tries to acquire the lock for a moment.
+func (l *fairLock) acquired(tb testing.TB) bool {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), 20*time.Millisecond)
 	defer cancel()
-	err := t.acquire(ctx)
+	err := l.acquire(ctx)
 	if err != nil {
 		wantErr(tb, err, context.DeadlineExceeded, "")
 	}
 	return err == nil
 }
 
-// TestTurnstileTurns has processes take the lock as often as they can. No one has it while another has, nor again while
+// TestFairLockTurns has processes take the lock as often as they can. No one has it while another has, nor again while
 // others wait.
-func TestTurnstileTurns(t *testing.T) {
-	turn := newTurn(t)
+func TestFairLockTurns(t *testing.T) {
+	lock := newLock(t)
 	const processes, turns = 4, 500
-	check(t, turn.acquire(t.Context()))
-	var all []*child
+	check(t, lock.acquire(t.Context()))
+	var all []*proctest.Child
 	for i := range processes {
-		c := startChild(t, "turns", turn.database, string(rune('A'+i)), strconv.Itoa(turns))
-		c.line(t)
+		c := proctest.Start(t, "turns", lock.database, string(rune('A'+i)), strconv.Itoa(turns))
+		c.Line()
 		all = append(all, c)
 	}
-	turn.release()
+	lock.release()
 	for _, c := range all {
-		c.stop(t, func(line string) { t.Error(line) })
+		silent(t, c.Stop())
 	}
-	notes, err := os.ReadFile(turn.database)
+	notes, err := os.ReadFile(lock.database)
 	check(t, err)
 	if len(notes) != processes*turns {
 		t.Fatalf("%d turns were noted, want %d: some had the lock together", len(notes), processes*turns)
@@ -84,94 +87,93 @@ func TestTurnstileTurns(t *testing.T) {
 // turnsChild notes each of its turns at the end of the file, in a way that goes wrong if another does so at the time: in
 // lower case where another waits in the gate.
 func turnsChild(args []string) error {
-	turn := newTurnstile(args[0])
-	defer turn.close()
+	lock := newFairLock(args[0])
+	defer lock.close()
 	n, err := strconv.Atoi(args[2])
 	if err != nil {
 		return err
 	}
 	fmt.Println("ready")
 	for range n {
-		if err := turn.acquire(context.Background()); err != nil {
+		if err := lock.acquire(context.Background()); err != nil {
 			return err
 		}
 		notes, err := os.ReadFile(args[0])
 		if err != nil {
 			return err
 		}
-		note, another := args[1], unix.Flock_t{Type: unix.F_WRLCK, Start: gate, Len: 1}
-		if err := unix.FcntlFlock(uintptr(turn.fd), unix.F_OFD_GETLK, &another); err != nil {
+		note := args[1]
+		if waiting, err := osfile.IsLocked(lock.fd, gateByte); err != nil {
 			return err
-		}
-		if another.Type != unix.F_UNLCK {
+		} else if waiting {
 			note = strings.ToLower(note)
 		}
 		if err := os.WriteFile(args[0], append(notes, note...), 0o600); err != nil {
 			return err
 		}
-		turn.release()
+		lock.release()
 	}
 	return nil
 }
 
-// TestTurnstileStopped gives up waiting for a process that is stopped in the lock, and leaves nothing behind.
-func TestTurnstileStopped(t *testing.T) {
-	turn := newTurn(t)
-	holder := startChild(t, "hold", turn.database)
-	holder.line(t)
-	holder.signal(t, syscall.SIGSTOP)
+// TestFairLockStopped gives up waiting for a process that is stopped in the lock, and leaves nothing behind.
+func TestFairLockStopped(t *testing.T) {
+	lock := newLock(t)
+	holder := proctest.Start(t, "hold", lock.database)
+	holder.Line()
+	holder.Signal(syscall.SIGSTOP)
 	for range 3 {
-		if turn.acquired(t) {
+		if lock.acquired(t) {
 			t.Fatal("the lock was free")
 		}
 	}
-	turn.close()
-	if n := lockDescriptors(t, turn); n != 3 {
+	lock.close()
+	if n := lockDescriptors(t, lock); n != 3 {
 		t.Errorf("%d descriptors are left with calls that wait, want 3", n)
 	}
-	holder.signal(t, syscall.SIGCONT)
-	holder.stop(t, func(line string) { t.Error(line) })
-	until(t, "no descriptor is left", func() bool { return lockDescriptors(t, turn) == 0 })
-	check(t, turn.acquire(t.Context()))
-	if turn.again(t).acquired(t) {
+	holder.Signal(syscall.SIGCONT)
+	silent(t, holder.Stop())
+	proctest.Eventually(t, "no descriptor is left", func() bool { return lockDescriptors(t, lock) == 0 })
+	check(t, lock.acquire(t.Context()))
+	if lock.again(t).acquired(t) {
 		t.Error("two have the lock")
 	}
 }
 
-func lockDescriptors(t *testing.T, turn *turnstile) int {
+func lockDescriptors(t *testing.T, lock *fairLock) int {
 	t.Helper()
-	return strings.Count(descriptors(t), turn.path)
+	return strings.Count(descriptors(t), lock.path)
 }
 
 // holdChild holds the lock until it is told to stop.
 func holdChild(args []string) error {
-	turn := newTurnstile(args[0])
-	if err := turn.acquire(context.Background()); err != nil {
+	lock := newFairLock(args[0])
+	if err := lock.acquire(context.Background()); err != nil {
 		return err
 	}
 	fmt.Println("held")
-	return untilTold()
+	return proctest.UntilStopped()
 }
 
-// TestTurnstileKilled takes the lock of a process that is no more.
-func TestTurnstileKilled(t *testing.T) {
-	turn := newTurn(t)
-	holder := startChild(t, "hold", turn.database)
-	holder.line(t)
-	if turn.acquired(t) {
+// TestFairLockKilled takes the lock of a process that is no more.
+func TestFairLockKilled(t *testing.T) {
+	lock := newLock(t)
+	holder := proctest.Start(t, "hold", lock.database)
+	holder.Line()
+	if lock.acquired(t) {
 		t.Fatal("the lock was free")
 	}
-	holder.kill(t, func(string) {})
-	check(t, turn.acquire(t.Context()))
+	holder.Kill()
+	check(t, lock.acquire(t.Context()))
 }
 
-// TestTurnstileRemoved comes back to one lock after its file was removed or replaced.
-func TestTurnstileRemoved(t *testing.T) {
+// TestFairLockRemoved comes back to one lock after its file was removed or replaced.
+func TestFairLockRemoved(t *testing.T) {
 	for name, remove := range map[string]func(path string) error{
 		"removed":  os.Remove,
 		"replaced": func(path string) error { return os.Rename(path, path+".old") },
 	} {
-		a := newTurn(t)
+		a := newLock(t)
 		b := a.again(t)
 		check(t, a.acquire(t.Context()))
 		check(t, remove(a.path))
@@ -188,20 +190,20 @@ func TestTurnstileRemoved(t *testing.T) {
 	}
 }
 
-// TestTurnstileFile looks at whose the lock file is, and refuses others.
-func TestTurnstileFile(t *testing.T) {
-	turn := newTurn(t)
-	check(t, os.Chmod(turn.database, 0o464))
+// TestFairLockFile looks at whose the lock file is, and refuses others.
+func TestFairLockFile(t *testing.T) {
+	lock := newLock(t)
+	check(t, os.Chmod(lock.database, 0o464))
 	owner := os.Getuid()
 	if owner == 0 {
 		owner = 65534
-		check(t, os.Chown(turn.database, owner, owner))
+		check(t, os.Chown(lock.database, owner, owner))
 	}
 	old := unix.Umask(0o77)
-	err := turn.acquire(t.Context())
+	err := lock.acquire(t.Context())
 	unix.Umask(old)
 	check(t, err)
-	info, err := os.Stat(turn.path)
+	info, err := os.Stat(lock.path)
 	check(t, err)
 	if stat := info.Sys().(*syscall.Stat_t); info.Mode() != 0o664 || int(stat.Uid) != owner {
 		t.Errorf("the lock is %v of %d, want that of the database, 0464 of %d, and for its owner to write", info.Mode(), stat.Uid, owner)
@@ -210,8 +212,8 @@ func TestTurnstileFile(t *testing.T) {
 		"a symlink":   func(path string) error { return os.Symlink("/etc/passwd", path) },
 		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
 	} {
-		turn := newTurn(t)
-		check(t, obstacle(turn.path))
-		wantErr(t, turn.acquire(t.Context()), ErrUnavailable, "open lock "+turn.path)
+		lock := newLock(t)
+		check(t, obstacle(lock.path))
+		wantErr(t, lock.acquire(t.Context()), ErrUnavailable, "open "+lock.path)
 	}
 }

@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"errors"
@@ -9,27 +9,30 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
+	"multiproc/internal/proctest"
 )
 
 // TestTenancy puts a database in the place of another one that is open, whose log is still there.
 func TestTenancy(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "other.db")
-	_, _, err := Migrate(t.Context(), other, Options{})
+	err := makeAt(t.Context(), other)
 	check(t, err)
 	is, err := os.ReadFile(other)
 	check(t, err)
 
-	first := openStore(t)
+	first := openDB(t)
 	path := first.writer.file.path
 	available(t, first, 0)
-	second := openStoreAt(t, path)
+	second := openAt(t, path)
 	check(t, os.Rename(path, path+".away"))
 	check(t, os.Rename(other, path))
 	refused := func() {
 		t.Helper()
-		_, err := Open(t.Context(), path, Options{})
+		_, err := Open(t.Context(), path, defaults())
 		wantErr(t, err, ErrUnavailable, errReplaced.Error())
-		_, _, err = Migrate(t.Context(), path, Options{})
+		err = makeAt(t.Context(), path)
 		wantErr(t, err, ErrUnavailable, errReplaced.Error())
 	}
 	refused()
@@ -40,7 +43,7 @@ func TestTenancy(t *testing.T) {
 	}
 	check(t, os.Rename(path, other))
 	check(t, os.Rename(path+".away", path))
-	available(t, openStoreAt(t, path), 1)
+	available(t, openAt(t, path), 1)
 	check(t, second.Close())
 }
 
@@ -48,14 +51,14 @@ func TestTenancy(t *testing.T) {
 func TestTenancyEnds(t *testing.T) {
 	end := map[string]func(path string) (ended func()){
 		"closed": func(path string) func() {
-			s := openStoreAt(t, path)
+			s := openAt(t, path)
 			return func() { check(t, s.Close()) }
 		},
 		"killed": func(path string) func() {
-			c := startChild(t, "commit", path)
-			c.line(t)
-			c.line(t)
-			return func() { c.kill(t, func(string) {}) }
+			c := proctest.Start(t, "commit", path)
+			c.Line()
+			c.Line()
+			return func() { c.Kill() }
 		},
 	}
 	for name, begin := range end {
@@ -63,15 +66,15 @@ func TestTenancyEnds(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "multiproc.db")
 			ended := begin(path)
 			check(t, os.Rename(path, path+".away"))
-			_, err := Open(t.Context(), path, Options{})
-			wantErr(t, err, fs.ErrNotExist, toMigrate)
+			_, err := Open(t.Context(), path, defaults())
+			wantErr(t, err, fs.ErrNotExist, "")
 			ended()
 			for _, log := range suffixed(path)[1:] {
 				if err := os.Remove(log); err != nil && !errors.Is(err, fs.ErrNotExist) {
 					t.Fatal(err)
 				}
 			}
-			available(t, openStoreAt(t, path), 0)
+			available(t, openAt(t, path), 0)
 		})
 	}
 }
@@ -80,12 +83,12 @@ func TestTenancyEnds(t *testing.T) {
 // is not to get into the copy.
 func TestTenancyAfterCrash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "multiproc.db")
-	c := startChild(t, "commit", path)
-	c.line(t)
-	c.line(t)
-	c.tell(t, "commit")
-	c.line(t)
-	c.kill(t, func(string) {})
+	c := proctest.Start(t, "commit", path)
+	c.Line()
+	c.Line()
+	c.Send("commit")
+	c.Line()
+	c.Kill()
 	copied := path + ".copy"
 	data, err := os.ReadFile(path)
 	check(t, err)
@@ -93,38 +96,38 @@ func TestTenancyAfterCrash(t *testing.T) {
 	check(t, os.Rename(path, path+".away"))
 	check(t, os.Rename(copied, path))
 	for range 2 {
-		_, err = Open(t.Context(), path, Options{})
-		wantErr(t, err, ErrUnavailable, "is of another file")
-		_, _, err = Migrate(t.Context(), path, Options{})
-		wantErr(t, err, ErrUnavailable, "is of another file")
+		_, err = Open(t.Context(), path, defaults())
+		wantErr(t, err, ErrUnavailable, "belongs to another file")
+		err = makeAt(t.Context(), path)
+		wantErr(t, err, ErrUnavailable, "belongs to another file")
 	}
 	if now, err := os.ReadFile(path); err != nil || string(now) != string(data) {
 		t.Errorf("the copy has changed: %v", err)
 	}
 	check(t, os.Rename(path+".away", path))
-	available(t, openStoreAt(t, path), 1)
+	available(t, openAt(t, path), 1)
 }
 
 // TestTenancyText has something else in the lock file.
 func TestTenancyText(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "multiproc.db")
 	check(t, os.WriteFile(path+".lock", make([]byte, 100), 0o600))
-	openStoreAt(t, path)
-	available(t, openStoreAt(t, path), 0)
+	openAt(t, path)
+	available(t, openAt(t, path), 0)
 }
 
 // TestTenancyStopped has somebody stop while the text is written.
 func TestTenancyStopped(t *testing.T) {
-	s := openStore(t)
+	s := openDB(t)
 	path := s.writer.file.path
 	check(t, s.Close())
-	fd, err := openLockIfAny(path + ".lock")
+	fd, err := openLockFile(path, false)
 	check(t, err)
-	if got, err := tryLock(fd, tenants); err != nil || !got {
+	if got, err := osfile.TryLock(fd, tenancyByte, osfile.Exclusive); err != nil || !got {
 		t.Fatal(got, err)
 	}
-	_, err = Open(t.Context(), path, Options{Timeout: 50 * time.Millisecond})
+	_, err = Open(t.Context(), path, defaults(Options{Timeout: 50 * time.Millisecond}))
 	wantErr(t, err, ErrUnavailable, "was stopped")
 	check(t, unix.Close(fd))
-	available(t, openStoreAt(t, path), 0)
+	available(t, openAt(t, path), 0)
 }

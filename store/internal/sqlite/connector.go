@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// use is what connections are for.
+// use is the purpose of a connection.
 type use int
 
 const (
@@ -19,7 +19,7 @@ const (
 	forWriting
 )
 
-// connector opens connections to one file, for a pool: whichever it opens and when, all are alike.
+// connector opens the connections of a pool, all to the same file and with the same pragmas.
 type connector struct {
 	sqlite3.SQLiteDriver
 	file   file
@@ -31,7 +31,7 @@ func openPool(file file, use use, options Options) *sql.DB {
 	return sql.OpenDB(&connector{file: file, source: dataSource(file.path, use, options)})
 }
 
-// Connect opens a connection if the file is at its path before and after, so that it is to this file.
+// Connect opens a connection. It checks the path before and after, so that the connection is to the right file.
 func (c *connector) Connect(context.Context) (driver.Conn, error) {
 	if err := c.file.check(); err != nil {
 		return nil, err
@@ -46,15 +46,15 @@ func (c *connector) Connect(context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
-// Driver is what opens the connections.
+// Driver returns the driver that opens the connections.
 func (c *connector) Driver() driver.Driver { return &c.SQLiteDriver }
 
-// dataSource is what the driver is to open. The pragmas are those of each connection.
+// dataSource returns the driver's URL of a database, with the pragmas of each connection.
 func dataSource(path string, use use, options Options) string {
 	v := url.Values{}
 	v.Set("mode", "rw") // never create it
 	v.Set("_foreign_keys", "on")
-	v.Set("_recursive_triggers", "on") // or OR REPLACE deletes rows that no trigger sees
+	v.Set("_recursive_triggers", "on") // else OR REPLACE deletes rows without their triggers
 	v.Set("_synchronous", options.Synchronous)
 	v.Set("_busy_timeout", strconv.FormatInt(options.Timeout.Milliseconds(), 10))
 	v.Set("_stmt_cache_size", "64")

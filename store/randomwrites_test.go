@@ -44,10 +44,10 @@ func newPlay(t *testing.T, seed uint64) *play {
 	return p
 }
 
-// openConn opens a connection like that of a Store that writes, but without its lock.
+// openConn opens a connection with the pragmas of a Store that writes, but without its lock.
 func openConn(tb testing.TB, path string) *sql.Conn {
 	tb.Helper()
-	db, err := sql.Open("sqlite3", dataSource(path, forWriting, Options{Synchronous: "normal", Timeout: time.Minute}))
+	db, err := sql.Open("sqlite3", "file:"+path+"?_foreign_keys=on&_recursive_triggers=on&_synchronous=normal&_busy_timeout=60000&_txlock=immediate")
 	check(tb, err)
 	conn, err := db.Conn(tb.Context())
 	check(tb, err)

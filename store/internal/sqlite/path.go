@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"errors"
@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Path is the path of the database that a path or an sqlite:// URL names. In a URL the path is what follows, as it stands.
-func pathOf(database string) (string, error) {
+// Path returns the path in a path or an sqlite:// URL: all that follows the scheme, as it stands.
+func Path(database string) (string, error) {
 	path := strings.TrimPrefix(database, "sqlite://")
 	var err error
 	switch scheme, _, ok := strings.Cut(path, "://"); {
 	case path == "":
 		err = errors.New("no path")
-	case ok: // the rest is not repeated: there may be a password in it
+	case ok: // the rest may contain a password
 		err = fmt.Errorf("%s:// is not supported, only sqlite://", scheme)
 	case path == ":memory:" || strings.HasPrefix(path, "file:"):
 		err = fmt.Errorf("%q is not the path of a file that processes can share", path)
@@ -27,7 +27,7 @@ func pathOf(database string) (string, error) {
 	return path, nil
 }
 
-// resolve gives the path by which SQLite knows a file that is there: all processes must mean the same lock by it.
+// resolve returns the path of an existing file without symbolic links: all processes must use the same lock file.
 func resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"context"
@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// write is one call of Update, which the caller and the writer share.
-type write struct {
-	f     func(*Tx) error
-	taken atomic.Bool // by the writer, which answers it, or by its caller, who no longer waits
+// request is one call of Update, shared by its caller and the writer.
+type request struct {
+	f     func(Tx) error
+	taken atomic.Bool // by the writer, which answers it, or by its caller, which has given up
 	err   error
 	done  chan error // has room for the answer
 }
 
-func newWrite(f func(*Tx) error) *write { return &write{f: f, done: make(chan error, 1)} }
+func newRequest(f func(Tx) error) *request { return &request{f: f, done: make(chan error, 1)} }
 
-// update is Store.Update, but for the names of errors.
-func (w *writer) update(ctx context.Context, f func(*Tx) error) error {
-	asked := newWrite(f)
+// update is DB.Update without the classification of errors.
+func (w *writer) update(ctx context.Context, f func(Tx) error) error {
+	r := newRequest(f)
 	timeout := time.NewTimer(w.options.Timeout)
 	defer timeout.Stop()
-	if w.closing.Err() != nil { // not by chance, where there is room in the queue
+	if w.closing.Err() != nil { // select would choose at random between it and room in the queue
 		return ErrClosed
 	}
 	select {
-	case w.queue <- asked:
+	case w.queue <- r:
 	case <-w.closing.Done():
 		return ErrClosed
 	case <-timeout.C:
@@ -38,7 +38,7 @@ func (w *writer) update(ctx context.Context, f func(*Tx) error) error {
 	}
 	var gaveUp error
 	select {
-	case err := <-asked.done:
+	case err := <-r.done:
 		return outcome(err)
 	case <-timeout.C:
 		gaveUp = ErrBusy
@@ -47,13 +47,13 @@ func (w *writer) update(ctx context.Context, f func(*Tx) error) error {
 	case <-w.ended:
 		gaveUp = ErrClosed
 	}
-	if asked.taken.CompareAndSwap(false, true) {
+	if r.taken.CompareAndSwap(false, true) {
 		return gaveUp
 	}
-	return outcome(<-asked.done)
+	return outcome(<-r.done)
 }
 
-// panicError is the value that f panicked with, and where.
+// panicError is a panic of f: its value, and where it happened.
 type panicError struct {
 	value any
 	stack []byte
@@ -61,8 +61,8 @@ type panicError struct {
 
 func (p *panicError) Error() string { return fmt.Sprintf("%v\n\n%s", p.value, p.stack) }
 
-// call calls f. Its panic is for the one who wanted the write, as if f had been called there: others wait for the writer.
-func call(f func(*Tx) error, tx *Tx) (err error) {
+// call calls f and returns its panic as an error, for Update to panic with in the caller's goroutine.
+func call(f func(Tx) error, tx Tx) (err error) {
 	returned := false
 	defer func() {
 		if returned {
@@ -70,7 +70,7 @@ func call(f func(*Tx) error, tx *Tx) (err error) {
 		}
 		value := recover()
 		if value == nil {
-			panic("BUG: a transaction ends the goroutine of all writes")
+			panic("BUG: an update ends the goroutine of the writer")
 		}
 		err = &panicError{value, debug.Stack()}
 	}()
@@ -79,7 +79,7 @@ func call(f func(*Tx) error, tx *Tx) (err error) {
 	return err
 }
 
-// outcome is what Update returns.
+// outcome returns the error of an update, or panics as its f did.
 func outcome(err error) error {
 	if panicked, ok := errors.AsType[*panicError](err); ok {
 		panic(panicked)

@@ -1,8 +1,6 @@
-package store
+package sqlite
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,22 +14,24 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/proctest"
 )
 
 // unavailable checks that nothing can be written, nor read.
-func unavailable(t *testing.T, s *Store) {
+func unavailable(t *testing.T, s *DB) {
 	t.Helper()
-	wantErr(t, s.Update(t.Context(), newAPI("lost")), ErrUnavailable, s.writer.file.path)
-	wantErr(t, s.View(t.Context(), func(*Tx) error { return nil }), ErrUnavailable, "")
+	wantErr(t, s.Update(t.Context(), insert("lost")), ErrUnavailable, s.writer.file.path)
+	wantErr(t, s.View(t.Context(), func(Tx) error { return nil }), ErrUnavailable, "")
 }
 
 // available checks that n APIs are there, and that another can be written.
-func available(t *testing.T, s *Store, n int64) {
+func available(t *testing.T, s *DB, n int64) {
 	t.Helper()
-	if got := number(t, s, countAPIs); got != n {
-		t.Errorf("%d APIs, want %d", got, n)
+	if got := number(t, s, countNames); got != n {
+		t.Errorf("%d names, want %d", got, n)
 	}
-	update(t, s, newAPI(fmt.Sprint("API ", n)))
+	update(t, s, insert(fmt.Sprint("name ", n)))
 }
 
 func suffixed(path string) []string { return []string{path, path + "-wal", path + "-shm"} }
@@ -40,7 +40,7 @@ func suffixed(path string) []string { return []string{path, path + "-wal", path 
 func TestDatabaseGone(t *testing.T) {
 	for i, suffix := range []string{"", "-wal", "-shm"} {
 		t.Run("without the database"+suffix, func(t *testing.T) {
-			s := openStore(t)
+			s := openDB(t)
 			path := suffixed(s.writer.file.path)[i]
 			available(t, s, 0)
 			check(t, os.Rename(path, path+".away"))
@@ -53,30 +53,30 @@ func TestDatabaseGone(t *testing.T) {
 		})
 	}
 	t.Run("removed", func(t *testing.T) {
-		s := openStore(t)
+		s := openDB(t)
 		path := s.writer.file.path
 		available(t, s, 0)
 		for _, path := range suffixed(path) {
 			check(t, os.Remove(path))
 		}
 		unavailable(t, s)
-		_, err := Open(t.Context(), path, Options{})
-		wantErr(t, err, fs.ErrNotExist, toMigrate)
-		_, _, err = Migrate(t.Context(), path, Options{})
-		wantErr(t, err, ErrUnavailable, "others have it open")
+		_, err := Open(t.Context(), path, defaults())
+		wantErr(t, err, fs.ErrNotExist, "")
+		err = makeAt(t.Context(), path)
+		wantErr(t, err, ErrUnavailable, "other processes have it open")
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("there is a new one: %v", err)
 		}
 		unavailable(t, s)
 		check(t, s.Close())
-		openStoreAt(t, path) // a new one
+		openAt(t, path) // a new one
 	})
 	t.Run("in the middle of a commit", func(t *testing.T) {
 		var rename func()
-		s := openStore(t, Options{committing: func() { rename() }})
+		s := openDB(t, Options{Committing: func() { rename() }})
 		path := s.writer.file.path
 		rename = func() { check(t, os.Rename(path, path+".away")) }
-		for i, outcome := range together(t, s, newAPI("a"), newAPI("b")) {
+		for i, outcome := range together(t, s, insert("a"), insert("b")) {
 			if err, _ := outcome.(error); !errors.Is(err, ErrUnavailable) {
 				t.Errorf("write %d: %v", i, outcome)
 			}
@@ -89,108 +89,85 @@ func TestDatabaseGone(t *testing.T) {
 
 // TestDatabaseReplaced puts another database in its place, which stays as it is, together with its log.
 func TestDatabaseReplaced(t *testing.T) {
-	s := openStore(t)
+	s := openDB(t)
 	path := s.writer.file.path
 	available(t, s, 0)
 	for _, path := range append(suffixed(path), path+".lock") {
 		check(t, os.Rename(path, path+".away"))
 	}
-	other := startChild(t, "commit", path)
+	other := proctest.Start(t, "commit", path)
 	for _, want := range []string{"migrated", "in the lock"} {
-		if got := other.line(t); got != want {
+		if got := other.Line(); got != want {
 			t.Fatalf("%q instead of %q", got, want)
 		}
 	}
-	other.tell(t, "commit")
-	if got := other.line(t); got != "committed" {
+	other.Send("commit")
+	if got := other.Line(); got != "committed" {
 		t.Error(got)
 	}
-	other.kill(t, func(string) {}) // what it wrote is in the log alone
+	other.Kill() // what it wrote is in the log alone
 	unavailable(t, s)
 	check(t, s.Close())
-	available(t, openStoreAt(t, path), 1)
+	available(t, openAt(t, path), 1)
 	checkIntegrity(t, path)
 }
 
 // TestDatabaseReplacedOnConnect puts another database in its place while it is being opened.
 func TestDatabaseReplacedOnConnect(t *testing.T) {
-	path := openStore(t).writer.file.path
+	path := openDB(t).writer.file.path
 	file, err := identify(path)
 	check(t, err)
-	c := connector{file: file, source: dataSource(path, forReading, Options{}.withDefaults())}
+	c := connector{file: file, source: dataSource(path, forReading, defaults())}
 	c.ConnectHook = func(*sqlite3.SQLiteConn) error { return os.Rename(path, path+".away") }
 	_, err = c.Connect(t.Context())
 	wantErr(t, err, ErrUnavailable, path)
 }
 
-// commitChild waits in the middle of a commit, until it is told to go on.
-func commitChild(args []string) error {
-	ctx := context.Background()
-	if _, _, err := Migrate(ctx, args[0], Options{}); err != nil {
-		return err
-	}
-	fmt.Println("migrated")
-	stdin := bufio.NewScanner(os.Stdin)
-	s, err := Open(ctx, args[0], Options{committing: func() {
-		fmt.Println("in the lock")
-		stdin.Scan()
-	}})
-	if err != nil {
-		return err
-	}
-	if err := s.Update(ctx, newAPI("child")); err != nil {
-		return err
-	}
-	fmt.Println("committed")
-	stdin.Scan()
-	return s.Close()
-}
-
 // TestWriterStopped stops a process in the middle of a commit: others read, and their writes fail in time.
 func TestWriterStopped(t *testing.T) {
 	const timeout = 300 * time.Millisecond
-	s := openStore(t, Options{Timeout: timeout})
+	s := openDB(t, Options{Timeout: timeout})
 	available(t, s, 0)
-	other := startChild(t, "commit", s.writer.file.path)
-	other.line(t)
-	if got := other.line(t); got != "in the lock" {
+	other := proctest.Start(t, "commit", s.writer.file.path)
+	other.Line()
+	if got := other.Line(); got != "in the lock" {
 		t.Fatal(got)
 	}
-	other.signal(t, syscall.SIGSTOP)
+	other.Signal(syscall.SIGSTOP)
 	var all sync.WaitGroup
 	start := time.Now()
 	for range 2 * maxBatch { // more than wait in the queue
-		all.Go(func() { wantErr(t, s.Update(t.Context(), newAPI("lost")), ErrBusy, "") })
+		all.Go(func() { wantErr(t, s.Update(t.Context(), insert("lost")), ErrBusy, "") })
 	}
 	all.Wait()
 	if took := time.Since(start); took < timeout || took > 10*timeout {
 		t.Errorf("it took %v to give up, want %v", took, timeout)
 	}
-	number(t, s, countAPIs)
-	closing, err := Open(t.Context(), s.writer.file.path, Options{Timeout: time.Millisecond})
+	number(t, s, countNames)
+	closing, err := Open(t.Context(), s.writer.file.path, defaults(Options{Timeout: time.Millisecond}))
 	check(t, err)
-	wantErr(t, closing.Update(t.Context(), newAPI("lost")), ErrBusy, "")
+	wantErr(t, closing.Update(t.Context(), insert("lost")), ErrBusy, "")
 	check(t, closing.Close())
 
-	other.signal(t, syscall.SIGCONT)
-	other.tell(t, "commit")
-	if got := other.line(t); got != "committed" {
+	other.Signal(syscall.SIGCONT)
+	other.Send("commit")
+	if got := other.Line(); got != "committed" {
 		t.Error(got)
 	}
 	available(t, s, 2)
-	other.stop(t, func(line string) { t.Error(line) })
+	silent(t, other.Stop())
 	available(t, s, 3)
 }
 
 // TestWriterKilled kills a process in the middle of a commit: nothing of it is stored, and nobody waits.
 func TestWriterKilled(t *testing.T) {
-	s := openStore(t, Options{Timeout: time.Minute})
-	other := startChild(t, "commit", s.writer.file.path)
-	other.line(t)
-	other.line(t)
+	s := openDB(t, Options{Timeout: time.Minute})
+	other := proctest.Start(t, "commit", s.writer.file.path)
+	other.Line()
+	other.Line()
 	var all sync.WaitGroup
-	all.Go(func() { update(t, s, newAPI("a")) })
-	other.kill(t, func(line string) { t.Error(line) })
+	all.Go(func() { update(t, s, insert("a")) })
+	silent(t, other.Kill())
 	all.Wait()
 	available(t, s, 1)
 	checkIntegrity(t, s.writer.file.path)
@@ -199,12 +176,15 @@ func TestWriterKilled(t *testing.T) {
 // TestDiskFull fills the disk: what was acknowledged is there, the rest is refused, and all goes on when there is room.
 func TestDiskFull(t *testing.T) {
 	disk := mountSmallDisk(t)
-	s := openStoreAt(t, filepath.Join(disk, "x.db"))
-	update(t, s, insertNames)
+	s := openAt(t, filepath.Join(disk, "x.db"))
 	ballast := filepath.Join(disk, "ballast")
 	check(t, os.WriteFile(ballast, make([]byte, 3<<20), 0o600))
 	var mutex sync.Mutex
 	stored := int64(0)
+	insertOne := func(tx Tx) error {
+		_, err := tx.exec("INSERT INTO names (name) VALUES (hex(randomblob(100)))")
+		return err
+	}
 	fill := func() {
 		t.Helper()
 		var all sync.WaitGroup
@@ -223,13 +203,13 @@ func TestDiskFull(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if n := number(t, s, "SELECT COUNT(*) FROM transactions"); n != stored {
-			t.Errorf("%d transactions are stored, %d were said to be", n, stored)
+		if n := number(t, s, countNames); n != stored {
+			t.Errorf("%d rows are stored, %d were said to be", n, stored)
 		}
 	}
 	for range 3 {
 		fill()
-		wantErr(t, s.Update(t.Context(), func(tx *Tx) error {
+		wantErr(t, s.Update(t.Context(), func(tx Tx) error {
 			for range 10_000 {
 				if err := insertOne(tx); err != nil {
 					return err
@@ -244,7 +224,7 @@ func TestDiskFull(t *testing.T) {
 	stored++
 	fill()
 	if stored < before+100 {
-		t.Errorf("%d more transactions were stored when there was room", stored-before)
+		t.Errorf("%d more rows were stored when there was room", stored-before)
 	}
 	checkIntegrity(t, s.writer.file.path)
 }
@@ -261,7 +241,7 @@ func mount(t *testing.T, source, target, fstype string, flags uintptr, data stri
 	t.Helper()
 	err := unix.Mount(source, target, fstype, flags, data)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		skipOrFail(t, fmt.Sprintf("nothing can be mounted, which takes root: %v", err))
+		proctest.Missing(t, fmt.Sprintf("nothing can be mounted, which takes root: %v", err))
 	}
 	check(t, err)
 	t.Cleanup(func() {
@@ -273,34 +253,34 @@ func mount(t *testing.T, source, target, fstype string, flags uintptr, data stri
 
 // TestReadOnly opens a database on a file system that cannot be written to, beside one who can.
 func TestReadOnly(t *testing.T) {
-	s := openStore(t)
+	s := openDB(t)
 	available(t, s, 0)
 	dir, path := t.TempDir(), s.writer.file.path
 	mount(t, filepath.Dir(path), dir, "", unix.MS_BIND, "")
 	check(t, unix.Mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
-	r, err := Open(t.Context(), filepath.Join(dir, filepath.Base(path)), Options{})
+	r, err := Open(t.Context(), filepath.Join(dir, filepath.Base(path)), defaults())
 	check(t, err)
 	defer r.Close()
 	for i := range int64(3) {
-		if n := number(t, r, countAPIs); n != i+1 {
-			t.Errorf("%d APIs, want %d", n, i+1)
+		if n := number(t, r, countNames); n != i+1 {
+			t.Errorf("%d names, want %d", n, i+1)
 		}
-		wantErr(t, r.Update(t.Context(), newAPI("lost")), ErrUnavailable, "")
+		wantErr(t, r.Update(t.Context(), insert("lost")), ErrUnavailable, "")
 		available(t, s, i+1)
 	}
-	_, _, err = Migrate(t.Context(), r.writer.file.path, Options{})
+	err = makeAt(t.Context(), r.writer.file.path)
 	wantErr(t, err, ErrUnavailable, "")
 
 	// The file is what cannot be written to, but its lock can.
 	check(t, r.Close())
 	mount(t, path, path, "", unix.MS_BIND, "")
 	check(t, unix.Mount("", path, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
-	r, err = Open(t.Context(), path, Options{})
+	r, err = Open(t.Context(), path, defaults())
 	check(t, err)
 	defer r.Close()
-	wantErr(t, r.Update(t.Context(), newAPI("lost")), ErrUnavailable, "readonly database")
-	if n := number(t, r, countAPIs); n != 4 {
-		t.Errorf("%d APIs, want 4", n)
+	wantErr(t, r.Update(t.Context(), insert("lost")), ErrUnavailable, "readonly database")
+	if n := number(t, r, countNames); n != 4 {
+		t.Errorf("%d names, want 4", n)
 	}
 }
 
@@ -313,18 +293,47 @@ func TestDamaged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "x.db")
-			s := openStoreAt(t, path)
+			s := openAt(t, path)
 			available(t, s, 0)
 			check(t, s.Close())
 			content, err := os.ReadFile(path)
 			check(t, err)
 			check(t, os.WriteFile(path, damage(content), 0o600))
-			s, err = Open(t.Context(), path, Options{})
+			s, err = Open(t.Context(), path, defaults())
 			if err == nil {
 				defer s.Close()
-				err = s.Update(t.Context(), newAPI("a"))
+				err = s.Update(t.Context(), insert("a"))
 			}
 			wantErr(t, err, ErrUnavailable, "")
 		})
+	}
+}
+
+// TestDatabaseTakenAway leaves the log of a database alone, which has what was written last, until that is back.
+func TestDatabaseTakenAway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	c := proctest.Start(t, "commit", path)
+	c.Line()
+	c.Line()
+	c.Send("commit")
+	c.Line()
+	c.Kill()
+	check(t, os.Rename(path, path+".away"))
+	refused := func() {
+		t.Helper()
+		err := makeAt(t.Context(), path)
+		wantErr(t, err, ErrUnavailable, path+"-wal has changes")
+	}
+	refused()
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("there is another database now: %v", err)
+	}
+	check(t, os.WriteFile(path, nil, 0o600))
+	refused()
+	_, err := Open(t.Context(), path, defaults())
+	wantErr(t, err, ErrUnavailable, path+"-wal has changes")
+	check(t, os.Rename(path+".away", path))
+	if n := number(t, openAt(t, path), countNames); n != 1 {
+		t.Errorf("%d names, want what was written last", n)
 	}
 }

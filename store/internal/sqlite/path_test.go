@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import "testing"
 
@@ -10,7 +10,7 @@ func TestPath(t *testing.T) {
 		"/a?b#c%41.db":       "/a?b#c%41.db",
 		"sqlite:///a%20b":    "/a%20b",
 	} {
-		if got, err := pathOf(database); got != want || err != nil {
+		if got, err := Path(database); got != want || err != nil {
 			t.Errorf("%q is %q, %v, want %q", database, got, err, want)
 		}
 	}
@@ -23,7 +23,7 @@ func TestPath(t *testing.T) {
 		"file:x.db":                "not the path of a file",
 		"a\x00b":                   "NUL",
 	} {
-		_, err := pathOf(database)
+		_, err := Path(database)
 		wantErr(t, err, nil, says)
 	}
 }

@@ -1,0 +1,192 @@
+package sqlite
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"multiproc/internal/proctest"
+)
+
+func TestMain(m *testing.M) {
+	proctest.Main(m, map[string]proctest.Role{"turns": turnsChild, "hold": holdChild, "commit": commitChild})
+}
+
+// defaults fills in the options that a test does not care about.
+func defaults(options ...Options) Options {
+	var o Options
+	if len(options) > 0 {
+		o = options[0]
+	}
+	if o.Synchronous == "" {
+		o.Synchronous = "full"
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Idle == 0 {
+		o.Idle = time.Hour
+	}
+	return o
+}
+
+// openDB opens a new database, which is closed at the end of the test.
+func openDB(tb testing.TB, options ...Options) *DB {
+	tb.Helper()
+	return openAt(tb, filepath.Join(tb.TempDir(), "x.db"), options...)
+}
+
+// openAt opens the database at path, and makes it if there is none.
+func openAt(tb testing.TB, path string, options ...Options) *DB {
+	tb.Helper()
+	check(tb, makeAt(tb.Context(), path, options...))
+	db, err := Open(tb.Context(), path, defaults(options...))
+	check(tb, err)
+	tb.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			tb.Errorf("close: %v", err)
+		}
+	})
+	return db
+}
+
+// makeAt makes a database with a table of names, and one that refers to it, unless there is one.
+func makeAt(ctx context.Context, path string, options ...Options) error {
+	return Migrate(ctx, path, defaults(options...), func(ctx context.Context, db *sql.DB) error {
+		_, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+			CREATE TABLE IF NOT EXISTS uses (name_id INTEGER NOT NULL REFERENCES names (id))`)
+		return err
+	})
+}
+
+// insert inserts a row, of which there can be one.
+func insert(name string) func(Tx) error {
+	return func(tx Tx) error {
+		_, err := tx.exec("INSERT INTO names (name) VALUES (?)", name)
+		return err
+	}
+}
+
+const countNames = "SELECT COUNT(*) FROM names"
+
+func (tx Tx) exec(query string, args ...any) (sql.Result, error) {
+	return tx.Conn.ExecContext(tx.Ctx, query, args...)
+}
+
+func (tx Tx) query(query string, args ...any) (*sql.Rows, error) {
+	return tx.Conn.QueryContext(tx.Ctx, query, args...)
+}
+
+func (tx Tx) queryRow(query string, args ...any) *sql.Row {
+	return tx.Conn.QueryRowContext(tx.Ctx, query, args...)
+}
+
+// number is what a query finds.
+func number(tb testing.TB, db *DB, query string, args ...any) (n int64) {
+	tb.Helper()
+	view(tb, db, func(tx Tx) error { return tx.queryRow(query, args...).Scan(&n) })
+	return n
+}
+
+// view is a View that must not fail.
+func view(tb testing.TB, db *DB, f func(Tx) error) {
+	tb.Helper()
+	check(tb, db.View(tb.Context(), f))
+}
+
+// update is an Update that must not fail.
+func update(tb testing.TB, db *DB, f func(Tx) error) {
+	tb.Helper()
+	check(tb, db.Update(tb.Context(), f))
+}
+
+// checkIntegrity has SQLite look at the whole database.
+func checkIntegrity(tb testing.TB, path string) {
+	tb.Helper()
+	var told string
+	check(tb, foreign(tb, path).QueryRowContext(tb.Context(), "PRAGMA integrity_check").Scan(&told))
+	if told != "ok" {
+		tb.Errorf("the database is damaged: %s", told)
+	}
+}
+
+// wantErr checks that err is one of a class, where that is not nil, and says something.
+func wantErr(tb testing.TB, err, class error, says string) {
+	tb.Helper()
+	if err == nil || class != nil && !errors.Is(err, class) || !strings.Contains(err.Error(), says) {
+		tb.Errorf("the error is %v, want %v that says %q", err, class, says)
+	}
+}
+
+// foreign opens a connection as another program would, with the driver's defaults.
+func foreign(tb testing.TB, path string) *sql.Conn {
+	tb.Helper()
+	db, err := sql.Open("sqlite3", path)
+	check(tb, err)
+	conn, err := db.Conn(tb.Context())
+	check(tb, err)
+	tb.Cleanup(func() {
+		check(tb, conn.Close())
+		check(tb, db.Close())
+	})
+	return conn
+}
+
+func execOn(tb testing.TB, conn *sql.Conn, query string, args ...any) {
+	tb.Helper()
+	if _, err := conn.ExecContext(tb.Context(), query, args...); err != nil {
+		tb.Fatalf("%s: %v", query, err)
+	}
+}
+
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// silent checks that a child has not reported anything.
+func silent(tb testing.TB, reports []string) {
+	tb.Helper()
+	if len(reports) > 0 {
+		tb.Errorf("unexpected reports: %q", reports)
+	}
+}
+
+// commitChild makes a commit, and waits for a line in the middle of it and after it.
+func commitChild(args []string) error {
+	ctx := context.Background()
+	if err := makeAt(ctx, args[0]); err != nil {
+		return err
+	}
+	fmt.Println("migrated")
+	stdin := bufio.NewScanner(os.Stdin)
+	s, err := Open(ctx, args[0], defaults(Options{Committing: func() {
+		fmt.Println("in the lock")
+		stdin.Scan()
+	}}))
+	if err != nil {
+		return err
+	}
+	if err := s.Update(ctx, insert("child")); err != nil {
+		return err
+	}
+	fmt.Println("committed")
+	stdin.Scan()
+	return s.Close()
+}
