@@ -10,7 +10,7 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// logIn logs in at the page of it.
+// logIn logs in on the login page.
 func (b *browser) logIn(name, password string) {
 	b.tb.Helper()
 	b.fill("username", name)
@@ -18,7 +18,7 @@ func (b *browser) logIn(name, password string) {
 	b.press("Log in")
 }
 
-// TestAdminInBrowser does at the admin site what people do there, in a browser, and looks at the pages.
+// TestAdminInBrowser does in a browser what people do on the admin site, and checks every page's layout.
 func TestAdminInBrowser(t *testing.T) {
 	t.Parallel()
 	proctest.Long(t) // it drives a browser
@@ -180,8 +180,8 @@ func (s *server) exec(statement string, args ...any) {
 	}
 }
 
-// hostileNames makes APIs and statuses, from the id 1000 on, with names that are hard on a page's layout, and transactions of them
-// that are the newest.
+// hostileNames adds APIs and statuses, with ids from 1000, whose names strain a page's layout, and gives them the newest
+// transactions.
 func (s *server) hostileNames() {
 	s.tb.Helper()
 	for i, name := range []string{
@@ -195,6 +195,6 @@ func (s *server) hostileNames() {
 			SELECT -999999999999999999, ?1, ?1, 1e6 * unixepoch(), 1e6 * unixepoch() FROM transactions LIMIT 400`, id)
 		s.exec("INSERT INTO audit_log (time, actor, action, kind, object_id, object, changes) VALUES (1e6 * unixepoch(), ?2, 'change', 'api', ?1, ?2, json_object('name', json_array(?2, ?2)))", id, name)
 	}
-	// One that is on the first page of all lists.
+	// It is on the first page of every list.
 	s.exec("INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified) VALUES (1, 1000, 1000, 1e6 * unixepoch(), 1e6 * unixepoch())")
 }

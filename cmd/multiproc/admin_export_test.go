@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// TestAdminExport exports to somebody who reads slowly: for longer than a request may take, and with all that is in the way of
-// a connection full. It is all there, and the log of the database can be emptied meanwhile.
+// TestAdminExport exports to a slow reader: for longer than a request may take, with every buffer of the connection full. The
+// export is complete, and the database's WAL can be truncated meanwhile.
 func TestAdminExport(t *testing.T) {
 	t.Parallel()
-	const n = 50_000 // more than all buffers on the way hold, with a name as long as there may be
+	const n = 50_000 // more than all buffers on the way hold, with names of the maximum length
 	s := startAdmin(t, "harakiri = 1\n", "ada")
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(s.dir, "transactions.db")+"?mode=rw&_busy_timeout=60000")
 	if err != nil {
@@ -52,7 +52,7 @@ func TestAdminExport(t *testing.T) {
 	if head, err := lines.ReadString('\n'); head != "id,api,status,amount,time_created,time_modified\n" {
 		t.Fatalf("%q %v", head, err)
 	}
-	<-time.After(1500 * time.Millisecond) // it is the time itself that matters
+	<-time.After(1500 * time.Millisecond) // the elapsed time is the point
 	var busy, log, done int
 	if err := db.QueryRowContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done); err != nil || busy != 0 {
 		t.Errorf("the log of the database cannot be emptied: busy %d, %v", busy, err)

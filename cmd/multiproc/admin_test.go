@@ -21,7 +21,7 @@ const (
 	sessionCookie = "multiproc_session"
 )
 
-// startAdmin starts a server with a database and superusers of these names.
+// startAdmin starts a server with a database and these superusers.
 func startAdmin(tb testing.TB, ini string, names ...string) *server {
 	tb.Helper()
 	s := startServer(tb, "socket = 127.0.0.1:0\ndatabase = transactions.db\n"+ini)
@@ -31,7 +31,7 @@ func startAdmin(tb testing.TB, ini string, names ...string) *server {
 	return s
 }
 
-// newSuperuser makes one as an operator does.
+// newSuperuser creates a superuser as an operator does.
 func (s *server) newSuperuser(name string) {
 	s.tb.Helper()
 	ctx, cancel := context.WithTimeout(s.tb.Context(), proctest.Patience)
@@ -43,7 +43,7 @@ func (s *server) newSuperuser(name string) {
 	}
 }
 
-// visit asks for a page, or sends a form where there is one, on a connection of its own. It follows no redirect.
+// visit sends a GET, or a POST if there is a form, on a new connection. It follows no redirect.
 func (s *server) visit(path, session string, form url.Values, headers ...string) (reply, error) {
 	method := http.MethodGet
 	if form != nil {
@@ -73,7 +73,7 @@ func (s *server) visit(path, session string, form url.Values, headers ...string)
 	return replyOf(response)
 }
 
-// login tries to log in and returns the session.
+// login logs in and returns the session.
 func (s *server) login(name, password string) (code int, session string, err error) {
 	r, err := s.visit("/admin/login", "", url.Values{"username": {name}, "password": {password}})
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *server) login(name, password string) (code int, session string, err err
 	return r.code, session, nil
 }
 
-// wantVisit fails the test where the page has another code.
+// wantVisit fails the test if the page has another status code.
 func (s *server) wantVisit(code int, path, session string) {
 	s.tb.Helper()
 	r, err := s.visit(path, session, nil)
@@ -96,8 +96,8 @@ func (s *server) wantVisit(code int, path, session string) {
 	}
 }
 
-// mostAnonymous is the most that anonymous has been of any worker, as the kernel keeps it for all memory: what is a file's is taken
-// for what it is now.
+// mostAnonymous returns the highest anonymous memory of any worker. The kernel keeps a peak for all memory only; the
+// file-backed part is assumed to be what it is now.
 func (s *server) mostAnonymous() (kib uint64) {
 	s.tb.Helper()
 	status, err := s.status()
@@ -121,7 +121,7 @@ func (s *server) mostAnonymous() (kib uint64) {
 	return kib
 }
 
-// anonymous is the memory of each worker that is nobody else's and no file's, in KiB.
+// anonymous returns the private anonymous memory of each worker in KiB.
 func (s *server) anonymous() (kib []uint64) {
 	s.tb.Helper()
 	status, err := s.status()
@@ -138,8 +138,8 @@ func (s *server) anonymous() (kib []uint64) {
 	return kib
 }
 
-// TestLoginsAtFourWorkers is an attack: 1,000 logins of one user and of unknown users at four workers. Another user, at the same
-// address, logs in meanwhile.
+// TestLoginsAtFourWorkers attacks: 1,000 logins as one user and as unknown users, on four workers. Another user at the same
+// address logs in meanwhile.
 func TestLoginsAtFourWorkers(t *testing.T) {
 	t.Parallel()
 	proctest.Long(t) // it tries a thousand logins
@@ -227,7 +227,7 @@ func TestLoginsAtFourWorkers(t *testing.T) {
 	}
 }
 
-// TestSessionOutlivesWorkers: it is in the database, whatever becomes of workers.
+// TestSessionOutlivesWorkers keeps a session across the death of every worker: it is in the database.
 func TestSessionOutlivesWorkers(t *testing.T) {
 	t.Parallel()
 	s := startAdmin(t, "processes = 2\ndebug\n", "root")
@@ -264,7 +264,7 @@ func TestSessionOutlivesWorkers(t *testing.T) {
 	}
 	s.wantVisit(http.StatusSeeOther, "/admin/users", session)
 
-	// What the requests were counted by, and what is told of debug.
+	// The page shows the request metrics and the debug address.
 	_, page := s.get("/metrics")
 	for _, sample := range []string{
 		`http_requests_total{code="200",method="GET",route="/admin/users"} 3.0`,
@@ -279,7 +279,7 @@ func TestSessionOutlivesWorkers(t *testing.T) {
 	}
 }
 
-// TestFront: browsers come to the admin site, where there is one.
+// TestFront redirects browsers to the admin site if there is one.
 func TestFront(t *testing.T) {
 	const browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 	for _, test := range []struct {

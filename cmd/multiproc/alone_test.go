@@ -18,7 +18,7 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// startAlone starts a server without a master, and waits until it serves.
+// startAlone starts a server without a master and waits until it serves.
 func startAlone(tb testing.TB, ini string, options ...func(*serverOptions)) *server {
 	tb.Helper()
 	s := startServer(tb, "master = false\nsocket = 127.0.0.1:0\n"+ini, append(options, failing)...)
@@ -35,7 +35,7 @@ func TestWithoutMaster(t *testing.T) {
 	if err := os.Mkdir(metrics, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// What an earlier server has left is not this one's.
+	// Files of an earlier server are not this one's.
 	old := filepath.Join(metrics, "counter_w7.db")
 	if err := os.WriteFile(old, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -76,8 +76,8 @@ func TestWithoutMaster(t *testing.T) {
 	}
 }
 
-// stallAlone starts a server without a master that is at a request: its client takes nothing of a page that is longer than
-// what the kernel keeps.
+// stallAlone starts a server without a master with a request in progress: its client reads nothing of a page that exceeds the
+// kernel's buffers.
 func stallAlone(t *testing.T, ini string) (*server, *bufio.Reader) {
 	t.Helper()
 	dir := t.TempDir()
@@ -107,13 +107,13 @@ func stallAlone(t *testing.T, ini string) (*server, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	answer := bufio.NewReaderSize(conn, 16)
-	if _, err := answer.Peek(1); err != nil { // it has begun
+	if _, err := answer.Peek(1); err != nil { // the answer has begun
 		t.Fatal(err)
 	}
 	return s, answer
 }
 
-// TestStopWithoutMaster has a request that would take for ever. However it is stopped, it does as it was asked to.
+// TestStopWithoutMaster has a request that never ends, and stops the server in each way.
 func TestStopWithoutMaster(t *testing.T) {
 	const long = "stop-mercy = 1h\nworker-reload-mercy = 1h\n"
 	for _, way := range []struct {
@@ -135,7 +135,7 @@ func TestStopWithoutMaster(t *testing.T) {
 				if i == 1 {
 					s.log.Wait(t, s.done, "msg=draining")
 				}
-				_ = s.cmd.Process.Signal(signal) // the third may find nobody
+				_ = s.cmd.Process.Signal(signal) // the process may be gone at the third
 			}
 			if code := s.exitCode(); code != 0 {
 				t.Errorf("exit code %d\n%s", code, s.log)
@@ -147,7 +147,7 @@ func TestStopWithoutMaster(t *testing.T) {
 	}
 }
 
-// TestQuitWithoutMaster is the same as TERM: what has begun is ended.
+// TestQuitWithoutMaster stops by QUIT as by TERM: requests in progress are finished.
 func TestQuitWithoutMaster(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestQuitWithoutMaster(t *testing.T) {
 	}
 }
 
-// TestWithoutMasterReopensLog has nobody but the process itself to tell it that the log was renamed.
+// TestWithoutMasterReopensLog has the process itself reopen a renamed log.
 func TestWithoutMasterReopensLog(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "multiproc.log")
@@ -192,7 +192,7 @@ func TestWithoutMasterReopensLog(t *testing.T) {
 	s.stop()
 }
 
-// TestSignalsWithoutMaster sends what means something to a master alone: it is told that it does nothing here.
+// TestSignalsWithoutMaster sends the signals that only a master handles: the log says that they do nothing.
 func TestSignalsWithoutMaster(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)

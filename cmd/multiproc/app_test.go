@@ -25,7 +25,7 @@ import (
 func testApp() {
 	if err := app(); err != nil {
 		fmt.Fprintln(os.Stderr, "testapp: error:", err)
-		os.Exit(1) //nolint:forbidigo // it is a main function
+		os.Exit(1) //nolint:forbidigo // it is the main function
 	}
 }
 
@@ -83,7 +83,7 @@ func app() error {
 	})
 	routes.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("as it was told to") })
 	var taken []byte
-	routes.HandleFunc("GET /take", func(w http.ResponseWriter, r *http.Request) { // memory, and it is used
+	routes.HandleFunc("GET /take", func(w http.ResponseWriter, r *http.Request) { // touch the memory
 		size, err := strconv.Atoi(r.FormValue("bytes"))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)

@@ -24,18 +24,18 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser is a Chromium with one page, which looks at one server. Whatever goes wrong in it is a fault of the test: what scripts
-// throw or log, what the policy of the content refuses, what is asked for of others.
+// browser is a Chromium with one page that shows one server. Any script error, console message, content policy violation or
+// request to another host fails the test.
 type browser struct {
 	tb  testing.TB
-	ctx context.Context // of chromedp, which has no other way
+	ctx context.Context // chromedp offers no other way
 	url string          // of the server
 
 	mu     sync.Mutex
 	faults []string
 }
 
-// startBrowser starts a browser for a server. Where there is none, the test is skipped.
+// startBrowser starts a browser for a server. It skips the test if Chromium is missing.
 func startBrowser(tb testing.TB, url string) *browser {
 	tb.Helper()
 	path := ""
@@ -58,14 +58,14 @@ func startBrowser(tb testing.TB, url string) *browser {
 	var closePage context.CancelFunc
 	b.ctx, closePage = chromedp.NewContext(ctx, chromedp.WithListener(b.listen))
 	tb.Cleanup(closePage)
-	if err := chromedp.Do(b.ctx); err != nil { // it starts the browser, which lives as long as this context does
+	if err := chromedp.Do(b.ctx); err != nil { // the browser runs as long as this context
 		tb.Fatal(err)
 	}
 	b.do(command(network.Enable, network.EnableParams{}), command(log.Enable, cdp.Empty{}), command(audits.Enable, cdp.Empty{}))
 	return b
 }
 
-// listen is called by chromedp.
+// listen receives chromedp's events.
 func (b *browser) listen(event any) {
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
@@ -75,7 +75,7 @@ func (b *browser) listen(event any) {
 			b.fault("a script says: %s", e.Args[0].Value)
 		}
 	case *log.EventEntryAdded:
-		// Pages that say what is wrong have such a code, and the browser says so. Of others it is a fault below.
+		// Pages that report an error have such a status, which the browser logs. Other pages with it are caught below.
 		if e.Entry.Source != log.EntrySourceNetwork && (e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning) {
 			b.fault("the browser says of %s: %s", e.Entry.URL, e.Entry.Text)
 		}
@@ -84,7 +84,7 @@ func (b *browser) listen(event any) {
 			b.fault("the policy of the content refused: %+v", e.Issue.Details.ContentSecurityPolicyIssueDetails)
 		}
 	case *network.EventRequestWillBeSent:
-		own := strings.HasPrefix(e.Request.URL, b.url) || strings.HasPrefix(e.Request.URL, "data:") // as the browser has for its inputs
+		own := strings.HasPrefix(e.Request.URL, b.url) || strings.HasPrefix(e.Request.URL, "data:") // the browser's own input elements
 		if !own && !strings.HasPrefix(e.Request.URL, "about:") {
 			b.fault("something of others was asked for: %s", e.Request.URL)
 		}
@@ -101,7 +101,7 @@ func (b *browser) fault(format string, args ...any) {
 	b.faults = append(b.faults, fmt.Sprintf(format, args...))
 }
 
-// checkFaults fails the test for what went wrong.
+// checkFaults fails the test for each fault that was seen.
 func (b *browser) checkFaults() {
 	b.tb.Helper()
 	b.mu.Lock()
@@ -112,7 +112,7 @@ func (b *browser) checkFaults() {
 	b.faults = nil
 }
 
-// command is a command of the browser's as an action.
+// command makes an action of a browser command.
 func command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
 	return func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
 		_, err := cdp.Call(ctx, t, c, params)
@@ -120,7 +120,7 @@ func command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.V
 	}
 }
 
-// do does what is to be done in the page.
+// do runs actions in the page.
 func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.tb.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, proctest.Patience)
@@ -128,7 +128,7 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.check(chromedp.Do(ctx, steps...))
 }
 
-// check ends the test where something cannot be done, with what the page is like.
+// check ends the test on an error and prints the page.
 func (b *browser) check(err error) {
 	b.tb.Helper()
 	if err != nil {
@@ -137,7 +137,7 @@ func (b *browser) check(err error) {
 	}
 }
 
-// value is what an expression in the page gives.
+// value evaluates an expression in the page.
 func value[T any](b *browser, expression string) T {
 	b.tb.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, proctest.Patience)
@@ -147,13 +147,13 @@ func value[T any](b *browser, expression string) T {
 	return v
 }
 
-// open goes to a page.
+// open navigates to a page.
 func (b *browser) open(path string) {
 	b.tb.Helper()
 	b.do(chromedp.Navigate(b.url + path))
 }
 
-// press clicks the button or the link that says this, and waits until the page that it leads to is there.
+// press clicks the button or link with this text and waits for the page that it leads to.
 func (b *browser) press(text string) {
 	b.tb.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, proctest.Patience)
@@ -163,14 +163,14 @@ func (b *browser) press(text string) {
 	b.check(err)
 }
 
-// fill types into a field, in place of what was there.
+// fill replaces the content of a field.
 func (b *browser) fill(name, text string) {
 	b.tb.Helper()
 	field := chromedp.CSS(fmt.Sprintf("main [name=%q]", name))
 	b.do(chromedp.Clear(field), chromedp.SendKeys(field, text))
 }
 
-// choose chooses the option of a select that says this.
+// choose selects the option with this text.
 func (b *browser) choose(name, label string) {
 	b.tb.Helper()
 	chosen := value[bool](b, fmt.Sprintf(`(() => {
@@ -184,13 +184,13 @@ func (b *browser) choose(name, label string) {
 	}
 }
 
-// mark clicks what a selector finds, which leads nowhere.
+// mark clicks the element that a selector finds; the click does not navigate.
 func (b *browser) mark(selector string) {
 	b.tb.Helper()
 	b.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
-// want fails the test unless the page says all of this.
+// want fails the test unless the page contains each of these texts.
 func (b *browser) want(texts ...string) {
 	b.tb.Helper()
 	page := b.text()
@@ -214,11 +214,11 @@ func (b *browser) path() string {
 //go:embed testdata/page_check.js
 var pageCheck string
 
-// pictures is the directory for pictures of the pages; empty: nobody wants any.
+// pictures returns the directory for screenshots; empty: none are taken.
 func pictures() string { return os.Getenv("MULTIPROC_TEST_SCREENSHOTS") }
 
-// look looks at the page in light and dark, in the width of a screen and of a phone. Colours do not depend on the width, nor
-// places on the colours: the other two of the four are for pictures. It ends in the width of a screen.
+// look checks the page in light and dark, at desktop and phone width. Colours do not depend on the width, nor positions on
+// the colours, so two of the four combinations are only for the screenshots. It ends at desktop width.
 func (b *browser) look(name string) {
 	b.tb.Helper()
 	for _, look := range []struct {
@@ -263,11 +263,10 @@ func (b *browser) picture(file string) {
 //go:embed testdata/focus_check.js
 var focusCheck string
 
-// walk goes through all of the page by the Tab key: to everything that can be used, in the order of the document, and one sees
-// where one is.
+// walk moves through the page with the Tab key: the focus must reach every control, in document order, and be visible.
 func (b *browser) walk(name string) {
 	b.tb.Helper()
-	// The script listens while the keys are pressed: to ask after each would take longer than all else.
+	// The script records the focus while the keys are pressed: one query per key would take longer than everything else.
 	tabs := value[int](b, focusCheck)
 	tab := command(input.DispatchKeyEvent, input.DispatchKeyEventParams{
 		Type: input.DispatchKeyEventTypeRawKeyDown, Key: "Tab", Code: "Tab", WindowsVirtualKeyCode: 9,

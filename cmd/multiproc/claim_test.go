@@ -15,8 +15,8 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// TestSecondServer starts a second server, by mistake, that wants something which the first one has. It is refused with
-// an exit code of its own and a line that names what it is, and has touched nothing.
+// TestSecondServer starts a second server by mistake that needs something of the first one's. It exits with a code of its own
+// and a line that names what is taken, and has touched nothing.
 func TestSecondServer(t *testing.T) {
 	dir := t.TempDir()
 	unixSocket, abstract := filepath.Join(dir, "http.sock"), "@"+t.Name()+strconv.Itoa(os.Getpid())
@@ -109,8 +109,8 @@ func TestSecondServer(t *testing.T) {
 	}
 }
 
-// tree is what is in a directory, by name: the inodes, and the contents of what nobody writes to. Metric files are
-// written to all the time, and the master's note is another file each second.
+// tree returns the content of a directory by name: inodes, and contents of the files that are not written all the time, as
+// metric files and the master's status file are.
 func tree(tb testing.TB, dir string) map[string]string {
 	tb.Helper()
 	found := map[string]string{}
@@ -143,7 +143,7 @@ func tree(tb testing.TB, dir string) map[string]string {
 	return found
 }
 
-// TestStalePidfile has a pidfile and sockets of a server that was killed, which are in nobody's way.
+// TestStalePidfile starts a server over the pidfile and sockets of one that was killed.
 func TestStalePidfile(t *testing.T) {
 	dir := t.TempDir()
 	ini := "socket = " + filepath.Join(dir, "http.sock") + "\npidfile = " + filepath.Join(dir, "multiproc.pid") + "\n"
@@ -159,7 +159,7 @@ func TestStalePidfile(t *testing.T) {
 	next.stop()
 }
 
-// The directory that nobody asked for goes with the server, but never what is not the server's.
+// A private metrics directory is removed with the server, except for files that are not the server's.
 func TestPrivateMetricsDirectory(t *testing.T) {
 	for _, foreign := range []bool{false, true} {
 		dir := t.TempDir()

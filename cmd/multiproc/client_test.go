@@ -18,7 +18,7 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// dialingClient is a client of a server at an address of a network, tcp or unix.
+// dialingClient returns a client whose connections all go to one address, tcp or unix.
 func dialingClient(network, address string, keepAlive bool) *http.Client {
 	return &http.Client{Timeout: proctest.Patience, Transport: &http.Transport{
 		DisableKeepAlives: !keepAlive,
@@ -28,11 +28,10 @@ func dialingClient(network, address string, keepAlive bool) *http.Client {
 	}}
 }
 
-// errAskedAgain: a connection that was kept has died with the request, for which net/http has made another by itself.
+// errAskedAgain reports that a kept-alive connection died with the request and that net/http retried it on another one.
 var errAskedAgain = errors.New("no answer on the connection that was kept, though one on another")
 
-// doOnce asks, and fails where net/http has to ask a second time to be answered, as it does with what a GET asks for. Nor may
-// the answer be that one is to ask elsewhere.
+// doOnce sends a request and fails if net/http had to retry it, as it does for a GET on a connection that died.
 func doOnce(client *http.Client, request *http.Request) (*http.Response, error) {
 	var conns atomic.Int32
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { conns.Add(1) }}
@@ -43,8 +42,8 @@ func doOnce(client *http.Client, request *http.Request) (*http.Response, error) 
 	return response, err
 }
 
-// diedWithConn is whether a request failed because the connection ended on which it was to be answered. A server that does
-// not take a connection, takes its time or answers something else is another thing.
+// diedWithConn reports whether a request failed because its connection ended. A refused connection, a timeout or a wrong
+// answer is another matter.
 func diedWithConn(err error) bool {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
@@ -55,11 +54,11 @@ func diedWithConn(err error) bool {
 			return true
 		}
 	}
-	// net/http has no name for that.
+	// net/http has no sentinel for it.
 	return err != nil && strings.HasSuffix(err.Error(), "http: server closed idle connection")
 }
 
-// getBy asks for a page, which must come with 200 OK.
+// getBy gets a page, which must have status 200.
 func (s *server) getBy(client *http.Client, path string, cookies ...*http.Cookie) (body string, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), proctest.Patience)
 	defer cancel()
@@ -78,7 +77,7 @@ func (s *server) getBy(client *http.Client, path string, cookies ...*http.Cookie
 	return r.body, wantCode(http.StatusOK, r, err)
 }
 
-// scrapeGrowing asks for the metrics, whose counters may never be less than before.
+// scrapeGrowing scrapes the metrics. No counter may be lower than at the previous scrape.
 func (s *server) scrapeGrowing(client *http.Client, last map[string]float64) error {
 	page, err := s.getBy(client, "/metrics")
 	if err != nil {
@@ -90,7 +89,7 @@ func (s *server) scrapeGrowing(client *http.Client, last map[string]float64) err
 	}
 	for series, before := range last {
 		if now, ok := counts[series]; !ok || now < before {
-			// No death of a worker is an excuse for that.
+			// The death of a worker does not excuse it.
 			s.tb.Errorf("%s is %g (there: %t), was %g", series, now, ok, before)
 		}
 	}
@@ -98,7 +97,7 @@ func (s *server) scrapeGrowing(client *http.Client, last map[string]float64) err
 	return nil
 }
 
-// wantCode is an error unless the answer has a code.
+// wantCode returns an error unless the answer has this status code.
 func wantCode(code int, r reply, err error) error {
 	if err == nil && r.code != code {
 		err = fmt.Errorf("%s, want %d", r, code)
@@ -106,7 +105,7 @@ func wantCode(code int, r reply, err error) error {
 	return err
 }
 
-// TestDoOnce: what net/http would have answered by a second request has failed, as has what gets no answer at all.
+// TestDoOnce fails requests that net/http would have retried, and requests without an answer.
 func TestDoOnce(t *testing.T) {
 	var requests atomic.Int32
 	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {

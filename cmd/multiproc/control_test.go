@@ -15,7 +15,7 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// TestStatusCommand shows a server to people and to programs.
+// TestStatusCommand prints the status as text and as JSON.
 func TestStatusCommand(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n")
 	stdout, stderr, code := s.run("status", "--ini", s.ini, "--json")
@@ -59,7 +59,7 @@ func TestStatusCommand(t *testing.T) {
 	}
 }
 
-// TestStatusTellsThePast kills a worker and reloads in vain and with success: the status tells of each, and why.
+// TestStatusTellsThePast kills a worker, fails a reload and completes another: the status shows each with its reason.
 func TestStatusTellsThePast(t *testing.T) {
 	t.Parallel()
 	ini := "socket = 127.0.0.1:0\nprocesses = 2\n" + appINI(t)

@@ -13,8 +13,8 @@ import (
 	"multiproc/master"
 )
 
-// TestCrashLoop has workers that cannot start any more. They are tried again, ever more seldom, which costs the master
-// nothing; whoever asks hears that nothing is ready; and when the fault is mended, the server serves again.
+// TestCrashLoop has workers that can no longer start. The master retries with a growing backoff and stays idle, readiness
+// says that nothing is ready, and once the fault is gone the server serves again.
 func TestCrashLoop(t *testing.T) {
 	t.Parallel()
 	starts := proctest.Rounds(4, 8)
@@ -34,7 +34,7 @@ func TestCrashLoop(t *testing.T) {
 	before := proctest.CPUTime(t, s.cmd.Process.Pid)
 	proctest.Kill(t, s.workers()[0], 9)
 
-	// The first is that which served.
+	// The first start is that of the worker that served.
 	var at []time.Time
 	for n := 2; n <= starts+1; n++ {
 		waitFor(t, 2*time.Minute, fmt.Sprintf("start %d", n), func() bool { return s.log.Count("worker started") >= n })
@@ -49,7 +49,7 @@ func TestCrashLoop(t *testing.T) {
 	for _, line := range s.log.Lines("worker started")[1:] {
 		at = append(at, timeOf(t, line))
 	}
-	// The first death was that of one that had served, for less than a second perhaps: then there was one more wait.
+	// The worker that served may have done so for less than a second: then its death counts as early, too.
 	for n := 2; n < len(at); n++ {
 		least := time.Duration(float64(time.Second) * math.Pow(1.5, float64(n-2)))
 		if gap := at[n].Sub(at[n-1]); gap < least-50*time.Millisecond {
@@ -66,13 +66,13 @@ func TestCrashLoop(t *testing.T) {
 	if reason := s.unready(t, health); reason != "fewer than min-ready workers are ready" {
 		t.Errorf("readyz says %q", reason)
 	}
-	if s.log.Count("error: the database is gone") < starts-1 { // the last may not have said it yet
+	if s.log.Count("error: the database is gone") < starts-1 { // the last one may not have logged it yet
 		t.Errorf("not all that the workers said is in the log:\n%s", s.log)
 	}
 	if found, err := filepath.Glob(gauges); err != nil || len(found) > 0 {
 		t.Errorf("live gauges of a worker that is dead: %q %v", found, err)
 	}
-	if !proctest.IsLong() { // otherwise the next try is too far off
+	if !proctest.IsLong() { // in the long tier the next start is too far off
 		if err := os.Remove(fault); err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +84,7 @@ func TestCrashLoop(t *testing.T) {
 	s.stop()
 }
 
-// waitFor is eventually with another proctest.Patience.
+// waitFor is proctest.Eventually with another deadline.
 func waitFor(tb testing.TB, limit time.Duration, what string, is func() bool) {
 	tb.Helper()
 	for deadline := time.Now().Add(limit); !is(); <-time.After(5 * time.Millisecond) {
@@ -94,7 +94,7 @@ func waitFor(tb testing.TB, limit time.Duration, what string, is func() bool) {
 	}
 }
 
-// timeOf is when a line was logged.
+// timeOf returns the time of a log line.
 func timeOf(tb testing.TB, line string) time.Time {
 	tb.Helper()
 	_, text, _ := strings.Cut(line, "time=")
@@ -106,8 +106,8 @@ func timeOf(tb testing.TB, line string) time.Time {
 	return at
 }
 
-// TestColdStartFails has workers that cannot start at all: whoever started the server is to hear why, by an exit code of
-// its own and by the last line.
+// TestColdStartFails has workers that cannot start at all: the server exits with a code of its own, and its last line gives
+// the reason.
 func TestColdStartFails(t *testing.T) {
 	for _, start := range []struct {
 		name, ini, env, want string

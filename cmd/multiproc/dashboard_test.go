@@ -13,7 +13,7 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// dashboard is what Grafana reads of one, as far as tests look at it.
+// dashboard is the part of Grafana's JSON that the tests read.
 type dashboard struct {
 	UID           string
 	Title         string
@@ -21,7 +21,7 @@ type dashboard struct {
 	Templating    struct {
 		List []struct {
 			Name  string
-			Query json.RawMessage // text, or an object with text
+			Query json.RawMessage // a string, or an object with text
 		}
 	}
 	Panels []panel
@@ -64,7 +64,7 @@ func readDashboard(t *testing.T) dashboard {
 	return d
 }
 
-// expressions are all of the dashboard's, with what Grafana puts in the place of its variables.
+// expressions returns the dashboard's queries with Grafana's variables replaced.
 func (d dashboard) expressions() []string {
 	variables := strings.NewReplacer("$job", "multiproc", "$instance", ".*", "$__rate_interval", "1m")
 	var all []string
@@ -76,7 +76,7 @@ func (d dashboard) expressions() []string {
 	return all
 }
 
-// TestDashboard checks what Grafana does not: it shows panels that lie over each other, and numbers without a unit.
+// TestDashboard checks what Grafana does not: panels that overlap, and numbers without a unit.
 func TestDashboard(t *testing.T) {
 	d := readDashboard(t)
 	if d.UID == "" || d.Title == "" || d.SchemaVersion < 42 {
@@ -137,7 +137,7 @@ func (p panel) check(t *testing.T) {
 	}
 }
 
-// TestDashboardExpressions has Prometheus read them, as rules.
+// TestDashboardExpressions has Prometheus parse the queries, as rules.
 func TestDashboardExpressions(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {

@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-// TestDatabaseRefused starts servers that must not serve, and say why.
+// TestDatabaseRefused starts servers that must refuse their database and give the reason.
 func TestDatabaseRefused(t *testing.T) {
 	t.Parallel()
 	garbage := []byte(strings.Repeat("this is no database\n", 1000))
 	for _, row := range []struct {
 		name, ini string
 		prepare   func(t *testing.T, path string)
-		says      []string // beside the path
+		says      []string // besides the path
 	}{
 		{
 			"no database", "",
@@ -100,7 +100,7 @@ func TestDatabaseRefused(t *testing.T) {
 	}
 }
 
-// tooNew makes a database that this program may not use any more.
+// tooNew creates a database that this program is too old for.
 func tooNew(t *testing.T, path string) {
 	t.Helper()
 	migrated(t, filepath.Dir(path))

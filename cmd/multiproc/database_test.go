@@ -11,7 +11,7 @@ import (
 
 const databaseINI = "socket = 127.0.0.1:0\nprocesses = 2\ndatabase = transactions.db\n"
 
-// migrated makes a database in a directory, as an operator does.
+// migrated creates a database in a directory as an operator does.
 func migrated(tb testing.TB, dir string) (path string) {
 	tb.Helper()
 	path = filepath.Join(dir, "transactions.db")
@@ -24,7 +24,7 @@ func migrated(tb testing.TB, dir string) (path string) {
 
 func in(dir string) func(*serverOptions) { return func(o *serverOptions) { o.dir = dir } }
 
-// TestDatabaseIsMade starts a server without a database, which makes one, and once more, which finds it.
+// TestDatabaseIsMade starts a server without a database, which creates one, and a second one, which uses it.
 func TestDatabaseIsMade(t *testing.T) {
 	t.Parallel()
 	for name, ini := range map[string]string{"as it comes": "", "with a umask that allows all": "umask = 000\n"} {
@@ -37,7 +37,7 @@ func TestDatabaseIsMade(t *testing.T) {
 				t.Errorf("files %q, %v: want a database with a log, an index of it and a lock", files, err)
 			}
 			for _, file := range files {
-				if info, err := os.Stat(file); err != nil || info.Mode() != 0o600 { // it has people's passwords, if only their hashes
+				if info, err := os.Stat(file); err != nil || info.Mode() != 0o600 { // it has password hashes
 					t.Errorf("%s: %v, %v", file, info.Mode(), err)
 				}
 			}
@@ -59,7 +59,7 @@ func TestDatabaseIsMade(t *testing.T) {
 	}
 }
 
-// newer is a migration of a later version, which says from which version on the database can be used.
+// newer is a migration of a later version, with the oldest version that may still use the database.
 func newer(tb testing.TB, path string, oldest int) {
 	tb.Helper()
 	execOutside(tb, path,
@@ -68,7 +68,8 @@ func newer(tb testing.TB, path string, oldest int) {
 		fmt.Sprintf("UPDATE compatibility SET oldest_reader = %d", oldest))
 }
 
-// TestNewerDatabase has a later version migrate under a server. As long as it may, this version serves, and starts.
+// TestNewerDatabase has a later version migrate under a server. This version serves and starts as long as the schema allows
+// it.
 func TestNewerDatabase(t *testing.T) {
 	t.Parallel()
 	k := startTracker(t, "processes = 2\n")
@@ -79,12 +80,12 @@ func TestNewerDatabase(t *testing.T) {
 	k.post(3)
 	execOutside(t, k.database, "UPDATE compatibility SET oldest_reader = 99")
 	k.mustRefuse(k.database, "99")
-	k.post(4) // what serves, serves on
+	k.post(4) // running workers go on
 	k.mustBeSound()
 	k.stop()
 }
 
-// TestDatabaseOfTwoServers has two masters, with workers and metrics of their own, on one database.
+// TestDatabaseOfTwoServers runs two masters with their own workers and metrics on one database.
 func TestDatabaseOfTwoServers(t *testing.T) {
 	t.Parallel()
 	one := startTracker(t, "processes = 2\n")
@@ -131,7 +132,7 @@ func TestDatabaseIsUnchangeable(t *testing.T) {
 	k.stop()
 }
 
-// TestTokens makes tokens and revokes them while a server runs: all of its workers heed that at once.
+// TestTokens creates and revokes tokens while a server runs: every worker honours it at once.
 func TestTokens(t *testing.T) {
 	k := startTracker(t, "processes = 3\n")
 	wires := k.toEach(k.workers())
@@ -169,7 +170,7 @@ func TestTokens(t *testing.T) {
 	k.stop()
 }
 
-// TestTransactionsWithoutMaster has one process serve the API, in both ways.
+// TestTransactionsWithoutMaster serves the API from one process, by runserver and by master = false.
 func TestTransactionsWithoutMaster(t *testing.T) {
 	t.Parallel()
 	runserver := func(o *serverOptions) {
@@ -202,7 +203,7 @@ func TestTransactionsWithoutMaster(t *testing.T) {
 	})
 }
 
-// TestWithoutDatabase has servers that have no application, or another one.
+// TestWithoutDatabase starts servers without the application, or with another program.
 func TestWithoutDatabase(t *testing.T) {
 	t.Run("no key", func(t *testing.T) {
 		s := startServer(t, "socket = 127.0.0.1:0\n")

@@ -18,13 +18,13 @@ import (
 	"multiproc/master"
 )
 
-// deployment is a place that a program is deployed to, as an operator would do it: whole files, by rename.
+// deployment is the place that a program is deployed to, as an operator would do it: whole files, by rename.
 type deployment struct {
 	tb   testing.TB
-	path string // that the server is started by
+	path string // the path that the server is started by
 }
 
-// newDeployment has the test binary, as multiproc, for its first program.
+// newDeployment deploys the test binary, as multiproc, first.
 func newDeployment(tb testing.TB) *deployment {
 	tb.Helper()
 	dir, err := filepath.EvalSymlinks(tb.TempDir())
@@ -36,7 +36,7 @@ func newDeployment(tb testing.TB) *deployment {
 	return d
 }
 
-// deploy puts this file, or another name of it, in the program's place.
+// deploy puts a hard link to this file in the program's place.
 func (d *deployment) deploy(file string) {
 	d.tb.Helper()
 	temporary := d.path + ".new"
@@ -46,14 +46,14 @@ func (d *deployment) deploy(file string) {
 	if err := os.Rename(temporary, d.path); err != nil {
 		d.tb.Fatal(err)
 	}
-	// To rename one name of a file to another one of it does nothing.
+	// Renaming one link of a file over another link of it does nothing.
 	if err := os.Remove(temporary); err != nil && !os.IsNotExist(err) {
 		d.tb.Fatal(err)
 	}
 }
 
-// shell gives a program that does what the files check and worker in the server's directory say, which are the words that
-// it is called with: it takes them for its scripts. They are no programs themselves.
+// shell returns a program that runs the files check and worker in the server's directory as scripts: they are its first
+// argument. They are not executable themselves.
 func (d *deployment) shell() string {
 	d.tb.Helper()
 	path, err := exec.LookPath("sh")
@@ -63,7 +63,7 @@ func (d *deployment) shell() string {
 	return copyOf(d.tb, path, filepath.Join(filepath.Dir(d.path), "shell"))
 }
 
-// writeVerb writes what the shell does when it is called with this word.
+// writeVerb writes the script for a verb.
 func (s *server) writeVerb(verb, does string) {
 	s.tb.Helper()
 	if err := os.WriteFile(filepath.Join(s.dir, verb), []byte(does+"\n"), 0o600); err != nil {
@@ -71,14 +71,14 @@ func (s *server) writeVerb(verb, does string) {
 	}
 }
 
-// start starts a server that was called by that path.
+// start starts a server by the deployment's path.
 func (d *deployment) start(ini string) *server {
 	d.tb.Helper()
 	return startServer(d.tb, ini, calledBy(d.path))
 }
 
-// calledBy is a server that was called by this path. It is found in PATH, since the test binary, when it is to be a
-// program, forgets the path that it was called by.
+// calledBy starts a server by this path. The path is also first in PATH, because the test binary forgets how it was called
+// when it acts as a program.
 func calledBy(path string) func(*serverOptions) {
 	return func(o *serverOptions) {
 		o.program = path
@@ -86,7 +86,7 @@ func calledBy(path string) func(*serverOptions) {
 	}
 }
 
-// copyOf makes a new executable file with the content of another one, and returns its path.
+// copyOf copies an executable file and returns the path of the copy.
 func copyOf(tb testing.TB, from, to string) string {
 	tb.Helper()
 	in, err := os.Open(from)
@@ -107,8 +107,8 @@ func copyOf(tb testing.TB, from, to string) string {
 	return to
 }
 
-// mustRun fails the test unless all workers of the server run this program. The file is compared, not its path, which
-// may have come to be another's.
+// mustRun fails the test unless every worker runs this program. It compares files, not paths: the path may belong to another
+// program by now.
 func (s *server) mustRun(what string, program os.FileInfo) {
 	s.tb.Helper()
 	for _, w := range s.awaitNoneDraining().Workers {
@@ -131,8 +131,8 @@ func fileInfo(tb testing.TB, path string) os.FileInfo {
 	return info
 }
 
-// TestBadDeploys deploys, under load, what cannot work, in all kinds, three times each: no client notices, the workers
-// are the same as before, whoever asked for the reload hears why it was refused, and once it is mended a reload works.
+// TestBadDeploys deploys broken releases of every kind under load: no client notices, the workers stay, the reload reports
+// the reason, and after a fix a reload succeeds.
 func TestBadDeploys(t *testing.T) {
 	t.Parallel()
 	rounds := proctest.Rounds(1, 3)
@@ -151,9 +151,9 @@ func TestBadDeploys(t *testing.T) {
 	l := startLoad(t, allKinds("tcp", s.address, "/pid", "/echo"))
 	deploys := []struct {
 		name    string
-		program string            // empty: as before
-		verbs   map[string]string // what the program does if it is the shell
-		ini     string            // empty: as before
+		program string            // empty: unchanged
+		verbs   map[string]string // the scripts of the program if it is the shell
+		ini     string            // empty: unchanged
 		says    []string
 	}{
 		{name: "a typo in the ini", ini: base + app + "max-request = 3\n", says: []string{`unknown key "max-request"`, "max-requests"}},
@@ -207,7 +207,7 @@ func TestBadDeploys(t *testing.T) {
 			says: []string{"exited with code 1", "/no/such/program"},
 		},
 		{
-			name: "an own worker that fails at once", // in the runtime, before it is anybody's code
+			name: "an own worker that fails at once", // in the runtime, before any of our code
 			ini:  base + "env = GOMEMLIMIT=nonsense\n",
 			says: []string{"exited with code", "malformed GOMEMLIMIT"},
 		},
@@ -242,7 +242,7 @@ func TestBadDeploys(t *testing.T) {
 	s.stop()
 }
 
-// in is the same server for a part of the test.
+// in returns the same server for a subtest.
 func (s *server) in(tb testing.TB) *server {
 	tb.Helper()
 	part := *s
@@ -250,8 +250,7 @@ func (s *server) in(tb testing.TB) *server {
 	return &part
 }
 
-// TestDeployByLink deploys by a link that is set anew: what it leads to at the time of a reload is what runs from then on,
-// and not before.
+// TestDeployByLink deploys by changing a symlink: a reload runs its target of that moment, and nothing earlier does.
 func TestDeployByLink(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -289,7 +288,7 @@ func TestDeployByLink(t *testing.T) {
 	killed := s.workers()[0]
 	proctest.Kill(t, killed, syscall.SIGKILL)
 	s.awaitReplaced(killed)
-	mustServe("v1") // it was not asked for
+	mustServe("v1") // without a reload
 
 	s.reload()
 	mustServe("v2")
@@ -301,7 +300,8 @@ func TestDeployByLink(t *testing.T) {
 	s.stop()
 }
 
-// TestDeployOverSamePath puts another program at the path: who dies is replaced by what it was, until the reload.
+// TestDeployOverSamePath replaces the program at its path: a worker that dies is replaced by the old program until the
+// reload.
 func TestDeployOverSamePath(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
@@ -324,8 +324,8 @@ func TestDeployOverSamePath(t *testing.T) {
 	s.stop()
 }
 
-// TestProgramAway takes the program away while all workers end: the master goes on, with what it holds, and needs nobody
-// when the program is back.
+// TestProgramAway removes the program while every worker dies: the master starts workers from the open file, and a reload
+// works once the program is back.
 func TestProgramAway(t *testing.T) {
 	t.Parallel()
 	t.Run("own", func(t *testing.T) {
@@ -377,8 +377,8 @@ func TestProgramAway(t *testing.T) {
 	})
 }
 
-// TestDeployLeavesSomethingBehind deploys a program that ends, but has started something that has not: it has the
-// program's output still open, and must not keep the reload from its end.
+// TestDeployLeavesSomethingBehind deploys a program that exits but leaves a child, which holds the output open. The reload
+// must end all the same.
 func TestDeployLeavesSomethingBehind(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
@@ -393,7 +393,7 @@ func TestDeployLeavesSomethingBehind(t *testing.T) {
 			}
 		}
 	}()
-	// It does not matter whether this one succeeds, but that it ends.
+	// This reload may fail, but it must end.
 	output, code := s.tryReload()
 	t.Logf("exit code %d: %s", code, output)
 	d.deploy(filepath.Join(filepath.Dir(d.path), "first"))
@@ -401,8 +401,8 @@ func TestDeployLeavesSomethingBehind(t *testing.T) {
 	s.stop()
 }
 
-// TestDeployOfNewerKey deploys a version of the program that knows a key more, as well as the ini with it, and then goes
-// back. Each version reads the ini itself, and its workers get what it has read, though the master is of the older one.
+// TestDeployOfNewerKey deploys a version that knows one key more, with an ini that has it, and then goes back. Each version
+// reads the ini itself, and its workers get that configuration although the master is older.
 func TestDeployOfNewerKey(t *testing.T) {
 	t.Parallel()
 	proctest.Long(t) // it builds another version of the program
@@ -458,7 +458,7 @@ func TestDeployOfNewerKey(t *testing.T) {
 	s.stop()
 }
 
-// buildProgram builds multiproc with other texts for some of its files, which are named by their paths in the module.
+// buildProgram builds multiproc with other contents for some of its files, given by their paths in the module.
 func buildProgram(tb testing.TB, edits map[string]func(string) string) string {
 	tb.Helper()
 	goTool, err := exec.LookPath("go")
@@ -499,7 +499,7 @@ func buildProgram(tb testing.TB, edits map[string]func(string) string) string {
 	return program
 }
 
-// replaceOnce replaces texts, given in pairs, each of which must be there once.
+// replaceOnce replaces texts, given in pairs, each of which must occur exactly once.
 func replaceOnce(tb testing.TB, text string, pairs ...string) string {
 	tb.Helper()
 	for pair := range slices.Chunk(pairs, 2) {

@@ -22,7 +22,7 @@ import (
 	"multiproc/master"
 )
 
-// scrapeProtocols are the formats that Prometheus is told to ask for, by the job that does, with what it must be given.
+// scrapeProtocols has, by job, the format that Prometheus is configured to ask for and the content type that it must get.
 var scrapeProtocols = []struct{ job, protocol, contentType string }{
 	{"text", "PrometheusText0.0.4", "text/plain; version=0.0.4"},
 	{"openmetrics", "OpenMetricsText1.0.0", "application/openmetrics-text; version=1.0.0"},
@@ -31,7 +31,7 @@ var scrapeProtocols = []struct{ job, protocol, contentType string }{
 
 const scrapeInterval = time.Second
 
-// endToEnd is a server, a Prometheus that scrapes it in all formats, and clients.
+// endToEnd is a server, a Prometheus that scrapes it in every format, and clients.
 type endToEnd struct {
 	*tracker
 	t     *testing.T
@@ -40,8 +40,8 @@ type endToEnd struct {
 	began time.Time
 }
 
-// TestEndToEnd has a real Prometheus scrape the server every second for a minute, in each format, while clients ask and
-// workers are killed, reloaded and recycled. What Prometheus then knows must be what the clients and the database know.
+// TestEndToEnd has a real Prometheus scrape the server every second for a minute, in each format, while clients send requests
+// and workers are killed, reloaded and recycled. Afterwards Prometheus must agree with the clients and the database.
 func TestEndToEnd(t *testing.T) {
 	proctest.Long(t) // it takes a minute
 	t.Parallel()
@@ -66,7 +66,7 @@ func TestEndToEnd(t *testing.T) {
 	e.mustBeAsOnThePage()
 	witness.mustHaveSeenAll(t)
 
-	// A start of the master is where counters begin anew, and nowhere else. What was higher before must have been reset.
+	// Counters begin again when the master starts, and only then. A counter that was higher before must show a reset.
 	before, err := countsOfPage(e.server)
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestEndToEnd(t *testing.T) {
 	e.stop()
 }
 
-// scrapeConfiguration is a directory with a configuration of Prometheus: a job for each format, and one for each at the
+// scrapeConfiguration writes a Prometheus configuration to a directory: a job per format, and one per format that scrapes the
 // witness.
 func scrapeConfiguration(t *testing.T, address, witness string) (dir string) {
 	t.Helper()
@@ -108,7 +108,7 @@ func scrapeConfiguration(t *testing.T, address, witness string) (dir string) {
 	return dir
 }
 
-// startLoad starts clients that together ask 80 times a second: half of them keep their connections, half of them post.
+// startLoad starts clients that send 80 requests a second together: half of them keep connections alive, half of them post.
 func (e *endToEnd) startLoad() {
 	var numbers atomic.Int64
 	for i := range 8 {
@@ -124,8 +124,7 @@ func (e *endToEnd) startLoad() {
 	}
 }
 
-// disturb kills workers, and reloads by the signal and by the command, in turn; the clients' requests are more than a worker
-// may answer.
+// disturb kills workers, and reloads by signal and by command in turn. The clients' requests exceed max-requests.
 func (e *endToEnd) disturb(d time.Duration) {
 	e.t.Helper()
 	ticker := time.NewTicker(3 * time.Second)
@@ -134,7 +133,7 @@ func (e *endToEnd) disturb(d time.Duration) {
 		<-ticker.C
 		switch turn % 4 {
 		case 0, 2:
-			// At any time between two scrapes, so that one may be on its way.
+			// At a random moment between two scrapes, so that one may be in progress.
 			<-time.After(rand.N(scrapeInterval))
 			e.load.kill(e.awaitSeasoned(1)[0])
 		case 1:
@@ -155,7 +154,7 @@ func (e *endToEnd) disturb(d time.Duration) {
 	}
 }
 
-// awaitScrapes waits until each job has scraped so many times more.
+// awaitScrapes waits until each job has scraped n more times.
 func (e *endToEnd) awaitScrapes(n int) {
 	e.t.Helper()
 	from := time.Now()
@@ -169,12 +168,12 @@ func (e *endToEnd) awaitScrapes(n int) {
 	e.t.Fatalf("not %d scrapes of each job within %s", n, proctest.Patience)
 }
 
-// since is a range of PromQL from the beginning to a time.
+// since returns a PromQL range from the beginning to a time.
 func (e *endToEnd) since(at time.Time) string {
 	return fmt.Sprintf("[%dms]", at.Sub(e.began).Milliseconds())
 }
 
-// mustBeUp: no scrape has failed, but for those that a worker had which was killed, in each job one at most for each.
+// mustBeUp allows a failed scrape only for a scrape that a killed worker was answering: at most one per job and kill.
 func (e *endToEnd) mustBeUp(at time.Time) {
 	e.t.Helper()
 	scrapes, allDown, longest := 0, 0, 0.0
@@ -209,7 +208,7 @@ func (e *endToEnd) mustBeUp(at time.Time) {
 	e.t.Logf("up was 0 for %d of %d scrapes, at %d kills; the longest scrape took %.3f s", allDown, scrapes, len(e.load.deaths), longest)
 }
 
-// mustHaveReset: since the beginning, these counters have been reset once in each job, and no others ever.
+// mustHaveReset checks that each of these counters was reset exactly once in each job, and no other counter was.
 func (e *endToEnd) mustHaveReset(at time.Time, want map[string]bool) {
 	e.t.Helper()
 	counters, seen := e.p.counters(), map[string]int{}
@@ -238,9 +237,9 @@ func (e *endToEnd) mustHaveReset(at time.Time, want map[string]bool) {
 	}
 }
 
-// mustCountAsClients: the rate of requests is that of the clients' answers, at times through the minute. rate() divides what
-// was counted from the first scrape in its window to the last by the time between them, so that is where the answers are
-// counted, too.
+// mustCountAsClients compares the rate of requests with the clients' answers at times through the minute. rate() divides the
+// increase between the first and the last scrape in its window by the time between them, so the answers are counted between
+// the same scrapes.
 func (e *endToEnd) mustCountAsClients() {
 	e.t.Helper()
 	const window = 30 * time.Second
@@ -249,7 +248,7 @@ func (e *endToEnd) mustCountAsClients() {
 			at := e.began.Add(after)
 			first, last := e.edges(s.job, at, window)
 			for ; first.value == 0 || last.value == 0; first, last = e.edges(s.job, at, window) {
-				at = at.Add(scrapeInterval) // rate() would guess what a scrape at the edge that failed has missed
+				at = at.Add(scrapeInterval) // rate() would extrapolate over a failed scrape at the edge
 			}
 			want := float64(e.load.between(first.at, last.at)) / last.at.Sub(first.at).Seconds()
 			found := e.p.query(at, fmt.Sprintf(`sum(rate(http_requests_total{job=%q,route!="/metrics"}[%s]))`, s.job, window))
@@ -263,7 +262,7 @@ func (e *endToEnd) mustCountAsClients() {
 	}
 }
 
-// edges are the first and the last scrape of a job in a window up to a time: when it was, and whether it was answered.
+// edges returns the first and the last scrape of a job in a window that ends at a time, and whether they succeeded.
 func (e *endToEnd) edges(job string, at time.Time, window time.Duration) (first, last promPoint) {
 	e.t.Helper()
 	up := e.p.query(at, fmt.Sprintf("up{job=%q}[%s]", job, window))
@@ -273,8 +272,8 @@ func (e *endToEnd) edges(job string, at time.Time, window time.Duration) (first,
 	return up[0].Values[0], up[0].Values[len(up[0].Values)-1]
 }
 
-// mustBeAsOnThePage: when nobody asks for anything, Prometheus has the same series by all jobs; what does not change has the
-// page's value, and the gauge of transactions has that of the database.
+// mustBeAsOnThePage checks that, without requests, all jobs have the same series, constant values equal the page's, and the
+// gauge of transactions equals the database.
 func (e *endToEnd) mustBeAsOnThePage() {
 	e.t.Helper()
 	_, first := e.get("/metrics")
@@ -295,7 +294,7 @@ func (e *endToEnd) mustBeAsOnThePage() {
 			got, there := found[name]
 			if !there {
 				e.t.Errorf("job %s has no %s", s.job, name)
-			} else if value == after[name] && name != "http_requests_in_flight" && name != "go_goroutines" { // scrapes meet, or do not
+			} else if value == after[name] && name != "http_requests_in_flight" && name != "go_goroutines" { // a scrape may or may not see another one
 				still++
 				if got != value {
 					e.t.Errorf("job %s: %s is %g, on the page %g", s.job, name, got, value)
@@ -321,7 +320,7 @@ func (e *endToEnd) mustBeAsOnThePage() {
 
 var pageLabel = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
 
-// pageLine is a sample on a page in the text format.
+// pageLine matches a sample on a page in the text format.
 func pageLine(line string) (metric string, labels map[string]string, value string) {
 	end := strings.LastIndexByte(line, ' ')
 	metric, rest, _ := strings.Cut(line[:end], "{")
@@ -332,7 +331,7 @@ func pageLine(line string) (metric string, labels map[string]string, value strin
 	return metric, labels, line[end+1:]
 }
 
-// pageSeries are the values on a page in the text format, by name and labels.
+// pageSeries returns the values on a page in the text format, by name and labels.
 func pageSeries(tb testing.TB, page string) map[string]float64 {
 	tb.Helper()
 	found := map[string]float64{}
@@ -351,7 +350,7 @@ func pageSeries(tb testing.TB, page string) map[string]float64 {
 	return found
 }
 
-// countsOfPage are the values of all series that only grow, by name and labels.
+// countsOfPage returns the values of all counters on a page, by name and labels.
 func countsOfPage(s *server) (map[string]float64, error) {
 	_, page := s.get("/metrics")
 	counts := pageSeries(s.tb, page)
@@ -378,7 +377,7 @@ func countsOfPage(s *server) (map[string]float64, error) {
 	return counts, nil
 }
 
-// witness hands requests for metrics on to a server, and keeps what kind of answer there was to what Prometheus asks for.
+// witness forwards scrapes to a server and records the content type of each answer.
 type witness struct {
 	address string
 	mu      sync.Mutex
@@ -418,7 +417,7 @@ func startWitness(s *server) *witness {
 	return w
 }
 
-// mustHaveSeenAll: each job was given the format that it asks for.
+// mustHaveSeenAll checks that each job got its format.
 func (w *witness) mustHaveSeenAll(t *testing.T) {
 	t.Helper()
 	w.mu.Lock()

@@ -14,41 +14,41 @@ import (
 	"multiproc/master"
 )
 
-// figure is what may not grow while a server runs.
+// figure is a quantity that must not grow while a server runs.
 type figure struct {
 	name string
-	// What it may be more, at the end than at the beginning: what the runtime, or which worker has which connection, accounts for.
+	// slack is the allowed absolute growth: what the runtime, or the distribution of connections over workers, accounts for.
 	slack float64
-	// And what it may be more in proportion, as memory with what there is to keep.
+	// And the allowed relative growth, for memory that depends on the amount of data.
 	share float64
-	// One of the workers' own begins anew with each of them, so that it can grow only as long as they live.
+	// A figure of the workers' own begins again with each worker, so it can grow only while workers are not replaced.
 	ofWorkers bool
 }
 
-// The figures in the order in which measure has them, of the master (m.) and of the worker that has most (w.).
+// The figures in the order of measure: of the master (m.) and of the worker with the highest value (w.).
 var serverFigures = []figure{
-	{name: "m.sockets", slack: 4}, // who asks how things are has one
+	{name: "m.sockets", slack: 4}, // each status request has one
 	{name: "m.descriptors", slack: 4},
-	{name: "m.threads", slack: 8}, // the runtime never ends one
+	{name: "m.threads", slack: 8}, // the runtime never ends a thread
 	{name: "m.KiB", slack: 4 << 10, share: 0.25},
 	{name: "w.sockets", slack: 24, ofWorkers: true},
 	{name: "w.descriptors", slack: 4, ofWorkers: true},
 	{name: "w.threads", slack: 8, ofWorkers: true},
 	{name: "w.KiB", slack: 4 << 10, share: 0.25, ofWorkers: true},
 	{name: "w.goroutines", slack: 16, ofWorkers: true},
-	{name: "files", slack: 12}, // of metrics: each slot has some of its own, and some more for hand-overs
+	{name: "files", slack: 12}, // metric files: each slot has some, and more for hand-overs
 	{name: "files KiB", slack: 12 * 64},
-	{name: "-wal KiB", slack: 8 << 10}, // SQLite begins it anew after 4 MiB
+	{name: "-wal KiB", slack: 8 << 10}, // SQLite restarts it after 4 MiB
 	{name: ".lock bytes"},
 }
 
-// measurement is the figures at a time.
+// measurement holds the figures at one time.
 type measurement struct {
 	after  time.Duration
-	values []float64 // of serverFigures
+	values []float64 // in the order of serverFigures
 }
 
-// measure measures a server whose workers all serve. Of the workers it is the one that has most.
+// measure measures a server all of whose workers serve. Of the workers it takes the highest value.
 func (k *tracker) measure(after time.Duration) measurement {
 	k.tb.Helper()
 	masterUsage := processFigures(k.cmd.Process.Pid)
@@ -81,8 +81,7 @@ func (k *tracker) measure(after time.Duration) measurement {
 	}}
 }
 
-// processFigures are the sockets, the other descriptors, the threads and the memory in KiB of a process; 0 where it has just
-// ended.
+// processFigures returns the sockets, other descriptors, threads and memory in KiB of a process; 0 if it has just exited.
 func processFigures(pid int) (values [4]float64) {
 	for _, to := range proctest.Descriptors(pid) {
 		if strings.HasPrefix(to, "socket:") {
@@ -109,8 +108,8 @@ func sizeOf(tb testing.TB, path string) int64 {
 	return info.Size()
 }
 
-// grown compares the first third of the measurements with the last: which figures have grown by more than they
-// may. The median counts, so that a moment does not.
+// grown compares the median of the first third of the measurements with that of the last and returns the figures that grew by
+// more than they may.
 func grown(figures []figure, measurements []measurement, ofWorkers bool) []string {
 	third := len(measurements) / 3
 	if third == 0 {
@@ -138,7 +137,7 @@ func medianOf(measurements []measurement, i int) float64 {
 	return values[len(values)/2]
 }
 
-// figureTable shows the measurements, or of many some.
+// figureTable prints the measurements, or a selection of many.
 func figureTable(figures []figure, measurements []measurement) string {
 	const most = 24
 	var text strings.Builder
@@ -159,7 +158,7 @@ func figureTable(figures []figure, measurements []measurement) string {
 	return text.String()
 }
 
-// TestGrown: what grows is found, what only goes up and down is not.
+// TestGrown finds a figure that grows, and not one that goes up and down.
 func TestGrown(t *testing.T) {
 	series := func(values ...float64) (ms []measurement) {
 		for _, value := range values {

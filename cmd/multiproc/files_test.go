@@ -14,11 +14,11 @@ import (
 	"multiproc/master"
 )
 
-// filesINI has the server make all kinds of files that it can make.
+// filesINI makes the server create every kind of file.
 const filesINI = "socket = 127.0.0.1:0\nsocket = %[1]s/http.sock\nhealth = %[1]s/health.sock\nprocesses = 2\npidfile = %[1]s/multiproc.pid\n" +
 	"logto = %[1]s/multiproc.log\ndatabase = %[1]s/multiproc.db\n%[2]s"
 
-// TestFilesFollowTheUmask starts a server and looks at everything that it has made: whose it is, and what the umask leaves.
+// TestFilesFollowTheUmask starts a server and checks the owner and mode of every file that it made.
 func TestFilesFollowTheUmask(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -33,12 +33,12 @@ func TestFilesFollowTheUmask(t *testing.T) {
 			s := startFiles(t, t.TempDir(), row.ini)
 			mustHaveModes(t, s.dir, row.mask, os.Getuid())
 			s.stop()
-			mustHaveModes(t, s.dir, row.mask, os.Getuid()) // and what it leaves
+			mustHaveModes(t, s.dir, row.mask, os.Getuid()) // and the bits that it leaves
 		})
 	}
 }
 
-// TestFilesAreTheUsersThatTheServerRunsAs starts as root, and goes on as somebody else.
+// TestFilesAreTheUsersThatTheServerRunsAs starts as root and drops to another user.
 func TestFilesAreTheUsersThatTheServerRunsAs(t *testing.T) {
 	if os.Geteuid() != 0 {
 		proctest.Missing(t, "only root can give up privileges")
@@ -56,7 +56,7 @@ func TestFilesAreTheUsersThatTheServerRunsAs(t *testing.T) {
 	mustHaveModes(t, dir, 0o077, nobody)
 }
 
-// startFiles starts it in a folder where nothing else is.
+// startFiles starts the server in an empty directory.
 func startFiles(t *testing.T, dir, more string, options ...func(*serverOptions)) *server {
 	t.Helper()
 	s := startServer(t, fmt.Sprintf(filesINI, dir, more), append(options, failing, in(dir))...)
@@ -65,12 +65,12 @@ func startFiles(t *testing.T, dir, more string, options ...func(*serverOptions))
 	return s
 }
 
-// madeByTests are the files that the server has not made.
+// madeByTests lists the files that the server did not make.
 func madeByTests(name string) bool {
 	return name == "multiproc.ini" || name == "multiproc" || name == "roots"
 }
 
-// mustHaveModes looks at all in a folder that a server has made. Of some, nobody else has a thing to read.
+// mustHaveModes checks all files of a server in a directory. Some must be unreadable for everyone else.
 func mustHaveModes(tb testing.TB, dir string, mask fs.FileMode, uid int) {
 	tb.Helper()
 	kinds := map[string]int{}
@@ -110,7 +110,7 @@ func mustHaveModes(tb testing.TB, dir string, mask fs.FileMode, uid int) {
 }
 
 // TestSidecarReadsTheMetrics has another user read the metrics directory, as a scraper beside the server would: with umask
-// 022 it sees all that the server itself shows, with the default nothing.
+// 022 it sees what the server itself shows, with the default nothing.
 func TestSidecarReadsTheMetrics(t *testing.T) {
 	if os.Geteuid() != 0 {
 		proctest.Missing(t, "only root can be somebody else")
@@ -125,7 +125,7 @@ func TestSidecarReadsTheMetrics(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
-	const workers = `multiproc_workers{state="ready"} 2.0` // a live gauge: the lock files are to be read, too
+	const workers = `multiproc_workers{state="ready"} 2.0` // a live gauge: the lock files must be readable, too
 	open := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\numask = 022\n")
 	if text, err := sidecar(open); err != nil || !strings.Contains(text, workers) {
 		t.Errorf("umask 022: %v, %s", err, text)
@@ -136,7 +136,7 @@ func TestSidecarReadsTheMetrics(t *testing.T) {
 	}
 }
 
-// openTo lets others through to a folder of a test.
+// openTo lets others enter a directory of a test.
 func openTo(tb testing.TB, dir string) {
 	tb.Helper()
 	for _, dir := range []string{dir, filepath.Dir(dir)} {

@@ -15,19 +15,19 @@ import (
 	"multiproc/master"
 )
 
-// TestShellWorker has a worker that knows nothing of multiproc. It finds the sockets and nothing else, what it says on
-// stderr is in the log, and it dies with the master.
+// TestShellWorker has a worker that knows nothing of multiproc. It inherits the sockets and nothing else, its stderr is
+// logged, and it dies with the master.
 func TestShellWorker(t *testing.T) {
 	t.Parallel()
 	command := script(t,
 		`echo "this is worker $MULTIPROC_SLOT" >&2`,
-		`exec sleep 1000`) // a shell has the script open itself
+		`exec sleep 1000`) // the descriptor of the script itself
 	s := startServer(t, "socket = 127.0.0.1:0\nsocket = @"+t.Name()+strconv.Itoa(os.Getpid())+"\nprocesses = 2\nnotify = false\n"+
 		"env = APP_COLOUR=blue\nunenv = APP_SECRET\ncommand = "+command+"\n",
 		withEnv("APP_SECRET=x", "NOTIFY_SOCKET=/nonexistent", "WATCHDOG_USEC=1000000", "LISTEN_FDS=7", "LISTEN_PID=1"))
 	s.log.Wait(t, s.done, "this is worker 1")
 	s.log.Wait(t, s.done, "this is worker 2")
-	sockets, others := listening(t), proctest.Descriptors(os.Getpid()) // whatever the test itself was started with is passed on
+	sockets, others := listening(t), proctest.Descriptors(os.Getpid()) // whatever the test was started with is inherited
 	for _, pid := range s.workers() {
 		proctest.Eventually(t, "the program", func() bool { return nameOf(pid) == "sleep" })
 		open := proctest.Descriptors(pid)
@@ -48,7 +48,7 @@ func TestShellWorker(t *testing.T) {
 				t.Errorf("not in the environment: %s", want)
 			}
 		}
-		// notify = false: it is not to be told where.
+		// notify = false: it gets no notify socket.
 		for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "APP_SECRET"} {
 			if strings.Contains(env, name+"=") {
 				t.Errorf("in the environment: %s", name)
@@ -61,7 +61,7 @@ func TestShellWorker(t *testing.T) {
 	proctest.AwaitGone(t, workers...)
 }
 
-// TestForeignWorkerStops has a worker that ends at TERM without a word, and one that does not heed it.
+// TestForeignWorkerStops has a worker that exits on TERM and one that ignores it.
 func TestForeignWorkerStops(t *testing.T) {
 	t.Parallel()
 	for name, ignore := range map[string]string{"by TERM": "", "by KILL": "trap '' TERM"} {
@@ -85,7 +85,7 @@ func TestForeignWorkerStops(t *testing.T) {
 			}
 			s.signal(syscall.SIGTERM)
 			proctest.AwaitGone(t, workers...)
-			if ignore == "" { // what else it has started is its own affair
+			if ignore == "" { // its own children are its own business
 				for _, pid := range started {
 					proctest.Kill(t, pid, syscall.SIGKILL)
 				}
@@ -98,7 +98,7 @@ func TestForeignWorkerStops(t *testing.T) {
 	}
 }
 
-// pythonServer is a worker in Python that takes its sockets as systemd gives them and says when it is ready.
+// pythonServer is a worker in Python that takes its sockets from systemd's variables and reports readiness.
 const pythonServer = `
 import http.server, os, socket, sys
 
@@ -138,7 +138,7 @@ notify("READY=1\nSTATUS=serving in python")
 server.serve_forever()
 `
 
-// pythonPath is the program itself, which python3 in PATH may only start.
+// pythonPath returns the real interpreter; python3 in PATH may be a wrapper.
 func pythonPath(tb testing.TB) string {
 	tb.Helper()
 	s := server{tb: tb, dir: tb.TempDir()}
@@ -159,7 +159,7 @@ func pythonINI(tb testing.TB) string {
 	return fmt.Sprintf("command = %s %s\n", python, path)
 }
 
-// TestPythonWorker serves from Python, reloads, and replaces a worker that was killed.
+// TestPythonWorker serves from Python, reloads, and replaces a killed worker.
 func TestPythonWorker(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+pythonINI(t))
@@ -180,12 +180,12 @@ func TestPythonWorker(t *testing.T) {
 	victim := pidsOf(s.awaitNoneDraining())[0]
 	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)
-	// Without a handler, it ends by TERM.
+	// Without a handler, TERM ends it.
 	s.stop()
 }
 
-// TestListenersDoNotBlock looks at the sockets of all processes after each start of a worker. A socket that blocks does so
-// for all who share it: they would hang in accept.
+// TestListenersDoNotBlock checks the sockets of all processes after each start of a worker. A blocking socket blocks for
+// everyone who shares it: accept would hang.
 func TestListenersDoNotBlock(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nsocket = "+filepath.Join(t.TempDir(), "http.sock")+
@@ -203,7 +203,7 @@ func TestListenersDoNotBlock(t *testing.T) {
 	s.stop()
 }
 
-// TestBlockingIsMended has a worker clear the flag, which it may not care about. The next start of another sets it again.
+// TestBlockingIsMended has a worker clear O_NONBLOCK. The next start of another worker sets it again.
 func TestBlockingIsMended(t *testing.T) {
 	t.Parallel()
 	ini := pythonINI(t)
@@ -226,7 +226,7 @@ func TestBlockingIsMended(t *testing.T) {
 	s.stop()
 }
 
-// mustNotBlock expects this many listening sockets in each worker and in the master, and that none of them blocks.
+// mustNotBlock expects this many listening sockets, none of them blocking, in the master and in each worker.
 func (s *server) mustNotBlock(inWorker, inMaster int) {
 	s.tb.Helper()
 	sockets := listening(s.tb)
@@ -247,8 +247,7 @@ func (s *server) mustNotBlock(inWorker, inMaster int) {
 	}
 }
 
-// TestForeignLogIsReopened has a worker that knows nothing of the log: what it says goes to the new one after USR1, be it
-// on stdout or on stderr.
+// TestForeignLogIsReopened has a worker that knows nothing of the log: after USR1 its stdout and stderr go to the new file.
 func TestForeignLogIsReopened(t *testing.T) {
 	t.Parallel()
 	command := script(t, `while :; do echo "this is stdout"; echo "this is stderr" >&2; sleep 0.05; done`)
@@ -265,8 +264,8 @@ func TestForeignLogIsReopened(t *testing.T) {
 	s.stop()
 }
 
-// TestForeignLinesStayWhole has workers that say a lot at the same time, in pieces that do not end with a line. However the
-// master reads it, the log has whole lines.
+// TestForeignLinesStayWhole has workers that write much at the same time in pieces that are not lines. The log has whole
+// lines.
 func TestForeignLinesStayWhole(t *testing.T) {
 	t.Parallel()
 	const lines = 5000

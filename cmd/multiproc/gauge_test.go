@@ -34,7 +34,7 @@ func TestGauge(t *testing.T) {
 		t.Errorf("%s", made)
 	}
 	k.must(http.StatusNoContent, "DELETE", transactionsPath+"/2", "")
-	const name = `"a\"b\\c\nd {é} \ud83d\ude42"` // as JSON has it
+	const name = `"a\"b\\c\nd {é} \ud83d\ude42"` // in JSON's notation
 	k.must(http.StatusCreated, "POST", "/api/v1/apis", `{"name":`+name+`}`)
 	k.must(http.StatusCreated, "POST", transactionsPath, `{"api":`+name+`,"status":"Pending","amount":1}`)
 	k.mustShow(map[string]float64{
@@ -67,7 +67,7 @@ func TestGauge(t *testing.T) {
 
 	hangUp(wires)
 
-	// With what they were made for go the transactions, and with these the series.
+	// Deleting an API deletes its transactions and their series.
 	k.must(http.StatusConflict, "DELETE", "/api/v1/apis/1", "")
 	k.must(http.StatusNoContent, "DELETE", "/api/v1/apis/1?cascade=true", "")
 	for series := range k.gauge() {
@@ -81,7 +81,7 @@ func TestGauge(t *testing.T) {
 	k.stop()
 }
 
-// mustShow fails the test unless all workers have these values.
+// mustShow fails the test unless every worker has these values.
 func (k *tracker) mustShow(want map[string]float64) {
 	k.tb.Helper()
 	wires := k.toEach(k.workers())
@@ -97,7 +97,7 @@ func (k *tracker) mustShow(want map[string]float64) {
 	}
 }
 
-// mustBeLinted has Prometheus' own linter read the whole page.
+// mustBeLinted lints the whole page with promtool.
 func (k *tracker) mustBeLinted(page string) {
 	k.tb.Helper()
 	promtool, err := exec.LookPath("promtool")

@@ -22,7 +22,7 @@ import (
 	"multiproc/master"
 )
 
-// gunicornCommand is a gunicorn with the application in testdata. It skips the test where there is no gunicorn, or no
+// gunicornCommand returns a gunicorn command for the application in testdata. It skips the test without gunicorn or
 // prometheus_client.
 func gunicornCommand(t *testing.T, args ...string) []string {
 	t.Helper()
@@ -39,7 +39,7 @@ func gunicornCommand(t *testing.T, args ...string) []string {
 	return append([]string{python, "-m", "gunicorn", "--pythonpath", path, "-c", filepath.Join(path, "gunicorn.conf.py"), "app"}, args...)
 }
 
-// pythonEnv are the variables by which Python finds its packages.
+// pythonEnv returns the variables by which Python finds its packages.
 func pythonEnv() []string {
 	env := []string{"PYTHONDONTWRITEBYTECODE=1"}
 	if path := os.Getenv("MULTIPROC_TEST_PROMETHEUS_CLIENT"); path != "" {
@@ -48,7 +48,7 @@ func pythonEnv() []string {
 	return env
 }
 
-// startProcess starts a program that ends by TERM at the end of the test at the latest, with what it says on stderr.
+// startProcess starts a program that gets TERM at the end of the test, and returns its stderr.
 func startProcess(t *testing.T, dir string, args, env []string) (*exec.Cmd, *proctest.Log) {
 	t.Helper()
 	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // see Cleanup
@@ -82,7 +82,7 @@ func startProcess(t *testing.T, dir string, args, env []string) (*exec.Cmd, *pro
 	return cmd, log
 }
 
-// pythonProcesses are the processes of the application below a gunicorn, once there are so many.
+// pythonProcesses waits for n processes of the application below a gunicorn.
 func pythonProcesses(t *testing.T, gunicorn, n int) (pids []int) {
 	t.Helper()
 	proctest.Eventually(t, "gunicorn's processes", func() bool {
@@ -92,7 +92,7 @@ func pythonProcesses(t *testing.T, gunicorn, n int) (pids []int) {
 	return pids
 }
 
-// beside is multiproc metrics serve for a metrics directory.
+// beside starts multiproc metrics serve for a metrics directory.
 func beside(t *testing.T, dir string) *server {
 	t.Helper()
 	s := &server{tb: t}
@@ -103,9 +103,9 @@ func beside(t *testing.T, dir string) *server {
 	return s
 }
 
-// TestPythonBesideGo has a gunicorn of two processes and a server of two Go workers write to one directory. While both are
-// asked, and one process of each is killed, multiproc metrics serve shows what only grows; at a quiet moment it shows
-// what prometheus_client does.
+// TestPythonBesideGo has a gunicorn of two processes and a server of two Go workers write to one directory. Under load, with
+// one process of each killed, multiproc metrics serve shows counters that only grow; when all is quiet it shows what
+// prometheus_client does.
 func TestPythonBesideGo(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t))
@@ -144,8 +144,8 @@ func TestPythonBesideGo(t *testing.T) {
 	toGo.mustBeCounted("what the Go workers have", page[`http_requests_total{code="200",method="GET",route="/pid"}`])
 }
 
-// TestGunicornAsCommand has gunicorn as the workers' command: it takes the sockets from the master, says that it is ready,
-// and its processes write to the directory that the master gives. A reload loses no request.
+// TestGunicornAsCommand runs gunicorn as the workers' command: it takes the sockets from the master, reports readiness, and
+// its processes write to the master's metrics directory. A reload loses no request.
 func TestGunicornAsCommand(t *testing.T) {
 	t.Parallel()
 	command := gunicornCommand(t, "--workers", "2")
@@ -170,7 +170,7 @@ func TestGunicornAsCommand(t *testing.T) {
 	s.stop()
 }
 
-// askPython has clients ask a gunicorn, half of them with bodies.
+// askPython has clients send requests to a gunicorn, half of them with bodies.
 func askPython(load *paced, client *http.Client) {
 	s := load.server
 	for i := range 4 {
@@ -189,9 +189,9 @@ func askPython(load *paced, client *http.Client) {
 	}
 }
 
-// mustAgree compares the page of multiproc metrics serve with prometheus_client's own, which the application has, when
-// gunicorn has replaced whom it wanted to, and while those are stopped who write without being asked, a master and workers
-// in Go. The gauges of living processes must be those of the gunicorns' processes. It returns the values.
+// mustAgree compares the page of multiproc metrics serve with prometheus_client's own, which the application serves, once
+// gunicorn has finished recycling and while the Go master and workers, which write without requests, are stopped. Live gauges
+// must be those of gunicorn's processes. It returns the values.
 func mustAgree(t *testing.T, s, serve *server, client *http.Client, gunicorns ...int) map[string]float64 {
 	t.Helper()
 	for _, pid := range append(s.workers(), s.cmd.Process.Pid) {
@@ -209,7 +209,7 @@ func mustAgree(t *testing.T, s, serve *server, client *http.Client, gunicorns ..
 		slices.Sort(living)
 		var err error
 		if theirs, err = serve.getBy(client, "/metrics"); err != nil {
-			return false // prometheus_client fails at a file that another process is making
+			return false // prometheus_client fails on a file that another process is creating
 		}
 		_, own = serve.get("/metrics")
 		again, err := serve.getBy(client, "/metrics")
@@ -221,7 +221,7 @@ func mustAgree(t *testing.T, s, serve *server, client *http.Client, gunicorns ..
 	return pageSeries(t, own)
 }
 
-// livingPIDs are the processes that a page has gauges of which only the living have.
+// livingPIDs returns the pids in the labels of a page's live gauges.
 func livingPIDs(t *testing.T, page string) (pids []int) {
 	t.Helper()
 	for _, text := range regexp.MustCompile(`(?m)^python_liveall\{pid="(\d+)"\}`).FindAllStringSubmatch(page, -1) {
@@ -237,9 +237,9 @@ func livingPIDs(t *testing.T, page string) (pids []int) {
 
 var fractions = regexp.MustCompile(`^\w+_(sum|seconds_total)$`)
 
-// sortedLines are those of a page in an order of their own, with their labels in the order of names, as prometheus_client's
-// order is that of the directory, and le is among the other labels or behind them. Which order it is shows in the last
-// digits of sums of fractions, too.
+// sortedLines returns the lines of a page in a canonical order with sorted labels: prometheus_client's order depends on the
+// directory, and le is among the other labels or behind them. The order of summation also shows in the last digits of
+// fractional sums.
 func sortedLines(tb testing.TB, page string) []string {
 	tb.Helper()
 	lines := strings.Split(page, "\n")
@@ -261,7 +261,7 @@ func sortedLines(tb testing.TB, page string) []string {
 	return lines
 }
 
-// mustCountPython: each of the metrics has counted what was answered.
+// mustCountPython checks that each metric has counted every answer.
 func mustCountPython(page map[string]float64, load *paced) {
 	for metric, counted := range map[string]float64{
 		"python_requests_total":   page[`python_requests_total{method="GET"}`] + page[`python_requests_total{method="POST"}`],

@@ -12,8 +12,8 @@ import (
 	"multiproc/master"
 )
 
-// TestReadyzSaysWhy has fewer workers ready than there have to be, which both the master and the workers that are left
-// say, and why, until there are enough again.
+// TestReadyzSaysWhy has fewer ready workers than min-ready: the master and the remaining workers report it with the reason
+// until there are enough.
 func TestReadyzSaysWhy(t *testing.T) {
 	t.Parallel()
 	health := freeAddress(t)
@@ -22,7 +22,7 @@ func TestReadyzSaysWhy(t *testing.T) {
 	if worker, master := ask(); worker != "" || master != "" {
 		t.Fatalf("unready: %q, %q", worker, master)
 	}
-	// A successor that is killed at once is not replaced at once.
+	// A successor that is killed at once is replaced after a delay.
 	const few = "fewer than min-ready workers are ready"
 	proctest.Eventually(t, "unreadiness", func() bool {
 		if pids := s.workers(); len(pids) == 2 {
@@ -31,7 +31,7 @@ func TestReadyzSaysWhy(t *testing.T) {
 		if worker, master := ask(); worker != few || master != few {
 			return false
 		}
-		// Alive it is all the same.
+		// It is live all the same.
 		for _, address := range []string{s.address, health} {
 			at := *s
 			at.address = address
@@ -73,7 +73,7 @@ func TestReadyzBeforeTheFirst(t *testing.T) {
 	s.stop()
 }
 
-// TestBusyIsNotUnready has a request in every worker, and in the only one many: they are to get more all the same.
+// TestBusyIsNotUnready keeps every worker busy, and a single worker very busy: they stay ready.
 func TestBusyIsNotUnready(t *testing.T) {
 	t.Parallel()
 	health := freeAddress(t)

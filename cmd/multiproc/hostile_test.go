@@ -17,8 +17,7 @@ import (
 	"multiproc/master"
 )
 
-// TestLogThatNobodyReads starts a server whose log is a pipe that is full and stays so: it serves, it reloads, and it
-// stops when it is told to.
+// TestLogThatNobodyReads starts a server whose log is a full pipe without a reader: it serves, reloads and stops.
 func TestLogThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
@@ -53,7 +52,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not serve")
 		}
-		<-time.After(5 * time.Millisecond) // it has no way to tell
+		<-time.After(5 * time.Millisecond) // it has no way to report it
 	}
 	if o, err := client.Reload(t.Context()); err != nil || !o.OK {
 		t.Errorf("reload: %+v, %v", o, err)
@@ -73,7 +72,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 	}
 }
 
-// fill writes until there is no room.
+// fill writes until the pipe is full.
 func fill(tb testing.TB, w *os.File) {
 	tb.Helper()
 	raw, err := w.SyscallConn()
@@ -91,13 +90,13 @@ func fill(tb testing.TB, w *os.File) {
 	if err = errors.Join(err, failed); !errors.Is(err, syscall.EAGAIN) {
 		tb.Fatal(err)
 	}
-	// The flag is shared with the server, which is to find an ordinary pipe.
+	// The flag is shared with the server, which expects an ordinary pipe.
 	if err := raw.Control(func(fd uintptr) { failed = syscall.SetNonblock(int(fd), false) }); err != nil || failed != nil {
 		tb.Fatal(err, failed)
 	}
 }
 
-// TestHealthFlood opens more connections to the health address than the master may have descriptors, asks and reads no
+// TestHealthFlood opens more connections to the health address than the master has descriptors, sends requests and reads no
 // answers: a dead worker is still replaced, and the control socket still answers.
 func TestHealthFlood(t *testing.T) {
 	t.Parallel()
@@ -123,7 +122,7 @@ func TestHealthFlood(t *testing.T) {
 	s.stop()
 }
 
-// TestWorkerLeavesChildren has workers that fork: when one has ended, nothing of it has the socket any more.
+// TestWorkerLeavesChildren has workers that fork: no child keeps the socket after its worker has exited.
 func TestWorkerLeavesChildren(t *testing.T) {
 	dir := t.TempDir()
 	children := filepath.Join(dir, "children")

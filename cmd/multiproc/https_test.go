@@ -30,7 +30,7 @@ import (
 // httpsINI is the part of an ini with TLS. The files are beside it.
 const httpsINI = "socket = 127.0.0.1:0\ntls-cert = cert.pem\ntls-key = key.pem\n"
 
-// certificate is one with its key, signed by itself.
+// certificate is a self-signed certificate with its key.
 type certificate struct {
 	serial    int64
 	cert, key []byte // PEM
@@ -63,7 +63,7 @@ func valid(tb testing.TB, serial int64) certificate {
 	return newCertificate(tb, serial, time.Now().Add(time.Hour))
 }
 
-// put replaces the files in a folder, one after the other, as who renews a certificate does.
+// put replaces the files in a directory one after the other, as a renewal does.
 func (c certificate) put(tb testing.TB, dir string) {
 	tb.Helper()
 	for name, content := range map[string][]byte{"cert.pem": c.cert, "key.pem": c.key} {
@@ -77,10 +77,10 @@ func (c certificate) put(tb testing.TB, dir string) {
 	}
 }
 
-// dialTLS connects, and says which certificate it was shown.
+// dialTLS connects and returns the certificate that the server presents.
 func (s *server) dialTLS(tb testing.TB) (*tls.Conn, int64) {
 	tb.Helper()
-	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // which one it is, is looked at
+	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the certificate is compared by the caller
 	conn, err := dialer.DialContext(tb.Context(), "tcp", s.address)
 	if err != nil {
 		tb.Fatalf("%v\n%s", err, s.log)
@@ -91,7 +91,7 @@ func (s *server) dialTLS(tb testing.TB) (*tls.Conn, int64) {
 
 func (s *server) mustShow(tb testing.TB, serial int64) {
 	tb.Helper()
-	for range 10 { // to any worker
+	for range 10 { // any worker may answer
 		conn, shown := s.dialTLS(tb)
 		_ = conn.Close()
 		if shown != serial {
@@ -100,8 +100,8 @@ func (s *server) mustShow(tb testing.TB, serial int64) {
 	}
 }
 
-// askOverTLS asks in one connection again and again, until the server says that an answer is the last one, and then in a new
-// one. The server may end a connection only where it said so.
+// askOverTLS sends requests on one connection until the server announces its end, and then on a new one. The server may close
+// a connection only after that.
 func askOverTLS(address string, stopping <-chan struct{}, answered *atomic.Int64) error {
 	dialer := &net.Dialer{Timeout: proctest.Patience}
 	for {
@@ -136,8 +136,8 @@ func askOverTLS(address string, stopping <-chan struct{}, answered *atomic.Int64
 	}
 }
 
-// TestCertificateIsRenewed reloads with one certificate after the other while clients ask in connections that they keep:
-// none of them notices, and who connects is shown the new one. What does not fit is refused, and the old one goes on.
+// TestCertificateIsRenewed reloads with one certificate after another while clients keep connections: none of them notices,
+// and new connections get the new certificate. A certificate that does not match its key is refused, and the old one stays.
 func TestCertificateIsRenewed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -201,8 +201,8 @@ func TestCertificateIsRenewed(t *testing.T) {
 	s.log.Wait(t, s.done, "tls-cert has expired")
 }
 
-// TestKeyIsNowhere looks for the key wherever others could see it: in what processes are started with, in what the
-// commands print, in the log.
+// TestKeyIsNowhere looks for the key wherever others could see it: in arguments and environments, in the output of commands,
+// in the log.
 func TestKeyIsNowhere(t *testing.T) {
 	dir := t.TempDir()
 	pair := valid(t, 1)
@@ -241,7 +241,7 @@ func TestKeyIsNowhere(t *testing.T) {
 	}
 }
 
-// descriptorsTo is how many descriptors of a process lead to a file of that name.
+// descriptorsTo returns the number of a process's descriptors for a file of this name.
 func descriptorsTo(tb testing.TB, pid int, name string) int {
 	tb.Helper()
 	descriptors, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
@@ -257,7 +257,7 @@ func descriptorsTo(tb testing.TB, pid int, name string) int {
 	return n
 }
 
-// TestCheckLooksAtTheCertificate before anything is started with it.
+// TestCheckLooksAtTheCertificate has check refuse a wrong certificate before anything starts with it.
 func TestCheckLooksAtTheCertificate(t *testing.T) {
 	dir := t.TempDir()
 	s := &server{tb: t, dir: dir}
@@ -286,7 +286,7 @@ func TestCheckLooksAtTheCertificate(t *testing.T) {
 	}
 }
 
-// TestHTTPSWithoutMaster: one process serves as workers do.
+// TestHTTPSWithoutMaster has a single process serve TLS as workers do.
 func TestHTTPSWithoutMaster(t *testing.T) {
 	dir := t.TempDir()
 	valid(t, 1).put(t, dir)
@@ -302,8 +302,8 @@ func TestHTTPSWithoutMaster(t *testing.T) {
 	}
 }
 
-// TestRootOnlyKey has a key that only root can read, and a server that gives up root's privileges: it is read before. A
-// reload goes on with it as long as it is seen to be the same, and says what to do about a new one.
+// TestRootOnlyKey has a key that only root can read and a server that drops root's privileges: the key is read before. A
+// reload goes on with it while the file is unchanged, and for a new one the error says what to do.
 func TestRootOnlyKey(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {

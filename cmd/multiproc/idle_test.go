@@ -9,12 +9,12 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// TestManyIdleConnections opens ten thousand connections that ask for nothing. The workers have no more descriptors than
-// they may, others are answered all the time, and a reload goes on.
+// TestManyIdleConnections opens ten thousand idle connections. The workers stay within their limits, other clients are served
+// all the time, and a reload succeeds.
 func TestManyIdleConnections(t *testing.T) {
 	t.Parallel()
 	proctest.Long(t)                          // it opens ten thousand connections
-	const each, all, others = 200, 10_000, 10 // descriptors for what a request needs besides
+	const each, all, others = 200, 10_000, 10 // descriptors for everything besides connections
 	dir := t.TempDir()
 	s := startServer(t, fmt.Sprintf("socket = 127.0.0.1:0\nprocesses = 2\nmax-connections = %d\ndrain-idle = 1\n", each), in(dir))
 	before := 0

@@ -18,9 +18,9 @@ import (
 	"multiproc/store"
 )
 
-// BenchmarkInserts has 32 clients post single transactions to 4 workers, beside a loop of single commits on one connection
-// to a database of its own with the same triggers, in turns. One iteration is a round of both. Reported are the medians of
-// the rates, their ratio, and the 99th percentile of the time to an answer.
+// BenchmarkInserts has 32 clients post single transactions to 4 workers and, in turn, a loop commit single transactions on
+// one connection to its own database with the same triggers. One iteration is a round of both. It reports the medians of the
+// rates, their ratio, and the 99th percentile of the response time.
 func BenchmarkInserts(b *testing.B) {
 	s := startServer(b, "socket = 127.0.0.1:0\nprocesses = 4\ndisable-logging = true\ndatabase = transactions.db\n")
 	if _, stderr, code := s.run("populate", "--ini", s.ini, "--transactions", "100"); code != 0 {
@@ -47,8 +47,7 @@ func BenchmarkInserts(b *testing.B) {
 	s.stop()
 }
 
-// poster posts transactions on as many connections as the other benchmarks have. As these it does as little as it can
-// itself: it has the same cores.
+// poster posts transactions on benchConnections connections. It does as little as it can itself, because it shares the cores.
 type poster struct {
 	address string
 	request []byte
@@ -61,7 +60,7 @@ func newPoster(address, token string) *poster {
 		"Authorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", token, len(body), body)}
 }
 
-// round posts for a while, and gives the transactions per second.
+// round posts for a while and returns the transactions per second.
 func (p *poster) round(b *testing.B) float64 {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), benchRound)
@@ -86,7 +85,7 @@ func (p *poster) round(b *testing.B) float64 {
 	return float64(len(times)) / time.Since(begun).Seconds()
 }
 
-// post posts one after the other on one connection, and gives how long each took.
+// post posts on one connection, one after the other, and returns how long each took.
 func (p *poster) post(ctx context.Context) (times []time.Duration, err error) {
 	conn, err := new(net.Dialer).DialContext(context.WithoutCancel(ctx), "tcp", p.address)
 	if err != nil {
@@ -130,7 +129,7 @@ func readCreated(r *bufio.Reader) error {
 	}
 }
 
-// loop is what a program does that commits each transaction by itself.
+// loop is the baseline: a program that commits each transaction by itself.
 type loop struct{ conn *sql.Conn }
 
 func openLoop(b *testing.B) *loop {
@@ -164,7 +163,7 @@ func (l *loop) exec(b *testing.B, query string, args ...any) {
 	}
 }
 
-// round commits for a while, and gives the transactions per second.
+// round commits for a while and returns the transactions per second.
 func (l *loop) round(b *testing.B) float64 {
 	b.Helper()
 	begun, n := time.Now(), 0

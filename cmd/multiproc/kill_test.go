@@ -29,8 +29,8 @@ import (
 	"multiproc/master"
 )
 
-// TestKilledWorkers kills workers one after the other while clients ask. Nobody may notice but the clients whose
-// connection the killed one had, and what the metrics count may never become less, whichever worker says so.
+// TestKilledWorkers kills workers one after another under load. Only clients whose connection a killed worker had may notice,
+// and no counter may ever go back, whichever worker is asked.
 func TestKilledWorkers(t *testing.T) {
 	t.Parallel()
 	kills := proctest.Rounds(4, 10)
@@ -44,7 +44,7 @@ func TestKilledWorkers(t *testing.T) {
 	t.Cleanup(storm.stop)
 
 	for range kills {
-		// One that has served for long enough that its end is not taken for a failed start.
+		// A worker that has served long enough that its death is not an early one.
 		var victim int
 		s.await("a worker that has served for a second", func(status master.Status) bool {
 			for _, w := range status.Workers {
@@ -73,7 +73,7 @@ func TestKilledWorkers(t *testing.T) {
 		t.Logf("log:\n%s", s.log)
 	}
 
-	// However many there were, the files are those of the slots.
+	// However many workers there were, the files are those of the slots.
 	name := regexp.MustCompile(`^(counter|summary|histogram|gauge_[a-z]+)_(w[1-3]|master)\.db$`)
 	entries, err := os.ReadDir(s.metricsDir())
 	if err != nil {
@@ -87,14 +87,14 @@ func TestKilledWorkers(t *testing.T) {
 	s.stop()
 }
 
-// storm are clients that know which worker they talk to, and when one was killed.
+// storm is a set of clients that know which worker they talk to and when one was killed.
 type storm struct {
 	server   *server
 	stopping chan struct{}
 	stopOnce sync.Once
 	asking   sync.WaitGroup
 	answered atomic.Int64
-	lost     atomic.Int64 // requests, with the worker that had them
+	lost     atomic.Int64 // requests that a killed worker had
 	scrapes  atomic.Int64
 
 	mu       sync.Mutex
@@ -102,7 +102,7 @@ type storm struct {
 	failures []string
 }
 
-// killing is a worker's end: after from it may have been dead, after to it was.
+// killing is the death of a worker: from from on it may have been dead, at to it was.
 type killing struct {
 	pid      int
 	from, to time.Time
@@ -141,7 +141,7 @@ func (s *storm) awaitAnswers(n int64) {
 	proctest.Eventually(s.server.tb, "answers", func() bool { return s.answered.Load() >= from+n })
 }
 
-// failed judges a request that has got no answer: of the worker with the pid, or if that is 0, of one that is not known.
+// failed judges a request without an answer, sent to the worker with this pid, or to an unknown one if it is 0.
 func (s *storm) failed(pid int, began time.Time, err error) {
 	ended := time.Now()
 	s.mu.Lock()
@@ -161,7 +161,7 @@ func (s *storm) fail(format string, args ...any) {
 	s.failures = append(s.failures, fmt.Sprintf(format, args...))
 }
 
-// keepAsking asks on one connection as long as that lives, and so knows whom.
+// keepAsking sends requests on kept-alive connections, and so knows the worker.
 func (s *storm) keepAsking() {
 	for !s.stopped() {
 		began := time.Now()
@@ -171,7 +171,7 @@ func (s *storm) keepAsking() {
 	}
 }
 
-// askOnOne makes a connection and asks there until the end, or for long enough that a later worker gets clients, too.
+// askOnOne connects and sends requests until the connection ends, or long enough that later workers get clients, too.
 func (s *storm) askOnOne() (pid int, err error) {
 	conn, err := new(net.Dialer).DialContext(context.WithoutCancel(s.server.tb.Context()), "tcp", s.server.address)
 	if err != nil {
@@ -193,7 +193,7 @@ func (s *storm) askOnOne() (pid int, err error) {
 	return pid, nil
 }
 
-// askHere asks on a connection which worker has it, which cannot change.
+// askHere asks which worker has a connection, which cannot change.
 func (s *storm) askHere(conn net.Conn, reader *bufio.Reader, pid int) (int, error) {
 	if _, err := io.WriteString(conn, "GET /pid HTTP/1.1\r\nHost: server\r\n\r\n"); err != nil {
 		return pid, err
@@ -215,7 +215,7 @@ func (s *storm) askHere(conn net.Conn, reader *bufio.Reader, pid int) (int, erro
 	return of, nil
 }
 
-// askOnce asks again and again, each time on a new connection.
+// askOnce sends each request on a new connection.
 func (s *storm) askOnce() {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: proctest.Patience}
 	for !s.stopped() {
@@ -247,7 +247,7 @@ func (s *storm) get(client *http.Client, path string) (string, error) {
 	return string(body), err
 }
 
-// scrape reads the metrics again and again, from whichever worker it gets.
+// scrape reads the metrics again and again, from any worker.
 func (s *storm) scrape() {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: proctest.Patience}
 	last := map[string]float64{}
@@ -276,7 +276,7 @@ func (s *storm) scrape() {
 	}
 }
 
-// countsOf are the values of all series that only grow.
+// countsOf returns the values of all counters.
 func countsOf(text string) (map[string]float64, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
@@ -302,7 +302,7 @@ func countsOf(text string) (map[string]float64, error) {
 	return counts, nil
 }
 
-// valueOf is the value of a series of the metrics without labels that it is not asked for; NaN when it is not there.
+// valueOf returns the value of a series without labels, or NaN if it is absent.
 func (s *server) valueOf(series string) float64 {
 	s.tb.Helper()
 	_, text := s.get("/metrics")
@@ -318,8 +318,8 @@ func (s *server) valueOf(series string) float64 {
 	return math.NaN()
 }
 
-// TestKilledMaster kills the master, and with it whoever reads the log. The workers answer what they have and go, and
-// nothing is left that would be in the way of the next server.
+// TestKilledMaster kills the master and with it the reader of the log. The workers answer their requests and exit, and
+// nothing is left that blocks the next server.
 func TestKilledMaster(t *testing.T) {
 	t.Parallel()
 	for name, command := range map[string]string{"own worker": "", "command": appINI(t)} {
@@ -334,7 +334,7 @@ func testKilledMaster(t *testing.T, command string) {
 	s := startServer(t, ini)
 	workers := s.workers()
 
-	// A request that has begun, which a worker finds out when the master is dead.
+	// A request is in progress when the worker finds out that the master is dead.
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.address)
 	if err != nil {
 		t.Fatal(err)
@@ -383,7 +383,7 @@ func testKilledMaster(t *testing.T, command string) {
 	next.stop()
 }
 
-// slow are requests that take their time.
+// slow is a set of slow requests.
 type slow struct {
 	server   *server
 	asking   sync.WaitGroup
@@ -399,7 +399,7 @@ func newSlow(s *server) *slow {
 	return w
 }
 
-// start sends requests to the application of the tests that take so long, and waits until all are being handled.
+// start sends requests that take this long to the application of the tests, and waits until all are being handled.
 func (w *slow) start(n int, d time.Duration) {
 	s := w.server
 	s.tb.Helper()
@@ -417,9 +417,9 @@ func (w *slow) start(n int, d time.Duration) {
 		})
 	}
 	proctest.Eventually(s.tb, "all requests in flight", func() bool {
-		return s.valueOf("http_requests_in_flight") >= float64(n+1) // this one, too
+		return s.valueOf("http_requests_in_flight") >= float64(n+1) // this connection, too
 	})
 }
 
-// wait waits until all have been answered or have failed.
+// wait waits until every request has been answered or has failed.
 func (w *slow) wait() { w.asking.Wait() }

@@ -16,7 +16,7 @@ import (
 	"multiproc/master"
 )
 
-// ask asks for a path on a connection of its own, and gives the status code.
+// ask requests a path on a new connection and returns the status code.
 func ask(tb testing.TB, network, address, path string) (int, error) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(tb.Context(), proctest.Patience)
@@ -45,15 +45,15 @@ func mustAnswer(tb testing.TB, network, address, path string, want int) {
 	}
 }
 
-// refused is whether nobody listens at an address any more.
+// refused reports whether an address refuses connections.
 func refused(tb testing.TB, network, address string) bool {
 	tb.Helper()
 	_, err := ask(tb, network, address, "/")
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
 }
 
-// TestReloadListeners has listeners come and go in reloads, while the others are asked without end: whoever asked for the
-// reload can use the new ones at once, those that have gone refuse, and the others never do.
+// TestReloadListeners adds and removes listeners by reloads while the others are under load: new ones accept as soon as the
+// reload is done, removed ones refuse, and the others never fail.
 func TestReloadListeners(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -85,8 +85,8 @@ func TestReloadListeners(t *testing.T) {
 	s.stop()
 }
 
-// TestReloadListenerFailed takes back a reload with new listeners: none of them may be left, whether another of them or
-// a worker was at fault.
+// TestReloadListenerFailed rolls back reloads with new listeners: none of them may be left, whether another listener or a
+// worker was at fault.
 func TestReloadListenerFailed(t *testing.T) {
 	busy, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -154,8 +154,8 @@ func TestReloadMetricsSocket(t *testing.T) {
 	s.stop()
 }
 
-// TestReloadMasterKeys changes keys that are the master's own. A reload does what they say or is refused with a line that
-// names the key; what it must not do is to succeed without.
+// TestReloadMasterKeys changes keys that concern the master. A reload applies them or is refused with a line that names the
+// key; it must not succeed without applying them.
 func TestReloadMasterKeys(t *testing.T) {
 	t.Parallel()
 	base := "socket = 127.0.0.1:0\n" + appINI(t)

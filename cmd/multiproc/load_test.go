@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// load asks a server for as long as a test wants, and keeps what went wrong.
+// load sends requests to a server as long as a test wants, and records what failed.
 type load struct {
 	tb       testing.TB
 	stopping chan struct{}
@@ -22,11 +22,11 @@ type load struct {
 
 	mu       sync.Mutex
 	failures []string
-	last     time.Time     // of the answers
+	last     time.Time     // between two answers
 	longest  time.Duration // without an answer
 }
 
-// client is one of those that make the load.
+// client is one source of the load.
 type client struct {
 	network   string // tcp or unix
 	address   string
@@ -35,7 +35,7 @@ type client struct {
 	path      string
 }
 
-// startLoad starts one goroutine for each client. They are told to stop by stop, or else by the test's end.
+// startLoad starts a goroutine per client. They stop at stop or at the end of the test.
 func startLoad(tb testing.TB, clients []client) *load {
 	tb.Helper()
 	l := &load{tb: tb, stopping: make(chan struct{})}
@@ -46,7 +46,7 @@ func startLoad(tb testing.TB, clients []client) *load {
 	return l
 }
 
-// allKinds are clients that keep connections and such that do not, half of each with POST.
+// allKinds returns clients with and without keep-alive, half of each with POST.
 func allKinds(network, address, getPath, postPath string) []client {
 	var clients []client
 	for _, keepAlive := range []bool{true, false} {
@@ -61,7 +61,7 @@ func (l *load) ask(c client) {
 	asking := dialingClient(c.network, c.address, c.keepAlive)
 	defer asking.CloseIdleConnections()
 	body := bytes.Repeat([]byte("x"), 1000)
-	// As fast as it can, it would take the processors from the reloads and starts that it is to meet, and so meet fewer.
+	// At full speed the load would take the processors from the reloads and starts that it is to meet, and so meet fewer.
 	pace := time.NewTicker(10 * time.Millisecond)
 	defer pace.Stop()
 	for {
@@ -92,7 +92,7 @@ func (l *load) succeed() {
 func (l *load) once(asking *http.Client, c client, body []byte) error {
 	method, reader := http.MethodGet, io.Reader(http.NoBody)
 	if c.post {
-		// Not one that net/http could send a second time by itself when the first gets no answer.
+		// No request that net/http could retry by itself.
 		method, reader = http.MethodPost, io.MultiReader(bytes.NewReader(body))
 	}
 	request, err := http.NewRequestWithContext(context.WithoutCancel(l.tb.Context()), method, "http://server"+c.path, reader)
@@ -135,7 +135,7 @@ func (l *load) stop() {
 	l.workers.Wait()
 }
 
-// mustNotFail ends the load and fails the test where any request has failed.
+// mustNotFail ends the load and fails the test if any request failed.
 func (l *load) mustNotFail(s *server) {
 	l.tb.Helper()
 	l.stop()

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// scrapeOnce asks as Prometheus does, with its own client.
+// scrapeOnce scrapes with Prometheus' own HTTP client.
 func scrapeOnce(tb testing.TB, url string, settings config.HTTPClientConfig) (int, string, error) {
 	tb.Helper()
 	client, err := config.NewClientFromConfig(settings, "test")
@@ -51,8 +51,8 @@ func writeFile(tb testing.TB, path, text string) {
 	}
 }
 
-// TestMetricsToken shuts the metrics on the shared listener: who brings what is in the file sees them, and nothing else is
-// shut. After a reload it is the new one that counts.
+// TestMetricsToken protects the metrics on the shared listener: a scrape needs the token, and nothing else does. After a
+// reload the new token counts.
 func TestMetricsToken(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -116,7 +116,7 @@ func TestMetricsToken(t *testing.T) {
 	}
 }
 
-// TestMetricsTokenAtItsOwnSocket: a token is asked for wherever the metrics are.
+// TestMetricsTokenAtItsOwnSocket asks for the token wherever the metrics are.
 func TestMetricsTokenAtItsOwnSocket(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "token"), "a-token")
@@ -138,8 +138,8 @@ func TestMetricsTokenAtItsOwnSocket(t *testing.T) {
 	}
 }
 
-// TestMetricsAuthFile has the metrics behind exporter-toolkit's door: TLS, clients with certificates, and users, with
-// Prometheus's own client before it. The main listener knows nothing of it.
+// TestMetricsAuthFile protects the metrics by a web configuration file of Prometheus's exporters: TLS, client certificates
+// and users, checked with Prometheus' own client. The main listener is not affected.
 func TestMetricsAuthFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -187,7 +187,7 @@ func TestMetricsAuthFile(t *testing.T) {
 		t.Errorf("at socket: %d", code)
 	}
 
-	// No scrape is lost by reloads, in a connection that is kept.
+	// Reloads lose no scrape on a kept-alive connection.
 	client2, err := config.NewClientFromConfig(good, "test")
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func TestMetricsAuthFile(t *testing.T) {
 		before := s.workers()
 		s.mustReload()
 		for range 5 {
-			response, err := client2.Get("https://" + side + "/metrics") //nolint:noctx // it has a deadline by the test's
+			response, err := client2.Get("https://" + side + "/metrics") //nolint:noctx // the test's context has a deadline
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -210,7 +210,7 @@ func TestMetricsAuthFile(t *testing.T) {
 		s.awaitReplaced(before...)
 	}
 
-	// What does not hold is refused by a reload, and by check.
+	// A file that does not hold is refused by a reload and by check.
 	for text, says := range map[string]string{
 		"basic_auth_users:\n  prometheus: plain\n": "metrics-auth-file",
 		"nonsense: true\n":                         "nonsense",
@@ -232,7 +232,7 @@ func TestMetricsAuthFile(t *testing.T) {
 	}
 }
 
-// TestMetricsAuthFileIsForTheServersUser: it is read by the workers, so what only root can read is told at once.
+// TestMetricsAuthFileIsForTheServersUser has a file that only root can read. The workers read it, so the start fails at once.
 func TestMetricsAuthFileIsForTheServersUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		proctest.Missing(t, "only root can give up privileges")
@@ -251,7 +251,7 @@ func TestMetricsAuthFileIsForTheServersUser(t *testing.T) {
 	}
 }
 
-// BenchmarkMetricsAuth is what a scrape costs more when its user has a password of the usual cost, in one connection.
+// BenchmarkMetricsAuth measures what a password of the usual cost adds to a scrape on one connection.
 func BenchmarkMetricsAuth(b *testing.B) {
 	hash, err := bcrypt.GenerateFromPassword([]byte("open sesame"), bcrypt.DefaultCost)
 	if err != nil {

@@ -24,7 +24,7 @@ func openOutside(tb testing.TB, database string) *sql.DB {
 	return db
 }
 
-// execOutside changes a database that is there, as another program would.
+// execOutside changes an existing database as another program would.
 func execOutside(tb testing.TB, database string, statements ...string) {
 	tb.Helper()
 	db := openOutside(tb, database)
@@ -36,7 +36,7 @@ func execOutside(tb testing.TB, database string, statements ...string) {
 	}
 }
 
-// rows are the numbers of the transactions in the database, by id.
+// rows returns the numbers of the transactions in the database, by id.
 func (k *tracker) rows() map[int64]int64 {
 	k.tb.Helper()
 	db := k.outside()
@@ -63,7 +63,7 @@ func (k *tracker) rows() map[int64]int64 {
 	return found
 }
 
-// mustBeSound has SQLite check the database, and compares the page of metrics with it.
+// mustBeSound runs SQLite's checks on the database and compares the page of metrics with it.
 func (k *tracker) mustBeSound() {
 	k.tb.Helper()
 	db := k.outside()
@@ -85,7 +85,7 @@ func (k *tracker) mustBeSound() {
 	}
 }
 
-// counted are the transactions of the last 24 hours as SQL counts them, by the labels of the gauge.
+// counted counts the transactions of the last 24 hours by SQL, by the gauge's labels.
 func (k *tracker) counted() map[string]float64 {
 	k.tb.Helper()
 	db := k.outside()

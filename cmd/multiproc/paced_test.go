@@ -15,22 +15,22 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// paced are clients that ask at a steady rate, when they were answered, and when workers that they ask were killed: those
-// requests alone may fail that a worker had in its last moment.
+// paced is a set of clients that send requests at a steady rate, with the times of the answers and of the workers' deaths:
+// only requests that a worker had in its last moment may fail.
 type paced struct {
 	server   *server
 	stopping chan struct{}
 	stopOnce sync.Once
 	asking   sync.WaitGroup
-	kept     int // clients that keep connections
+	kept     int // clients with keep-alive
 
 	mu       sync.Mutex
-	answers  []time.Time // in the order in which they came
+	answers  []time.Time // in the order of arrival
 	failures []failedRequest
 	deaths   []death
 }
 
-// failedRequest is one that got no answer, or not the one that was wanted.
+// failedRequest got no answer, or not the expected one.
 type failedRequest struct {
 	began, ended time.Time
 	keeps        bool // its client keeps connections
@@ -40,25 +40,24 @@ type failedRequest struct {
 // death is the time in which a worker was killed, as far as it is known.
 type death struct {
 	from, to time.Time
-	stopped  bool // before, so that clients have waited for it
+	stopped  bool // before, since clients have waited for it
 }
 
-// lostByKill is how many requests a worker that is killed may have had, for each of many: they take a few milliseconds.
+// lostByKill is the number of requests that a killed worker may have had, for each of many: they take a few milliseconds.
 const lostByKill = 3
 
-// deathSlack is how much later than its death a client that keeps a connection may still write to a worker, for not having
-// heard of it.
+// deathSlack is how long after a worker's death a client that keeps a connection may still write to it.
 const deathSlack = 100 * time.Millisecond
 
-// startPaced makes the place for clients, which ask until stop or the test's end.
+// startPaced returns an empty set of clients, which run until stop or the end of the test.
 func startPaced(s *server) *paced {
 	p := &paced{server: s, stopping: make(chan struct{})}
 	s.tb.Cleanup(p.stop)
 	return p
 }
 
-// ask has one more client ask every so often, which keeps connections or does not. Who waits for an answer for longer than
-// that leaves out some.
+// ask adds a client that sends a request at this interval, with or without keep-alive. A client that waits longer for an
+// answer skips some.
 func (p *paced) ask(every time.Duration, keeps bool, once func() error) {
 	if keeps {
 		p.kept++
@@ -90,7 +89,7 @@ func (p *paced) stop() {
 	p.asking.Wait()
 }
 
-// await waits for so many more answers.
+// await waits for n more answers.
 func (p *paced) await(n int) {
 	p.server.tb.Helper()
 	count := func() int {
@@ -125,7 +124,7 @@ func (p *paced) died(from time.Time) {
 	p.deaths = append(p.deaths, death{from, time.Now(), false})
 }
 
-// diedWithin is whether a worker was killed in a time.
+// diedWithin reports whether a worker was killed in a period.
 func (p *paced) diedWithin(from, to time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -134,7 +133,7 @@ func (p *paced) diedWithin(from, to time.Time) bool {
 	})
 }
 
-// excused is whether a request can have failed because a worker was killed that had its connection.
+// excused reports whether a request can have failed because the worker that had its connection was killed.
 func (p *paced) excused(f failedRequest) bool {
 	from := f.began
 	if f.keeps {
@@ -143,8 +142,8 @@ func (p *paced) excused(f failedRequest) bool {
 	return diedWithConn(f.err) && p.diedWithin(from, f.ended)
 }
 
-// mayLose is how many requests may be lost with the workers that were killed. Each client that keeps a connection may be one
-// of those that wait for a stopped worker.
+// mayLose returns the number of requests that may be lost with the killed workers. Every client with keep-alive may be
+// waiting for a stopped worker.
 func (p *paced) mayLose() int {
 	n := 0
 	for _, d := range p.deaths {
@@ -156,7 +155,7 @@ func (p *paced) mayLose() int {
 	return n
 }
 
-// between is how many answers came in a time.
+// between returns the number of answers in a period.
 func (p *paced) between(from, to time.Time) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -169,7 +168,7 @@ func (p *paced) between(from, to time.Time) int {
 	return n
 }
 
-// mustHaveLostNone stops the clients, and fails the test where a request has failed that no killed worker can have had.
+// mustHaveLostNone stops the clients and fails the test for each failed request that no killed worker can have had.
 func (p *paced) mustHaveLostNone() {
 	tb := p.server.tb
 	tb.Helper()
@@ -191,7 +190,7 @@ func (p *paced) mustHaveLostNone() {
 		len(p.answers), len(p.failures)-len(wrong), len(p.deaths))
 }
 
-// mustBeCounted: as many requests were counted as were answered, and those that a killed process had perhaps.
+// mustBeCounted compares the counted requests with the answers, allowing for those that a killed process had.
 func (p *paced) mustBeCounted(by string, counted float64) {
 	p.server.tb.Helper()
 	answered, lost := len(p.answers), len(p.failures)
@@ -201,7 +200,7 @@ func (p *paced) mustBeCounted(by string, counted float64) {
 	}
 }
 
-// TestExcused: a death is an excuse only for a connection that ended, at that time, and for so many.
+// TestExcused excuses a lost connection only at the time of a death, and only so many.
 func TestExcused(t *testing.T) {
 	at := func(ms int) time.Time { return time.UnixMilli(1_000_000 + int64(ms)) }
 	p := &paced{kept: 2, deaths: []death{{from: at(1000), to: at(1010)}}}

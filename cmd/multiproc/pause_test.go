@@ -10,7 +10,7 @@ import (
 	"multiproc/master"
 )
 
-// TestStoppedWorker stops a worker by SIGSTOP: it gives no sign of life any more, and so is replaced, and killed.
+// TestStoppedWorker stops a worker by SIGSTOP: its heartbeat ends, so it is killed and replaced.
 func TestStoppedWorker(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nheartbeat-timeout = 1\n")
@@ -20,14 +20,14 @@ func TestStoppedWorker(t *testing.T) {
 	s.mustReplaceStopped(status.Workers[0].PID)
 }
 
-// TestWorkerStoppedAtOnce stops a worker that has not said more yet than that it is ready.
+// TestWorkerStoppedAtOnce stops a worker that has sent nothing but its readiness.
 func TestWorkerStoppedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nheartbeat-timeout = 2\n")
 	s.mustReplaceStopped(s.workers()[0])
 }
 
-// mustReplaceStopped stops a worker.
+// mustReplaceStopped stops a worker and waits for its successor.
 func (s *server) mustReplaceStopped(pid int) {
 	s.tb.Helper()
 	began := time.Now()
@@ -40,29 +40,29 @@ func (s *server) mustReplaceStopped(pid int) {
 	s.stop()
 }
 
-// TestStoppedMaster stops the master for longer than a worker may be silent. That it has heard nothing meanwhile is not the
+// TestStoppedMaster stops the master for longer than the heartbeat timeout. That it received nothing meanwhile is not the
 // workers' fault: none of them may be replaced.
 func TestStoppedMaster(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nheartbeat-timeout = 1\n"+appINI(t))
 	before := s.workers()
-	// As a clock, and to see that the workers do not need the master for this.
+	// As a clock, and to show that the workers do not need the master for it.
 	ask := func(d time.Duration) {
 		t.Helper()
 		requests := newSlow(s)
 		requests.start(1, d)
 		requests.mustAnswer(1)
 	}
-	ask(time.Second) // in which they say that they live
+	ask(time.Second) // in which they send heartbeats
 	rounds := proctest.Rounds(3, 6)
 	for range rounds {
 		s.signal(syscall.SIGSTOP)
 		ask(1500 * time.Millisecond)
 		s.signal(syscall.SIGCONT)
-		// Not a multiple of how often the master looks at things: each round is to stop it at another point of that.
+		// Not a multiple of the master's interval, so that each round stops it at another point.
 		ask(350 * time.Millisecond)
 	}
-	ask(1500 * time.Millisecond) // more than they may be silent
+	ask(1500 * time.Millisecond) // more than the heartbeat timeout
 	s.log.Wait(t, s.done, "the master was stopped for a while")
 	after := s.await("all workers ready", func(status master.Status) bool { return status.Ready() == status.Target })
 	if !slices.Equal(pidsOf(after), before) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// asNobody gives a way to run multiproc as a user who is not root: as this user, or where that is root as nobody.
+// asNobody returns a way to run multiproc as a user other than root: this user, or nobody if this one is root.
 func asNobody(t *testing.T) (dir string, run func(args ...string) (out string, code exitCode)) {
 	t.Helper()
 	dir = t.TempDir()
@@ -36,7 +36,7 @@ func asNobody(t *testing.T) (dir string, run func(args ...string) (out string, c
 	}
 }
 
-// TestInspectionWithoutPermission looks at what this user may not read: one clear line, and the rest is shown.
+// TestInspectionWithoutPermission inspects what this user may not read: one clear line for it, and the rest is shown.
 func TestInspectionWithoutPermission(t *testing.T) {
 	t.Parallel()
 	dir, run := asNobody(t)
@@ -85,7 +85,7 @@ func TestInspectionWithoutPermission(t *testing.T) {
 	f(0, "top --once --dir metrics", "1 files are faulty")
 	f(0, "watch --count 1 --dir metrics")
 
-	// A copy of which a lock names a pid that is another process's by now, whose descriptors this user may not see.
+	// A copy whose lock names a pid that is another process by now, whose descriptors this user may not see.
 	copied := filepath.Join(dir, "copied", ".mpm")
 	if err := os.MkdirAll(copied, 0o755); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// posting is clients that post transactions, each of its own number, and what they were told of them.
+// posting is a set of clients that post transactions, each with its own number, and the answers that they got.
 type posting struct {
 	tracker  *tracker
 	stopping chan struct{}
@@ -19,16 +19,16 @@ type posting struct {
 	clients  sync.WaitGroup
 	numbers  atomic.Int64
 	answered atomic.Int64
-	repeated atomic.Int64 // asked once more, for want of an answer
+	repeated atomic.Int64 // sent again after a lost answer
 
 	mu       sync.Mutex
-	made     map[int64]int64 // ids by number, as the answers say
-	lost     map[int64]error // by number: nobody knows what became of it
+	made     map[int64]int64 // ids by number, from the answers
+	lost     map[int64]error // by number: whether it was committed is unknown
 	failures []string
 }
 
-// startPosting starts clients of two kinds, half of each keep their connections: keyed ones ask with an Idempotency-Key
-// until they have an answer, plain ones ask once for each transaction.
+// startPosting starts clients of two kinds, half of each with keep-alive: keyed ones repeat a request with its
+// Idempotency-Key until it is answered, plain ones send each transaction once.
 func startPosting(k *tracker, keyed, plain int) *posting {
 	p := &posting{tracker: k, stopping: make(chan struct{}), made: map[int64]int64{}, lost: map[int64]error{}}
 	for i := range keyed + plain {
@@ -58,7 +58,7 @@ func (p *posting) stopped() bool {
 	}
 }
 
-// stop waits until all have the answers that they wait for.
+// stop waits until every client has its answers.
 func (p *posting) stop() {
 	p.stopOnce.Do(func() { close(p.stopping) })
 	p.clients.Wait()
@@ -78,7 +78,7 @@ func (p *posting) once(client *http.Client, number int64) {
 	p.answer(number, r)
 }
 
-// insist asks until there is an answer, and now and then once more.
+// insist repeats a request until it is answered, and now and then once more.
 func (p *posting) insist(client *http.Client, number int64) {
 	key := fmt.Sprintf("Idempotency-Key: number-%d", number)
 	post := func() (reply, error) {
@@ -106,7 +106,7 @@ func (p *posting) insist(client *http.Client, number int64) {
 	}
 }
 
-// sameAnswer is whether an answer is another one given once more, and says so.
+// sameAnswer reports whether an answer replays another one and is marked as a replay.
 func sameAnswer(again, first reply) bool {
 	return again.code == first.code && again.body == first.body &&
 		again.header.Get("Location") == first.header.Get("Location") && again.header.Get("Idempotency-Replayed") == "true"
@@ -140,8 +140,8 @@ func (p *posting) awaitAnswers(n int64) {
 	proctest.Eventually(p.tracker.tb, "answers", func() bool { return p.answered.Load() >= from+n })
 }
 
-// mustBeKept stops the clients and compares what they were told with the database: every transaction that a client knows of
-// is there under its id, and none twice. The clients have posted all that is there.
+// mustBeKept stops the clients and compares their answers with the database: every transaction that a client knows is there
+// under its id, none is there twice, and no other transaction exists.
 func (p *posting) mustBeKept() {
 	tb := p.tracker.tb
 	tb.Helper()

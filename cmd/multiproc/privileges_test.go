@@ -16,11 +16,11 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// nobody is the user that these tests have the server run as.
+// nobody is the user that the servers of these tests run as.
 const nobody = 65534
 
-// startDropping starts a server as root that is to run as nobody, from a folder that nobody can reach. Its pidfile and its
-// unix socket are where only root can write. What is to be in the folder before, prepare puts there.
+// startDropping starts a server as root that runs as nobody, in a directory that nobody cannot enter. Its pidfile and its
+// unix socket are where only root can write. prepare fills the directory before the start.
 func startDropping(t *testing.T, ini string, prepare ...func(dir string)) (s *server, roots string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -74,7 +74,7 @@ func copyProgram(tb testing.TB, to string) {
 	}
 }
 
-// rootsPort is an address that only root can listen on, on most machines.
+// rootsPort returns an address that only root can listen on, on most machines.
 func rootsPort(t *testing.T) string {
 	t.Helper()
 	for port := 1023; port > 600; port-- {
@@ -88,8 +88,8 @@ func rootsPort(t *testing.T) string {
 	return ""
 }
 
-// TestPrivilegesAreGivenUp binds as root and runs as somebody else: every thread of every process does, with no group of
-// root's left, what only root could open is open, and what the server makes is that user's.
+// TestPrivilegesAreGivenUp binds as root and runs as another user: every thread of every process does, without any group of
+// root's, with everything open that only root could open, and all new files belong to that user.
 func TestPrivilegesAreGivenUp(t *testing.T) {
 	t.Parallel()
 	for name, ini := range map[string]string{
@@ -119,7 +119,7 @@ func TestPrivilegesAreGivenUp(t *testing.T) {
 				t.Errorf("stats: %+v", p)
 			}
 
-			// The next generation is started, and checked, without the privileges.
+			// The next generation is checked and started without the privileges.
 			before := s.workers()
 			s.reload()
 			s.awaitReplaced(before...)
@@ -134,7 +134,7 @@ func TestPrivilegesAreGivenUp(t *testing.T) {
 				t.Errorf("exit code %d, though nothing went wrong but what could not be removed\n%s", code, s.log)
 			}
 
-			// What could not be removed is in nobody's way.
+			// What could not be removed blocks nothing.
 			next := startServer(t, "socket = "+s.address+"\n"+ini+"pidfile = "+filepath.Join(roots, "multiproc.pid")+
 				"\nsocket = "+filepath.Join(roots, "http.sock")+"\n", func(o *serverOptions) { o.dir, o.program = s.dir, filepath.Join(s.dir, "multiproc") })
 			next.stop()
@@ -142,7 +142,7 @@ func TestPrivilegesAreGivenUp(t *testing.T) {
 	}
 }
 
-// mustRunAsNobody looks at all threads.
+// mustRunAsNobody checks every thread.
 func mustRunAsNobody(tb testing.TB, pids ...int) {
 	tb.Helper()
 	for _, pid := range pids {
@@ -153,7 +153,7 @@ func mustRunAsNobody(tb testing.TB, pids ...int) {
 		for _, thread := range threads {
 			text, err := os.ReadFile(thread)
 			if err != nil {
-				continue // it has ended
+				continue // it has exited
 			}
 			for line := range strings.Lines(string(text)) {
 				fields := strings.Fields(line)
@@ -174,7 +174,7 @@ func mustRunAsNobody(tb testing.TB, pids ...int) {
 	}
 }
 
-// mustBeNobodys looks at these and at all that is in them.
+// mustBeNobodys checks the owner of these paths and of everything below them.
 func mustBeNobodys(tb testing.TB, paths ...string) {
 	tb.Helper()
 	for _, path := range paths {
@@ -186,8 +186,8 @@ func mustBeNobodys(tb testing.TB, paths ...string) {
 	}
 }
 
-// TestPrivilegesAndTheDefaultControl has no key control: where the control socket is depends on who asks, and that is
-// somebody else when the settings are read again for a reload.
+// TestPrivilegesAndTheDefaultControl has no key control: the default control socket depends on the user, and a reload reads
+// the ini as another user.
 func TestPrivilegesAndTheDefaultControl(t *testing.T) {
 	s, _ := startDropping(t, "socket = 127.0.0.1:0\nuid = nobody\n")
 	s.stop()
@@ -195,7 +195,7 @@ func TestPrivilegesAndTheDefaultControl(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// As it was, but for the line that every server of a test has.
+	// As it was, without the line that the harness adds.
 	var kept []string
 	for line := range strings.Lines(string(text)) {
 		if !strings.HasPrefix(line, "control = ") {
@@ -228,8 +228,8 @@ func TestPrivilegesAndTheDefaultControl(t *testing.T) {
 	again.stop()
 }
 
-// TestUnreadableProgramShutsItsProcesses: what only root may read and the workers have in memory, no other process of their
-// user can read there, if that user may not read the program.
+// TestUnreadableProgramShutsItsProcesses keeps the workers' memory, with what only root may read, from other processes of
+// their user if that user may not read the program.
 func TestUnreadableProgramShutsItsProcesses(t *testing.T) {
 	t.Parallel()
 	s, _ := startDropping(t, "socket = 127.0.0.1:0\nuid = nobody\n", func(dir string) {

@@ -13,15 +13,13 @@ import (
 	"multiproc/master"
 )
 
-// What /proc says of the processes that a test has started.
-
-// nameOf is the name of the program that a process runs, or what it calls itself.
+// nameOf returns the name of the program that a process runs, or the name that it gave itself.
 func nameOf(pid int) string {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	return strings.TrimSpace(string(text))
 }
 
-// listening are the listening sockets of this machine, written as links writes them.
+// listening returns the listening sockets of this machine in the form of proctest.Descriptors.
 func listening(tb testing.TB) map[string]bool {
 	tb.Helper()
 	found := map[string]bool{}
@@ -32,7 +30,7 @@ func listening(tb testing.TB) map[string]bool {
 	}{
 		{"/proc/net/tcp", 3, 9, "0A"},
 		{"/proc/net/tcp6", 3, 9, "0A"},
-		{"/proc/net/unix", 3, 6, "00010000"}, // the flag of a socket that accepts
+		{"/proc/net/unix", 3, 6, "00010000"}, // the flag of a listening socket
 	} {
 		text, err := os.ReadFile(table.path)
 		if err != nil {
@@ -48,7 +46,7 @@ func listening(tb testing.TB) map[string]bool {
 	return found
 }
 
-// flags are those with which a descriptor is open, as open(2) has them; false when it is gone.
+// flags returns the flags of an open descriptor as open(2) has them; false if it is closed.
 func flags(pid, fd int) (int, bool) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%d", pid, fd))
 	if err != nil {
@@ -60,7 +58,7 @@ func flags(pid, fd int) (int, bool) {
 	return int(value), err == nil
 }
 
-// pidsOf are the processes of the workers in a state, or of all of them.
+// pidsOf returns the processes of the workers in these states, or of all workers.
 func pidsOf(status master.Status, states ...master.State) []int {
 	var pids []int
 	for _, w := range status.Workers {
@@ -71,7 +69,7 @@ func pidsOf(status master.Status, states ...master.State) []int {
 	return pids
 }
 
-// workers are the processes of the workers at the moment.
+// workers returns the processes of the workers.
 func (s *server) workers() []int {
 	s.tb.Helper()
 	status, err := s.status()
@@ -81,7 +79,7 @@ func (s *server) workers() []int {
 	return pidsOf(status)
 }
 
-// awaitReplaced waits until as many workers are ready as there are to be, and none of these is among them.
+// awaitReplaced waits until the target number of workers is ready and none of these is among them.
 func (s *server) awaitReplaced(pids ...int) master.Status {
 	s.tb.Helper()
 	return s.await("other workers in their place", func(status master.Status) bool {
@@ -91,7 +89,7 @@ func (s *server) awaitReplaced(pids ...int) master.Status {
 	})
 }
 
-// script writes a shell script that a test runs as the workers' command, and returns its path.
+// script writes a shell script for the workers' command and returns its path.
 func script(tb testing.TB, lines ...string) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "worker.sh")
@@ -102,7 +100,7 @@ func script(tb testing.TB, lines ...string) string {
 	return path
 }
 
-// lookPath is the path of a program under whose name the test binary is something else; see TestMain.
+// lookPath returns the path of a program that the test binary acts as; see TestMain.
 func lookPath(tb testing.TB, name string) string {
 	tb.Helper()
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
@@ -119,14 +117,14 @@ func fileExists(path string) bool {
 	return err == nil
 }
 
-// startFailing starts a server that is not to serve, and returns it when it has ended, with its exit code.
+// startFailing starts a server that must not serve, and returns it once it has exited, with its exit code.
 func startFailing(tb testing.TB, ini string, options ...func(*serverOptions)) (*server, exitCode) {
 	tb.Helper()
 	s := startServer(tb, ini, append(options, failing)...)
 	return s, s.exitCode()
 }
 
-// commandIn is a program that is run in a directory, and killed at the end of the test at the latest.
+// commandIn returns a command that runs in a directory and is killed at the end of the test.
 func commandIn(tb testing.TB, dir string, args ...string) *exec.Cmd {
 	tb.Helper()
 	cmd := exec.CommandContext(tb.Context(), args[0], args[1:]...)

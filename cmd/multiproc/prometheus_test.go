@@ -23,8 +23,8 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// startEventful starts a server with the ini of multiproc init, on a port of its own, to which all has happened that its
-// metrics tell of.
+// startEventful starts a server with the ini of multiproc init, on a free port, and makes everything happen that its metrics
+// count.
 func startEventful(t *testing.T) *server {
 	t.Helper()
 	ini, err := os.ReadFile(filepath.Join(initDir(t), "multiproc.ini"))
@@ -43,7 +43,7 @@ func startEventful(t *testing.T) *server {
 	s.reload()
 	s.awaitNoneDraining()
 
-	// What is there only when something is wrong: a file of another kind, and a family that comes from elsewhere already.
+	// Metrics that appear only when something is wrong: a file of another kind, and a family that another source already has.
 	if err := os.WriteFile(filepath.Join(s.metricsDir(), "other.db"), []byte("not a metric file"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func startEventful(t *testing.T) *server {
 	return s
 }
 
-// TestMetricsOfRulesExist: each metric that rules and dashboard ask for is on the page.
+// TestMetricsOfRulesExist looks on the page for every metric of the rules and the dashboard.
 func TestMetricsOfRulesExist(t *testing.T) {
 	t.Parallel()
 	_, page := startEventful(t).get("/metrics")
@@ -99,7 +99,7 @@ func TestMetricsOfRulesExist(t *testing.T) {
 	}
 }
 
-// TestReasonsOfRules: no alert waits for an end of a worker that does not exist.
+// TestReasonsOfRules checks that every exit reason in the alerts exists.
 func TestReasonsOfRules(t *testing.T) {
 	source, err := os.ReadFile("../../master/internal/fleet/worker.go")
 	if err != nil {
@@ -118,13 +118,13 @@ func TestReasonsOfRules(t *testing.T) {
 	}
 }
 
-// prometheusServer is a Prometheus that a test has started.
+// prometheusServer is a Prometheus that a test started.
 type prometheusServer struct {
 	t       *testing.T
 	address string
 }
 
-// startPrometheus starts one with the configuration in a directory, and waits until it is ready.
+// startPrometheus starts a Prometheus with the configuration in a directory, and waits until it is ready.
 func startPrometheus(t *testing.T, dir string) *prometheusServer {
 	t.Helper()
 	path, err := exec.LookPath("prometheus")
@@ -158,7 +158,7 @@ func startPrometheus(t *testing.T, dir string) *prometheusServer {
 	return p
 }
 
-// get asks the API for data.
+// get requests data from the API.
 func (p *prometheusServer) get(path string, data any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.t.Context()), proctest.Patience)
 	defer cancel()
@@ -201,7 +201,7 @@ func (p *prometheusServer) rules() []prometheusRule {
 	return all
 }
 
-// samples is how many there are of an expression.
+// samples returns the number of samples of an expression.
 func (p *prometheusServer) samples(expr string) int {
 	p.t.Helper()
 	var data struct{ Result []json.RawMessage }
@@ -211,7 +211,7 @@ func (p *prometheusServer) samples(expr string) int {
 	return len(data.Result)
 }
 
-// TestPrometheus has a real one watch a real server, with the files of multiproc init: all its rules can be evaluated, and
+// TestPrometheus has a real Prometheus watch a real server with the files of multiproc init: every rule can be evaluated, and
 // no panel of the dashboard is empty.
 func TestPrometheus(t *testing.T) {
 	t.Parallel()
@@ -223,7 +223,7 @@ func TestPrometheus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// As it is, but for the address and the time.
+	// As it is, except for the address and the interval.
 	text = []byte(strings.NewReplacer("127.0.0.1:8000", s.address, ": 15s", ": 200ms").Replace(string(text)))
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
@@ -245,7 +245,7 @@ func TestPrometheus(t *testing.T) {
 	}
 	for _, expr := range readDashboard(t).expressions() {
 		proctest.Eventually(t, "something to show for "+expr, func() bool {
-			s.get("/") // rates need requests from scrape to scrape
+			s.get("/") // rates need requests between scrapes
 			return p.samples(expr) > 0
 		})
 	}

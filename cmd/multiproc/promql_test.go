@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// promSeries is a series as Prometheus' API gives it: with one value, or all of a range.
+// promSeries is a series in the format of Prometheus' API, with one value or all of a range.
 type promSeries struct {
 	Metric map[string]string
 	Value  promPoint
@@ -41,7 +41,7 @@ func (p promPoint) String() string {
 	return fmt.Sprintf("%g at %s", p.value, p.at.Format(time.TimeOnly))
 }
 
-// name is the series as it is on a page, without these labels.
+// name returns the series as a page writes it, without these labels.
 func (s promSeries) name(without ...string) string {
 	labels := maps.Clone(s.Metric)
 	delete(labels, "__name__")
@@ -51,7 +51,7 @@ func (s promSeries) name(without ...string) string {
 	return seriesName(s.Metric["__name__"], labels)
 }
 
-// seriesName is a metric's name and its labels, in the order of their names. To Prometheus, an empty one is none.
+// seriesName returns a metric's name and its sorted labels. To Prometheus an empty label is none.
 func seriesName(metric string, labels map[string]string) string {
 	var parts []string
 	for _, label := range slices.Sorted(maps.Keys(labels)) {
@@ -76,7 +76,7 @@ func (p *prometheusServer) query(at time.Time, expr string) []promSeries {
 	return data.Result
 }
 
-// counters are the names of all series that may only grow: counters and what histograms count, except those of Prometheus.
+// counters returns the names of all counters and histogram counts, except those of Prometheus.
 func (p *prometheusServer) counters() []string {
 	p.t.Helper()
 	var families map[string][]struct{ Type string }

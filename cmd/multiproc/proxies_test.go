@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestLoginsThroughProxy logs in through a proxy that is trusted, who is at a unix socket, and by TCP with the same words, which
-// are anybody's there.
+// TestLoginsThroughProxy logs in through a trusted proxy on a unix socket, and with the same headers by TCP, where anybody
+// can send them.
 func TestLoginsThroughProxy(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(t.TempDir(), "http")
@@ -60,7 +60,7 @@ func TestLoginsThroughProxy(t *testing.T) {
 		t.Errorf("from another address: %d, %v", code, cookie)
 	}
 
-	// The same by TCP: neither the address that is locked out nor the scheme is believed.
+	// By TCP neither the address that is locked out nor the scheme is believed.
 	code, cookie = login(&http.Transport{DisableKeepAlives: true}, "203.0.113.7", adminPassword)
 	if code != http.StatusSeeOther || cookie == nil || cookie.Secure || cookie.Name != sessionCookie {
 		t.Errorf("without a proxy: %d, %v", code, cookie)

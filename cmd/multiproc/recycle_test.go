@@ -10,18 +10,18 @@ import (
 	"multiproc/master"
 )
 
-// recycled is how often a test of recycling waits for a worker to be replaced.
+// recycled returns how many replaced workers a test of recycling waits for.
 func recycled() int {
 	return proctest.Rounds(4, 12)
 }
 
-// TestMaxRequests replaces workers all the time, while clients ask who may not notice.
+// TestMaxRequests replaces workers all the time under load. No client may notice.
 func TestMaxRequests(t *testing.T) {
 	t.Parallel()
 	testRecycling(t, "max-requests = 50\n", "reason=requests")
 }
 
-// TestMaxLifetime is the same for the age of workers.
+// TestMaxLifetime does the same by the age of workers.
 func TestMaxLifetime(t *testing.T) {
 	t.Parallel()
 	testRecycling(t, "max-worker-lifetime = 1\n", "reason=lifetime")
@@ -36,7 +36,7 @@ func testRecycling(t *testing.T, ini, reason string) {
 		{"tcp", s.address, false, false, "/metrics"},
 	})
 	proctest.Eventually(t, "workers replaced", func() bool {
-		// The successor is there first.
+		// The successor starts first.
 		if status, err := s.status(); err != nil || status.Ready() < status.Target {
 			t.Fatalf("%d of %d workers ready, %v\n%s", status.Ready(), status.Target, err, s.log)
 		}
@@ -51,7 +51,7 @@ func testRecycling(t *testing.T, ini, reason string) {
 	s.stop()
 }
 
-// TestReloadOnRSS has a worker take more memory than it may. It is replaced, and the other one is not.
+// TestReloadOnRSS has a worker take more memory than it may: it is replaced, and the other one is not.
 func TestReloadOnRSS(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nreload-on-rss = 300\n"+appINI(t))

@@ -18,8 +18,8 @@ import (
 	"multiproc/master"
 )
 
-// TestReloadsUnderLoad reloads again and again while clients of all kinds ask: none of them may notice, and the master
-// is to have no more descriptors, threads or goroutines than before.
+// TestReloadsUnderLoad reloads again and again under load of all kinds: no client notices, and the master has no more
+// descriptors, threads or goroutines than before.
 func TestReloadsUnderLoad(t *testing.T) {
 	reloads := proctest.Rounds(10, 50) // of each of two servers
 	unix := filepath.Join(t.TempDir(), "http.sock")
@@ -65,11 +65,11 @@ func reloadUnderLoad(t *testing.T, reloads int, ini string, clients func(tcp str
 			t.Errorf("a worker of generation %d is left", w.Generation)
 		}
 	}
-	// That of the question how things are may still be open.
+	// The connection of the status request may still be open.
 	proctest.Eventually(t, fmt.Sprintf("no more than the %d descriptors that the master had before", descriptorsBefore), func() bool {
 		return entries(t, s.cmd.Process.Pid, "fd") <= descriptorsBefore
 	})
-	// The runtime never ends threads, and starts some when many calls to the kernel block at once.
+	// The runtime never ends a thread, and starts some when many system calls block at once.
 	if after := entries(t, s.cmd.Process.Pid, "task"); after > threadsBefore+max(8, reloads/4) {
 		t.Errorf("the master has %d threads after, %d before", after, threadsBefore)
 	}
@@ -81,7 +81,7 @@ func reloadUnderLoad(t *testing.T, reloads int, ini string, clients func(tcp str
 	}
 }
 
-// awaitNoneDraining waits until the only workers are those that serve.
+// awaitNoneDraining waits until no worker drains.
 func (s *server) awaitNoneDraining() master.Status {
 	s.tb.Helper()
 	return s.await("no worker draining", func(status master.Status) bool {
@@ -89,7 +89,7 @@ func (s *server) awaitNoneDraining() master.Status {
 	})
 }
 
-// entries is how many there are in a directory of a process's: fd, task.
+// entries returns the number of entries in a directory of a process: fd, task.
 func entries(tb testing.TB, pid int, of string) int {
 	tb.Helper()
 	list, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), of))
@@ -99,8 +99,8 @@ func entries(tb testing.TB, pid int, of string) int {
 	return len(list)
 }
 
-// goroutines ends the master by a signal at which the runtime tells of all goroutines, and counts them. The server must
-// have been started with GOTRACEBACK=all.
+// goroutines ends the master by SIGABRT, at which the runtime dumps all goroutines, and counts them. The server must have
+// been started with GOTRACEBACK=all.
 func (s *server) goroutines() int {
 	s.tb.Helper()
 	workers := s.workers()
@@ -110,14 +110,14 @@ func (s *server) goroutines() int {
 	return s.log.Count("goroutine ", "]:")
 }
 
-// tryReload asks for a reload that may fail, and gives all that it says. It does not look at the ini, as the master must.
+// tryReload requests a reload that may fail and returns its output. It does not read the ini itself.
 func (s *server) tryReload() (output string, code exitCode) {
 	s.tb.Helper()
 	stdout, stderr, code := s.run("reload", "--control", s.control())
 	return stdout + stderr, code
 }
 
-// mustReload asks for a reload as tryReload does.
+// mustReload is a tryReload that must succeed.
 func (s *server) mustReload() {
 	s.tb.Helper()
 	if output, code := s.tryReload(); code != exitOK {
@@ -125,7 +125,7 @@ func (s *server) mustReload() {
 	}
 }
 
-// mustRefuse asks for a reload that must be refused with a line that has these parts, and leave the workers alone.
+// mustRefuse requests a reload that must be refused with a line that has these parts, and must leave the workers alone.
 func (s *server) mustRefuse(parts ...string) {
 	s.tb.Helper()
 	before := s.awaitNoneDraining()
@@ -142,8 +142,8 @@ func (s *server) mustRefuse(parts ...string) {
 	}
 }
 
-// TestReloadSlowReader has a client that reads nothing of a large answer. A reload does not wait for it, and its worker
-// is gone when the mercy is over, long before it would have given up on the client by itself.
+// TestReloadSlowReader has a client that does not read a large answer. A reload does not wait for it, and its worker is gone
+// after worker-reload-mercy, long before it would give up on the client by itself.
 func TestReloadSlowReader(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nworker-reload-mercy = 2\n"+appINI(t))
@@ -153,7 +153,7 @@ func TestReloadSlowReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	// So that the answer cannot fit into what the kernel keeps.
+	// So that the answer does not fit into the kernel's buffers.
 	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
 		t.Fatal(err)
 	}
@@ -179,8 +179,8 @@ func TestReloadSlowReader(t *testing.T) {
 	s.stop()
 }
 
-// TestReloadGap measures for how long clients get no answer at most, while workers take 1 s to start. What a reload must
-// not do is to let the old go before the new are there.
+// TestReloadGap measures the longest time without an answer while workers take 1 s to start. A reload must not stop old
+// workers before the new ones are ready.
 func TestReloadGap(t *testing.T) {
 	reloads := proctest.Rounds(1, 3)
 	const delay = time.Second
@@ -207,7 +207,7 @@ func TestReloadGap(t *testing.T) {
 	s.stop()
 }
 
-// TestReloadByHUP is the same by a signal. What fails then is for the log.
+// TestReloadByHUP reloads by signal. Failures are logged.
 func TestReloadByHUP(t *testing.T) {
 	t.Parallel()
 	ini := "socket = 127.0.0.1:0\nprocesses = 2\n" + appINI(t)
@@ -232,8 +232,8 @@ func TestReloadByHUP(t *testing.T) {
 	s.stop()
 }
 
-// TestReloadsCoalesce has five ask for a reload while one is under way that has read the settings already: all five get
-// what the ini says now, by fewer reloads than five.
+// TestReloadsCoalesce requests five reloads while one is in progress that has already read the ini: all five get the current
+// ini, with fewer than five reloads.
 func TestReloadsCoalesce(t *testing.T) {
 	t.Parallel()
 	const ini = "socket = 127.0.0.1:0\nprocesses = 2\nenv = APP_START_DELAY=1s\nenv = VERSION=%d\n"
@@ -245,7 +245,7 @@ func TestReloadsCoalesce(t *testing.T) {
 		if code != exitOK {
 			t.Errorf("reload: exit code %d: %s", code, output)
 		}
-		// The workers of the first reload may still drain here. Whoever was told that its reload is done is served by it.
+		// Workers of the first reload may still drain here. A caller whose reload is done is served by its generation.
 		if status, err := s.status(); err != nil || status.Generation < 3 {
 			t.Errorf("one who asked after the settings had been read was told too early: %+v %v", status, err)
 		}
@@ -274,7 +274,7 @@ func TestReloadsCoalesce(t *testing.T) {
 	s.stop()
 }
 
-// TestReloadWhileStopping asks for a reload of a server that waits for a last request: it is refused at once.
+// TestReloadWhileStopping requests a reload from a server that waits for a last request: it is refused at once.
 func TestReloadWhileStopping(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
 	held := s.holdPost()
@@ -295,8 +295,8 @@ func TestReloadWhileStopping(t *testing.T) {
 	}
 }
 
-// TestStopWhileReloading stops a server whose new workers are not ready yet: they end too, and who asked for the reload
-// hears why it failed.
+// TestStopWhileReloading stops a server whose new workers are not ready yet: they stop, too, and the caller of the reload
+// gets the reason.
 func TestStopWhileReloading(t *testing.T) {
 	ini := "socket = 127.0.0.1:0\nprocesses = 2\n" + appINI(t)
 	s := startServer(t, ini)
@@ -314,7 +314,7 @@ func TestStopWhileReloading(t *testing.T) {
 	proctest.AwaitGone(t, workers...)
 }
 
-// TestReloadProcesses changes how many workers there are, under load: by the ini, and by signals until the next reload.
+// TestReloadProcesses changes the number of workers under load: by the ini, and by signals until the next reload.
 func TestReloadProcesses(t *testing.T) {
 	t.Parallel()
 	ini := func(n int) string {
@@ -352,8 +352,8 @@ func TestReloadProcesses(t *testing.T) {
 	s.stop()
 }
 
-// TestReloadUnchangeable changes what a running server cannot change any more: each reload is refused with a line that
-// names the key, and the server goes on as before.
+// TestReloadUnchangeable changes what a running server cannot change: each reload is refused with a line that names the key,
+// and the server goes on as before.
 func TestReloadUnchangeable(t *testing.T) {
 	t.Parallel()
 	ini := "socket = 127.0.0.1:0\n" + appINI(t)
@@ -379,7 +379,7 @@ func TestReloadUnchangeable(t *testing.T) {
 			}
 		})
 	}
-	// The harness has its own of these.
+	// The harness adds its own.
 	for key, text := range map[string]string{
 		"control":     fmt.Sprintf("[multiproc]\n%scontrol = %s\nmetrics-dir = %s\n", ini, filepath.Join(dir, "control"), s.metricsDir()),
 		"metrics-dir": fmt.Sprintf("[multiproc]\n%scontrol = %s\nmetrics-dir = %s\n", ini, s.control(), filepath.Join(dir, "metrics")),
@@ -396,8 +396,8 @@ func TestReloadUnchangeable(t *testing.T) {
 	s.stop()
 }
 
-// TestReloadReusePort reloads where each slot has a socket of its own on the port. A slot keeps its socket, with who waits
-// there, from one worker to the next.
+// TestReloadReusePort reloads where each slot has a socket of its own on the port. A slot keeps its socket and the
+// connections that wait there from one worker to the next.
 func TestReloadReusePort(t *testing.T) {
 	t.Parallel()
 	reloads := proctest.Rounds(5, 20)
@@ -411,7 +411,7 @@ func TestReloadReusePort(t *testing.T) {
 	s.stop()
 }
 
-// hold opens a connection and writes the beginning of a request there.
+// hold opens a connection and writes the beginning of a request.
 func (s *server) hold(text string) net.Conn {
 	s.tb.Helper()
 	conn, err := new(net.Dialer).DialContext(s.tb.Context(), "tcp", s.address)
@@ -437,7 +437,7 @@ func (s *server) holdPost() net.Conn {
 	return conn
 }
 
-// mustEnd reads the answer to the one request on a connection, which must be good and the connection's last.
+// mustEnd reads the answer to the one request on a connection, which must be good and the last one.
 func mustEnd(tb testing.TB, conn net.Conn, body string) {
 	tb.Helper()
 	if err := conn.SetReadDeadline(time.Now().Add(proctest.Patience)); err != nil {
@@ -449,8 +449,8 @@ func mustEnd(tb testing.TB, conn net.Conn, body string) {
 	}
 }
 
-// TestReloadInFlight reloads while a request is being handled, another one is half sent, and a third is a connection on
-// which the client has not said anything yet: all are answered by those who have them.
+// TestReloadInFlight reloads while one request is being handled, another is half sent, and a third connection has sent
+// nothing yet: the workers that have them answer all three.
 func TestReloadInFlight(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
@@ -478,15 +478,15 @@ func TestReloadInFlight(t *testing.T) {
 	s.stop()
 }
 
-// TestReloadWaitsForPlace has requests that do not end in the workers of two generations: a third reload does not add to
-// those that drain before one of them has ended.
+// TestReloadWaitsForPlace has endless requests in the workers of two generations: a third reload waits until one of the
+// draining workers has exited.
 func TestReloadWaitsForPlace(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
 	var held []net.Conn
 	for n := range 2 {
 		held = append(held, s.holdPost())
 		s.reload()
-		// Until then the old worker takes connections, too.
+		// Until then the old worker accepts connections, too.
 		waitFor(t, proctest.Patience, "the old worker to drain", func() bool { return s.log.Count("msg=draining") == n+1 })
 	}
 	var asking sync.WaitGroup
@@ -496,7 +496,7 @@ func TestReloadWaitsForPlace(t *testing.T) {
 		}
 	})
 	s.await("a reload", func(status master.Status) bool { return status.Reloading })
-	for range 5 { // which takes longer than a reload takes to come so far
+	for range 5 { // longer than the reload takes to get this far
 		if _, stderr, code := s.run("check", "--ini", s.ini); code != exitOK {
 			t.Fatal(stderr)
 		}
@@ -516,8 +516,8 @@ func TestReloadWaitsForPlace(t *testing.T) {
 	s.stop()
 }
 
-// TestReloadWhileStarting asks for a reload before any worker has ever been ready. It waits until it is known that the
-// settings of the start work at all.
+// TestReloadWhileStarting requests a reload before any worker was ever ready. It waits until the configuration of the start
+// has proved to work.
 func TestReloadWhileStarting(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t), failing, withEnv("APP_START_DELAY=500ms"))
@@ -534,7 +534,7 @@ func TestReloadWhileStarting(t *testing.T) {
 	s.stop()
 }
 
-// An ini that is refused does not keep anybody from asking the server that it was written for.
+// An ini that is refused does not keep anybody from reaching the server that it was written for.
 func TestReloadRefusesFaultyINI(t *testing.T) {
 	const ini = "socket = 127.0.0.1:0\n"
 	s := startServer(t, ini)

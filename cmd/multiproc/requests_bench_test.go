@@ -22,15 +22,14 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// benchConnections is how many clients ask at the same time.
+// benchConnections is the number of concurrent clients.
 const benchConnections = 32
 
-// benchRound is for how long each of the two servers is asked before it is the other's turn: the machine's moods meet
-// both alike.
+// benchRound is how long each of the two servers is measured in turn, so that the machine's load affects both.
 const benchRound = 500 * time.Millisecond
 
-// BenchmarkRequests compares workers of one thread each with one process that has all cores, side by side. One iteration
-// is a round of both. Reported are the medians, and between the workers the most and the least requests.
+// BenchmarkRequests compares workers of one thread each with one process that has all cores, side by side. One iteration is a
+// round of both. It reports the medians and, over the workers, the highest and lowest number of requests.
 func BenchmarkRequests(b *testing.B) {
 	cores := runtime.NumCPU()
 	for _, keepAlive := range []bool{true, false} {
@@ -71,8 +70,8 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// askFor asks on all connections for some time, and returns how many requests a second were answered. It does as little
-// as it can itself: it has the same cores.
+// askFor sends requests on all connections for some time and returns the requests per second. It does as little as it can
+// itself, because it shares the cores.
 func askFor(b *testing.B, address string, keepAlive bool, d time.Duration) float64 {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), d)
@@ -108,7 +107,7 @@ func askAlong(ctx context.Context, address string, keepAlive bool, answered *ato
 	return nil
 }
 
-// askOn asks on one connection. All answers are as long as the first one.
+// askOn sends requests on one connection. All answers are as long as the first one.
 func askOn(ctx context.Context, conn net.Conn, keepAlive bool, answered *atomic.Int64) error {
 	request := []byte("GET / HTTP/1.1\r\nHost: server\r\n\r\n")
 	if !keepAlive {
@@ -142,7 +141,7 @@ func askOn(ctx context.Context, conn net.Conn, keepAlive bool, answered *atomic.
 	return nil
 }
 
-// answerLength reads an answer and says how many bytes it had.
+// answerLength reads an answer and returns its length in bytes.
 func answerLength(conn net.Conn) (int, error) {
 	var read bytes.Buffer
 	r := textproto.NewReader(bufio.NewReaderSize(io.TeeReader(conn, &read), 16<<10))
@@ -161,7 +160,7 @@ func answerLength(conn net.Conn) (int, error) {
 	return read.Len(), err
 }
 
-// balance is how many requests the busiest and the idlest worker have had, by their own metric files.
+// balance returns the requests of the busiest and of the idlest worker, from their own metric files.
 func balance(b *testing.B, s *server, workers int) (most, least float64) {
 	b.Helper()
 	var counts []float64
@@ -181,7 +180,7 @@ func balance(b *testing.B, s *server, workers int) (most, least float64) {
 	return slices.Max(counts), slices.Min(counts)
 }
 
-// requestsIn adds up the requests of a metrics directory.
+// requestsIn adds up the requests in a metrics directory.
 func requestsIn(b *testing.B, dir string) float64 {
 	b.Helper()
 	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})

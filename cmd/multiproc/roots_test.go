@@ -13,9 +13,9 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// TestNothingOfRootIsLeft starts as root, with a root-only file beside the ini, and then looks at every process of the
-// server: no thread has a user, a group or a capability of root's, and no descriptor leads to what only root may read. What
-// a process of the server tries to read there, it cannot.
+// TestNothingOfRootIsLeft starts as root, with a root-only file beside the ini, and then inspects every process of the
+// server: no thread has a user, group or capability of root's, no descriptor leads to a file that only root may read, and the
+// processes cannot read one.
 func TestNothingOfRootIsLeft(t *testing.T) {
 	t.Parallel()
 	for name, ini := range map[string]string{
@@ -64,7 +64,7 @@ func TestNothingOfRootIsLeft(t *testing.T) {
 	}
 }
 
-// mustHoldNothingOfRoots looks at all descriptors. What others may read is nothing of root's alone.
+// mustHoldNothingOfRoots checks every descriptor. A file that others may read does not count.
 func mustHoldNothingOfRoots(tb testing.TB, pids ...int) {
 	tb.Helper()
 	for _, pid := range pids {
@@ -87,7 +87,7 @@ func mustHoldNothingOfRoots(tb testing.TB, pids ...int) {
 	}
 }
 
-// writeRootOnly makes a file that nobody else may read.
+// writeRootOnly writes a file that only root may read.
 func writeRootOnly(tb testing.TB, path string) {
 	tb.Helper()
 	if err := os.WriteFile(path, []byte("root's "+strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
@@ -98,7 +98,7 @@ func writeRootOnly(tb testing.TB, path string) {
 	}
 }
 
-// awaitText waits until a file has a text in it.
+// awaitText waits until a file contains a text.
 func awaitText(tb testing.TB, path, part string) {
 	tb.Helper()
 	proctest.Eventually(tb, path+" has "+part, func() bool {

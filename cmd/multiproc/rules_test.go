@@ -13,8 +13,8 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// prometheusDir is where the files for Prometheus and Grafana are tested: links to what multiproc init writes, with the
-// tests of the rules.
+// prometheusDir holds the files for Prometheus and Grafana: links to the templates of multiproc init, with the tests of the
+// rules.
 const prometheusDir = "../../testdata/prometheus"
 
 // initDir runs multiproc init and returns the directory that it made.
@@ -27,7 +27,7 @@ func initDir(t *testing.T) string {
 	return dir
 }
 
-// TestPromtool has Prometheus' own tool check what multiproc init writes, and test the rules.
+// TestPromtool has promtool check the files of multiproc init and run the tests of the rules.
 func TestPromtool(t *testing.T) {
 	t.Parallel()
 	promtool, err := exec.LookPath("promtool")
@@ -54,7 +54,7 @@ func TestPromtool(t *testing.T) {
 	}
 }
 
-// TestAlertsAreTested: each alert has been seen to fire.
+// TestAlertsAreTested checks that a test makes each alert fire.
 func TestAlertsAreTested(t *testing.T) {
 	tests, err := os.ReadFile(filepath.Join(prometheusDir, "rules_test.yml"))
 	if err != nil {
@@ -82,13 +82,13 @@ func readRules(t *testing.T) string {
 	return string(data)
 }
 
-// TestCommandsOfAlerts runs what the alerts tell people to run, but with the paths of a server of the test's.
+// TestCommandsOfAlerts runs the commands in the alerts' texts against a server of the test.
 func TestCommandsOfAlerts(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n")
 	s.get("/nowhere")
 	here := strings.NewReplacer("/run/multiproc/metrics", s.metricsDir(), "/run/multiproc/control.sock", s.control(),
-		"multiproc.ini", s.ini, "metrics top", "metrics top --once") // which would wait for keys
+		"multiproc.ini", s.ini, "metrics top", "metrics top --once") // it would wait for keys
 	rules := regexp.MustCompile(`\n {12,}`).ReplaceAllString(readRules(t), " ")
 	done := map[string]bool{}
 	for _, text := range regexp.MustCompile(`[:;.] |\n`).Split(rules, -1) {
@@ -110,7 +110,7 @@ func TestCommandsOfAlerts(t *testing.T) {
 	}
 }
 
-// ruleExpressions are those of the rules.
+// ruleExpressions returns the expressions of the rules.
 func ruleExpressions(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -120,7 +120,7 @@ func ruleExpressions(t *testing.T) []string {
 	return all
 }
 
-// metricNames are the names of metrics in an expression.
+// metricNames returns the names of metrics in an expression.
 func metricNames(expr string) []string {
 	for _, other := range []string{`"[^"]*"`, `\{[^}]*\}`, `\[[^]]*\]`, `\b(by|on|without|ignoring) *\([^)]*\)`, `\b(or|and|unless)\b`} {
 		expr = regexp.MustCompile(other).ReplaceAllString(expr, " ")

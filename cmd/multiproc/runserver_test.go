@@ -16,11 +16,11 @@ func startRunserver(t *testing.T, dir string, args ...string) *server {
 	t.Helper()
 	return startServer(t, "", failing, func(o *serverOptions) {
 		o.dir, o.args = dir, args
-		o.wrap = []string{"/bin/sh", "-c", `shift 2; exec "$0" runserver "$@"`} // without the ini that all others have
+		o.wrap = []string{"/bin/sh", "-c", `shift 2; exec "$0" runserver "$@"`} // without the ini of the harness
 	})
 }
 
-// startDevelopment starts one and waits until it serves.
+// startDevelopment starts multiproc runserver and waits until it serves.
 func startDevelopment(t *testing.T, dir string, args ...string) *server {
 	t.Helper()
 	s := startRunserver(t, dir, args...)
@@ -30,7 +30,7 @@ func startDevelopment(t *testing.T, dir string, args ...string) *server {
 	return s
 }
 
-// TestRunserver needs nothing but a directory: it makes the database, serves from one process, and logs each request.
+// TestRunserver needs nothing but a directory: it creates the database, serves from one process, and logs each request.
 func TestRunserver(t *testing.T) {
 	dir := t.TempDir()
 	s := startDevelopment(t, dir, "127.0.0.1:0")
@@ -51,7 +51,7 @@ func TestRunserver(t *testing.T) {
 	}
 	s.stop()
 
-	// Nothing is left but the database, with which it goes on.
+	// Nothing remains but the database, which the next start uses.
 	entries, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestRunserver(t *testing.T) {
 	}
 }
 
-// TestRunserverOfINI takes what the file of a real server says, but for what development is about.
+// TestRunserverOfINI uses the ini of a real server, except for what development needs otherwise.
 func TestRunserverOfINI(t *testing.T) {
 	dir := t.TempDir()
 	taken := freeAddress(t)
@@ -97,7 +97,7 @@ func TestRunserverOfINI(t *testing.T) {
 		t.Error("it has another database than the file says")
 	}
 
-	// Where it has no address of its own, the file's counts. Its metrics are there already.
+	// Without an address of its own it uses the file's. The metrics are in use already.
 	second := startRunserver(t, dir, "--ini", ini)
 	if code := second.exitCode(); code != exitInUse {
 		t.Errorf("exit code %d of a second server\n%s", code, second.log)

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// benchScrapes is how often a server is asked for the page before it is the next one's turn.
+// benchScrapes is the number of scrapes of a server before the next one's turn.
 const benchScrapes = 50
 
 // BenchmarkScrapes compares the page of metrics of servers with 100, 100,000 and 1,000,000 transactions in the last 24 hours,
-// of 6 APIs in 5 statuses, side by side. One iteration is a round of all. Reported are the medians, and their ratios to the
+// of 6 APIs in 5 statuses, side by side. One iteration is a round of all. It reports the medians and their ratios to the
 // first.
 func BenchmarkScrapes(b *testing.B) {
 	sizes := []int{100, 100_000, 1_000_000}
@@ -52,7 +52,7 @@ func BenchmarkScrapes(b *testing.B) {
 	}
 }
 
-// fillWindow adds transactions that are spread evenly over the last 24 hours.
+// fillWindow adds transactions spread evenly over the last 24 hours.
 func fillWindow(b *testing.B, path string, n int) {
 	b.Helper()
 	db, err := sql.Open("sqlite3", "file:"+path+"?_foreign_keys=on&_busy_timeout=5000")
@@ -75,7 +75,7 @@ func fillWindow(b *testing.B, path string, n int) {
 			SELECT i, unixepoch() * 1000000 - (%d - i) * 86000 * 1000000 / %[1]d AS t FROM n)`, n))
 }
 
-// scrapeFor scrapes on one connection, and gives how long each took.
+// scrapeFor scrapes on one connection and returns how long each scrape took.
 func scrapeFor(b *testing.B, s *server, n int) []time.Duration {
 	b.Helper()
 	transport := &http.Transport{}

@@ -20,20 +20,20 @@ import (
 	"multiproc/master"
 )
 
-// server is a multiproc that a test has started, as a process of its own.
+// server is a multiproc that a test started, as a process of its own.
 type server struct {
 	tb      testing.TB
-	dir     string // its own, also its working directory
+	dir     string // its own; also its working directory
 	ini     string // path
 	cmd     *exec.Cmd
 	log     *proctest.Log
 	stderr  io.Closer     // where the log is read from
-	done    chan struct{} // closed when it has ended
-	err     error         // of its end; after done
+	done    chan struct{} // closed when it has exited
+	err     error         // of its exit; after done
 	address string        // of its first listener
 }
 
-// serverOptions is how a server is started, beside its ini.
+// serverOptions says how to start a server, besides its ini.
 type serverOptions struct {
 	program string   // instead of multiproc in PATH
 	dir     string   // instead of a new one
@@ -43,8 +43,8 @@ type serverOptions struct {
 	failing bool     // it is not expected to serve
 }
 
-// startServer starts a server with this ini, with a control socket and a metrics directory of its own, and waits until
-// enough workers are ready. At the end of the test it must stop in an orderly way.
+// startServer starts a server with this ini, a control socket and a metrics directory of its own, and waits until enough
+// workers are ready. At the end of the test it must stop cleanly.
 func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *server {
 	tb.Helper()
 	var o serverOptions
@@ -62,7 +62,7 @@ func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *se
 		program = multiprocPath(tb)
 	}
 	args := append(append(o.wrap, program, "--ini", s.ini), o.args...)
-	s.cmd = exec.Command(args[0], args[1:]...) //nolint:noctx // ended by the test's end, in an orderly way
+	s.cmd = exec.Command(args[0], args[1:]...) //nolint:noctx // stopped at the end of the test
 	s.cmd.Dir = s.dir
 	s.cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), o.env...)
 	stderr, err := s.cmd.StderrPipe()
@@ -81,7 +81,7 @@ func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *se
 	}()
 	go func() {
 		defer close(s.done)
-		// Not before the pipe has been read, which Wait closes. Workers that outlive the master hold it, too.
+		// Only after the pipe has been read, which Wait closes. Workers that outlive the master hold it, too.
 		<-read
 		s.err = s.cmd.Wait()
 	}()
@@ -95,7 +95,7 @@ func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *se
 	return s
 }
 
-// multiprocPath is this test binary under the name by which it is multiproc.
+// multiprocPath returns the path at which this test binary acts as multiproc.
 func multiprocPath(tb testing.TB) string {
 	tb.Helper()
 	path, err := exec.LookPath("multiproc")
@@ -105,7 +105,7 @@ func multiprocPath(tb testing.TB) string {
 	return path
 }
 
-// writeINI replaces the ini, whole. What every server of a test needs is added.
+// writeINI replaces the ini and adds what every server of a test needs.
 func (s *server) writeINI(ini string) {
 	s.tb.Helper()
 	if !strings.Contains(ini, "[") {
@@ -130,15 +130,14 @@ func (s *server) metricsDir() string { return filepath.Join(s.dir, "metrics") }
 
 func (s *server) url(path string) string { return "http://" + s.address + path }
 
-// status asks the master.
+// status requests the master's status.
 func (s *server) status() (master.Status, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), proctest.Patience)
 	defer cancel()
 	return master.NewClient(s.control()).Status(ctx)
 }
 
-// await waits until the master says what the test waits for. It asks again and again: what it waits for has no event
-// that the outside could see.
+// await polls the master's status until is returns true: there is no event that the outside could see.
 func (s *server) await(what string, is func(master.Status) bool) master.Status {
 	s.tb.Helper()
 	deadline := time.Now().Add(proctest.Patience)
@@ -166,7 +165,7 @@ func (s *server) signal(signal syscall.Signal) {
 	}
 }
 
-// exitCode waits for the master's end and for that of all who hold its log.
+// exitCode waits for the exit of the master and of every process that holds its log.
 func (s *server) exitCode() exitCode {
 	s.tb.Helper()
 	select {
@@ -177,7 +176,7 @@ func (s *server) exitCode() exitCode {
 	return exitCode(s.cmd.ProcessState.ExitCode())
 }
 
-// stop ends it in an orderly way.
+// stop stops it by TERM.
 func (s *server) stop() {
 	s.tb.Helper()
 	s.signal(syscall.SIGTERM)
@@ -186,7 +185,7 @@ func (s *server) stop() {
 	}
 }
 
-// cleanup leaves nothing behind, also when the test has failed.
+// cleanup ends it, also when the test has failed.
 func (s *server) cleanup() {
 	select {
 	case <-s.done:
@@ -230,7 +229,7 @@ func (s *server) reload() {
 	}
 }
 
-// get asks once, on a connection of its own.
+// get requests a path on a new connection.
 func (s *server) get(path string) (int, string) {
 	s.tb.Helper()
 	ctx, cancel := context.WithTimeout(s.tb.Context(), proctest.Patience)
@@ -262,7 +261,7 @@ func hasAll(line string, parts []string) bool {
 	return true
 }
 
-// freeAddress is an address that nobody listens on at the moment.
+// freeAddress returns an address that nothing listens on at the moment.
 func freeAddress(tb testing.TB) string {
 	tb.Helper()
 	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
@@ -283,7 +282,7 @@ func withProgram(path string) func(*serverOptions) {
 
 func failing(o *serverOptions) { o.failing = true }
 
-// appINI is the part of an ini that has the application of the tests as the worker; see testApp.
+// appINI returns the part of an ini that has the application of the tests as the worker; see testApp.
 func appINI(tb testing.TB) string {
 	tb.Helper()
 	path, err := exec.LookPath("testapp")

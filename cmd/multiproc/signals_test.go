@@ -14,7 +14,7 @@ import (
 	"multiproc/master"
 )
 
-// startLogging starts a server that logs to a file, which it returns.
+// startLogging starts a server that logs to a file, and returns the file.
 func startLogging(tb testing.TB, ini string) (s *server, path string) {
 	tb.Helper()
 	dir := tb.TempDir()
@@ -30,7 +30,7 @@ func startLogging(tb testing.TB, ini string) (s *server, path string) {
 	return s, path
 }
 
-// logHas is whether a file has a line with all these parts.
+// logHas reports whether a file has a line with all these parts.
 func logHas(path string, parts ...string) bool {
 	text, _ := os.ReadFile(path)
 	for line := range strings.Lines(string(text)) {
@@ -41,8 +41,8 @@ func logHas(path string, parts ...string) bool {
 	return false
 }
 
-// TestLogIsReopened renames the log, as logrotate does, and asks for a new one by USR1. The master and every worker go on
-// there, and no line is torn by all of them writing at once.
+// TestLogIsReopened renames the log, as logrotate does, and sends USR1. The master and every worker go on in the new file,
+// and no line is torn by concurrent writes.
 func TestLogIsReopened(t *testing.T) {
 	s, path := startLogging(t, "processes = 3\n")
 	l := startLoad(t, []client{
@@ -70,7 +70,7 @@ func TestLogIsReopened(t *testing.T) {
 	}
 	l.mustNotFail(s)
 
-	// One that is started later writes there as well.
+	// A worker that starts later writes there as well.
 	victim := s.workers()[0]
 	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)
@@ -99,7 +99,7 @@ func TestLogIsReopened(t *testing.T) {
 	}
 }
 
-// TestLogIsReopenedDuringStart asks for a new log while workers start, which have been given the old one.
+// TestLogIsReopenedDuringStart reopens the log while workers start that have inherited the old one.
 func TestLogIsReopenedDuringStart(t *testing.T) {
 	t.Parallel()
 	rounds := proctest.Rounds(10, 30)
@@ -128,7 +128,7 @@ func TestLogIsReopenedDuringStart(t *testing.T) {
 	s.stop()
 }
 
-// TestLogCannotBeReopened goes on with the log that there is.
+// TestLogCannotBeReopened goes on with the old log.
 func TestLogCannotBeReopened(t *testing.T) {
 	s, path := startLogging(t, "")
 	old := path + ".old"
@@ -149,7 +149,7 @@ func TestLogCannotBeReopened(t *testing.T) {
 	}
 }
 
-// TestSignalsWithoutMeaning sends what nobody is to send: USR2 to the master, and to the workers what is the master's.
+// TestSignalsWithoutMeaning sends USR2 to the master, and the master's signals to workers.
 func TestSignalsWithoutMeaning(t *testing.T) {
 	for name, command := range map[string]string{"own worker": "", "command": appINI(t)} {
 		t.Run(name, func(t *testing.T) {

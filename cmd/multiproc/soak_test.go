@@ -17,7 +17,7 @@ import (
 	"multiproc/master"
 )
 
-// soak is a server that has everything happen to it at once, again and again.
+// soak is a server to which everything happens at once, again and again.
 type soak struct {
 	*tracker
 	load    *paced
@@ -25,13 +25,12 @@ type soak struct {
 	session *http.Cookie
 	began   time.Time
 	rand    *rand.Rand
-	doomed  map[int]time.Time // workers that were stopped and are to be killed for it, since when
+	doomed  map[int]time.Time // workers that were stopped and will be killed for it, since when
 }
 
-// TestSoak has clients of all kinds ask for as long as MULTIPROC_TEST_SOAK says, while all that can happen happens at once:
-// workers are killed and stopped, replaced, made more and fewer, reloads are refused, the log is renamed, a file is damaged.
-// Only requests that a killed worker had are lost, and nothing grows. In the last third of the time the workers live on, so
-// that what they have could grow.
+// TestSoak has clients of all kinds send requests for the duration of the soak tier while everything happens at once: workers
+// are killed, stopped, recycled, added and removed, reloads are refused, the log is renamed, a file is damaged. Only requests
+// of killed workers are lost, and nothing grows. In the last third the workers are left alone, so that a leak in them shows.
 func TestSoak(t *testing.T) {
 	d := proctest.Soak(t)
 	t.Parallel()
@@ -63,7 +62,7 @@ func TestSoak(t *testing.T) {
 	figures := fmt.Sprintf("all at once:%s\nworkers that live on:%s",
 		figureTable(serverFigures, disturbed), figureTable(serverFigures, quiet))
 	t.Log(figures)
-	// go test shows logs only if it is asked for them: who wants the figures of a test that passes finds them here.
+	// go test prints logs only on request: the figures of a test that passes are in this file.
 	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), "soak.txt"), []byte(figures), 0o600); err != nil {
 		t.Error(err)
 	}
@@ -86,10 +85,10 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// soakRecycling is the setting by which workers are replaced as long as all happens.
+// soakRecycling recycles workers while everything happens.
 const soakRecycling = "max-requests = 200\n"
 
-// soakINI is an ini with more settings than those that each soak needs.
+// soakINI returns an ini with more settings than every soak needs.
 func soakINI(address, unix, more string) string {
 	return "socket = " + address + "\nsocket = " + unix + "\nprocesses = 3\ndatabase = transactions.db\ndatabase-timeout = 20\n" +
 		"heartbeat-timeout = 5\nworker-reload-mercy = 5\ndrain-idle = 2\nlogto = multiproc.log\ndisable-logging = true\n" + more
@@ -125,7 +124,7 @@ func startSoak(t *testing.T) *soak {
 
 func (k *soak) unixSocket() string { return filepath.Join(k.dir, "http.sock") }
 
-// disturb has all faults at once, in any order, and waits until the server is as it was.
+// disturb causes all faults at once, in random order, and waits until the server has recovered.
 func (k *soak) disturb() {
 	k.tb.Helper()
 	var mended func()
@@ -143,7 +142,7 @@ func (k *soak) disturb() {
 	k.rand.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
 	for _, fault := range faults {
 		fault()
-		<-time.After(time.Duration(k.rand.IntN(100)) * time.Millisecond) // not always as fast as can be
+		<-time.After(time.Duration(k.rand.IntN(100)) * time.Millisecond) // not always as fast as possible
 	}
 	for pid, stopped := range k.doomed {
 		k.load.awaitDeath(pid, stopped)
@@ -154,7 +153,7 @@ func (k *soak) disturb() {
 	k.awaitNoneDraining()
 }
 
-// end sends one of the workers that serve the signal that is its end, at once or when the master sees to it.
+// end sends a serving worker a signal that ends it, at once or when the master notices.
 func (k *soak) end(signal syscall.Signal) {
 	k.tb.Helper()
 	status, err := k.status()
@@ -167,7 +166,7 @@ func (k *soak) end(signal syscall.Signal) {
 	}
 	victim := serving[k.rand.IntN(len(serving))]
 	from := time.Now()
-	// It may be leaving, and be gone.
+	// It may be draining, and gone by now.
 	if err := syscall.Kill(victim, signal); errors.Is(err, syscall.ESRCH) {
 		return
 	} else if err != nil {
@@ -181,7 +180,7 @@ func (k *soak) end(signal syscall.Signal) {
 	k.load.died(from)
 }
 
-// refuseReload has a reload refused for settings that make no sense, and puts the old ones back.
+// refuseReload has a reload refused for a faulty ini, and restores the ini.
 func (k *soak) refuseReload() {
 	k.tb.Helper()
 	k.writeINI(soakINI(k.address, k.unixSocket(), soakRecycling+"max-request = 1\n"))
@@ -191,7 +190,7 @@ func (k *soak) refuseReload() {
 	k.writeINI(soakINI(k.address, k.unixSocket(), soakRecycling))
 }
 
-// rotateLog renames the log, and awaits a new one.
+// rotateLog renames the log and waits for a new one.
 func (k *soak) rotateLog() {
 	k.tb.Helper()
 	if err := os.Rename(k.logPath, k.logPath+".1"); err != nil {
@@ -201,7 +200,8 @@ func (k *soak) rotateLog() {
 	proctest.Eventually(k.tb, "a new log", func() bool { return fileExists(k.logPath) })
 }
 
-// damage puts a file into the metrics directory that is none, and waits until it is seen. It is removed by what it returns.
+// damage puts a file that is no metric file into the metrics directory and waits until it is counted. The returned function
+// removes it.
 func (k *soak) damage() (mend func()) {
 	k.tb.Helper()
 	path := filepath.Join(k.metricsDir(), "counter_damaged.db")
@@ -217,7 +217,8 @@ func (k *soak) damage() (mend func()) {
 	}
 }
 
-// mustHaveFilesOfSlots: however many workers there were, the metric files are those of the slots and of hand-overs.
+// mustHaveFilesOfSlots checks that the metric files are those of the slots and of hand-overs, however many workers there
+// were.
 func (k *soak) mustHaveFilesOfSlots() {
 	k.tb.Helper()
 	name := regexp.MustCompile(`^(counter|summary|histogram|gauge_[a-z]+)_(w[1-5](-[1-9])?|master)\.db$`)
@@ -232,7 +233,7 @@ func (k *soak) mustHaveFilesOfSlots() {
 	}
 }
 
-// goroutinesOfMaster ends the master by a signal at which the runtime tells of all goroutines, in a log of its own.
+// goroutinesOfMaster ends the master by SIGABRT, at which the runtime dumps all goroutines, in a log of its own.
 func (k *soak) goroutinesOfMaster() int {
 	k.tb.Helper()
 	k.rotateLog()

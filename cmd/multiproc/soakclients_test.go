@@ -14,8 +14,8 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// startClients starts those of all kinds: over TCP and a unix socket, with connections that are kept and others, for the
-// front page, metrics, the admin site and transactions; some that take their time, and some that go away in the middle.
+// startClients starts clients of all kinds: over TCP and a unix socket, with and without keep-alive, for the front page,
+// metrics, the admin site and transactions; some are slow, and some hang up in the middle.
 func (k *soak) startClients() {
 	const every, seldom = 200 * time.Millisecond, time.Second
 	var numbers atomic.Int64
@@ -50,7 +50,7 @@ func (k *soak) startClients() {
 	}
 }
 
-// dial connects with time enough for all that a slow client does.
+// dial connects with a deadline that suffices for a slow client.
 func (k *soak) dial() (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(context.WithoutCancel(k.tb.Context()), "tcp", k.address)
 	if err != nil {
@@ -59,7 +59,7 @@ func (k *soak) dial() (net.Conn, error) {
 	return conn, conn.SetDeadline(time.Now().Add(proctest.Patience))
 }
 
-// readSlowly takes its time to read a page.
+// readSlowly reads a page slowly.
 func (k *soak) readSlowly() error {
 	conn, err := k.dial()
 	if err != nil {
@@ -87,7 +87,7 @@ func (k *soak) readSlowly() error {
 	return nil
 }
 
-// unfinished is the error of an answer that is not whole, or begins in another way than it should.
+// unfinished returns the error of an answer that is incomplete or begins wrongly.
 func unfinished(answer, beginning string) error {
 	err := errors.New("not what was asked for")
 	if strings.HasPrefix(answer, beginning) || strings.HasPrefix(beginning, answer) {
@@ -96,13 +96,13 @@ func unfinished(answer, beginning string) error {
 	return fmt.Errorf("%d bytes, %.100q: %w", len(answer), answer, err)
 }
 
-// rawPost is a request for a transaction as it goes over the wire.
+// rawPost returns the bytes of a request that posts a transaction.
 func (k *soak) rawPost(body string) string {
 	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: server\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
 		"Content-Length: %d\r\nConnection: close\r\n\r\n%s", transactionsPath, k.token, len(body), body)
 }
 
-// postSlowly takes its time to send a transaction.
+// postSlowly sends a transaction slowly.
 func (k *soak) postSlowly(number int64) error {
 	conn, err := k.dial()
 	if err != nil {
@@ -125,7 +125,7 @@ func (k *soak) postSlowly(number int64) error {
 	return err
 }
 
-// hangUp begins with something and goes away at once, so that the server is told of a reset.
+// hangUp begins a request and closes the connection with a reset.
 func (k *soak) hangUp(text string) error {
 	conn, err := k.dial()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"multiproc/master"
 )
 
-// TestStop stops a server that has requests to finish: all of them are answered, those of one second as those of three.
+// TestStop stops a server with requests in progress: all of them are answered, short and long.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t))
@@ -30,7 +30,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// mustAnswer waits for the requests, which must all have been answered.
+// mustAnswer waits for the requests, all of which must have been answered.
 func (w *slow) mustAnswer(n int64) {
 	w.server.tb.Helper()
 	w.wait()
@@ -39,7 +39,7 @@ func (w *slow) mustAnswer(n int64) {
 	}
 }
 
-// TestStopIsBounded has requests that take longer than they may: they are cut, the log says so, and that is no failure.
+// TestStopIsBounded has requests that take longer than stop-mercy: they are cut and logged, and the exit code is 0.
 func TestStopIsBounded(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nstop-mercy = 1\n"+appINI(t))
@@ -58,7 +58,7 @@ func TestStopIsBounded(t *testing.T) {
 	}
 }
 
-// TestStopFast stops a server at once that has a request which takes long. Its exit code is that of any stop.
+// TestStopFast stops a server at once although it has a long request. The exit code is 0.
 func TestStopFast(t *testing.T) {
 	for _, way := range []struct {
 		name string
@@ -118,7 +118,7 @@ func TestStopDuringStart(t *testing.T) {
 	proctest.AwaitGone(t, workers...)
 }
 
-// TestShutdownDelay has a load balancer find out that it is to look elsewhere, while those that do not know yet are served.
+// TestShutdownDelay lets a load balancer notice that the server is not ready any more, while clients are still served.
 func TestShutdownDelay(t *testing.T) {
 	t.Parallel()
 	health := freeAddress(t)
@@ -129,7 +129,7 @@ func TestShutdownDelay(t *testing.T) {
 	began := time.Now()
 	s.signal(syscall.SIGTERM)
 	proctest.Eventually(t, "unreadiness", func() bool {
-		for range 10 { // whichever worker answers
+		for range 10 { // any worker
 			if s.unready(t, s.address) == "" {
 				return false
 			}
@@ -152,7 +152,7 @@ func TestShutdownDelay(t *testing.T) {
 	}
 }
 
-// unready is the reason that the readiness check at an address gives, and empty where it says that all is well.
+// unready returns the reason that the readiness check at an address gives; empty if it is ready.
 func (s *server) unready(tb testing.TB, address string) string {
 	tb.Helper()
 	at := *s
@@ -171,8 +171,8 @@ func (s *server) unready(tb testing.TB, address string) string {
 	return answer.Reason
 }
 
-// TestStopCommand stops a server by the command, which waits for its end: as soon as it has returned, another server can
-// have all that the first one had.
+// TestStopCommand stops a server by the command, which waits: once it has returned, another server can take all that the
+// first one had.
 func TestStopCommand(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -200,12 +200,12 @@ func TestStopCommand(t *testing.T) {
 	}
 }
 
-// TestStopOfPID1 has the master as the first process of a container: it is who reaps what workers leave behind, and
-// without a handler the kernel would not even end it by TERM.
+// TestStopOfPID1 has the master as the first process of a container: it reaps what workers leave behind, and without a
+// handler the kernel would not even end it by TERM.
 func TestStopOfPID1(t *testing.T) {
 	t.Parallel()
 	unshare := unsharePath(t)
-	// Two processes that nobody waits for but their ancestor: one ends at once, one later.
+	// Two processes that only their ancestor can reap: one exits at once, one later.
 	command := script(t,
 		`sh -c "true & sleep 0.2 & exit 0"`,
 		`exec `+lookPath(t, "testapp"))
@@ -230,7 +230,7 @@ func TestStopOfPID1(t *testing.T) {
 	requests.mustAnswer(10)
 }
 
-// unsharePath is a program that makes namespaces, for which it must be root.
+// unsharePath returns the program that makes namespaces, which needs root.
 func unsharePath(t *testing.T) string {
 	t.Helper()
 	s := server{tb: t, dir: t.TempDir()}
@@ -244,7 +244,7 @@ func unsharePath(t *testing.T) string {
 	return path
 }
 
-// command runs a program to its end and returns what it says.
+// command runs a program to its end and returns its output.
 func (s *server) command(args ...string) (string, error) {
 	cmd := commandIn(s.tb, s.dir, args...)
 	out, err := cmd.CombinedOutput()

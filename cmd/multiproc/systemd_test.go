@@ -51,7 +51,7 @@ func becomeActivated(args []string) error {
 		if err := unix.Listen(fd, 128); err != nil {
 			return err
 		}
-		// Out of the way of those that it is to become.
+		// Out of the way of the descriptors that it is about to make.
 		if fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD, 100); err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func becomeActivated(args []string) error {
 	return unix.Exec(path, args[1:], env)
 }
 
-// serviceManager is what stands in for systemd: a socket for notices.
+// serviceManager stands in for systemd: a socket for notifications.
 type serviceManager struct {
 	tb   testing.TB
 	conn *net.UnixConn
@@ -111,8 +111,8 @@ func (m *serviceManager) wait(line string) string {
 	}
 }
 
-// TestNotifiesSystemd is Type=notify-reload with WatchdogSec=: systemd hears of the start when the workers are ready, of
-// reloads with a time, of the end, and all the while that the master lives.
+// TestNotifiesSystemd is Type=notify-reload with WatchdogSec=: systemd is notified of readiness, of reloads with a time, of
+// the stop, and by heartbeats in between.
 func TestNotifiesSystemd(t *testing.T) {
 	t.Parallel()
 	manager := newServiceManager(t)
@@ -170,7 +170,7 @@ func TestNotifiesSystemd(t *testing.T) {
 	<-reloaded
 	manager.wait("STATUS=generation 2, 2 of 2 workers ready")
 
-	// One that is taken back ends as well.
+	// A reload that is rolled back ends as well.
 	s.writeINI("socket = 127.0.0.1:0\nno-such-key = 1\n")
 	s.signal(syscall.SIGHUP)
 	manager.wait("RELOADING=1")
@@ -184,7 +184,7 @@ func TestNotifiesSystemd(t *testing.T) {
 	}
 }
 
-// TestWatchdogIsPrompt has a manager that wants to hear more often than the master looks at its workers.
+// TestWatchdogIsPrompt has a manager with a shorter watchdog interval than the master's own checks.
 func TestWatchdogIsPrompt(t *testing.T) {
 	t.Parallel()
 	manager := newServiceManager(t)
@@ -195,15 +195,15 @@ func TestWatchdogIsPrompt(t *testing.T) {
 	for range pings {
 		manager.wait("WATCHDOG=1")
 	}
-	// On average, with much room for machines that are busy.
+	// On average, with much room for busy machines.
 	if took := time.Since(began); took > pings*400*time.Millisecond {
 		t.Errorf("%d signs of life took %s, systemd wants one every 200ms", pings, took)
 	}
 	s.stop()
 }
 
-// TestSocketActivation has sockets that somebody else has opened, and no key that names them. They stay the same over a
-// reload and over the death of a worker, and none of the variables that tell of them is the workers'.
+// TestSocketActivation inherits open sockets and has no key for them. They stay the same over a reload and the death of a
+// worker, and workers see none of systemd's variables.
 func TestSocketActivation(t *testing.T) {
 	t.Parallel()
 	address, metrics := freeAddress(t), freeAddress(t)
@@ -242,7 +242,7 @@ func TestSocketActivation(t *testing.T) {
 	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)
 	check()
-	// The commands know nothing of the sockets.
+	// Commands ignore the sockets.
 	if stdout, stderr, code := s.run("status", "--ini", s.ini); code != 0 {
 		t.Errorf("status: exit code %d: %s%s", code, stdout, stderr)
 	}

@@ -16,14 +16,14 @@ func inDir(dir string) func(*serverOptions) {
 	return func(o *serverOptions) { o.dir = dir }
 }
 
-// TestTouchReload changes a file that is watched in all the ways in which files change. Each time there is one reload, by
-// which the watch does not end.
+// TestTouchReload changes a watched file in every way in which files change. Each change causes one reload, and the watch
+// goes on.
 func TestTouchReload(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
-		make func(t *testing.T, path string) // what is there at the start
-		// change makes the nth change, the first is 1.
+		make func(t *testing.T, path string) // present at the start
+		// change makes the nth change; the first is 1.
 		change func(t *testing.T, path string, n int)
 	}{
 		{
@@ -57,8 +57,8 @@ func TestTouchReload(t *testing.T) {
 			change: func(t *testing.T, path string, n int) { t.Helper(); mustWrite(t, path, fmt.Sprint(n)) },
 		},
 		{
-			// As Kubernetes does it with what is mounted of a ConfigMap: the file is a link into ..data, which is a link to
-			// a directory, and only that is ever set anew.
+			// As Kubernetes mounts a ConfigMap: the file is a link into ..data, which is a link to a directory, and only that
+			// link is ever replaced.
 			name: "in another directory",
 			make: func(t *testing.T, path string) {
 				t.Helper()
@@ -113,7 +113,7 @@ func mustLink(tb testing.TB, to, path string) {
 	}
 }
 
-// writeRevision writes the file into a new directory and makes ..data lead there.
+// writeRevision writes the file into a new directory and points ..data at it.
 func writeRevision(tb testing.TB, dir, name string, revision int) {
 	tb.Helper()
 	of := fmt.Sprintf("..%d", revision)
@@ -126,14 +126,14 @@ func writeRevision(tb testing.TB, dir, name string, revision int) {
 	mustRename(tb, data+"_tmp", data)
 }
 
-// watchedINI is an ini that names itself in touch-reload, and a version that the workers' environment shows.
+// watchedINI returns an ini that names itself in touch-reload and sets a version in the workers' environment.
 func watchedINI(tb testing.TB, dir string, version int) string {
 	tb.Helper()
 	return fmt.Sprintf("socket = 127.0.0.1:0\nprocesses = 2\ntouch-reload = %s\nenv = VERSION=%d\n%s",
 		filepath.Join(dir, "multiproc.ini"), version, appINI(tb))
 }
 
-// awaitVersion waits until all workers have the settings of this version.
+// awaitVersion waits until every worker has the configuration of this version.
 func (s *server) awaitVersion(version int) {
 	s.tb.Helper()
 	s.await(fmt.Sprintf("version %d", version), func(status master.Status) bool {
@@ -144,8 +144,8 @@ func (s *server) awaitVersion(version int) {
 	})
 }
 
-// TestTouchReloadOfINI has the ini itself be watched, as people do who edit it under a running server. An edit with a
-// mistake is refused, and the next one is seen nevertheless.
+// TestTouchReloadOfINI watches the ini itself, for people who edit it under a running server. An edit with a mistake is
+// refused, and the next one is seen nevertheless.
 func TestTouchReloadOfINI(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -168,8 +168,8 @@ func TestTouchReloadOfINI(t *testing.T) {
 	s.stop()
 }
 
-// TestTouchReloadMeanwhile edits the ini again as soon as a reload has read it: the second edit must not be taken for part
-// of the first, however fast the reload ends.
+// TestTouchReloadMeanwhile edits the ini again as soon as a reload has read it: the second edit must cause another reload,
+// however fast the first one ends.
 func TestTouchReloadMeanwhile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestDatabaseGone takes the database away from a server in various ways, and gives it back.
+// TestDatabaseGone removes the database of a server in various ways, and restores it.
 func TestDatabaseGone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -84,7 +84,7 @@ func TestDatabaseGone(t *testing.T) {
 			}
 		})
 	}
-	// Once for each change and worker that noticed, not for each time that it was asked for.
+	// Once for each change and worker that noticed it, not once per request.
 	if n, most := k.log.Count("level=ERROR")+k.log.Count("level=WARN"), 6*3*2; n > most {
 		t.Errorf("%d complaints, expected at most %d\n%s", n, most, k.log)
 	}
@@ -101,7 +101,7 @@ func contentOf(tb testing.TB, path string) [sha256.Size]byte {
 	return sha256.Sum256(data)
 }
 
-// mustBeGone asks all workers, while there is no database.
+// mustBeGone sends requests to every worker while there is no database.
 func (k *tracker) mustBeGone(wires []*wire) {
 	k.tb.Helper()
 	for _, w := range wires {
@@ -125,14 +125,14 @@ func (k *tracker) mustBeGone(wires []*wire) {
 	}
 }
 
-// TestReloadWithoutDatabase reloads while the database is away. To make an empty one in its place would be to lose all, and
-// to open another one would be to mix it with the log of writes of the first.
+// TestReloadWithoutDatabase reloads while the database is away. A new empty one in its place would lose everything, and
+// another one would be mixed with the first one's WAL.
 func TestReloadWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	all := []string{"", "-wal", "-shm", ".lock"}
 	for _, way := range []struct {
 		name    string
-		moved   []string // files, by what comes after the name of the database
+		moved   []string // suffixes of the database's files
 		replace bool
 	}{{"moved", all[:1], false}, {"moved with its log", all, false}, {"replaced by a copy", all[:1], true}} {
 		t.Run(way.name, func(t *testing.T) {

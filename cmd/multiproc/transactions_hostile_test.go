@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestDiskFullOfTransactions posts until there is no more room. Then there is.
+// TestDiskFullOfTransactions posts until the disk is full, and then makes room.
 func TestDiskFullOfTransactions(t *testing.T) {
 	t.Parallel()
 	disk := t.TempDir()
@@ -57,7 +57,7 @@ func TestDiskFullOfTransactions(t *testing.T) {
 		return r
 	}
 	refused := 0
-	for round := 0; refused < 10; round++ { // smaller ones may still have room
+	for round := 0; refused < 10; round++ { // smaller ones may still fit
 		r := post()
 		switch {
 		case r.code == http.StatusCreated && round < 10_000:
@@ -150,7 +150,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 	writable.mustBeSound()
 	writable.stop()
 
-	// Nobody has it open any more. SQLite then has to make its log before it can read, and may not.
+	// No process has it open any more. SQLite must then create its WAL before it can read, and may not.
 	_, code := startFailing(t, "socket = 127.0.0.1:0\nuid = nobody\nmigrate = false\ndatabase = "+database+"\n",
 		withProgram(filepath.Join(k.dir, "multiproc")), in(k.dir))
 	if code != 3 { // no worker became ready

@@ -13,8 +13,8 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// TestTransactionsSurviveKills kills workers, one, two and all at once, while clients post: what a client was told is kept,
-// and nobody's transaction is there twice.
+// TestTransactionsSurviveKills kills workers, one, two and all at once, while clients post: every acknowledged transaction is
+// kept, and none is there twice.
 func TestTransactionsSurviveKills(t *testing.T) {
 	t.Parallel()
 	rounds := []int{1, 2, 4, 1, 1, 2, 1, 4}[:proctest.Rounds(3, 8)]
@@ -40,7 +40,7 @@ func TestTransactionsSurviveKills(t *testing.T) {
 	k.stop()
 }
 
-// TestTransactionsSurviveTheServer kills the master and all workers while clients post, who go on with the next server.
+// TestTransactionsSurviveTheServer kills the master and all workers while clients post, and goes on with the next server.
 func TestTransactionsSurviveTheServer(t *testing.T) {
 	t.Parallel()
 	ini := "socket = " + freeAddress(t) + "\nprocesses = 4\ndisable-logging = true\ndatabase = transactions.db\n"
@@ -61,7 +61,7 @@ func TestTransactionsSurviveTheServer(t *testing.T) {
 	s.stop()
 }
 
-// TestTransactionsAndReloads reloads while clients post, none of whom repeats anything: none may notice.
+// TestTransactionsAndReloads reloads while clients post without retries: none may notice.
 func TestTransactionsAndReloads(t *testing.T) {
 	t.Parallel()
 	reloads := proctest.Rounds(3, 10)
@@ -75,12 +75,12 @@ func TestTransactionsAndReloads(t *testing.T) {
 	for number, err := range p.lost {
 		t.Errorf("transaction %d: %v", number, err)
 	}
-	k.awaitNoneDraining() // what they have counted is complete
+	k.awaitNoneDraining() // so that all requests are counted
 	p.mustBeKept()
 	k.stop()
 }
 
-// TestIdempotencyOnAllWorkers has all workers get the same request under the same key at once, again and again.
+// TestIdempotencyOnAllWorkers sends every worker the same request under the same key at once, again and again.
 func TestIdempotencyOnAllWorkers(t *testing.T) {
 	t.Parallel()
 	rounds := proctest.Rounds(10, 50)
@@ -115,13 +115,13 @@ func TestIdempotencyOnAllWorkers(t *testing.T) {
 	}
 	k.mustBeSound()
 
-	// A key is its token's: another client that hits upon it has asked for something else.
+	// A key belongs to its token: for another client the same key is a new request.
 	k.token = k.newToken("other")
 	r := k.must(http.StatusCreated, "POST", transactionsPath, numbered(0), `Idempotency-Key: "same-0"`)
 	if r.header.Get("Idempotency-Replayed") != "" {
 		t.Error("a client was given the answer to another's request")
 	}
-	// In quotes or not, it is the same key, but not for another request.
+	// With or without quotes it is the same key, but not for another request.
 	again := k.must(http.StatusCreated, "POST", transactionsPath, numbered(0), "Idempotency-Key: same-0")
 	if !sameAnswer(again, r) {
 		t.Errorf("%s, the first answer was %s", again, r)
@@ -130,7 +130,7 @@ func TestIdempotencyOnAllWorkers(t *testing.T) {
 	k.stop()
 }
 
-// postAll posts a transaction on each connection at once, each under a key. Where there was no answer, the reply is empty.
+// postAll posts a transaction on each connection at once, each under a key. A missing answer is an empty reply.
 func (k *tracker) postAll(wires []*wire, what func(i int) (number int64, key string)) []reply {
 	replies := make([]reply, len(wires))
 	var asking sync.WaitGroup
@@ -150,8 +150,8 @@ func (k *tracker) postAll(wires []*wire, what func(i int) (number int64, key str
 	return replies
 }
 
-// TestKilledBetweenCommitAndAnswer kills a worker as soon as what it was asked for can be seen in the database, from outside.
-// It is asked for much while it waits for the lock, so that all is one commit and not yet answered when the kill comes.
+// TestKilledBetweenCommitAndAnswer kills a worker as soon as its commit can be seen in the database from outside. It gets
+// many requests while it waits for the lock, so that all are one commit and not yet answered when the kill comes.
 func TestKilledBetweenCommitAndAnswer(t *testing.T) {
 	t.Parallel()
 	const at = 64 // at once
@@ -163,7 +163,7 @@ func TestKilledBetweenCommitAndAnswer(t *testing.T) {
 	}
 	defer count.Close()
 	hits, number := 0, int64(0)
-	for round := 0; round < 4 || hits == 0 && round < 20; round++ { // how often a kill is late, depends on the machine
+	for round := 0; round < 4 || hits == 0 && round < 20; round++ { // how often a kill is late depends on the machine
 		victim := k.awaitSeasoned(1)[0]
 		wires := k.wires(victim, at)
 		keys := func(i int) (int64, string) { return number + int64(i), fmt.Sprint("number-", number+int64(i)) }

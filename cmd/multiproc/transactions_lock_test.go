@@ -16,12 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shortTimeout is the database-timeout of the tests in which somebody has the lock for ever.
+// shortTimeout is the database-timeout of the tests in which another process never releases the lock.
 const shortTimeout = time.Second
 
-// TestStoppedInTheLock has another process in the lock of the writers that does not go on: a command that is stopped, and
-// a program that knows nothing of the lock and has one of SQLite's own. Who writes is told to come again, who reads
-// notices nothing, and when the other goes on all is well.
+// TestStoppedInTheLock has another process stop while it holds the writers' lock: one of our commands, and a program that
+// ignores our lock and holds SQLite's own. Writes get 503 with Retry-After, reads succeed, and once the other process goes on
+// all is well.
 func TestStoppedInTheLock(t *testing.T) {
 	t.Parallel()
 	k := startTracker(t, "processes = 4\ndatabase-timeout = 1\n")
@@ -65,7 +65,7 @@ func TestStoppedInTheLock(t *testing.T) {
 	k.stop()
 }
 
-// lockOf opens the file with the lock of the writers and does something about the lock.
+// lockOf opens the file with the writers' lock and changes the lock.
 func (k *tracker) lockOf(what int) (*os.File, unix.Flock_t) {
 	k.tb.Helper()
 	file, err := os.OpenFile(k.database+".lock", os.O_RDWR, 0)
@@ -86,7 +86,7 @@ func (k *tracker) lock() (unlock func()) {
 	return func() { _ = file.Close() }
 }
 
-// locked is whether somebody has the lock.
+// locked reports whether a process holds the lock.
 func (k *tracker) locked() bool {
 	k.tb.Helper()
 	file, lock := k.lockOf(unix.F_OFD_GETLK)
@@ -94,7 +94,7 @@ func (k *tracker) locked() bool {
 	return lock.Type != unix.F_UNLCK
 }
 
-// stopInLock stops a process while it has the lock, which nobody else may take.
+// stopInLock stops a process while it holds the lock, which no other process may take.
 func (k *tracker) stopInLock(pid int) {
 	k.tb.Helper()
 	for deadline := time.Now().Add(proctest.Patience); time.Now().Before(deadline); {
@@ -108,7 +108,7 @@ func (k *tracker) stopInLock(pid int) {
 	k.tb.Fatalf("process %d is never in the lock", pid)
 }
 
-// mustBeBusy asks all workers, while nobody can write.
+// mustBeBusy sends requests to every worker while writes are impossible.
 func (k *tracker) mustBeBusy(wires []*wire) {
 	k.tb.Helper()
 	begun := time.Now()
@@ -133,7 +133,7 @@ func (k *tracker) mustBeBusy(wires []*wire) {
 	}
 }
 
-// TestWorkerStoppedInTheLock stops a worker that has the lock. The others cannot write until the master has replaced it.
+// TestWorkerStoppedInTheLock stops a worker that holds the lock. The others cannot write until the master has replaced it.
 func TestWorkerStoppedInTheLock(t *testing.T) {
 	t.Parallel()
 	k := startTracker(t, "processes = 2\ndatabase-timeout = 1\nheartbeat-timeout = 2\n")

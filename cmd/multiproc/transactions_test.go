@@ -13,21 +13,21 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// tracker is a server with the application of transactions, as a client of its API knows it.
+// tracker is a server with the application of transactions, seen by a client of its API.
 type tracker struct {
 	*server
 	database string // path
 	token    string
 }
 
-// startTracker starts a server with a database, beside the ini, and makes what transactions need. The ini has no socket.
+// startTracker starts a server with a database and this ini, which has no socket, and adds what transactions need.
 func startTracker(tb testing.TB, ini string, options ...func(*serverOptions)) *tracker {
 	tb.Helper()
 	s := startServer(tb, "socket = 127.0.0.1:0\ndatabase = transactions.db\n"+ini, options...)
 	return newTracker(s, filepath.Join(s.dir, "transactions.db"))
 }
 
-// newTracker makes a token for the API of a server, and APIs and statuses.
+// newTracker creates a token for the API of a server, and APIs and statuses.
 func newTracker(s *server, database string) *tracker {
 	s.tb.Helper()
 	k := &tracker{server: s, database: database}
@@ -41,7 +41,7 @@ func newTracker(s *server, database string) *tracker {
 	return k
 }
 
-// within is the same for a part of the test.
+// within returns the same tracker for a subtest.
 func (k *tracker) within(t *testing.T) *tracker {
 	t.Helper()
 	s := *k.server
@@ -49,7 +49,7 @@ func (k *tracker) within(t *testing.T) *tracker {
 	return &tracker{&s, k.database, k.token}
 }
 
-// newToken makes one as an operator does.
+// newToken creates a token as an operator does.
 func (k *tracker) newToken(name string) (secret string) {
 	k.tb.Helper()
 	stdout, stderr, code := k.run("token", "create", "--ini", k.ini, name)
@@ -62,7 +62,7 @@ func (k *tracker) newToken(name string) (secret string) {
 
 const transactionsPath = "/api/v1/transactions"
 
-// reply is what the server says to a request.
+// reply is an answer of the server.
 type reply struct {
 	code   int
 	header http.Header
@@ -71,16 +71,16 @@ type reply struct {
 
 func (r reply) String() string { return fmt.Sprintf("%d %s", r.code, r.body) }
 
-// request is one to the API. Headers are "Name: value".
+// request makes a request to the API. Headers are "Name: value".
 func (k *tracker) request(method, path, body string, headers ...string) *http.Request {
 	var reader io.Reader
 	if body != "" {
-		// Not one that net/http could send a second time by itself when the first gets no answer.
+		// No request that net/http could retry by itself.
 		reader = io.MultiReader(strings.NewReader(body))
 	}
 	request, err := http.NewRequestWithContext(context.WithoutCancel(k.tb.Context()), method, k.url(path), reader)
 	if err != nil {
-		panic(err) // the test's own mistake
+		panic(err) // a mistake of the test
 	}
 	request.Header.Set("Authorization", "Bearer "+k.token)
 	if body != "" {
@@ -100,7 +100,7 @@ func replyOf(response *http.Response) (reply, error) {
 	return reply{response.StatusCode, response.Header, string(body)}, err
 }
 
-// try asks once.
+// try sends a request.
 func (k *tracker) try(client *http.Client, method, path, body string, headers ...string) (reply, error) {
 	response, err := client.Do(k.request(method, path, body, headers...))
 	if err != nil {
@@ -109,7 +109,7 @@ func (k *tracker) try(client *http.Client, method, path, body string, headers ..
 	return replyOf(response)
 }
 
-// ask asks once, on a connection of its own.
+// ask sends a request on a new connection.
 func (k *tracker) ask(method, path, body string, headers ...string) reply {
 	k.tb.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: proctest.Patience}
@@ -120,7 +120,7 @@ func (k *tracker) ask(method, path, body string, headers ...string) reply {
 	return r
 }
 
-// must asks once, and fails the test where the answer has another code.
+// must sends a request and fails the test if the answer has another status code.
 func (k *tracker) must(code int, method, path, body string, headers ...string) reply {
 	k.tb.Helper()
 	r := k.ask(method, path, body, headers...)
@@ -130,14 +130,14 @@ func (k *tracker) must(code int, method, path, body string, headers ...string) r
 	return r
 }
 
-// numbered is a transaction that can be told from all others by its amount.
+// numbered returns a transaction whose amount identifies it.
 func numbered(number int64) string {
 	api := []string{"Mpesa Express", "Mpesa B2C"}[number%2]
 	status := []string{"Pending", "Processed"}[number/2%2]
 	return fmt.Sprintf(`{"api":%q,"status":%q,"amount":"%d.25"}`, api, status, number)
 }
 
-// post makes a transaction that must be accepted.
+// post creates a transaction, which must succeed.
 func (k *tracker) post(number int64) (id int64) {
 	k.tb.Helper()
 	r := k.must(http.StatusCreated, "POST", transactionsPath, numbered(number))
@@ -148,7 +148,7 @@ func (k *tracker) post(number int64) (id int64) {
 	return id
 }
 
-// idOf reads the answer to a transaction that was made.
+// idOf returns the id of a created transaction.
 func idOf(r reply, number int64) (int64, error) {
 	var made struct {
 		ID     int64
@@ -166,7 +166,7 @@ func idOf(r reply, number int64) (int64, error) {
 	return made.ID, nil
 }
 
-// mustBeUnavailable fails the test unless the answer is a problem that says when to try again, and nothing of how things are inside.
+// mustBeUnavailable fails the test unless the answer is a problem with Retry-After that reveals nothing internal.
 func (k *tracker) mustBeUnavailable(what string, r reply) {
 	k.tb.Helper()
 	if r.code != http.StatusServiceUnavailable || r.header.Get("Content-Type") != "application/problem+json" ||
@@ -180,7 +180,7 @@ func (k *tracker) mustBeUnavailable(what string, r reply) {
 	}
 }
 
-// gauge is api_transactions as any worker has it.
+// gauge returns api_transactions as any worker has it.
 func (k *tracker) gauge() map[string]float64 {
 	k.tb.Helper()
 	code, page := k.get("/metrics")
@@ -190,7 +190,7 @@ func (k *tracker) gauge() map[string]float64 {
 	return seriesOf(k.tb, page, "api_transactions")
 }
 
-// seriesOf are the values of a family, by what is after its name.
+// seriesOf returns the values of a family by what follows its name.
 func seriesOf(tb testing.TB, page, name string) map[string]float64 {
 	tb.Helper()
 	found := map[string]float64{}

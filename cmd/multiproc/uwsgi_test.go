@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestUWSGIConfiguration runs a configuration of uWSGI's as it is, but for its folder, port and directory.
+// TestUWSGIConfiguration runs a uWSGI configuration as it is, except for its folder, port and directory.
 func TestUWSGIConfiguration(t *testing.T) {
 	home, metrics := t.TempDir(), filepath.Join(t.TempDir(), "PROMETHEUS_METRICS")
 	s := startServer(t, `[uwsgi]
@@ -32,7 +32,7 @@ env=PROMETHEUS_MULTIPROC_DIR=`+metrics+`/
 	if len(workers) != 4 {
 		t.Errorf("%d workers", len(workers))
 	}
-	// Relative to where it was started, as uWSGI does.
+	// Relative to the working directory, as in uWSGI.
 	text, err := os.ReadFile(filepath.Join(s.dir, "master.pid"))
 	if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(s.cmd.Process.Pid) {
 		t.Errorf("pidfile: %q, %v", text, err)

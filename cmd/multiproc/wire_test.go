@@ -23,7 +23,7 @@ type wire struct {
 	reader *bufio.Reader
 }
 
-// wires opens connections to a worker: the others are stopped meanwhile, so that they cannot take them.
+// wires opens connections to a worker. The others are stopped meanwhile, so that they cannot accept them.
 func (s *server) wires(pid, n int) []*wire {
 	s.tb.Helper()
 	for _, other := range s.workers() {
@@ -44,7 +44,7 @@ func (s *server) wires(pid, n int) []*wire {
 			s.tb.Fatal(err)
 		}
 		wires[i] = &wire{conn, bufio.NewReader(conn)}
-		// Its answer comes from who has the connection from now on.
+		// Only the worker that has the connection can answer.
 		request, err := http.NewRequestWithContext(s.tb.Context(), http.MethodGet, s.url("/livez"), http.NoBody)
 		if err != nil {
 			s.tb.Fatal(err)
@@ -77,14 +77,14 @@ func (w *wire) ask(request *http.Request) (reply, error) {
 	return replyOf(response)
 }
 
-// hangUp closes connections, for which a worker that ends would wait.
+// hangUp closes connections, for which a draining worker would wait.
 func hangUp(wires []*wire) {
 	for _, w := range wires {
 		_ = w.conn.Close()
 	}
 }
 
-// stopProcess stops a process, and returns when none of its threads runs any more.
+// stopProcess stops a process and returns when none of its threads runs any more.
 func stopProcess(tb testing.TB, pid int) {
 	tb.Helper()
 	proctest.Kill(tb, pid, syscall.SIGSTOP)
@@ -97,7 +97,7 @@ func stopProcess(tb testing.TB, pid int) {
 	})
 }
 
-// awaitSeasoned waits for workers that have served for long enough that their end is not taken for a failed start.
+// awaitSeasoned waits for workers that have served long enough that their death is not an early one.
 func (s *server) awaitSeasoned(n int) (pids []int) {
 	s.tb.Helper()
 	s.await("workers that have served for a second", func(status master.Status) bool {
