@@ -28,7 +28,7 @@ func TestParseAddress(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %+v", text, got, err, want)
 			continue
 		}
-		// What is written is read as the same, wherever.
+		// Its text must mean the same without a directory.
 		written, err := got.MarshalText()
 		if err != nil {
 			t.Fatal(err)

@@ -50,7 +50,7 @@ func TestExpand(t *testing.T) {
 		"@(/srv/app/secret)":                "other\n",
 		"@($(NAME))":                        "found",
 		"@(%d/secret)":                      "pass%%word $(HOME)",
-		"$(REF)":                            "%(base)", // what is put in stays as it is
+		"$(REF)":                            "%(base)", // replacements are not expanded again
 		"100%%":                             "100%",
 		"%%(base) $$(HOME) @@(secret) $$ @": "%(base) $(HOME) @(secret) $$ @",
 		"$$$(HOME)":                         "$$(HOME)",

@@ -81,7 +81,7 @@ func TestParseServerFlags(t *testing.T) {
 	}
 }
 
-// TestParseFlags is about commands with flags and operands of their own.
+// TestParseFlags runs a command with flags and operands of its own.
 func TestParseFlags(t *testing.T) {
 	t.Setenv("MULTIPROC_CONFIG_TEST_DIR", "/env")
 	type result struct {

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 const goldenDir = "../../../testdata/ini"
 
-// goldenSystem has the golden ini files in its working directory.
+// goldenSystem returns a System with the golden ini files in its working directory.
 func goldenSystem() System {
 	sys := testSystem(nil)
 	sys.Open = func(path string) (io.ReadCloser, error) {
@@ -30,7 +30,7 @@ func goldenSystem() System {
 	return sys
 }
 
-// TestGolden compares what each ini file comes to with the text file beside it: faults, or settings and notes.
+// TestGolden compares the result of each ini file, faults or settings and notes, with the text file beside it.
 func TestGolden(t *testing.T) {
 	paths, err := filepath.Glob(goldenDir + "/*.ini")
 	if err != nil || len(paths) == 0 {

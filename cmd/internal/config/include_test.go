@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestLoadSections looks for the section to read.
+// TestLoadSections checks the choice of the section.
 func TestLoadSections(t *testing.T) {
 	sys := testSystem(map[string]string{
 		"/srv/app/a.ini":   "[other]\nprocesses = 7\nsocket = :7\n[uwsgi]\nsocket = :1\nprocesses = 1\n[more]\nnonsense = 1",

@@ -8,17 +8,17 @@ import (
 	"unicode"
 )
 
-// TestTables looks at each row of the tables, and whether they contradict each other.
+// TestTables checks every row of the tables of keys, and that the tables do not contradict each other.
 func TestTables(t *testing.T) {
 	seen := map[string]bool{"ini": true, "include": true, "set": true, "set-placeholder": true, "set-ph": true, "uwsgi-ini": true, "help": true}
 	name := func(name string) {
 		t.Helper()
 		if seen[name] {
-			t.Errorf("%s is there twice", name)
+			t.Errorf("duplicate name %s", name)
 		}
 		seen[name] = true
 		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_*") != "" {
-			t.Errorf("%q is no name of a key", name)
+			t.Errorf("%q is not a valid name of a key", name)
 		}
 	}
 	keys := newTable()
@@ -60,7 +60,7 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// TestZeroHelp wants to read what 0 means, wherever it can be set.
+// TestZeroHelp checks that the help of every key that can be 0 explains it.
 func TestZeroHelp(t *testing.T) {
 	for _, k := range Keys() {
 		sys := testSystem(nil)
@@ -74,7 +74,7 @@ func TestZeroHelp(t *testing.T) {
 	}
 }
 
-// samples are values that are not the default, one for each key.
+// samples returns a value other than the default for each key.
 func samples() map[string]string {
 	return map[string]string{
 		"socket": "127.0.0.1:8000", "metrics-socket": ":9394", "health": "/run/health", "stats": "@stats", "stats-http": "true", "listen": "7", "reuse-port": "true",
@@ -92,7 +92,7 @@ func samples() map[string]string {
 	}
 }
 
-// TestKeysChangeFields sets one key after the other: each changes one field, and no two the same.
+// TestKeysChangeFields checks that every key changes one field, and no two keys the same one.
 func TestKeysChangeFields(t *testing.T) {
 	keys := newTable()
 	unset := reflect.ValueOf(*newConfig(keys))

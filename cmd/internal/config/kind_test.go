@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestValues sets fields by text. A kind is written back in one way, whatever way it was set in.
+// TestValues sets fields by text and compares the text that comes back.
 func TestValues(t *testing.T) {
 	var (
 		b   bool
@@ -20,7 +20,7 @@ func TestValues(t *testing.T) {
 	)
 	for _, test := range []struct {
 		value value
-		want  map[string]string // the text that comes back; empty where the text is refused
+		want  map[string]string // the text that comes back; empty if the text is refused
 	}{
 		{boolean(&b), map[string]string{
 			"true": "true", "1": "true", "YES": "true", "On": "true",
@@ -60,7 +60,7 @@ func TestValues(t *testing.T) {
 		{path(&s, "/srv"), map[string]string{"a": "/srv/a", "./a/../b/": "/srv/b", "/a//b": "/a/b", "..": "/"}},
 		{path(&s, ""), map[string]string{"/a": "/a", "a": ""}},
 		{socketPath(&s, "/srv"), map[string]string{"a.sock": "/srv/a.sock", strings.Repeat("x", 108): ""}},
-		{userID(&id, &s, &sys), map[string]string{"0": "0", "1000": "1000", "exporter": "1001", "nobody-here": "", "-1": "", "4294967295": "", "": ""}},
+		{userID(&id, &s, &sys), map[string]string{"0": "0", "1000": "1000", "exporter": "1001", "no-such-user": "", "-1": "", "4294967295": "", "": ""}},
 		{groupID(&id, &sys), map[string]string{"0": "0", "www": "33", "exporter": "", "-1": "", "": ""}},
 	} {
 		for text, want := range test.want {
@@ -69,7 +69,7 @@ func TestValues(t *testing.T) {
 			got := strings.Join(test.value.texts(), ",")
 			switch {
 			case want == "" && err == nil:
-				t.Errorf("%s %q is taken for %q", test.value.kind(), text, got)
+				t.Errorf("%s %q is accepted as %q", test.value.kind(), text, got)
 			case want == "" && got != before:
 				t.Errorf("%s %q is refused, but changes %q to %q", test.value.kind(), text, before, got)
 			case want != "" && (err != nil || got != want):

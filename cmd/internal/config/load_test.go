@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestLoad sets keys in a file, in [multiproc] below its first line, and looks at what comes out.
+// TestLoad loads lines after "[multiproc]" and a line with a socket.
 func TestLoad(t *testing.T) {
 	for name, test := range map[string]struct {
 		lines string
@@ -143,8 +143,8 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// TestLoadAlone sets each key without a master: what only a master heeds is noted, and once.
-func TestLoadAlone(t *testing.T) {
+// TestLoadWithoutMaster checks that every key that needs a master is reported once if there is none.
+func TestLoadWithoutMaster(t *testing.T) {
 	var got []string
 	for key, sample := range samples() {
 		if key == "command" || key == "master" {
@@ -187,7 +187,7 @@ func TestLoadAlone(t *testing.T) {
 	}
 }
 
-// TestUserName looks who is given to the caller, to take the supplementary groups of.
+// TestUserName checks the user whose supplementary groups count.
 func TestUserName(t *testing.T) {
 	for lines, want := range map[string]string{
 		"uid = exporter":             "exporter",
@@ -208,7 +208,7 @@ func TestUserName(t *testing.T) {
 	}
 }
 
-// TestOrigins traces each value of a list to its line.
+// TestOrigins checks the line of each value of a list.
 func TestOrigins(t *testing.T) {
 	for lines, want := range map[string]string{
 		"allowed-hosts =\nallowed-hosts = a, b":          "a.ini:4 a.ini:4",
@@ -224,7 +224,7 @@ func TestOrigins(t *testing.T) {
 	}
 	_, origins := setting(mustLoad(t, "env = A=1\nenv = B=1\nenv = A=2\nenv = B=1"), "env")
 	if got := strings.Join(origins, " "); got != "a.ini:5 a.ini:4" {
-		t.Errorf("variables that are set anew: %s", got)
+		t.Errorf("variables that are set again: %s", got)
 	}
 }
 
@@ -244,43 +244,43 @@ func TestLoadFaults(t *testing.T) {
 			"a.ini:7: health: :1 is already metrics-socket at a.ini:5",
 			"a.ini:8: stats: :1 is already metrics-socket at a.ini:5",
 		}},
-		"more ready than there are":    {"socket = :1\nmin-ready = 3\nprocesses = 2", []string{"a.ini:3: min-ready = 3 is more than processes = 2 (a.ini:4)"}},
-		"min-ready of unknown workers": {"socket = :1\nmin-ready = 3\nprocesses = two", []string{`a.ini:4: processes: "two" is not a number`}},
-		"metrics around the database":  {"socket = :1\nmetrics-dir = m\ndatabase = m/a.db", []string{"a.ini:4: database: /srv/app/m/a.db is in metrics-dir (a.ini:3), which is wiped at the start"}},
-		"metrics above the API":        {"socket = :1\ndatabase = a.db\nmetrics-path = /api/", []string{"a.ini:4: metrics-path: the API is below /api/: use another path, or set metrics-socket"}},
-		"metrics where health is":      {"socket = :1\nmetrics-path = /livez", []string{`a.ini:3: metrics-path: "/livez" is a path of the health checks`}},
-		"metrics in the admin site":    {"socket = :1\nmetrics-path = /admin/metrics", []string{`a.ini:3: metrics-path: "/admin/metrics" is a path of the admin site`}},
-		"metrics in the API":           {"socket = :1\nmetrics-path = /api/v1/metrics", []string{`a.ini:3: metrics-path: "/api/v1/metrics" is a path of the API`}},
-		"every value is looked at":     {"socket = :1\nprocesses = two\nprocesses = 2", []string{`a.ini:3: processes: "two" is not a number`}},
-		"one fault for what depends":   {"socket = :1\nbase = $(NOPE:-\npidfile = %(base)/pid\nlogto = $(A:-%(pidfile))", []string{`a.ini:3: base: "$(NOPE:-" has no closing parenthesis; write $$( for a literal $(`}},
-		"a key that was set anew": {"socket = :1\nx = $(A\nx = two\nprocesses = %(x)", []string{
+		"min-ready above processes":           {"socket = :1\nmin-ready = 3\nprocesses = 2", []string{"a.ini:3: min-ready = 3 is more than processes = 2 (a.ini:4)"}},
+		"min-ready of unknown workers":        {"socket = :1\nmin-ready = 3\nprocesses = two", []string{`a.ini:4: processes: "two" is not a number`}},
+		"a database in the metrics directory": {"socket = :1\nmetrics-dir = m\ndatabase = m/a.db", []string{"a.ini:4: database: /srv/app/m/a.db is in metrics-dir (a.ini:3), which is wiped at the start"}},
+		"metrics above the API":               {"socket = :1\ndatabase = a.db\nmetrics-path = /api/", []string{"a.ini:4: metrics-path: the API is below /api/: use another path, or set metrics-socket"}},
+		"metrics at a health check":           {"socket = :1\nmetrics-path = /livez", []string{`a.ini:3: metrics-path: "/livez" is a path of the health checks`}},
+		"metrics in the admin site":           {"socket = :1\nmetrics-path = /admin/metrics", []string{`a.ini:3: metrics-path: "/admin/metrics" is a path of the admin site`}},
+		"metrics in the API":                  {"socket = :1\nmetrics-path = /api/v1/metrics", []string{`a.ini:3: metrics-path: "/api/v1/metrics" is a path of the API`}},
+		"replaced values are checked":         {"socket = :1\nprocesses = two\nprocesses = 2", []string{`a.ini:3: processes: "two" is not a number`}},
+		"one fault for dependent keys":        {"socket = :1\nbase = $(NOPE:-\npidfile = %(base)/pid\nlogto = $(A:-%(pidfile))", []string{`a.ini:3: base: "$(NOPE:-" has no closing parenthesis; write $$( for a literal $(`}},
+		"a key that is set again": {"socket = :1\nx = $(A\nx = two\nprocesses = %(x)", []string{
 			`a.ini:3: x: "$(A" has no closing parenthesis; write $$( for a literal $(`, `a.ini:5: processes: "two" is not a number`,
 		}},
-		"a key from below":              {"socket = :1\npidfile = %(base)\nbase = /srv", []string{`a.ini:3: pidfile: "%(base)" is set in line 4, but must be set above`}},
-		"a key that uses itself":        {"socket = :1\nx = %(x)\n", []string{`a.ini:3: x: "%(x)" is set in line 3, but must be set above`}},
-		"arithmetic":                    {"socket = :1\nx = 1\nprocesses = %(x + 1)", []string{`a.ini:3: unknown key "x"`, `a.ini:4: processes: "%(x + 1)" is not a key: there is no arithmetic; write %%( for a literal %(`}},
-		"unknown keys":                  {"socket = :1\nevn = A=B\nMaster = 1\nsockets = :2\nqqqqqqq = 1", []string{`a.ini:3: unknown key "evn": did you mean env?`, `a.ini:4: unknown key "Master": did you mean master?`, `a.ini:5: unknown key "sockets": did you mean socket?`, `a.ini:6: unknown key "qqqqqqq"`}},
-		"unknown keys, strict unclear":  {"socket = :1\nabc\nstrict = no way", []string{`a.ini:3: unknown key "abc"`, `a.ini:4: strict: "no way" is neither true nor false`}},
-		"a key is no placeholder":       {"socket = :1\nset-ph = processes = 3", []string{"a.ini:3: processes is a key, so it cannot be a placeholder"}},
-		"no value":                      {"socket = :1\npidfile\nprocesses\nenv", []string{"a.ini:3: pidfile: missing value: use pidfile = path", "a.ini:4: processes: missing value: use processes = number or auto", "a.ini:5: env: missing value: use env = NAME=VALUE"}},
-		"an empty value":                {"socket =\nmaster =\nprocesses =\ntouch-reload =", []string{"a.ini:2: socket: missing value", `a.ini:3: master: "" is neither true nor false`, `a.ini:4: processes: "" is not a number`, "a.ini:5: touch-reload: missing value"}},
-		"a bomb":                        {"socket = :1\na = " + strings.Repeat("x", 60000) + "\nb = %(a)%(a)\ncommand = %(b)", []string{"a.ini:4: b: the expanded value has more than 65536 bytes"}},
-		"another protocol":              {"fastcgi-socket = :9000", []string{"socket is missing: add a line such as socket = 127.0.0.1:8000"}},
-		"set without a key":             {"socket = :1\nset = x\nset\nset-placeholder = =1", []string{"a.ini:3: set: use set = KEY=VALUE", "a.ini:4: set: use set = KEY=VALUE", "a.ini:5: set-placeholder: use set-placeholder = KEY=VALUE"}},
-		"authentication without a door": {"socket = :1\nmetrics-auth-file = web.yml", []string{"a.ini:3: metrics-auth-file needs metrics-socket; for the metrics at socket use metrics-token-file"}},
-		"two locks for the metrics":     {"socket = :1\nmetrics-socket = :2\nmetrics-token-file = t\nmetrics-auth-file = web.yml", []string{"a.ini:4: metrics-token-file cannot be combined with metrics-auth-file (a.ini:5)"}},
-		"a certificate without a key":   {"socket = :1\ntls-cert = c.pem", []string{"a.ini:3: tls-cert needs tls-key"}},
-		"a key without a certificate":   {"socket = :1\ntls-key = k.pem", []string{"a.ini:3: tls-key needs tls-cert"}},
-		"TLS of another program": {"socket = :1\ntls-cert = c.pem\ntls-key = k.pem\ncommand = serve", []string{
+		"a key from below":                {"socket = :1\npidfile = %(base)\nbase = /srv", []string{`a.ini:3: pidfile: "%(base)" is set in line 4, but must be set above`}},
+		"a key that uses itself":          {"socket = :1\nx = %(x)\n", []string{`a.ini:3: x: "%(x)" is set in line 3, but must be set above`}},
+		"arithmetic":                      {"socket = :1\nx = 1\nprocesses = %(x + 1)", []string{`a.ini:3: unknown key "x"`, `a.ini:4: processes: "%(x + 1)" is not a key: there is no arithmetic; write %%( for a literal %(`}},
+		"unknown keys":                    {"socket = :1\nevn = A=B\nMaster = 1\nsockets = :2\nqqqqqqq = 1", []string{`a.ini:3: unknown key "evn": did you mean env?`, `a.ini:4: unknown key "Master": did you mean master?`, `a.ini:5: unknown key "sockets": did you mean socket?`, `a.ini:6: unknown key "qqqqqqq"`}},
+		"unknown keys, strict unclear":    {"socket = :1\nabc\nstrict = no way", []string{`a.ini:3: unknown key "abc"`, `a.ini:4: strict: "no way" is neither true nor false`}},
+		"a key as a placeholder":          {"socket = :1\nset-ph = processes = 3", []string{"a.ini:3: processes is a key, so it cannot be a placeholder"}},
+		"no value":                        {"socket = :1\npidfile\nprocesses\nenv", []string{"a.ini:3: pidfile: missing value: use pidfile = path", "a.ini:4: processes: missing value: use processes = number or auto", "a.ini:5: env: missing value: use env = NAME=VALUE"}},
+		"an empty value":                  {"socket =\nmaster =\nprocesses =\ntouch-reload =", []string{"a.ini:2: socket: missing value", `a.ini:3: master: "" is neither true nor false`, `a.ini:4: processes: "" is not a number`, "a.ini:5: touch-reload: missing value"}},
+		"a bomb":                          {"socket = :1\na = " + strings.Repeat("x", 60000) + "\nb = %(a)%(a)\ncommand = %(b)", []string{"a.ini:4: b: the expanded value has more than 65536 bytes"}},
+		"another protocol":                {"fastcgi-socket = :9000", []string{"socket is missing: add a line such as socket = 127.0.0.1:8000"}},
+		"set without a key":               {"socket = :1\nset = x\nset\nset-placeholder = =1", []string{"a.ini:3: set: use set = KEY=VALUE", "a.ini:4: set: use set = KEY=VALUE", "a.ini:5: set-placeholder: use set-placeholder = KEY=VALUE"}},
+		"authentication without a socket": {"socket = :1\nmetrics-auth-file = web.yml", []string{"a.ini:3: metrics-auth-file needs metrics-socket; for the metrics at socket use metrics-token-file"}},
+		"two kinds of authentication":     {"socket = :1\nmetrics-socket = :2\nmetrics-token-file = t\nmetrics-auth-file = web.yml", []string{"a.ini:4: metrics-token-file cannot be combined with metrics-auth-file (a.ini:5)"}},
+		"a certificate without a key":     {"socket = :1\ntls-cert = c.pem", []string{"a.ini:3: tls-cert needs tls-key"}},
+		"a key without a certificate":     {"socket = :1\ntls-key = k.pem", []string{"a.ini:3: tls-key needs tls-cert"}},
+		"TLS with a command": {"socket = :1\ntls-cert = c.pem\ntls-key = k.pem\ncommand = serve", []string{
 			"a.ini:3: tls-cert does not work with command, which gets the sockets and must speak TLS itself",
 			"a.ini:4: tls-key does not work with command, which gets the sockets and must speak TLS itself",
 		}},
-		"a command alone":             {"socket = :1\ncommand = serve\nmaster = false", []string{"a.ini:3: command needs a master: set master = true"}},
-		"a command, master unclear":   {"socket = :1\ncommand = serve\nmaster = no way", []string{`a.ini:4: master: "no way" is neither true nor false`}},
-		"a user nobody knows":         {"socket = :1\nuid = 65534", []string{"a.ini:3: the group of uid = 65534 is not known: set gid too"}},
-		"a user without a group":      {"socket = :1\nuid = 1003", []string{`a.ini:3: uid: the group of 1003 is "S-1-5", which is not a number`}},
-		"a user who is not found":     {"socket = :1\nuid = 1004", []string{"a.ini:3: uid: cannot look up the group of 1004: directory is down"}},
-		"a control path with no room": {"socket = :1\ncontrol = " + strings.Repeat("/aaaaaaaaa", 11), []string{`a.ini:3: control: "` + strings.Repeat("/aaaaaaaaa", 8) + `"… has 110 bytes: the path of a unix socket can have at most 107`}},
+		"a command alone":                 {"socket = :1\ncommand = serve\nmaster = false", []string{"a.ini:3: command needs a master: set master = true"}},
+		"a command, master unclear":       {"socket = :1\ncommand = serve\nmaster = no way", []string{`a.ini:4: master: "no way" is neither true nor false`}},
+		"an unknown user":                 {"socket = :1\nuid = 65534", []string{"a.ini:3: the group of uid = 65534 is not known: set gid too"}},
+		"a user without a group":          {"socket = :1\nuid = 1003", []string{`a.ini:3: uid: the group of 1003 is "S-1-5", which is not a number`}},
+		"a user that cannot be looked up": {"socket = :1\nuid = 1004", []string{"a.ini:3: uid: cannot look up the group of 1004: directory is down"}},
+		"a control path with no room":     {"socket = :1\ncontrol = " + strings.Repeat("/aaaaaaaaa", 11), []string{`a.ini:3: control: "` + strings.Repeat("/aaaaaaaaa", 8) + `"… has 110 bytes: the path of a unix socket can have at most 107`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			loaded, err := loadText(test.lines)
@@ -298,7 +298,7 @@ func TestLoadFaults(t *testing.T) {
 	}
 }
 
-// TestLoadCommandLine has flags and two files, as they are written for a shell.
+// TestLoadCommandLine loads flags and two files.
 func TestLoadCommandLine(t *testing.T) {
 	sys := testSystem(map[string]string{
 		"/srv/app/a.ini": "[uwsgi]\nsocket = :1\nsocket = :2\nprocesses = 2\nmin-ready = %(processes)\nenv = A=1\nenv = B=2\npidfile = %(base)/x\nlogto = bad\x01",
@@ -366,7 +366,7 @@ func TestLoadCommandLine(t *testing.T) {
 	}
 
 	if _, err := Load(Arguments{}, sys); err == nil {
-		t.Error("nothing at all is a configuration")
+		t.Error("no arguments are a configuration")
 	}
 	loaded, err = Load(Arguments{Activated: true}, sys)
 	if err != nil || len(loaded.Config.Sockets) != 0 || loaded.Config.Control != "" {
@@ -374,7 +374,7 @@ func TestLoadCommandLine(t *testing.T) {
 	}
 }
 
-// TestLoadProtocolNote tells who comes from uWSGI that its protocol is not spoken.
+// TestLoadProtocolNote checks the note for users of uWSGI's protocol.
 func TestLoadProtocolNote(t *testing.T) {
 	for text, want := range map[string]int{
 		"[uwsgi]\nsocket = /run/a":                            1,
@@ -395,7 +395,7 @@ func TestLoadProtocolNote(t *testing.T) {
 	}
 }
 
-// FuzzLoad reads one file, which may include itself and a second one.
+// FuzzLoad loads a file that may include itself and a second one.
 func FuzzLoad(f *testing.F) {
 	for _, seed := range seeds(f) {
 		f.Add(string(seed), "[uwsgi]\nsocket = :1", "processes", "4")
@@ -419,7 +419,7 @@ func FuzzLoad(f *testing.F) {
 					t.Errorf("fault %d is empty", i)
 				}
 			}
-			for _, fault := range err.(*Faults).List { //nolint:errorlint // faultsOf has seen that it is
+			for _, fault := range err.(*Faults).List { //nolint:errorlint // checked by faultsOf
 				if fault.Origin.Line > lines || strings.ContainsFunc(fault.String(), func(r rune) bool { return r < ' ' }) {
 					t.Errorf("fault %q", fault)
 				}
@@ -452,7 +452,7 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// A running server must be reachable with an ini that it would refuse.
+// TestControlPath checks that a running server can be reached even if its ini file has faults by now.
 func TestControlPath(t *testing.T) {
 	const faulty = "[multiproc]\nprocesses = many\nno-such-key = 1\nmin-ready = 7\n"
 	for name, test := range map[string]struct {
@@ -483,7 +483,7 @@ func TestControlPath(t *testing.T) {
 	}
 }
 
-// Nor is its metrics directory to be hidden by that.
+// TestMetricsDir checks that faults in an ini file do not hide the metrics directory.
 func TestMetricsDir(t *testing.T) {
 	const faulty = "[multiproc]\nprocesses = many\nno-such-key = 1\nmin-ready = 7\n"
 	for name, test := range map[string]struct {
@@ -517,5 +517,87 @@ func TestMetricsDir(t *testing.T) {
 				t.Errorf("%s, want %s…", path, test.want)
 			}
 		})
+	}
+}
+
+// TestPresets loads presets of keys that files and flags set, or do not set.
+func TestPresets(t *testing.T) {
+	sys := testSystem(map[string]string{
+		"/srv/app/none.ini":   "[uwsgi]\nchdir = data\n",
+		"/srv/app/socket.ini": "[uwsgi]\nhttp-socket = :1\nhttp-socket = :2\n",
+		"/srv/app/all.ini":    "[uwsgi]\nsocket = :1\nmaster\ndatabase = /a.db\npidfile = %(database).pid\n",
+		"/srv/app/wrong.ini":  "[uwsgi]\nsocket = 1\ndatabase = $(NOPE)\nmaster = maybe\npidfile = %(database).pid\n",
+		"/srv/app/unset.ini":  "[uwsgi]\npidfile = %(database).pid\n",
+	})
+	load := func(t *testing.T, line string, presets ...Setting) (*Loaded, error) {
+		t.Helper()
+		arguments, err := ParseServerFlags(strings.Fields(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range presets {
+			p.Origin = Origin{Place: "runserver"}
+			arguments.Presets = append(arguments.Presets, p)
+		}
+		return Load(arguments, sys)
+	}
+	presets := []Setting{
+		{Key: "socket", Value: "127.0.0.1:8000"},
+		{Key: "socket", Value: "run/100%.sock"},
+		{Key: "master", Value: "false"},
+		{Key: "database", Value: "app.db"},
+		{Key: "vacuum", Alone: true},
+	}
+	const sockets = "127.0.0.1:8000 runserver /srv/app/run/100%.sock runserver"
+	for line, want := range map[string]map[string]string{
+		"": {
+			"socket": sockets, "master": "false runserver", "database": "/srv/app/app.db runserver", "vacuum": "true runserver",
+			"processes": "1 default",
+		},
+		"none.ini":                              {"socket": sockets, "database": "/srv/app/data/app.db runserver"},
+		"socket.ini":                            {"socket": ":1 socket.ini:2 :2 socket.ini:3", "master": "false runserver"},
+		"all.ini":                               {"socket": ":1 all.ini:2", "master": "true all.ini:3", "database": "/a.db all.ini:4", "pidfile": "/a.db.pid all.ini:5"},
+		"--http :9 --set master=on":             {"socket": ":9 --http", "master": "true --set master", "database": "/srv/app/app.db runserver"},
+		"none.ini --chdir /x --vacuum=no":       {"database": "/x/app.db runserver", "vacuum": "false --vacuum"},
+		"--database sqlite://b.db --socket=:10": {"socket": ":10 --socket", "database": "/srv/app/b.db --database"},
+	} {
+		loaded, err := load(t, line, presets...)
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		for key, want := range want {
+			values, origins := setting(loaded, key)
+			var got []string
+			for i := range values {
+				got = append(got, values[i], origins[i])
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("%s: %s: %s; want %s", line, key, strings.Join(got, " "), want)
+			}
+		}
+	}
+
+	for line, want := range map[string][]string{
+		"wrong.ini": {
+			`wrong.ini:2: socket: "1" is not an address: use :1 for all interfaces, or 127.0.0.1:1`,
+			`wrong.ini:3: database: "$(NOPE)" is not set in the environment; use $(NAME:-default), or write $$( for a literal $(`,
+			`wrong.ini:4: master: "maybe" is neither true nor false`,
+		},
+		// Files do not see presets.
+		"unset.ini": {`unset.ini:2: pidfile: "%(database)" is not set above; write %%( for a literal %(`},
+	} {
+		_, err := load(t, line, presets...)
+		if diff := cmp.Diff(want, faultsOf(t, err)); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", line, diff)
+		}
+	}
+	_, err := load(t, "", Setting{Key: "socket", Value: "8000"}, Setting{Key: "prozesses", Value: "1"})
+	want := []string{
+		`runserver: "8000" is not an address: use :8000 for all interfaces, or 127.0.0.1:8000`,
+		`runserver: unknown key "prozesses": did you mean processes?`,
+	}
+	if diff := cmp.Diff(want, faultsOf(t, err)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

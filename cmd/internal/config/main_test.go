@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// testSystem is a machine that is the same everywhere. Its files are given, by absolute path.
+// testSystem returns a System that is the same on every machine, with these files by absolute path.
 func testSystem(files map[string]string, env ...string) System {
 	return System{
 		Dir:      "/srv/app",
@@ -69,7 +69,7 @@ func loadText(lines string, env ...string) (*Loaded, error) {
 	return Load(Arguments{Files: []string{"a.ini"}}, testSystem(map[string]string{"/srv/app/a.ini": "[multiproc]\n" + lines}, env...))
 }
 
-// mustLoad adds a socket.
+// mustLoad loads the lines and a socket, without faults.
 func mustLoad(t *testing.T, lines string, env ...string) *Loaded {
 	t.Helper()
 	loaded, err := loadText("socket = :8000\n"+lines, env...)
@@ -79,7 +79,7 @@ func mustLoad(t *testing.T, lines string, env ...string) *Loaded {
 	return loaded
 }
 
-// faultsOf gives one line for each fault.
+// faultsOf returns one line per fault.
 func faultsOf(t *testing.T, err error) []string {
 	t.Helper()
 	faults, ok := errors.AsType[*Faults](err)
@@ -92,7 +92,7 @@ func faultsOf(t *testing.T, err error) []string {
 	return strings.Split(faults.Error(), "\n")
 }
 
-// notesOf gives one line for each note.
+// notesOf returns one line per note.
 func notesOf(loaded *Loaded) []string {
 	var lines []string
 	for _, note := range loaded.Notes {
@@ -101,7 +101,7 @@ func notesOf(loaded *Loaded) []string {
 	return lines
 }
 
-// setting gives the values of a key, and where they are from.
+// setting returns the values of a key and their origins.
 func setting(loaded *Loaded, key string) (values, origins []string) {
 	for _, e := range loaded.Settings {
 		if e.Key == key {

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// dump gives a line for each section and each key of a file.
+// dump returns a line per section and key of a file.
 func dump(f *file) string {
 	var b strings.Builder
 	for _, s := range f.sections {
@@ -89,7 +89,7 @@ func TestParseUnreadable(t *testing.T) {
 	}
 }
 
-// seeds are the golden files.
+// seeds returns the golden files.
 func seeds(tb testing.TB) [][]byte {
 	tb.Helper()
 	var all [][]byte
@@ -109,7 +109,7 @@ func seeds(tb testing.TB) [][]byte {
 	return all
 }
 
-// TestParseTruncated cuts the golden files at every length: all lines before the cut are read as they were.
+// TestParseTruncated cuts the golden files at every length: the lines before the cut must parse as before.
 func TestParseTruncated(t *testing.T) {
 	for _, text := range seeds(t) {
 		whole, _ := parse("x", strings.NewReader(string(text)))
@@ -124,7 +124,7 @@ func TestParseTruncated(t *testing.T) {
 	}
 }
 
-// before dumps what stands above a line.
+// before dumps the file above a line.
 func before(f *file, line int) string {
 	var above file
 	for _, s := range f.sections {
@@ -142,8 +142,8 @@ func before(f *file, line int) string {
 	return dump(&above)
 }
 
-// checkParsed holds for every input: all lines named are in the file, and what was read is read the same when it is
-// written down.
+// checkParsed checks what must hold for every input: faults are on existing lines, and a parsed file can be written and parsed
+// again.
 func checkParsed(t *testing.T, text string, f *file, faults []Fault) {
 	t.Helper()
 	lines := strings.Count(text, "\n") + 1

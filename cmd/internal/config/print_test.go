@@ -46,7 +46,7 @@ func names[T any](rows []T, name func(T) string) []string {
 	return all
 }
 
-// TestWriteSettings shows values that are too wide or no text.
+// TestWriteSettings writes values that are too wide or not printable.
 func TestWriteSettings(t *testing.T) {
 	loaded := &Loaded{Settings: []Effective{
 		{"a", "1", Origin{"x.ini", 3}},

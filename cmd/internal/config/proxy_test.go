@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestProxies reads lists of proxies. What can be read is written back in one way.
+// TestProxies parses lists of proxies and compares the text that comes back.
 func TestProxies(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                            "",

@@ -11,10 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// prefixes lets go-cmp compare them.
+// prefixes lets go-cmp compare prefixes.
 func prefixes() cmp.Option { return cmpopts.EquateComparable(netip.Prefix{}) }
 
-// full has no zero field.
+// full returns a Config without zero fields.
 func full(t *testing.T) *Config {
 	t.Helper()
 	c := new(Config)
@@ -52,7 +52,7 @@ func TestSnapshot(t *testing.T) {
 		}
 	}
 
-	// Each field may be missing, or be joined by one from the future.
+	// Any field may be missing, and a newer version may have added one.
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestSystemFilled looks for what nobody has filled in.
+// TestSystemFilled checks that no field stays zero.
 func TestSystemFilled(t *testing.T) {
 	filled := reflect.ValueOf(System{}.filled())
 	for i := range filled.NumField() {
@@ -16,7 +16,7 @@ func TestSystemFilled(t *testing.T) {
 	}
 }
 
-// TestSystem takes what is not given from the machine.
+// TestSystem loads with the real machine.
 func TestSystem(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

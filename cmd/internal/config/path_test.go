@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// databases are values of the key, with the path that each stands for. What begins with an exclamation mark is part of
-// the fault instead.
+// databases returns values of the key database and the paths that they mean, or after an exclamation mark a part of the fault.
 func databases() map[string]string {
 	return map[string]string{
 		"app.db":                 "app.db",
@@ -71,7 +70,7 @@ func TestParseDatabase(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%s: %q, %v; want %q", text, got, err, want)
 		}
-		// Where it comes to lie is a path that stands for itself, wherever.
+		// The resolved path must mean itself.
 		for _, dir := range []string{"/srv", "/", "/srv/:memory:", "/file:", "/a://b"} {
 			resolved, err := resolve(dir, got)
 			if err != nil {
@@ -84,7 +83,7 @@ func TestParseDatabase(t *testing.T) {
 	}
 }
 
-// TestDatabase sets the key wherever it can be set.
+// TestDatabase sets the key in files and on the command line.
 func TestDatabase(t *testing.T) {
 	sys := testSystem(map[string]string{
 		"/srv/app/a.ini": "[uwsgi]\nsocket = :1\ndatabase = a.db\nchdir = /data",
@@ -120,5 +119,29 @@ func TestDatabase(t *testing.T) {
 		"b.ini:7: migrate: \"/x/\" is neither true nor false"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)
+	}
+}
+
+func TestRuntimeDir(t *testing.T) {
+	for _, test := range []struct {
+		uid       int
+		xdg, want string
+	}{
+		{0, "/run/user/0", "/run/multiproc"},
+		{5, "/run/user/5", "/run/user/5/multiproc"},
+		{5, "", "/tmp/multiproc-5"},
+		{5, "relative", "/tmp/multiproc-5"},
+	} {
+		if got := RuntimeDir(test.uid, func(string) string { return test.xdg }); got != test.want {
+			t.Errorf("%d, %q: %s; want %s", test.uid, test.xdg, got, test.want)
+		}
+	}
+	names := map[string]bool{}
+	for _, spec := range [][2]string{{"/a/x.ini", ""}, {"/b/x.ini", ""}, {"/a/x.ini", "s"}, {"/a/" + strings.Repeat("ä", 100) + ".ini", ""}} {
+		name := controlName(spec[0], spec[1])
+		if names[name] || len(name) > 50 || strings.ToValidUTF8(name, "?") != name {
+			t.Errorf("%q: %s", spec, name)
+		}
+		names[name] = true
 	}
 }
