@@ -98,10 +98,11 @@ multiproc COMMAND ...
 func newApp() *urfave.App {
 	app := &urfave.App{
 		Name:            "multiproc",
-		Usage:           "a pre-fork server whose workers' metrics are one page",
+		Usage:           "a pre-fork server with one page of metrics for all its workers",
 		UsageText:       usageText,
 		HideVersion:     true,
 		HideHelpCommand: true,
+		Flags:           []urfave.Flag{urfave.HelpFlag}, // which urfave adds only without a command "help"
 		Commands: []*urfave.Command{
 			control.CheckCommand(serververbs.CheckFiles),
 			control.StatusCommand(),

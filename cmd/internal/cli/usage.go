@@ -3,7 +3,6 @@ package cli
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -17,13 +16,8 @@ func (e *UsageError) Error() string { return e.err.Error() }
 // Unwrap returns the error without its mark.
 func (e *UsageError) Unwrap() error { return e.err }
 
-// Usage marks an error as one of usage. It returns nil for [flag.ErrHelp]: help that was asked for is no error.
-func Usage(err error) error {
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
-	return &UsageError{err}
-}
+// Usage marks an error as one of usage.
+func Usage(err error) error { return &UsageError{err} }
 
 // Usagef is Usage of fmt.Errorf.
 func Usagef(format string, args ...any) error { return Usage(fmt.Errorf(format, args...)) }

@@ -26,15 +26,13 @@ func CheckCommand(checkFiles CheckFiles) *urfave.Command {
 			&urfave.BoolFlag{Name: "activated", Usage: "sockets come from systemd", Hidden: true},
 		),
 		SkipFlagParsing: true,
-		Action:          func(c *urfave.Context) error { return check(c, checkFiles) },
+		Action: cli.Action(0, func(c *urfave.Context, arguments config.Arguments) error {
+			return check(c, arguments, checkFiles)
+		}),
 	}
 }
 
-func check(c *urfave.Context, checkFiles CheckFiles) error {
-	arguments, err := config.ParseFlags(c, 0)
-	if err != nil {
-		return cli.Usage(err)
-	}
+func check(c *urfave.Context, arguments config.Arguments, checkFiles CheckFiles) error {
 	if c.Bool("keys") {
 		return config.WriteKeys(c.App.Writer)
 	}

@@ -55,11 +55,7 @@ func jsonFlag() urfave.Flag { return &urfave.BoolFlag{Name: "json", Usage: "prin
 
 // clientAction returns the action of a verb that needs the master of the configuration in its arguments.
 func clientAction(run func(*urfave.Context, *master.Client) error) urfave.ActionFunc {
-	return func(c *urfave.Context) error {
-		arguments, err := config.ParseFlags(c, 0)
-		if err != nil {
-			return cli.Usage(err)
-		}
+	return cli.Action(0, func(c *urfave.Context, arguments config.Arguments) error {
 		arguments.Activated = true // the server may have its sockets from systemd
 		path, err := config.ControlPath(arguments, config.System{})
 		if err == nil && path == "" {
@@ -69,7 +65,7 @@ func clientAction(run func(*urfave.Context, *master.Client) error) urfave.Action
 			return cli.Usage(err)
 		}
 		return run(c, master.NewClient(path))
-	}
+	})
 }
 
 func showStatus(c *urfave.Context, client *master.Client) error {

@@ -23,15 +23,11 @@ func RunserverCommand() *urfave.Command {
 			"The database, by default multiproc.db, is created or migrated first.",
 		Flags:           config.Flags(),
 		SkipFlagParsing: true,
-		Action:          runserver,
+		Action:          cli.Action(1, runserver),
 	}
 }
 
-func runserver(c *urfave.Context) error {
-	arguments, err := config.ParseFlags(c, 1)
-	if err != nil {
-		return cli.Usage(err)
-	}
+func runserver(c *urfave.Context, arguments config.Arguments) error {
 	loaded, err := config.Load(forDevelopment(arguments), config.System{})
 	if err != nil {
 		return cli.Usage(err)

@@ -5,6 +5,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 )
 
@@ -13,13 +14,10 @@ func development(t *testing.T, args ...string) *config.Config {
 	t.Helper()
 	var loaded *config.Loaded
 	command := RunserverCommand()
-	command.Action = func(c *urfave.Context) error {
-		arguments, err := config.ParseFlags(c, 1)
-		if err == nil {
-			loaded, err = config.Load(forDevelopment(arguments), config.System{Dir: "/srv"})
-		}
+	command.Action = cli.Action(1, func(_ *urfave.Context, arguments config.Arguments) (err error) {
+		loaded, err = config.Load(forDevelopment(arguments), config.System{Dir: "/srv"})
 		return err
-	}
+	})
 	app := &urfave.App{Commands: []*urfave.Command{command}}
 	if err := app.Run(append([]string{"multiproc", "runserver"}, args...)); err != nil {
 		t.Fatal(err)
