@@ -253,6 +253,9 @@ func TestHelpTopics(t *testing.T) {
 			t.Errorf("help does not list %s:\n%s", topic, list)
 		}
 	}
+	if got := runApp(t, "--help"); !strings.HasPrefix(list, got) || got == "" {
+		t.Errorf("--help prints %q, not the beginning of help", got)
+	}
 	if got := runApp(t, "help", "reload"); !strings.Contains(got, "multiproc reload - ") {
 		t.Errorf("help reload: %s", got)
 	}
