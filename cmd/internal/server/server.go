@@ -140,7 +140,8 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 		defer stats.Close()
 		hooks = stats.Join(hooks)
 	}
-	return m.Run(ctx, hooks)
+	steps := newFirstSteps(in.cfg, os.Args[0], call.args...)
+	return m.Run(ctx, steps.logWhenReady(in, hooks))
 }
 
 // NoneReady reports whether a server stopped because no worker became ready.
