@@ -2,17 +2,17 @@ package mpmetrics
 
 import "runtime/debug"
 
-// tries bounds how often a reading begins anew because files are cut short under it.
+// maxReads bounds how often the directory is read again because files are truncated meanwhile.
 const maxReads = 3
 
-// reading is one reading of the directory for all who asked before it began.
+// collection is one reading of the directory, for all callers that asked before it began.
 type collection struct {
 	done    chan struct{}
-	holders int32
+	holders int32 // callers so far
 	values  *values
 }
 
-// read gives a snapshot that was read after the call began. The caller must release it.
+// acquire returns values that were read after the call began. The caller must release them.
 func (c *Collector) acquire() *values {
 	c.mu.Lock()
 	r := c.pending
@@ -30,46 +30,46 @@ func (c *Collector) acquire() *values {
 	defer c.directory.Unlock()
 	defer close(r.done)
 	c.mu.Lock()
-	c.pending = nil // who comes from here on wants a later one
+	c.pending = nil // callers from now on need a newer reading
 	c.mu.Unlock()
 	r.values = c.readFiles()
 	r.values.holders.Store(r.holders)
 	return r.values
 }
 
-func (c *Collector) release(s *values) {
-	if s.holders.Add(-1) == 0 {
-		c.valuesPool.Put(s)
+func (c *Collector) release(v *values) {
+	if v.holders.Add(-1) == 0 {
+		c.valuesPool.Put(v)
 	}
 }
 
 func (c *Collector) readFiles() *values {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	s, ok := c.valuesPool.Get().(*values)
+	v, ok := c.valuesPool.Get().(*values)
 	if !ok {
-		s = &values{}
+		v = &values{}
 	}
 	for try := 1; ; try++ {
 		changed, fault := c.refresh()
 		if changed || c.layout == nil {
 			c.updateLayout(fault)
 		}
-		cut := c.layout.read(s)
-		if len(cut) == 0 {
-			return s
+		truncated := v.read(c.layout)
+		if len(truncated) == 0 {
+			return v
 		}
-		// What was cut short since it was looked at is in part missing: once more, and in the end without it.
-		for _, source := range cut {
-			source.unmap()
+		// Part of the values of truncated files is missing: read again, and in the end without these files.
+		for _, s := range truncated {
+			s.unmap()
 			if try == maxReads {
-				source.faults = []*Fault{source.fault(ReasonDamaged, errShrunk)}
+				s.faults = []*Fault{s.fault(ReasonDamaged, errTruncated)}
 			}
 		}
 		c.layout = nil
 		if try == maxReads {
 			c.updateLayout(fault)
-			c.layout.read(s)
-			return s
+			v.read(c.layout)
+			return v
 		}
 	}
 }

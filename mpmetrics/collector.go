@@ -12,38 +12,37 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// CollectorOptions are what a Collector may be told. The zero value is good.
+// CollectorOptions configure a Collector. The zero value is ready to use.
 type CollectorOptions struct {
-	// Logger gets a line for each faulty file, once. Nil discards.
+	// Logger gets one line for each faulty file. Nil discards.
 	Logger *slog.Logger
-	// Gatherers give further families of the page, in order of precedence, the directory's coming first. They
-	// must not gather from this Collector.
+	// Gatherers add families to the page. If several have a family, the directory's comes first, then that of the
+	// first Gatherer. They must not gather from this Collector.
 	Gatherers []prometheus.Gatherer
 }
 
-// Collector reads a metrics directory and merges what all processes wrote, as prometheus_client's
-// MultiProcessCollector does, again and again: it keeps the files mapped and their keys parsed, so that a scrape
-// mostly reads values. It needs no permission to write and changes nothing.
+// Collector reads a metrics directory and merges the metrics of all processes, as prometheus_client's MultiProcessCollector
+// does. It keeps the files mapped and their keys parsed, so that a scrape mostly reads values. It needs no permission to
+// write and changes nothing.
 //
-// It is a prometheus.Collector, a prometheus.Gatherer and an http.Handler, all safe for concurrent use. Those that
-// come at the same time share one reading, which never began before the one that gets it came.
+// It is a prometheus.Collector, a prometheus.Gatherer and an http.Handler, all safe for concurrent use. Concurrent scrapes
+// share one reading of the directory, which never began before any of them.
 //
-// A damaged, unreadable or foreign file never fails it and hides no other file's samples. What could not be used is
-// counted by reason in the gauge multiproc_metric_files_faulty and named in the log, once. The gauge is only there
-// when there is something to count.
+// A damaged, unreadable or foreign file never fails a scrape and never hides another file's samples. Such files are counted
+// by reason in the gauge multiproc_metric_files_faulty, which exists only if there are any, and logged once.
 type Collector struct {
 	path      string
 	log       *slog.Logger
 	gatherers []prometheus.Gatherer
 	now       func() time.Time
-	only      []string // names of files, as if there were no others; nil: all
+	only      []string // names of the files to read; nil for all
 
 	mu               sync.Mutex
 	pending          *collection     // not begun yet
 	loggedDuplicates map[string]bool // by name of the family
-	loggedError      string          // of the further Gatherers, the last one
+	loggedError      string          // the last one of the other Gatherers
 
-	directory    sync.Mutex // held while reading it; guards what follows
+	directory    sync.Mutex // held while reading the directory; guards the following fields
 	sources      map[string]*source
 	order        []*source // by name
 	known        [format.Types]samples
@@ -52,15 +51,15 @@ type Collector struct {
 	dirents      []byte
 	id           osfile.ID       // of the directory
 	removed      int             // sources since the samples were last pruned
-	loggedFaults map[string]bool // faults in the log
+	loggedFaults map[string]bool // by file and reason
 
-	valuesPool  sync.Pool // of *snapshot
+	valuesPool  sync.Pool // of *values
 	pages       sync.Pool // of *[]byte
 	compressors compressors
 }
 
-// NewCollector makes a Collector of the directory at path, which is opened anew for each reading and may come,
-// go and be replaced. The caller should Close it.
+// NewCollector makes a Collector of the directory at path. The directory is opened for each reading, so it can be created,
+// removed and replaced at any time. The caller should Close the Collector.
 func NewCollector(path string, opts CollectorOptions) *Collector {
 	c := &Collector{
 		path:             filepath.Clean(path),
@@ -80,14 +79,14 @@ func NewCollector(path string, opts CollectorOptions) *Collector {
 	return c
 }
 
-// Close gives up the mappings, when a reading that is under way has ended. The Collector can still be used, and begins anew.
+// Close drops the mappings, once a reading in progress has ended. The Collector can still be used, and then starts over.
 func (c *Collector) Close() {
 	c.directory.Lock()
 	defer c.directory.Unlock()
 	c.forget()
 }
 
-// forget drops all that is known of the directory.
+// forget drops everything read from the directory.
 func (c *Collector) forget() {
 	for _, s := range c.order {
 		s.unmap()
@@ -100,8 +99,8 @@ func (c *Collector) forget() {
 	}
 }
 
-// prune drops the samples that no file has any more, now and then, so that a directory whose files come and go
-// does not fill the memory.
+// prune drops, from time to time, the samples that no file has any more, so that a directory whose files come and go does
+// not fill the memory.
 func (c *Collector) prune() {
 	if c.removed <= len(c.sources)+100 {
 		return
@@ -118,7 +117,7 @@ func (c *Collector) prune() {
 	}
 }
 
-// tell logs the faults that were not there before.
+// logFaults logs the faults that are new.
 func (c *Collector) logFaults(faults []*Fault) {
 	now := map[string]bool{}
 	for _, f := range faults {

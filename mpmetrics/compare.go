@@ -9,26 +9,26 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// Row is a sample of the page beside what the files of each column give to it.
+// Row is a sample of the page beside what the files of each column contribute to it.
 type Row struct {
-	Name   string  // what its line begins with, as in http_requests_total
-	Sample string  // its line up to the value; of gauges that have one for each process, without the label pid
+	Name   string  // the beginning of its line, as in http_requests_total
+	Sample string  // its line up to the value; of gauges with one line per process, without the label pid
 	Type   string  // counter, gauge, histogram or summary
-	OnPage bool    // false where the page has a line for each process instead, or none
-	Merged float64 // what is on the page; 0 where OnPage is false
-	Parts  []Part  // by column; those that have nothing of it are missing
+	OnPage bool    // false if the page has a line per process instead, or none
+	Merged float64 // the value on the page; 0 if OnPage is false
+	Parts  []Part  // by column; columns without the sample are missing
 }
 
-// Part is what would be on the page if there were no files but those of a column.
+// Part is the value that would be on the page if there were no files but those of a column.
 type Part struct {
-	Column int     // index of the column among those that were given to Compare
-	Value  float64 // its own merged value
+	Column int     // index of the column in the argument of Compare
+	Value  float64 // merged from its files
 }
 
-// Compare sets the page of each column's files beside that of the whole directory, which is the one of the Look. Rows are
-// in the order of the page. Of those that are not wanted nothing is kept; a nil wanted wants all.
+// Compare sets the page of each column's files beside that of the whole directory, as it was at the Look. Rows are in the
+// order of the page. Only wanted samples have rows; a nil wanted accepts all.
 //
-// The columns are read later than the page was: what is counted in between is in the columns alone.
+// The columns are read later than the page was: amounts counted in between are in the columns alone.
 func (in *Inspection) Compare(columns [][]*File, wanted func(name, sample string) bool) []Row {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	c := newComparison(in.values, wanted)
@@ -38,14 +38,14 @@ func (in *Inspection) Compare(columns [][]*File, wanted func(name, sample string
 			column[f.source] = append(column[f.source], i)
 		}
 	}
-	reads := make([][]filePart, len(columns))
-	for _, r := range c.layout.parts {
-		for _, i := range column[r.source] {
-			reads[i] = append(reads[i], r)
+	parts := make([][]filePart, len(columns))
+	for _, part := range c.layout.parts {
+		for _, i := range column[part.source] {
+			parts[i] = append(parts[i], part)
 		}
 	}
 	for i := range columns {
-		c.read(i, reads[i])
+		c.read(i, parts[i])
 	}
 	return c.rows
 }
@@ -77,17 +77,17 @@ type comparison struct {
 	rows    []Row
 	byIndex []comparedValue
 
-	// scratch has the values of the column at hand. Between columns those of series with a row are as the plan has them
-	// before anything is read; nobody looks at the others.
+	// scratch has the values of the current column. Between columns, those of series with a row are as the layout has them
+	// before anything is read; the others are not used.
 	scratch values
 	met     []comparedValue
 	done    map[*mergedSeries]bool
 }
 
-// comparedCell says what a cell of the plan is to the comparison.
+// comparedValue says what a number of the layout is to the comparison.
 type comparedValue struct {
-	row    int           // -1: of no row
-	family *mergedFamily // of a series that has a row; else nil
+	row    int           // -1 if it has none
+	family *mergedFamily // nil if the series has no row
 	series *mergedSeries
 }
 
@@ -115,35 +115,35 @@ func newComparison(page *values, wanted func(name, sample string) bool) *compari
 func (c *comparison) addSeries(page *values, f *mergedFamily, s *mergedSeries, lines *template, perProcess map[string]int,
 	wanted func(name, sample string) bool,
 ) {
-	cells := c.byIndex[s.first : s.first+uint32(f.width(s))]
+	compared := c.byIndex[s.first : s.first+uint32(f.width(s))]
 	anyRow := false
-	for i := range cells {
-		cell := s.first + uint32(i)
-		row := Row{Name: lineName(f, s, i), Sample: lines.sample(cell), Type: f.kind.Type.String()}
+	for i := range compared {
+		index := s.first + uint32(i)
+		row := Row{Name: lineName(f, s, i), Sample: lines.sample(index), Type: f.kind.Type.String()}
 		if f.kind.PerProcess() {
 			row.Sample = withoutPID(f, s)
 			if at, ok := perProcess[row.Sample]; ok {
-				cells[i].row, anyRow = at, true
+				compared[i].row, anyRow = at, true
 				continue
 			}
-		} else if page.set(f, cell) {
-			row.OnPage, row.Merged = true, page.numbers[cell]
+		} else if page.isSet(f, index) {
+			row.OnPage, row.Merged = true, page.numbers[index]
 		}
 		if wanted != nil && !wanted(row.Name, row.Sample) {
 			continue
 		}
-		cells[i].row, anyRow = len(c.rows), true
+		compared[i].row, anyRow = len(c.rows), true
 		perProcess[row.Sample] = len(c.rows)
 		c.rows = append(c.rows, row)
 	}
-	for i := range cells {
-		if anyRow { // the count of a histogram comes from its buckets
-			cells[i].family, cells[i].series = f, s
+	for i := range compared {
+		if anyRow { // of all: the count of a histogram comes from its buckets
+			compared[i].family, compared[i].series = f, s
 		}
 	}
 }
 
-// lineName is what the line of a series' i-th cell begins with.
+// lineName returns the beginning of the line of a series' i-th number.
 func lineName(f *mergedFamily, s *mergedSeries, i int) string {
 	names := lineNames(f.kind.Type, f.name)
 	switch n := len(s.bounds); {
@@ -154,36 +154,36 @@ func lineName(f *mergedFamily, s *mergedSeries, i int) string {
 	}
 }
 
-// withoutPID is the text of a series of a gauge that has one for each process, without the label that says whose it is.
+// withoutPID returns the text of a series without the label pid.
 func withoutPID(f *mergedFamily, s *mergedSeries) string {
 	labels := slices.DeleteFunc(slices.Clone(s.labels), func(l format.Label) bool { return l.Name == "pid" })
 	line := newSampleName(f.name).append(nil, string(appendLabels(nil, labels)), "", 0)
 	return string(line[:len(line)-len(" ")])
 }
 
-// read reads the files of a column. What was cut short since the Look is missing. The caller must have called
+// read reads the files of a column. Values that were truncated since the Look are missing. The caller must have called
 // debug.SetPanicOnFault.
-func (c *comparison) read(column int, reads []filePart) {
-	s := &c.scratch
-	for _, r := range reads {
-		_ = r.mergeInto(s)
-		for _, step := range r.steps {
-			if cell := c.byIndex[step.index]; cell.series != nil && !c.done[cell.series] {
-				c.done[cell.series] = true
-				c.met = append(c.met, cell)
+func (c *comparison) read(column int, parts []filePart) {
+	v := &c.scratch
+	for _, part := range parts {
+		_ = v.add(part)
+		for _, step := range part.steps {
+			if compared := c.byIndex[step.index]; compared.series != nil && !c.done[compared.series] {
+				c.done[compared.series] = true
+				c.met = append(c.met, compared)
 			}
 		}
 	}
-	for _, of := range c.met {
-		if of.family.kind.Type == format.Histogram {
-			accumulate(s.numbers[of.series.first:], len(of.series.bounds))
+	for _, met := range c.met {
+		if met.family.kind.Type == format.Histogram {
+			cumulate(v.numbers[met.series.first:], len(met.series.bounds))
 		}
-		for i := range of.family.width(of.series) {
-			cell := of.series.first + uint32(i)
-			if row := c.byIndex[cell].row; row >= 0 && s.set(of.family, cell) {
-				c.rows[row].Parts = append(c.rows[row].Parts, Part{column, s.numbers[cell]})
+		for i := range met.family.width(met.series) {
+			index := met.series.first + uint32(i)
+			if row := c.byIndex[index].row; row >= 0 && v.isSet(met.family, index) {
+				c.rows[row].Parts = append(c.rows[row].Parts, Part{column, v.numbers[index]})
 			}
-			s.numbers[cell], s.times[cell] = c.layout.initial[cell], 0
+			v.numbers[index], v.times[index] = c.layout.initial[index], 0
 		}
 	}
 	c.met = c.met[:0]

@@ -20,8 +20,8 @@ const (
 	zstdized encoding = "zstd"
 )
 
-// negotiateEncoding takes the encoding with the highest quality in an Accept-Encoding header, and of equal ones the
-// first of identity, gzip and zstd, as promhttp does.
+// negotiateEncoding returns the encoding with the highest quality in an Accept-Encoding header, and of equal ones the first
+// of identity, gzip and zstd, as promhttp does.
 func negotiateEncoding(accept string) encoding {
 	best, quality := plain, 0.0
 	for _, offer := range []encoding{plain, gzipped, zstdized} {
@@ -42,7 +42,7 @@ func negotiateEncoding(accept string) encoding {
 	return best
 }
 
-// compressors keeps compressors between scrapes: they are large, and fast only when they need not be made.
+// compressors keeps compressors between scrapes: they are large, and slow to make.
 type compressors struct {
 	gzip, zstd sync.Pool // of compressor
 }
@@ -66,7 +66,7 @@ func (c *compressors) write(w io.Writer, e encoding, page []byte) {
 	}
 	z.Reset(w)
 	if _, err := z.Write(page); err == nil {
-		_ = z.Close() // a scraper that went away is none of our concern
+		_ = z.Close() // the scraper may have gone
 	}
 	z.Reset(nil)
 	pool.Put(z)
@@ -74,7 +74,7 @@ func (c *compressors) write(w io.Writer, e encoding, page []byte) {
 
 func newGzip() (compressor, error) { return gzip.NewWriterLevel(nil, gzip.BestSpeed) }
 
-// newZstd makes a compressor that does one scrape's work in its goroutine, and in little memory.
+// newZstd makes a compressor that works in the caller's goroutine and in little memory.
 func newZstd() (compressor, error) {
 	return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
 		zstd.WithWindowSize(1<<18), zstd.WithLowerEncoderMem(true))

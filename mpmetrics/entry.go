@@ -6,19 +6,19 @@ import (
 
 import "time"
 
-// Entry is one value in a metric file, as it stands there.
+// Entry is a value in a metric file.
 type Entry struct {
-	Sample Sample    // what the value is
+	Sample Sample
 	Offset int       // of the entry in the file, in bytes
-	Value  float64   // of a histogram's bucket: observations in this bucket alone, where the page has those up to it
-	Time   time.Time // when a mostrecent gauge was set; zero for all others
+	Value  float64   // of a histogram's bucket: the observations in this bucket only; the page has the cumulative count
+	Time   time.Time // when a mostrecent gauge was set; otherwise zero
 }
 
-// Sample says what an entry's value is. It is comparable: all files of a type that hold the same key have the same Sample,
-// as long as the Inspector that gave it lives.
+// Sample identifies the value of an entry. It is comparable: within one Inspector, all files of a type that hold the same key
+// have the same Sample.
 type Sample struct{ s *sample }
 
-// Name is what the sample's line on the page begins with, as in http_requests_total; empty where it is none.
+// Name returns the name that begins the sample's line on the page, as in http_requests_total; empty if it has none.
 func (s Sample) Name() string {
 	switch s.s.part {
 	case partBucket:
@@ -31,7 +31,7 @@ func (s Sample) Name() string {
 	return s.s.family
 }
 
-// Label is the value of a label, empty where there is none. The bound of a bucket is not a label but Bound.
+// Label returns the value of a label, empty if there is none. The bound of a bucket is not a label; see Bound.
 func (s Sample) Label(name string) string {
 	for _, l := range s.s.labels {
 		if l.Name == name {
@@ -41,14 +41,14 @@ func (s Sample) Label(name string) string {
 	return ""
 }
 
-// Bound is up to which value a histogram's bucket counts, in the unit of what is observed. It is 0 for all other samples.
+// Bound returns the upper bound of a histogram's bucket, in the unit of the observations, and 0 for other samples.
 func (s Sample) Bound() float64 { return s.s.bound }
 
-// Err is why the sample cannot be on the page; nil where it can.
+// Err returns the reason why the sample cannot be on the page, or nil.
 func (s Sample) Err() error { return s.s.err }
 
-// String is the sample as the page has it, up to its value. One that cannot be there is its key in the file, which may
-// hold any bytes.
+// String returns the sample's line on the page, up to its value. For a sample that cannot be on the page it returns its key in
+// the file, which may hold any bytes.
 func (s Sample) String() string {
 	if s.s.err != nil {
 		return format.KeyOf(s.s.encoded)

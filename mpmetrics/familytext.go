@@ -9,15 +9,15 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// furtherText writes families that client_golang gathered in the way in which the directory's are written: expfmt
-// would write 5 where everything else says 5.0.
+// familyText writes gathered families as those of the directory are written: expfmt would write 5 where the rest of the page
+// has 5.0.
 type familyText struct {
 	dst         []byte
 	openMetrics bool
 
 	names  sampleNames
-	labels string // of the metric at hand
-	end    string // of its lines: the time, where it has one
+	labels string // of the current metric
+	end    string // of its lines: the time, if it has one
 }
 
 func appendFamilyText(dst []byte, f *dto.MetricFamily, openMetrics bool, scheme model.EscapingScheme) []byte {
@@ -63,7 +63,7 @@ func typeName(t dto.MetricType, openMetrics bool) string {
 	return strings.ToLower(t.String())
 }
 
-// time is in milliseconds, in OpenMetrics in seconds.
+// time returns the end of a metric's lines. Times are in milliseconds, in OpenMetrics in seconds.
 func (t *familyText) time(m *dto.Metric) string {
 	switch {
 	case m.TimestampMs == nil:
@@ -74,7 +74,7 @@ func (t *familyText) time(m *dto.Metric) string {
 	return " " + strconv.FormatInt(m.GetTimestampMs(), 10) + "\n"
 }
 
-// line appends a sample. own is the name of a label of the sample's own, with its value, or nothing.
+// line appends a sample. own is the name of a label of the sample itself, le or quantile, or empty.
 func (t *familyText) line(name sampleName, own string, ownValue, v float64) {
 	t.dst = name.append(t.dst, t.labels, own, ownValue)
 	t.dst = appendFloat(t.dst, v)
@@ -89,7 +89,7 @@ func (t *familyText) summary(s *dto.Summary) {
 	t.line(t.names.count, "", 0, float64(s.GetSampleCount()))
 }
 
-// histogram appends the classic buckets; text has no other.
+// histogram appends the classic buckets; the text formats have no others.
 func (t *familyText) histogram(h *dto.Histogram) {
 	count := h.GetSampleCountFloat()
 	if count == 0 {

@@ -9,19 +9,19 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// File is a file of a metrics directory, as an Inspector has found it.
+// File is a file in a metrics directory, as an Inspector found it.
 type File struct {
 	Name     string    // in the directory
-	Type     string    // counter, gauge, histogram or summary; empty where the name is no metric file's
-	Mode     string    // of gauges, as in livesum; else empty
-	Process  *Process  // whose it is; nil where Type is empty
-	Layout   int       // bytes of a value: 16, or 8 as before prometheus_client 0.18; 0 where nothing tells
-	Series   int       // sets of labels of a metric: a histogram with all its buckets is one
+	Type     string    // counter, gauge, histogram or summary; empty if the name is not that of a metric file
+	Mode     string    // of gauges, as in livesum; otherwise empty
+	Process  *Process  // its writer; nil if Type is empty
+	Layout   int       // bytes per value: 16, or 8 as before prometheus_client 0.18; 0 if there is no entry
+	Series   int       // a histogram with all its buckets is one
 	Entries  int       // values
-	Used     int64     // bytes with content, as the file says
+	Used     int64     // bytes with content, according to the header
 	Size     int64     // bytes
-	Modified time.Time // when it was last written to, as the file system has it: some do not see what a mapping changes
-	Faults   []*Fault  // what of it could not be used
+	Modified time.Time // according to the file system: some do not notice changes through a mapping
+	Faults   []*Fault
 
 	source *source
 }
@@ -56,22 +56,22 @@ func newFile(d dir.Dir, s *source) (*File, error) {
 	return f, nil
 }
 
-// AppendEntries appends what is in the file, in the order of offsets, up to the first damage. The values are those of the
-// moment. It is to be called before the next Look of the Inspector, or its Close.
+// AppendEntries appends the entries of the file to dst, by offset, up to the first damage. The values are read now. It must be
+// called before the next Look or the Close of the Inspector.
 func (f *File) AppendEntries(dst []Entry) []Entry {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	for _, e := range f.source.table {
 		entry := Entry{Sample: Sample{e.sample}, Offset: e.offset()}
-		if f.source.value(e, &entry) != nil {
-			break // cut short meanwhile
+		if f.source.readEntry(e, &entry) != nil {
+			break // truncated meanwhile
 		}
 		dst = append(dst, entry)
 	}
 	return dst
 }
 
-// value reads an entry's value and time. The caller must have called debug.SetPanicOnFault.
-func (s *source) value(e entry, into *Entry) (err error) {
+// readEntry reads an entry's value and time. The caller must have called debug.SetPanicOnFault.
+func (s *source) readEntry(e entry, into *Entry) (err error) {
 	defer recoverFault(&err)
 	into.Value = s.image.Float(int(e.value))
 	if s.layout == format.Layout16 {
@@ -80,9 +80,9 @@ func (s *source) value(e entry, into *Entry) (err error) {
 	return nil
 }
 
-// unixTime is a time as files have it, in seconds since 1970; zero where it is none.
+// unixTime converts a time in Unix seconds. It returns the zero time for numbers that are not a time.
 func unixTime(seconds float64) time.Time {
-	const last = 253402300800 // the year 10000, which text has no place for
+	const last = 253402300800 // the year 10000, which text formats cannot represent
 	if seconds <= 0 || seconds >= last || math.IsNaN(seconds) {
 		return time.Time{}
 	}

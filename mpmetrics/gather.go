@@ -7,16 +7,16 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// Gather implements prometheus.Gatherer: the families of the directory and of the further Gatherers, by name. An
-// error is of a further Gatherer; all that could be gathered is there nevertheless.
+// Gather implements prometheus.Gatherer. It returns the families of the directory and of the other Gatherers, by name. If
+// another Gatherer fails, it returns its error and all families that could be gathered.
 func (c *Collector) Gather() ([]*dto.MetricFamily, error) {
-	s := c.acquire()
-	defer c.release(s)
-	further, err := c.gatherOthers(s.layout)
+	v := c.acquire()
+	defer c.release(v)
+	others, err := c.gatherOthers(v.layout)
 	var all []*dto.MetricFamily
-	s.layout.eachFamily(further,
+	v.layout.eachFamily(others,
 		func(i int) {
-			if f := s.metricFamily(i); len(f.Metric) > 0 {
+			if f := v.metricFamily(i); len(f.Metric) > 0 {
 				all = append(all, f)
 			}
 		},
@@ -24,12 +24,12 @@ func (c *Collector) Gather() ([]*dto.MetricFamily, error) {
 	return all, err
 }
 
-// Describe implements prometheus.Collector. It describes nothing, since what is in the directory can change, which
-// makes this a Collector that a registry does not check.
+// Describe implements prometheus.Collector. It sends nothing, since the content of the directory can change: a registry does
+// not check this Collector.
 func (c *Collector) Describe(chan<- *prometheus.Desc) {}
 
-// Collect implements prometheus.Collector: what Gather gives, metric by metric. Its error is a metric, too, that a registry
-// reports.
+// Collect implements prometheus.Collector. It sends the metrics that Gather returns, and its error as an invalid metric, which
+// a registry reports.
 func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	families, err := c.Gather()
 	if err != nil {
@@ -42,7 +42,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// collected is a metric as it was gathered.
+// collected is a gathered metric.
 type collected struct {
 	desc   *prometheus.Desc
 	metric *dto.Metric
@@ -66,33 +66,33 @@ func constLabels(m *dto.Metric) prometheus.Labels {
 	return labels
 }
 
-// metricFamily is the i-th family of a plan with its values.
-func (s *values) metricFamily(i int) *dto.MetricFamily {
-	f := s.layout.families[i]
+// metricFamily returns the i-th family of the layout with its values.
+func (v *values) metricFamily(i int) *dto.MetricFamily {
+	f := v.layout.families[i]
 	out := &dto.MetricFamily{Name: new(f.name), Help: new(f.help), Type: dtoType(f.kind.Type).Enum()}
 	for j := range f.series {
 		series := &f.series[j]
-		if !s.set(f, series.first) {
+		if !v.isSet(f, series.first) {
 			continue
 		}
 		m := &dto.Metric{}
 		for _, l := range series.labels {
 			m.Label = append(m.Label, &dto.LabelPair{Name: new(l.Name), Value: new(l.Value)})
 		}
-		values := s.numbers[series.first:]
+		numbers := v.numbers[series.first:]
 		n := len(series.bounds)
 		switch f.kind.Type {
 		case format.Counter:
-			m.Counter = &dto.Counter{Value: new(values[0])}
+			m.Counter = &dto.Counter{Value: new(numbers[0])}
 		case format.Gauge:
-			m.Gauge = &dto.Gauge{Value: new(values[0])}
+			m.Gauge = &dto.Gauge{Value: new(numbers[0])}
 		case format.Summary:
-			m.Summary = &dto.Summary{SampleSum: new(values[0]), SampleCount: new(count(values[1]))}
+			m.Summary = &dto.Summary{SampleSum: new(numbers[0]), SampleCount: new(count(numbers[1]))}
 		case format.Histogram:
-			m.Histogram = &dto.Histogram{SampleSum: new(values[n]), SampleCount: new(count(values[n+1]))}
+			m.Histogram = &dto.Histogram{SampleSum: new(numbers[n]), SampleCount: new(count(numbers[n+1]))}
 			for k, bound := range series.bounds {
 				m.Histogram.Bucket = append(m.Histogram.Bucket,
-					&dto.Bucket{UpperBound: new(bound), CumulativeCount: new(count(values[k]))})
+					&dto.Bucket{UpperBound: new(bound), CumulativeCount: new(count(numbers[k]))})
 			}
 		}
 		out.Metric = append(out.Metric, m)
@@ -100,7 +100,7 @@ func (s *values) metricFamily(i int) *dto.MetricFamily {
 	return out
 }
 
-// count is a count as protobuf has it. A file can hold any number in its place.
+// count converts a count for protobuf. A file can hold any number in its place.
 func count(v float64) uint64 {
 	if v >= 0 && v < 1<<63 {
 		return uint64(v)

@@ -11,8 +11,8 @@ import (
 // duplicateFamilies is the name of the gauge that counts families with more than one source.
 const duplicateFamilies = "multiproc_metric_families_duplicate"
 
-// gatherFurther gathers the further Gatherers' families, by name, without those that the directory gives or a
-// Gatherer before: these are logged once and counted.
+// gatherOthers gathers the families of the other Gatherers, by name, without those that are in the directory or that an
+// earlier Gatherer has. These are logged once and counted.
 func (c *Collector) gatherOthers(p *pageLayout) ([]*dto.MetricFamily, error) {
 	if len(c.gatherers) == 0 {
 		return nil, nil
@@ -39,7 +39,7 @@ func (c *Collector) gatherOthers(p *pageLayout) ([]*dto.MetricFamily, error) {
 	if duplicates > 0 {
 		all = append(all, &dto.MetricFamily{
 			Name:   new(duplicateFamilies),
-			Help:   new("Families that more than one source of this page gives: the first one's are shown."),
+			Help:   new("Families that more than one source of this page has, of which the first is shown."),
 			Type:   dto.MetricType_GAUGE.Enum(),
 			Metric: []*dto.Metric{{Gauge: &dto.Gauge{Value: new(float64(duplicates))}}},
 		})

@@ -8,9 +8,9 @@ import (
 	"github.com/prometheus/common/expfmt"
 )
 
-// ServeHTTP answers a scrape. The format is negotiated by Accept and the compression, gzip or zstd, by
-// Accept-Encoding, both as promhttp does; name[] in the query, repeatable, asks for some families only. An error of a
-// further Gatherer is logged when it is a new one, and the rest is answered.
+// ServeHTTP answers a scrape. The format is negotiated by Accept and the compression, gzip or zstd, by Accept-Encoding, both
+// as in promhttp. The query parameter name[], which can be repeated, selects families. If another Gatherer fails, its error
+// is logged when it changes, and the rest is served.
 func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -38,7 +38,7 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	encoding := negotiateEncoding(strings.Join(r.Header.Values("Accept-Encoding"), ","))
 	if encoding == plain {
 		header.Set("Content-Length", strconv.Itoa(len(page)))
-		_, _ = w.Write(page) // a scraper that went away is none of our concern
+		_, _ = w.Write(page) // the scraper may have gone
 		return
 	}
 	header.Set("Content-Encoding", string(encoding))

@@ -1,6 +1,7 @@
 package mpmetrics
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -8,14 +9,14 @@ import (
 	"multiproc/mpmetrics/internal/dir"
 )
 
-// InspectorOptions are what an Inspector may be told. The zero value is good.
+// InspectorOptions configure an Inspector. The zero value is ready to use.
 type InspectorOptions struct {
-	// Only are the names of the files to look at, as if there were no others. Nil is all.
+	// Only restricts the Inspector to files of these names. Nil means all files.
 	Only []string
 }
 
-// Inspector looks into a metrics directory file by file, where a Collector gives what all files together come to. As a
-// Collector it keeps the files mapped, changes nothing, and takes no lock.
+// Inspector reads a metrics directory file by file, where a Collector merges all files. Like a Collector it keeps the files
+// mapped, changes nothing, and takes no lock.
 //
 // It is not safe for concurrent use.
 type Inspector struct {
@@ -23,14 +24,14 @@ type Inspector struct {
 	held      *values // of the last Look
 }
 
-// NewInspector makes an Inspector of the directory at path, which is opened anew for each Look. The caller must Close it.
+// NewInspector makes an Inspector of the directory at path, which is opened for each Look. The caller must Close it.
 func NewInspector(path string, opts InspectorOptions) *Inspector {
 	i := &Inspector{collector: NewCollector(path, CollectorOptions{})}
 	i.collector.only = opts.Only
 	return i
 }
 
-// Close gives up the mappings, and with them what the last Look has given.
+// Close drops the mappings, and invalidates the last Inspection.
 func (i *Inspector) Close() {
 	i.release()
 	i.collector.Close()
@@ -43,17 +44,16 @@ func (i *Inspector) release() {
 	}
 }
 
-// Inspection is a metrics directory at one moment. It is of use until the next Look of the Inspector that gave it, or its
-// Close.
+// Inspection is a metrics directory at one moment. It is valid until the next Look or the Close of its Inspector.
 type Inspection struct {
 	Time      time.Time  // of the Look
 	Files     []*File    // by name, w2 before w10
-	Processes []*Process // the same by id: all that have a file or a lock file
+	Processes []*Process // by id, in the same order: all that have a metric file or a lock file
 
 	values *values
 }
 
-// Look reads the directory. It fails where the directory itself cannot be read; faulty files are among the others, with
+// Look reads the directory. It fails only if the directory itself cannot be read; faulty files are among the others, with
 // their Faults.
 func (i *Inspector) Look() (*Inspection, error) {
 	i.release()
@@ -62,7 +62,7 @@ func (i *Inspector) Look() (*Inspection, error) {
 	faults := map[string][]*Fault{}
 	for _, f := range i.held.layout.faults {
 		if f.Reason == ReasonDirectory {
-			return nil, fmt.Errorf("look into metrics directory: %w", f.Err)
+			return nil, fmt.Errorf("inspect metrics directory: %w", f.Err)
 		}
 		faults[f.File] = append(faults[f.File], f)
 	}
@@ -90,4 +90,34 @@ func (i *Inspector) Look() (*Inspection, error) {
 	}
 	slices.SortFunc(in.Files, func(a, b *File) int { return compareNatural(a.Name, b.Name) })
 	return in, nil
+}
+
+// Verify reads a metrics directory and returns all faults, by file and offset: the first place where a file is damaged, and
+// every entry whose key is not a sample of the file's type. The error says that the directory cannot be read.
+func Verify(path string) ([]*Fault, error) {
+	c := NewCollector(path, CollectorOptions{})
+	defer c.Close()
+	v := c.acquire()
+	defer c.release(v)
+	var faults []*Fault
+	for _, f := range v.layout.faults {
+		switch f.Reason {
+		case ReasonDirectory:
+			return nil, f.Err
+		case ReasonKey: // only the first of its file: all are added below
+		default:
+			faults = append(faults, f)
+		}
+	}
+	for _, s := range c.order {
+		for _, e := range s.table {
+			if e.sample.err != nil {
+				faults = append(faults, s.badKey(e))
+			}
+		}
+	}
+	slices.SortStableFunc(faults, func(a, b *Fault) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset))
+	})
+	return faults, nil
 }

@@ -9,37 +9,37 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// planner makes a plan.
+// layoutBuilder builds a pageLayout.
 type layoutBuilder struct {
 	families map[string]*mergedFamily
-	lines    map[string]*mergedFamily // by each name that begins a line
+	lines    map[string]*mergedFamily // by each name that begins a line of the page
 	placed   map[*sample]placed
-	refs     []ref // the first stands for what is not shown
+	found    []foundSample // the first stands for samples that are not shown
 	text     []byte
 }
 
-// hidden is the ref of what is not shown.
+// hidden is the index in found of the samples that are not shown.
 const hidden = 0
 
-// placed is where the samples of one key went that files of one kind have.
+// placed is the place of a sample that files of one kind have.
 type placed struct {
 	kind  format.Kind
-	index uint32
+	index uint32 // in found
 }
 
-// ref is a sample that was found, before it is known which cell its rank among all others gives it.
-type ref struct {
+// foundSample is a sample whose index on the page is not known yet, since that depends on its rank among all others.
+type foundSample struct {
 	family *mergedFamily
 	labels []format.Label
 	text   string
 	part   part
 	bound  float64
-	index  uint32
+	index  uint32 // in found
 }
 
-// makePlan plans the reading of sources, which must be in the order of their names. Where two files disagree about
-// the type or mode of a family, the first file's word holds, and the other's samples of it are left out and
-// told as a fault. The directory's own fault may be nil.
+// newPageLayout lays out the page of sources, which must be in the order of their names. If two files disagree about the type
+// or mode of a family, those of the first file hold; the samples in the other are left out, which is a fault. The
+// directory's own fault may be nil.
 func newPageLayout(sources []*source, directory *Fault) *pageLayout {
 	own := &mergedFamily{
 		name: faultyFiles,
@@ -47,26 +47,26 @@ func newPageLayout(sources []*source, directory *Fault) *pageLayout {
 		help: "Metric files that could not be used, or not all of them, by reason.",
 		file: "the scrape itself",
 	}
-	p := &layoutBuilder{
+	b := &layoutBuilder{
 		families: map[string]*mergedFamily{own.name: own},
 		lines:    map[string]*mergedFamily{own.name: own},
-		refs:     make([]ref, hidden+1),
+		found:    make([]foundSample, hidden+1),
 	}
 	out := &pageLayout{}
 	if directory != nil {
 		out.faults = append(out.faults, directory)
 	}
-	// Files that share a table go to the same cells, unless each process is to be seen.
+	// Files that share a table go to the same numbers, unless each process has its own.
 	type shared struct {
 		kind  format.Kind
 		table *entry
 		n     int
 	}
-	type planned struct {
+	type laidOut struct {
 		steps     []step
 		conflicts []*Fault
 	}
-	done := map[shared]planned{}
+	done := map[shared]laidOut{}
 	var all [][]step
 	for _, s := range sources {
 		out.faults = append(out.faults, s.faults...)
@@ -76,7 +76,7 @@ func newPageLayout(sources []*source, directory *Fault) *pageLayout {
 		alike := shared{s.Kind, &s.table[0], len(s.table)}
 		it, ok := done[alike]
 		if !ok || s.PerProcess() {
-			it.steps, it.conflicts = p.steps(s)
+			it.steps, it.conflicts = b.steps(s)
 			all = append(all, it.steps)
 			done[alike] = it
 		}
@@ -85,41 +85,41 @@ func newPageLayout(sources []*source, directory *Fault) *pageLayout {
 			out.faults = append(out.faults, &Fault{s.file, f.Offset, f.Reason, f.Err})
 		}
 	}
-	p.addFaults(own, out.faults)
-	cells := p.rank(out)
+	b.addFaults(own, out.faults)
+	indexes := b.rank(out)
 	for _, steps := range all {
 		for i := range steps {
-			steps[i].index = cells[steps[i].index]
+			steps[i].index = indexes[steps[i].index]
 		}
 	}
 	out.plainNames = out.hasPlainNames()
 	return out
 }
 
-// steps gives, as yet, the index of a ref in place of each cell, and the conflicts of the file with those before it.
-func (p *layoutBuilder) steps(s *source) (steps []step, conflicts []*Fault) {
-	if p.placed == nil {
+// steps returns the steps of a file, as yet with indexes in found, and its conflicts with the files before it.
+func (b *layoutBuilder) steps(s *source) (steps []step, conflicts []*Fault) {
+	if b.placed == nil {
 		// The first table mostly has what the others have too.
-		p.refs = slices.Grow(p.refs, len(s.table))
-		p.placed = make(map[*sample]placed, len(s.table))
+		b.found = slices.Grow(b.found, len(s.table))
+		b.placed = make(map[*sample]placed, len(s.table))
 	}
 	steps = make([]step, len(s.table))
-	told := map[*mergedFamily]bool{}
+	reported := map[*mergedFamily]bool{}
 	for i, e := range s.table {
 		steps[i].offset = e.value
 		if e.sample.err != nil {
 			steps[i].index = hidden
 			continue
 		}
-		if at, ok := p.placed[e.sample]; ok && at.kind == s.Kind && !s.PerProcess() {
+		if at, ok := b.placed[e.sample]; ok && at.kind == s.Kind && !s.PerProcess() {
 			steps[i].index = at.index
 			continue
 		}
-		f := p.family(e.sample, s)
+		f := b.family(e.sample, s)
 		if f.name != e.sample.family || f.kind != s.Kind {
 			steps[i].index = hidden
-			if !told[f] {
-				told[f] = true
+			if !reported[f] {
+				reported[f] = true
 				conflicts = append(conflicts, &Fault{
 					s.file, e.offset(), ReasonConflict,
 					fmt.Errorf("the %s %q here conflicts with the %s %q in %q", s.Kind, e.sample.family, f.kind, f.name, f.file),
@@ -127,57 +127,57 @@ func (p *layoutBuilder) steps(s *source) (steps []step, conflicts []*Fault) {
 			}
 			continue
 		}
-		steps[i].index = p.add(f, e.sample, s)
+		steps[i].index = b.add(f, e.sample, s)
 	}
 	return steps, conflicts
 }
 
-// family gives a sample's family, or the one that has taken a name of it before, as a gauge can that of a histogram's sum.
-func (p *layoutBuilder) family(s *sample, src *source) *mergedFamily {
-	if f := p.families[s.family]; f != nil {
+// family returns a sample's family, or the one that has taken one of its names, as a gauge can take that of a histogram's sum.
+func (b *layoutBuilder) family(s *sample, src *source) *mergedFamily {
+	if f := b.families[s.family]; f != nil {
 		return f
 	}
 	names := lineNames(src.Type, s.family)
 	for _, name := range names {
-		if f := p.lines[name]; f != nil {
+		if f := b.lines[name]; f != nil {
 			return f
 		}
 	}
 	f := &mergedFamily{name: s.family, kind: src.Kind, help: s.help, file: src.file}
-	p.families[s.family] = f
+	b.families[s.family] = f
 	for _, name := range names {
-		p.lines[name] = f
+		b.lines[name] = f
 	}
 	return f
 }
 
-func (p *layoutBuilder) add(f *mergedFamily, s *sample, src *source) uint32 {
-	cell := uint32(len(p.refs))
+func (b *layoutBuilder) add(f *mergedFamily, s *sample, src *source) uint32 {
+	cell := uint32(len(b.found))
 	labels := s.labels
 	if s.part == partCount && f.kind.Type == format.Histogram {
-		return hidden // it is counted from the buckets
+		return hidden // the buckets have it
 	}
 	if src.PerProcess() {
 		labels = append(slices.Clip(labels), format.Label{Name: "pid", Value: src.ID})
-		slices.SortStableFunc(labels, func(a, b format.Label) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortStableFunc(labels, func(x, y format.Label) int { return strings.Compare(x.Name, y.Name) })
 	} else {
-		p.placed[s] = placed{f.kind, cell}
+		b.placed[s] = placed{f.kind, cell}
 	}
-	p.refs = append(p.refs, ref{f, labels, p.labelText(labels), s.part, s.bound, cell})
+	b.found = append(b.found, foundSample{f, labels, b.labelText(labels), s.part, s.bound, cell})
 	return cell
 }
 
-// labelText is the text of labels, which often are those of the ref before: the next bucket's, or the sum's.
-func (p *layoutBuilder) labelText(labels []format.Label) string {
-	if before := &p.refs[len(p.refs)-1]; slices.Equal(before.labels, labels) {
+// labelText returns the text of labels, which often are those of the sample before: the next bucket, or the sum.
+func (b *layoutBuilder) labelText(labels []format.Label) string {
+	if before := &b.found[len(b.found)-1]; slices.Equal(before.labels, labels) {
 		return before.text
 	}
-	p.text = appendLabels(p.text[:0], labels)
-	return string(p.text)
+	b.text = appendLabels(b.text[:0], labels)
+	return string(b.text)
 }
 
-// compare orders samples as they come on the page.
-func (r *ref) compare(other *ref) int {
+// compare orders samples as they are on the page.
+func (r *foundSample) compare(other *foundSample) int {
 	if r.family != other.family {
 		return strings.Compare(r.family.name, other.family.name)
 	}
@@ -187,18 +187,18 @@ func (r *ref) compare(other *ref) int {
 	return cmp.Or(cmp.Compare(r.part, other.part), cmp.Compare(r.bound, other.bound))
 }
 
-// rank puts families, series and samples in order, gives each its cell and says which cell each ref got.
-func (p *layoutBuilder) rank(out *pageLayout) []uint32 {
-	refs := make([]*ref, 0, len(p.refs))
-	for i := hidden + 1; i < len(p.refs); i++ {
-		refs = append(refs, &p.refs[i])
+// rank orders families, series and samples, and returns the index on the page of each found sample.
+func (b *layoutBuilder) rank(out *pageLayout) []uint32 {
+	samples := make([]*foundSample, 0, len(b.found))
+	for i := hidden + 1; i < len(b.found); i++ {
+		samples = append(samples, &b.found[i])
 	}
-	slices.SortFunc(refs, (*ref).compare)
-	cells := make([]uint32, len(p.refs))
+	slices.SortFunc(samples, (*foundSample).compare)
+	indexes := make([]uint32, len(b.found))
 	var f *mergedFamily
 	var s *mergedSeries
-	next := uint32(0) // the first cell after the series
-	for _, r := range refs {
+	next := uint32(0) // the first index after the series
+	for _, r := range samples {
 		if f != r.family {
 			f = r.family
 			out.families = append(out.families, f)
@@ -211,28 +211,28 @@ func (p *layoutBuilder) rank(out *pageLayout) []uint32 {
 		}
 		switch at := len(s.bounds); r.part {
 		case partValue:
-			cells[r.index] = s.first
+			indexes[r.index] = s.first
 		case partBucket:
 			if at == 0 || s.bounds[at-1] != r.bound {
 				s.bounds = append(s.bounds, r.bound)
 				next++
 			}
-			cells[r.index] = s.first + uint32(len(s.bounds)) - 1
+			indexes[r.index] = s.first + uint32(len(s.bounds)) - 1
 		case partSum:
-			cells[r.index] = s.first + uint32(at)
+			indexes[r.index] = s.first + uint32(at)
 		case partCount:
-			cells[r.index] = s.first + uint32(at) + 1
+			indexes[r.index] = s.first + uint32(at) + 1
 		}
 	}
 	out.setInitial(next)
-	cells[hidden] = next
-	return cells
+	indexes[hidden] = next
+	return indexes
 }
 
-// addFaults adds to the family that counts faulty files, which is only shown where there are any.
-func (p *layoutBuilder) addFaults(own *mergedFamily, faults []*Fault) {
+// addFaults adds a series for each reason to the family that counts faulty files, which is shown only if there are any.
+func (b *layoutBuilder) addFaults(own *mergedFamily, faults []*Fault) {
 	for _, fault := range faults {
 		labels := []format.Label{{Name: "reason", Value: string(fault.Reason)}}
-		p.refs = append(p.refs, ref{own, labels, p.labelText(labels), partValue, 0, uint32(len(p.refs))})
+		b.found = append(b.found, foundSample{own, labels, b.labelText(labels), partValue, 0, uint32(len(b.found))})
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/prometheus/common/expfmt"
 )
 
-// Write reads the directory and writes the page in a format: text 0.0.4 and OpenMetrics with numbers as
-// prometheus_client writes them (5.0, 1e+06, le="5.0"), so that a series keeps its identity whichever library
-// exposes it, the protobuf formats through client_golang. The same values give the same bytes. An error of a
-// further Gatherer is returned after the rest was written.
+// Write reads the directory and writes the page in a format. In text 0.0.4 and OpenMetrics, numbers are written as
+// prometheus_client does (5.0, 1e+06, le="5.0"), so that a series keeps its identity whichever library exposes it. The
+// protobuf formats go through expfmt. The same values always give the same bytes. If another Gatherer fails, the rest is
+// written, and its error returned.
 func (c *Collector) Write(w io.Writer, format expfmt.Format) error {
 	page, gatherErr, err := c.appendPage(nil, format, nil)
 	if err != nil {
@@ -26,22 +26,22 @@ func (c *Collector) Write(w io.Writer, format expfmt.Format) error {
 	return gatherErr
 }
 
-// appendPage appends the page. With names, it is only of the families that have one of them, or a sample of it.
+// appendPage appends the page. If there are names, it appends only the families with one of them; see wanted.
 func (c *Collector) appendPage(dst []byte, format expfmt.Format, names []string) (page []byte, gatherErr, err error) {
 	kind := format.FormatType()
 	if kind != expfmt.TypeTextPlain && kind != expfmt.TypeOpenMetrics {
 		return c.appendEncoded(dst, format, names)
 	}
 	openMetrics, scheme := kind == expfmt.TypeOpenMetrics, format.ToEscapingScheme()
-	s := c.acquire()
-	defer c.release(s)
-	further, gatherErr := c.gatherOthers(s.layout)
-	t := s.layout.template(scheme)
+	v := c.acquire()
+	defer c.release(v)
+	others, gatherErr := c.gatherOthers(v.layout)
+	t := v.layout.template(scheme)
 	dst = slices.Grow(dst, t.size())
-	s.layout.eachFamily(further,
+	v.layout.eachFamily(others,
 		func(i int) {
-			if f := s.layout.families[i]; wanted(names, f.name, dtoType(f.kind.Type)) {
-				dst = s.appendFamily(dst, t, i, openMetrics)
+			if f := v.layout.families[i]; wanted(names, f.name, dtoType(f.kind.Type)) {
+				dst = v.appendFamily(dst, t, i, openMetrics)
 			}
 		},
 		func(f *dto.MetricFamily) {
@@ -55,7 +55,7 @@ func (c *Collector) appendPage(dst []byte, format expfmt.Format, names []string)
 	return dst, gatherErr, nil
 }
 
-// appendEncoded appends the page in one of the protobuf formats, which need nothing at the end.
+// appendEncoded appends the page in one of the protobuf formats.
 func (c *Collector) appendEncoded(dst []byte, format expfmt.Format, names []string) (page []byte, gatherErr, err error) {
 	families, gatherErr := c.Gather()
 	out := bytes.NewBuffer(dst)
@@ -70,8 +70,8 @@ func (c *Collector) appendEncoded(dst []byte, format expfmt.Format, names []stri
 	return out.Bytes(), gatherErr, nil
 }
 
-// wanted reports whether a family is among the names asked for: by its own, as promhttp has it, or by a sample's,
-// as prometheus_client does.
+// wanted reports whether a family is among the requested names: by its own name, as in promhttp, or by that of a sample, as
+// in prometheus_client.
 func wanted(names []string, family string, t dto.MetricType) bool {
 	if len(names) == 0 || slices.Contains(names, family) {
 		return true

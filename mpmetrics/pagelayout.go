@@ -11,32 +11,32 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// faultyFiles is the name of the gauge that is in no file. A file that gives it too is in conflict.
+// faultyFiles is the name of a gauge that is in no file. A file that has it conflicts with it.
 const faultyFiles = "multiproc_metric_files_faulty"
 
-// plan says, for one state of the directory's tables, where each value of each file goes and what the page is made
-// of. It is made when a table changes, does not change itself, and makes a scrape a loop over numbers.
+// pageLayout says where each value of each file goes, and what the page consists of. It is made when the entries of the
+// directory's files change, is immutable, and reduces a scrape to a loop over numbers.
 type pageLayout struct {
 	families   []*mergedFamily // by name
 	parts      []filePart      // by file name: sums of floats must come out the same each time
-	initial    []float64       // the cells before the first file is read; the last is for what is not shown
-	hasTimes   bool            // whether there are gauges that go by the time of setting
-	plainNames bool            // whether all names are of the old kind, which is written the same in every scheme
-	faults     []*Fault        // the files', and the conflicts between them
+	initial    []float64       // the numbers before the first file is read; the last is for samples that are not shown
+	hasTimes   bool            // there are most recent gauges
+	plainNames bool            // all names are written the same in every escaping scheme
+	faults     []*Fault        // of the files, and the conflicts between them
 
 	templates templates
 }
 
 // mergedFamily is a family of all files together.
 type mergedFamily struct {
-	name   string // as exposed: a counter's with _total
+	name   string // as exposed: of a counter with _total
 	kind   format.Kind
 	help   string
 	file   string // the first one that has it
 	series []mergedSeries
 }
 
-// mergedSeries owns the cells from first on: one for a counter or gauge, else one for each bound, the sum and the
+// mergedSeries has the numbers from index first on: one for a counter or gauge, otherwise one per bound, the sum and the
 // count, in this order.
 type mergedSeries struct {
 	labels []format.Label
@@ -45,6 +45,7 @@ type mergedSeries struct {
 	first  uint32
 }
 
+// width returns the number of numbers of a series.
 func (f *mergedFamily) width(s *mergedSeries) int {
 	if f.kind.Type == format.Histogram || f.kind.Type == format.Summary {
 		return len(s.bounds) + 2
@@ -52,19 +53,19 @@ func (f *mergedFamily) width(s *mergedSeries) int {
 	return 1
 }
 
-// read is one file's part in a plan.
+// filePart is one file's part of a page.
 type filePart struct {
 	source *source
 	steps  []step
 }
 
-// step sends the value at an offset to a cell.
+// step merges the value at an offset of the file into the number at an index.
 type step struct {
 	offset, index uint32
 }
 
-// prepare makes the cells as they are before anything is read: 0 for what is added up, NaN for the smallest and
-// the largest, which any value replaces.
+// setInitial makes the numbers as they are before anything is read: 0 for sums, NaN for minimum and maximum, which any value
+// replaces. last is the index of the last one.
 func (p *pageLayout) setInitial(last uint32) {
 	p.initial = make([]float64, last+1)
 	for _, f := range p.families {
@@ -83,7 +84,7 @@ func (p *pageLayout) setInitial(last uint32) {
 	}
 }
 
-// faultyFiles is how many files have a fault for a reason.
+// faultyFiles returns the number of files with a fault for a reason.
 func (p *pageLayout) faultyFiles(r Reason) int {
 	files := map[string]bool{}
 	for _, f := range p.faults {
@@ -101,16 +102,16 @@ func (p *pageLayout) has(name string) bool {
 	return found
 }
 
-// merge goes through the directory's families and further ones in the order of their names.
-func (p *pageLayout) eachFamily(further []*dto.MetricFamily, own func(i int), other func(*dto.MetricFamily)) {
+// eachFamily calls own for the layout's families, by index, and other for others, all in the order of their names.
+func (p *pageLayout) eachFamily(others []*dto.MetricFamily, own func(i int), other func(*dto.MetricFamily)) {
 	for i, f := range p.families {
-		for len(further) > 0 && further[0].GetName() < f.name {
-			other(further[0])
-			further = further[1:]
+		for len(others) > 0 && others[0].GetName() < f.name {
+			other(others[0])
+			others = others[1:]
 		}
 		own(i)
 	}
-	for _, f := range further {
+	for _, f := range others {
 		other(f)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// refresh brings all sources up to date.
+// refresh brings all sources up to date and reports whether the layout must change.
 func (c *Collector) refresh() (changed bool, fault *Fault) {
 	failed := func(err error) (bool, *Fault) {
 		c.forget()
@@ -31,18 +31,18 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 	if changed, err = c.list(d); err != nil {
 		return failed(err)
 	}
-	v := &scan{dir: d, now: c.now(), strict: st.Mode&0o022 != 0, owner: st.Uid}
+	sc := &scan{dir: d, now: c.now(), strict: st.Mode&0o022 != 0, owner: st.Uid}
 	alive := map[string]bool{}
 	var like [format.Types * format.Modes][]entry
 	for _, s := range c.order {
 		if !s.foreign {
 			table := &like[int(s.Type)*format.Modes+int(s.Mode)]
-			changed = s.refresh(v, &c.known[s.Type], *table) || changed
+			changed = s.refresh(sc, &c.known[s.Type], *table) || changed
 			if len(s.table) > 0 {
 				*table = s.table
 			}
 			if s.image != nil {
-				v.mapped++
+				sc.mapped++
 			}
 		}
 		if counts := !s.Live() || c.alive(d, s.ID, alive); counts != s.counts {
@@ -53,7 +53,7 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 	return changed, nil
 }
 
-// list sees which files there are.
+// list updates the sources from the directory's listing and reports whether it has changed.
 func (c *Collector) list(d dir.Dir) (changed bool, err error) {
 	c.listings++
 	before := len(c.sources)
@@ -98,8 +98,8 @@ func (c *Collector) list(d dir.Dir) (changed bool, err error) {
 	return changed, nil
 }
 
-// alive reports whether the process of an id lives, as far as that can be told: ids without a lock file are
-// another library's, which removes the files of its dead itself.
+// alive reports whether the process of an id is alive, as far as can be known. Ids without a lock file belong to other
+// libraries, which remove the files of their dead processes themselves.
 func (c *Collector) alive(d dir.Dir, id string, known map[string]bool) bool {
 	alive, ok := known[id]
 	if !ok {

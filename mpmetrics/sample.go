@@ -10,19 +10,18 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// sample is a decoded key in the light of its file's type: what a reader makes of an entry. It is shared by all
-// files of the type that hold the same key.
+// sample is a decoded key, interpreted by its file's type. All files of the type that hold the key share it.
 type sample struct {
 	encoded string // the key as in the file, with its length and padding
-	family  string // as exposed: a counter's with _total
+	family  string // as exposed: of a counter with _total
 	help    string
 	labels  []format.Label // without le of a bucket and pid of a gauge
 	part    part
 	bound   float64 // of a bucket
-	err     error   // why it cannot be exposed; then nothing else is set
+	err     error   // why it cannot be exposed; then only encoded is set too
 }
 
-// part tells the samples of one series apart, in their order on the page.
+// part distinguishes the samples of one series, in their order on the page.
 type part uint8
 
 const (
@@ -32,15 +31,15 @@ const (
 	partCount              // of a histogram or summary
 )
 
-// samples interns the samples of one type by their encoded keys. It makes them in blocks, which spares a first scrape
-// a third of its time.
+// samples interns the samples of one type by their encoded keys. It allocates them in blocks, which saves a third of the time
+// of a first scrape.
 type samples struct {
 	typ   format.Type
 	known map[string]*sample
 
-	room       []sample // for the next ones
+	room       []sample // for the next samples
 	roomLabels []format.Label
-	decoded    []format.Label // of the last one
+	decoded    []format.Label // reused
 }
 
 func (s *samples) intern(encoded []byte) *sample {
@@ -90,16 +89,16 @@ func (s *samples) make(encoded string) *sample {
 	return made
 }
 
-// interpret refuses whatever would make a line that a scraper cannot read or takes for another family's, since a
-// scraper that stumbles over one line drops the whole page.
+// interpret sets s from a key. It refuses keys whose line a scraper could not read or would assign to another family, since
+// one bad line costs the whole page.
 func (s *sample) interpret(t format.Type, k format.Key) error {
 	if !exposable(k.Family) {
-		return fmt.Errorf("%q is no name of a metric", k.Family)
+		return fmt.Errorf("%q is not a valid metric name", k.Family)
 	}
 	s.family, s.help, s.labels = k.Family, k.Help, k.Labels
 	suffix, ok := strings.CutPrefix(k.Sample, k.Family)
 	if !ok {
-		return fmt.Errorf("sample %q is not of family %q", k.Sample, k.Family)
+		return fmt.Errorf("sample %q does not belong to family %q", k.Sample, k.Family)
 	}
 	misfit := func() error { return fmt.Errorf("sample %q is not one of the %s %q", k.Sample, t, k.Family) }
 	switch t {
@@ -136,13 +135,13 @@ func (s *sample) interpret(t format.Type, k format.Key) error {
 	reserved := reservedLabel(t)
 	for _, l := range s.labels {
 		if !exposable(l.Name) || strings.HasPrefix(l.Name, "__") || l.Name == reserved {
-			return fmt.Errorf("%q is no name of a label of a %s", l.Name, t)
+			return fmt.Errorf("%q is not a valid label name in a %s", l.Name, t)
 		}
 	}
 	return nil
 }
 
-// exposable reports whether a name can be written in any way. It is UTF-8, as all strings of a key.
+// exposable reports whether a name can be written in some way. It is UTF-8, like all strings of a key.
 func exposable(name string) bool {
 	return name != "" && strings.IndexByte(name, 0) < 0
 }

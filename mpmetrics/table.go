@@ -7,18 +7,18 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// entry is where a sample's value is.
+// entry is the place of a sample's value.
 type entry struct {
 	sample *sample
 	value  uint32 // offset
 }
 
-// offset is where the entry begins in its file.
+// offset returns the offset of the entry in its file.
 func (e entry) offset() int { return int(e.value) - len(e.sample.encoded) }
 
-// readTable reads the entries before end, in whichever layout they are, up to the first damage. It is linear in
-// the bytes. like is the table of another file: as far as this one has the same keys in the same order, which it
-// does where two processes of one program did the same, nothing is looked up and the memory is shared.
+// readTable reads the entries before end in the layout that fits, up to the first damage. It is linear in the bytes. like is
+// the table of another file: as far as both have the same keys in the same order, as they do in processes of one program,
+// nothing is looked up and the memory is shared.
 func readTable(m format.Image, end int, known *samples, like []entry) ([]entry, format.Layout, error) {
 	table16, err16 := extendTable(m, format.HeaderSize, end, format.Layout16, known, nil, like)
 	if err16 == nil {
@@ -31,7 +31,7 @@ func readTable(m format.Image, end int, known *samples, like []entry) ([]entry, 
 	return table16, format.Layout16, err16
 }
 
-// extendTable appends the entries from pos to end to a table, which it does not write to. The error is a *damage.
+// extendTable appends the entries from pos to end to a table, whose memory it does not change. The error is a *format.Damage.
 func extendTable(m format.Image, pos, end int, l format.Layout, known *samples, table, like []entry) ([]entry, error) {
 	if len(table) == 0 {
 		table = like[:sameEntries(m[:end], pos, l, like)]
@@ -50,7 +50,7 @@ func extendTable(m format.Image, pos, end int, l format.Layout, known *samples, 
 			return table, err
 		}
 		if len(table) == shared {
-			// All the rest in one piece, if the rest is like the first, and is there: a file can claim anything.
+			// Room for all the rest, if that is like the first, but bounded: a file can claim anything.
 			n := min(1+(end-value)/(len(encoded)+int(l)), 1<<12)
 			table = slices.Grow(slices.Clip(table), n)
 			known.expect(n)
@@ -59,7 +59,7 @@ func extendTable(m format.Image, pos, end int, l format.Layout, known *samples, 
 	}
 }
 
-// sameEntries counts how many entries m has in common with a table, from pos on.
+// sameEntries returns the number of entries, from pos on, that m has in common with a table.
 func sameEntries(m format.Image, pos int, l format.Layout, like []entry) int {
 	for i, e := range like {
 		n := len(e.sample.encoded)

@@ -9,14 +9,14 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// template is the text of a page without its values: what comes before the first one, between two, and so on.
+// template is the text of a page without its values.
 type template struct {
 	headers []header // of each family
-	lines   []byte   // of each cell, up to its value
-	ends    []uint32 // where each cell's line ends in lines
+	lines   []byte   // of each number, up to its value
+	ends    []uint32 // the end of each number's line in lines
 }
 
-// size is that of the whole page, or somewhat more.
+// size returns the size of the whole page in bytes, or somewhat more.
 func (t *template) size() int {
 	size := len(t.lines) + len(t.ends)*len("1.2345678901234567e+100\n")
 	for _, h := range t.headers {
@@ -25,13 +25,13 @@ func (t *template) size() int {
 	return size
 }
 
-// header is what comes before a family's samples in each format.
+// header has the lines before a family's samples in each format.
 type header struct {
 	text, openMetrics string
 }
 
-// templates are made when they are first asked for: one for each way to write names that older scrapers cannot
-// read, which mostly are none, so that one serves all.
+// templates are made on first use, one per way to escape names that older scrapers cannot read. If there are no such names,
+// one serves all.
 type templates struct {
 	mu       sync.Mutex
 	byScheme map[model.EscapingScheme]*template
@@ -113,11 +113,11 @@ func headerOf(name, help, typ string) header {
 	}
 }
 
-// sample is the text of a cell's line up to its value.
-func (t *template) sample(cell uint32) string {
+// sample returns the line of the number at an index, up to the value.
+func (t *template) sample(index uint32) string {
 	start := uint32(0)
-	if cell > 0 {
-		start = t.ends[cell-1]
+	if index > 0 {
+		start = t.ends[index-1]
 	}
-	return strings.TrimSuffix(string(t.lines[start:t.ends[cell]]), " ")
+	return strings.TrimSuffix(string(t.lines[start:t.ends[index]]), " ")
 }

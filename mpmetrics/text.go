@@ -1,6 +1,9 @@
 package mpmetrics
 
 import (
+	"bytes"
+	"math"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/common/model"
@@ -8,7 +11,7 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// appendHeadings appends the lines HELP and TYPE. In OpenMetrics a counter's name is without _total.
+// appendHeadings appends the lines HELP and TYPE. In OpenMetrics the name of a counter is without _total.
 func appendHeadings(dst []byte, name, help, typ string, openMetrics bool) []byte {
 	escape := escapeHelp
 	if openMetrics {
@@ -28,7 +31,7 @@ func appendHeadings(dst []byte, name, help, typ string, openMetrics bool) []byte
 	return append(dst, '\n')
 }
 
-// sampleNames are the names of a family's samples.
+// sampleNames has the names of a family's samples.
 type sampleNames struct {
 	value, bucket, sum, count sampleName
 }
@@ -39,10 +42,10 @@ func familyNames(family string) sampleNames {
 	}
 }
 
-// sampleName is a name as it begins a line. One of the new kind stands, quoted, among the labels.
+// sampleName is a name at the beginning of a line. A UTF-8 name is quoted and among the labels.
 type sampleName struct {
 	text   string
-	braced bool // text has the opening brace already
+	braced bool // text includes the opening brace
 }
 
 func newSampleName(name string) sampleName {
@@ -52,8 +55,8 @@ func newSampleName(name string) sampleName {
 	return sampleName{string(appendName([]byte{'{'}, name)), true}
 }
 
-// append appends a sample's name and labels, and the space before the value. own is the name of a label of the sample's
-// own, le or quantile, whose value is a number, or nothing.
+// append appends a sample's name and labels, and the space before the value. own is the name of a label of the sample itself,
+// le or quantile, whose value is a number, or empty.
 func (n sampleName) append(dst []byte, labels, own string, v float64) []byte {
 	dst = append(dst, n.text...)
 	open := byte('{')
@@ -78,7 +81,7 @@ func (n sampleName) append(dst []byte, labels, own string, v float64) []byte {
 	return append(dst, ' ')
 }
 
-// appendLabels appends labels as they stand in braces.
+// appendLabels appends labels as they are between braces.
 func appendLabels(dst []byte, labels []format.Label) []byte {
 	for i, l := range labels {
 		if i > 0 {
@@ -96,7 +99,7 @@ func appendLabels(dst []byte, labels []format.Label) []byte {
 	return dst
 }
 
-// appendName appends the name of a metric, in quotes where it must be.
+// appendName appends the name of a metric, quoted if it must be.
 func appendName(dst []byte, name string) []byte {
 	if model.LegacyValidation.IsValidMetricName(name) {
 		return append(dst, name...)
@@ -106,7 +109,7 @@ func appendName(dst []byte, name string) []byte {
 	return append(dst, '"')
 }
 
-// appendEscaped appends what stands in quotes.
+// appendEscaped appends text between quotes.
 func appendEscaped(dst []byte, s string) []byte {
 	if !strings.ContainsAny(s, "\\\n\"") {
 		return append(dst, s...)
@@ -119,7 +122,7 @@ var (
 	escapeQuoted = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 )
 
-// escapeLabels writes names of labels that older scrapers cannot read in another way.
+// escapeLabels escapes the names of labels for scrapers that cannot read UTF-8 names.
 func escapeLabels(labels []format.Label, scheme model.EscapingScheme) []format.Label {
 	names := escapeNames(len(labels), func(i int) string { return labels[i].Name }, scheme)
 	escaped := make([]format.Label, len(labels))
@@ -129,8 +132,8 @@ func escapeLabels(labels []format.Label, scheme model.EscapingScheme) []format.L
 	return escaped
 }
 
-// escapeNames escapes n names that differ so that they still do: a.b and a_b would both be a_b, and a scraper refuses
-// the whole page. The one that is escaped gets its unique form then.
+// escapeNames escapes n distinct names so that they stay distinct: a.b and a_b would both be a_b, and a scraper would refuse
+// the whole page. The escaped one then gets a unique form.
 func escapeNames(n int, name func(i int) string, scheme model.EscapingScheme) []string {
 	taken := make(map[string]bool, n)
 	for i := range n {
@@ -152,4 +155,32 @@ func escapeNames(n int, name func(i int) string, scheme model.EscapingScheme) []
 		taken[escaped] = true
 	}
 	return names
+}
+
+// FormatValue returns a value as pages have it: 5.0, 1e+06, +Inf.
+func FormatValue(v float64) string { return string(appendFloat(nil, v)) }
+
+// appendFloat appends v as prometheus_client's floatToGoString writes it: 5.0, 0.005, 1e+06, +Inf. The bounds in le are
+// written so, too, so that a series keeps its identity whichever library made it.
+func appendFloat(dst []byte, v float64) []byte {
+	if i := int64(v); 0 < i && i < 1e6 && float64(i) == v {
+		return append(strconv.AppendInt(dst, i, 10), ".0"...)
+	}
+	abs := math.Abs(v)
+	switch {
+	case math.IsNaN(v):
+		return append(dst, "NaN"...)
+	case math.IsInf(v, +1):
+		return append(dst, "+Inf"...)
+	case math.IsInf(v, -1):
+		return append(dst, "-Inf"...)
+	case v >= 1e6, abs >= 1e16, 0 < abs && abs < 1e-4:
+		return strconv.AppendFloat(dst, v, 'e', -1, 64)
+	}
+	start := len(dst)
+	dst = strconv.AppendFloat(dst, v, 'f', -1, 64)
+	if !bytes.ContainsRune(dst[start:], '.') {
+		dst = append(dst, ".0"...)
+	}
+	return dst
 }

@@ -1,106 +1,105 @@
 package mpmetrics
 
 import (
+	"sync/atomic"
+
 	"multiproc/mpmetrics/internal/format"
 )
 
-import "sync/atomic"
-
-// snapshot is what one reading of all files gave: a value for each cell of a plan.
+// values are the numbers on a page, merged from one reading of all files, by their index in the layout.
 type values struct {
 	layout  *pageLayout
 	numbers []float64
-	times   []float64 // when each value was set, where the plan asks for the latest; 0 for never
+	times   []float64 // when each was set, if the layout needs times; 0 for never
 
-	holders atomic.Int32 // who may still read it
+	holders atomic.Int32 // callers that have yet to release them
 }
 
-// readInto reads all files. It returns those that were cut short under it, whose values are in part missing.
-// The caller must have called debug.SetPanicOnFault.
-func (p *pageLayout) read(s *values) (cut []*source) {
-	s.layout = p
-	s.numbers = append(s.numbers[:0], p.initial...)
+// read reads all files of a layout. It returns those that were truncated meanwhile, part of whose values is missing. The
+// caller must have called debug.SetPanicOnFault.
+func (v *values) read(p *pageLayout) (truncated []*source) {
+	v.layout = p
+	v.numbers = append(v.numbers[:0], p.initial...)
 	if p.hasTimes {
-		s.times = append(s.times[:0], p.initial...)
-		clear(s.times)
+		v.times = append(v.times[:0], p.initial...)
+		clear(v.times)
 	}
-	for _, r := range p.parts {
-		if err := r.mergeInto(s); err != nil {
-			cut = append(cut, r.source)
+	for _, part := range p.parts {
+		if err := v.add(part); err != nil {
+			truncated = append(truncated, part.source)
 		}
 	}
 	for _, f := range p.families {
 		if f.kind.Type == format.Histogram {
 			for i := range f.series {
-				accumulate(s.numbers[f.series[i].first:], len(f.series[i].bounds))
+				cumulate(v.numbers[f.series[i].first:], len(f.series[i].bounds))
 			}
 		}
 	}
-	return cut
+	return truncated
 }
 
-// into merges one file's values into the snapshot's.
-func (r filePart) mergeInto(s *values) (err error) {
+// add merges one file's values into v.
+func (v *values) add(part filePart) (err error) {
 	defer recoverFault(&err)
-	m, values := r.source.image, s.numbers
+	m, numbers := part.source.image, v.numbers
 	mode := format.Sum
-	if r.source.Type == format.Gauge {
-		mode = r.source.Mode.Base()
+	if part.source.Type == format.Gauge {
+		mode = part.source.Mode.Base()
 	}
 	switch mode {
 	case format.Sum:
-		for _, step := range r.steps {
-			values[step.index] += m.Float(int(step.offset))
+		for _, step := range part.steps {
+			numbers[step.index] += m.Float(int(step.offset))
 		}
 	case format.All:
-		for _, step := range r.steps {
-			values[step.index] = m.Float(int(step.offset))
+		for _, step := range part.steps {
+			numbers[step.index] = m.Float(int(step.offset))
 		}
-	case format.Min: // a cell begins as NaN, which any value replaces
-		for _, step := range r.steps {
-			if v, at := m.Float(int(step.offset)), &values[step.index]; v < *at || *at != *at {
-				*at = v
+	case format.Min: // a number begins as NaN, which any value replaces
+		for _, step := range part.steps {
+			if n, at := m.Float(int(step.offset)), &numbers[step.index]; n < *at || *at != *at {
+				*at = n
 			}
 		}
 	case format.Max:
-		for _, step := range r.steps {
-			if v, at := m.Float(int(step.offset)), &values[step.index]; v > *at || *at != *at {
-				*at = v
+		for _, step := range part.steps {
+			if n, at := m.Float(int(step.offset)), &numbers[step.index]; n > *at || *at != *at {
+				*at = n
 			}
 		}
 	case format.MostRecent:
-		if r.source.layout != format.Layout16 {
+		if part.source.layout != format.Layout16 {
 			return nil // without times
 		}
-		for _, step := range r.steps {
-			c := m.Cell(int(step.offset))
-			if at := c.Time(); at > s.times[step.index] {
-				s.times[step.index], values[step.index] = at, c.Value()
+		for _, step := range part.steps {
+			cell := m.Cell(int(step.offset))
+			if at := cell.Time(); at > v.times[step.index] {
+				v.times[step.index], numbers[step.index] = at, cell.Value()
 			}
 		}
 	}
 	return nil
 }
 
-// accumulate turns the counts of n buckets into counts of all up to each bucket, and the count of all, which comes
-// after the sum.
-func accumulate(cells []float64, n int) {
+// cumulate turns the counts of n buckets into cumulative ones, and sets the count of all, which comes after the sum.
+func cumulate(numbers []float64, n int) {
 	total := 0.0
 	for i := range n {
-		total += cells[i]
-		cells[i] = total
+		total += numbers[i]
+		numbers[i] = total
 	}
-	cells[n+1] = total
+	numbers[n+1] = total
 }
 
-// set reports whether a cell has a value: a gauge that goes by the time of setting has none before the first time.
-func (s *values) set(f *mergedFamily, cell uint32) bool {
-	return f.kind.Type != format.Gauge || f.kind.Mode.Base() != format.MostRecent || s.times[cell] != 0
+// isSet reports whether there is a number at an index: a most recent gauge has none until it is set.
+func (v *values) isSet(f *mergedFamily, index uint32) bool {
+	return f.kind.Type != format.Gauge || f.kind.Mode.Base() != format.MostRecent || v.times[index] != 0
 }
 
-// appendFamily appends a family's text.
-func (s *values) appendFamily(dst []byte, t *template, i int, openMetrics bool) []byte {
-	f := s.layout.families[i]
+// appendFamily appends the text of the i-th family of the layout.
+func (v *values) appendFamily(dst []byte, t *template, i int, openMetrics bool) []byte {
+	f := v.layout.families[i]
 	if openMetrics {
 		dst = append(dst, t.headers[i].openMetrics...)
 	} else {
@@ -114,11 +113,11 @@ func (s *values) appendFamily(dst []byte, t *template, i int, openMetrics bool) 
 	if first := f.series[0].first; first > 0 {
 		start = t.ends[first-1]
 	}
-	for cell := f.series[0].first; cell < last.first+uint32(f.width(last)); cell++ {
-		end := t.ends[cell]
-		if s.set(f, cell) {
+	for index := f.series[0].first; index < last.first+uint32(f.width(last)); index++ {
+		end := t.ends[index]
+		if v.isSet(f, index) {
 			dst = append(dst, t.lines[start:end]...)
-			dst = appendFloat(dst, s.numbers[cell])
+			dst = appendFloat(dst, v.numbers[index])
 			dst = append(dst, '\n')
 		}
 		start = end
