@@ -50,8 +50,8 @@ func (in *Inspection) Compare(columns [][]*File, wanted func(name, sample string
 	return c.rows
 }
 
-// Page returns the samples of the page at the time of the Look, in its order. A gauge with a line for each process has a Row for
-// each of them, with the label pid. Samples that are not wanted are left out; a nil wanted wants all.
+// Page returns the samples of the page as it was at the Look, in its order. A gauge with one line per process has a Row for
+// each line, with the label pid. Only wanted samples have rows; a nil wanted accepts all.
 func (in *Inspection) Page(wanted func(name, sample string) bool) []Row {
 	p := in.values.layout
 	lines := p.template(model.NoEscaping)
@@ -60,10 +60,10 @@ func (in *Inspection) Page(wanted func(name, sample string) bool) []Row {
 		for i := range f.series {
 			s := &f.series[i]
 			for i := range f.width(s) {
-				cell := s.first + uint32(i)
-				name, sample := lineName(f, s, i), lines.sample(cell)
-				if in.values.set(f, cell) && (wanted == nil || wanted(name, sample)) {
-					rows = append(rows, Row{Name: name, Sample: sample, Type: f.kind.Type.String(), OnPage: true, Merged: in.values.numbers[cell]})
+				index := s.first + uint32(i)
+				name, sample := lineName(f, s, i), lines.sample(index)
+				if in.values.isSet(f, index) && (wanted == nil || wanted(name, sample)) {
+					rows = append(rows, Row{Name: name, Sample: sample, Type: f.kind.Type.String(), OnPage: true, Merged: in.values.numbers[index]})
 				}
 			}
 		}
