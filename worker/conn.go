@@ -1,77 +1,76 @@
 package worker
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"sync"
 	"time"
+
+	"multiproc/internal/conn"
 )
 
-// conn is a client's connection as net/http sees it. It knows where the connection is between two requests, and gives
-// reads and writes their deadlines: net/http's own would limit requests as a whole.
+// clientConn is a client's connection as net/http sees it. It follows where the connection is between two requests, and
+// gives each read of a body and each write a deadline: those of net/http limit a request as a whole.
 //
-// What net/http does to it is how it knows: a deadline for reading is set while a request's head is waited for, and any
-// call that sets one ends the reading of a body (it is made before the background read that watches for the client's
-// going away, on which a deadline must not be left).
-type conn struct {
-	net.Conn          // what goes over it is HTTP
-	socket   net.Conn // the kernel's: the same, or what is below TLS
+// It follows by what net/http does to it. A read deadline is set while net/http waits for the head of a request. Any call that
+// sets one ends the reading of a body: it precedes the background read that watches for the client's disconnect, which must
+// have no deadline.
+type clientConn struct {
+	net.Conn // carries HTTP: the kernel's socket, or TLS over it
+	socket   *conn.Socket
 	server   *server
 	handler  http.Handler
-	places   *places // one of which it has; nil: none
-	proxied  bool    // it comes from a trusted proxy
+	limit    *conn.Limit // in which it holds a place; nil: none
+	proxied  bool        // it comes from a trusted proxy
 
 	tls      *tls.Conn            // nil: the connection is plain
-	tlsState *tls.ConnectionState // nil: there was no handshake yet. Written before the first request
+	tlsState *tls.ConnectionState // nil before the handshake, which precedes the first request
 
-	mu sync.Mutex // guards what follows
-	// waiting is for the first byte of a request: in the drain, for Config.DrainIdle.
-	waiting bool
-	// readDeadline is what net/http asked for. While waiting the real one may be earlier.
+	mu sync.Mutex // guards the rest
+	// waiting is set until the first byte of a request: in the drain, for at most Limits.DrainIdle.
+	waiting   bool
+	idleSince time.Time // when it began to wait for the request that is to come
+	// readDeadline is what net/http asked for. While waiting, the real deadline may be earlier.
 	readDeadline time.Time
-	// bodyRemains is that reads are of a request's body, each of which has a deadline.
-	bodyRemains bool
-	// stalled is that such a deadline has passed. It stays so: where in the body the client is is not known any more.
+	// readingBody is set while reads are of a request's body, each of which has a deadline.
+	readingBody bool
+	// stalled is set once such a deadline has passed. It stays set, because the position in the body is unknown from then on.
 	stalled bool
-	// pace is the body's.
-	pace pace
-	// taking is the client's pace while something is written to it.
-	taking taking
-	// lost is that the client took an answer so slowly that it was given up: nothing is written to it any more.
-	lost bool
-	// ownWriteDeadline is that the handler has set one. Otherwise each write has its own.
+	// ownWriteDeadline is set while a deadline of the handler's replaces those of the writes.
 	ownWriteDeadline bool
-	// answering is that the answer to the request, or its beginning, has been given to the kernel.
+	// answering is set once a part of the answer to the current request was passed to the kernel.
 	answering bool
-	// hijacked is that the handler took the connection over, deadlines and all.
+	// hijacked is set once the handler has taken over the connection, deadlines included.
 	hijacked bool
-	// condemned is that the request's time was up, or the worker's: net/http and the handler are cut off, and it is
-	// closed by expire or by cut.
-	condemned bool
-	// leaving is that TLS says farewell.
-	leaving bool
+	// detached is set when the time of the request or the worker is up: net/http and the handler can no longer use the
+	// connection, and expire or cut closes it.
+	detached bool
+	// closing is set while TLS sends its last message.
+	closing bool
 	closed  bool
-	// abandoned is that the worker has ended before the handler did.
+	// abandoned is set when the worker ends before the handler.
 	abandoned bool
-	// served is that net/http has finished with the connection. It does not say so of a hijacked one.
+	// served is set once net/http is done with the connection. It does not say so of a hijacked one.
 	served bool
 
-	x *exchange // the request that is being handled, or nil
-	// timer is for x's harakiri deadline. It is made once: it costs less to set it anew than to make one.
+	req *request // that is being handled, or nil
+	// timer is for the harakiri deadline of req. It is reused, because that costs less than a new one for each request.
 	timer *time.Timer
 }
 
-// became is told by net/http what it does with the connection next.
-func (c *conn) became(state http.ConnState) {
+// setState is the http.Server's ConnState hook.
+func (c *clientConn) setState(state http.ConnState) {
 	c.mu.Lock()
 	switch state {
 	case http.StateIdle:
-		c.waiting = true
+		c.waiting, c.idleSince = true, time.Now()
 	case http.StateActive:
-		c.waiting = false // all of a request may have come together with the one before it
+		c.stopWaitingLocked() // it may still wait if the whole request came together with the one before
 	case http.StateHijacked:
 		c.hijacked = true
 	case http.StateClosed:
@@ -80,63 +79,64 @@ func (c *conn) became(state http.ConnState) {
 	c.unlockAndForget()
 }
 
-// begin is that a request has come to its handler.
-func (c *conn) begin(x *exchange, hasBody bool) {
+// beginRequest precedes the handler.
+func (c *clientConn) beginRequest(req *request, hasBody bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.x = x
+	c.req = req
 	c.answering = false
-	c.bodyRemains = hasBody
-	c.pace = pace{}
+	if c.readingBody = hasBody; hasBody {
+		c.socket.StartBody()
+	}
 }
 
-// end is that the handler has returned and all is done for its request that is the worker's to do.
-func (c *conn) end() {
+// endRequest follows the handler, and everything that the worker does for its request.
+func (c *clientConn) endRequest() {
 	c.mu.Lock()
-	c.x = nil
+	c.req = nil
 	c.unlockAndForget()
 }
 
-// busy is whether a request is being handled that has no answer yet, or the connection is hijacked.
-func (c *conn) busy() bool {
+// busy reports whether a request without an answer is being handled, or the connection is hijacked.
+func (c *clientConn) busy() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.x != nil && !c.condemned || c.hijacked && !c.closed
+	return c.req != nil && !c.detached || c.hijacked && !c.closed
 }
 
-// cutOff lets neither net/http nor the handler write to the client any more.
-func (c *conn) cutOff() {
+// detach keeps net/http and the handler from writing to the client.
+func (c *clientConn) detach() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.condemned = true
+	c.detached = true
 }
 
-// unlockAndForget unlocks mu, and leaves the connection behind if nothing goes on there any more.
-func (c *conn) unlockAndForget() {
-	done := c.closed && c.x == nil && (c.served || c.hijacked)
+// unlockAndForget unlocks mu, and has the server forget the connection once nothing uses it.
+func (c *clientConn) unlockAndForget() {
+	done := c.closed && c.req == nil && (c.served || c.hijacked)
 	c.mu.Unlock()
 	if done {
 		c.server.forget(c)
 	}
 }
 
-func (c *conn) Close() error {
+// Close is called by net/http, and by the handler that hijacked the connection.
+func (c *clientConn) Close() error {
 	c.mu.Lock()
-	condemned := c.condemned
+	detached := c.detached
 	c.mu.Unlock()
-	if condemned {
+	if detached {
 		return nil
 	}
 	return c.close()
 }
 
-// close also ends the connections that are condemned. These it does not wait for, nor those whose clients are lost, as TLS
-// would to say farewell.
-func (c *conn) close() error {
+// close closes detached connections, too: without the last message of TLS, which could take seconds.
+func (c *clientConn) close() error {
 	c.mu.Lock()
-	c.leaving = true
+	c.closing = true
 	end := c.Conn.Close
-	if c.condemned || c.lost {
+	if c.detached {
 		end = c.socket.Close
 	}
 	c.mu.Unlock()
@@ -147,10 +147,10 @@ func (c *conn) close() error {
 	return err
 }
 
-// CloseWrite tells the client that nothing more will come. net/http uses it to get a last answer through.
-func (c *conn) CloseWrite() error {
+// CloseWrite tells the client that nothing more will come. net/http uses it to deliver a last answer.
+func (c *clientConn) CloseWrite() error {
 	c.mu.Lock()
-	c.leaving = true
+	c.closing = true
 	c.mu.Unlock()
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -158,45 +158,52 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
-func (c *conn) Read(p []byte) (int, error) {
+func (c *clientConn) Read(p []byte) (int, error) {
 	c.mu.Lock()
-	if err := c.readableLocked(); err != nil {
+	if err := c.startReadLocked(); err != nil {
 		c.mu.Unlock()
 		return 0, err
 	}
-	waiting, body := c.waiting, c.bodyRemains
+	waiting, body := c.waiting, c.readingBody
 	c.mu.Unlock()
-	if err := c.shakeHands(); err != nil {
+	if err := c.handshake(); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Read(p)
 	if waiting && n > 0 {
-		c.begun()
+		c.mu.Lock()
+		c.stopWaitingLocked()
+		c.mu.Unlock()
 	}
 	if body {
-		c.came(n, err)
+		c.endBodyRead(n, err)
 	}
 	return n, err
 }
 
-func (c *conn) readableLocked() error {
+func (c *clientConn) startReadLocked() error {
 	switch {
-	case c.condemned:
+	case c.detached:
 		return http.ErrHandlerTimeout
-	case !c.bodyRemains:
+	case !c.readingBody:
 		return nil
 	case c.stalled:
 		return os.ErrDeadlineExceeded
 	}
-	now := time.Now()
-	c.pace.begin(now)
-	return c.Conn.SetReadDeadline(now.Add(c.server.cfg.SocketTimeout))
+	return c.Conn.SetReadDeadline(c.socket.StartRead())
 }
 
-// begun is that a request has: it has the time that net/http gives it.
-func (c *conn) begun() {
+func (c *clientConn) endBodyRead(n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.socket.EndRead(n)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.stalled = c.readingBody // otherwise the deadline was another one
+	}
+}
+
+// stopWaitingLocked follows the first byte of a request. The rest has the time that net/http gives it.
+func (c *clientConn) stopWaitingLocked() {
 	if !c.waiting {
 		return
 	}
@@ -206,56 +213,145 @@ func (c *conn) begun() {
 	}
 }
 
-// came is the end of a read of a body.
-func (c *conn) came(n int, err error) {
+// IdleSince returns the zero time only once a whole head has come: a client that drips its head, or does not finish the TLS
+// handshake, is as idle as a silent one.
+func (c *clientConn) IdleSince() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pace.end(n)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.stalled = c.bodyRemains // else somebody else's deadline passed
+	if !c.idleLocked() {
+		return time.Time{}
+	}
+	return c.idleSince
+}
+
+func (c *clientConn) idleLocked() bool {
+	return c.req == nil && !c.readingBody && !c.hijacked && !c.closed
+}
+
+// Evict makes room for another connection.
+func (c *clientConn) Evict() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.idleLocked() && !conn.Unread(c.socket.Conn) {
+		_ = c.Conn.SetReadDeadline(time.Unix(1, 0)) // net/http closes it
 	}
 }
 
-func (c *conn) SetReadDeadline(t time.Time) error {
+// drain shortens the idle deadline.
+func (c *clientConn) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.condemned {
-		return nil
+	if c.waiting {
+		_ = c.Conn.SetReadDeadline(c.limitIdleLocked(c.readDeadline))
 	}
-	c.bodyRemains = false
-	c.readDeadline = t
-	return c.Conn.SetReadDeadline(c.limitIdleLocked(t))
 }
 
-// limitIdleLocked is an earlier deadline than t where the worker drains and the connection is silent.
-func (c *conn) limitIdleLocked(t time.Time) time.Time {
-	if !c.waiting || t.IsZero() || !c.server.health.draining.Load() {
+// limitIdleLocked returns the deadline t, or an earlier one if the worker drains and the connection is idle.
+func (c *clientConn) limitIdleLocked(t time.Time) time.Time {
+	if !c.waiting || !c.server.health.draining.Load() {
 		return t
 	}
-	if limit := time.Now().Add(c.server.cfg.DrainIdle); limit.Before(t) {
+	if limit := time.Now().Add(max(c.server.limits.DrainIdle, minDrainIdle)); t.IsZero() || limit.Before(t) {
 		return limit
 	}
 	return t
 }
 
-// drain is that the drain has begun.
-func (c *conn) drain() {
+func (c *clientConn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waiting && !c.readDeadline.IsZero() {
-		_ = c.Conn.SetReadDeadline(c.limitIdleLocked(c.readDeadline))
-	}
-}
-
-// SetDeadline is called to take both deadlines away, by net/http when the connection is hijacked, and by the hijacker.
-func (c *conn) SetDeadline(t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.condemned {
+	if c.detached {
 		return nil
 	}
-	c.bodyRemains = false
+	c.readingBody = false
+	c.readDeadline = t
+	return c.Conn.SetReadDeadline(c.limitIdleLocked(t))
+}
+
+func (c *clientConn) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.detached {
+		return nil
+	}
+	// net/http removes it after each request. The one of the last write may stay: the next write sets its own.
+	if t.IsZero() && !c.ownWriteDeadline && !c.hijacked {
+		return nil
+	}
+	c.ownWriteDeadline = !t.IsZero()
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// SetDeadline is called to remove both deadlines, by net/http when the connection is hijacked, and by the hijacker.
+func (c *clientConn) SetDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.detached {
+		return nil
+	}
+	c.readingBody = false
 	c.readDeadline = t
 	c.ownWriteDeadline = !t.IsZero()
 	return c.Conn.SetDeadline(t)
+}
+
+func (c *clientConn) Write(p []byte) (int, error) {
+	timed, err := c.startWrite(p)
+	if err != nil {
+		return 0, err
+	}
+	if timed && c.tls == nil { // see ciphertext
+		return c.socket.Write(p)
+	}
+	return c.Conn.Write(p)
+}
+
+// ReadFrom has the kernel copy a file to a client, as *net.TCPConn does. Other sources are read here: a deadline of the
+// client's would otherwise run while the source has nothing.
+func (c *clientConn) ReadFrom(src io.Reader) (int64, error) {
+	tcp, ok := c.Conn.(*net.TCPConn)
+	file := conn.RegularFile(src)
+	if !ok || file == nil {
+		return c.copyFrom(src)
+	}
+	timed, err := c.startWrite(nil)
+	switch {
+	case err != nil:
+		return 0, err
+	case timed:
+		return c.socket.SendFile(file)
+	}
+	return tcp.ReadFrom(file)
+}
+
+// copyBuffer holds what is read at once from a source that is no file.
+type copyBuffer [32 << 10]byte
+
+func (c *clientConn) copyFrom(src io.Reader) (int64, error) {
+	buffer, ok := c.server.buffers.Get().(*copyBuffer)
+	if !ok {
+		buffer = new(copyBuffer)
+	}
+	defer c.server.buffers.Put(buffer)
+	return io.CopyBuffer(struct{ io.Writer }{c}, src, buffer[:])
+}
+
+// startWrite precedes a write of p, which is nil if it is not known yet. timed reports whether the write has a deadline of
+// its own.
+func (c *clientConn) startWrite(p []byte) (timed bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.detached {
+		return false, http.ErrHandlerTimeout
+	}
+	if !c.answering {
+		c.answering = !informational(p)
+	}
+	return !c.ownWriteDeadline && !c.hijacked, nil
+}
+
+// informational reports whether p, which net/http writes before any other part of an answer, is a 100 Continue or the like,
+// after which the answer is still to come.
+func informational(p []byte) bool {
+	return bytes.HasPrefix(p, []byte("HTTP/1.1 1")) && !bytes.HasPrefix(p, []byte("HTTP/1.1 101"))
 }

@@ -8,14 +8,14 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// cutGrace is how long handlers whose requests were cut may take to return. Those that heed their context need less.
+// cutGrace is how long handlers may take to return after their requests were cut. Those that follow their context need less.
 const cutGrace = time.Second
 
-// errCut is the cause with which the contexts of requests end that are cut.
-var errCut = errors.New("the worker ends")
+// errCut is the cause of the contexts of requests that are cut.
+var errCut = errors.New("worker is stopping")
 
-// CutError is returned by Run when not all could be answered before the drain's deadline, or the master or
-// Config.Hurry did not want to wait.
+// CutError is returned by Run if it did not wait for the answers to all requests: because Limits.DrainTimeout passed, or because
+// the master or Config.FastStop did not allow more time.
 type CutError struct {
 	Requests int // that were being handled, hijacked connections included
 }
@@ -25,17 +25,17 @@ func (e *CutError) Error() string {
 	return fmt.Sprintf("drain: requests cut: %d", e.Requests)
 }
 
-// drain answers what has come, and lets nothing more come.
+// drain answers what has arrived, and accepts nothing new.
 func (s *server) drain(reason error) error {
 	log := s.cfg.Logger
-	deadline := time.NewTimer(s.cfg.DrainTimeout)
+	deadline := time.NewTimer(s.limits.DrainTimeout)
 	defer deadline.Stop()
-	s.health.draining.Store(true) // every answer from now on is the last one on its connection
-	started := s.recycle.started.Load()
-	handled := s.requests()
+	s.health.draining.Store(true) // from now on every answer is the last one on its connection
+	started := s.started.Load()
+	handled := s.countBusy()
 	log.Info("draining", "reason", reason, "requests", handled)
-	s.herald.stopping.Store(true)
-	s.herald.announce(handoff.Notice{Stopping: true, Status: "draining"})
+	s.notify.stopping.Store(true)
+	s.notify.send(handoff.Notice{Stopping: true, Status: "draining"})
 
 	for _, l := range s.listeners {
 		l.drain()
@@ -49,11 +49,11 @@ func (s *server) drain(reason error) error {
 	case <-drained:
 	case <-deadline.C:
 		cut = s.cut(drained)
-	case <-s.hurry:
+	case <-s.fastStop:
 		cut = s.cut(drained)
 	}
-	s.cutRequests(errCut) // of which there are none
-	handled += int(s.recycle.started.Load() - started)
+	s.cutRequests(errCut) // none is left; this releases the context
+	handled += int(s.started.Load() - started)
 	log.Info("drained", "requests", handled-cut, "cut", cut)
 
 	if failed, ok := errors.AsType[*listenError](reason); ok {
@@ -65,7 +65,7 @@ func (s *server) drain(reason error) error {
 	return nil
 }
 
-// whenDrained is closed when no listener and no connection is left.
+// whenDrained returns a channel that is closed when no listener and no connection is left.
 func (s *server) whenDrained() <-chan struct{} {
 	drained := make(chan struct{})
 	go func() {
@@ -76,17 +76,17 @@ func (s *server) whenDrained() <-chan struct{} {
 	return drained
 }
 
-// cut ends what the drain has not, and returns how many requests that were.
+// cut ends the requests that the drain did not wait for, and returns their number.
 func (s *server) cut(drained <-chan struct{}) int {
-	requests := s.requests()
+	requests := s.countBusy()
 	for _, c := range s.open() {
-		c.cutOff() // first: a handler that then returns with nothing written has not answered
+		c.detach() // first: a handler that now returns without having written must not answer
 	}
 	s.cutRequests(errCut)
-	_ = s.http.Close() // the listeners, and what net/http knows of
-	s.accepting.Wait() // so that no more connections come
+	_ = s.http.Close() // listeners, and the connections that net/http has
+	s.accepting.Wait() // so that no connection is added
 	for _, c := range s.open() {
-		_ = c.close() // also the hijacked ones, and those with a last word to say
+		_ = c.close() // hijacked ones as well, and those that are being answered
 	}
 	grace := time.NewTimer(cutGrace)
 	defer grace.Stop()
@@ -94,7 +94,7 @@ func (s *server) cut(drained <-chan struct{}) int {
 	case <-drained:
 	case <-grace.C:
 		for _, c := range s.open() {
-			s.cfg.Logger.Error("a handler does not return though its request was cut", "remote", c.RemoteAddr().String())
+			s.cfg.Logger.Error("handler does not return although its request was cut", "remote", c.RemoteAddr().String())
 			c.abandon()
 		}
 		<-drained
@@ -102,8 +102,8 @@ func (s *server) cut(drained <-chan struct{}) int {
 	return requests
 }
 
-// requests is how many requests are being handled.
-func (s *server) requests() int {
+// countBusy returns how many requests are being handled.
+func (s *server) countBusy() int {
 	n := 0
 	for _, c := range s.open() {
 		if c.busy() {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/worker"
 	"multiproc/worker/handoff"
 )
@@ -54,7 +55,7 @@ func TestDrainLosesNothing(t *testing.T) {
 					hello(w, r)
 				}))
 				before := served.Load()
-				await(t, "the worker is under load", func() bool { return served.Load() > before+100 || ctx.Err() != nil })
+				proctest.Eventually(t, "the worker is under load", func() bool { return served.Load() > before+100 || ctx.Err() != nil })
 				w.stop()
 				if err := w.wait(); err != nil {
 					t.Errorf("Run: %v", err)
@@ -81,7 +82,7 @@ func askUntil(ctx context.Context, addr net.Addr, kind int) error {
 				return fmt.Errorf("request %d: %w", n, err)
 			}
 		}
-		if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		if err := c.SetDeadline(time.Now().Add(proctest.Patience)); err != nil {
 			return err
 		}
 		method, body := "GET", ""
@@ -144,21 +145,21 @@ func TestDrainGivesAnIdleConnectionOneMoreAnswer(t *testing.T) {
 	if err := w.wait(); err != nil {
 		t.Errorf("Run: %v", err)
 	}
-	if line := w.log.await(t, "drained"); !strings.Contains(line, "requests=2 cut=0") {
+	if line := w.await("drained"); !strings.Contains(line, "requests=2 cut=0") {
 		t.Error(line)
 	}
 	expectNoGoroutines(t)
 }
 
 func TestDrainClosesSilentConnections(t *testing.T) {
-	for name, cfg := range map[string]worker.Config{
-		"drain-idle":                {DrainIdle: 50 * time.Millisecond},
-		"at once":                   {DrainIdle: -1},
-		"without an idle time":      {DrainIdle: 50 * time.Millisecond, HTTPTimeout: -1},
-		"without that, and at once": {DrainIdle: -1, HTTPTimeout: -1},
+	for name, change := range map[string]func(*worker.Limits){
+		"drain-idle":                func(l *worker.Limits) { l.DrainIdle = soon },
+		"at once":                   func(l *worker.Limits) { l.DrainIdle = 0 },
+		"without an idle time":      func(l *worker.Limits) { l.DrainIdle, l.HTTPTimeout = soon, 0 },
+		"without that, and at once": func(l *worker.Limits) { l.DrainIdle, l.HTTPTimeout = 0, 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := start(t, cfg, http.HandlerFunc(hello))
+			w := start(t, limited(change), http.HandlerFunc(hello))
 			used, fresh := w.dial(), w.dial()
 			readAll(t, used.do("GET", "/", ""))
 			began := time.Now()
@@ -176,7 +177,7 @@ func TestDrainClosesSilentConnections(t *testing.T) {
 }
 
 func TestDrainLetsARequestComeThatHasBegun(t *testing.T) {
-	w := start(t, worker.Config{DrainIdle: 50 * time.Millisecond}, http.HandlerFunc(hello))
+	w := start(t, limited(func(l *worker.Limits) { l.DrainIdle = 50 * time.Millisecond }), http.HandlerFunc(hello))
 	silent, slow, slowFresh := w.dial(), w.dial(), w.dial()
 	readAll(t, slow.do("GET", "/", ""))
 	w.stop()
@@ -195,7 +196,7 @@ func TestDrainLetsARequestComeThatHasBegun(t *testing.T) {
 
 func TestDrainFinishesStreams(t *testing.T) {
 	proceed := make(chan struct{})
-	w := start(t, worker.Config{DrainIdle: time.Millisecond}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.DrainIdle = time.Millisecond }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "first ")
 		w.(http.Flusher).Flush()
 		<-proceed
@@ -208,7 +209,7 @@ func TestDrainFinishesStreams(t *testing.T) {
 	r := c.do("GET", "/", "")
 	w.drain()
 	if _, err := dial(t.Context(), w.addr); err == nil {
-		await(t, "the listener is closed", func() bool {
+		proctest.Eventually(t, "the listener is closed", func() bool {
 			_, err := dial(t.Context(), w.addr)
 			return err != nil
 		})
@@ -248,7 +249,7 @@ func TestDrainCutsAtTheDeadline(t *testing.T) {
 		causes <- context.Cause(r.Context())
 	})
 	metrics, page := openMetrics(t)
-	w := start(t, worker.Config{DrainTimeout: 100 * time.Millisecond, Metrics: metrics}, mux)
+	w := start(t, worker.Config{Metrics: metrics, Limits: limits(func(l *worker.Limits) { l.DrainTimeout = 100 * time.Millisecond })}, mux)
 	slow, hijacked, left := w.dial(), w.dial(), w.dial()
 	// A body that never comes whole: then net/http does not watch the connection, and would not cancel anything.
 	slow.send("POST /slow HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n")
@@ -270,7 +271,7 @@ func TestDrainCutsAtTheDeadline(t *testing.T) {
 	slow.expectEnd()
 	hijacked.expectEnd()
 	left.expectEnd()
-	if line := w.log.await(t, "drained"); !strings.Contains(line, "cut=3") {
+	if line := w.await("drained"); !strings.Contains(line, "cut=3") {
 		t.Error(line)
 	}
 	page.expect(`http_requests_total{code="503"`, `http_requests_total{code="503",method="POST",route="/slow"} 1.0`)
@@ -300,7 +301,7 @@ func (w *running) mustCut(c *client) {
 }
 
 func TestDrainWithoutTime(t *testing.T) {
-	w, c := stuckInARequest(t, worker.Config{DrainTimeout: -1})
+	w, c := stuckInARequest(t, limited(func(l *worker.Limits) { l.DrainTimeout = 0 }))
 	w.stop()
 	w.mustCut(c)
 }
@@ -308,7 +309,7 @@ func TestDrainWithoutTime(t *testing.T) {
 func TestHurry(t *testing.T) {
 	t.Run("in the drain", func(t *testing.T) {
 		hurry := make(chan struct{})
-		w, c := stuckInARequest(t, worker.Config{Hurry: hurry, DrainTimeout: later})
+		w, c := stuckInARequest(t, worker.Config{FastStop: hurry, Limits: limits(func(l *worker.Limits) { l.DrainTimeout = later })})
 		w.drain()
 		select {
 		case <-w.end:
@@ -320,14 +321,14 @@ func TestHurry(t *testing.T) {
 	})
 	t.Run("before", func(t *testing.T) {
 		hurry := make(chan struct{})
-		w, c := stuckInARequest(t, worker.Config{Hurry: hurry, DrainTimeout: later})
+		w, c := stuckInARequest(t, worker.Config{FastStop: hurry, Limits: limits(func(l *worker.Limits) { l.DrainTimeout = later })})
 		close(hurry)
 		w.mustCut(c)
-		w.log.await(t, "told to hurry")
+		w.await("fast stop")
 	})
 	t.Run("without requests", func(t *testing.T) {
 		hurry := make(chan struct{})
-		w := start(t, worker.Config{Hurry: hurry, DrainIdle: later, DrainTimeout: later}, http.HandlerFunc(hello))
+		w := start(t, worker.Config{FastStop: hurry, Limits: limits(func(l *worker.Limits) { l.DrainIdle, l.DrainTimeout = later, later })}, http.HandlerFunc(hello))
 		c := w.dial()
 		readAll(t, c.do("GET", "/", ""))
 		close(hurry)
@@ -341,7 +342,7 @@ func TestHurry(t *testing.T) {
 
 func TestDrainWaitsForHijackedConnections(t *testing.T) {
 	conns := make(chan net.Conn, 1)
-	w := start(t, worker.Config{DrainIdle: time.Millisecond}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.DrainIdle = time.Millisecond }), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		nc, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			t.Error(err)
@@ -394,7 +395,7 @@ func TestDrainAcceptsWhatIsQueued(t *testing.T) {
 	plainOnly(t, "a request is not sent before the connection is taken")
 	l := held{listen(t, "tcp", "127.0.0.1:0").(*net.TCPListener), make(chan struct{})}
 	w := startOn(t, l, worker.Config{}, http.HandlerFunc(hello))
-	w.log.await(t, "serving")
+	w.await("serving")
 	var queued []*client
 	for range 5 {
 		c := w.dial()

@@ -17,8 +17,8 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// A worker that serves a page and the metrics of all workers. The master, or systemd, gives it its sockets, and Run takes
-// them over; here it is given one, and is told to stop after two requests.
+// A worker that serves a page and the metrics of all workers. Under a master, or systemd, Run inherits its sockets; here it is
+// passed one, and stops after two requests.
 func ExampleRun() {
 	dir, err := os.MkdirTemp("", "metrics") // as in PROMETHEUS_MULTIPROC_DIR
 	if err != nil {
@@ -57,11 +57,12 @@ func ExampleRun() {
 			fmt.Print(body)
 		}
 	}()
+	limits := worker.DefaultLimits()
+	limits.MaxBody, limits.Harakiri = 1<<20, 30*time.Second
 	err = worker.Run(ctx, worker.Config{
 		Inherited: &handoff.Inherited{Listeners: []handoff.Listener{{Listener: listener, Name: "http"}}},
 		Metrics:   metrics,
-		MaxBody:   1 << 20,
-		Harakiri:  30 * time.Second,
+		Limits:    &limits,
 	}, routes)
 	fmt.Println("ended:", err)
 	// Output:
@@ -90,14 +91,14 @@ func get(addr net.Addr, path string) (string, error) {
 	return string(body), err
 }
 
-// A handler that makes progress may take longer than a request may.
+// A handler that makes progress extends the time of its request.
 func ExampleExtendDeadline() {
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /export", func(w http.ResponseWriter, r *http.Request) {
 		for row := range 1000 {
 			worker.ExtendDeadline(r.Context(), 10*time.Second)
 			if _, err := fmt.Fprintln(w, row); err != nil {
-				return // the client is gone, or its time was up
+				return // the client is gone, or the time was up
 			}
 		}
 	})

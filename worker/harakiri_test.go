@@ -61,7 +61,7 @@ func TestHarakiriAnswersForTheHandler(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			causes, late := make(chan error, 1), make(chan error, 1)
-			w := start(t, worker.Config{Harakiri: soon}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w := start(t, limited(func(l *worker.Limits) { l.Harakiri = soon }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				c.handler(w, r)
 				causes <- context.Cause(r.Context())
 				_, err := io.WriteString(w, strings.Repeat("too late", 1000))
@@ -97,7 +97,7 @@ func TestHarakiriAnswersWhoStillSends(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := startOn(t, l, worker.Config{Harakiri: soon}, http.HandlerFunc(
+	w := startOn(t, l, limited(func(l *worker.Limits) { l.Harakiri = soon }), http.HandlerFunc(
 		func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	ask := func() error {
 		c := w.dial()
@@ -130,7 +130,7 @@ func smallBuffer(_, _ string, socket syscall.RawConn) error {
 
 // TestHarakiriInTheMiddleOfAWrite has handlers that write when their source has something, which is at the deadline.
 func TestHarakiriInTheMiddleOfAWrite(t *testing.T) {
-	w := start(t, worker.Config{Harakiri: time.Millisecond}, http.HandlerFunc(
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri = time.Millisecond }), http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) {
 			if _, err := io.Copy(w, &sourceAfter{r.Context().Done(), 100_000}); !errors.Is(err, http.ErrHandlerTimeout) {
 				t.Errorf("write: %v", err)
@@ -160,7 +160,7 @@ func (s *sourceAfter) Read(p []byte) (int, error) {
 }
 
 func TestHarakiriAnswersHead(t *testing.T) {
-	w := start(t, worker.Config{Harakiri: soon}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri = soon }), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 	}))
 	c := w.dial()
@@ -172,7 +172,7 @@ func TestHarakiriAnswersHead(t *testing.T) {
 
 func TestHarakiriCutsAnAnswerThatHasBegun(t *testing.T) {
 	late := make(chan error, 1)
-	w := start(t, worker.Config{Harakiri: soon}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri = soon }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "begun")
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
@@ -190,7 +190,7 @@ func TestHarakiriCutsAnAnswerThatHasBegun(t *testing.T) {
 // TestHarakiriCutsAWriteThatWaits has a handler whose write waits for a client that takes nothing.
 func TestHarakiriCutsAWriteThatWaits(t *testing.T) {
 	failed := make(chan error, 1)
-	w := start(t, worker.Config{Harakiri: soon}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri = soon }), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for {
 			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
 				failed <- err
@@ -208,7 +208,7 @@ func TestHarakiriCutsAWriteThatWaits(t *testing.T) {
 func TestHarakiriRaces(t *testing.T) {
 	const limit = 3 * time.Millisecond
 	var requests atomic.Int64
-	w := start(t, worker.Config{Harakiri: limit}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri = limit }), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		<-time.After(limit + time.Duration(requests.Add(1)%21-10)*50*time.Microsecond)
 		fmt.Fprint(w, "in time")
 	}))
@@ -233,7 +233,7 @@ func TestHarakiriRaces(t *testing.T) {
 
 func TestExtendDeadline(t *testing.T) {
 	parts := make(chan string)
-	w := start(t, worker.Config{Harakiri: soon}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri = soon }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		worker.ExtendDeadline(context.WithoutCancel(r.Context()), later)
 		// By now another request's deadline has passed that began later.
 		for part := range parts {
@@ -249,7 +249,7 @@ func TestExtendDeadline(t *testing.T) {
 	c := w.dial()
 	c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
 	parts <- "one "
-	other := start(t, worker.Config{Harakiri: 2 * soon}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	other := start(t, limited(func(l *worker.Limits) { l.Harakiri = 2 * soon }), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 	}))
 	if code, _ := other.get("/"); code != 503 {
@@ -267,7 +267,7 @@ func TestExtendDeadline(t *testing.T) {
 // TestExtendDeadlineOfAnEarlierRequest: a context outlives its request, whose connection goes on.
 func TestExtendDeadlineOfAnEarlierRequest(t *testing.T) {
 	contexts := make(chan context.Context, 1)
-	w := start(t, worker.Config{Harakiri: soon}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri = soon }), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/quick" {
 			contexts <- r.Context()
 			return
@@ -284,7 +284,7 @@ func TestExtendDeadlineOfAnEarlierRequest(t *testing.T) {
 
 func TestHijackLeavesHarakiri(t *testing.T) {
 	conns := make(chan net.Conn, 1)
-	w := start(t, worker.Config{Harakiri: soon}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri = soon }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			<-r.Context().Done()
 			return
@@ -322,7 +322,7 @@ func TestHarakiriOfAHandlerThatHangs(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/hang", func(http.ResponseWriter, *http.Request) { theHandlerThatHangs(release) })
 	mux.HandleFunc("/", hello)
-	cfg := worker.Config{Harakiri: soon, HarakiriGrace: soon}
+	cfg := limited(func(l *worker.Limits) { l.Harakiri, l.HarakiriGrace = soon, soon })
 	w := start(t, cfg, mux)
 	for range 2 {
 		if code, _ := w.get("/hang"); code != 503 {
@@ -330,11 +330,11 @@ func TestHarakiriOfAHandlerThatHangs(t *testing.T) {
 		}
 	}
 	notices.await(func(n handoff.Notice) bool { return n.Stuck })
-	if line := w.log.await(t, "does not return"); !strings.Contains(line, "theHandlerThatHangs") {
+	if line := w.await("does not return"); !strings.Contains(line, "theHandlerThatHangs") {
 		t.Errorf("no goroutines in the log: %s", line)
 	}
 	notices.await(func(n handoff.Notice) bool { return n.Stuck }) // of the other request
-	if lines, _ := w.log.find("does not return"); len(lines) != 1 {
+	if lines := w.log.Lines("does not return"); len(lines) != 1 {
 		t.Errorf("logged %d times", len(lines))
 	}
 	if code, body := w.get("/"); code != 200 {
@@ -353,7 +353,7 @@ func TestHarakiriWithoutGrace(t *testing.T) {
 	notices := openMailbox(t)
 	release := make(chan struct{})
 	returned := make(chan struct{}, 1)
-	w := start(t, worker.Config{Harakiri: soon, HarakiriGrace: -1}, http.HandlerFunc(
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri, l.HarakiriGrace = soon, 0 }), http.HandlerFunc(
 		func(_ http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/hang" {
 				theHandlerThatHangs(release)
@@ -371,7 +371,7 @@ func TestHarakiriWithoutGrace(t *testing.T) {
 		receive(t, "the handler's end", returned)
 		c.expectEnd()
 	}
-	if lines, _ := w.log.find("does not return"); len(lines) > 0 {
+	if lines := w.log.Lines("does not return"); len(lines) > 0 {
 		t.Error(lines)
 	}
 	if code, _ := w.get("/hang"); code != 503 {
@@ -388,25 +388,25 @@ func TestHarakiriWithoutGrace(t *testing.T) {
 func theHandlerThatHangs(release chan struct{}) { <-release }
 
 func TestHarakiriOfAHandlerThatReturnsInTimeIsNotReported(t *testing.T) {
-	w := start(t, worker.Config{Harakiri: soon, HarakiriGrace: 2 * soon}, http.HandlerFunc(
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri, l.HarakiriGrace = soon, 2*soon }), http.HandlerFunc(
 		func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	for range 3 { // the last one's deadline passes after the first one's grace
 		if code, _ := w.get("/"); code != 503 {
 			t.Error(code)
 		}
 	}
-	if lines, _ := w.log.find("does not return"); len(lines) > 0 {
+	if lines := w.log.Lines("does not return"); len(lines) > 0 {
 		t.Error(lines)
 	}
 }
 
 func TestPanicAfterHarakiriIsLogged(t *testing.T) {
-	w := start(t, worker.Config{Harakiri: soon}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri = soon }), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		panic("oh no")
 	}))
 	if code, _ := w.get("/"); code != 503 {
 		t.Error(code)
 	}
-	w.log.await(t, "oh no")
+	w.await("oh no")
 }

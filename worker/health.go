@@ -8,56 +8,55 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// health is whether the worker should get requests.
+// health holds what readiness depends on.
 type health struct {
 	draining    atomic.Bool
-	supervised  atomic.Bool // there is a master, and it lives
-	toldUnready atomic.Bool // by the master
-	fewReady    atomic.Bool // workers, fewer than the master wants for any to be ready
+	masterAlive atomic.Bool // there is a master, and it runs
+	madeUnready atomic.Bool // by the master
+	tooFewReady atomic.Bool // the master wants more ready workers before any of them is
 }
 
-// unready is why no more requests should come, and empty when they should.
+// unreadyReason returns why the worker should get no more requests; empty: it is ready.
 //
-// A worker that drains is being replaced unless the master says that all end: others serve in its place, and are who gets
-// the next request. To call the service unready would take it off the air at each reload. How many others are ready, a
-// worker that drains is not told any more.
-func (h *health) unready() string {
+// While a worker that drains has a master that has not made it unready, it is being replaced: other workers have its sockets and
+// get the next requests. If it reported itself as unready, each reload would take the service off the air. The master does not
+// tell a draining worker how many others are ready.
+func (h *health) unreadyReason() string {
 	switch {
 	case h.draining.Load():
-		if h.supervised.Load() && !h.toldUnready.Load() {
+		if h.masterAlive.Load() && !h.madeUnready.Load() {
 			return ""
 		}
 		return "draining"
-	case h.toldUnready.Load():
-		return "told unready by the master"
-	case h.fewReady.Load():
+	case h.madeUnready.Load():
+		return "made unready by the master"
+	case h.tooFewReady.Load():
 		return handoff.FewReady
 	}
 	return ""
 }
 
-// Livez answers that the process lives: 200, always.
+// Livez answers liveness probes: 200 as long as the process can answer.
 func Livez(w http.ResponseWriter, _ *http.Request) { writeHealth(w, "") }
 
-// Readyz answers whether more requests should come: 200, or 503 with the reason. Being busy is none, and draining only
-// where no master says that others serve: while a worker is being replaced the service is ready. Outside of a worker it
-// answers 200.
+// Readyz answers readiness probes: 200, or 503 with the reason. Load is no reason, and neither is the drain of a worker that its
+// master replaces: the service is ready meanwhile. Outside a worker the answer is 200.
 func Readyz(w http.ResponseWriter, r *http.Request) {
 	reason := ""
-	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
-		reason = c.server.health.unready()
+	if c, ok := r.Context().Value(connKey{}).(*clientConn); ok {
+		reason = c.server.health.unreadyReason()
 	}
 	writeHealth(w, reason)
 }
 
-func writeHealth(w http.ResponseWriter, unready string) {
+func writeHealth(w http.ResponseWriter, unreadyReason string) {
 	answer := struct {
 		Status string `json:"status"`
 		Reason string `json:"reason,omitempty"`
-	}{"ok", unready}
+	}{"ok", unreadyReason}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	if unready != "" {
+	if unreadyReason != "" {
 		answer.Status = "unavailable"
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}

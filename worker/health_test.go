@@ -12,7 +12,7 @@ func TestHealth(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/livez", worker.Livez)
 	mux.HandleFunc("/readyz", worker.Readyz)
-	w := start(t, worker.Config{Harakiri: later}, mux)
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri = later }), mux)
 	c := w.dial()
 	r := c.do("GET", "/livez", "")
 	if body := readAll(t, r); r.code != 200 || body != `{"status":"ok"}`+"\n" {

@@ -8,53 +8,54 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// Why a worker stops that is not to wait for its requests.
+// Causes of a stop that does not wait for requests.
 var (
-	errToldToCut = errors.New("told to cut by the master")
-	errHurry     = errors.New("told to hurry")
+	errCutByMaster = errors.New("the master cuts requests")
+	errFastStop    = errors.New("fast stop")
 )
 
-// listenToMaster does what the master says until its end, which stops the worker, or the lifeline's.
-func (s *server) listenToMaster(lifeline *handoff.Lifeline, stop context.CancelCauseFunc) {
+// obeyMaster follows the master's messages until the lifeline ends, which stops the worker.
+func (s *server) obeyMaster(lifeline *handoff.Lifeline, stop context.CancelCauseFunc) {
 	for {
 		word, err := lifeline.Next()
 		if errors.Is(err, os.ErrClosed) {
 			return
 		}
-		if err != nil { // io.EOF; and with any other fault the master is as good as gone
-			s.health.supervised.Store(false)
+		if err != nil { // io.EOF, or the master cannot be heard any more
+			s.health.masterAlive.Store(false)
 			stop(handoff.ErrMasterGone)
 			return
 		}
 		switch word {
 		case handoff.Unready:
-			s.health.toldUnready.Store(true)
+			s.health.madeUnready.Store(true)
 		case handoff.Few:
-			s.health.fewReady.Store(true)
+			s.health.tooFewReady.Store(true)
 		case handoff.Enough:
-			s.health.fewReady.Store(false)
+			s.health.tooFewReady.Store(false)
 		case handoff.Reopen:
-			s.reopen()
+			s.reopenLog()
 		case handoff.Cut:
-			s.waitForNothing()
-			stop(errToldToCut)
+			s.stopWaiting()
+			stop(errCutByMaster)
 		}
 	}
 }
 
-// heedHurry does what Config.Hurry says, until the worker has ended.
-func (s *server) heedHurry(ended <-chan struct{}, stop context.CancelCauseFunc) {
+// obeyFastStop follows Config.FastStop until the worker has ended.
+func (s *server) obeyFastStop(ended <-chan struct{}, stop context.CancelCauseFunc) {
 	select {
-	case <-s.cfg.Hurry:
-		s.waitForNothing()
-		stop(errHurry)
+	case <-s.cfg.FastStop:
+		s.stopWaiting()
+		stop(errFastStop)
 	case <-ended:
 	}
 }
 
-func (s *server) waitForNothing() { s.hurryOnce.Do(func() { close(s.hurry) }) }
+// stopWaiting makes the drain cut all requests.
+func (s *server) stopWaiting() { s.fastStopOnce.Do(func() { close(s.fastStop) }) }
 
-func (s *server) reopen() {
+func (s *server) reopenLog() {
 	if s.cfg.Reopen == nil {
 		return
 	}

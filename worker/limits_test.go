@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/worker"
 )
 
@@ -31,7 +31,7 @@ func TestClientThatTakesNothingIsCut(t *testing.T) {
 				t.Parallel()
 				failed := make(chan error, 1)
 				l, _ := listenBoth(t, network)
-				w := startOn(t, l, worker.Config{SocketTimeout: soon}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w := startOn(t, l, limited(func(l *worker.Limits) { l.SocketTimeout = soon }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if r.URL.Path == "/file" {
 						http.ServeFile(&noting{w, failed}, r, file)
 						return
@@ -60,70 +60,9 @@ func (n *noting) ReadFrom(src io.Reader) (int64, error) {
 	return copied, err
 }
 
-// TestSlowClientIsNotCut has a client that always takes something, but so slowly that a write, which goes on when a good
-// part of the kernel's queue is free, waits for longer than a client may be silent.
-func TestSlowClientIsNotCut(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	content := bytes.Repeat([]byte("0123456789abcde\n"), 1<<20)
-	if err := os.WriteFile(file, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, network := range []string{"unix", "tcp"} {
-		for _, path := range []string{"/write", "/file"} {
-			t.Run(network+path, func(t *testing.T) {
-				t.Parallel()
-				l, _ := listenBoth(t, network)
-				w := startOn(t, l, worker.Config{SocketTimeout: 400 * time.Millisecond}, http.HandlerFunc(
-					func(w http.ResponseWriter, r *http.Request) {
-						if r.URL.Path == "/file" {
-							http.ServeFile(w, r, file)
-							return
-						}
-						w.Header().Set("Content-Length", fmt.Sprint(len(content)))
-						_, _ = w.Write(content)
-					}))
-				c := w.dial()
-				if tcp, ok := c.Conn.(*net.TCPConn); ok {
-					// With more, the kernels would not tell each other for too long that something was taken.
-					if err := tcp.SetReadBuffer(32 << 10); err != nil {
-						t.Fatal(err)
-					}
-				}
-				c.send("GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n")
-				slowly := c.readSlowly(4<<10, 20*time.Millisecond, 1500*time.Millisecond)
-				c.r.Reset(io.MultiReader(bytes.NewReader(slowly), c.Conn)) // and the rest as fast as it comes
-				body, err := io.ReadAll(c.answer().body)
-				if err != nil || !bytes.Equal(body, content) {
-					t.Errorf("%d bytes, %v", len(body), err)
-				}
-			})
-		}
-	}
-}
-
-// readSlowly reads a part at each interval, for a while.
-func (c *client) readSlowly(size int, interval, while time.Duration) (read []byte) {
-	c.t.Helper()
-	part := make([]byte, size)
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for until := time.After(while); ; {
-		select {
-		case <-until:
-			return read
-		case <-tick.C:
-			n, err := c.Read(part)
-			if err != nil {
-				c.t.Fatal(err)
-			}
-			read = append(read, part[:n]...)
-		}
-	}
-}
-
 func TestClientThatSendsNothingOfItsBodyIsCut(t *testing.T) {
 	failed, late := make(chan error), make(chan struct{})
-	w := start(t, worker.Config{SocketTimeout: soon}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.SocketTimeout = soon }), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.ReadAll(r.Body)
 		failed <- err
 		<-late
@@ -147,7 +86,7 @@ func TestClientThatSendsNothingOfItsBodyIsCut(t *testing.T) {
 
 // TestBodyThatTheHandlerDoesNotReadIsNotWaitedForLong: net/http reads the rest of it, for the next request's sake.
 func TestBodyThatTheHandlerDoesNotReadIsNotWaitedForLong(t *testing.T) {
-	w := start(t, worker.Config{SocketTimeout: soon}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	w := start(t, limited(func(l *worker.Limits) { l.SocketTimeout = soon }), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	c := w.dial()
 	c.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf")
 	c.answer()
@@ -156,7 +95,7 @@ func TestBodyThatTheHandlerDoesNotReadIsNotWaitedForLong(t *testing.T) {
 
 // TestBodyThatIsNotAskedFor: the client waits to be told to go on, and the handler does not want to know.
 func TestBodyThatIsNotAskedFor(t *testing.T) {
-	w := start(t, worker.Config{Harakiri: later, MaxBody: 100}, http.HandlerFunc(
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri, l.MaxBody = later, 100 }), http.HandlerFunc(
 		func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "no, thanks") }))
 	c := w.dial()
 	c.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
@@ -186,7 +125,7 @@ func TestSlowBodyIsNotCut(t *testing.T) {
 func sendSlowly(t *testing.T, limit time.Duration, head string) error {
 	t.Helper()
 	read, goOn := make(chan struct{}), make(chan struct{})
-	w := start(t, worker.Config{SocketTimeout: limit}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.SocketTimeout = limit }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if r.URL.Path == "/stall" {
 			return
@@ -242,7 +181,7 @@ func TestBodyTooLarge(t *testing.T) {
 	})
 	mux.HandleFunc("/never", func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") })
 	mux.HandleFunc("/ok", hello)
-	w := start(t, worker.Config{MaxBody: 10}, mux)
+	w := start(t, limited(func(l *worker.Limits) { l.MaxBody = 10 }), mux)
 
 	ask := func(path, head, body string) (int, string) {
 		t.Helper()
@@ -280,7 +219,7 @@ func TestBodyTooLarge(t *testing.T) {
 func TestRequestsCopyIsWhole(t *testing.T) {
 	trailers := make(chan string, 1)
 	files := make(chan string, 1)
-	w := start(t, worker.Config{MaxBody: 1 << 20, Harakiri: later}, http.HandlerFunc(
+	w := start(t, limited(func(l *worker.Limits) { l.MaxBody, l.Harakiri = 1<<20, later }), http.HandlerFunc(
 		func(_ http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/trailer" {
 				_, _ = io.ReadAll(r.Body)
@@ -310,14 +249,14 @@ func TestRequestsCopyIsWhole(t *testing.T) {
 		len(form), form))
 	name := receive(t, "the file", files)
 	c.answer()
-	await(t, "the form's file is gone", func() bool {
+	proctest.Eventually(t, "the form's file is gone", func() bool {
 		_, err := os.Stat(name)
 		return errors.Is(err, os.ErrNotExist)
 	})
 }
 
 func TestHeadTooLarge(t *testing.T) {
-	w := start(t, worker.Config{MaxHeader: 8 << 10}, http.HandlerFunc(hello))
+	w := start(t, limited(func(l *worker.Limits) { l.MaxHeader = 8 << 10 }), http.HandlerFunc(hello))
 	for _, size := range []struct{ header, code int }{{7 << 10, 200}, {16 << 10, 431}} {
 		c := w.dial()
 		c.send("GET / HTTP/1.1\r\nHost: test\r\nX-Long: " + strings.Repeat("x", size.header) + "\r\n\r\n")
@@ -328,7 +267,7 @@ func TestHeadTooLarge(t *testing.T) {
 }
 
 func TestHeadThatDoesNotCome(t *testing.T) {
-	w := start(t, worker.Config{HTTPTimeout: soon}, http.HandlerFunc(hello))
+	w := start(t, limited(func(l *worker.Limits) { l.HTTPTimeout = soon }), http.HandlerFunc(hello))
 	silent, half, idle := w.dial(), w.dial(), w.dial()
 	half.send("GET / HTTP/1.1\r\nHo")
 	readAll(t, idle.do("GET", "/", ""))
@@ -341,13 +280,13 @@ func TestHeadThatDoesNotCome(t *testing.T) {
 
 // TestHeadThatComesByTheByte: the time for it is for all of it, however often a part of it comes.
 func TestHeadThatComesByTheByte(t *testing.T) {
-	w := start(t, worker.Config{HTTPTimeout: 200 * time.Millisecond}, http.HandlerFunc(hello))
+	w := start(t, limited(func(l *worker.Limits) { l.HTTPTimeout = 200 * time.Millisecond }), http.HandlerFunc(hello))
 	c := w.dial()
 	began := time.Now()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\nX: "); err == nil; _, err = c.Write([]byte("x")) {
-		if <-tick.C; time.Since(began) > patience {
+		if <-tick.C; time.Since(began) > proctest.Patience {
 			t.Fatal("it may take as long as it likes")
 		}
 	}
@@ -369,7 +308,7 @@ func TestHeadWithManyHeaders(t *testing.T) {
 // and are bounded themselves.
 func TestChunksThatAreMostlySomethingElse(t *testing.T) {
 	errs := make(chan error, 1)
-	w := start(t, worker.Config{MaxBody: 1 << 20}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.MaxBody = 1 << 20 }), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)
 		errs <- err
 	}))
@@ -396,25 +335,25 @@ func TestChunksThatAreMostlySomethingElse(t *testing.T) {
 
 // TestNoTimeLimits looks at the deadlines of a connection rather than wait for what must not happen.
 func TestNoTimeLimits(t *testing.T) {
-	for name, limited := range map[string]struct {
+	for name, test := range map[string]struct {
 		cfg worker.Config
 		set bool // deadlines that will pass
 	}{
-		"none":           {worker.Config{HTTPTimeout: -1, SocketTimeout: -1}, false},
-		"http-timeout":   {worker.Config{SocketTimeout: -1}, true},
-		"socket-timeout": {worker.Config{HTTPTimeout: -1}, true},
+		"none":           {limited(func(l *worker.Limits) { l.HTTPTimeout, l.SocketTimeout = 0, 0 }), false},
+		"http-timeout":   {limited(func(l *worker.Limits) { l.SocketTimeout = 0 }), true},
+		"socket-timeout": {limited(func(l *worker.Limits) { l.HTTPTimeout = 0 }), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := &noted{Listener: listen(t, "tcp", "127.0.0.1:0")}
-			w := startOn(t, l, limited.cfg, http.HandlerFunc(hello))
+			w := startOn(t, l, test.cfg, http.HandlerFunc(hello))
 			c := w.dial()
 			for range 2 {
 				if body := readAll(t, c.do("POST", "/", "there")); body != "hello there" {
 					t.Errorf("%q", body)
 				}
 			}
-			if l.set.Load() != limited.set {
-				t.Errorf("deadlines that will pass: %v, want %v", l.set.Load(), limited.set)
+			if l.set.Load() != test.set {
+				t.Errorf("deadlines that will pass: %v, want %v", l.set.Load(), test.set)
 			}
 		})
 	}
@@ -462,7 +401,7 @@ func (c *notedConn) SetWriteDeadline(t time.Time) error {
 
 func TestHandlersOwnDeadlines(t *testing.T) {
 	errs := make(chan error, 2)
-	w := start(t, worker.Config{SocketTimeout: later}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.SocketTimeout = later }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rc := http.NewResponseController(w)
 		if err := errors.Join(rc.SetReadDeadline(time.Now().Add(soon)), rc.SetWriteDeadline(time.Now().Add(soon)),
 			rc.EnableFullDuplex()); err != nil {
@@ -485,7 +424,7 @@ func TestHandlersOwnDeadlines(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	l := listen(t, "tcp", "127.0.0.1:0")
-	w := startOn(t, l, worker.Config{MaxHeader: -1, Harakiri: -1}, nil)
+	w := startOn(t, l, limited(func(l *worker.Limits) { l.MaxHeader, l.Harakiri = -1, -1 }), nil)
 	err := w.wait()
 	if err == nil || !strings.Contains(err.Error(), "MaxHeader") || !strings.Contains(err.Error(), "Harakiri") {
 		t.Errorf("Run: %v", err)

@@ -12,45 +12,48 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/conn"
 	"multiproc/worker/handoff"
 )
 
-// listener is this process's copy of a listening socket. Others have copies of the same socket.
+// listener is this process's copy of a listening socket. Other workers have copies of the same socket.
 type listener struct {
 	net.Listener
 	server   *server
 	name     string
 	handler  http.Handler
-	places   *places     // of its connections
+	limit    *conn.Limit // of its connections
 	tls      *tls.Config // nil: connections are plain
 	draining atomic.Bool
-	drained  chan struct{} // closed when it drains
+	drained  chan struct{} // closed when the drain begins
 }
 
 func newListener(s *server, l handoff.Listener, main http.Handler) *listener {
-	// The path is its maker's, and other workers listen there.
+	// The path belongs to the process that created it, and other workers listen there.
 	if unixListener, ok := l.Listener.(*net.UnixListener); ok {
 		unixListener.SetUnlinkOnClose(false)
 	}
-	handler, settings, places := s.cfg.Named[l.Name], s.cfg.NamedTLS[l.Name], &s.namedPlaces
+	handler, settings, limit := s.cfg.Named[l.Name], s.cfg.NamedTLS[l.Name], s.namedLimit
 	if handler == nil {
-		handler, settings, places = main, s.cfg.TLS, &s.places
+		handler, settings, limit = main, s.cfg.TLS, s.limit
 	}
 	return &listener{
-		Listener: l.Listener, server: s, name: l.Name, handler: handler, places: places, tls: overTLS(settings),
+		Listener: l.Listener, server: s, name: l.Name, handler: handler, limit: limit, tls: http1Only(settings),
 		drained: make(chan struct{}),
 	}
 }
 
-// Accept waits for a connection. In the drain it takes those that the kernel has queued, and returns net.ErrClosed when
-// there are no more, places or not: nobody else might.
+// Accept waits for a connection. In the drain it returns those that the kernel has queued, whatever the limit, because other
+// workers may be gone; then net.ErrClosed.
 func (l *listener) Accept() (net.Conn, error) {
-	if !l.draining.Load() && l.server.enter(l.places, l.drained) {
+	if !l.draining.Load() && l.limit.Acquire(l.drained) {
 		nc, err := l.Listener.Accept()
 		if err == nil {
-			return l.take(nc, l.places), nil
+			c := l.newConn(nc, l.limit)
+			l.limit.Add(c)
+			return c, nil
 		}
-		l.places.leave()
+		l.limit.Release(nil)
 		if !l.draining.Load() {
 			return nil, err
 		}
@@ -59,34 +62,38 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.take(nc, nil), nil
+	return l.newConn(nc, nil), nil
 }
 
-func (l *listener) take(nc net.Conn, place *places) *conn {
-	c := &conn{Conn: nc, socket: nc, server: l.server, handler: l.handler, places: place, waiting: true}
-	c.proxied = l.server.cfg.TrustedProxies.trusts(nc)
+func (l *listener) newConn(nc net.Conn, limit *conn.Limit) *clientConn {
+	socket := &conn.Socket{Conn: nc, Timeout: l.server.limits.SocketTimeout, Limit: limit}
+	c := &clientConn{
+		Conn: nc, socket: socket, server: l.server, handler: l.handler, limit: limit,
+		waiting: true, idleSince: time.Now(),
+		proxied: l.server.cfg.TrustedProxies.trusts(nc),
+	}
 	if l.tls != nil {
-		c.secure(l.tls)
+		c.startTLS(l.tls)
 	}
 	l.server.track(c)
 	return c
 }
 
-// drain makes Accept come to an end.
+// drain makes Accept return net.ErrClosed once the queue is empty.
 func (l *listener) drain() {
 	l.draining.Store(true)
 	close(l.drained)
 	if d, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); ok && d.SetDeadline(time.Unix(1, 0)) == nil {
 		return
 	}
-	_ = l.Close() // no socket of the kernel's, so that nothing is queued there either
+	_ = l.Close() // no socket of the kernel's, so there is no queue either
 }
 
-// acceptQueued takes a connection from the kernel's queue, or returns net.ErrClosed where there is none. net itself would
-// not look there any more: the deadline has passed.
+// acceptQueued takes a connection from the kernel's queue, or returns net.ErrClosed if it is empty. Package net would not look,
+// because the deadline has passed.
 //
-// What is queued after the drain began is taken too, as long as it comes faster than it can be taken: of several workers
-// the last one to close would otherwise reset it.
+// It also takes connections that were queued after the drain began, as long as they come faster than they can be accepted: if
+// this is the last worker to close the socket, the kernel would reset them.
 func (l *listener) acceptQueued() (net.Conn, error) {
 	socket, ok := l.Listener.(syscall.Conn)
 	if !ok {
@@ -103,15 +110,15 @@ func (l *listener) acceptQueued() (net.Conn, error) {
 	case err != nil || errors.Is(failed, unix.EAGAIN):
 		return nil, net.ErrClosed
 	case failed != nil:
-		return nil, failed // as it is: net/http waits and tries again when there are too many open files
+		return nil, failed // unwrapped: net/http retries after too many open files
 	}
 	file := os.NewFile(uintptr(fd), "accepted")
 	defer file.Close()
-	return net.FileConn(file) // which has a descriptor of its own
+	return net.FileConn(file) // which duplicates the descriptor
 }
 
 func acceptNow(listening int) (int, error) {
-	// Whoever clears the flag on a copy of the socket clears it on all, and then accept would wait.
+	// A process that clears the flag on its copy of the socket clears it on all of them, and accept would block.
 	if err := unix.SetNonblock(listening, true); err != nil {
 		return -1, err
 	}

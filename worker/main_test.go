@@ -15,40 +15,35 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/worker"
 	"multiproc/worker/handoff"
 )
 
-// roleVariable names the environment variable that makes a process of this test binary a worker rather than a run of
-// the tests.
-const roleVariable = "WORKER_TEST_ROLE"
-
 func TestMain(m *testing.M) {
-	role := os.Getenv(roleVariable)
-	if role == "" {
-		m.Run()
-		return
-	}
-	if err := workerProcess(role); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:forbidigo // it is the main function of the child
-	}
-	os.Exit(0) //nolint:forbidigo // without m.Run there is no exit status that the caller could take
+	proctest.Main(m, map[string]proctest.Role{"worker": serveAsWorker})
 }
 
-// patience is how long a test waits for what must happen, on a machine with other things to do. None waits so long for
-// something that must not.
-const patience = 20 * time.Second
+// limits returns the default limits with a change.
+func limits(change func(l *worker.Limits)) *worker.Limits {
+	l := worker.DefaultLimits()
+	change(&l)
+	return &l
+}
+
+// limited returns a configuration that differs in its limits only.
+func limited(change func(l *worker.Limits)) worker.Config {
+	return worker.Config{Limits: limits(change)}
+}
 
 // running is a worker in this process.
 type running struct {
 	t    *testing.T
 	addr net.Addr
-	log  *logbook
+	log  *proctest.Log
 	stop context.CancelFunc
 	end  chan struct{} // closed when Run has returned
 	err  error         // what it returned
@@ -71,8 +66,8 @@ func startOn(t *testing.T, l net.Listener, cfg worker.Config, handler http.Handl
 		cfg.TLS = testTLS(t)
 		cfg.NamedTLS = map[string]*tls.Config{"metrics": testTLS(t)}
 	}
-	log := newLogbook()
-	cfg.Logger = slog.New(log)
+	log := &proctest.Log{}
+	cfg.Logger = newLogger(log)
 	ctx, cancel := context.WithCancel(t.Context())
 	w := &running{t: t, addr: l.Addr(), log: log, stop: cancel, end: make(chan struct{})}
 	go func() {
@@ -96,7 +91,7 @@ func startOn(t *testing.T, l net.Listener, cfg worker.Config, handler http.Handl
 func (w *running) drain() {
 	w.t.Helper()
 	w.stop()
-	w.log.await(w.t, "draining")
+	w.await("draining")
 }
 
 // wait waits for the end of Run, and returns its error, which then is no fault of the test.
@@ -104,7 +99,7 @@ func (w *running) wait() error {
 	w.t.Helper()
 	select {
 	case <-w.end:
-	case <-time.After(patience):
+	case <-time.After(proctest.Patience):
 		w.t.Fatalf("Run has not returned\n%s", allStacks())
 	}
 	err := w.err
@@ -179,7 +174,7 @@ func dial(ctx context.Context, addr net.Addr) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(proctest.Patience)); err != nil {
 		return nil, err
 	}
 	if testedOverTLS() {
@@ -281,81 +276,23 @@ func readAll(t *testing.T, r answer) string {
 	return string(body)
 }
 
-// logbook is a slog.Handler that a test can wait on.
-type logbook struct {
-	mu      sync.Mutex
-	lines   []string
-	changed chan struct{} // closed and made anew at each line
+// newLogger returns a logger whose lines have neither time nor level.
+func newLogger(log *proctest.Log) *slog.Logger {
+	return slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{
+		Level: slog.LevelDebug,
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
 }
 
-func newLogbook() *logbook { return &logbook{changed: make(chan struct{})} }
-
-func (l *logbook) Enabled(context.Context, slog.Level) bool { return true }
-func (l *logbook) WithAttrs([]slog.Attr) slog.Handler       { return l }
-func (l *logbook) WithGroup(string) slog.Handler            { return l }
-
-func (l *logbook) Handle(_ context.Context, r slog.Record) error {
-	var b strings.Builder
-	b.WriteString(r.Message)
-	r.Attrs(func(a slog.Attr) bool {
-		fmt.Fprintf(&b, " %s", a)
-		return true
-	})
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, b.String())
-	close(l.changed)
-	l.changed = make(chan struct{})
-	return nil
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Join(l.lines, "\n")
-}
-
-func (l *logbook) find(part string) (lines []string, changed <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, line := range l.lines {
-		if strings.Contains(line, part) {
-			lines = append(lines, line)
-		}
-	}
-	return lines, l.changed
-}
-
-// await waits for a line with that in it, and returns the first.
-func (l *logbook) await(t *testing.T, part string) string {
-	t.Helper()
-	limit := time.After(patience)
-	for {
-		lines, changed := l.find(part)
-		if len(lines) > 0 {
-			return lines[0]
-		}
-		select {
-		case <-changed:
-		case <-limit:
-			t.Fatalf("the log has no %q:\n%s", part, l)
-		}
-	}
-}
-
-// await waits for something that a test has no event for.
-func await(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	limit := time.After(patience)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("waited in vain until %s\n%s", what, allStacks())
-		}
-	}
+// await waits until the worker has logged a line with these parts, and returns it.
+func (w *running) await(parts ...string) string {
+	w.t.Helper()
+	return w.log.Wait(w.t, nil, parts...)
 }
 
 func allStacks() string {
@@ -367,7 +304,7 @@ func allStacks() string {
 // heard from it for the last time.
 func expectNoGoroutines(t *testing.T) {
 	t.Helper()
-	await(t, "no goroutine is left", func() bool {
+	proctest.Eventually(t, "the end of all goroutines", func() bool {
 		return !slices.ContainsFunc(strings.Split(allStacks(), "\n\n"), func(stack string) bool {
 			return strings.Contains(stack, "multiproc/worker.") || strings.Contains(stack, "net/http.(*conn)")
 		})
@@ -379,7 +316,7 @@ func receive[T any](t *testing.T, what string, ch <-chan T) T {
 	select {
 	case v := <-ch:
 		return v
-	case <-time.After(patience):
+	case <-time.After(proctest.Patience):
 		t.Fatalf("waited in vain for %s\n%s", what, allStacks())
 		panic("not reached")
 	}

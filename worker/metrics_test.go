@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 	"multiproc/worker"
 	"multiproc/worker/handoff"
@@ -102,8 +103,8 @@ func TestRequestsAreCounted(t *testing.T) {
 	inner := http.NewServeMux()
 	inner.HandleFunc("GET /inner/{x...}", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	mux.Handle("/inner/", inner)
-	w := start(t, worker.Config{Metrics: metrics, MaxBody: 10, Harakiri: later}, mux)
-	w.log.await(t, "serving")
+	w := start(t, worker.Config{Metrics: metrics, Limits: limits(func(l *worker.Limits) { l.MaxBody, l.Harakiri = 10, later })}, mux)
+	w.await("serving")
 	page.expect("http_response_bytes_total", "http_response_bytes_total 0.0")
 	page.expect("http_handler_panics_total", "http_handler_panics_total 0.0")
 	page.expect("http_harakiri_total", "http_harakiri_total 0.0")
@@ -148,7 +149,7 @@ func TestRequestsAreCounted(t *testing.T) {
 	page.expect("http_handler_panics_total", "http_handler_panics_total 2.0")
 	page.expect("http_harakiri_total", "http_harakiri_total 0.0")
 
-	if lines, _ := w.log.find("panicked"); len(lines) != 2 || !strings.Contains(lines[0], "oh no") ||
+	if lines := w.log.Lines("panicked"); len(lines) != 2 || !strings.Contains(lines[0], "oh no") ||
 		!strings.Contains(lines[0], "metrics_test.go") {
 		t.Errorf("log of the panics: %q", lines)
 	}
@@ -167,7 +168,7 @@ func TestHarakiriIsCountedOnce(t *testing.T) {
 	mux.HandleFunc("GET /slow/{id}", wait)
 	mux.Handle("/inner/", inner)
 	inner.HandleFunc("/inner/{x}", wait)
-	w := start(t, worker.Config{Metrics: metrics, Harakiri: soon, HarakiriGrace: later}, mux)
+	w := start(t, worker.Config{Metrics: metrics, Limits: limits(func(l *worker.Limits) { l.Harakiri, l.HarakiriGrace = soon, later })}, mux)
 	w.get("/slow/1")
 	w.get("/inner/1")
 	expect := func() {
@@ -268,7 +269,7 @@ func TestProcessMetrics(t *testing.T) {
 	for range 50 {
 		w.dial()
 	}
-	await(t, "the number of goroutines is set anew", func() bool { return goroutines() != before })
+	proctest.Eventually(t, "the number of goroutines is set anew", func() bool { return goroutines() != before })
 }
 
 func TestMetricsWhoseNameIsTaken(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/worker"
 	"multiproc/worker/handoff"
 )
@@ -17,7 +18,7 @@ import (
 // TestIdleConnectionsMakeRoom has as many connections as there may be, all of them idle in one way or another. Who comes is
 // served, and the one that was idle for the longest time is closed.
 func TestIdleConnectionsMakeRoom(t *testing.T) {
-	w := start(t, worker.Config{MaxConnections: 4}, http.HandlerFunc(hello)) // one of them is for the next one who comes
+	w := start(t, limited(func(l *worker.Limits) { l.MaxConnections = 4 }), http.HandlerFunc(hello)) // one of them is for the next one who comes
 	silent, half, kept := w.dial(), w.dial(), w.dial()
 	half.send("GET / HTTP/1.1\r\nHo")
 	readAll(t, kept.do("GET", "/", ""))
@@ -40,7 +41,7 @@ func (w *running) occupy(request string, begun <-chan struct{}) *client {
 	w.t.Helper()
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
-	limit := time.After(patience)
+	limit := time.After(proctest.Patience)
 	for {
 		c, err := dial(w.t.Context(), w.addr)
 		if err != nil {
@@ -93,14 +94,14 @@ func (c *client) lives() error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return io.EOF
 	}
-	return c.SetReadDeadline(time.Now().Add(patience))
+	return c.SetReadDeadline(time.Now().Add(proctest.Patience))
 }
 
 // TestBusyConnectionsAreWaitedFor has no place left, and nobody who is idle. Who waits is served when the first has its
 // answer, which is the last one on its connection.
 func TestBusyConnectionsAreWaitedFor(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
-	w := start(t, worker.Config{MaxConnections: 2}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.MaxConnections = 2 }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			begun <- struct{}{}
 			<-release
@@ -111,7 +112,7 @@ func TestBusyConnectionsAreWaitedFor(t *testing.T) {
 	for i := range plain {
 		plain[i] = w.occupy("GET /slow HTTP/1.1\r\nHost: test\r\n\r\n", begun)
 	}
-	await(t, "the listener waits for a place", func() bool { return strings.Contains(allStacks(), "(*server).enter") })
+	proctest.Eventually(t, "the listener waits for a place", func() bool { return strings.Contains(allStacks(), "(*Limit).Acquire") })
 	answers := make(chan string, 1)
 	go func() { answers <- w.visit() }()
 	release <- struct{}{}
@@ -136,7 +137,7 @@ func TestBusyConnectionsAreWaitedFor(t *testing.T) {
 func TestSlowBodiesMakeRoom(t *testing.T) {
 	const drippers = 3
 	begun, cut := make(chan struct{}), make(chan error, drippers)
-	w := start(t, worker.Config{MaxConnections: drippers, SocketTimeout: 300 * time.Millisecond}, http.HandlerFunc(
+	w := start(t, limited(func(l *worker.Limits) { l.MaxConnections, l.SocketTimeout = drippers, 300*time.Millisecond }), http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet {
 				hello(w, r)
@@ -163,156 +164,6 @@ func TestSlowBodiesMakeRoom(t *testing.T) {
 	}
 }
 
-// TestSteadyBodiesAreNotCut has an upload that is slow, but does not drip, and a handler that takes long to read on, on all
-// places there are. Nobody else comes in, and they are not cut.
-func TestSteadyBodiesAreNotCut(t *testing.T) {
-	// A machine with other things to do may have a client pause for too long. Then more time shows whether it was that.
-	limit := 300 * time.Millisecond
-	err := uploadSteadily(t, limit)
-	for ; err != nil && limit < 2*time.Second; err = uploadSteadily(t, limit) {
-		limit *= 2
-	}
-	if err != nil {
-		t.Errorf("with a limit of %s: %v", limit, err)
-	}
-}
-
-// uploadSteadily takes twice the limit for an upload, while another handler does not read its body.
-func uploadSteadily(t *testing.T, limit time.Duration) error {
-	t.Helper()
-	begun, release := make(chan struct{}), make(chan struct{})
-	defer close(release)
-	w := start(t, worker.Config{MaxConnections: 2, SocketTimeout: limit}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		begun <- struct{}{}
-		if r.URL.Path == "/late" {
-			<-release
-		}
-		n, err := io.Copy(io.Discard, r.Body)
-		fmt.Fprint(w, n, err)
-	}))
-	const part = 100
-	parts := int(2 * limit / dripping)
-	post := func(path string, length int) *client {
-		return w.occupy(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\nx", path, length), begun)
-	}
-	late, steady := post("/late", 2), post("/", 1+part*parts)
-	await(t, "the listener waits for a place", func() bool { return strings.Contains(allStacks(), "(*server).enter") })
-	if err := steady.drip(strings.Repeat("x", part), parts); err != nil {
-		return err
-	}
-	if body := readAll(t, steady.answer()); body != fmt.Sprint(1+part*parts, nil) {
-		return fmt.Errorf("a slow upload: %s", body)
-	}
-	late.send("x")
-	release <- struct{}{}
-	if body := readAll(t, late.answer()); body != fmt.Sprint(2, nil) {
-		return fmt.Errorf("a handler that reads late: %s", body)
-	}
-	return nil
-}
-
-// TestSlowTakersMakeRoom has clients that ask for more and more, and take a little of the answers now and then, on all places
-// but one, on which a handler is busy. Who comes is served, and the busy one is not cut.
-func TestSlowTakersMakeRoom(t *testing.T) {
-	t.Parallel()
-	const takers = 3
-	done := strings.Repeat("done", 500)
-	begun, release := make(chan struct{}), make(chan struct{})
-	w := start(t, worker.Config{MaxConnections: takers + 1}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/busy" {
-			begun <- struct{}{}
-			<-release
-		}
-		fmt.Fprint(w, done)
-	}))
-	full := make(chan error, takers)
-	for range takers {
-		c := w.dial()
-		go func() {
-			full <- c.askUntilFull()
-			tick := time.NewTicker(500 * time.Millisecond)
-			defer tick.Stop()
-			for part, err := make([]byte, 100), error(nil); err == nil; _, err = c.Read(part) { // as long as it lives
-				<-tick.C
-			}
-		}()
-	}
-	for range takers {
-		if err := receive(t, "a client whose answers wait", full); err != nil {
-			t.Fatal(err)
-		}
-	}
-	busy := w.occupy("GET /busy HTTP/1.1\r\nHost: test\r\n\r\n", begun)
-	for range 2 {
-		if body := w.visit(); body != done {
-			t.Errorf("%q", body)
-		}
-	}
-	close(release)
-	if body := readAll(t, busy.answer()); body != done {
-		t.Errorf("the busy one: %q", body)
-	}
-}
-
-// askUntilFull asks without reading, until nothing is asked any more because the answers wait.
-func (c *client) askUntilFull() error {
-	requests := strings.Repeat("GET / HTTP/1.1\r\nHost: test\r\n\r\n", 100)
-	for {
-		if err := c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
-			return err
-		}
-		if _, err := io.WriteString(c, requests); errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
-}
-
-// TestSteadyTakersAreNotCut has a client that takes an answer steadily, for longer than a slow one may, while there is no place
-// left. What it takes is written anew, so that as much waits in the kernel as before.
-func TestSteadyTakersAreNotCut(t *testing.T) {
-	// A machine with other things to do may have a client pause for too long. Then more time shows whether it was that.
-	limit := 250 * time.Millisecond
-	err := takeSteadily(t, limit)
-	for ; err != nil && limit < time.Second; err = takeSteadily(t, limit) {
-		limit *= 2
-	}
-	if err != nil {
-		t.Errorf("with a limit of %s: %v", limit, err)
-	}
-}
-
-// takeSteadily takes an answer, in one write, for several times the limit.
-func takeSteadily(t *testing.T, limit time.Duration) error {
-	t.Helper()
-	const part, times = 24 << 10, 6
-	size := times*part*int(limit/dripping) + 20<<20 // of which the kernel holds less than the last part
-	begun := make(chan struct{})
-	w := start(t, worker.Config{MaxConnections: 1, SocketTimeout: limit}, http.HandlerFunc(
-		func(w http.ResponseWriter, _ *http.Request) {
-			begun <- struct{}{}
-			w.Header().Set("Content-Length", fmt.Sprint(size))
-			_, _ = w.Write(make([]byte, size))
-		}))
-	c := w.occupy("GET / HTTP/1.1\r\nHost: test\r\n\r\n", begun)
-	defer c.Close()
-	r := c.answer()
-	tick := time.NewTicker(dripping)
-	defer tick.Stop()
-	for until := time.After(times * limit); ; {
-		select {
-		case <-until:
-			_, err := io.Copy(io.Discard, r.body) // the rest as fast as it comes
-			return err
-		case <-tick.C:
-			if _, err := io.CopyN(io.Discard, r.body, part); err != nil {
-				return err
-			}
-		}
-	}
-}
-
 const dripping = 10 * time.Millisecond
 
 // drip sends a text so many times, with a pause before each.
@@ -335,9 +186,9 @@ func TestNamedListenersHavePlacesOfTheirOwn(t *testing.T) {
 	defer close(release)
 	metrics := listen(t, "tcp", "127.0.0.1:0")
 	w := start(t, worker.Config{
-		MaxConnections: 3,
-		Inherited:      &handoff.Inherited{Listeners: []handoff.Listener{{Listener: metrics, Name: "metrics"}}},
-		Named:          map[string]http.Handler{"metrics": http.HandlerFunc(hello)},
+		Inherited: &handoff.Inherited{Listeners: []handoff.Listener{{Listener: metrics, Name: "metrics"}}},
+		Named:     map[string]http.Handler{"metrics": http.HandlerFunc(hello)},
+		Limits:    limits(func(l *worker.Limits) { l.MaxConnections = 3 }),
 	}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		begun <- struct{}{}
 		<-release
@@ -345,7 +196,7 @@ func TestNamedListenersHavePlacesOfTheirOwn(t *testing.T) {
 	for range 3 {
 		w.occupy("GET / HTTP/1.1\r\nHost: test\r\n\r\n", begun)
 	}
-	await(t, "the listener waits for a place", func() bool { return strings.Contains(allStacks(), "(*server).enter") })
+	proctest.Eventually(t, "the listener waits for a place", func() bool { return strings.Contains(allStacks(), "(*Limit).Acquire") })
 	w.addr = metrics.Addr()
 	for range 7 { // of their 8 places one is for the next who comes: with none left, an answer would be the last one
 		c := w.dial()
@@ -360,7 +211,7 @@ func TestNamedListenersHavePlacesOfTheirOwn(t *testing.T) {
 func TestDrainTakesThoseWhoWait(t *testing.T) {
 	plainOnly(t, "a request is not sent before the connection is taken")
 	begun, release := make(chan struct{}), make(chan struct{})
-	w := start(t, worker.Config{MaxConnections: 1}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w := start(t, limited(func(l *worker.Limits) { l.MaxConnections = 1 }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			begun <- struct{}{}
 			<-release
@@ -382,7 +233,7 @@ func TestDrainTakesThoseWhoWait(t *testing.T) {
 
 // TestConnectionsAreBoundedByDescriptors has more connections than the process may have descriptors.
 func TestConnectionsAreBoundedByDescriptors(t *testing.T) {
-	w := start(t, worker.Config{MaxConnections: 50}, http.HandlerFunc(hello))
+	w := start(t, limited(func(l *worker.Limits) { l.MaxConnections = 50 }), http.HandlerFunc(hello))
 	before := descriptorsOf(t)
 	var clients []*client
 	for range 300 {

@@ -10,16 +10,16 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// processInterval is how often the process's metrics are set.
+// processInterval is the time between two updates of the process metrics.
 const processInterval = time.Second
 
-// processMetrics are of the process, and are shared as those of requests are: a scrape reaches one worker only.
+// processMetrics are metrics of the Go runtime. They are in the metrics directory, because a scrape reaches one worker only.
 type processMetrics struct {
 	goroutines, heap prometheus.Gauge
 	samples          []metrics.Sample // reused
 }
 
-// What the process's metrics are read from, none of which stops the process.
+// Sources in package runtime/metrics. Reading them does not stop the process.
 const (
 	goroutinesSample  = "/sched/goroutines:goroutines"
 	heapObjectsSample = "/memory/classes/heap/objects:bytes"
@@ -56,7 +56,7 @@ func newProcessMetrics(w *mpmetrics.Writer) (*processMetrics, error) {
 func setBuildInfo(w *mpmetrics.Writer) error {
 	build, err := w.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "multiproc_build_info",
-		Help: "1, with what the workers were built from.",
+		Help: "1, labelled with the version that the workers were built from.",
 	}, mpmetrics.ModeLiveMax, []string{"version", "revision", "goversion"})
 	if err != nil {
 		return err
@@ -74,8 +74,8 @@ func setBuildInfo(w *mpmetrics.Writer) error {
 	return nil
 }
 
-// keep sets the metrics again and again until the worker has ended.
-func (p *processMetrics) keep(ended <-chan struct{}) {
+// run updates the metrics until the worker has ended.
+func (p *processMetrics) run(ended <-chan struct{}) {
 	ticker := time.NewTicker(processInterval)
 	defer ticker.Stop()
 	for {

@@ -17,12 +17,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/proctest"
 	"multiproc/worker"
 	"multiproc/worker/handoff"
 )
 
-// workerProcess is the main function of a worker: of one that a master started, in the role "worker".
-func workerProcess(role string) error {
+// serveAsWorker is the main function of a worker that a master started.
+func serveAsWorker([]string) error {
 	if err := handoff.Address(); err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func workerProcess(role string) error {
 	}
 	return worker.Run(context.Background(), worker.Config{
 		TLS:    settings,
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)).With("role", role),
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Reopen: func() error {
 			reopened.Add(1)
 			return io.ErrNoProgress
@@ -85,7 +86,7 @@ func startProcess(t *testing.T, l net.Listener, identity handoff.Identity) *proc
 	}
 	outfit := handoff.Outfit{Identity: identity, Names: []string{"http", handoff.LifelineName}}
 	pid, err := syscall.ForkExec(exe, []string{exe}, &syscall.ProcAttr{
-		Env: append(outfit.Environ(os.Environ()), roleVariable+"=worker", "GORACE=atexit_sleep_ms=0"),
+		Env: append(outfit.Environ(os.Environ()), proctest.RoleEnv("worker")...),
 		Files: []uintptr{
 			0, descriptor(t, stdoutOfChild), descriptor(t, stderrOfChild),
 			descriptor(t, l.(syscall.Conn)), descriptor(t, lifeline),
@@ -228,7 +229,7 @@ func TestWordsOfTheMaster(t *testing.T) {
 	}
 	expect := func(path, part string) {
 		t.Helper()
-		await(t, path+" says "+part, func() bool {
+		proctest.Eventually(t, path+" says "+part, func() bool {
 			_, body := p.get(path)
 			return strings.Contains(body, part)
 		})
@@ -243,7 +244,7 @@ func TestWordsOfTheMaster(t *testing.T) {
 	expect("/reopened", "1")
 	tell(handoff.Few)
 	tell(handoff.Unready)
-	expect("/readyz", "told unready by the master")
+	expect("/readyz", "made unready by the master")
 	tell(handoff.Enough)
 	tell(handoff.Reopen)
 	expect("/reopened", "2")
@@ -290,7 +291,7 @@ func TestReadyzInTheDrain(t *testing.T) {
 		if err := p.tether.Tell(handoff.Few); err != nil { // and is told no more when that ends
 			t.Fatal(err)
 		}
-		await(t, "the word is heard", func() bool {
+		proctest.Eventually(t, "the word is heard", func() bool {
 			code, _ := p.get("/readyz")
 			return code == 503
 		})
@@ -302,7 +303,7 @@ func TestReadyzInTheDrain(t *testing.T) {
 		if err := p.tether.Close(); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "the end of the master is heard", func() bool {
+		proctest.Eventually(t, "the end of the master is heard", func() bool {
 			code, body := ask(t, conns)
 			conns = conns[2:]
 			return code == 503 && body == draining
@@ -313,7 +314,7 @@ func TestReadyzInTheDrain(t *testing.T) {
 		if err := p.tether.Tell(handoff.Unready); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "the word is heard", func() bool {
+		proctest.Eventually(t, "the word is heard", func() bool {
 			code, _ := p.get("/readyz")
 			return code == 503
 		})
@@ -332,7 +333,7 @@ func TestReadyzInTheDrain(t *testing.T) {
 		if err := p.tether.Tell(handoff.Unready); err != nil {
 			t.Fatal(err)
 		}
-		await(t, "the word is heard", func() bool {
+		proctest.Eventually(t, "the word is heard", func() bool {
 			code, body := ask(t, conns)
 			conns = conns[2:]
 			return code == 503 && body == draining

@@ -8,25 +8,25 @@ import (
 	"strings"
 )
 
-// TrustedProxies are those whose word counts for who a request's client is: of them alone X-Forwarded-For gives the
-// request's RemoteAddr, and X-Forwarded-Proto says whether it is Secure. What others say there is anybody's. The zero value
-// trusts nobody. They must themselves append to X-Forwarded-For whom they are asked by, and set X-Forwarded-Proto.
+// TrustedProxies are the reverse proxies whose headers are believed: only from them, X-Forwarded-For sets the RemoteAddr of a
+// request, and X-Forwarded-Proto makes it Secure. Anyone can send these headers, so a trusted proxy must append the address of its
+// own client to X-Forwarded-For, and must set X-Forwarded-Proto. The zero value trusts no peer.
 type TrustedProxies struct {
-	Networks []netip.Prefix // IPv4 as such, not as a part of IPv6
-	Unix     bool           // also whoever connects to a unix socket
+	Networks []netip.Prefix // of IPv4 in its own form, not mapped into IPv6
+	Unix     bool           // every peer on a unix socket
 }
 
-// Secure is whether the client asks over TLS: in this connection, or says a trusted proxy, in its own. Outside of a worker
-// the connection alone counts.
+// Secure reports whether the client uses TLS: on this connection or, according to a trusted proxy, on its connection to the
+// proxy. Outside a worker only this connection counts.
 func Secure(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
-	c, ok := r.Context().Value(connKey{}).(*conn)
+	c, ok := r.Context().Value(connKey{}).(*clientConn)
 	return ok && c.proxied && forwardedHTTPS(r.Header.Values("X-Forwarded-Proto"))
 }
 
-// trusts is whether a connection comes from one of them.
+// trusts reports whether a connection comes from a trusted proxy.
 func (p *TrustedProxies) trusts(nc net.Conn) bool {
 	switch peer := nc.RemoteAddr().(type) {
 	case *net.TCPAddr:
@@ -42,16 +42,16 @@ func (p *TrustedProxies) contains(addr netip.Addr) bool {
 	return slices.ContainsFunc(p.Networks, func(n netip.Prefix) bool { return n.Contains(addr) })
 }
 
-// client is who asks, as RemoteAddr has it, by the lines of X-Forwarded-For that a trusted proxy sent: the last one who is
-// not trusted, or the first of all where all are. Whatever stands before is what the client said. A port that nobody told
-// is 0. It reports false where nobody is told, or something that is no address.
+// client returns the address of the client, in the form of RemoteAddr, from the X-Forwarded-For lines that a trusted proxy sent: the
+// last one that is not trusted, or the first one if all are. The elements before it are the client's own claims. The port is 0 if
+// it is not given. ok is false if there is no address, or if an element is not one.
 func (p *TrustedProxies) client(lines []string) (remote string, ok bool) {
 	for _, line := range slices.Backward(lines) {
 		for more := true; more; {
 			var hop string
 			line, hop, more = cutLast(line)
 			if hop == "" {
-				continue // HTTP's lists may have such elements, which mean nothing
+				continue // lists in HTTP may have empty elements
 			}
 			from, valid := parseHop(hop)
 			if !valid {
@@ -65,13 +65,13 @@ func (p *TrustedProxies) client(lines []string) (remote string, ok bool) {
 	return remote, remote != ""
 }
 
-// cutLast takes the last element off a list.
+// cutLast splits the last element off a list.
 func cutLast(list string) (before, last string, more bool) {
 	i := strings.LastIndexByte(list, ',')
 	return list[:max(i, 0)], strings.Trim(list[i+1:], " \t"), i >= 0
 }
 
-// parseHop reads an address, with or without a port: some proxies tell that, too. Of IPv6, brackets go with a port.
+// parseHop parses an address with or without a port, which some proxies add. An IPv6 address with a port is in brackets.
 func parseHop(hop string) (netip.AddrPort, bool) {
 	if from, err := netip.ParseAddrPort(hop); err == nil {
 		return netip.AddrPortFrom(from.Addr().Unmap().WithZone(""), from.Port()), true
@@ -86,7 +86,7 @@ func parseHop(hop string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(addr.Unmap().WithZone(""), 0), err == nil
 }
 
-// forwardedHTTPS is whether all say so who said anything: each proxy may have added its own word.
+// forwardedHTTPS reports whether all elements are https. Each proxy may have added one.
 func forwardedHTTPS(lines []string) bool {
 	https := false
 	for _, line := range lines {

@@ -32,7 +32,7 @@ func BenchmarkRequest(b *testing.B) {
 	}{
 		{"worker", worker.Config{}, false},
 		{"worker with metrics", worker.Config{}, true},
-		{"worker with metrics and harakiri", worker.Config{Harakiri: time.Minute}, true},
+		{"worker with metrics and harakiri", limited(func(l *worker.Limits) { l.Harakiri = time.Minute }), true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			l := benchListener(b)

@@ -14,8 +14,8 @@ import (
 	"multiproc/worker/requests"
 )
 
-// requestMetrics counts requests. No client can make series: labels are the methods of RFC 9110, the patterns of the
-// handler, and the codes that it answers with.
+// requestMetrics are the metrics of package requests. Clients cannot create series: the labels are the methods of RFC 9110, the
+// patterns of the handler and the codes that it answers with.
 type requestMetrics struct {
 	total    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
@@ -24,13 +24,12 @@ type requestMetrics struct {
 	panics   prometheus.Counter
 	harakiri prometheus.Counter
 
-	// Metrics that were looked up before. The map is never changed, but replaced by one with more in it, so that
-	// looking up takes no lock. mu is for who replaces it.
+	// cells holds the children that were looked up before. The map is replaced, never changed, so that a look-up takes no lock.
 	cells atomic.Pointer[map[cellKey]cell]
-	mu    sync.Mutex
+	mu    sync.Mutex // held while cells is replaced
 }
 
-// cellKey is what a request is counted by.
+// cellKey identifies the counters of a request.
 type cellKey struct {
 	method, pattern string
 	code            int
@@ -81,13 +80,13 @@ func newRequestMetrics(w *mpmetrics.Writer) (*requestMetrics, error) {
 	return m, nil
 }
 
-// count counts a request that was in flight. bytes are those of its answer's body; that of an answer to HEAD is not sent.
-func (m *requestMetrics) count(method, pattern string, code int, bytes int64, took time.Duration) {
+// record counts a request that was in flight. bytes are those of the answer's body, which is not sent in answer to HEAD.
+func (m *requestMetrics) record(method, pattern string, code int, bytes int64, took time.Duration) {
 	m.inFlight.Dec()
 	if bytes > 0 && method != http.MethodHead {
 		m.bytes.Add(float64(bytes))
 	}
-	key := cellKey{knownMethod(method), pattern, code}
+	key := cellKey{methodLabel(method), pattern, code}
 	found, ok := (*m.cells.Load())[key]
 	if !ok {
 		found = m.add(key)
@@ -99,7 +98,7 @@ func (m *requestMetrics) count(method, pattern string, code int, bytes int64, to
 func (m *requestMetrics) add(key cellKey) cell {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	route := route(key.pattern)
+	route := routeLabel(key.pattern)
 	added := cell{
 		m.total.WithLabelValues(key.method, route, strconv.Itoa(key.code)),
 		m.duration.WithLabelValues(key.method, route),
@@ -110,8 +109,7 @@ func (m *requestMetrics) add(key cellKey) cell {
 	return added
 }
 
-// knownMethod is the method's label.
-func knownMethod(method string) string {
+func methodLabel(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 		http.MethodConnect, http.MethodOptions, http.MethodTrace:

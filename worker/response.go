@@ -8,126 +8,125 @@ import (
 	"time"
 )
 
-// As an http.ResponseWriter an exchange can do all that net/http's own can, but for Unwrap, which would lead around it,
-// and CloseNotify, whose place contexts have taken.
+// As an http.ResponseWriter, a request has the methods of net/http's own, except for Unwrap, which would bypass it, and the
+// deprecated CloseNotify.
 
-// Header is net/http's, and nobody but the handler touches it.
-func (x *exchange) Header() http.Header { return x.w.Header() }
+// Header is used by the handler's goroutine only.
+func (req *request) Header() http.Header { return req.w.Header() }
 
-func (x *exchange) WriteHeader(code int) {
-	if x.harakiri.expired.Load() {
+func (req *request) WriteHeader(code int) {
+	if req.harakiri.expired.Load() {
 		return
 	}
 	informational := code >= 100 && code <= 199
 	if !informational {
-		x.announceClose()
+		req.setConnectionClose()
 	}
-	x.w.WriteHeader(code)
-	if x.code == 0 && (!informational || code == http.StatusSwitchingProtocols) {
-		x.code = code
-	}
-}
-
-// announceClose tells the client, where the worker drains or others wait for a place, that this is the last answer on its
-// connection.
-func (x *exchange) announceClose() {
-	c := x.conn
-	if x.code == 0 && (c.server.health.draining.Load() || c.places != nil && c.places.crowded()) {
-		x.w.Header().Set("Connection", "close")
+	req.w.WriteHeader(code)
+	if req.code == 0 && (!informational || code == http.StatusSwitchingProtocols) {
+		req.code = code
 	}
 }
 
-func (x *exchange) Write(p []byte) (int, error) {
-	if err := x.beforeWrite(); err != nil {
+// setConnectionClose makes this the last answer on its connection if the worker drains or all connections are taken.
+func (req *request) setConnectionClose() {
+	c := req.conn
+	if req.code == 0 && (c.server.health.draining.Load() || c.limit != nil && c.limit.Full()) {
+		req.w.Header().Set("Connection", "close")
+	}
+}
+
+func (req *request) Write(p []byte) (int, error) {
+	if err := req.beforeWrite(); err != nil {
 		return 0, err
 	}
-	n, err := x.w.Write(p)
-	return n, x.wrote(int64(n), err)
+	n, err := req.w.Write(p)
+	return n, req.wrote(int64(n), err)
 }
 
-func (x *exchange) WriteString(s string) (int, error) {
-	if err := x.beforeWrite(); err != nil {
+func (req *request) WriteString(s string) (int, error) {
+	if err := req.beforeWrite(); err != nil {
 		return 0, err
 	}
-	n, err := io.WriteString(x.w, s)
-	return n, x.wrote(int64(n), err)
+	n, err := io.WriteString(req.w, s)
+	return n, req.wrote(int64(n), err)
 }
 
-// ReadFrom lets net/http have a file sent by the kernel.
-func (x *exchange) ReadFrom(src io.Reader) (int64, error) {
-	if x.harakiri.expired.Load() {
+// ReadFrom lets net/http send a file by the kernel.
+func (req *request) ReadFrom(src io.Reader) (int64, error) {
+	if req.harakiri.expired.Load() {
 		return 0, http.ErrHandlerTimeout
 	}
-	// Without WriteHeader: when the source has nothing, the handler may still answer something else.
-	x.announceClose()
-	n, err := io.Copy(x.w, src)
-	if n > 0 && x.code == 0 {
-		x.code = http.StatusOK
+	// Not by WriteHeader: if the source is empty, the handler may still answer something else.
+	req.setConnectionClose()
+	n, err := io.Copy(req.w, src)
+	if n > 0 && req.code == 0 {
+		req.code = http.StatusOK
 	}
-	return n, x.wrote(n, err)
+	return n, req.wrote(n, err)
 }
 
-func (x *exchange) beforeWrite() error {
-	if x.harakiri.expired.Load() {
+func (req *request) beforeWrite() error {
+	if req.harakiri.expired.Load() {
 		return http.ErrHandlerTimeout
 	}
-	if x.code == 0 {
-		x.announceClose()
-		x.code = http.StatusOK
+	if req.code == 0 {
+		req.setConnectionClose()
+		req.code = http.StatusOK
 	}
 	return nil
 }
 
-func (x *exchange) wrote(n int64, err error) error {
-	x.bytes.Add(n)
-	return x.blame(err)
+func (req *request) wrote(n int64, err error) error {
+	req.bytes.Add(n)
+	return req.asTimeout(err)
 }
 
-// blame gives an error of a connection that was closed for the sake of harakiri that name.
-func (x *exchange) blame(err error) error {
-	if err != nil && x.harakiri.expired.Load() {
+// asTimeout replaces the error of a connection that was closed because the request took too long.
+func (req *request) asTimeout(err error) error {
+	if err != nil && req.harakiri.expired.Load() {
 		return http.ErrHandlerTimeout
 	}
 	return err
 }
 
-func (x *exchange) Flush() { _ = x.FlushError() }
+func (req *request) Flush() { _ = req.FlushError() }
 
-// FlushError is Flush for http.ResponseController, as the methods below are Hijack and the others.
-func (x *exchange) FlushError() error {
-	if err := x.beforeWrite(); err != nil {
+// FlushError and the methods below are for http.ResponseController.
+func (req *request) FlushError() error {
+	if err := req.beforeWrite(); err != nil {
 		return err
 	}
-	return x.blame(http.NewResponseController(x.w).Flush())
+	return req.asTimeout(http.NewResponseController(req.w).Flush())
 }
 
-// Hijack hands the connection over. The request has no harakiri deadline from then on; the drain still waits until the
-// connection is closed.
-func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if x.harakiri.expired.Load() {
+// Hijack passes the connection to the handler. The request has no harakiri deadline from then on; the drain still waits until
+// the connection is closed.
+func (req *request) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if req.harakiri.expired.Load() {
 		return nil, nil, http.ErrHandlerTimeout
 	}
-	nc, rw, err := http.NewResponseController(x.w).Hijack()
+	nc, rw, err := http.NewResponseController(req.w).Hijack()
 	if err != nil {
-		return nil, nil, x.blame(err)
+		return nil, nil, req.asTimeout(err)
 	}
-	if x.conn.settle(x) {
-		return nil, nil, http.ErrHandlerTimeout // and the connection is being closed
+	if req.conn.stopHarakiri(req) {
+		return nil, nil, http.ErrHandlerTimeout // the connection is being closed
 	}
-	if x.code == 0 {
-		x.code = http.StatusSwitchingProtocols // or whatever the handler writes; it is not seen
+	if req.code == 0 {
+		req.code = http.StatusSwitchingProtocols // what the handler writes to the connection is not visible here
 	}
 	return nc, rw, nil
 }
 
-func (x *exchange) SetReadDeadline(t time.Time) error {
-	return http.NewResponseController(x.w).SetReadDeadline(t)
+func (req *request) SetReadDeadline(t time.Time) error {
+	return http.NewResponseController(req.w).SetReadDeadline(t)
 }
 
-func (x *exchange) SetWriteDeadline(t time.Time) error {
-	return http.NewResponseController(x.w).SetWriteDeadline(t)
+func (req *request) SetWriteDeadline(t time.Time) error {
+	return http.NewResponseController(req.w).SetWriteDeadline(t)
 }
 
-func (x *exchange) EnableFullDuplex() error {
-	return http.NewResponseController(x.w).EnableFullDuplex()
+func (req *request) EnableFullDuplex() error {
+	return http.NewResponseController(req.w).EnableFullDuplex()
 }

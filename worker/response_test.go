@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"multiproc/internal/proctest"
 	"multiproc/worker"
 )
 
@@ -74,7 +74,7 @@ func TestResponses(t *testing.T) {
 	plain := httptest.NewServer(mux)
 	defer plain.Close()
 	plain.Client().Transport.(*http.Transport).TLSClientConfig = trusting()
-	w := start(t, worker.Config{Harakiri: later, MaxBody: 1 << 20}, mux)
+	w := start(t, limited(func(l *worker.Limits) { l.Harakiri, l.MaxBody = later, 1<<20 }), mux)
 	dump := func(base, method, path string) string {
 		body := io.Reader(nil)
 		if method == "POST" {
@@ -171,10 +171,10 @@ func TestPanicCutsTheConnection(t *testing.T) {
 		c.send("GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n")
 		c.expectEnd()
 	}
-	if line := w.log.await(t, "panic"); !strings.Contains(line, "oh no") || !strings.Contains(line, "response_test.go") {
+	if line := w.await("panic"); !strings.Contains(line, "oh no") || !strings.Contains(line, "response_test.go") {
 		t.Error(line)
 	}
-	if lines, _ := w.log.find("/abort"); len(lines) > 0 {
+	if lines := w.log.Lines("/abort"); len(lines) > 0 {
 		t.Errorf("log %q", lines)
 	}
 }
@@ -189,30 +189,30 @@ func TestReverseProxy(t *testing.T) {
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	proxy.Transport = transport
 	t.Cleanup(transport.CloseIdleConnections)
-	front := start(t, worker.Config{Harakiri: later}, proxy)
+	front := start(t, limited(func(l *worker.Limits) { l.Harakiri = later }), proxy)
 	if code, body := front.do("POST", "/", "through a proxy"); code != 200 || body != "hello through a proxy" {
 		t.Errorf("%d %q", code, body)
 	}
 }
 
 func TestAccessLog(t *testing.T) {
-	log := newLogbook()
+	log := &proctest.Log{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /items/{id}", hello)
 	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	w := start(t, worker.Config{AccessLog: slog.New(log), Harakiri: soon}, mux)
+	w := start(t, worker.Config{AccessLog: newLogger(log), Limits: limits(func(l *worker.Limits) { l.Harakiri = soon })}, mux)
 	c := w.dial()
 	readAll(t, c.do("POST", "/items/%0a1?secret=1", "you"))
-	line := log.await(t, "request")
-	if want := "request method=POST path=/items/\n1 route=/items/{id} code=200 bytes=9 duration="; !strings.HasPrefix(line, want) {
+	line := log.Wait(t, nil, "request")
+	if want := `msg=request method=POST path="/items/\n1" route=/items/{id} code=200 bytes=9 duration=`; !strings.HasPrefix(line, want) {
 		t.Errorf("%q, want %q…", line, want)
 	}
 	if !strings.HasSuffix(line, " remote="+c.LocalAddr().String()) || strings.Contains(line, "secret") {
 		t.Errorf("%q", line)
 	}
 	w.get("/slow")
-	log.await(t, "route=/slow code=503")
-	if lines, _ := log.find(""); len(lines) != 2 {
+	log.Wait(t, nil, "route=/slow code=503")
+	if lines := log.Lines(); len(lines) != 2 {
 		t.Errorf("log %q", lines)
 	}
 }

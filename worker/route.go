@@ -8,8 +8,8 @@ import (
 	"multiproc/worker/requests"
 )
 
-// route is the label of a pattern of http.ServeMux: without its method, which is a label of its own.
-func route(pattern string) string {
+// routeLabel returns the route label of a pattern of http.ServeMux: the pattern without its method.
+func routeLabel(pattern string) string {
 	if i := strings.IndexAny(pattern, " \t"); i >= 0 {
 		pattern = strings.TrimLeft(pattern[i:], " \t")
 	}
@@ -19,21 +19,21 @@ func route(pattern string) string {
 	return strings.ToValidUTF8(pattern, "\uFFFD")
 }
 
-// router is a handler that can tell where a request would go, as *http.ServeMux can.
+// router is a handler that can look up the route of a request, such as *http.ServeMux.
 type router interface {
 	Handler(r *http.Request) (h http.Handler, pattern string)
 }
 
-// findPattern is the pattern of the request's route, when the handler cannot be asked for the one that it took: it has not
-// begun, or it may be writing it at the moment.
-func (x *exchange) findPattern() string {
+// findPattern looks up the pattern of the request's route without reading http.Request.Pattern, which the handler has not
+// written yet or may be writing now.
+func (req *request) findPattern() string {
 	r := &http.Request{
-		Method: x.original.Method,
-		Host:   x.original.Host,
-		URL:    &url.URL{Path: x.path, RawPath: x.rawPath},
+		Method: req.original.Method,
+		Host:   req.original.Host,
+		URL:    &url.URL{Path: req.path, RawPath: req.rawPath},
 	}
 	pattern := ""
-	h := x.conn.handler
+	h := req.conn.handler
 	for {
 		router, ok := h.(router)
 		if !ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"os/signal"
 	"sync"
 	"syscall"
@@ -11,15 +12,15 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// Run serves handler until it is told to stop: by SIGTERM, the end of ctx, or the end of the lifeline, which means that
-// the master is gone. Then it drains. A nil handler is http.DefaultServeMux.
+// Run serves handler until it is stopped: by SIGTERM, by the end of ctx, by Config.FastStop, or by the end of the lifeline, which
+// means that the master is gone. Then it drains. A nil handler is http.DefaultServeMux.
 //
-// It returns nil when all requests were answered, and a *CutError when some were not, at the drain's deadline or because
-// the master (handoff.Cut) or Config.Hurry did not want to wait for them. All that it started has ended then, except handlers that do not
-// return though their requests were cut.
+// It returns nil if all requests were answered, and a *CutError if some were not: because Limits.DrainTimeout passed, or because
+// the master (handoff.Cut) or Config.FastStop did not allow more time. By then, everything that it started has ended, except
+// handlers that do not return although their requests were cut.
 //
-// While it runs, SIGPIPE does not end the process, and SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN and SIGTTOU mean
-// nothing to one that a master started. It may be called again, with other listeners.
+// While it runs, SIGPIPE does not end the process. In a process that a master started, neither do SIGINT, SIGHUP, SIGUSR1,
+// SIGUSR2, SIGTTIN and SIGTTOU. Run may be called again, with other listeners.
 func Run(ctx context.Context, cfg Config, handler http.Handler) error {
 	in := cfg.Inherited
 	if in == nil {
@@ -29,8 +30,8 @@ func Run(ctx context.Context, cfg Config, handler http.Handler) error {
 		}
 	}
 	err := run(ctx, cfg.withDefaults(), in, handler)
-	if closing := in.Close(); err == nil {
-		err = closing
+	if closeErr := in.Close(); err == nil {
+		err = closeErr
 	}
 	return err
 }
@@ -47,31 +48,45 @@ func run(ctx context.Context, cfg Config, in *handoff.Inherited, handler http.Ha
 
 	var background sync.WaitGroup
 	ended := make(chan struct{})
-	background.Go(func() { s.herald.keep(ended) })
+	background.Go(func() { s.notify.run(ended) })
 	if s.process != nil {
-		background.Go(func() { s.process.keep(ended) })
+		background.Go(func() { s.process.run(ended) })
 	}
-	// Before the first word of the master, which may be that the log is to be reopened.
+	// Before the first message of the master, which may be to reopen the log.
 	if err := in.UseLog(); err != nil {
-		cfg.Logger.Warn("cannot write to the log directly; the master passes it on", "error", err)
+		cfg.Logger.Warn("cannot write to the log file, writing through the master", "error", err)
 	}
 	if in.Lifeline != nil {
-		s.health.supervised.Store(true)
-		background.Go(func() { s.listenToMaster(in.Lifeline, stop) })
+		s.health.masterAlive.Store(true)
+		background.Go(func() { s.obeyMaster(in.Lifeline, stop) })
 	}
-	if cfg.Hurry != nil {
-		background.Go(func() { s.heedHurry(ended, stop) })
+	if cfg.FastStop != nil {
+		background.Go(func() { s.obeyFastStop(ended, stop) })
 	}
 	s.serve(stop)
-	// Alive, too: from now on its silence means something.
-	s.herald.announce(handoff.Notice{Ready: true, Alive: s.herald.watchdog > 0, Status: "serving"})
+	// Alive as well: from now on, silence means that the worker hangs.
+	s.notify.send(handoff.Notice{Ready: true, Alive: s.notify.watchdog > 0, Status: "serving"})
 
 	<-ctx.Done()
 	err = s.drain(context.Cause(ctx))
 	close(ended)
 	if in.Lifeline != nil {
-		_ = in.Lifeline.Close() // which ends the wait for the master's words
+		_ = in.Lifeline.Close() // ends obeyMaster
 	}
 	background.Wait()
 	return err
+}
+
+// ignoreSignals keeps signals from ending or stopping the process until release is called. They are caught, not ignored:
+// a program that a handler starts would inherit that they are ignored.
+func ignoreSignals(identity handoff.Identity) (release func()) {
+	ignored := make(chan os.Signal, 1) // nothing reads it; signals that do not fit are dropped
+	// The runtime ends a program that writes to descriptor 1 or 2 after the reader of the log is gone.
+	signal.Notify(ignored, syscall.SIGPIPE)
+	if identity != (handoff.Identity{}) {
+		// They are meant for the master, and reach workers only if they are sent to the whole process group.
+		signal.Notify(ignored, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2,
+			syscall.SIGTTIN, syscall.SIGTTOU)
+	}
+	return func() { signal.Stop(ignored) }
 }

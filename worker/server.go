@@ -5,62 +5,73 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
+	"multiproc/internal/conn"
 	"multiproc/worker/handoff"
 )
 
 // server is a running worker.
 type server struct {
 	cfg       Config
+	limits    Limits
 	http      http.Server
 	listeners []*listener
 	accepting sync.WaitGroup
 
-	health      health
-	herald      *herald
-	recycle     recycle
-	places      places          // of the main listeners' connections
-	metrics     *requestMetrics // nil: requests are not counted
-	process     *processMetrics // nil: as above
-	namedPlaces places          // of those of the listeners in Config.Named
-	replace     bool            // there is somebody who could replace this worker by another one
+	health     health
+	notify     *notify
+	metrics    *requestMetrics // nil: there are none
+	process    *processMetrics // nil: there are none
+	limit      *conn.Limit     // of the main listeners
+	namedLimit *conn.Limit     // of the listeners in Config.Named
+	hasMaster  bool            // which can replace this worker
+
+	started     atomic.Int64 // requests
+	maxRequests int64        // with the random part; 0: no limit
 
 	// cutRequests ends the contexts of all requests.
 	cutRequests context.CancelCauseFunc
 	dumpOnce    sync.Once // goroutines, to the log
 	buffers     sync.Pool // of *copyBuffer
 
-	hurry     chan struct{} // closed when the drain is to wait for nothing
-	hurryOnce sync.Once     // closes hurry
+	fastStop     chan struct{} // closed when the drain must not wait for requests
+	fastStopOnce sync.Once     // closes fastStop
 
-	mu    sync.Mutex // guards what follows, and is never held while a conn's is taken
-	conns map[*conn]struct{}
+	mu    sync.Mutex // guards the rest; never held while a clientConn's mu is taken
+	conns map[*clientConn]struct{}
 	empty chan struct{} // see whenEmpty; nil before
 }
 
-// connKey finds, in a request's context, the conn that it came on.
+// connKey is the context key of the clientConn that a request came on.
 type connKey struct{}
 
 func newServer(ctx context.Context, cfg Config, in *handoff.Inherited, handler http.Handler) (*server, error) {
-	if err := cfg.validate(); err != nil {
+	limits := *cfg.Limits
+	if err := limits.validate(); err != nil {
 		return nil, err
 	}
 	if len(in.Listeners) == 0 {
-		return nil, errors.New("no sockets inherited: start it by multiproc, as command in its ini file")
+		return nil, errors.New("no sockets inherited; start this program by multiproc, with the key command in its ini file")
 	}
+	main, named := limits.connections()
 	s := &server{
-		cfg:         cfg,
-		herald:      newHerald(cfg.Logger),
-		replace:     in.Identity != (handoff.Identity{}),
-		conns:       make(map[*conn]struct{}),
-		hurry:       make(chan struct{}),
-		places:      newPlaces(cfg.MaxConnections),
-		namedPlaces: newPlaces(cfg.namedConnections()),
+		cfg:        cfg,
+		limits:     limits,
+		notify:     newNotify(cfg.Logger),
+		hasMaster:  in.Identity != (handoff.Identity{}),
+		conns:      make(map[*clientConn]struct{}),
+		fastStop:   make(chan struct{}),
+		limit:      conn.NewLimit(main),
+		namedLimit: conn.NewLimit(named),
 	}
-	s.recycle.setLimit(cfg.MaxRequests, cfg.MaxRequestsDelta)
+	if limits.MaxRequests > 0 {
+		s.maxRequests = int64(limits.MaxRequests) + rand.Int64N(int64(limits.MaxRequestsDelta)+1)
+	}
 	if cfg.Metrics != nil {
 		var err error
 		if s.metrics, err = newRequestMetrics(cfg.Metrics); err != nil {
@@ -76,20 +87,20 @@ func newServer(ctx context.Context, cfg Config, in *handoff.Inherited, handler h
 	for _, l := range in.Listeners {
 		s.listeners = append(s.listeners, newListener(s, l, handler))
 	}
-	// The end of ctx is the beginning of the drain, not the end of the requests.
+	// The end of ctx begins the drain. It does not cancel the requests.
 	var base context.Context
 	base, s.cutRequests = context.WithCancelCause(context.WithoutCancel(ctx))
 	s.http = http.Server{
 		Handler:           s,
-		ReadHeaderTimeout: cfg.HTTPTimeout,
-		IdleTimeout:       cfg.HTTPTimeout,
-		MaxHeaderBytes:    cfg.MaxHeader,
+		ReadHeaderTimeout: limits.HTTPTimeout,
+		IdleTimeout:       limits.HTTPTimeout,
+		MaxHeaderBytes:    limits.MaxHeader,
 		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		},
-		ConnState: func(c net.Conn, state http.ConnState) { c.(*conn).became(state) },
+		ConnState: func(c net.Conn, state http.ConnState) { c.(*clientConn).setState(state) },
 	}
 	return s, nil
 }
@@ -106,56 +117,56 @@ func (s *server) serve(stop context.CancelCauseFunc) {
 	}
 }
 
-// listenError is why a worker stopped that nobody told to.
+// listenError is the cause of a stop that was not requested.
 type listenError struct{ error }
 
 func (e *listenError) Unwrap() error { return e.error }
 
-// ServeHTTP passes a request to the handler of the listener that it came from.
+// ServeHTTP passes a request to the handler of its listener.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := r.Context().Value(connKey{}).(*conn)
+	c := r.Context().Value(connKey{}).(*clientConn)
 	r.TLS = c.tlsState
 	if c.proxied {
 		if client, ok := s.cfg.TrustedProxies.client(r.Header.Values("X-Forwarded-For")); ok {
 			r.RemoteAddr = client
 		}
 	}
-	if s.recycle.count() && s.replace {
-		s.cfg.Logger.Info("asking to be replaced: max-requests", "requests", s.recycle.limit)
-		s.herald.wantReplacement()
+	if s.started.Add(1) == s.maxRequests && s.hasMaster {
+		s.cfg.Logger.Info("max-requests reached, asking to be replaced", "requests", s.maxRequests)
+		s.notify.requestReplacement()
 	}
-	x := newExchange(c, w, r)
-	defer x.end()
-	if r = x.begin(); r != nil {
-		c.handler.ServeHTTP(x, r)
+	req := newRequest(c, w, r)
+	defer req.end()
+	if r = req.begin(); r != nil {
+		c.handler.ServeHTTP(req, r)
 	}
-	x.returned = true
+	req.returned = true
 }
 
-// track takes an accepted connection over.
-func (s *server) track(c *conn) {
+// track adds an accepted connection.
+func (s *server) track(c *clientConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns[c] = struct{}{}
 }
 
-// forget lets go of a connection that is closed and whose request, if there was one, is done.
-func (s *server) forget(c *conn) {
+// forget removes a connection that is closed and has no request. It may be called more than once.
+func (s *server) forget(c *clientConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.conns[c]; !known {
+	if _, tracked := s.conns[c]; !tracked {
 		return
 	}
 	delete(s.conns, c)
-	if c.places != nil {
-		c.places.leave()
+	if c.limit != nil {
+		c.limit.Release(c)
 	}
 	if len(s.conns) == 0 && s.empty != nil {
 		close(s.empty)
 	}
 }
 
-// whenEmpty is closed when there are no connections any more. It is asked for once, when none can come.
+// whenEmpty returns a channel that is closed when no connection is left. It is called once, when no connection can be added.
 func (s *server) whenEmpty() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,11 +177,11 @@ func (s *server) whenEmpty() <-chan struct{} {
 	return s.empty
 }
 
-// open are the connections of the moment.
-func (s *server) open() []*conn {
+// open returns the connections.
+func (s *server) open() []*clientConn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	conns := make([]*conn, 0, len(s.conns))
+	conns := make([]*clientConn, 0, len(s.conns))
 	for c := range s.conns {
 		conns = append(conns, c)
 	}

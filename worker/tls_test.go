@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/worker"
 )
 
@@ -39,13 +40,15 @@ func plainOnly(t *testing.T, why string) {
 	}
 }
 
-// TestOverTLS runs the tests of this package once more, over TLS: all that holds for a connection holds there.
+// TestOverTLS runs tests of this package over TLS: in the second tier all of them, because all that holds for a connection holds
+// there.
 func TestOverTLS(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it is all tests once more")
+	plainOnly(t, "this is the test that starts the others")
+	args := []string{"-test.timeout=5m", "-test.short"}
+	if !proctest.IsLong() {
+		args = append(args, "-test.run=^Test(Drain[^L]|Harakiri[^R]|Client|SlowBod|Body|Busy|Hijack|Responses)")
 	}
-	plainOnly(t, "this is the one that starts the others")
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.timeout=5m")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = append(os.Environ(), tlsVariable+"=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
@@ -124,7 +127,7 @@ func TestTLSIsNotOlderThan12(t *testing.T) {
 
 // TestHandshakeThatDoesNotCome has clients that stop in the middle of a handshake, at each of its steps.
 func TestHandshakeThatDoesNotCome(t *testing.T) {
-	w := startOverTLS(t, worker.Config{HTTPTimeout: soon}, http.HandlerFunc(hello))
+	w := startOverTLS(t, limited(func(l *worker.Limits) { l.HTTPTimeout = soon }), http.HandlerFunc(hello))
 	silent, half, mute := w.dial(), w.dial(), w.dial()
 	half.send("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03") // a ClientHello, as far as it goes
 	mute.shakeHands(trusting())
@@ -149,10 +152,10 @@ func TestPlainRequestToTLS(t *testing.T) {
 
 // TestDrainLetsAHandshakeComeThatHasBegun: the time for the request begins when the handshake is done.
 func TestDrainLetsAHandshakeComeThatHasBegun(t *testing.T) {
-	w := startOverTLS(t, worker.Config{DrainIdle: later}, http.HandlerFunc(hello))
+	w := startOverTLS(t, limited(func(l *worker.Limits) { l.DrainIdle = later }), http.HandlerFunc(hello))
 	c := w.dial()
-	w.log.await(t, "serving")
-	await(t, "the worker has it", func() bool { return strings.Contains(allStacks(), "shakeHands") })
+	w.await("serving")
+	proctest.Eventually(t, "the worker has it", func() bool { return strings.Contains(allStacks(), "(*clientConn).handshake") })
 	w.drain()
 	c.shakeHands(trusting())
 	if r := c.do("GET", "/", ""); r.code != 200 || !r.last {
@@ -165,7 +168,7 @@ func TestDrainLetsAHandshakeComeThatHasBegun(t *testing.T) {
 
 // TestCutDoesNotWaitForFarewells has clients that take nothing, to whom nothing can be said any more.
 func TestCutDoesNotWaitForFarewells(t *testing.T) {
-	w := startOverTLS(t, worker.Config{DrainTimeout: -1}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	w := startOverTLS(t, limited(func(l *worker.Limits) { l.DrainTimeout = 0 }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			_, _ = w.Write(make([]byte, 1<<20))
 		}

@@ -136,7 +136,7 @@ func TestShutdownDelay(t *testing.T) {
 		}
 		return s.unready(t, health) != ""
 	})
-	for address, want := range map[string]string{s.address: "told unready by the master", health: "the master is stopping"} {
+	for address, want := range map[string]string{s.address: "made unready by the master", health: "the master is stopping"} {
 		if reason := s.unready(t, address); reason != want {
 			t.Errorf("reason %q, want %q", reason, want)
 		}

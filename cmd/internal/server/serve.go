@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"multiproc/cmd/internal/config"
 	"multiproc/cmd/internal/page"
@@ -23,7 +22,7 @@ type process struct {
 	log        *slog.Logger
 	accessLog  *slog.Logger // its lines are waited for rather than dropped
 
-	hurry <-chan struct{} // see worker.Config; nil under a master
+	fastStop <-chan struct{} // see worker.Config; nil under a master
 }
 
 // serve serves until it is asked to stop. It closes what was inherited.
@@ -78,21 +77,23 @@ func (p process) workerConfig() worker.Config {
 		}
 	}
 	conf := worker.Config{
-		Inherited:        p.inherited,
-		TrustedProxies:   proxies,
-		Logger:           p.log,
-		MaxConnections:   cfg.MaxConnections,
-		MaxHeader:        int(cfg.BufferSize),
-		MaxBody:          cfg.LimitPost,
-		HTTPTimeout:      timeLimit(cfg.HTTPTimeout),
-		SocketTimeout:    timeLimit(cfg.SocketTimeout),
-		Harakiri:         cfg.Harakiri,
-		HarakiriGrace:    timeLimit(cfg.HarakiriGracefulTimeout),
-		MaxRequests:      cfg.MaxRequests,
-		MaxRequestsDelta: cfg.MaxRequestsDelta,
-		DrainIdle:        timeLimit(cfg.DrainIdle),
-		DrainTimeout:     timeLimit(mercy),
-		Hurry:            p.hurry,
+		Inherited:      p.inherited,
+		TrustedProxies: proxies,
+		Logger:         p.log,
+		FastStop:       p.fastStop,
+		Limits: &worker.Limits{
+			MaxConnections:   cfg.MaxConnections,
+			MaxHeader:        int(cfg.BufferSize),
+			MaxBody:          cfg.LimitPost,
+			HTTPTimeout:      cfg.HTTPTimeout,
+			SocketTimeout:    cfg.SocketTimeout,
+			Harakiri:         cfg.Harakiri,
+			HarakiriGrace:    cfg.HarakiriGracefulTimeout,
+			MaxRequests:      cfg.MaxRequests,
+			MaxRequestsDelta: cfg.MaxRequestsDelta,
+			DrainIdle:        cfg.DrainIdle,
+			DrainTimeout:     mercy,
+		},
 	}
 	if !cfg.DisableLogging {
 		conf.AccessLog = p.accessLog
@@ -101,13 +102,4 @@ func (p process) workerConfig() worker.Config {
 		conf.Reopen = func() error { return openLog(cfg.Logto) }
 	}
 	return conf
-}
-
-// timeLimit is a time of the settings as worker.Config has it, where 0 is a default. What 0 is in the settings, no limit or
-// no time, a negative one is there.
-func timeLimit(d time.Duration) time.Duration {
-	if d == 0 {
-		return -1
-	}
-	return d
 }

@@ -9,37 +9,29 @@ import (
 	"multiproc/worker"
 )
 
-// TestTimeLimits: what a key says reaches package worker, where 0 would be a default. There a negative time is what 0 is
-// here, no limit or no time.
-func TestTimeLimits(t *testing.T) {
-	const none = -1
-	for _, row := range []struct {
-		keys string // set to the same
-		of   func(worker.Config) time.Duration
-		want time.Duration // for 0; for 7 it is always 7 s
-	}{
-		{"http-timeout", func(c worker.Config) time.Duration { return c.HTTPTimeout }, none},
-		{"socket-timeout", func(c worker.Config) time.Duration { return c.SocketTimeout }, none},
-		{"harakiri", func(c worker.Config) time.Duration { return c.Harakiri }, 0}, // no limit is its default there, too
-		{"harakiri-graceful-timeout", func(c worker.Config) time.Duration { return c.HarakiriGrace }, none},
-		{"drain-idle", func(c worker.Config) time.Duration { return c.DrainIdle }, none},
-		{"worker-reload-mercy stop-mercy", func(c worker.Config) time.Duration { return c.DrainTimeout }, none},
+// TestLimits sets keys, and checks that the worker has their values, 0 included.
+func TestLimits(t *testing.T) {
+	for keys, of := range map[string]func(*worker.Limits) time.Duration{
+		"http-timeout":                   func(l *worker.Limits) time.Duration { return l.HTTPTimeout },
+		"socket-timeout":                 func(l *worker.Limits) time.Duration { return l.SocketTimeout },
+		"harakiri":                       func(l *worker.Limits) time.Duration { return l.Harakiri },
+		"harakiri-graceful-timeout":      func(l *worker.Limits) time.Duration { return l.HarakiriGrace },
+		"drain-idle":                     func(l *worker.Limits) time.Duration { return l.DrainIdle },
+		"worker-reload-mercy stop-mercy": func(l *worker.Limits) time.Duration { return l.DrainTimeout },
 	} {
-		t.Run(row.keys, func(t *testing.T) {
-			for text, want := range map[string]time.Duration{"0": row.want, "7": 7 * time.Second} {
-				var flags []string
-				for key := range strings.FieldsSeq(row.keys) {
-					flags = append(flags, "--"+key+"="+text)
-				}
-				if got := row.of(configOf(t, flags...)); got != want {
-					t.Errorf("%s: %s, want %s", flags, got, want)
-				}
+		for text, want := range map[string]time.Duration{"0": 0, "7": 7 * time.Second} {
+			var flags []string
+			for key := range strings.FieldsSeq(keys) {
+				flags = append(flags, "--"+key+"="+text)
 			}
-		})
+			if got := of(limitsOf(t, flags...)); got != want {
+				t.Errorf("%s: %s, want %s", flags, got, want)
+			}
+		}
 	}
 }
 
-// TestDrainTimeout: of several mercies the worker has the one that its master may have, and without a master its own.
+// TestDrainTimeout checks that a worker gives requests the longest time that its master may allow.
 func TestDrainTimeout(t *testing.T) {
 	for name, row := range map[string]struct {
 		settings []string
@@ -49,18 +41,18 @@ func TestDrainTimeout(t *testing.T) {
 		"a stop's":                    {[]string{"--worker-reload-mercy=10", "--stop-mercy=20"}, 20 * time.Second},
 		"one of them 0":               {[]string{"--worker-reload-mercy=0", "--stop-mercy=20"}, 20 * time.Second},
 		"without a master":            {[]string{"--master=false", "--worker-reload-mercy=50", "--stop-mercy=20"}, 20 * time.Second},
-		"without a master, and mercy": {[]string{"--master=false", "--worker-reload-mercy=50", "--stop-mercy=0"}, -1},
+		"without a master, and mercy": {[]string{"--master=false", "--worker-reload-mercy=50", "--stop-mercy=0"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := configOf(t, row.settings...).DrainTimeout; got != row.want {
+			if got := limitsOf(t, row.settings...).DrainTimeout; got != row.want {
 				t.Errorf("%s, want %s", got, row.want)
 			}
 		})
 	}
 }
 
-// configOf is what package worker is told of a command line.
-func configOf(t *testing.T, flags ...string) worker.Config {
+// limitsOf returns the worker's limits under a command line.
+func limitsOf(t *testing.T, flags ...string) *worker.Limits {
 	t.Helper()
 	arguments, err := config.ParseServerFlags(append(flags, "--socket=127.0.0.1:0"))
 	if err != nil {
@@ -70,5 +62,5 @@ func configOf(t *testing.T, flags ...string) worker.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return process{cfg: loaded.Config}.workerConfig()
+	return process{cfg: loaded.Config}.workerConfig().Limits
 }

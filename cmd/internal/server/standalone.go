@@ -41,7 +41,7 @@ func runStandalone(ctx context.Context, in *instance) error {
 		in.log.Info("ready for browsers", "url", url)
 	}
 	steps.log(in)
-	ctx, hurry, release := in.handleSignals(ctx)
+	ctx, fastStop, release := in.handleSignals(ctx)
 	defer release()
 	p := process{
 		cfg:        in.cfg,
@@ -51,7 +51,7 @@ func runStandalone(ctx context.Context, in *instance) error {
 		metricsDir: in.metricsDir,
 		log:        in.log,
 		accessLog:  in.log,
-		hurry:      hurry,
+		fastStop:   fastStop,
 	}
 	return p.serve(ctx)
 }
@@ -97,9 +97,9 @@ func (in *instance) setEnvironment() error {
 }
 
 // handleSignals gives signals the meaning they have for a master. TERM and QUIT cancel the returned context; INT, and a second
-// TERM or QUIT, also close hurry: requests are not waited for. USR1 reopens the log. There is nothing to reload on HUP, and no
+// TERM or QUIT, also close fastStop: requests are not waited for. USR1 reopens the log. There is nothing to reload on HUP, and no
 // number of workers to change.
-func (in *instance) handleSignals(ctx context.Context) (stopped context.Context, hurry <-chan struct{}, release func()) {
+func (in *instance) handleSignals(ctx context.Context) (stopped context.Context, fastStop <-chan struct{}, release func()) {
 	stopped, stop := context.WithCancelCause(ctx)
 	fast := make(chan struct{})
 	signals := make(chan os.Signal, 8)
@@ -108,7 +108,7 @@ func (in *instance) handleSignals(ctx context.Context) (stopped context.Context,
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		stopping, hurrying := false, false
+		stopping, closed := false, false
 		for s := range signals {
 			switch s {
 			case syscall.SIGUSR1:
@@ -121,10 +121,10 @@ func (in *instance) handleSignals(ctx context.Context) (stopped context.Context,
 				again := stopping || s == syscall.SIGINT
 				in.log.Info("stopping", "signal", s.String(), "fast", again)
 				stop(fmt.Errorf("signal: %s", s))
-				if again && !hurrying {
+				if again && !closed {
 					close(fast)
 				}
-				stopping, hurrying = true, hurrying || again
+				stopping, closed = true, closed || again
 			}
 		}
 	}()

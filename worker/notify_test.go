@@ -78,9 +78,9 @@ func TestHeartbeats(t *testing.T) {
 	m := openMailbox(t)
 	t.Setenv("WATCHDOG_USEC", fmt.Sprint((30 * time.Millisecond).Microseconds()))
 	release := make(chan struct{})
-	w := start(t, worker.Config{DrainTimeout: time.Hour}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	w := start(t, limited(func(l *worker.Limits) { l.DrainTimeout = time.Hour }), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	w.dial().send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
-	w.log.await(t, "serving")
+	w.await("serving")
 	for range 3 {
 		m.await(func(n handoff.Notice) bool { return n.Alive && !n.Stopping })
 	}
@@ -95,8 +95,8 @@ func TestMaxRequests(t *testing.T) {
 	m := openMailbox(t)
 	t.Setenv("WATCHDOG_USEC", fmt.Sprint((30 * time.Millisecond).Microseconds()))
 	cfg := worker.Config{
-		Inherited:   &handoff.Inherited{Identity: handoff.Identity{Slot: 1, ID: "w1", Generation: 1}},
-		MaxRequests: 3, MaxRequestsDelta: 2,
+		Inherited: &handoff.Inherited{Identity: handoff.Identity{Slot: 1, ID: "w1", Generation: 1}},
+		Limits:    limits(func(l *worker.Limits) { l.MaxRequests, l.MaxRequestsDelta = 3, 2 }),
 	}
 	w := start(t, cfg, http.HandlerFunc(hello))
 	wants := func(n handoff.Notice) bool { return n.Stopping }
@@ -116,7 +116,7 @@ func TestMaxRequests(t *testing.T) {
 	}
 	m.await(wants)
 	m.await(wants) // in the heartbeats
-	if lines, _ := w.log.find("max-requests"); len(lines) != 1 {
+	if lines := w.log.Lines("max-requests"); len(lines) != 1 {
 		t.Errorf("logged %q", lines)
 	}
 	r := c.do("GET", "/", "") // and it serves on
@@ -129,7 +129,7 @@ func TestMaxRequests(t *testing.T) {
 func TestMaxRequestsWithoutAMaster(t *testing.T) {
 	m := openMailbox(t)
 	t.Setenv("WATCHDOG_USEC", fmt.Sprint((30 * time.Millisecond).Microseconds()))
-	w := start(t, worker.Config{MaxRequests: 1}, http.HandlerFunc(hello))
+	w := start(t, limited(func(l *worker.Limits) { l.MaxRequests = 1 }), http.HandlerFunc(hello))
 	w.get("/")
 	for range 2 {
 		for _, notice := range m.await(func(n handoff.Notice) bool { return n.Alive }) {
@@ -143,14 +143,14 @@ func TestMaxRequestsWithoutAMaster(t *testing.T) {
 func TestFailureToNotifyIsLoggedOnce(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "/nonexistent/socket")
 	w := start(t, worker.Config{}, http.HandlerFunc(hello))
-	if line := w.log.await(t, "cannot notify"); !strings.Contains(line, "/nonexistent/socket") {
+	if line := w.await("cannot notify"); !strings.Contains(line, "/nonexistent/socket") {
 		t.Error(line)
 	}
 	w.stop()
 	if err := w.wait(); err != nil {
 		t.Errorf("Run: %v", err)
 	}
-	if lines, _ := w.log.find("cannot notify"); len(lines) != 1 {
+	if lines := w.log.Lines("cannot notify"); len(lines) != 1 {
 		t.Errorf("logged %q", lines)
 	}
 }

@@ -1,0 +1,111 @@
+package worker
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"syscall"
+	"time"
+)
+
+// Limits bound what clients and requests may take. In each field, 0 means that there is no limit, or that no time is given; it
+// never stands for a default. Start from DefaultLimits and change what differs.
+type Limits struct {
+	// MaxConnections is the most connections at a time on the main listeners together. Further ones wait in the kernel's
+	// queue, and those without a request make room for them, the longest idle first. The listeners in Config.Named share
+	// places of their own, as many but at least 8 and at most 64. All listeners together never use more than three quarters
+	// of the descriptors that the process may open.
+	MaxConnections int
+	// MaxHeader is the most bytes in the head of a request, approximately. A longer one is answered with 431. 0 is 1 MiB, the
+	// limit of net/http.
+	MaxHeader int
+	// MaxBody is the most bytes in the body of a request. A longer one is answered with 413, at once if the request gives its
+	// length; otherwise the handler's read fails with *http.MaxBytesError.
+	MaxBody int64
+
+	// HTTPTimeout is how long the head of a request may take, and how long a connection may be idle.
+	HTTPTimeout time.Duration
+	// SocketTimeout is how long a client may take nothing of an answer, or send nothing of a body that the handler reads,
+	// before it is cut off. While all connections are taken, it must also do so at 500 bytes per second on average.
+	SocketTimeout time.Duration
+
+	// Harakiri is how long a request may take, see ExtendDeadline.
+	Harakiri time.Duration
+	// HarakiriGrace is how much longer its handler may take to return before the worker asks to be replaced. 0: it must have
+	// returned when the client has its answer.
+	HarakiriGrace time.Duration
+
+	// MaxRequests is the number of requests after which the worker asks its master to replace it.
+	MaxRequests int
+	// MaxRequestsDelta is the upper bound of a random number that is added to MaxRequests, so that workers that started
+	// together do not ask together.
+	MaxRequestsDelta int
+
+	// DrainIdle is how long a connection may be idle in the drain before it is closed. 0: a request that is not in the
+	// kernel yet is lost.
+	DrainIdle time.Duration
+	// DrainTimeout is how long the drain may take. 0: requests are cut at once.
+	DrainTimeout time.Duration
+}
+
+// DefaultLimits returns the limits of a worker that is not configured: 10,000 connections, heads of 64 KiB, an HTTPTimeout and
+// a SocketTimeout of 60 s, a HarakiriGrace of 5 s, a DrainIdle of 5 s and a DrainTimeout of 60 s. Bodies and the duration and
+// number of requests are not limited.
+func DefaultLimits() Limits {
+	return Limits{
+		MaxConnections: 10_000,
+		MaxHeader:      64 << 10,
+		HTTPTimeout:    time.Minute,
+		SocketTimeout:  time.Minute,
+		HarakiriGrace:  5 * time.Second,
+		DrainIdle:      5 * time.Second,
+		DrainTimeout:   time.Minute,
+	}
+}
+
+// minDrainIdle is the time to read what the kernel has received.
+const minDrainIdle = 10 * time.Millisecond
+
+// validate returns an error for each negative field.
+func (l *Limits) validate() error {
+	var faults []error
+	for _, field := range []struct {
+		name  string
+		value int64
+	}{
+		{"MaxConnections", int64(l.MaxConnections)},
+		{"MaxHeader", int64(l.MaxHeader)},
+		{"MaxBody", l.MaxBody},
+		{"HTTPTimeout", int64(l.HTTPTimeout)},
+		{"SocketTimeout", int64(l.SocketTimeout)},
+		{"Harakiri", int64(l.Harakiri)},
+		{"HarakiriGrace", int64(l.HarakiriGrace)},
+		{"MaxRequests", int64(l.MaxRequests)},
+		{"MaxRequestsDelta", int64(l.MaxRequestsDelta)},
+		{"DrainIdle", int64(l.DrainIdle)},
+		{"DrainTimeout", int64(l.DrainTimeout)},
+	} {
+		if field.value < 0 {
+			faults = append(faults, fmt.Errorf("Limits.%s is negative", field.name))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// connections returns how many connections the main listeners and the named ones may have.
+func (l *Limits) connections() (main, named int) {
+	total := maxDescriptors()
+	main = cmp.Or(l.MaxConnections, total)
+	named = max(8, min(main, 64, total/8))
+	return min(main, max(1, total-named)), named
+}
+
+// maxDescriptors returns how many descriptors connections may use. The rest is for everything else that a worker opens.
+func maxDescriptors() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return math.MaxInt
+	}
+	return int(max(1, min(limit.Cur/4*3, math.MaxInt)))
+}
