@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"multiproc/internal/conn"
 )
 
 // serverConnections is how many clients the control socket and each health address answer at a time. Others wait.
@@ -26,7 +28,7 @@ func (m *Master) serve() func() {
 		server.SetKeepAlivesEnabled(false)
 		servers = append(servers, server)
 		// It ends when it is shut down. The master needs descriptors for more than those who ask how it is.
-		serving.Go(func() { _ = server.Serve(BoundListener(l, serverConnections)) })
+		serving.Go(func() { _ = server.Serve(conn.Listen(l, serverConnections)) })
 	}
 	if m.config.Control != nil {
 		start(m.config.Control, &http.Server{Handler: m.control()}) // a reload takes its time

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"multiproc/internal/conn"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 	"multiproc/worker/handoff"
@@ -57,7 +58,7 @@ func New(listeners []net.Listener, asked bool, metricsDir string, log *slog.Logg
 	}
 	s.context, s.stop = context.WithCancel(context.Background())
 	for _, l := range listeners {
-		l = master.BoundListener(l, maxConnections)
+		l = conn.Listen(l, maxConnections)
 		context.AfterFunc(s.context, func() { _ = l.Close() })
 		s.serving.Go(func() { s.serve(l) })
 	}
