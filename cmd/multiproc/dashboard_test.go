@@ -139,10 +139,7 @@ func (p panel) check(t *testing.T) {
 
 // TestDashboardExpressions has Prometheus parse the queries, as rules.
 func TestDashboardExpressions(t *testing.T) {
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		proctest.Missing(t, "no promtool in PATH")
-	}
+	promtool := proctest.Tool(t, "promtool", "")
 	var rules strings.Builder
 	rules.WriteString("groups:\n- name: dashboard\n  rules:\n")
 	for i, expr := range readDashboard(t).expressions() {

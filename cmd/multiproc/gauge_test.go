@@ -100,10 +100,7 @@ func (k *tracker) mustShow(want map[string]float64) {
 // mustBeLinted lints the whole page with promtool.
 func (k *tracker) mustBeLinted(page string) {
 	k.tb.Helper()
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		proctest.Missing(k.tb, "no promtool in PATH")
-	}
+	promtool := proctest.Tool(k.tb, "promtool", "")
 	check := exec.CommandContext(k.tb.Context(), promtool, "check", "metrics")
 	check.Stdin = bytes.NewReader([]byte(page))
 	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {

@@ -21,9 +21,7 @@ type emulator struct {
 // startEmulator starts a shell in a terminal of this size.
 func startEmulator(t *testing.T, width, height int) *emulator {
 	t.Helper()
-	if _, err := exec.LookPath("tmux"); err != nil {
-		proctest.Missing(t, "there is no tmux")
-	}
+	proctest.Tool(t, "tmux", "")
 	e := &emulator{t, filepath.Join(t.TempDir(), "tmux.sock")}
 	e.tmux("new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "env -i TERM=$TERM PATH=$PATH PS1='$ ' sh")
 	t.Cleanup(func() {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -118,6 +117,9 @@ func TestReasonsOfRules(t *testing.T) {
 	}
 }
 
+// prometheusVersion is the first one whose configuration has scrape_protocols.
+const prometheusVersion = "2.49"
+
 // prometheusServer is a Prometheus that a test started.
 type prometheusServer struct {
 	t       *testing.T
@@ -127,10 +129,7 @@ type prometheusServer struct {
 // startPrometheus starts a Prometheus with the configuration in a directory, and waits until it is ready.
 func startPrometheus(t *testing.T, dir string) *prometheusServer {
 	t.Helper()
-	path, err := exec.LookPath("prometheus")
-	if err != nil {
-		proctest.Missing(t, "no prometheus in PATH")
-	}
+	path := proctest.Tool(t, "prometheus", prometheusVersion)
 	p := &prometheusServer{t, freeAddress(t)}
 	cmd := commandIn(t, dir, path, "--config.file=prometheus.yml", "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+p.address)
 	log, err := os.Create(filepath.Join(t.TempDir(), "prometheus.log"))

@@ -30,10 +30,7 @@ func initDir(t *testing.T) string {
 // TestPromtool has promtool check the files of multiproc init and run the tests of the rules.
 func TestPromtool(t *testing.T) {
 	t.Parallel()
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		proctest.Missing(t, "no promtool in PATH")
-	}
+	promtool := proctest.Tool(t, "promtool", prometheusVersion)
 	dir := initDir(t)
 	tests, err := os.ReadFile(filepath.Join(prometheusDir, "rules_test.yml"))
 	if err != nil {

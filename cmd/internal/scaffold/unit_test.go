@@ -44,10 +44,7 @@ func unitSettings(t *testing.T, dir string) map[string]string {
 
 // TestUnitByTool has systemd check the unit, also with paths that need quotes, and rate its hardening.
 func TestUnitByTool(t *testing.T) {
-	systemd, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		proctest.Missing(t, "there is no systemd-analyze in PATH")
-	}
+	systemd := proctest.Tool(t, "systemd-analyze", "250") // the first with security --offline
 	analyze := func(args ...string) {
 		t.Helper()
 		out, err := exec.CommandContext(t.Context(), systemd, args...).CombinedOutput()
