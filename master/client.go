@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// Client speaks to a running master through its control socket. It is safe for concurrent use.
+// Client sends requests to the control socket of a running master. It is safe for concurrent use.
 type Client struct {
 	path string
 	http http.Client
 }
 
-// NewClient is the way to the master at a control socket's path. It opens nothing yet.
+// NewClient returns a client of the control socket at path. It opens nothing yet.
 func NewClient(path string) *Client {
 	c := &Client{path: path}
 	c.http.Transport = &http.Transport{
@@ -30,23 +30,23 @@ func NewClient(path string) *Client {
 	return c
 }
 
-// statusPatience is how long a master may take to say how it is: it has nothing to wait for.
-const statusPatience = 5 * time.Second
+// statusTimeout bounds how long a master may take to report its status, which it has at hand.
+const statusTimeout = 5 * time.Second
 
-// Status asks how things are, for 5 s at most.
+// Status requests the status. It fails after 5 s without an answer.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, statusPatience)
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	var s Status
 	err := c.do(ctx, http.MethodGet, "/status", &s)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("ask master at %s: no answer within %s", c.path, statusPatience)
+		err = fmt.Errorf("request to master at %s: no answer within %s", c.path, statusTimeout)
 	}
 	return s, err
 }
 
-// Reload asks for a reload and waits for its end, as long as that takes, once it is clear that the master answers. A
-// reload that was taken back is no error.
+// Reload requests a reload and waits for its end, however long it takes, if the master answers at all. A reload that was rolled
+// back is not an error.
 func (c *Client) Reload(ctx context.Context) (Outcome, error) {
 	var o Outcome
 	if _, err := c.Status(ctx); err != nil {
@@ -56,7 +56,7 @@ func (c *Client) Reload(ctx context.Context) (Outcome, error) {
 	return o, err
 }
 
-// Stop asks the master to stop and waits until it is gone, as long as that takes, once it is clear that it answers.
+// Stop requests a stop and waits until the master has exited, however long it takes, if the master answers at all.
 func (c *Client) Stop(ctx context.Context, fast bool) error {
 	if _, err := c.Status(ctx); err != nil {
 		return err
@@ -68,16 +68,16 @@ func (c *Client) Stop(ctx context.Context, fast bool) error {
 	return c.do(ctx, http.MethodPost, path, nil)
 }
 
-// do asks, and reads the answer as JSON where there is a place for it, else to its end.
+// do sends a request and decodes the JSON answer into a value; if that is nil, it waits for the end of the answer.
 func (c *Client) do(ctx context.Context, method, path string, into any) error {
-	fail := func(err error) error { return fmt.Errorf("ask master at %s: %w", c.path, err) }
+	fail := func(err error) error { return fmt.Errorf("request to master at %s: %w", c.path, err) }
 	request, err := http.NewRequestWithContext(ctx, method, "http://master"+path, nil)
 	if err != nil {
 		return fail(err)
 	}
 	response, err := c.http.Do(request)
 	if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) {
-		return fail(errors.New("no server runs there"))
+		return fail(errors.New("no server is running there"))
 	}
 	if err != nil {
 		return fail(err)
@@ -87,7 +87,7 @@ func (c *Client) do(ctx context.Context, method, path string, into any) error {
 		if response.StatusCode != http.StatusAccepted {
 			return fail(errors.New(response.Status))
 		}
-		// However it ends, the master has ended.
+		// The end of the body, with or without an error, is the end of the master.
 		_, _ = io.Copy(io.Discard, response.Body)
 		return ctx.Err()
 	}

@@ -8,37 +8,37 @@ import (
 	"multiproc/master/internal/proc"
 )
 
-// maxEnds bounds for how many workers that have ended the beginning of their stderr is kept.
-const maxEnds = 16
+// maxExits bounds for how many exited workers the beginning of their stderr is kept.
+const maxExits = 16
 
-// end is what is kept of a worker that has ended.
-type end struct {
-	serial fleet.Serial
-	how    fleet.Exit
-	late   bool // it was ended because it was not ready in time
-	stderr *proc.Capture
+// exited is what is kept of a worker that has exited.
+type exited struct {
+	serial  fleet.Serial
+	exit    fleet.Exit
+	timeout bool // it was ended because it was not ready in time
+	stderr  *proc.Capture
 }
 
-func (e end) String() string {
-	if e.late {
+func (e exited) String() string {
+	if e.timeout {
 		return string(fleet.ReasonStartTimeout)
 	}
-	return e.how.String()
+	return e.exit.String()
 }
 
-func (m *Master) keepEnd(e end) {
-	m.ends = append(m.ends, e)
-	if len(m.ends) > maxEnds {
-		m.ends = slices.Clone(m.ends[1:])
+func (m *Master) keepExit(e exited) {
+	m.exits = append(m.exits, e)
+	if len(m.exits) > maxExits {
+		m.exits = slices.Clone(m.exits[1:])
 	}
 }
 
-// stderr is what a worker has said, alive or not; nil where that is not known.
+// stderr returns the output of a worker, whether it runs or has exited; nil if it is not known.
 func (m *Master) stderr(s fleet.Serial) *proc.Capture {
-	if p := m.processes[s]; p != nil {
-		return p.Stderr
+	if c := m.children[s]; c != nil {
+		return c.Stderr
 	}
-	for _, e := range m.ends {
+	for _, e := range m.exits {
 		if e.serial == s {
 			return e.stderr
 		}
@@ -46,18 +46,18 @@ func (m *Master) stderr(s fleet.Serial) *proc.Capture {
 	return nil
 }
 
-// whyNoneReady tells of the first worker that has said something before it ended.
+// whyNoneReady returns an ErrNoneReady with the output of the first worker that wrote something before it exited.
 func (m *Master) whyNoneReady() error {
 	if m.last != nil {
 		return fmt.Errorf("%w: %w", ErrNoneReady, m.last)
 	}
-	for _, e := range m.ends {
+	for _, e := range m.exits {
 		if line := e.stderr.FirstError(); line != "" {
 			return fmt.Errorf("%w: %s: %s", ErrNoneReady, e, line)
 		}
 	}
-	if len(m.ends) > 0 {
-		return fmt.Errorf("%w: %s", ErrNoneReady, m.ends[0])
+	if len(m.exits) > 0 {
+		return fmt.Errorf("%w: %s", ErrNoneReady, m.exits[0])
 	}
 	return ErrNoneReady
 }

@@ -51,3 +51,24 @@ func (l *launch) startWorker(who handoff.Identity) (*proc.Process, error) {
 	}
 	return l.Start(who, fds, names)
 }
+
+func (m *Master) logGeneration(g handoff.Generation) {
+	l := m.launches[g]
+	args := []any{"generation", int(g), "program", l.Program.Path, "workers", l.plan.Limits.Workers}
+	for _, address := range l.sockets.Addresses() {
+		args = append(args, "listening", address)
+	}
+	m.log.Info("new generation", args...)
+}
+
+// retire releases what a generation was started from.
+func (m *Master) retire(g handoff.Generation) {
+	l := m.launches[g]
+	if l == nil {
+		return // its settings were never read
+	}
+	delete(m.launches, g)
+	if err := errors.Join(l.sockets.Close(true), l.Close()); err != nil {
+		m.log.Warn("cannot release generation", "generation", int(g), "error", err)
+	}
+}

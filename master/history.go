@@ -15,38 +15,38 @@ const maxReloads = 16
 // Outcomes of reloads.
 const (
 	Committed  = "committed"   // the new generation serves
-	RolledBack = "rolled-back" // the old one goes on
+	RolledBack = "rolled-back" // the old generation continues
 )
 
-// ReloadStatus is what a master knows of one reload.
+// ReloadStatus describes one reload.
 type ReloadStatus struct {
-	Began      time.Time          `json:"began"`             // when its settings were asked for
-	Took       time.Duration      `json:"took_nanoseconds"`  // until it was committed or taken back
-	Generation handoff.Generation `json:"generation"`        // that was tried
-	Outcome    string             `json:"outcome,omitempty"` // Committed or RolledBack; empty: it is under way
-	Error      string             `json:"error,omitempty"`   // why it was taken back, on one line
+	Began      time.Time          `json:"began"`             // when it was requested
+	Took       time.Duration      `json:"took_nanoseconds"`  // until it was committed or rolled back, or until now
+	Generation handoff.Generation `json:"generation"`        // the one that was tried
+	Outcome    string             `json:"outcome,omitempty"` // Committed or RolledBack; empty: it is in progress
+	Error      string             `json:"error,omitempty"`   // why it was rolled back, on one line
 }
 
-// ExitStatus is how a worker came to its end.
+// ExitStatus describes the exit of a worker.
 type ExitStatus struct {
 	At     time.Time `json:"at"`     // when it was reaped
-	Reason string    `json:"reason"` // in one word, as Hooks.Ended has it
-	How    string    `json:"how"`    // as in: was killed by signal 9 (killed)
+	Reason string    `json:"reason"` // as in Hooks.Ended
+	How    string    `json:"how"`    // for people, as in: was killed by signal 9 (killed)
 }
 
-// history is what is known of what is over. It is bounded: by a number of reloads, and by the number of slots.
+// history is what the master remembers. It is bounded by a number of reloads and by the number of slots.
 type history struct {
 	reloads []ReloadStatus // the oldest first
 	slots   map[handoff.Slot]past
 }
 
-// past is what was in a slot.
+// past is the history of a slot.
 type past struct {
-	starts int         // of workers
-	last   *ExitStatus // of them that ended last; nil: none has
+	starts int         // number of workers started in it
+	last   *ExitStatus // of the worker that exited last; nil: none has
 }
 
-// started gives what was in the slot of a worker that has just been started.
+// started records a worker that has just been started and returns what was in its slot before.
 func (h *history) started(slot handoff.Slot) past {
 	before := h.slots[slot]
 	h.slots[slot] = past{before.starts + 1, before.last}
@@ -64,7 +64,7 @@ func (h *history) reloaded(r ReloadStatus) {
 	}
 }
 
-// explain says better why the reload to a generation was taken back.
+// explain replaces the reason why the reload to a generation was rolled back by a better one.
 func (h *history) explain(g handoff.Generation, why string) {
 	for i := range h.reloads {
 		if h.reloads[i].Generation == g {
@@ -73,13 +73,13 @@ func (h *history) explain(g handoff.Generation, why string) {
 	}
 }
 
-// remember keeps how a worker has ended, for those that came after it in its slot and those that will.
+// remember records the exit of a worker for its slot and for the workers that have been started there since.
 func (m *Master) remember(e fleet.Ended) {
 	status := &ExitStatus{At: time.Now(), Reason: string(e.Reason), How: proc.Printable(e.Exit.String())}
 	m.history.ended(e.Identity.Slot, status)
-	for s, p := range m.processes {
-		if s > e.Serial && p.Identity.Slot == e.Identity.Slot {
-			p.before.last = status
+	for s, c := range m.children {
+		if s > e.Serial && c.Identity.Slot == e.Identity.Slot {
+			c.before.last = status
 		}
 	}
 }

@@ -33,17 +33,17 @@ func TestHistoryOfReloadsIsBounded(t *testing.T) {
 
 // TestHistoryOfSlots has workers one after the other in a slot, and two at a time.
 func TestHistoryOfSlots(t *testing.T) {
-	m := &Master{processes: map[fleet.Serial]*child{}, history: history{slots: map[handoff.Slot]past{}}}
+	m := &Master{children: map[fleet.Serial]*child{}, history: history{slots: map[handoff.Slot]past{}}}
 	start := func(s fleet.Serial, slot handoff.Slot) {
-		m.processes[s] = &child{Process: &proc.Process{Identity: handoff.Identity{Slot: slot}}, before: m.history.started(slot)}
+		m.children[s] = &child{Process: &proc.Process{Identity: handoff.Identity{Slot: slot}}, before: m.history.started(slot)}
 	}
 	end := func(s fleet.Serial, slot handoff.Slot, why fleet.Reason, how fleet.Exit) {
-		delete(m.processes, s)
+		delete(m.children, s)
 		m.remember(fleet.Ended{Serial: s, Identity: handoff.Identity{Slot: slot}, Reason: why, Exit: how})
 	}
 	mustBe := func(s fleet.Serial, starts int, last string) {
 		t.Helper()
-		before, got := m.processes[s].before, ""
+		before, got := m.children[s].before, ""
 		if e := before.last; e != nil {
 			got = e.Reason + ": " + e.How
 			if age := time.Since(e.At); age < 0 || age > time.Minute {

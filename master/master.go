@@ -3,7 +3,6 @@ package master
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -20,35 +19,33 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// Config is what a master is made of.
+// ErrNoneReady is the error of Run if no worker became ready at the start.
+var ErrNoneReady = fleet.ErrNoneReady
+
+// Config configures a Master.
 type Config struct {
 	Plan    Plan            // of the first generation
-	Program string          // the path of what workers run. Links in it are followed anew for each generation
-	Sockets *listen.Sockets // what is open already; the master opens the plan's in it, and closes them
+	Program string          // path of the workers' executable; symbolic links in it are resolved again for each generation
+	Sockets *listen.Sockets // may have sockets already; the master opens those of the plan and closes them
 
-	// Check are the arguments, the name first, with which the program prints the settings of a next generation. It runs
-	// in CheckDir with the environment CheckEnv. Read makes the plan of what it has printed.
+	// Check is the command with which the program prints the settings of the next generation; the first element is the name. It
+	// runs in CheckDir, an absolute path, with the environment CheckEnv. Read makes a plan of what it has printed; the goroutine
+	// of Run calls it and waits for it.
 	Check    []string
-	CheckEnv []string                            // NAME=value
-	CheckDir string                              // absolute
-	Read     func(settings []byte) (Plan, error) // called by the goroutine of Run, which waits for it
+	CheckEnv []string
+	CheckDir string
+	Read     func(settings []byte) (Plan, error)
 
-	Control net.Listener   // where commands are taken; nil: nowhere. The master closes it
-	Health  []net.Listener // where health checks are answered. The master closes them
+	Control net.Listener   // accepts commands; nil: none. The master closes it
+	Health  []net.Listener // answer health checks. The master closes them
 	Pidfile *Pidfile       // gets the pid when the first workers are ready; nil: none. The caller closes it
 	Unlink  bool           // remove the files of unix sockets at the end
 
-	Reopen func() error // opens the log anew; nil: there is nothing to open
+	Reopen func() error // reopens the log; nil: there is none to reopen
 	Logger *slog.Logger // nil: discard
 }
 
-// sampling is how often the master looks at its workers' memory and at the queues.
-const sampling = time.Second
-
-// pauseNoticed is by how much the master must have overslept to say that it was stopped.
-const pauseNoticed = 500 * time.Millisecond
-
-// Master runs workers. All its state belongs to the goroutine of Run; others send it messages.
+// Master runs workers. All its state belongs to the goroutine of Run; other goroutines send it messages.
 type Master struct {
 	config  Config
 	log     *slog.Logger
@@ -56,58 +53,59 @@ type Master struct {
 	started time.Time
 	manager manager
 	watcher *watcher
-	watched []string // by it
+	watched []string // by watcher
 	hooks   Hooks
 
-	fleet     *fleet.Fleet
-	launches  map[handoff.Generation]*launch
-	processes map[fleet.Serial]*child
-	pids      map[int]fleet.Serial
-	ends      []end // of workers that ended lately, for who asks why
-	history   history
-	once      *runOnce
-	queues    []listen.Queue
-	callers   callers
-	waiting   []net.Conn             // of those who wait for the end of the process; never closed
-	slots     handoff.Slot           // the highest that a worker was started in and that was not released
-	health    atomic.Pointer[Status] // for the health checks, which do not wait for the master
+	fleet    *fleet.Fleet
+	events   []fleet.Event // the one being handled and those that follow
+	launches map[handoff.Generation]*launch
+	children map[fleet.Serial]*child
+	pids     map[int]fleet.Serial
+	exits    []exited // of the latest workers, for rollbacks and failed starts
+	history  history
+	once     *runOnce // nil: no command runs
+	queues   []listen.Queue
+	callers  callers
+	waiting  []net.Conn             // of clients that wait for the end of the process; never closed
+	slots    handoff.Slot           // the highest one in which a worker was started and that was not released
+	health   atomic.Pointer[Status] // for the health checks, which do not wait for the master
 
 	inbox    chan message
-	gone     chan struct{} // closed at the end of Run: nobody reads the inbox any more
+	gone     chan struct{} // closed at the end of Run, when the inbox is not read any more
 	sampled  time.Time
-	served   bool // enough workers were ready once
-	closing  bool // no more requests are taken
+	served   bool // MinReady workers were ready once
+	closing  bool // the listening sockets are closed
 	finished bool
-	why      error // it stopped, when it is finished
-	last     error // why the fleet ended, if it did so by itself
+	failed   error // why it finished
+	last     error // the latest failure of a start
 }
 
-// child is a worker's process and what the master has seen of it.
+// message is what other goroutines send to the master's.
+type message func(m *Master)
+
+// child is a worker's process and what the master has observed of it.
 type child struct {
 	*proc.Process
 	usage  proc.Usage
 	before past // in its slot
 }
 
-// message is what other goroutines send to the master's.
-type message func(m *Master)
-
-// New makes a master that has not started anything yet. It opens the sockets of the first plan that are not open; the error is
-// an ErrInUse where somebody else has such an address. Where it fails, the listeners of the configuration are still the caller's.
+// New makes a master that has not started anything yet. It opens the sockets of the first plan that are not open; the error is a
+// listen.ErrInUse if another process has an address. If New fails, the caller still owns the listeners of the configuration.
 func New(config Config) (*Master, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
 	m := &Master{
-		config:    config,
-		log:       config.Logger,
-		pid:       os.Getpid(),
-		launches:  map[handoff.Generation]*launch{},
-		processes: map[fleet.Serial]*child{},
-		pids:      map[int]fleet.Serial{},
-		history:   history{slots: map[handoff.Slot]past{}},
-		inbox:     make(chan message),
-		gone:      make(chan struct{}),
+		config:   config,
+		log:      config.Logger,
+		pid:      os.Getpid(),
+		launches: map[handoff.Generation]*launch{},
+		children: map[fleet.Serial]*child{},
+		pids:     map[int]fleet.Serial{},
+		history:  history{slots: map[handoff.Slot]past{}},
+		inbox:    make(chan message),
+		gone:     make(chan struct{}),
 		manager: manager{
 			notifier: handoff.NotifierFromEnviron(),
 			watchdog: handoff.WatchdogFromEnviron(),
@@ -127,7 +125,7 @@ func New(config Config) (*Master, error) {
 	return m, nil
 }
 
-// send gives a message to the master's goroutine, unless that has ended.
+// send passes a message to the master's goroutine, unless that has ended.
 func (m *Master) send(message message) {
 	select {
 	case m.inbox <- message:
@@ -135,14 +133,16 @@ func (m *Master) send(message message) {
 	}
 }
 
-// Run starts the workers and keeps them until the master is told to stop, by a signal, through the control socket or by
-// the end of ctx. Its error is ErrNoneReady, with what a worker said, where it came to no worker that serves. It must be
-// called once.
+// pauseNoticed is by how much the master must have overslept to conclude that it was stopped.
+const pauseNoticed = 500 * time.Millisecond
+
+// Run starts the workers and keeps them running until a signal, the control socket or the end of ctx stops the master. Its error
+// is an ErrNoneReady with the output of a worker if none became ready. It must be called once.
 //
-// It reaps all children of the process, so nothing else in it may start any.
+// It reaps all children of the process, so nothing else in the process may start any.
 func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 	m.hooks = hooks
-	// The kernel ends foreign workers with the thread that started them.
+	// The kernel kills foreign workers with the thread that started them.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
@@ -150,11 +150,10 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT, syscall.SIGHUP,
 		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
 	defer signal.Stop(signals)
-	children := make(chan os.Signal, 1)
-	signal.Notify(children, syscall.SIGCHLD)
-	defer signal.Stop(children)
-	// Somebody who reads the log may end before the master, which would die of its next line. To ignore the signal
-	// instead would have the workers ignore it.
+	exits := make(chan os.Signal, 1)
+	signal.Notify(exits, syscall.SIGCHLD)
+	defer signal.Stop(exits)
+	// If the reader of the log ends, the next line would kill the master. Ignoring the signal would make the workers ignore it.
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)
 	defer signal.Stop(broken)
@@ -169,7 +168,7 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 	m.prestart(m.fleet.Generation())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for !m.finished || m.once != nil && m.once.Running() { // what it runs does not outlive the master
+	for !m.finished || m.once != nil && m.once.Running() { // no command outlives the master
 		asleep := time.Now()
 		wait := m.wait(asleep)
 		timer.Reset(wait)
@@ -180,13 +179,13 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 			happened = func() { m.handle(fleet.StopRequested{}) }
 		case s := <-signals:
 			happened = func() { m.signalled(s) }
-		case <-children:
+		case <-exits:
 		case message := <-m.inbox:
 			happened = func() { message(m) }
 		case <-timer.C:
 		}
-		// It may have been stopped meanwhile. The workers' signs of life from that time are still unread, also those that
-		// came before the end of the wait.
+		// The master may have been stopped in between. The workers' notices of that time are still unread, also those sent
+		// before the end of the wait.
 		if slept := time.Since(asleep); slept-wait > pauseNoticed {
 			m.handle(fleet.Paused{By: slept})
 			if m.once != nil {
@@ -197,15 +196,15 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 		m.reap()
 		m.readAll()
 		m.checkOnce(time.Now())
-		m.look()
+		m.sample()
 		m.handle(fleet.Tick{})
 	}
 	return m.finish(closeServers)
 }
 
-// wait is for how long there is nothing to do unless something happens.
+// wait returns for how long nothing is due.
 func (m *Master) wait(now time.Time) time.Duration {
-	next := m.sampled.Add(m.manager.rhythm())
+	next := m.sampled.Add(m.manager.interval())
 	if at := m.fleet.Wake(); !at.IsZero() && at.Before(next) {
 		next = at
 	}
@@ -217,7 +216,7 @@ func (m *Master) wait(now time.Time) time.Duration {
 	return max(0, next.Sub(now))
 }
 
-// readAll takes the messages that wait. Nothing is judged before.
+// readAll handles all pending messages. No deadline is judged before.
 func (m *Master) readAll() {
 	for {
 		select {
@@ -229,173 +228,11 @@ func (m *Master) readAll() {
 	}
 }
 
-func (m *Master) signalled(s os.Signal) {
-	switch s {
-	case syscall.SIGTERM, syscall.SIGQUIT:
-		m.handle(fleet.StopRequested{})
-	case syscall.SIGINT:
-		m.handle(fleet.StopRequested{Fast: true})
-	case syscall.SIGHUP:
-		m.handle(fleet.ReloadRequested{})
-	case syscall.SIGUSR1:
-		m.reopenLogs()
-	case syscall.SIGTTIN:
-		m.handle(fleet.Resized{By: +1})
-	case syscall.SIGTTOU:
-		m.handle(fleet.Resized{By: -1})
-	default:
-		m.log.Info("signal has no meaning", "signal", s.String())
-	}
-}
-
-func (m *Master) reopenLogs() {
-	if m.config.Reopen != nil {
-		if err := m.config.Reopen(); err != nil {
-			m.log.Error("log cannot be opened anew, goes on to the old one", "error", err)
-			return
-		}
-	}
-	for _, p := range m.processes {
-		m.tell(p, handoff.Reopen)
-	}
-	m.log.Info("log opened anew")
-}
-
-func (m *Master) tell(p *child, word handoff.Word) {
-	if err := p.Tether.Tell(word); err != nil && !errors.Is(err, syscall.EPIPE) {
-		m.log.Warn("worker cannot be told", "worker", p.Identity.ID, "error", err)
-	}
-}
-
-// handle lets the fleet decide about an event, and does what it has decided.
-func (m *Master) handle(e fleet.Event) {
-	actions := m.fleet.Handle(time.Now(), e)
-	m.releaseSlots() // before their workers are told to drain
-	for _, a := range actions {
-		m.do(a)
-	}
-	m.closeSockets()
-	if len(actions) > 0 {
-		m.publish()
-	}
-}
-
-// closeSockets gives up the master's copies as soon as the workers are told to: when the last of them has taken what the
-// kernel had queued, clients are to be refused rather than left waiting.
-func (m *Master) closeSockets() {
-	if m.closing || !m.fleet.Closing() {
-		return
-	}
-	m.closing = true
-	m.callers.answerAll(Outcome{Error: fleet.ErrStopping.Error()})
-	for g, l := range m.launches {
-		if err := l.sockets.Close(m.config.Unlink); err != nil {
-			m.log.Warn("sockets cannot be closed", "generation", int(g), "error", err)
-		}
-	}
-}
-
-// releaseSlots gives up the sockets of slots that are no more. The workers that drain there have their own copies; to one
-// that is open in the master alone the kernel would still give connections.
-func (m *Master) releaseSlots() {
-	target := handoff.Slot(m.fleet.Target())
-	if _, _, reloading := m.fleet.Reload(); reloading {
-		target = max(target, m.slots) // the next workers may need them
-	}
-	for ; m.slots > target; m.slots-- {
-		if err := m.launches[m.fleet.Generation()].sockets.ReleaseSlot(int(m.slots)); err != nil {
-			m.log.Warn("sockets of a slot cannot be closed", "error", err)
-		}
-	}
-}
-
-func (m *Master) do(a fleet.Action) {
-	switch a := a.(type) {
-	case fleet.Spawn:
-		m.spawn(a)
-	case fleet.Kill:
-		if p := m.processes[a.Serial]; p != nil {
-			if err := p.Signal(a.Signal); err != nil {
-				m.log.Error("worker cannot be signalled", "worker", p.Identity.ID, "signal", a.Signal.String(), "error", err)
-			}
-		}
-	case fleet.Send:
-		if p := m.processes[a.Serial]; p != nil {
-			m.tell(p, a.Word)
-		}
-	case fleet.Ended:
-		m.remember(a)
-		m.hooks.ended(a.Identity, a.Reason)
-	case fleet.Prepare:
-		m.checkConfig(a.Generation)
-	case fleet.Retire:
-		m.retire(a.Generation)
-	case fleet.Reloaded:
-		m.reloaded(a)
-	case fleet.Serving:
-		m.serving()
-	case fleet.Finish:
-		m.finished, m.why = true, a.Err
-	case fleet.Log:
-		m.log.Log(context.Background(), a.Level, a.Message, a.Args...) //nolint:sloglint // the fleet's messages are constants
-	default:
-		panic(fmt.Sprintf("BUG: no such action: %T", a))
-	}
-}
-
-// serving is called whenever enough workers are ready that were not before.
-func (m *Master) serving() {
-	if m.served {
-		return
-	}
-	m.served = true
-	m.manager.ready()
-	if m.config.Pidfile != nil {
-		if err := m.config.Pidfile.Write(m.pid); err != nil {
-			m.log.Error("pid cannot be written", "error", err)
-		}
-	}
-}
-
-// publish tells everybody who wants to know how things are.
-func (m *Master) publish() {
-	s := m.status()
-	m.manager.status(s)
-	m.hooks.status(s)
-	m.health.Store(&s)
-}
-
-// look measures what workers use and how long the queues are, from time to time.
-func (m *Master) look() {
-	if now := time.Now(); now.Sub(m.sampled) >= m.manager.rhythm() {
-		m.sampled = now
-	} else {
-		return
-	}
-	m.manager.alive()
-	for s, p := range m.processes {
-		u, err := proc.ReadUsage(p.PID)
-		if err != nil {
-			continue // it has just ended, and is about to be reaped
-		}
-		p.usage = u
-		m.handle(fleet.Measured{Serial: s, Anon: u.AnonBytes})
-	}
-	m.queues = nil
-	if !m.closing {
-		var err error
-		if m.queues, err = m.launches[m.fleet.Generation()].sockets.Queues(); err != nil {
-			m.log.Debug("queues cannot be read", "error", err)
-		}
-	}
-	m.publish()
-}
-
-// finish gives up everything and says how it went.
+// finish releases everything and returns the error of Run.
 func (m *Master) finish(closeServers func()) error {
 	close(m.gone)
 	if m.watcher != nil {
-		m.watcher.Close()
+		m.watcher.close()
 	}
 	m.callers.answerAll(Outcome{Error: fleet.ErrStopping.Error()})
 	closeServers()
@@ -404,9 +241,9 @@ func (m *Master) finish(closeServers func()) error {
 		errs = append(errs, l.Close())
 	}
 	if err := errors.Join(errs...); err != nil {
-		m.log.Warn("not all could be given up", "error", err)
+		m.log.Warn("cannot release all resources", "error", err)
 	}
-	if errors.Is(m.why, ErrNoneReady) {
+	if errors.Is(m.failed, ErrNoneReady) {
 		return m.whyNoneReady()
 	}
 	return nil

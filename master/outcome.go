@@ -8,14 +8,14 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// Outcome is how a reload went.
+// Outcome is the result of a reload.
 type Outcome struct {
 	OK         bool               `json:"ok"`              // it was committed
-	Generation handoff.Generation `json:"generation"`      // the one that serves on; 0: the master stops
-	Error      string             `json:"error,omitempty"` // why it was taken back
+	Generation handoff.Generation `json:"generation"`      // the one that serves now; 0: the master stops
+	Error      string             `json:"error,omitempty"` // why it was rolled back
 }
 
-// callers wait for reloads: those whose reload has begun to read the settings, and those whose has not.
+// callers wait for reloads: active ones for a reload that has begun to read the settings, queued ones for the next.
 type callers struct {
 	active, queued []chan<- Outcome
 }
@@ -23,12 +23,12 @@ type callers struct {
 // add takes a channel with room for one outcome.
 func (c *callers) add(answer chan<- Outcome) { c.queued = append(c.queued, answer) }
 
-// begin moves those who wait for a reload that begins now.
+// begin makes the queued callers wait for the reload that begins now.
 func (c *callers) begin() {
 	c.active, c.queued = append(c.active, c.queued...), nil
 }
 
-// take hands over those whose reload has ended.
+// take returns the callers whose reload has ended and forgets them.
 func (c *callers) take() []chan<- Outcome {
 	active := c.active
 	c.active = nil
@@ -53,7 +53,7 @@ func (m *Master) reloaded(r fleet.Reloaded) {
 	waiting := m.callers.take()
 	status := ReloadStatus{Began: r.Began, Took: time.Since(r.Began), Generation: r.Generation, Outcome: Committed}
 	if r.Err == nil {
-		m.log.Info("reloaded", "generation", int(r.Generation))
+		m.log.Info("reload committed", "generation", int(r.Generation))
 		m.watch(m.launches[r.Generation].plan.Watch)
 		m.history.reloaded(status)
 		answer(waiting, Outcome{OK: true, Generation: r.Generation})
@@ -66,24 +66,24 @@ func (m *Master) reloaded(r fleet.Reloaded) {
 	status.Outcome, status.Error = RolledBack, outcome.Error
 	m.history.reloaded(status)
 	log := m.log
-	tell := func() {
-		log.Error("reload taken back, the workers go on as they were", "generation", int(r.Generation), "error", outcome.Error)
+	report := func() {
+		log.Error("reload rolled back", "generation", int(r.Generation), "error", outcome.Error)
 		answer(waiting, outcome)
 	}
 	stderr := m.stderr(r.Culprit)
 	if stderr == nil {
-		tell()
+		report()
 		return
 	}
 	go func() {
 		if line := stderr.FirstError(); line != "" {
 			outcome.Error += ": " + line
-			// Before anybody is answered, who may look at the history next.
+			// Before the callers are answered, which may read the history next.
 			m.send(func(m *Master) {
 				m.history.explain(r.Generation, outcome.Error)
 				m.publish()
 			})
 		}
-		tell()
+		report()
 	}()
 }

@@ -10,46 +10,51 @@ import (
 	"strconv"
 	"syscall"
 
-	"multiproc/internal/listen"
+	"golang.org/x/sys/unix"
+
 	"multiproc/internal/osfile"
 )
 
-// Pidfile is a file that one process at a time can hold, and that tells its pid. The hold is a lock, which ends with the
-// process however that ends, survives a change of the user, and is not passed on to programs that the process starts.
+// ErrRunning is the error of LockPidfile if another process holds the pidfile.
+var ErrRunning = errors.New("already running")
+
+// Pidfile is a file that holds the pid of a process and that only one process can hold at a time. The hold is a lock: it ends
+// with the process, however that ends, survives a change of the user, and is not passed on to programs that the process starts.
 //
-// The lock is on the file itself, so the pid is written in place: a file that is renamed to the path would be another.
+// The lock is on the file itself, so the pid is written in place: a file renamed to the path would be another one.
 type Pidfile struct {
 	path string
 	file *os.File
+	id   osfile.ID
 }
 
-// heldError says who holds a pidfile.
-type heldError struct{ pid int } // 0: not known
+// heldError is an ErrRunning with the pid of the holder.
+type heldError struct{ pid int } // 0: unknown
 
 func (e *heldError) Error() string {
 	if e.pid == 0 {
-		return "a process that is starting has it"
+		return "another process is starting with it"
 	}
 	return "already running with pid " + strconv.Itoa(e.pid)
 }
 
-func (e *heldError) Is(target error) bool { return target == listen.ErrInUse }
+func (e *heldError) Is(target error) bool { return target == ErrRunning }
 
-// LockPidfile takes a pidfile, and makes it where there is none. Where another process holds it, it stays as it is, and
-// the error is an ErrInUse that names the process.
+// LockPidfile locks a pidfile, and creates it if it does not exist. If another process holds it, it is left unchanged, and the
+// error is an ErrRunning with the pid of that process.
 //
-// What a dead process has left is taken over. A file that holds anything but a pid is refused: some mistake in the
-// settings would cost its content. A relative path is followed now and again in Close.
+// A file that a dead process has left is taken over. A file with anything but a pid is refused, since a mistake in the settings
+// would destroy it. A relative path is resolved now and again in Close.
 func LockPidfile(path string) (*Pidfile, error) {
-	const attempts = 10 // for each after the first, a process ended at that very moment
+	const attempts = 10 // each after the first because another process has just removed the file
 	for range attempts {
-		file, err := openPidfile(path)
+		p, err := openPidfile(path)
 		if err == nil {
-			err = takePidfile(file, path)
+			err = p.lock()
 		}
 		switch {
 		case err == nil:
-			return &Pidfile{path, file}, nil
+			return p, nil
 		case !errors.Is(err, errRemoved):
 			return nil, fmt.Errorf("lock pidfile %s: %w", path, err)
 		}
@@ -57,58 +62,58 @@ func LockPidfile(path string) (*Pidfile, error) {
 	return nil, fmt.Errorf("lock pidfile %s: %w", path, errRemoved)
 }
 
-var errRemoved = errors.New("it was removed meanwhile")
+var errRemoved = errors.New("removed by another process")
 
-// openPidfile does not follow a link, which somebody may have put in a directory that all can write to, nor waits for
-// the other end of a pipe.
-func openPidfile(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o644)
-	if errors.Is(err, syscall.ELOOP) {
+// openPidfile does not follow a symbolic link, which anybody could have put into a shared directory.
+func openPidfile(path string) (*Pidfile, error) {
+	fd, err := osfile.Open(path, unix.O_RDWR|unix.O_CREAT, 0o644)
+	if errors.Is(err, unix.ELOOP) {
 		return nil, errors.New("it is a symbolic link")
 	}
 	if failed, ok := errors.AsType[*fs.PathError](err); ok {
 		return nil, failed.Err
 	}
-	return file, err
+	return &Pidfile{path: path, file: os.NewFile(uintptr(fd), path)}, err
 }
 
-// takePidfile takes the lock, or closes the file.
-func takePidfile(file *os.File, path string) (err error) {
+// lock locks the file, or closes it.
+func (p *Pidfile) lock() (err error) {
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, file.Close())
+			err = errors.Join(err, p.file.Close())
 		}
 	}()
-	info, err := file.Stat()
-	if err != nil {
+	fd := int(osfile.FD(p.file))
+	if info, err := p.file.Stat(); err != nil {
 		return err
-	}
-	if !info.Mode().IsRegular() {
+	} else if !info.Mode().IsRegular() {
 		return errors.New("not a regular file")
 	}
-	err = syscall.Flock(int(osfile.FD(file)), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		pid, _ := readPid(file) // without it the message says less
-		return &heldError{pid}
+	if p.id, err = osfile.IdentifyFD(fd); err != nil {
+		return os.NewSyscallError("fstat", err)
 	}
+	locked, err := osfile.TryFlock(fd)
 	if err != nil {
 		return os.NewSyscallError("flock", err)
 	}
-	// Its holder may have removed it before we had the lock, which is worth nothing then.
-	if at, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(at, info) {
+	pid, err := readPID(p.file)
+	if !locked {
+		return &heldError{pid} // without a pid the message says less
+	}
+	// Its holder may have removed it before it was locked here.
+	if !p.id.IsAt(p.path) {
 		return errRemoved
 	}
-	_, err = readPid(file)
 	return err
 }
 
-// readPid is the pid in a file, 0 in an empty one.
-func readPid(file *os.File) (int, error) {
+// readPID returns the pid in a file, or 0 if the file is empty.
+func readPID(file *os.File) (int, error) {
 	const longest = 32 // in bytes, with room for white space
 	text := make([]byte, longest)
 	n, err := file.ReadAt(text, 0)
 	if err == nil {
-		return 0, errors.New("it holds something else than a pid")
+		return 0, errNoPID
 	}
 	if !errors.Is(err, io.EOF) {
 		return 0, err
@@ -118,22 +123,24 @@ func readPid(file *os.File) (int, error) {
 	}
 	pid, err := strconv.ParseUint(string(text), 10, 31)
 	if err != nil {
-		return 0, errors.New("it holds something else than a pid")
+		return 0, errNoPID
 	}
 	return int(pid), nil
 }
 
-// Give makes the file the property of a user and a group.
-func (p *Pidfile) Give(uid, gid int) error {
+var errNoPID = errors.New("it contains something other than a pid")
+
+// Chown changes the owner of the file.
+func (p *Pidfile) Chown(uid, gid int) error {
 	if err := p.file.Chown(uid, gid); err != nil {
-		return fmt.Errorf("give pidfile %s to user %d: %w", p.path, uid, err)
+		return fmt.Errorf("chown pidfile %s to user %d: %w", p.path, uid, err)
 	}
 	return nil
 }
 
-// Write puts a pid into the file.
+// Write writes a pid into the file.
 func (p *Pidfile) Write(pid int) error {
-	// A reader may find it empty for a moment, but never the pid of somebody else.
+	// A reader may find it empty for a moment, but never with the pid of another process.
 	err := p.file.Truncate(0)
 	if err == nil {
 		_, err = p.file.WriteAt([]byte(strconv.Itoa(pid)+"\n"), 0)
@@ -144,32 +151,16 @@ func (p *Pidfile) Write(pid int) error {
 	return nil
 }
 
-// Close removes the file, unless another one has its place, and gives it up.
+// Close removes the file, unless another one is at its path, and unlocks it.
 //
-// Where privileges have been dropped the directory may not be open to changes any more. Then the file stays, empty: it
-// tells of nobody.
+// After privileges were dropped the directory may not be writable any more. Then the file remains, empty.
 func (p *Pidfile) Close() error {
-	err := p.remove()
-	if errors.Is(err, fs.ErrPermission) {
+	err := osfile.RemoveIfSame(p.path, p.id)
+	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
 		err = p.file.Truncate(0)
 	}
 	if err = errors.Join(err, p.file.Close()); err != nil {
 		return fmt.Errorf("remove pidfile %s: %w", p.path, err)
 	}
 	return nil
-}
-
-func (p *Pidfile) remove() error {
-	ours, err := p.file.Stat()
-	if err != nil {
-		return err
-	}
-	at, err := os.Lstat(p.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(at, ours) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return os.Remove(p.path)
 }

@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"multiproc/internal/listen"
 	"multiproc/internal/osfile"
 	"multiproc/internal/proctest"
 )
@@ -63,7 +62,7 @@ func TestPidfileHeld(t *testing.T) {
 		check(t, err)
 		content := contentOf(t, path)
 		_, err = LockPidfile(path)
-		if !errors.Is(err, listen.ErrInUse) || err.Error() != "lock pidfile "+path+": "+want {
+		if !errors.Is(err, ErrRunning) || err.Error() != "lock pidfile "+path+": "+want {
 			t.Errorf("%v, want: %s", err, want)
 		}
 		after, err := os.Stat(path)
@@ -73,7 +72,7 @@ func TestPidfileHeld(t *testing.T) {
 		}
 	}
 	pid := c.Line()
-	f("a process that is starting has it")
+	f("another process is starting with it")
 	c.Ask("write")
 	f("already running with pid " + pid)
 	c.Kill()
@@ -122,7 +121,7 @@ func TestPidfileRefuses(t *testing.T) {
 		p, err := LockPidfile(path)
 		if err == nil {
 			t.Errorf("%s: no error, and %v on Close", name, p.Close())
-		} else if !strings.HasPrefix(err.Error(), "lock pidfile "+path+": ") || !strings.Contains(err.Error(), cause) || errors.Is(err, listen.ErrInUse) {
+		} else if !strings.HasPrefix(err.Error(), "lock pidfile "+path+": ") || !strings.Contains(err.Error(), cause) || errors.Is(err, ErrRunning) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -130,7 +129,7 @@ func TestPidfileRefuses(t *testing.T) {
 		"text": "root:x:0:0\n", "number": strings.Repeat("1", 40), "negative": "-1\n", "long": "1" + strings.Repeat(" ", 40) + "text",
 	} {
 		check(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
-		f(name, "something else than a pid")
+		f(name, "something other than a pid")
 		if got := contentOf(t, filepath.Join(dir, name)); got != content {
 			t.Errorf("%s is %q now", name, got)
 		}
@@ -164,13 +163,13 @@ func TestPidfileCloseReplaced(t *testing.T) {
 func TestPidfileRemovedMeanwhile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.pid")
 	p := lockPidfile(t, path)
-	file, err := openPidfile(path)
+	other, err := openPidfile(path)
 	check(t, err)
 	check(t, p.Close())
-	if err := takePidfile(file, path); !errors.Is(err, errRemoved) {
+	if err := other.lock(); !errors.Is(err, errRemoved) {
 		t.Errorf("a file that is not at the path any more is taken: %v", err)
 	}
-	if _, err := file.Stat(); !errors.Is(err, os.ErrClosed) {
+	if _, err := other.file.Stat(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("it is left open: %v", err)
 	}
 }
@@ -200,7 +199,7 @@ func TestPidfileAfterDrop(t *testing.T) {
 	if pid := c.Line(); contentOf(t, path) != pid+"\n" {
 		t.Errorf("%q instead of %s", contentOf(t, path), pid)
 	}
-	if _, err := LockPidfile(path); !errors.Is(err, listen.ErrInUse) {
+	if _, err := LockPidfile(path); !errors.Is(err, ErrRunning) {
 		t.Errorf("the hold is lost: %v", err)
 	}
 	c.Stop()
@@ -244,7 +243,7 @@ func pidfileChild(args []string) error {
 func contendForPidfile(path string) error {
 	for taken := 0; taken < 100; {
 		p, err := LockPidfile(path)
-		if errors.Is(err, listen.ErrInUse) {
+		if errors.Is(err, ErrRunning) {
 			continue
 		}
 		if err != nil {

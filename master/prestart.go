@@ -11,11 +11,11 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// prestartTime bounds how long a prestart may take: a database that has grown large takes its time to migrate. What takes
-// longer still is to be run by hand before.
-const prestartTime = 10 * time.Minute
+// prestartTimeout bounds how long a prestart command may take: migrating a large database takes its time. A migration that
+// takes even longer must be run by hand before.
+const prestartTimeout = 10 * time.Minute
 
-// prestart has the program of a generation, whose launch is there, run the command that comes before its first worker.
+// prestart runs the prestart command of a generation, if it has one, and then lets its workers start.
 func (m *Master) prestart(g handoff.Generation) {
 	l := m.launches[g]
 	done := func(err error) {
@@ -29,11 +29,18 @@ func (m *Master) prestart(g handoff.Generation) {
 		done(nil)
 		return
 	}
-	m.manager.extend(prestartTime + l.plan.Limits.StartTimeout)
-	err := m.startOnce(g, prestartTime, l.prestart(), func(r *runOnce) {
+	m.manager.extend(prestartTimeout + l.plan.Limits.StartTimeout)
+	err := m.startOnce(g, prestartTimeout, proc.Command{
+		Program: l.Program,
+		Args:    l.plan.Prestart,
+		Env:     handoff.CleanEnviron(l.plan.Env),
+		Dir:     l.plan.Dir,
+		Input:   l.plan.Settings,
+		Log:     os.Stderr,
+	}, func(r *runOnce) {
 		err := r.Err()
 		if err != nil && r.Killed() {
-			err = fmt.Errorf("did not end within %v", prestartTime)
+			err = fmt.Errorf("did not end within %v", prestartTimeout)
 		}
 		done(err)
 	})
@@ -41,19 +48,5 @@ func (m *Master) prestart(g handoff.Generation) {
 		done(err)
 		return
 	}
-	m.log.Info("prestart started", "generation", int(g), "command", strings.Join(l.plan.Prestart, " "), "pid", m.once.PID)
-}
-
-// prestart is the command.
-func (l *launch) prestart() proc.Command {
-	// It is no worker: what an outfit adds to the environment comes last.
-	env, added := handoff.Outfit{}.Environ(l.plan.Env), handoff.Outfit{}.Environ(nil)
-	return proc.Command{
-		Program: l.Program,
-		Args:    l.plan.Prestart,
-		Env:     env[:len(env)-len(added)],
-		Dir:     l.plan.Dir,
-		Input:   l.plan.Settings,
-		Log:     os.Stderr,
-	}
+	m.log.Info("prestart command started", "generation", int(g), "command", strings.Join(l.plan.Prestart, " "), "pid", m.once.PID)
 }

@@ -2,63 +2,31 @@ package master
 
 import (
 	"errors"
-	"os"
 	"syscall"
 	"time"
 
 	"multiproc/master/internal/fleet"
 	"multiproc/master/internal/proc"
-	"multiproc/worker/handoff"
 )
 
-func (m *Master) spawn(a fleet.Spawn) {
-	started, err := m.launches[a.Identity.Generation].startWorker(a.Identity)
-	if err != nil {
-		m.last = err
-		// Not from within the actions of another event, which are not done yet.
-		go m.send(func(m *Master) { m.handle(fleet.Exited{Serial: a.Serial, Exit: fleet.Exit{Err: err}}) })
-		return
-	}
-	m.slots = max(m.slots, a.Identity.Slot)
-	p := &child{Process: started, before: m.history.started(a.Identity.Slot)}
-	m.processes[a.Serial] = p
-	m.pids[p.PID] = a.Serial
-	m.hooks.started(a.Identity)
-	m.log.Info("worker started", "worker", a.Identity.ID, "generation", int(a.Identity.Generation), "pid", p.PID)
-	go p.Stderr.Copy(os.Stderr)
-	go m.listen(a.Serial, p.Mailbox)
-}
-
-// listen passes a worker's notices on until its mailbox is closed.
-func (m *Master) listen(s fleet.Serial, mailbox *handoff.Mailbox) {
-	for {
-		notice, err := mailbox.Receive()
-		if err != nil {
-			return
-		}
-		notice.Status = proc.Printable(notice.Status)
-		m.send(func(m *Master) { m.handle(fleet.Noticed{Serial: s, Notice: notice}) })
-	}
-}
-
-// reap takes the ends of all children that have ended, also of those that this process has inherited as PID 1.
+// reap reaps all children that have exited, also those that this process has inherited as PID 1.
 func (m *Master) reap() {
-	for pid, ok := proc.EndedChild(); ok; pid, ok = proc.EndedChild() {
+	for pid, ok := proc.ExitedChild(); ok; pid, ok = proc.ExitedChild() {
 		s, worker := m.pids[pid]
 		if worker {
-			m.killRest(s)
+			m.killGroup(m.children[s])
 		}
 		status, err := proc.Reap(pid)
 		if err != nil {
-			m.log.Error("child cannot be reaped", "pid", pid, "error", err)
+			m.log.Error("cannot reap child", "pid", pid, "error", err)
 			return
 		}
-		how := fleet.Exit{Status: status}
+		exit := fleet.Exit{Status: status}
 		switch {
 		case worker:
-			m.release(pid, s, how)
+			m.release(pid, s, exit)
 		case m.once != nil && m.once.PID == pid:
-			m.once.Exited(how, time.Now())
+			m.once.Exited(exit, time.Now())
 			m.onceDone()
 		default:
 			m.log.Debug("orphan reaped", "pid", pid)
@@ -66,23 +34,23 @@ func (m *Master) reap() {
 	}
 }
 
-// killRest ends what a dead worker has started and left behind, which may have its sockets. As long as the worker is not
-// reaped, its process group is nobody else's.
-func (m *Master) killRest(s fleet.Serial) {
-	if err := m.processes[s].Signal(syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-		m.log.Warn("rest of a worker cannot be ended", "worker", m.processes[s].Identity.ID, "error", err)
+// killGroup kills what a dead worker has started and left behind, which may have its sockets. Until the worker is reaped, no
+// other process can have its process group.
+func (m *Master) killGroup(c *child) {
+	if err := c.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		m.log.Warn("cannot kill process group of worker", "worker", c.Identity.ID, "error", err)
 	}
 }
 
-// release gives up what the master holds of a worker that has been reaped.
-func (m *Master) release(pid int, s fleet.Serial, how fleet.Exit) {
-	p := m.processes[s]
+// release closes what the master has of a worker that has been reaped.
+func (m *Master) release(pid int, s fleet.Serial, exit fleet.Exit) {
+	c := m.children[s]
 	delete(m.pids, pid)
-	delete(m.processes, s)
-	if err := p.Close(); err != nil {
-		m.log.Warn("worker's descriptors cannot be closed", "worker", p.Identity.ID, "error", err)
+	delete(m.children, s)
+	if err := c.Close(); err != nil {
+		m.log.Warn("cannot close descriptors of worker", "worker", c.Identity.ID, "error", err)
 	}
 	w := m.fleet.Find(s)
-	m.keepEnd(end{s, how, w != nil && w.Leaving == fleet.ReasonStartTimeout, p.Stderr})
-	m.handle(fleet.Exited{Serial: s, Exit: how})
+	m.keepExit(exited{s, exit, w != nil && w.Leaving == fleet.ReasonStartTimeout, c.Stderr})
+	m.handle(fleet.Exited{Serial: s, Exit: exit})
 }

@@ -11,30 +11,30 @@ import (
 	"multiproc/internal/conn"
 )
 
-// serverConnections is how many clients the control socket and each health address answer at a time. Others wait.
-const serverConnections = 64
+// maxServerConns is how many connections the control socket and each health address have at a time: the master needs
+// descriptors for more than its clients.
+const maxServerConns = 64
 
-// serverPatience bounds how long the control and health servers wait for a client's request.
-const serverPatience = 10 * time.Second
+// serverTimeout bounds the wait for a client's request, and for a client of a health check to read the answer.
+const serverTimeout = 10 * time.Second
 
-// serve answers on the control socket and the health addresses until the returned function is called, which lets
-// those who wait have their answers.
+// serve serves the control socket and the health addresses until the returned function is called, which lets pending requests
+// finish.
 func (m *Master) serve() func() {
 	var servers []*http.Server
 	var serving sync.WaitGroup
 	start := func(l net.Listener, server *http.Server) {
-		server.ReadTimeout, server.MaxHeaderBytes = serverPatience, 16<<10
+		server.ReadTimeout, server.MaxHeaderBytes = serverTimeout, 16<<10
 		server.ErrorLog = slog.NewLogLogger(m.log.Handler(), slog.LevelWarn)
 		server.SetKeepAlivesEnabled(false)
 		servers = append(servers, server)
-		// It ends when it is shut down. The master needs descriptors for more than those who ask how it is.
-		serving.Go(func() { _ = server.Serve(conn.Listen(l, serverConnections)) })
+		serving.Go(func() { _ = server.Serve(conn.Listen(l, maxServerConns)) }) // until it is shut down
 	}
 	if m.config.Control != nil {
-		start(m.config.Control, &http.Server{Handler: m.control()}) // a reload takes its time
+		start(m.config.Control, &http.Server{Handler: m.control()}) // no write timeout: a reload takes its time
 	}
 	for _, l := range m.config.Health {
-		start(l, &http.Server{Handler: m.probes(), WriteTimeout: serverPatience})
+		start(l, &http.Server{Handler: m.probes(), WriteTimeout: serverTimeout})
 	}
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -46,4 +46,30 @@ func (m *Master) serve() func() {
 		}
 		serving.Wait()
 	}
+}
+
+// probes answers health checks in place of the workers, also while none runs.
+func (m *Master) probes() http.Handler {
+	routes := http.NewServeMux()
+	live := func(w http.ResponseWriter, _ *http.Request) { writeHealth(w, "") }
+	routes.HandleFunc("GET /livez", live)
+	routes.HandleFunc("GET /healthz", live)
+	routes.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		reason := "starting"
+		if s := m.health.Load(); s != nil {
+			reason = s.Unready()
+		}
+		writeHealth(w, reason)
+	})
+	return routes
+}
+
+// writeHealth answers as workers do. An empty reason means healthy.
+func writeHealth(w http.ResponseWriter, reason string) {
+	w.Header().Set("Cache-Control", "no-store")
+	if reason == "" {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+		return
+	}
+	writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "reason": reason})
 }

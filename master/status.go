@@ -7,35 +7,35 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// Status is what a master knows of itself and its workers at one moment.
+// Status describes the master and its workers at one moment.
 type Status struct {
-	PID        int                `json:"pid"`        // the master's
-	Started    time.Time          `json:"started"`    // the master
+	PID        int                `json:"pid"`        // of the master
+	Started    time.Time          `json:"started"`    // when the master was started
 	Generation handoff.Generation `json:"generation"` // the one that serves
-	Program    string             `json:"program"`    // symbolic links resolved
-	Target     int                `json:"target"`     // how many workers there are to be
+	Program    string             `json:"program"`    // path of the workers' executable, symbolic links resolved
+	Target     int                `json:"target"`     // wanted number of workers
 	MinReady   int                `json:"min_ready"`  // see Limits
-	Reloading  bool               `json:"reloading"`  // a reload is under way
-	Stopping   bool               `json:"stopping"`   // it was told to stop
+	Reloading  bool               `json:"reloading"`  // a reload is in progress
+	Stopping   bool               `json:"stopping"`   // it was asked to stop
 	Workers    []WorkerStatus     `json:"workers"`    // the oldest first
-	Waiting    []SlotStatus       `json:"waiting"`    // places whose worker died, and is to be started later
-	Listeners  []listen.Queue     `json:"listeners"`  // as they were within the last second
-	Reloads    []ReloadStatus     `json:"reloads"`    // the last ones, the oldest first
+	Waiting    []SlotStatus       `json:"waiting"`    // slots whose worker died and is restarted later
+	Listeners  []listen.Queue     `json:"listeners"`  // at most a second old
+	Reloads    []ReloadStatus     `json:"reloads"`    // the latest ones, the oldest first
 }
 
-// WorkerStatus is what a master knows of one process.
+// WorkerStatus describes a worker's process.
 type WorkerStatus struct {
-	Slot       handoff.Slot       `json:"slot"`                // its place, which it may share with one that ends
+	Slot       handoff.Slot       `json:"slot"`                // shared with a worker that it replaces or that replaces it
 	ID         string             `json:"id"`                  // see handoff.Identity
-	PID        int                `json:"pid"`                 // of the process
-	Generation handoff.Generation `json:"generation"`          // that it was started with
-	State      State              `json:"state"`               // of its life
-	Leaving    string             `json:"leaving,omitempty"`   // why it is being replaced
-	Started    time.Time          `json:"started"`             // the process
-	Restarts   int                `json:"restarts"`            // how many were started in its slot before it, whatever for
-	LastExit   *ExitStatus        `json:"last_exit,omitempty"` // of those, the one that ended last
-	Says       string             `json:"says,omitempty"`      // its own words, on one line
-	Resident   uint64             `json:"resident_bytes"`      // see Usage; this and the next within the last second
+	PID        int                `json:"pid"`                 // process id
+	Generation handoff.Generation `json:"generation"`          // the one that it was started with
+	State      State              `json:"state"`               // from starting to ending
+	Leaving    string             `json:"leaving,omitempty"`   // why it is being replaced, as in Hooks.Ended
+	Started    time.Time          `json:"started"`             // when it was started
+	Restarts   int                `json:"restarts"`            // number of workers started in its slot before it
+	LastExit   *ExitStatus        `json:"last_exit,omitempty"` // of those, the one that exited last
+	Says       string             `json:"says,omitempty"`      // its own status text, on one line
+	Resident   uint64             `json:"resident_bytes"`      // see Usage; like the next two, at most a second old
 	Virtual    uint64             `json:"virtual_bytes"`       // see Usage
 	CPU        time.Duration      `json:"cpu_nanoseconds"`     // see Usage
 }
@@ -48,18 +48,18 @@ func (w WorkerStatus) StateAndReason() string {
 	return string(w.State) + " (" + w.Leaving + ")"
 }
 
-// SlotStatus is what a master knows of a slot whose worker is yet to be started.
+// SlotStatus describes a slot whose worker is yet to be started.
 type SlotStatus struct {
-	Slot     handoff.Slot `json:"slot"`                // the place
-	Next     time.Time    `json:"next"`                // when it will be
+	Slot     handoff.Slot `json:"slot"`                // from 1 on
+	Next     time.Time    `json:"next"`                // when the worker is started
 	Restarts int          `json:"restarts"`            // as that worker will have it
 	LastExit *ExitStatus  `json:"last_exit,omitempty"` // likewise
 }
 
-// State is how far a worker has come in its life.
+// State is the state of a worker.
 type State string
 
-// States of workers.
+// States of a worker, as they follow each other.
 const (
 	StateStarting State = "starting" // until it is ready
 	StateReady    State = "ready"    // it serves
@@ -67,10 +67,10 @@ const (
 	StateEnding   State = "ending"   // being ended by force
 )
 
-// States are the states of workers, in the order of a worker's life.
+// States returns the states in the order in which a worker passes through them.
 func States() []State { return []State{StateStarting, StateReady, StateDraining, StateEnding} }
 
-// Ready is how many workers are ready.
+// Ready returns the number of ready workers.
 func (s Status) Ready() int {
 	n := 0
 	for _, w := range s.Workers {
@@ -81,7 +81,7 @@ func (s Status) Ready() int {
 	return n
 }
 
-// Unready says why requests should go elsewhere, and nothing where they need not.
+// Unready returns why readiness checks must fail, or "" if they must not.
 func (s Status) Unready() string {
 	switch {
 	case s.Stopping:
@@ -110,24 +110,24 @@ func (m *Master) status() Status {
 		Reloads:    append([]ReloadStatus{}, m.history.reloads...),
 	}
 	for _, w := range f.Workers() {
-		p := m.processes[w.Serial]
-		if p == nil {
+		c := m.children[w.Serial]
+		if c == nil {
 			continue
 		}
 		s.Workers = append(s.Workers, WorkerStatus{
 			Slot:       w.Identity.Slot,
 			ID:         w.Identity.ID,
-			PID:        p.PID,
+			PID:        c.PID,
 			Generation: w.Identity.Generation,
 			State:      State(w.Phase.String()),
 			Leaving:    string(w.Leaving),
 			Started:    w.Started,
-			Restarts:   p.before.starts,
-			LastExit:   p.before.last,
+			Restarts:   c.before.starts,
+			LastExit:   c.before.last,
 			Says:       w.Status,
-			Resident:   p.usage.ResidentBytes,
-			Virtual:    p.usage.VirtualBytes,
-			CPU:        p.usage.CPU,
+			Resident:   c.usage.ResidentBytes,
+			Virtual:    c.usage.VirtualBytes,
+			CPU:        c.usage.CPU,
 		})
 	}
 	for slot, from := range f.Vacancies() {

@@ -223,7 +223,7 @@ func TestWordsOfTheMaster(t *testing.T) {
 	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
 	tell := func(word handoff.Word) {
 		t.Helper()
-		if err := p.tether.Tell(word); err != nil {
+		if err := p.tether.Send(word); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -288,7 +288,7 @@ func TestReadyzInTheDrain(t *testing.T) {
 	}
 	t.Run("replaced", func(t *testing.T) {
 		p, conns := begin(t)
-		if err := p.tether.Tell(handoff.Few); err != nil { // and is told no more when that ends
+		if err := p.tether.Send(handoff.Few); err != nil { // and is told no more when that ends
 			t.Fatal(err)
 		}
 		proctest.Eventually(t, "the word is heard", func() bool {
@@ -311,7 +311,7 @@ func TestReadyzInTheDrain(t *testing.T) {
 	})
 	t.Run("told unready", func(t *testing.T) {
 		p, conns := begin(t)
-		if err := p.tether.Tell(handoff.Unready); err != nil {
+		if err := p.tether.Send(handoff.Unready); err != nil {
 			t.Fatal(err)
 		}
 		proctest.Eventually(t, "the word is heard", func() bool {
@@ -330,7 +330,7 @@ func TestReadyzInTheDrain(t *testing.T) {
 			t.Errorf("%d %s", code, body)
 		}
 		conns = conns[2:]
-		if err := p.tether.Tell(handoff.Unready); err != nil {
+		if err := p.tether.Send(handoff.Unready); err != nil {
 			t.Fatal(err)
 		}
 		proctest.Eventually(t, "the word is heard", func() bool {
@@ -371,10 +371,10 @@ func TestMasterThatDoesNotWait(t *testing.T) {
 	c := p.dial()
 	c.send("POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
 	c.answer()
-	if err := p.tether.Tell(handoff.Cut); err != nil {
+	if err := p.tether.Send(handoff.Cut); err != nil {
 		t.Fatal(err)
 	}
-	_ = p.tether.Tell(handoff.Cut) // changes nothing, if it is still heard
+	_ = p.tether.Send(handoff.Cut) // changes nothing, if it is still heard
 	receive(t, "the end of the process", p.end)
 	if p.status.ExitStatus() != 1 {
 		t.Errorf("the process ended with %#x", p.status)

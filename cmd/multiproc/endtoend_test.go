@@ -147,7 +147,7 @@ func (e *endToEnd) disturb(d time.Duration) {
 			e.reload()
 		}
 	}
-	recycled := e.log.Count(`msg="worker ended"`, "reason=requests")
+	recycled := e.log.Count(`msg="worker exited"`, "reason=requests")
 	e.t.Logf("%d workers killed, %d recycled, %d generations", len(e.load.deaths), recycled, e.log.Count("new generation"))
 	if recycled < 3 {
 		e.t.Error("hardly any worker was recycled")

@@ -35,8 +35,8 @@ func (s *server) mustReplaceStopped(pid int) {
 	s.awaitReplaced(pid)
 	s.tb.Logf("replaced after %s", time.Since(began).Round(time.Millisecond))
 	proctest.AwaitGone(s.tb, pid)
-	s.log.Wait(s.tb, s.done, "worker gives no sign of life")
-	s.log.Wait(s.tb, s.done, "worker ended", "reason=silent", "signal 9")
+	s.log.Wait(s.tb, s.done, "no heartbeat from worker")
+	s.log.Wait(s.tb, s.done, "worker exited", "reason=silent", "signal 9")
 	s.stop()
 }
 
@@ -63,7 +63,7 @@ func TestStoppedMaster(t *testing.T) {
 		ask(350 * time.Millisecond)
 	}
 	ask(1500 * time.Millisecond) // more than the heartbeat timeout
-	s.log.Wait(t, s.done, "the master was stopped for a while")
+	s.log.Wait(t, s.done, "master was paused")
 	after := s.await("all workers ready", func(status master.Status) bool { return status.Ready() == status.Target })
 	if !slices.Equal(pidsOf(after), before) {
 		t.Errorf("workers %d, before %d\n%s", pidsOf(after), before, s.log)

@@ -221,7 +221,7 @@ func TestPrivilegesAndTheDefaultControl(t *testing.T) {
 		o.dir, o.program, o.args = s.dir, filepath.Join(s.dir, "multiproc"), nil
 		o.wrap = []string{"/bin/sh", "-c", `exec "$0" --ini ` + ini}
 	})
-	again.log.Wait(t, again.done, "worker is ready", "worker=w2")
+	again.log.Wait(t, again.done, "worker ready", "worker=w2")
 	if stdout, stderr, code := again.run("reload", "--ini", ini); code != 0 {
 		t.Errorf("reload: exit code %d: %s%s\n%s", code, stdout, stderr, again.log)
 	}

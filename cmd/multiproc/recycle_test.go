@@ -40,10 +40,10 @@ func testRecycling(t *testing.T, ini, reason string) {
 		if status, err := s.status(); err != nil || status.Ready() < status.Target {
 			t.Fatalf("%d of %d workers ready, %v\n%s", status.Ready(), status.Target, err, s.log)
 		}
-		return s.log.Count(`msg="worker ended"`, reason) >= recycled()
+		return s.log.Count(`msg="worker exited"`, reason) >= recycled()
 	})
 	l.mustNotFail(s)
-	if ended := s.log.Lines("worker ended"); slices.ContainsFunc(ended, func(line string) bool {
+	if ended := s.log.Lines("worker exited"); slices.ContainsFunc(ended, func(line string) bool {
 		return !hasAll(line, []string{reason, "exited with code 0"})
 	}) {
 		t.Errorf("workers ended for other reasons:\n%s", strings.Join(ended, "\n"))
@@ -60,7 +60,7 @@ func TestReloadOnRSS(t *testing.T) {
 	if code != http.StatusOK {
 		t.Fatalf("%d %s", code, body)
 	}
-	s.log.Wait(t, s.done, `msg="worker ended"`, "reason=memory", "exited with code 0")
+	s.log.Wait(t, s.done, `msg="worker exited"`, "reason=memory", "exited with code 0")
 	after := s.await("all workers ready", func(status master.Status) bool { return status.Ready() == 2 && len(status.Workers) == 2 })
 	left := 0
 	for _, pid := range pidsOf(after) {

@@ -166,14 +166,14 @@ func TestReloadSlowReader(t *testing.T) {
 	begun := time.Now()
 	s.reload()
 	t.Logf("the reload took %s", time.Since(begun))
-	s.log.Wait(t, s.done, "worker is killed", "reason=reload")
+	s.log.Wait(t, s.done, "killing worker", "reason=reload")
 	log := s.log.String()
-	if reloaded, killed := strings.Index(log, "msg=reloaded"), strings.Index(log, "worker is killed"); reloaded < 0 || reloaded > killed {
+	if reloaded, killed := strings.Index(log, "msg=\"reload committed\""), strings.Index(log, "killing worker"); reloaded < 0 || reloaded > killed {
 		t.Errorf("the reload ended after the slow client's worker\n%s", log)
 	}
 	proctest.AwaitGone(t, old...)
 	t.Logf("the old workers were gone after %s", time.Since(begun))
-	if n := s.log.Count("worker is killed"); n != 1 {
+	if n := s.log.Count("killing worker"); n != 1 {
 		t.Errorf("%d workers were killed, one has a slow client", n)
 	}
 	s.stop()
@@ -219,7 +219,7 @@ func TestReloadByHUP(t *testing.T) {
 
 	s.writeINI(ini + "max-request = 3\n")
 	s.signal(syscall.SIGHUP)
-	s.log.Wait(t, s.done, "level=ERROR", "reload taken back", "max-request")
+	s.log.Wait(t, s.done, "level=ERROR", "reload rolled back", "max-request")
 	if after := s.awaitNoneDraining(); !slices.Equal(pidsOf(after), pidsOf(before)) {
 		t.Errorf("workers %+v after a reload that failed, %+v before", after.Workers, before.Workers)
 	}
@@ -344,7 +344,7 @@ func TestReloadProcesses(t *testing.T) {
 	s.signal(syscall.SIGTTOU)
 	awaitWorkers(1)
 	s.signal(syscall.SIGTTOU)
-	s.log.Wait(t, s.done, "one worker is the fewest")
+	s.log.Wait(t, s.done, "cannot go below one worker")
 	awaitWorkers(1)
 	s.reload()
 	awaitWorkers(2)
@@ -524,7 +524,7 @@ func TestReloadWhileStarting(t *testing.T) {
 	s.log.Wait(t, s.done, "new generation")
 	s.mustReload()
 	log := s.log.String()
-	first, second := strings.Index(log, "worker is ready"), strings.Index(log, "msg=\"new generation\" generation=2")
+	first, second := strings.Index(log, "worker ready"), strings.Index(log, "msg=\"new generation\" generation=2")
 	if first < 0 || second < first {
 		t.Errorf("the reload has begun before a worker was ready\n%s", log)
 	}

@@ -56,7 +56,7 @@ func TestLogIsReopened(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.signal(syscall.SIGUSR1)
-		proctest.Eventually(t, "the master in the new log", func() bool { return logHas(path, "log opened anew") })
+		proctest.Eventually(t, "the master in the new log", func() bool { return logHas(path, "log reopened") })
 		for _, worker := range []string{"w1", "w2", "w3"} {
 			proctest.Eventually(t, worker+" in the new log", func() bool { return logHas(path, "worker="+worker, "path=/") })
 		}
@@ -75,7 +75,7 @@ func TestLogIsReopened(t *testing.T) {
 	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)
 	s.stop()
-	if !logHas(path, "worker ended by itself") || !logHas(path, "msg=stopped") {
+	if !logHas(path, "worker exited unexpectedly") || !logHas(path, "msg=stopped") {
 		t.Error("the end is not in the last log")
 	}
 	whole := regexp.MustCompile(`^(time=\S+ level=[A-Z]+ msg=.*)$`)
@@ -139,7 +139,7 @@ func TestLogCannotBeReopened(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.signal(syscall.SIGUSR1)
-	proctest.Eventually(t, "the fault in the old log", func() bool { return logHas(old, "log cannot be opened anew") })
+	proctest.Eventually(t, "the fault in the old log", func() bool { return logHas(old, "cannot reopen log") })
 	if code, _ := s.get("/livez"); code != http.StatusOK {
 		t.Errorf("%d", code)
 	}
@@ -161,7 +161,7 @@ func TestSignalsWithoutMeaning(t *testing.T) {
 					proctest.Kill(t, pid, signal)
 				}
 			}
-			s.log.Wait(t, s.done, "signal has no meaning")
+			s.log.Wait(t, s.done, "signal ignored")
 			for range 20 {
 				if code, _ := s.get("/readyz"); code != http.StatusOK {
 					t.Errorf("%d", code)

@@ -237,7 +237,7 @@ func (k *soak) mustHaveFilesOfSlots() {
 func (k *soak) goroutinesOfMaster() int {
 	k.tb.Helper()
 	k.rotateLog()
-	proctest.Eventually(k.tb, "the master in the new log", func() bool { return logHas(k.logPath, "log opened anew") })
+	proctest.Eventually(k.tb, "the master in the new log", func() bool { return logHas(k.logPath, "log reopened") })
 	workers := k.workers()
 	k.signal(syscall.SIGABRT)
 	k.exitCode()

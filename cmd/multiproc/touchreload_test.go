@@ -84,7 +84,7 @@ func TestTouchReload(t *testing.T) {
 				s.await("a reload", func(status master.Status) bool { return int(status.Generation) == n+2 && !status.Reloading })
 			}
 			s.awaitNoneDraining()
-			if n := s.log.Count("file has changed", "path="+path); n != 3 {
+			if n := s.log.Count("file changed", "path="+path); n != 3 {
 				t.Errorf("%d changes are told of, there were 3\n%s", n, s.log)
 			}
 			s.stop()
@@ -157,7 +157,7 @@ func TestTouchReloadOfINI(t *testing.T) {
 	before := s.awaitNoneDraining()
 
 	s.writeINI(watchedINI(t, dir, 3) + "max-request = 3\n")
-	s.log.Wait(t, s.done, "level=ERROR", "reload taken back", "max-request")
+	s.log.Wait(t, s.done, "level=ERROR", "reload rolled back", "max-request")
 	if after := s.awaitNoneDraining(); !slices.Equal(pidsOf(after), pidsOf(before)) {
 		t.Errorf("a bad edit has changed the workers: %+v, before %+v\n%s", after.Workers, before.Workers, s.log)
 	}

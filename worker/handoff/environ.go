@@ -35,18 +35,9 @@ type Outfit struct {
 	Watchdog time.Duration // how often at least it must send one; 0: it need not
 }
 
-// Environ is the environment of a worker: base, without what is said there for another process, and the outfit.
+// Environ returns the environment of a worker: base without the variables that are meant for another process, and the outfit.
 func (o Outfit) Environ(base []string) []string {
-	env := slices.DeleteFunc(slices.Clone(base), func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
-		switch name {
-		case listenPID, listenPIDFD, listenFDs, listenNames, notifySocket, watchdogPID, watchdogMicro,
-			slotVariable, idVariable, generationVariable:
-			return true
-		}
-		return false
-	})
-	env = append(env, o.Identity.environ()...)
+	env := append(CleanEnviron(base), o.Identity.environ()...)
 	env = append(env, listenFDs+"="+strconv.Itoa(len(o.Names)), listenNames+"="+strings.Join(o.Names, ":"))
 	if o.Notify != "" {
 		env = append(env, notifySocket+"="+o.Notify)
@@ -55,6 +46,19 @@ func (o Outfit) Environ(base []string) []string {
 		env = append(env, watchdogMicro+"="+strconv.FormatInt(o.Watchdog.Microseconds(), 10))
 	}
 	return env
+}
+
+// CleanEnviron returns a copy of an environment without the variables that a master or a service manager sets for one process.
+func CleanEnviron(base []string) []string {
+	return slices.DeleteFunc(slices.Clone(base), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		switch name {
+		case listenPID, listenPIDFD, listenFDs, listenNames, notifySocket, watchdogPID, watchdogMicro,
+			slotVariable, idVariable, generationVariable:
+			return true
+		}
+		return false
+	})
 }
 
 // Address makes what the environment says hold for this process, whose pid its parent could not know: it is the one

@@ -118,7 +118,7 @@ func TestInherit(t *testing.T) {
 				t.Errorf("at %s: %q", name, said)
 			}
 		}
-		if err := tether.Tell(Unready); err != nil {
+		if err := tether.Send(Unready); err != nil {
 			t.Fatal(err)
 		}
 		if line := c.line(); line != `word 'u'` {

@@ -52,8 +52,8 @@ func NewLifeline() (*Tether, *os.File, error) {
 	return &Tether{os.NewFile(uintptr(fds[1]), LifelineName)}, os.NewFile(uintptr(fds[0]), LifelineName), nil
 }
 
-// Tell sends a word. It never blocks: to a worker that has left thousands of words unread, or that is gone, it is an error.
-func (t *Tether) Tell(word Word) error {
+// Send sends a word. It never blocks: to a worker that has left thousands of words unread, or that is gone, it is an error.
+func (t *Tether) Send(word Word) error {
 	raw, err := t.file.SyscallConn()
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func TestLifeline(t *testing.T) {
 	tether, lifeline := newLifeline(t)
 	words := []Word{Unready, Few, Enough, Reopen, 'x'}
 	for _, word := range words {
-		if err := tether.Tell(word); err != nil {
+		if err := tether.Send(word); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -46,7 +46,7 @@ func TestTellDoesNotWait(t *testing.T) {
 	var err error
 	n := 0
 	for ; err == nil && n < 1<<21; n++ {
-		err = tether.Tell(Unready)
+		err = tether.Send(Unready)
 	}
 	if !errors.Is(err, syscall.EAGAIN) || n < 1000 {
 		t.Errorf("word %d: %v", n, err)
@@ -58,13 +58,13 @@ func TestTellAWorkerThatIsGone(t *testing.T) {
 	if err := lifeline.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := tether.Tell(Unready); !errors.Is(err, syscall.EPIPE) {
+	if err := tether.Send(Unready); !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("Tell: %v", err)
 	}
 	if err := tether.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := tether.Tell(Unready); err == nil {
+	if err := tether.Send(Unready); err == nil {
 		t.Error("Tell after Close: no error")
 	}
 }

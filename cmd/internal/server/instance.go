@@ -68,7 +68,7 @@ func (in *instance) acquire(notes []config.Note) error {
 			return err
 		}
 		if p := in.privileges; p != nil {
-			if err := in.pidfile.Give(p.UID, p.GID); err != nil {
+			if err := in.pidfile.Chown(p.UID, p.GID); err != nil {
 				return err
 			}
 		}

@@ -149,5 +149,5 @@ func NoneReady(err error) bool { return errors.Is(err, master.ErrNoneReady) }
 
 // InUse reports whether a server did not start because another process holds an address, the pidfile or the metrics directory.
 func InUse(err error) bool {
-	return errors.Is(err, listen.ErrInUse) || errors.Is(err, mpmetrics.ErrHeld)
+	return errors.Is(err, listen.ErrInUse) || errors.Is(err, master.ErrRunning) || errors.Is(err, mpmetrics.ErrHeld)
 }

@@ -8,48 +8,48 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// Action is what a decision asks the edge to do.
+// Action is something that the master must do. It is one of the types below.
 type Action any
 
 type (
-	// Spawn starts a worker; the edge answers with exited if it cannot.
+	// Spawn starts a worker. If that fails, the master answers with Exited.
 	Spawn struct {
 		Serial   Serial
 		Identity handoff.Identity
 	}
-	// Kill sends a signal to a worker that has not been reaped; to its whole process group where it is KILL.
+	// Kill sends a signal to a worker that has not been reaped; KILL is sent to its whole process group.
 	Kill struct {
 		Serial Serial
 		Signal syscall.Signal
 	}
-	// Send sends a word down a worker's lifeline.
+	// Send writes a word to a worker's lifeline.
 	Send struct {
 		Serial Serial
 		Word   handoff.Word
 	}
-	// Prepare has the next generation's settings read; the edge answers with prepared.
+	// Prepare reads the settings of the next generation and runs its prestart command. The master answers with Prepared.
 	Prepare struct{ Generation handoff.Generation }
-	// Retire says that a generation will start no more workers.
+	// Retire releases a generation, which will start no more workers.
 	Retire struct{ Generation handoff.Generation }
-	// Reloaded ends a reload.
+	// Reloaded reports the end of a reload.
 	Reloaded struct {
-		Generation handoff.Generation
+		Generation handoff.Generation // the next one
 		Began      time.Time
-		Err        error // nil: committed
-		Culprit    Serial
+		Err        error  // why it was rolled back; nil: it was committed
+		Culprit    Serial // the worker that made it fail; 0: none
 	}
-	// Serving says that enough workers are ready, which was not so before.
+	// Serving reports that MinReady workers are ready, after fewer were.
 	Serving struct{}
-	// Finish ends the master, and says why it stopped: errStopping, ErrNoneReady.
+	// Finish ends the master, with ErrStopping or ErrNoneReady.
 	Finish struct{ Err error }
-	// Ended says that a worker is no more, and why.
+	// Ended reports the end of a worker.
 	Ended struct {
 		Serial   Serial
 		Identity handoff.Identity
 		Reason   Reason
 		Exit     Exit
 	}
-	// Log is a line for the log.
+	// Log writes a line to the log.
 	Log struct {
 		Level   slog.Level
 		Message string

@@ -9,34 +9,34 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// Event is something that has happened to the fleet.
+// Event is something that has happened. It is one of the types below, or ReloadRequested, Prepared or StopRequested.
 type Event interface {
 	apply(f *Fleet, now time.Time)
 }
 
 type (
-	// Tick is the passing of time. Deadlines are judged by it alone: the edge lets it happen when all has been read that
-	// came before, for the notice that a worker is judged by may lie behind another's.
+	// Tick is the passing of time. Only a tick judges deadlines, and the master sends it when it has handled all pending
+	// messages: the notice that a worker is judged by may be behind the notice of another.
 	Tick struct{}
-	// Paused is the passing of time in which the master itself did not run: it knows nothing of that time. It happens
-	// before whatever is read afterwards, whose deadlines it would move too.
+	// Paused is the passing of time in which the master itself did not run, and so knows nothing of its workers. It must come
+	// before the events that are handled after the pause, since it would move their deadlines too.
 	Paused struct{ By time.Duration }
-	// Noticed is a worker's notice.
+	// Noticed is a notice of a worker.
 	Noticed struct {
 		Serial Serial
 		Notice handoff.Notice
 	}
-	// Exited is the end of a worker, or that it could not be started; nothing more is done to it.
+	// Exited is the end of a worker, or the failure to start it.
 	Exited struct {
 		Serial Serial
 		Exit   Exit
 	}
-	// Measured is what a worker has of anonymous memory, in bytes.
+	// Measured is the anonymous memory of a worker, in bytes.
 	Measured struct {
 		Serial Serial
 		Anon   uint64
 	}
-	// Resized is TTIN or TTOU.
+	// Resized changes the number of workers until the next reload: TTIN or TTOU.
 	Resized struct{ By int }
 )
 
@@ -47,9 +47,9 @@ func (Tick) apply(f *Fleet, now time.Time) {
 }
 
 func (e Paused) apply(f *Fleet, _ time.Time) {
-	f.log(slog.LevelWarn, "the master was stopped for a while: deadlines are moved", "by", e.By)
+	f.log(slog.LevelWarn, "master was paused, deadlines moved", "by", e.By)
 	for _, w := range f.workers {
-		w.shift(e.By)
+		w.delay(e.By)
 	}
 }
 
@@ -91,7 +91,7 @@ func (e Resized) apply(f *Fleet, _ time.Time) {
 		return
 	}
 	if f.Target()+e.By < 1 {
-		f.log(slog.LevelWarn, "one worker is the fewest")
+		f.log(slog.LevelWarn, "cannot go below one worker")
 		return
 	}
 	f.extra += e.By
@@ -109,9 +109,9 @@ func (e Exited) apply(f *Fleet, now time.Time) {
 	if f.stop != nil {
 		f.stop.ended(w, e.Exit)
 	}
-	level, message := slog.LevelInfo, "worker ended"
+	level, message := slog.LevelInfo, "worker exited"
 	if why == ReasonCrash {
-		level, message = slog.LevelError, "worker ended by itself"
+		level, message = slog.LevelError, "worker exited unexpectedly"
 	}
 	f.log(level, message, w.attrs("how", e.Exit.String(), "reason", why, "age", now.Sub(w.Started))...)
 	switch {

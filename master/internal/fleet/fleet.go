@@ -1,3 +1,7 @@
+// Package fleet makes every decision of a master: which workers to start, replace and end, and when.
+//
+// Decisions are functions of state, event and time. There are no processes and no clock here: events come in with the time at
+// which they happened, actions come out, and the same events give the same actions. The master performs the actions.
 package fleet
 
 import (
@@ -13,32 +17,25 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// Fleet is everything that the master decides from: its workers, and what is under way with them. It knows no
-// processes and no clock: events come in with the time that they happened at, actions come out, and the same events
-// give the same actions.
+// Fleet is the workers of a master and what is in progress with them. It belongs to one goroutine.
 type Fleet struct {
 	random         *rand.Rand
 	current        generation
 	extra          int                       // workers more or fewer than the settings say, by TTIN and TTOU
 	backoffs       map[handoff.Slot]*backoff // of the current generation
-	workers        []*Worker                 // all that live, the oldest first
-	lastSerial     Serial                    // given to a worker
-	lastGeneration handoff.Generation        // the last number that was tried
-	reload         *reload                   // nil: none under way
-	reloadAgain    bool                      // another reload is to follow
-	stop           *stop                     // nil: the master goes on
+	workers        []*Worker                 // not reaped, the oldest first
+	lastSerial     Serial                    // of the latest worker
+	lastGeneration handoff.Generation        // the latest one that was tried
+	reload         *reload                   // nil: none is in progress
+	reloadAgain    bool                      // another reload must follow
+	stop           *stop                     // nil: the master does not stop
 	begun          bool                      // the first generation may start its workers
 	cold           bool                      // no worker has ever been ready
-	belowMinReady  bool                      // fewer than MinReady are ready
+	belowMinReady  bool                      // fewer than MinReady workers are ready
 	actions        []Action                  // of the event being handled
 }
 
-// generation is one set of settings that workers run with.
-type generation struct {
-	number handoff.Generation
-	limits Limits
-}
-
+// New returns a fleet without workers. The first generation, number 1, starts them after it was Prepared.
 func New(limits Limits, random *rand.Rand) *Fleet {
 	return &Fleet{
 		random:         random,
@@ -50,7 +47,7 @@ func New(limits Limits, random *rand.Rand) *Fleet {
 	}
 }
 
-// Handle is the only way in: it lets an event happen and gives what is to be done about it, in order.
+// Handle applies an event and returns the actions to perform, in order. Nothing else changes a fleet.
 func (f *Fleet) Handle(now time.Time, e Event) []Action {
 	f.actions = nil
 	e.apply(f, now)
@@ -58,7 +55,7 @@ func (f *Fleet) Handle(now time.Time, e Event) []Action {
 	return f.actions
 }
 
-// advance does what is due, whatever has happened.
+// advance does everything that has become possible or due.
 func (f *Fleet) advance(now time.Time) {
 	f.advanceStop(now)
 	f.advanceReload(now)
@@ -66,13 +63,13 @@ func (f *Fleet) advance(now time.Time) {
 	f.announceReadiness()
 }
 
-// Generation is that of the generation that serves.
+// Generation returns the number of the generation that serves.
 func (f *Fleet) Generation() handoff.Generation { return f.current.number }
 
-// Workers are the workers that have not been reaped, the oldest first. They must not be changed.
+// Workers returns the workers that have not been reaped, the oldest first. They must not be changed.
 func (f *Fleet) Workers() []*Worker { return f.workers }
 
-// Reload is the reload that is under way, if there is one.
+// Reload returns the number of the next generation and when its reload began, if a reload is in progress.
 func (f *Fleet) Reload() (next handoff.Generation, began time.Time, ok bool) {
 	if f.reload == nil {
 		return 0, time.Time{}, false
@@ -83,26 +80,16 @@ func (f *Fleet) Reload() (next handoff.Generation, began time.Time, ok bool) {
 // Stopping reports whether the master stops.
 func (f *Fleet) Stopping() bool { return f.stop != nil }
 
-// Closing reports whether a stop has come so far that no new connections are to be taken.
+// Closing reports whether the master stops and its workers drain, so that it must not accept connections any more.
 func (f *Fleet) Closing() bool { return f.stop != nil && f.stop.begin.IsZero() }
 
-func (f *Fleet) emit(a Action) { f.actions = append(f.actions, a) }
-
-func (f *Fleet) log(level slog.Level, message string, args ...any) {
-	f.emit(Log{level, message, args})
-}
-
-// Target is how many workers the current generation is to have.
+// Target returns the wanted number of workers of the current generation.
 func (f *Fleet) Target() int { return max(1, f.current.limits.Workers+f.extra) }
 
-// limits are those that a worker was started with.
-func (f *Fleet) limits(w *Worker) Limits {
-	if f.reload != nil && w.Identity.Generation == f.reload.next.number {
-		return f.reload.next.limits
-	}
-	return f.current.limits
-}
+// MinReady returns how many workers must be ready for any to count as ready: all of them if TTOU has left fewer than the limit.
+func (f *Fleet) MinReady() int { return min(max(1, f.current.limits.MinReady), f.Target()) }
 
+// Find returns a worker that has not been reaped, or nil.
 func (f *Fleet) Find(s Serial) *Worker {
 	for _, w := range f.workers {
 		if w.Serial == s {
@@ -112,18 +99,80 @@ func (f *Fleet) Find(s Serial) *Worker {
 	return nil
 }
 
-// count is how many workers are as asked for.
-func (f *Fleet) count(is func(*Worker) bool) int {
+// Vacancies returns the slots without a worker that get one, and the time from which on they may.
+func (f *Fleet) Vacancies() iter.Seq2[handoff.Slot, time.Time] {
+	return func(yield func(handoff.Slot, time.Time) bool) {
+		if f.stop != nil || !f.begun {
+			return
+		}
+		for slot := handoff.Slot(1); int(slot) <= f.Target(); slot++ {
+			from, wanted := f.vacant(slot)
+			if wanted && len(f.holders(f.current.number, slot)) == 0 && !yield(slot, from) {
+				return
+			}
+		}
+	}
+}
+
+// Wake returns when something is due if no event comes before; zero: never.
+func (f *Fleet) Wake() time.Time {
+	var next time.Time
+	at := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, w := range f.workers {
+		at(w.deadline)
+		if w.Phase != Ready {
+			continue
+		}
+		at(w.replaceAt)
+		if limit := f.limits(w).Heartbeat; limit > 0 && !w.lastSeen.IsZero() {
+			at(w.lastSeen.Add(limit))
+		}
+	}
+	if f.stop != nil {
+		at(f.stop.begin)
+		return next
+	}
+	for slot := handoff.Slot(1); int(slot) <= f.Target(); slot++ {
+		if from, wanted := f.vacant(slot); wanted {
+			at(from)
+		}
+	}
+	return next
+}
+
+func (f *Fleet) emit(a Action) { f.actions = append(f.actions, a) }
+
+func (f *Fleet) log(level slog.Level, message string, args ...any) {
+	f.emit(Log{level, message, args})
+}
+
+// limits returns the limits that a worker was started with.
+func (f *Fleet) limits(w *Worker) Limits {
+	if f.isNext(w) {
+		return f.reload.next.limits
+	}
+	return f.current.limits
+}
+
+func (f *Fleet) count(matches func(*Worker) bool) int {
 	n := 0
 	for _, w := range f.workers {
-		if is(w) {
+		if matches(w) {
 			n++
 		}
 	}
 	return n
 }
 
-// holders are the active workers of a generation in a slot: none, one, or one and its successor.
+func (f *Fleet) ready() int { return f.count(func(w *Worker) bool { return w.Phase == Ready }) }
+
+func (f *Fleet) draining() int { return f.count(func(w *Worker) bool { return !w.active() }) }
+
+// holders returns the active workers of a generation in a slot: none, one, or one and its successor.
 func (f *Fleet) holders(g handoff.Generation, slot handoff.Slot) []*Worker {
 	var found []*Worker
 	for _, w := range f.workers {
@@ -132,10 +181,6 @@ func (f *Fleet) holders(g handoff.Generation, slot handoff.Slot) []*Worker {
 		}
 	}
 	return found
-}
-
-func (f *Fleet) draining() int {
-	return f.count(func(w *Worker) bool { return !w.active() })
 }
 
 // fill starts what is missing in the current generation: a worker in each empty slot, and one successor at a time.
@@ -151,43 +196,7 @@ func (f *Fleet) fill(now time.Time) {
 	}
 }
 
-// vacant reports whether a slot of the current generation wants one more worker, and from when on it may have it.
-func (f *Fleet) vacant(slot handoff.Slot) (from time.Time, wanted bool) {
-	from = f.backoff(slot).notBefore
-	holders := f.holders(f.current.number, slot)
-	switch {
-	case len(holders) == 0:
-		return from, !f.gaveUp(slot)
-	case len(holders) == 1 && holders[0].Leaving != "" && f.mayRecycle():
-		// Who wants to leave as soon as it has come is to be no way around the backoff.
-		if served := holders[0].readyAt.Add(servedWell); served.After(from) {
-			from = served
-		}
-		return from, true
-	}
-	return time.Time{}, false
-}
-
-// Vacancies are the slots without a worker that are to get one, and from when on they may.
-func (f *Fleet) Vacancies() iter.Seq2[handoff.Slot, time.Time] {
-	return func(yield func(handoff.Slot, time.Time) bool) {
-		if f.stop != nil || !f.begun {
-			return
-		}
-		for slot := handoff.Slot(1); int(slot) <= f.Target(); slot++ {
-			from, wanted := f.vacant(slot)
-			if wanted && len(f.holders(f.current.number, slot)) == 0 && !yield(slot, from) {
-				return
-			}
-		}
-	}
-}
-
-// gaveUp is true in a slot whose worker died before any worker of the master was ever ready. Trying again is for whoever
-// started the master, who is told so by its exit code.
-func (f *Fleet) gaveUp(slot handoff.Slot) bool { return f.cold && f.backoff(slot).deaths > 0 }
-
-// shrink lets go of workers in slots that are no more.
+// shrink drains the workers in slots beyond the target.
 func (f *Fleet) shrink(now time.Time) {
 	for _, w := range f.workers {
 		if w.active() && w.Identity.Generation == f.current.number && int(w.Identity.Slot) > f.Target() {
@@ -196,12 +205,26 @@ func (f *Fleet) shrink(now time.Time) {
 	}
 }
 
-func (f *Fleet) backoff(slot handoff.Slot) *backoff {
-	if f.backoffs[slot] == nil {
-		f.backoffs[slot] = &backoff{}
+// vacant reports whether a slot of the current generation needs one more worker, and from when on it may have it.
+func (f *Fleet) vacant(slot handoff.Slot) (from time.Time, wanted bool) {
+	from = f.backoff(slot).notBefore
+	holders := f.holders(f.current.number, slot)
+	switch {
+	case len(holders) == 0:
+		return from, !f.gaveUp(slot)
+	case len(holders) == 1 && holders[0].Leaving != "" && f.mayRecycle():
+		// A worker that wants to leave as soon as it is ready must not get around the backoff.
+		if served := holders[0].readyAt.Add(servedWell); served.After(from) {
+			from = served
+		}
+		return from, true
 	}
-	return f.backoffs[slot]
+	return time.Time{}, false
 }
+
+// gaveUp reports whether a worker of the slot died before any worker was ever ready. The master does not try again then: it ends,
+// and its exit code says so to whatever started it.
+func (f *Fleet) gaveUp(slot handoff.Slot) bool { return f.cold && f.backoff(slot).deaths > 0 }
 
 // start adds a worker.
 func (f *Fleet) start(now time.Time, g generation, slot handoff.Slot) {
@@ -232,7 +255,7 @@ func (f *Fleet) jitter(delta time.Duration) time.Duration {
 	return time.Duration(f.random.Int64N(int64(delta)))
 }
 
-// freeID is the id of a new worker in a slot: the slot's own, or with a suffix while others still have that.
+// freeID returns the id of a new worker in a slot: w1, or w1-1 while another worker has that.
 func (f *Fleet) freeID(slot handoff.Slot) string {
 	base := "w" + strconv.Itoa(int(slot))
 	id := base
@@ -249,34 +272,45 @@ func (f *Fleet) checkDeadlines(now time.Time, w *Worker) {
 	case w.Phase == Starting && due(w.deadline) && !f.limits(w).Notifies:
 		f.becameReady(now, w)
 	case w.Phase == Starting && due(w.deadline):
-		f.log(slog.LevelError, "worker is not ready in time", w.attrs("start_timeout", f.limits(w).StartTimeout)...)
+		f.log(slog.LevelError, "worker not ready in time", w.attrs("start_timeout", f.limits(w).StartTimeout)...)
 		f.end(now, w, ReasonStartTimeout)
 	case w.Phase == Ready && f.silent(now, w):
-		f.log(slog.LevelError, "worker gives no sign of life", w.attrs("heartbeat_timeout", f.limits(w).Heartbeat)...)
+		f.log(slog.LevelError, "no heartbeat from worker", w.attrs("heartbeat_timeout", f.limits(w).Heartbeat)...)
 		f.end(now, w, ReasonSilent)
 	case w.Phase == Ready && due(w.replaceAt):
 		w.replaceAt = time.Time{}
 		f.markForReplacement(now, w, ReasonLifetime)
 	case w.Phase >= Draining && due(w.deadline):
 		w.Phase, w.deadline = Ending, time.Time{}
-		f.log(slog.LevelWarn, "worker is killed", w.attrs("reason", w.Leaving)...)
+		f.log(slog.LevelWarn, "killing worker", w.attrs("reason", w.Leaving)...)
 		f.emit(Kill{w.Serial, syscall.SIGKILL})
 	}
 }
 
-// silent reports whether a worker that used to give signs of life has given none for too long.
+// silent reports whether a worker that used to send heartbeats has sent none for too long.
 func (f *Fleet) silent(now time.Time, w *Worker) bool {
 	limit := f.limits(w).Heartbeat
 	return limit > 0 && !w.lastSeen.IsZero() && now.Sub(w.lastSeen) >= limit
 }
 
-// drain asks a worker to end when it has done what it is at, and bounds that.
+func (f *Fleet) becameReady(now time.Time, w *Worker) {
+	w.Phase, w.readyAt, w.deadline = Ready, now, time.Time{}
+	f.cold = false
+	f.log(slog.LevelInfo, "worker ready", w.attrs("after", now.Sub(w.Started))...)
+	for _, other := range f.holders(w.Identity.Generation, w.Identity.Slot) {
+		if other != w && other.Leaving != "" {
+			f.drain(now, other, other.Leaving, f.limits(other).ReloadMercy)
+		}
+	}
+}
+
+// drain asks a worker to finish its requests and exit, within mercy.
 func (f *Fleet) drain(now time.Time, w *Worker, why Reason, mercy time.Duration) {
 	w.Phase, w.Leaving, w.deadline = Draining, why, now.Add(mercy)
 	f.emit(Kill{w.Serial, syscall.SIGTERM})
 }
 
-// end ends a worker that does not do as it should, once it has written down what it is at instead.
+// end kills a worker that misbehaves, after it had time for a goroutine dump.
 func (f *Fleet) end(now time.Time, w *Worker, why Reason) {
 	if f.isNext(w) {
 		f.failReload(now, w, fmt.Errorf("worker %s: %s", w.Identity.ID, why))
@@ -287,18 +321,7 @@ func (f *Fleet) end(now time.Time, w *Worker, why Reason) {
 	f.emit(Kill{w.Serial, syscall.SIGQUIT})
 }
 
-func (f *Fleet) becameReady(now time.Time, w *Worker) {
-	w.Phase, w.readyAt, w.deadline = Ready, now, time.Time{}
-	f.cold = false
-	f.log(slog.LevelInfo, "worker is ready", w.attrs("after", now.Sub(w.Started))...)
-	for _, other := range f.holders(w.Identity.Generation, w.Identity.Slot) {
-		if other != w && other.Leaving != "" {
-			f.drain(now, other, other.Leaving, f.limits(other).ReloadMercy)
-		}
-	}
-}
-
-// announceReadiness tells the workers whether enough of them are ready, where that has changed.
+// announceReadiness informs the workers when the number of ready workers falls below MinReady or reaches it.
 func (f *Fleet) announceReadiness() {
 	few := f.ready() < f.MinReady()
 	if few == f.belowMinReady {
@@ -308,7 +331,7 @@ func (f *Fleet) announceReadiness() {
 	word := handoff.Enough
 	if few {
 		word = handoff.Few
-	} else if f.stop == nil { // the end is not taken back
+	} else if f.stop == nil { // a stop is final
 		f.emit(Serving{})
 	}
 	for _, w := range f.workers {
@@ -316,41 +339,4 @@ func (f *Fleet) announceReadiness() {
 			f.emit(Send{w.Serial, word})
 		}
 	}
-}
-
-// MinReady is how many must be ready for any to be. With fewer workers than that by TTOU, all of them.
-func (f *Fleet) MinReady() int { return min(max(1, f.current.limits.MinReady), f.Target()) }
-
-func (f *Fleet) ready() int {
-	return f.count(func(w *Worker) bool { return w.Phase == Ready })
-}
-
-// Wake is when something is due next if nothing happens; zero: never.
-func (f *Fleet) Wake() time.Time {
-	var next time.Time
-	at := func(t time.Time) {
-		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
-			next = t
-		}
-	}
-	for _, w := range f.workers {
-		at(w.deadline)
-		if w.Phase != Ready {
-			continue
-		}
-		at(w.replaceAt)
-		if limit := f.limits(w).Heartbeat; limit > 0 && !w.lastSeen.IsZero() {
-			at(w.lastSeen.Add(limit))
-		}
-	}
-	if f.stop != nil {
-		at(f.stop.begin)
-		return next
-	}
-	for slot := handoff.Slot(1); int(slot) <= f.Target(); slot++ {
-		if from, wanted := f.vacant(slot); wanted {
-			at(from)
-		}
-	}
-	return next
 }

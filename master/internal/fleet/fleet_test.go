@@ -162,7 +162,7 @@ func TestJudgedByTickOnly(t *testing.T) {
 func TestResize(t *testing.T) {
 	s := newServing(t, usual(1))
 	s.on(Resized{-1})
-	s.noted("one worker is the fewest")
+	s.noted("cannot go below one worker")
 	s.on(Resized{+1}, "spawn 2 w2 g1")
 	s.on(Resized{+1}, "spawn 3 w3 g1")
 	s.on(up(2))
@@ -197,7 +197,7 @@ func TestPause(t *testing.T) {
 		if wake := s.fleet.Wake(); !wake.Equal(s.now.Add(left)) {
 			t.Errorf("%s: left are %v, not %v", name, wake.Sub(s.now), left)
 		}
-		if s.noted("the master was stopped for a while: deadlines are moved").Level != slog.LevelWarn {
+		if s.noted("master was paused, deadlines moved").Level != slog.LevelWarn {
 			t.Errorf("%s: it is nothing special", name)
 		}
 	}

@@ -1,36 +1,46 @@
 package fleet
 
-import "time"
+import (
+	"time"
 
-// Limits are the numbers of a generation that the master's decisions depend on.
+	"multiproc/worker/handoff"
+)
+
+// Limits are the numbers that the decisions about one generation depend on.
 type Limits struct {
-	Workers  int // how many to keep, at least 1
+	Workers  int // wanted number, at least 1
 	MinReady int // with fewer than this ready, readiness checks answer 503
 	Starting int // how many may start at the same time in a reload; 0: all
 
-	Notifies     bool          // workers say READY=1; if not, one that has lived for a second counts as ready
-	StartTimeout time.Duration // until READY
-	Heartbeat    time.Duration // longest silence of a worker that has once said that it is alive; 0: any
+	Notifies     bool          // workers send READY=1; if false, a worker counts as ready after a second
+	StartTimeout time.Duration // until READY=1
+	Heartbeat    time.Duration // longest silence of a worker that has sent a heartbeat once; 0: no limit
 
 	ReloadMercy   time.Duration // how long a replaced worker may drain
 	StopMercy     time.Duration // the same when the master stops
-	ShutdownDelay time.Duration // between unreadiness and the stop
+	ShutdownDelay time.Duration // from unreadiness to the drain when the master stops
 
-	MaxLifetime, MaxLifetimeDelta time.Duration // a worker is replaced at an age of the first and a random part of the second; 0: never
+	MaxLifetime, MaxLifetimeDelta time.Duration // a worker is replaced at an age of the first plus a random part of the second; 0: never
 	MaxAnon                       uint64        // a worker with more bytes of anonymous memory is replaced; 0: never
 }
 
 const (
 	// unnotifiedReady is the age at which a worker that does not notify counts as ready.
 	unnotifiedReady = time.Second
-	// servedWell is how long a worker must have served for its end not to count as a failed start.
+	// servedWell is how long a worker must have served for its death not to count as a failed start.
 	servedWell = time.Second
-	// servedLong makes up for all failed starts of a slot before.
+	// servedLong is how long a worker must have served to make up for all failed starts of its slot.
 	servedLong = 10 * time.Second
-	// dumpTime is what a worker has, between QUIT and KILL, to write down what its goroutines do.
+	// dumpTime is how long a worker has for a goroutine dump, from QUIT to KILL.
 	dumpTime = 500 * time.Millisecond
-	// fastMercy is what workers have left when the stop is to be fast.
+	// fastMercy is how long workers may drain in a fast stop.
 	fastMercy = time.Second
-	// drainingPerWorker bounds the draining workers, as a multiple of the serving ones.
+	// drainingPerWorker bounds the number of draining workers, as a multiple of the wanted number of workers.
 	drainingPerWorker = 2
 )
+
+// generation is the settings of a group of workers.
+type generation struct {
+	number handoff.Generation
+	limits Limits
+}

@@ -6,8 +6,8 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// reload replaces all workers by those of a next generation. Until the commit both serve, and whatever fails takes
-// back the new ones alone.
+// reload replaces all workers by those of the next generation. Until the commit both serve, and a failure ends the new workers
+// only.
 type reload struct {
 	step  reloadStep
 	began time.Time
@@ -17,16 +17,16 @@ type reload struct {
 type reloadStep int
 
 const (
-	waiting   reloadStep = iota // for the first worker of all, or until fewer drain
-	preparing                   // the settings are being read, and the prelude runs
-	rolling                     // workers are being started
+	waiting   reloadStep = iota // for the first worker to become ready, or until fewer drain
+	preparing                   // the settings are read, and the prestart command runs
+	rolling                     // workers are started
 )
 
 type (
-	// ReloadRequested comes from a signal, the control socket or a touched file.
+	// ReloadRequested is a request by a signal, the control socket or a watched file.
 	ReloadRequested struct{}
-	// Prepared says that a generation may start workers, or why not: its settings have been read and its prelude has
-	// ended. Of the first generation, the limits are known already.
+	// Prepared reports that the settings of a generation have been read and its prestart command has succeeded, or why not.
+	// Limits are ignored for the first generation.
 	Prepared struct {
 		Generation handoff.Generation
 		Limits     Limits
@@ -34,8 +34,8 @@ type (
 	}
 )
 
-// apply begins a reload. One that has not begun to read the settings is as good as a new one; else one more follows,
-// for however many ask.
+// apply begins a reload. A reload that has not begun to read the settings serves this request too; after that, one more reload
+// follows, for any number of requests.
 func (ReloadRequested) apply(f *Fleet, now time.Time) {
 	switch {
 	case f.stop != nil:
@@ -53,7 +53,7 @@ func (f *Fleet) beginReload(now time.Time) {
 
 func (e Prepared) apply(f *Fleet, now time.Time) {
 	switch first := !f.begun; {
-	case !f.Prepares(e.Generation): // given up in the meantime
+	case !f.Prepares(e.Generation): // no longer wanted
 	case first && e.Err != nil:
 		f.stopNoneReady(now)
 	case first:
@@ -65,7 +65,7 @@ func (e Prepared) apply(f *Fleet, now time.Time) {
 	}
 }
 
-// Prepares reports whether a generation is waited for to be prepared.
+// Prepares reports whether the fleet waits for a generation to be Prepared.
 func (f *Fleet) Prepares(g handoff.Generation) bool {
 	switch {
 	case f.stop != nil:
@@ -76,7 +76,8 @@ func (f *Fleet) Prepares(g handoff.Generation) bool {
 	return f.reload != nil && f.reload.step == preparing && g == f.reload.next.number
 }
 
-// advanceReload goes as far as it can: one new worker first, when that is ready the others, when all are, the commit.
+// advanceReload continues the reload as far as possible: it starts one new worker, when that is ready the others, and commits when
+// all are ready.
 func (f *Fleet) advanceReload(now time.Time) {
 	r := f.reload
 	if r == nil {
@@ -91,7 +92,7 @@ func (f *Fleet) advanceReload(now time.Time) {
 	}
 	if missing := f.missing(); missing == nil {
 		f.commit(now)
-		f.advanceReload(now) // nothing else may happen for long, and another one may follow
+		f.advanceReload(now) // another one may follow, and no event may come for long
 	} else {
 		for _, slot := range missing {
 			f.start(now, r.next, slot)
@@ -99,7 +100,7 @@ func (f *Fleet) advanceReload(now time.Time) {
 	}
 }
 
-// missing are the slots that a next worker may be started in at this time; nil when all of them have a ready one.
+// missing returns the slots in which a worker of the next generation may be started now; nil if all have a ready one.
 func (f *Fleet) missing() []handoff.Slot {
 	r := f.reload
 	free := r.next.limits.Starting
@@ -129,7 +130,7 @@ func (f *Fleet) missing() []handoff.Slot {
 	return slots[:max(0, min(free, len(slots)))]
 }
 
-// commit makes the next generation the current one, and lets the old workers go.
+// commit makes the next generation the current one and drains the old workers.
 func (f *Fleet) commit(now time.Time) {
 	old, began := f.current, f.reload.began
 	f.current, f.reload, f.extra = f.reload.next, nil, 0
@@ -149,8 +150,8 @@ func (f *Fleet) isNext(w *Worker) bool {
 	return f.reload != nil && w.Identity.Generation == f.reload.next.number
 }
 
-// failReload takes the reload back; the culprit, where there is one, is dealt with by the caller. Of the other new
-// workers those that are ready have requests to finish.
+// failReload rolls the reload back. The caller deals with the culprit, if there is one; the other new workers drain, since
+// those that are ready have requests to finish.
 func (f *Fleet) failReload(now time.Time, culprit *Worker, cause error) {
 	number, mercy := f.reload.next.number, f.reload.next.limits.ReloadMercy
 	outcome := Reloaded{Generation: number, Began: f.reload.began, Err: cause}

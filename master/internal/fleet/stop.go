@@ -8,20 +8,21 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// stop is the end of the master: unready, after a delay no more new requests, and then it waits for its workers.
+// ErrNoneReady is the reason to finish if no worker became ready at the start.
+var ErrNoneReady = errors.New("no worker became ready")
+
+// ErrStopping is the reason to finish after a stop was requested.
+var ErrStopping = errors.New("the master is stopping")
+
+// stop ends the master: it makes the workers unready, after a delay it drains them, and waits for their exits.
 type stop struct {
-	begin        time.Time // when the workers are to drain; zero once they do
-	why          error     // errStopping, ErrNoneReady
-	drained, cut int       // workers that came to their end by themselves, and that did not
+	begin        time.Time // when the workers must drain; zero once they do
+	why          error     // ErrStopping or ErrNoneReady
+	drained, cut int       // number of workers that finished their requests, and that did not
 	finished     bool
 }
 
-// ErrNoneReady is what Run returns where no worker became ready at the start.
-var ErrNoneReady = errors.New("no worker became ready")
-
-var ErrStopping = errors.New("the master is stopping")
-
-// StopRequested comes from a signal or the control socket. Asked a second time, it is to be fast.
+// StopRequested is a request by a signal or the control socket. A second one makes the stop fast.
 type StopRequested struct{ Fast bool }
 
 func (e StopRequested) apply(f *Fleet, now time.Time) {
@@ -46,14 +47,14 @@ func (f *Fleet) beginStop(now time.Time, why error) {
 	}
 }
 
-// stopNoneReady is the end of a master that has no worker, and never had one that was ready.
+// stopNoneReady ends a master that has no worker and never had a ready one.
 func (f *Fleet) stopNoneReady(now time.Time) {
 	f.log(slog.LevelError, ErrNoneReady.Error())
 	f.beginStop(now, ErrNoneReady)
 	f.stop.begin = time.Time{}
 }
 
-// stopFast gives workers no time for what they are at.
+// stopFast makes the workers cancel their requests.
 func (f *Fleet) stopFast(now time.Time) {
 	f.stop.begin = time.Time{}
 	for _, w := range f.workers {
@@ -68,7 +69,7 @@ func (f *Fleet) stopFast(now time.Time) {
 	}
 }
 
-// advanceStop goes on with the stop as far as it can.
+// advanceStop continues the stop as far as possible.
 func (f *Fleet) advanceStop(now time.Time) {
 	if f.stop == nil && f.cold && f.lastSerial > 0 && len(f.workers) == 0 {
 		f.stopNoneReady(now)
@@ -86,24 +87,17 @@ func (f *Fleet) advanceStop(now time.Time) {
 		}
 	}
 	if len(f.workers) == 0 && !f.stop.finished {
-		f.stop.finished, f.stop.begin = true, time.Time{} // nobody is left to wait for
+		f.stop.finished, f.stop.begin = true, time.Time{}
 		f.log(slog.LevelInfo, "stopped", "workers_drained", f.stop.drained, "workers_cut", f.stop.cut)
 		f.emit(Finish{f.stop.why})
 	}
 }
 
-// hurry brings the deadline of a draining worker forward.
-func (w *Worker) hurry(latest time.Time) {
-	if w.Phase == Draining && latest.Before(w.deadline) {
-		w.deadline = latest
-	}
-}
-
-// ended counts how a worker came to its end.
-func (s *stop) ended(w *Worker, how Exit) {
+// ended counts the end of a worker.
+func (s *stop) ended(w *Worker, e Exit) {
 	switch {
 	case w.readyAt.IsZero(): // it had no requests
-	case w.Phase == Draining && how.asRequested():
+	case w.Phase == Draining && e.byTerm():
 		s.drained++
 	default:
 		s.cut++

@@ -1,17 +1,20 @@
 package fleet
 
 import (
+	"fmt"
+	"syscall"
 	"time"
 
 	"multiproc/worker/handoff"
 )
 
-// Serial names one process of a master for ever. A pid may come again, and an id is used again.
+// Serial identifies a worker's process for as long as the master runs. Pids and worker ids are used again.
 type Serial int
 
-// Phase is how far a worker has come in its life. It never goes back.
+// Phase is the state of a worker. It only ever increases.
 type Phase int
 
+// Phases of a worker.
 const (
 	Starting Phase = iota // until it is ready
 	Ready                 // it serves
@@ -21,24 +24,25 @@ const (
 
 func (p Phase) String() string { return [...]string{"starting", "ready", "draining", "ending"}[p] }
 
-// Worker is a process as the decisions know it.
+// Worker is a worker's process.
 type Worker struct {
-	Serial    Serial
-	Identity  handoff.Identity
-	Phase     Phase
-	Started   time.Time
-	readyAt   time.Time // zero until it was ready for the first time
+	Serial   Serial
+	Identity handoff.Identity
+	Phase    Phase
+	Started  time.Time
+	Leaving  Reason // why it is being replaced or ended; empty if it is not
+	Status   string // its own status text
+
+	readyAt   time.Time // zero before it was ready
 	deadline  time.Time // of the phase; zero: none
-	lastSeen  time.Time // its last notice; zero until the first that says it is alive
-	replaceAt time.Time // when it is to be replaced for its age; zero: never
-	Leaving   Reason    // why it is to be replaced, empty if it is not
-	Status    string    // its own words
+	lastSeen  time.Time // its latest notice; zero before the first heartbeat
+	replaceAt time.Time // when it reaches its maximum age; zero: never
 }
 
-// active workers hold their slot: they serve, or are about to.
+// active reports whether it holds its slot: it serves or is starting.
 func (w *Worker) active() bool { return w.Phase <= Ready }
 
-// served is for how long it served until now.
+// served returns for how long it has served.
 func (w *Worker) served(now time.Time) time.Duration {
 	if w.readyAt.IsZero() {
 		return 0
@@ -46,8 +50,8 @@ func (w *Worker) served(now time.Time) time.Duration {
 	return now.Sub(w.readyAt)
 }
 
-// shift moves all that was to happen, and the last sign of life: nobody looked for a while.
-func (w *Worker) shift(by time.Duration) {
+// delay moves its deadlines by a time in which the master was paused.
+func (w *Worker) delay(by time.Duration) {
 	for _, t := range []*time.Time{&w.deadline, &w.lastSeen} {
 		if !t.IsZero() {
 			*t = t.Add(by)
@@ -55,32 +59,64 @@ func (w *Worker) shift(by time.Duration) {
 	}
 }
 
-// endReason says in one word why it ended. One that was to be replaced may leave before it is told to.
-func (w *Worker) endReason(how Exit) Reason {
-	if w.active() && (w.Leaving == "" || !how.Clean()) {
+// hurry brings the deadline of a draining worker forward.
+func (w *Worker) hurry(latest time.Time) {
+	if w.Phase == Draining && latest.Before(w.deadline) {
+		w.deadline = latest
+	}
+}
+
+// endReason returns why it ended. A worker that is being replaced may exit before it is asked to.
+func (w *Worker) endReason(e Exit) Reason {
+	if w.active() && (w.Leaving == "" || !e.Clean()) {
 		return ReasonCrash
 	}
 	return w.Leaving
 }
 
-// attrs names it in a log line, with more about it.
+// attrs returns the attributes that identify it in a log line, and more.
 func (w *Worker) attrs(more ...any) []any {
 	return append([]any{"worker", w.Identity.ID, "generation", int(w.Identity.Generation)}, more...)
 }
 
-// Reason is why a worker was replaced or ended, in one word.
+// Reason is why a worker was replaced or ended.
 type Reason string
 
+// Reasons, as operators see them in logs, metrics and the status.
 const (
-	ReasonRequests     Reason = "requests" // it said itself that it wants to be replaced
+	ReasonRequests     Reason = "requests" // it asked to be replaced, after max-requests
 	ReasonLifetime     Reason = "lifetime"
 	ReasonMemory       Reason = "memory"
-	ReasonStuck        Reason = "stuck"  // a request hangs in it
-	ReasonSilent       Reason = "silent" // no sign of life
+	ReasonStuck        Reason = "stuck"  // one of its requests hangs
+	ReasonSilent       Reason = "silent" // no heartbeat
 	ReasonStartTimeout Reason = "start-timeout"
 	ReasonReload       Reason = "reload"
 	ReasonRollback     Reason = "rollback"
-	ReasonFewer        Reason = "fewer" // its slot was given up
+	ReasonFewer        Reason = "fewer" // its slot was removed
 	ReasonStop         Reason = "stop"
-	ReasonCrash        Reason = "crash" // nobody asked for it
+	ReasonCrash        Reason = "crash" // it was not asked to end
 )
+
+// Exit is how a process ended, or that it could not be started.
+type Exit struct {
+	Status syscall.WaitStatus
+	Err    error // it could not be started
+}
+
+// Clean reports whether it exited with code 0.
+func (e Exit) Clean() bool { return e.Err == nil && e.Status.Exited() && e.Status.ExitStatus() == 0 }
+
+// byTerm reports whether it ended as a process does that was sent TERM: clean, or by the signal if it does not catch it.
+func (e Exit) byTerm() bool {
+	return e.Clean() || e.Err == nil && e.Status.Signaled() && e.Status.Signal() == syscall.SIGTERM
+}
+
+func (e Exit) String() string {
+	switch {
+	case e.Err != nil:
+		return fmt.Sprintf("could not be started: %v", e.Err)
+	case e.Status.Signaled():
+		return fmt.Sprintf("was killed by signal %d (%s)", e.Status.Signal(), e.Status.Signal())
+	}
+	return fmt.Sprintf("exited with code %d", e.Status.ExitStatus())
+}

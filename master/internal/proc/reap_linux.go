@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// EndedChild is a child that has ended and is not reaped yet.
-func EndedChild() (pid int, ok bool) {
+// ExitedChild is a child that has ended and is not reaped yet.
+func ExitedChild() (pid int, ok bool) {
 	for {
 		var info unix.Siginfo
 		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)

@@ -1,0 +1,46 @@
+package master
+
+import (
+	"multiproc/master/internal/fleet"
+	"multiproc/worker/handoff"
+)
+
+// Hooks report what happens. The goroutine of Run calls them, one at a time, and they must not block. Each may be nil.
+type Hooks struct {
+	// Started reports a worker that has been started and is not ready yet.
+	Started func(handoff.Identity)
+
+	// Ended reports a worker that has been reaped, and why it ended: requests, lifetime, memory, stuck, silent,
+	// start-timeout, reload, rollback, fewer, stop, or crash if it was not asked to end.
+	Ended func(who handoff.Identity, why string)
+
+	// Reloaded reports the end of a reload: nil if it was committed, else why it was rolled back.
+	Reloaded func(failed error)
+
+	// Status gets the status after each change, and every second. It is not changed afterwards.
+	Status func(Status)
+}
+
+func (h Hooks) started(who handoff.Identity) {
+	if h.Started != nil {
+		h.Started(who)
+	}
+}
+
+func (h Hooks) ended(who handoff.Identity, why fleet.Reason) {
+	if h.Ended != nil {
+		h.Ended(who, string(why))
+	}
+}
+
+func (h Hooks) reloaded(failed error) {
+	if h.Reloaded != nil {
+		h.Reloaded(failed)
+	}
+}
+
+func (h Hooks) status(s Status) {
+	if h.Status != nil {
+		h.Status(s)
+	}
+}
