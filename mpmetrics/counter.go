@@ -13,21 +13,15 @@ type counter struct{ child }
 
 // NewCounter makes a counter, which is on the page at once. Its name must end in _total and be free.
 func (w *Writer) NewCounter(opts prometheus.CounterOpts) (prometheus.Counter, error) {
-	f, err := w.newCounterFamily(opts, nil)
+	f, err := w.newFamily(format.Kind{Type: format.Counter}, prometheus.Opts(opts), nil)
 	return newSingle(f, err, newCounter)
 }
 
 // NewCounterVec makes a vector of counters. Each is on the page once it is first asked for.
 func (w *Writer) NewCounterVec(opts prometheus.CounterOpts, labelNames []string) (*prometheus.CounterVec, error) {
-	f, err := w.newCounterFamily(opts, labelNames)
+	f, err := w.newFamily(format.Kind{Type: format.Counter}, prometheus.Opts(opts), labelNames)
 	return newVec(f, err, newCounter, func(v *prometheus.MetricVec) *prometheus.CounterVec {
 		return &prometheus.CounterVec{MetricVec: v}
-	})
-}
-
-func (w *Writer) newCounterFamily(o prometheus.CounterOpts, labelNames []string) (*family, error) {
-	return w.newFamily(format.Kind{Type: format.Counter}, options{
-		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,
 	})
 }
 

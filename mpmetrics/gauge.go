@@ -31,9 +31,7 @@ func (w *Writer) newGaugeFamily(o prometheus.GaugeOpts, mode Mode, labelNames []
 	if int(mode) >= format.Modes {
 		return nil, fmt.Errorf("new gauge %q: no such mode: %d", prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), mode)
 	}
-	return w.newFamily(format.Kind{Type: format.Gauge, Mode: format.Mode(mode)}, options{
-		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,
-	})
+	return w.newFamily(format.Kind{Type: format.Gauge, Mode: format.Mode(mode)}, prometheus.Opts(o), labelNames)
 }
 
 func newGauge(f *family, labelValues []string) prometheus.Gauge {

@@ -49,9 +49,9 @@ func (w *Writer) newHistogramFamily(o prometheus.HistogramOpts, labelNames []str
 	if err != nil {
 		return nil, fmt.Errorf("new histogram %q: %w", prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), err)
 	}
-	f, err := w.newFamily(format.Kind{Type: format.Histogram}, options{
-		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,
-	})
+	f, err := w.newFamily(format.Kind{Type: format.Histogram}, prometheus.Opts{
+		Namespace: o.Namespace, Subsystem: o.Subsystem, Name: o.Name, Help: o.Help, Unit: o.Unit, ConstLabels: o.ConstLabels,
+	}, labelNames)
 	if err != nil {
 		return nil, err
 	}

@@ -22,25 +22,18 @@ type family struct {
 	bounds []float64 // of a histogram's buckets, without +Inf
 }
 
-// options are what the options of all of client_golang's metric types have in common.
-type options struct {
-	namespace, subsystem, name, help, unit string
-	constLabels                            prometheus.Labels
-	labelNames                             []string
-}
-
 // newFamily checks the options as client_golang does on registration, and for what the format requires besides.
-func (w *Writer) newFamily(k format.Kind, o options) (*family, error) {
-	name := prometheus.BuildFQName(o.namespace, o.subsystem, o.name)
+func (w *Writer) newFamily(k format.Kind, o prometheus.Opts, labelNames []string) (*family, error) {
+	name := prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name)
 	fail := func(err error) (*family, error) {
 		return nil, fmt.Errorf("new %s %q: %w", k.Type, name, err)
 	}
-	f := &family{w: w, kind: k, name: name, help: o.help}
-	f.desc = prometheus.NewDesc(name, o.help, o.labelNames, o.constLabels)
+	f := &family{w: w, kind: k, name: name, help: o.Help}
+	f.desc = prometheus.NewDesc(name, o.Help, labelNames, o.ConstLabels)
 	if err := f.desc.Err(); err != nil {
 		return fail(err)
 	}
-	if o.unit != "" {
+	if o.Unit != "" {
 		return fail(errors.New("metric files have no place for a unit: make it part of the name"))
 	}
 	if k.Type == format.Counter {
@@ -50,9 +43,8 @@ func (w *Writer) newFamily(k format.Kind, o options) (*family, error) {
 		}
 		f.name = base
 	}
-	labelNames := slices.Sorted(maps.Keys(o.constLabels))
-	labelNames = append(labelNames, slices.Sorted(slices.Values(o.labelNames))...)
-	if reserved := reservedLabel(k.Type); slices.Contains(labelNames, reserved) {
+	names := append(slices.Sorted(maps.Keys(o.ConstLabels)), slices.Sorted(slices.Values(labelNames))...)
+	if reserved := reservedLabel(k.Type); slices.Contains(names, reserved) {
 		return fail(fmt.Errorf("the label %s is reserved in a %s", reserved, k.Type))
 	}
 	w.mu.Lock()
@@ -60,9 +52,9 @@ func (w *Writer) newFamily(k format.Kind, o options) (*family, error) {
 	err := w.registry.register(exposedNames(k.Type, f.name), registration{
 		kind:        k,
 		name:        name,
-		help:        o.help,
-		labelNames:  fmt.Sprintf("%q", labelNames),
-		constLabels: []string{fmt.Sprintf("%q", o.constLabels)},
+		help:        o.Help,
+		labelNames:  fmt.Sprintf("%q", names),
+		constLabels: []string{fmt.Sprintf("%q", o.ConstLabels)},
 	})
 	if err != nil {
 		return fail(err)

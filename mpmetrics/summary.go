@@ -38,9 +38,9 @@ func (w *Writer) newSummaryFamily(o prometheus.SummaryOpts, labelNames []string)
 		return nil, fmt.Errorf("new summary %q: quantiles of several processes cannot be merged: use a histogram",
 			prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name))
 	}
-	return w.newFamily(format.Kind{Type: format.Summary}, options{
-		o.Namespace, o.Subsystem, o.Name, o.Help, o.Unit, o.ConstLabels, labelNames,
-	})
+	return w.newFamily(format.Kind{Type: format.Summary}, prometheus.Opts{
+		Namespace: o.Namespace, Subsystem: o.Subsystem, Name: o.Name, Help: o.Help, Unit: o.Unit, ConstLabels: o.ConstLabels,
+	}, labelNames)
 }
 
 func newSummary(f *family, labelValues []string) prometheus.Summary {
