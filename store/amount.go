@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Amount is an amount of money, exactly, in 1/10,000 of its unit. It is less than 10^14 units either way.
+// Amount is an exact amount of money in 1/10,000 of its unit. Its absolute value is less than 10^14 units.
 type Amount int64
 
 const (
@@ -15,7 +15,7 @@ const (
 	amountEnd    = 1_000_000_000_000_000_000 // 10^amountDigits
 )
 
-// ParseAmount reads a decimal as JSON writes numbers, with an exponent too. Its value must have four decimal places at most.
+// ParseAmount parses a number in the syntax of JSON, which allows an exponent. The value must have four decimal places at most.
 // The error is an *InvalidError of "amount".
 func ParseAmount(text string) (Amount, error) {
 	invalid := func(problem string) (Amount, error) {
@@ -48,7 +48,7 @@ func ParseAmount(text string) (Amount, error) {
 	}
 	n, err := strconv.ParseInt(significant+strings.Repeat("0", power), 10, 64)
 	if err != nil {
-		return invalid("is not a number") // cannot be: digits, and few
+		return invalid("is not a number") // impossible: at most amountDigits digits
 	}
 	if negative {
 		n = -n
@@ -56,7 +56,7 @@ func ParseAmount(text string) (Amount, error) {
 	return Amount(n), nil
 }
 
-// parseExponent reads what follows the e of a number. One that is beyond all use is as good as any other.
+// parseExponent parses the text after the e of a number. An exponent out of range becomes the largest or smallest one.
 func parseExponent(text string) (int, bool) {
 	digits := text
 	if text != "" && (text[0] == '-' || text[0] == '+') {
@@ -81,7 +81,7 @@ func isDigits(s string) bool {
 	return s != ""
 }
 
-// String is the amount with as few decimal places as say it, but two: "10.50".
+// String returns the amount with two decimal places, or as many more as it needs: "10.50".
 func (a Amount) String() string {
 	sign, n := "", uint64(a)
 	if a < 0 {

@@ -8,37 +8,37 @@ import (
 	"time"
 )
 
-// Action is what was done to an object.
+// Action is an action on an object.
 type Action string
 
 // Actions.
 const (
-	ActionCreate Action = "create" // it was not there before
-	ActionChange Action = "change" // Entry.Changes says what of it
-	ActionDelete Action = "delete" // Entry.Changes says what it was
-	ActionLogin  Action = "login"  // of the user that it is about
-	ActionLogout Action = "logout" // of the user that it is about
+	ActionCreate Action = "create"
+	ActionChange Action = "change"
+	ActionDelete Action = "delete" // Entry.Changes has the fields that were lost
+	ActionLogin  Action = "login"  // the object is the user
+	ActionLogout Action = "logout" // the object is the user
 )
 
-// Changes are what became of the fields of an object: what each was and what it is, nil where it is no more. A secret is
-// ["",""]. The values must be what JSON can have.
+// Changes maps the fields of an object to their values before and after, which is nil if the object was deleted. A secret is
+// ["",""]. The values must be such that encoding/json can encode them.
 type Changes map[string][2]any
 
-// Differ adds a field if it differs. The values must be comparable.
+// Differ adds a field if its values differ. They must be comparable.
 func (c Changes) Differ(field string, before, after any) {
 	if before != after {
 		c[field] = [2]any{before, after}
 	}
 }
 
-// lose adds what a field had, if that is anything, which is no more.
+// lose adds a field that was lost, unless it was empty.
 func (c Changes) lose(field, before string) {
 	if before != "" {
 		c[field] = [2]any{before, nil}
 	}
 }
 
-// JSON is how an Entry has them.
+// JSON returns the changes in the form of Entry.Changes.
 func (c Changes) JSON() json.RawMessage {
 	if len(c) == 0 {
 		return json.RawMessage("{}")
@@ -47,24 +47,24 @@ func (c Changes) JSON() json.RawMessage {
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(c); err != nil {
-		panic(fmt.Sprintf("BUG: changes that are no JSON: %v", err))
+		panic(fmt.Sprintf("BUG: changes that cannot be encoded: %v", err))
 	}
 	return bytes.TrimSpace(text.Bytes())
 }
 
-// Entry of the audit log says who did what when.
+// Entry is an entry of the audit log.
 type Entry struct {
-	ID       int64     // 0: of what was created through the API, which is known of as long as it is there
+	ID       int64     // 0: derived from a transaction that was created with a token, as long as that exists
 	Time     time.Time // UTC
-	Actor    string    // e.g. a user's name
+	Actor    string    // such as a user's name
 	Action   Action
 	Kind     Kind // of the object
 	ObjectID int64
-	Object   string          // its name then
+	Object   string          // its name at that time
 	Changes  json.RawMessage // by field; nil: {}
 }
 
-// Record adds an entry to the audit log, in the transaction that does what it tells of. ID and Time are ignored.
+// Record adds an entry to the audit log, in the same transaction as the action. ID and Time are ignored.
 func (tx *Tx) Record(e Entry) error {
 	if e.Changes == nil {
 		e.Changes = json.RawMessage("{}")
@@ -75,25 +75,25 @@ func (tx *Tx) Record(e Entry) error {
 	return err
 }
 
-// creations gives the entries that there would be of transactions that were created with a token, if they were recorded: each
-// transaction has its own alone. What it was in the beginning is what it is, but for later changes.
+// creations selects an entry for each transaction that was created with a token. Recording these would cost two fifths of the
+// inserts per second.
 const creations = `SELECT 0 AS id, t.time_created AS time, 'token ' || k.name AS actor, 'create' AS action, 'transaction' AS kind,
 	t.id AS object_id, a.name AS object, '{}' AS changes
 	FROM transactions t JOIN api_tokens k ON k.id = t.token_id JOIN apis a ON a.id = t.api_id`
 
-// EntryQuery asks for a part of the audit log: all of it, what is of some kinds or of one, or of one object of a kind; of
-// that, what somebody did, and what was done at a time.
+// EntryQuery asks for a page of the audit log.
 type EntryQuery struct {
-	Kind        Kind      // empty: any
-	ObjectID    int64     // 0: any
-	Kinds       []Kind    // where Kind is empty; none: any
-	Actor       string    // exactly; empty: anybody
+	Kind        Kind      // empty: see Kinds
+	ObjectID    int64     // of that kind; 0: any
+	Kinds       []Kind    // if Kind is empty; none: any
+	Actor       string    // empty: any
 	From, Until time.Time // From <= t < Until; zero: any
 	Page
 }
 
-// Entries lists what was recorded, the newest first. Of a kind, an actor or a time it is listed by time, else, and of one object, as
-// it was recorded, which differs where the clock was put back. What is asked about one transaction has its creation, too, where that was by a token.
+// Entries lists the entries that a query asks for, the newest first. Entries of a kind, an actor or a time are in the order of
+// time, all others and those of one object in the order in which they were recorded, which differs if the clock was set back.
+// The entries of one transaction include its creation with a token. The error may be an *InvalidError, for the cursor.
 func (tx *Tx) Entries(q EntryQuery) (Slice[Entry], error) {
 	query, args, err := q.query()
 	if err != nil {
@@ -110,7 +110,7 @@ func (q EntryQuery) byTime() bool {
 	return q.Kind != "" && q.ObjectID == 0 || q.Actor != "" || !q.From.IsZero() || !q.Until.IsZero()
 }
 
-// keyset returns the order of the list, with this before the columns of indexes that are not to be used.
+// keyset returns the order of the list. before is put before the columns of indexes that SQLite must not use.
 func (q EntryQuery) keyset(before string) keyset {
 	k := newest(q.Page)
 	if q.byTime() {
@@ -119,16 +119,16 @@ func (q EntryQuery) keyset(before string) keyset {
 	return k
 }
 
-// query goes through an index in its order. That of objects is for those of one alone, whose entries are few: with it others
-// would have to be sorted.
+// query returns a query that reads an index in its order. Only the entries of one object, which are few, are found by the index of
+// objects, and sorted.
 func (q EntryQuery) query() (string, []any, error) {
-	s, object := search{from: "audit_log", where: "TRUE"}, ""
+	s, object := clause{from: "audit_log", where: "TRUE"}, ""
 	switch {
 	case q.ObjectID != 0:
 		if q.Kind == KindTransaction {
 			s.from = "(SELECT " + entryColumns + " FROM audit_log UNION ALL " + creations + ")"
 		}
-		object = "+" // before the columns of other indexes
+		object = "+"
 		s.and("kind = ? AND object_id = ?", string(q.Kind), q.ObjectID)
 	case q.Kind != "":
 		s.and("kind = ?", string(q.Kind))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"strings"
 
 	"multiproc/store/internal/sqlite"
 )
@@ -14,3 +15,18 @@ var (
 	ErrUnavailable = sqlite.ErrUnavailable // removed, replaced, read-only, full or damaged
 	ErrClosed      = sqlite.ErrClosed      // by Store.Close
 )
+
+// InvalidError is the error of something that cannot be stored: all its invalid fields, of which there is at least one.
+type InvalidError struct{ Fields []FieldError }
+
+// FieldError is the problem of a field, such as "is empty", which follows the field's name, such as "amount".
+type FieldError struct{ Field, Problem string }
+
+// Error returns all problems in one line.
+func (e *InvalidError) Error() string {
+	texts := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		texts[i] = f.Field + ": " + f.Problem
+	}
+	return strings.Join(texts, "; ")
+}

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// ErrKeyReused says that an idempotency key was already used for another request.
+// ErrKeyReused is the error of an idempotency key that was used for another request.
 var ErrKeyReused = errors.New("idempotency key was used for another request")
 
-// answersKept is how long an answer is kept at least.
+// answersKept is the minimum age at which an answer is removed.
 const answersKept = 24 * time.Hour
 
-// IdempotencyKey is what a client calls a request, so that it may ask again without the effect being there twice.
+// IdempotencyKey identifies a request of a client, so that it can be repeated without taking effect twice.
 type IdempotencyKey struct {
 	Token       int64    // of the client
 	Key         string   // 1 to 255 visible ASCII characters
@@ -22,14 +22,15 @@ type IdempotencyKey struct {
 
 const maxKey = 255
 
-// Answer is what a request was answered.
+// Answer is the answer to a request.
 type Answer struct {
-	Status   int    // of HTTP
-	Location string // the header of that name; empty: there was none
-	Body     []byte // as it was sent
+	Status   int    // HTTP status
+	Location string // header; empty: none
+	Body     []byte
 }
 
-// Answer is what was answered under this key: ErrNotFound if nothing was, ErrKeyReused if it was to another request.
+// Answer returns the answer that was kept under this key. The error may be ErrNotFound, or ErrKeyReused if it answered another
+// request.
 func (tx *Tx) Answer(k IdempotencyKey) (Answer, error) {
 	var fingerprint []byte
 	scan := func(r row) (a Answer, err error) {
@@ -47,8 +48,8 @@ func (tx *Tx) Answer(k IdempotencyKey) (Answer, error) {
 	return a, nil
 }
 
-// KeepAnswer keeps what was answered, in the transaction that has the effect, for 24 hours at least. It is ErrExists if something
-// was already. Its error may be an *InvalidError.
+// KeepAnswer keeps an answer for 24 hours at least, in the same transaction as the effect of the request. The error may be an
+// *InvalidError, or ErrExists if the key has an answer.
 func (tx *Tx) KeepAnswer(k IdempotencyKey, a Answer) error {
 	if err := k.valid(); err != nil {
 		return err
@@ -65,18 +66,18 @@ func (tx *Tx) KeepAnswer(k IdempotencyKey, a Answer) error {
 func (k IdempotencyKey) valid() error {
 	var f faults
 	if k.Key == "" || len(k.Key) > maxKey {
-		f.add("idempotency-key", "does not have 1 to %d characters", maxKey)
+		f.add("idempotency-key", "must have 1 to %d characters", maxKey)
 	}
 	for i := range len(k.Key) {
 		if k.Key[i] <= ' ' || k.Key[i] > '~' {
-			f.add("idempotency-key", "has other characters than visible ones of ASCII")
+			f.add("idempotency-key", "must consist of visible ASCII characters")
 			break
 		}
 	}
 	return f.err()
 }
 
-// expireAnswers removes answers that need not be kept any more, the oldest first and at most limit of them.
+// expireAnswers removes answers that need not be kept any longer, the oldest first, and at most limit of them.
 func (tx *Tx) expireAnswers(limit int) error {
 	_, err := tx.exec("DELETE FROM idempotency_keys WHERE id IN (SELECT id FROM idempotency_keys WHERE created <= ? ORDER BY created LIMIT ?)",
 		micros(tx.now.Add(-answersKept)), limit)

@@ -73,7 +73,7 @@ func TestAnswerGoesWithItsEffect(t *testing.T) {
 
 func TestKeepAnswerRefuses(t *testing.T) {
 	s := openStore(t)
-	const length, characters = "does not have 1 to 255 characters", "has other characters than visible ones of ASCII"
+	const length, characters = "must have 1 to 255 characters", "must consist of visible ASCII characters"
 	for key, want := range map[string]string{
 		"": length, strings.Repeat("a", 256): length, " ": characters, "a b": characters, "a\n": characters, "ü": characters, "\x7f": characters,
 		"!~": "", strings.Repeat("a", 255): "", `"quoted"`: "",

@@ -26,7 +26,7 @@ func (k keyset) direction() (direction, beyond string) {
 }
 
 // beyond adds the condition that rows lie beyond the place where the page begins. The error is an *InvalidError, for the cursor.
-func (k keyset) beyond(s *search) error {
+func (k keyset) beyond(s *clause) error {
 	from, _ := k.from()
 	if from == "" {
 		return nil
@@ -110,7 +110,7 @@ type nameTable[T any] struct {
 
 // list reads a page of the rows that a search finds. The joins may add what the key is computed from. It finds the ids first, so
 // that what is sorted is small.
-func (t nameTable[T]) list(tx *Tx, k keyset, joins string, s search) (Slice[T], error) {
+func (t nameTable[T]) list(tx *Tx, k keyset, joins string, s clause) (Slice[T], error) {
 	if err := k.beyond(&s); err != nil {
 		return Slice[T]{}, err
 	}

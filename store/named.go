@@ -55,7 +55,7 @@ func (k Kind) named() namedTable {
 
 func (t namedTable) columns() string { return "id, name, description, " + t.params }
 
-func (t namedTable) selection() string { return "SELECT " + t.columns() + " FROM " + t.table }
+func (t namedTable) query() string { return "SELECT " + t.columns() + " FROM " + t.table }
 
 func (t namedTable) scan(r row) (Named, error) {
 	n := Named{Kind: t.kind}
@@ -100,13 +100,13 @@ func (tx *Tx) CreateNamed(n Named) (Named, error) {
 // Named returns the API or status with this id, or ErrNotFound.
 func (tx *Tx) Named(k Kind, id int64) (Named, error) {
 	t := k.named()
-	return found(tx.queryRow(t.selection()+" WHERE id = ?", id), t.scan, "%s %d", k, id)
+	return found(tx.queryRow(t.query()+" WHERE id = ?", id), t.scan, "%s %d", k, id)
 }
 
 // NamedByName returns the API or status with this name, or ErrNotFound.
 func (tx *Tx) NamedByName(k Kind, name string) (Named, error) {
 	t := k.named()
-	return found(tx.queryRow(t.selection()+" WHERE name = ?", name), t.scan, "%s %q", k, name)
+	return found(tx.queryRow(t.query()+" WHERE name = ?", name), t.scan, "%s %q", k, name)
 }
 
 // UpdateNamed stores the name, description and params of the API or status with n's ID. The error may be ErrNotFound, an
@@ -156,13 +156,4 @@ func (tx *Tx) ListNamed(q NamedQuery) (Slice[Named], error) {
 		k.list += " down"
 	}
 	return nameTable[Named]{t.table, t.columns(), t.scan}.list(tx, k, joins, nameSearch(q.Search))
-}
-
-// nameSearch finds the rows whose name contains a text.
-func nameSearch(text string) search {
-	s := search{where: "TRUE"}
-	if text != "" {
-		s.and(hasName("name"), containing(text))
-	}
-	return s
 }

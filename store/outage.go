@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Outage tells a log that requests fail because of the database, now and then: all of them may. It may be used concurrently.
+// Outage logs that requests fail because of the database, but not each of them. It is safe for concurrent use.
 type Outage struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	quiet time.Time // until then nothing is told
+	quiet time.Time // until then nothing is logged
 }
 
-// NewOutage makes one that tells this log.
+// NewOutage returns an Outage that writes to this log.
 func NewOutage(log *slog.Logger) *Outage { return &Outage{log: log} }
 
-// outageQuiet is how long nothing more is told of an outage.
+// outageQuiet is the minimum interval between two messages.
 const outageQuiet = 30 * time.Second
 
-// Tell tells of a request that failed with this error, unless something was told a short while ago.
+// Tell logs a request that failed with this error, at most once every 30 seconds.
 func (o *Outage) Tell(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -5,15 +5,15 @@ import (
 	"math"
 )
 
-// minutesKept is how far back from now there are counts of minutes: the clock may go back for six days and the window is
-// still within them.
+// minutesKept is the number of minutes up to now that have counts: the window stays within them even if the clock is set back by
+// six days.
 const minutesKept = 7 * 24 * 60
 
-// movedAtOnce bounds the rows that a call of moveWindow counts or removes, while nobody else can write: some 20 ms.
+// movedAtOnce bounds the rows that a call of moveWindow counts or removes, while no other process can write: some 20 ms.
 const movedAtOnce = 20_000
 
-// moveWindow makes the totals those of the window as it is now, and the horizon follow it, some of the way at a time. It
-// may be called at any moment; WindowCounts costs least where it is called in every minute.
+// moveWindow moves the totals to the current window, and the horizon part of the way after it. It can be called at any moment;
+// WindowCounts costs least if it is called every minute.
 func (tx *Tx) moveWindow() error {
 	if err := tx.move(movedAtOnce); err != nil {
 		return fmt.Errorf("move window of transactions: %w", err)
@@ -52,7 +52,7 @@ func (tx *Tx) move(atOnce int) error {
 	return err
 }
 
-// moveTotals makes the totals those of the minutes from to.since on, until to.until.
+// moveTotals changes the totals from those of was to those of to.
 func (tx *Tx) moveTotals(was, to counted) error {
 	_, err := tx.exec(`INSERT OR REPLACE INTO counts_total
 		SELECT api_id, status_id, SUM(n) FROM (`+countsOfMinutes+`) GROUP BY api_id, status_id`,
@@ -60,12 +60,12 @@ func (tx *Tx) moveTotals(was, to counted) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec("DELETE FROM counts_total WHERE n = 0") // of APIs and statuses that are no more, too
+	_, err = tx.exec("DELETE FROM counts_total WHERE n = 0") // of deleted APIs and statuses, too
 	return err
 }
 
-// lowerHorizon counts the minutes from m on up to the horizon, as the clock went back, or only the last of them where
-// there are more transactions than atOnce. It returns the new horizon.
+// lowerHorizon counts the minutes from m on up to the horizon, since the clock was set back, or only the last of them if they have
+// more transactions than atOnce. It returns the new horizon.
 func (tx *Tx) lowerHorizon(horizon, m minute, atOnce int) (minute, error) {
 	var lower minute
 	err := tx.queryRow(`SELECT coalesce((
@@ -78,8 +78,8 @@ func (tx *Tx) lowerHorizon(horizon, m minute, atOnce int) (minute, error) {
 	return lower, tx.countMinutes(lower.start(), horizon.start()-1)
 }
 
-// raiseHorizon removes the minutes before m, or only the first of them where there are more rows than atOnce. It returns
-// the new horizon.
+// raiseHorizon removes the minutes before m, or only the first of them if they have more rows than atOnce. It returns the new
+// horizon.
 func (tx *Tx) raiseHorizon(m minute, atOnce int) (minute, error) {
 	var raised minute
 	err := tx.queryRow(`SELECT coalesce((
@@ -92,7 +92,7 @@ func (tx *Tx) raiseHorizon(m minute, atOnce int) (minute, error) {
 	return raised, err
 }
 
-// countMinutes fills minutes that have no counts from the transactions in them, last included.
+// countMinutes fills minutes without counts from their transactions. first and last are included.
 func (tx *Tx) countMinutes(first, last int64) error {
 	_, err := tx.exec(`INSERT INTO counts_minute
 		SELECT minute, api_id, status_id, COUNT(*) FROM transactions WHERE time_modified BETWEEN ? AND ?
@@ -100,11 +100,11 @@ func (tx *Tx) countMinutes(first, last int64) error {
 	return err
 }
 
-// Recount counts the transactions anew, for a database that was written to by a program that does not set off all
-// triggers. It takes about a second for a million transactions.
+// Recount counts all transactions again, in case a program has written to the database without running all triggers. It takes
+// about a second per million transactions.
 func (tx *Tx) Recount() error {
 	if err := tx.recount(); err != nil {
-		return fmt.Errorf("count transactions anew: %w", err)
+		return fmt.Errorf("recount transactions: %w", err)
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func (tx *Tx) recount() error {
 	if err := tx.countMinutes(oldest.start(), math.MaxInt64); err != nil {
 		return err
 	}
-	// This sets off the count of all times, too.
+	// This runs the trigger that recounts counts_all.
 	_, err := tx.exec("INSERT OR REPLACE INTO counts_window VALUES (1, ?, ?, ?)", oldest, now, now)
 	if err != nil {
 		return err

@@ -9,10 +9,10 @@ import (
 	"multiproc/store/internal/sqlite"
 )
 
-// row is a row of an answer: an *sql.Row or *sql.Rows.
+// row is an *sql.Row or *sql.Rows.
 type row interface{ Scan(dest ...any) error }
 
-// found is the row that a query asked for, or ErrNotFound. The format and its arguments say what it is, for the error.
+// found scans the row of a query, or returns ErrNotFound. The format and its arguments name the object in the error.
 func found[T any](r row, scan func(row) (T, error), format string, args ...any) (T, error) {
 	v, err := scan(r)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -25,7 +25,7 @@ func found[T any](r row, scan func(row) (T, error), format string, args ...any) 
 	return v, nil
 }
 
-// insert adds a row and returns its id. What it is, is for the error: ErrExists where it would be there twice.
+// insert inserts a row and returns its id. The error, which begins with what, may be ErrExists.
 func (tx *Tx) insert(what, query string, args ...any) (int64, error) {
 	result, err := tx.exec(query, args...)
 	if err != nil {
@@ -34,7 +34,7 @@ func (tx *Tx) insert(what, query string, args ...any) (int64, error) {
 	return result.LastInsertId()
 }
 
-// change changes or deletes a row: ErrNotFound if there is none, ErrExists if another one has what must be unique.
+// change updates or deletes a row. The error, which begins with what, may be ErrNotFound or ErrExists.
 func (tx *Tx) change(what, query string, args ...any) error {
 	result, err := tx.exec(query, args...)
 	if err != nil {
@@ -47,7 +47,7 @@ func (tx *Tx) change(what, query string, args ...any) error {
 	return err
 }
 
-// unique is ErrExists for the driver's error of a second row with the same key.
+// unique returns ErrExists without the text of the driver, which names columns, and other errors as they are.
 func unique(err error) error {
 	if errors.Is(sqlite.Classify(err), ErrExists) {
 		return ErrExists
@@ -55,10 +55,10 @@ func unique(err error) error {
 	return err
 }
 
-// moment scans a time out of its column: microseconds since 1970, NULL for the zero time.
+// moment scans a time from its column: microseconds since 1970, or NULL for the zero time.
 type moment struct{ *time.Time }
 
-// Scan is an sql.Scanner's.
+// Scan implements sql.Scanner.
 func (m moment) Scan(column any) error {
 	switch micros := column.(type) {
 	case nil:
@@ -66,12 +66,12 @@ func (m moment) Scan(column any) error {
 	case int64:
 		*m.Time = time.UnixMicro(micros).UTC()
 	default:
-		return fmt.Errorf("a time is %T in the database", column)
+		return fmt.Errorf("scan time: unexpected type %T", column)
 	}
 	return nil
 }
 
-// micros is what stands in the column for a time.
+// micros returns the value of the column of a time.
 func micros(t time.Time) any {
 	if t.IsZero() {
 		return nil
@@ -79,7 +79,7 @@ func micros(t time.Time) any {
 	return t.UnixMicro()
 }
 
-// cut gives a time as it comes back out of the database.
+// cut returns a time as it is read back from the database.
 func cut(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}

@@ -8,22 +8,22 @@ import (
 	"io/fs"
 )
 
-// applicationID stands in the header of the file and says that the database is this program's: "mptx".
+// applicationID is stored in the header of the file and marks a database of this program: "mptx".
 const applicationID = 0x6d707478
 
-// toMigrate is what to do about a schema that is too old, or not there.
+// toMigrate is the advice about a schema that is too old or missing.
 const toMigrate = `run "multiproc migrate"`
 
-// What is wrong with a schema.
+// Errors of a schema that this program cannot use.
 var (
 	errSchemaOld = errors.New("schema is older than this program")
-	errSchemaNew = errors.New("schema is newer than this program may use")
+	errSchemaNew = errors.New("schema is too new for this program")
 )
 
-// schema is that of a database. Its zero value is that of an empty one, or one whose first migration was cut short.
+// schema is the version of a database. The zero value is that of an empty one, or one whose first migration was interrupted.
 type schema struct {
 	version int64
-	oldest  int64 // the oldest version whose programs may still use it
+	oldest  int64 // the oldest version whose programs can still use it
 }
 
 func readSchema(ctx context.Context, db *sql.DB) (schema, error) {
@@ -36,7 +36,7 @@ func readSchema(ctx context.Context, db *sql.DB) (schema, error) {
 		return schema{}, err
 	}
 	if id != applicationID && (id != 0 || tables != 0) {
-		return schema{}, errors.New("it is a database of another program")
+		return schema{}, errors.New("it belongs to another program")
 	}
 	if known < 2 {
 		return schema{}, nil
@@ -47,18 +47,18 @@ func readSchema(ctx context.Context, db *sql.DB) (schema, error) {
 	return s, err
 }
 
-// check tells whether a program with that version of the schema may use it.
+// check returns an error unless a program that needs that version can use the schema.
 func (s schema) check(program int64) error {
 	switch {
 	case s.version < program:
-		return fmt.Errorf("%w: version %d, not %d: %s", errSchemaOld, s.version, program, toMigrate)
+		return fmt.Errorf("%w: version %d, want %d: %s", errSchemaOld, s.version, program, toMigrate)
 	case program < s.oldest:
-		return fmt.Errorf("%w: version %d is for version %d and later, not for %d", errSchemaNew, s.version, s.oldest, program)
+		return fmt.Errorf("%w: version %d needs a program of version %d or later, this one has %d", errSchemaNew, s.version, s.oldest, program)
 	}
 	return nil
 }
 
-// checkSchema tells whether this program may use a database.
+// checkSchema returns an error unless this program can use the database.
 func checkSchema(ctx context.Context, db *sql.DB) error {
 	s, err := readSchema(ctx, db)
 	if err != nil {

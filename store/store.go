@@ -1,3 +1,10 @@
+// Package store is the database of transactions, of the APIs and statuses that they refer to, and of users, tokens and the
+// audit log.
+//
+// Any number of processes can have it open at the same time. They write in turn; updates that a process requests at the same
+// time share a commit, and reading waits for no writer.
+//
+// All work is done in a transaction, a Tx: Store.View provides one that reads, Store.Update one that writes.
 package store
 
 import (
@@ -13,10 +20,10 @@ import (
 
 // Options configure a Store. The zero value is valid.
 type Options struct {
-	// Synchronous is when a commit is done: "full", once it is on the disk, or "normal", once the kernel has it: then a loss of
-	// power may lose the latest commits. Default "full".
+	// Synchronous decides when a commit returns: "full", once it is on the disk, or "normal", once the kernel has it, so that a
+	// loss of power may lose the latest commits. Default "full".
 	Synchronous string
-	// Timeout is how long a write waits for its turn before it fails with ErrBusy. Default 5 s.
+	// Timeout limits the time that an update waits for its turn; then it fails with ErrBusy. Default 5 s.
 	Timeout time.Duration
 	// Logger gets the errors of work that no caller waits for. Default: they are discarded.
 	Logger *slog.Logger

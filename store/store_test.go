@@ -91,7 +91,7 @@ func TestOpenRefuses(t *testing.T) {
 		}, nil, "another program"},
 		{"old", migrated("DELETE FROM goose_db_version WHERE version_id = " + latest), errSchemaOld, `run "multiproc migrate"`},
 		{"not begun", migrated("DROP TABLE compatibility"), errSchemaOld, `run "multiproc migrate"`},
-		{"too new", migrated("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)", "UPDATE compatibility SET oldest_reader = 98"), errSchemaNew, "version 99 is for version 98 and later"},
+		{"too new", migrated("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)", "UPDATE compatibility SET oldest_reader = 98"), errSchemaNew, "version 99 needs a program of version 98 or later"},
 		{"no WAL", migrated("PRAGMA journal_mode = delete"), nil, `ended its WAL mode: run "multiproc migrate"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,19 +7,20 @@ import (
 	"time"
 )
 
-// Timeline is how many transactions were modified when, by status, in intervals of the same length.
+// Timeline holds the numbers of transactions that were modified in consecutive intervals of the same length, by status.
 type Timeline struct {
-	Start  time.Time          // of the first interval, at a whole minute
+	Start  time.Time          // of the first interval, a whole minute
 	Each   time.Duration      // length of an interval
-	Counts map[string][]int64 // of the statuses that were asked for; one for each interval
-	Others []int64            // of all other statuses
+	Counts map[string][]int64 // one number per interval, by the name of the status
+	Others []int64            // all other statuses
 }
 
-// Timeline counts the transactions that were modified in the last n intervals of so many minutes, exactly those, by these statuses
-// and all others. Neither may be less than 1. The last interval ends with the current minute; the first one also has what is left of the minute before it.
+// Timeline counts the transactions that were modified in the last n*minutes minutes, in n intervals, by the statuses of these
+// names and all others. n and minutes must be positive. The last interval ends with the current minute; the first one includes
+// the rest of the minute before it. The error may be ErrNotFound, for a status.
 //
-// They are counted by minutes already: it costs as much as these are, and the transactions of the minute that the time begins
-// in, not as many as the transactions are. But what was longer than a week ago is counted one by one.
+// The cost grows with the number of minutes, and with the transactions of the minute in which the time begins, not with the
+// number of all transactions. But those of more than a week ago are counted one by one.
 func (tx *Tx) Timeline(n, minutes int, statuses []string) (Timeline, error) {
 	t, err := tx.timeline(n, minutes, statuses)
 	if err != nil {
@@ -58,7 +59,7 @@ func (tx *Tx) timeline(n, minutes int, statuses []string) (Timeline, error) {
 		}
 	}
 	lo, hi, before, after := c.window(tx.now.UnixMicro(), minute(n*minutes))
-	// The rows come by minute, and what is of a status is added up on the way: to sort them would take four times as long.
+	// One pass by minutes adds up the statuses on the way. To group by statuses, too, would take four times as long.
 	err = tx.eachMinute("SUM(n)", "counts_minute WHERE ? <= minute AND minute < ?", slices.Concat(ids, []any{lo, hi}), len(ids), 1, add)
 	for _, edge := range []span[int64]{before, after} {
 		if err == nil && edge.length() > 0 {
@@ -69,7 +70,8 @@ func (tx *Tx) timeline(n, minutes int, statuses []string) (Timeline, error) {
 	return t, err
 }
 
-// eachMinute calls f with each minute, with a sum of all in it and those of so many statuses, whose ids are the first arguments.
+// eachMinute calls f with each minute, the sum of all its rows and those of so many statuses, whose ids are the first
+// arguments.
 func (tx *Tx) eachMinute(sum, from string, args []any, statuses int, sign int64, f func(sign int64, m minute, sums []int64)) error {
 	filtered := strings.Repeat(", coalesce("+sum+" FILTER (WHERE status_id = ?), 0)", statuses)
 	rows, err := tx.query("SELECT minute, "+sum+filtered+" FROM "+from+" GROUP BY minute", args...)

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Token is the credential of a program. Who has its secret may use the API.
+// Token is a credential of the API, which its secret gives access to. All times are in UTC.
 type Token struct {
-	ID        int64     // from 1 on; no other token ever gets it
-	Name      string    // of those not revoked, unique
-	ReadOnly  bool      // it may look, and change nothing
-	Created   time.Time // UTC, as all times
+	ID        int64  // positive, never reused
+	Name      string // unique among the tokens that are not revoked
+	ReadOnly  bool
+	Created   time.Time
 	Expires   time.Time // zero: never
-	Revoked   time.Time // zero: it is not
-	CreatedBy string    // a user's name, or as the audit log has it
+	Revoked   time.Time // zero: not revoked
+	CreatedBy string    // as Entry.Actor
 }
 
 const selectToken = "SELECT id, name, read_only, created, expires, revoked, created_by FROM api_tokens"
@@ -23,8 +23,8 @@ func scanToken(r row) (t Token, err error) {
 	return t, err
 }
 
-// CreateToken adds a token, whose ID and secret it gives. Of the secret only a hash is kept. Created and Revoked of t are
-// ignored. Its error may be an *InvalidError, or ErrExists for the name.
+// CreateToken adds a token and returns it with its ID, and its secret, of which only a hash is stored. ID, Created and Revoked of t
+// are ignored. The error may be an *InvalidError, or ErrExists for the name.
 func (tx *Tx) CreateToken(t Token) (Token, string, error) {
 	var f faults
 	f.name("name", t.Name)
@@ -48,7 +48,7 @@ func (tx *Tx) CreateToken(t Token) (Token, string, error) {
 	return t, secret, nil
 }
 
-// TokenBySecret is the token that has this secret and may be used now, or ErrNotFound.
+// TokenBySecret returns the token with this secret if it is neither expired nor revoked, or ErrNotFound.
 func (tx *Tx) TokenBySecret(secret string) (Token, error) {
 	hash, ok := hashSecret(secret)
 	if !ok {
@@ -58,7 +58,7 @@ func (tx *Tx) TokenBySecret(secret string) (Token, error) {
 		hash, micros(tx.now)), scanToken, "token")
 }
 
-// Token is the one with this id, or ErrNotFound.
+// Token returns the token with this id, or ErrNotFound.
 func (tx *Tx) Token(id int64) (Token, error) {
 	return found(tx.queryRow(selectToken+" WHERE id = ?", id), scanToken, "token %d", id)
 }
@@ -66,7 +66,7 @@ func (tx *Tx) Token(id int64) (Token, error) {
 // Tokens lists all tokens, the newest first, including the expired and the revoked. The error may be an *InvalidError, for the
 // cursor.
 func (tx *Tx) Tokens(p Page) (Slice[Token], error) {
-	k, s := newest(p), search{where: "TRUE"}
+	k, s := newest(p), clause{where: "TRUE"}
 	if err := k.beyond(&s); err != nil {
 		return Slice[Token]{}, err
 	}
@@ -74,7 +74,7 @@ func (tx *Tx) Tokens(p Page) (Slice[Token], error) {
 	return list(tx, k, scanToken, at, selectToken+" WHERE "+s.where+" "+k.order()+" LIMIT ?", s.args...)
 }
 
-// RevokeToken makes a token useless from now on. It is ErrNotFound if there is none; revoking it again changes nothing.
+// RevokeToken revokes a token. To revoke it again changes nothing. The error may be ErrNotFound.
 func (tx *Tx) RevokeToken(id int64) error {
 	return tx.change(fmt.Sprintf("token %d", id),
 		"UPDATE api_tokens SET revoked = coalesce(revoked, ?) WHERE id = ?", micros(tx.now), id)

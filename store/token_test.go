@@ -79,7 +79,7 @@ func TestTokenErrors(t *testing.T) {
 	}
 	want := error(&InvalidError{[]FieldError{
 		{"name", "is empty"},
-		{"created_by", "has a NUL character"},
+		{"created_by", "contains a NUL character"},
 		{"expires", "is not in the future"},
 	}})
 	if diff := cmp.Diff(want, create(Token{Name: " ", CreatedBy: "\x00", Expires: time.Now().Add(-time.Second)})); diff != "" {

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Transaction is one that was recorded. API and Status are names.
+// Transaction is a recorded transaction.
 type Transaction struct {
 	ID                int64
-	API, Status       string    // both must be there
-	Amount            Amount    // see ParseAmount
-	Created, Modified time.Time // UTC, to the microsecond
-	Token             int64     // id of the one it was created with; 0: it was created otherwise
+	API, Status       string // names, which must exist
+	Amount            Amount
+	Created, Modified time.Time // UTC, truncated to the microsecond; in the years 1 to 9999
+	Token             int64     // id of the token it was created with; 0: none
 }
 
-// The names are looked up for the rows that are found, in this order, whatever SQLite thinks of it.
+// CROSS JOIN makes SQLite look up the names for the rows that were found, in this order.
 const selectTransaction = `SELECT t.id, a.name, s.name, t.amount, t.time_created, t.time_modified, coalesce(t.token_id, 0)
 	FROM transactions t CROSS JOIN apis a ON a.id = t.api_id CROSS JOIN transaction_statuses s ON s.id = t.status_id`
 
@@ -24,11 +24,11 @@ func scanTransaction(r row) (t Transaction, err error) {
 	return t, err
 }
 
-// A parameter with a + before it is one that SQLite does not look at when it plans a join. For the sake of what it has seen it
-// would plan anew each time, which takes as long as all the rest.
+// SQLite does not look at the value of a parameter with a + before it when it plans a join. Otherwise it would plan again for
+// each value, which takes as long as everything else.
 
-// CreateTransaction records a transaction, whose ID it gives. It was created and modified now, where t does not say when.
-// Its error may be an *InvalidError, also for an unknown API or status.
+// CreateTransaction records a transaction and returns it with its ID. Times that are zero become the current time. The error may
+// be an *InvalidError, also for an unknown API or status.
 func (tx *Tx) CreateTransaction(t Transaction) (Transaction, error) {
 	t.Created, t.Modified = tx.orNow(t.Created), tx.orNow(t.Modified)
 	if !t.valid() {
@@ -58,24 +58,24 @@ func (tx *Tx) orNow(t time.Time) time.Time {
 	return t
 }
 
-// valid is whether what can be known of a transaction without the database is right.
+// valid reports whether all is valid that can be checked without the database.
 func (t Transaction) valid() bool {
 	return t.Amount.valid() && validTime(t.Created) && validTime(t.Modified)
 }
 
-// validTime is whether a time has a year that others can read, too.
+// validTime reports whether a time has a year that other programs can parse.
 func validTime(t time.Time) bool { return 0 < t.UTC().Year() && t.UTC().Year() < 10_000 }
 
-// invalid is all that is wrong with a transaction that cannot be stored.
+// invalid returns all problems of a transaction that cannot be stored, or nil if there is none.
 func (tx *Tx) invalid(t Transaction) error {
 	var f faults
 	if _, err := tx.NamedByName(KindAPI, t.API); errors.Is(err, ErrNotFound) {
-		f.add("api", "there is none of this name")
+		f.add("api", "no such name")
 	} else if err != nil {
 		return err
 	}
 	if _, err := tx.NamedByName(KindStatus, t.Status); errors.Is(err, ErrNotFound) {
-		f.add("status", "there is none of this name")
+		f.add("status", "no such name")
 	} else if err != nil {
 		return err
 	}
@@ -91,13 +91,13 @@ func (tx *Tx) invalid(t Transaction) error {
 	return f.err()
 }
 
-// Transaction is the one with this id, or ErrNotFound.
+// Transaction returns the transaction with this id, or ErrNotFound.
 func (tx *Tx) Transaction(id int64) (Transaction, error) {
 	return found(tx.queryRow(selectTransaction+" WHERE t.id = +?", id), scanTransaction, "transaction %d", id)
 }
 
-// SetTransactionStatus puts a transaction into another status: it is modified now. It gives what it was and what it is. Its error
-// may be ErrNotFound, or an *InvalidError for an unknown status.
+// SetTransactionStatus changes the status of a transaction, which makes it modified now. It returns the transaction before and
+// after. The error may be ErrNotFound, or an *InvalidError for an unknown status.
 func (tx *Tx) SetTransactionStatus(id int64, status string) (before, after Transaction, err error) {
 	if before, err = tx.Transaction(id); err != nil {
 		return Transaction{}, Transaction{}, err
@@ -107,8 +107,8 @@ func (tx *Tx) SetTransactionStatus(id int64, status string) (before, after Trans
 	return before, after, tx.UpdateTransaction(after)
 }
 
-// UpdateTransaction stores the amount, API and status that the transaction with t's ID has now: it is modified now. Its
-// error may be ErrNotFound, or an *InvalidError, also for an unknown API or status.
+// UpdateTransaction stores the amount, API and status of the transaction with t's ID, which makes it modified now. The error may
+// be ErrNotFound, or an *InvalidError, also for an unknown API or status.
 func (tx *Tx) UpdateTransaction(t Transaction) error {
 	t.Created, t.Modified = tx.now, tx.now
 	if !t.valid() {
@@ -126,12 +126,12 @@ func (tx *Tx) UpdateTransaction(t Transaction) error {
 	return err
 }
 
-// DeleteTransaction deletes a transaction, or nothing: ErrNotFound.
+// DeleteTransaction deletes a transaction. The error may be ErrNotFound.
 func (tx *Tx) DeleteTransaction(id int64) error {
 	return tx.change(fmt.Sprintf("transaction %d", id), "DELETE FROM transactions WHERE id = ?", id)
 }
 
-// DeleteTransactions deletes those that the filter means, at most limit of them, and tells how many: so that many can be
+// DeleteTransactions deletes transactions that match the filter, at most limit of them, and returns their number. So many can be
 // deleted in portions, between which others write.
 func (tx *Tx) DeleteTransactions(f TransactionFilter, limit int) (int, error) {
 	s := f.searchAny(false)

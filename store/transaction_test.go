@@ -95,7 +95,7 @@ func TestTransactionErrors(t *testing.T) {
 	change := func(tr Transaction) func(*Tx) error {
 		return func(tx *Tx) error { return tx.UpdateTransaction(tr) }
 	}
-	const unknown, large, years = "there is none of this name", "is not less than 10^14", "is not in the years 1 to 9999"
+	const unknown, large, years = "no such name", "is not less than 10^14", "is not in the years 1 to 9999"
 	for _, test := range []struct {
 		name    string
 		f       func(*Tx) error

@@ -7,24 +7,24 @@ import (
 	"unicode"
 )
 
-// Role is what a user may do.
+// Role grants rights to a user.
 type Role string
 
-// Roles: who looks, who also changes transactions, APIs and statuses, who also manages users and tokens.
+// Roles. Each includes the rights of those before it.
 const (
-	RoleViewer    Role = "viewer"
-	RoleStaff     Role = "staff"
-	RoleSuperuser Role = "superuser"
+	RoleViewer    Role = "viewer"    // sees transactions, APIs and statuses
+	RoleStaff     Role = "staff"     // changes them
+	RoleSuperuser Role = "superuser" // manages users and tokens
 )
 
 // User is a person with a password.
 type User struct {
-	ID        int64     // from 1 on
-	Name      string    // unique, in upper or lower case alike: letters that show, digits and @.+-_, at most 150
-	Role      Role      // what the user may do
-	Active    bool      // may log in
+	ID        int64  // positive
+	Name      string // unique whatever the case; visible letters, digits and @.+-_, at most 150 characters
+	Role      Role
+	Active    bool      // can log in
 	Created   time.Time // UTC
-	LastLogin time.Time // zero: never
+	LastLogin time.Time // UTC; zero: never
 }
 
 const maxUserName = 150
@@ -39,18 +39,18 @@ func scanUser(r row) (u User, err error) {
 	return u, err
 }
 
-// faults are those of a user who had another name before, or none: a name that was taken when more were allowed can be kept.
+// faults checks a user whose name was before. It accepts that name, which may come from a time with other rules.
 func (u User) faults(before string) (f faults) {
 	if u.Name != before || u.Name == "" {
 		f.userName(u.Name)
 	}
 	if u.Role != RoleViewer && u.Role != RoleStaff && u.Role != RoleSuperuser {
-		f.add("role", "is none of %s, %s, %s", RoleViewer, RoleStaff, RoleSuperuser)
+		f.add("role", "must be %s, %s or %s", RoleViewer, RoleStaff, RoleSuperuser)
 	}
 	return f
 }
 
-// userName finds fault with a name by which people cannot tell a user from another.
+// userName checks that a name cannot be confused with another one.
 func (f *faults) userName(name string) {
 	f.text("username", name, maxUserName)
 	if name == "" {
@@ -58,9 +58,9 @@ func (f *faults) userName(name string) {
 	}
 	alphabet := (*unicode.RangeTable)(nil)
 	for _, c := range name {
-		// There are letters that do not show.
+		// Some letters are invisible.
 		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("@.+-_", c) || !visible(c) {
-			f.add("username", "has other characters than letters, digits and @.+-_")
+			f.add("username", "must consist of letters, digits and @.+-_")
 			return
 		}
 		for _, of := range []*unicode.RangeTable{unicode.Latin, unicode.Greek, unicode.Cyrillic} {
@@ -68,7 +68,7 @@ func (f *faults) userName(name string) {
 				continue
 			}
 			if alphabet != nil && alphabet != of {
-				f.add("username", "has letters of more than one alphabet, some of which look alike")
+				f.add("username", "mixes alphabets, some of whose letters look alike")
 				return
 			}
 			alphabet = of
@@ -76,7 +76,7 @@ func (f *faults) userName(name string) {
 	}
 }
 
-// CreateUser adds a user, whose ID it gives, with the hash of a password. Created and LastLogin of u are ignored. Its
+// CreateUser adds a user with the hash of a password, and returns it with its ID. Created and LastLogin of u are ignored. The
 // error may be an *InvalidError, or ErrExists for the name.
 func (tx *Tx) CreateUser(u User, hash PasswordHash) (User, error) {
 	f := u.faults("")
@@ -95,12 +95,12 @@ func (tx *Tx) CreateUser(u User, hash PasswordHash) (User, error) {
 	return u, nil
 }
 
-// User is the one with this id, or ErrNotFound.
+// User returns the user with this id, or ErrNotFound.
 func (tx *Tx) User(id int64) (User, error) {
 	return found(tx.queryRow(selectUser+" WHERE id = ?", id), scanUser, "user %d", id)
 }
 
-// UserByName is the one with this name, in upper or lower case, or ErrNotFound.
+// UserByName returns the user with this name, whatever its case, or ErrNotFound.
 func (tx *Tx) UserByName(name string) (User, error) {
 	return found(tx.queryRow(selectUser+" WHERE name = ?", name), scanUser, "user %q", name)
 }
@@ -138,8 +138,8 @@ func (tx *Tx) Users(q UserQuery) (Slice[User], error) {
 	return nameTable[User]{"users", userColumns, scanUser}.list(tx, k, "", s)
 }
 
-// UpdateUser stores the name, the role and whether the user with u's ID is active now. The sessions of one who is not, or
-// whose role is another than before, end for good. Its error may be ErrNotFound, an *InvalidError, or ErrExists for the name.
+// UpdateUser stores Name, Role and Active of the user with u's ID. The sessions of a user that is not active, or whose role has
+// changed, end. The error may be ErrNotFound, an *InvalidError, or ErrExists for the name.
 func (tx *Tx) UpdateUser(u User) error {
 	before, err := tx.User(u.ID)
 	if invalid := u.faults(before.Name).err(); invalid != nil {
@@ -157,8 +157,7 @@ func (tx *Tx) UpdateUser(u User) error {
 		"UPDATE users SET name = ?, role = ?, active = ? WHERE id = ?", u.Name, string(u.Role), u.Active, u.ID)
 }
 
-// SetPassword gives a user another password, and ends the sessions that were begun with the old one. It is ErrNotFound if
-// there is no such user.
+// SetPassword sets the password of a user and ends the user's sessions. The error may be an *InvalidError or ErrNotFound.
 func (tx *Tx) SetPassword(id int64, hash PasswordHash) error {
 	var f faults
 	f.hash(hash)
@@ -171,13 +170,13 @@ func (tx *Tx) SetPassword(id int64, hash PasswordHash) error {
 	return tx.endSessions(id)
 }
 
-// ActiveSuperusers is how many there are.
+// ActiveSuperusers returns the number of active superusers.
 func (tx *Tx) ActiveSuperusers() (n int, err error) {
 	err = tx.queryRow("SELECT count(*) FROM users WHERE active AND role = ?", string(RoleSuperuser)).Scan(&n)
 	return n, err
 }
 
-// DeleteUser deletes a user and the user's sessions, or nothing: ErrNotFound.
+// DeleteUser deletes a user and the user's sessions. The error may be ErrNotFound.
 func (tx *Tx) DeleteUser(id int64) error {
 	return tx.change(fmt.Sprintf("user %d", id), "DELETE FROM users WHERE id = ?", id)
 }

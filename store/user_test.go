@@ -105,8 +105,8 @@ func TestUserErrors(t *testing.T) {
 
 func TestUserName(t *testing.T) {
 	s := openStore(t)
-	const characters = "has other characters than letters, digits and @.+-_"
-	const alphabets = "has letters of more than one alphabet, some of which look alike"
+	const characters = "must consist of letters, digits and @.+-_"
+	const alphabets = "mixes alphabets, some of whose letters look alike"
 	for name, want := range map[string]string{
 		"a@b.c+d-e_f":            "",
 		"Łukasz42":               "",
@@ -145,7 +145,7 @@ func TestUserName(t *testing.T) {
 
 func TestUserInvalid(t *testing.T) {
 	s := openStore(t)
-	const role, hash = "is none of viewer, staff, superuser", "is not an argon2id hash"
+	const role, hash = "must be viewer, staff or superuser", "is not an argon2id hash"
 	err := s.Update(t.Context(), func(tx *Tx) error {
 		_, err := tx.CreateUser(User{Role: "root"}, "password")
 		return err

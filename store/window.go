@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// window is how far back WindowCounts looks.
+// window is the time for which WindowCounts counts transactions.
 const window = 24 * time.Hour
 
-// Count is how many transactions of an API have a status.
+// Count is the number of transactions of an API that have a status.
 type Count struct {
 	API, Status string // names
 	N           int64  // at least 1
 }
 
-// WindowCounts counts the transactions that were modified in the last 24 hours, after now-24h and up to now, by API
-// and status, sorted by both. What has none is not there.
+// WindowCounts counts the transactions that were modified in the last 24 hours, after now-24h and up to now, by API and
+// status, sorted by both. Pairs without transactions are left out.
 //
-// It is exact at any moment, whatever the clock did. It costs as much as there are APIs and statuses, and transactions in
-// the one minute that the window begins in, however many there are in all. Where nobody has written for a while, or the
-// clock went back, the minutes in between come to that, and where it went back by more than is kept of these, the
-// transactions of the window.
+// The counts are exact at any moment, even if the clock was set. The cost grows with the pairs of API and status, and with the
+// transactions of the minute in which the window begins, not with the number of all transactions. If no process has written
+// for a while, or the clock was set back, the cost of the minutes in between is added; if it was set back by more than the
+// minutes that are kept, that of the transactions of the window.
 func (tx *Tx) WindowCounts() ([]Count, error) {
 	counts, err := tx.windowCounts()
 	if err != nil {
@@ -58,8 +58,8 @@ func scanCounts(rows *sql.Rows) ([]Count, error) {
 	return counts, rows.Err()
 }
 
-// countsOfWindow adds up whole minutes and what there is more or less at both ends. That is grouped in the order of the
-// index at first, which costs nothing and is less to sort where many transactions were modified at once.
+// countsOfWindow adds up whole minutes, and adds or subtracts the transactions at both ends. Those are first grouped in the order of
+// the index, which costs nothing and leaves less to sort if many transactions were modified at once.
 const countsOfWindow = `
 	SELECT a.name, s.name, w.n FROM (
 		SELECT api_id, status_id, SUM(n) AS n FROM (` + countsOfMinutes + `
@@ -73,7 +73,7 @@ const countsOfWindow = `
 	JOIN transaction_statuses s ON s.id = w.status_id
 	WHERE w.n <> 0 ORDER BY a.name, s.name`
 
-// minute is a minute since 1970, and stands for its start where it ends a range.
+// minute is a number of minutes since 1970. As the end of a range it means the start of that minute.
 type minute int64
 
 const (
@@ -91,8 +91,8 @@ func minuteOf(t int64) minute {
 
 func (m minute) start() int64 { return int64(m) * minuteMicros }
 
-// counted is what the tables of counts tell: the number of transactions of each minute from the horizon on, and that of
-// all minutes from since on, until. horizon <= since <= until.
+// counted describes the tables of counts: they have the number of transactions of each minute from the horizon on, and the total
+// of the minutes from since on, before until. horizon <= since <= until.
 type counted struct{ horizon, since, until minute }
 
 func (tx *Tx) counted() (c counted, err error) {
@@ -100,15 +100,15 @@ func (tx *Tx) counted() (c counted, err error) {
 	return c, err
 }
 
-// countsOfMinutes gives api_id, status_id and n, in any number of rows that are to be added up. Its arguments are those of
+// countsOfMinutes selects api_id, status_id and n in any number of rows, whose sum is the result. Its arguments are those of
 // counted.minutes.
 const countsOfMinutes = `
 	SELECT api_id, status_id, n * ? AS n FROM counts_total
 	UNION ALL SELECT api_id, status_id, n * ? FROM counts_minute WHERE ? <= minute AND minute < ?
 	UNION ALL SELECT api_id, status_id, n * ? FROM counts_minute WHERE ? <= minute AND minute < ?`
 
-// minutes is how the transactions of the minutes from lo on, until hi, are counted: by the totals and the minutes that these
-// have too many or too few, or without the totals where that is less.
+// minutes returns the arguments that count the transactions of the minutes from lo on, before hi: by the totals and the minutes
+// that these have too many or too few, or by the minutes alone if those are fewer.
 func (c counted) minutes(lo, hi minute) []any {
 	total, first, last := 1, between(lo, c.since), between(c.until, hi)
 	if first.length()+last.length() >= hi-lo {
@@ -117,8 +117,8 @@ func (c counted) minutes(lo, hi minute) []any {
 	return slices.Concat([]any{total}, first.args(), last.args())
 }
 
-// window is the time of so many minutes up to now: as whole minutes from lo on, until hi, that are counted, and what there is more
-// or less before and after these.
+// window splits the time of so many minutes up to now into the whole minutes from lo on, before hi, and the spans to add or subtract
+// before and after these.
 func (c counted) window(now int64, minutes minute) (lo, hi minute, before, after span[int64]) {
 	from, to := now-minutes.start()+1, now+1
 	lo, hi = minuteOf(from+minuteMicros/2), minuteOf(now)+1 // the nearer end of the minute; little is in the future
@@ -132,10 +132,10 @@ func (c counted) window(now int64, minutes minute) (lo, hi minute, before, after
 // span is a range whose transactions are added or, with sign -1, subtracted.
 type span[T minute | int64] struct {
 	sign     int
-	from, to T // from included, to not
+	from, to T // to is excluded
 }
 
-// between is what there is more before b than before a, so that between(a, b) and between(b, c) make between(a, c).
+// between returns the span to add to what is before a, to get what is before b.
 func between[T minute | int64](a, b T) span[T] {
 	if a <= b {
 		return span[T]{1, a, b}

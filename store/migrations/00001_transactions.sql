@@ -1,6 +1,6 @@
 -- +goose Up
 
--- The oldest version of the schema whose programs may still use the database.
+-- The oldest version of the schema whose programs can still use the database.
 CREATE TABLE compatibility (
 	only INTEGER PRIMARY KEY CHECK (only = 1),
 	oldest_reader INTEGER NOT NULL
@@ -31,5 +31,5 @@ CREATE TABLE transactions (
 ) STRICT;
 CREATE INDEX transactions_modified ON transactions (time_modified, api_id, status_id);
 CREATE INDEX transactions_created ON transactions (time_created, api_id, status_id);
--- None on status_id alone: each insert would pay for what only the deletion of a status is faster with.
+-- No index on status_id alone: it would slow down every insert and speed up only the deletion of a status.
 CREATE INDEX transactions_api_status ON transactions (api_id, status_id);

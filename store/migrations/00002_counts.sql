@@ -1,12 +1,12 @@
 -- +goose Up
 
--- How many transactions were modified in the last 24 hours is known at a cost that does not grow with their number: they
--- are counted by minute, and the minutes of about the last day are added up. window.go says how.
+-- Transactions are counted by the minute of their modification, and the minutes of about the last day are added up, so that the
+-- cost of counting the last 24 hours does not grow with the number of transactions. See window.go.
 
--- The minute since 1970, also before it: a division rounds towards zero.
+-- The minute since 1970; the comparison is for times before 1970, since division rounds towards zero.
 ALTER TABLE transactions ADD COLUMN minute INTEGER AS (time_modified / 60000000 - (time_modified % 60000000 < 0));
 
--- The transactions of each minute from the horizon on; a minute without any has no row, or one with 0.
+-- The number of transactions of each minute from the horizon on. A minute without any has no row, or one with 0.
 CREATE TABLE counts_minute (
 	minute INTEGER NOT NULL,
 	api_id INTEGER NOT NULL,
@@ -15,7 +15,7 @@ CREATE TABLE counts_minute (
 	PRIMARY KEY (minute, api_id, status_id)
 ) STRICT, WITHOUT ROWID;
 
--- The transactions of the minutes from since on, until.
+-- The number of transactions of the minutes from since on, before until.
 CREATE TABLE counts_total (
 	api_id INTEGER NOT NULL,
 	status_id INTEGER NOT NULL,
@@ -36,9 +36,9 @@ INSERT INTO counts_minute
 	WHERE time_modified >= (SELECT horizon FROM counts_window) * 60000000
 	GROUP BY minute, api_id, status_id;
 
--- What a statement says of conflicts (INSERT OR REPLACE, OR IGNORE) holds in the triggers that it sets off, whatever these
--- say, but for an upsert. A row that is replaced is deleted unseen where recursive_triggers is off, as it is for other
--- programs: then only a recount helps.
+-- The conflict clause of a statement (INSERT OR REPLACE, OR IGNORE) overrides those in the triggers that it runs, except for
+-- an upsert. Unless recursive_triggers is on, which other programs may not know, no trigger runs for a row that is replaced: then
+-- only a recount helps.
 
 -- +goose StatementBegin
 CREATE TRIGGER counts_insert AFTER INSERT ON transactions BEGIN

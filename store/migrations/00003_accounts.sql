@@ -21,7 +21,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_user ON sessions (user_id);
 CREATE INDEX sessions_created ON sessions (created);
 
--- Tokens are revoked, never deleted: what others say of them stays true.
+-- Tokens are revoked, never deleted, so that references to them stay valid.
 CREATE TABLE api_tokens (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
@@ -34,7 +34,7 @@ CREATE TABLE api_tokens (
 ) STRICT;
 CREATE UNIQUE INDEX api_tokens_name ON api_tokens (name) WHERE revoked IS NULL;
 
--- The objects may be gone, and so may the actors.
+-- The objects and the actors may have been deleted.
 CREATE TABLE audit_log (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	time INTEGER NOT NULL,

@@ -1,10 +1,10 @@
 -- +goose Up
 
--- What a user is to be told by the next page.
+-- A message for the next page of the session; programs of later versions keep it in a cookie.
 ALTER TABLE sessions ADD COLUMN message TEXT NOT NULL DEFAULT '';
 
--- Logins that failed, or have not succeeded yet. Of the name that was tried, which may be anything, a password typed into the
--- wrong field too, there is only a hash. The address is that of an attempt from elsewhere; where it tells nobody apart, empty.
+-- Logins that failed, or have not succeeded yet. Only a hash of the name is stored, since it may be a password that was typed into
+-- the wrong field. The address is empty if it does not distinguish clients.
 CREATE TABLE login_attempts (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
 	time INTEGER NOT NULL,

@@ -1,7 +1,7 @@
 -- +goose Up
 
--- How many transactions there are of each API in each status, of all times: lists say it, and what goes along with the
--- deletion of an API or a status. To count them takes the longer the more they are.
+-- The number of all transactions of each API in each status, for lists and for the deletion of an API or a status. Counting them
+-- each time would take time in proportion to their number.
 CREATE TABLE counts_all (
 	api_id INTEGER NOT NULL REFERENCES apis (id) ON DELETE CASCADE,
 	status_id INTEGER NOT NULL REFERENCES transaction_statuses (id) ON DELETE CASCADE,
@@ -13,7 +13,7 @@ INSERT INTO counts_all SELECT api_id, status_id, COUNT(*) FROM transactions
 	WHERE api_id IN (SELECT id FROM apis) AND status_id IN (SELECT id FROM transaction_statuses)
 	GROUP BY api_id, status_id;
 
--- As for the other counts: what a statement says of conflicts holds in the triggers too, but for an upsert.
+-- As for the other counts, the conflict clause of a statement overrides those in the triggers, except for an upsert.
 
 -- +goose StatementBegin
 CREATE TRIGGER counts_all_insert AFTER INSERT ON transactions BEGIN

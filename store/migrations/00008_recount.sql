@@ -1,7 +1,7 @@
 -- +goose Up
 
--- Who counts transactions anew, counts those of all times, too: also a program of before there was that, which makes the
--- window anew at the end and knows nothing of counts_all.
+-- A recount, which ends by inserting the window, recounts counts_all, too, even if it is done by a program that does not know that
+-- table.
 
 -- +goose StatementBegin
 CREATE TRIGGER counts_all_recount AFTER INSERT ON counts_window BEGIN

@@ -1,5 +1,5 @@
 -- +goose Up
 
--- What was done to objects of a kind, by somebody or by anybody, is found in the order of time.
+-- For the entries of a kind, of one actor or of all, in the order of time.
 CREATE INDEX audit_log_kind ON audit_log (kind, time);
 CREATE INDEX audit_log_actor_kind ON audit_log (actor, kind, time);

@@ -28,7 +28,7 @@ func TestAPIForm(t *testing.T) {
 		{"b", "{“a”: 1}", `is not JSON: line 1, column 2: the quote “ is none of JSON's: use "`},
 		{"b", `{"a": é}`, "is not JSON: line 1, column 7: the character 'é' (U+00E9) is none that JSON has outside of strings"},
 		{"b", "[1]", "is not a JSON object: it has to begin with { and to end with }"},
-		{"b", strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200), "is nested more than 100 deep"},
+		{"b", strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200), "has more than 100 nested levels"},
 		{"", "{}", "is empty"},
 		{"a", "{}", "exists already"},
 		{strings.Repeat("x", 201), "{}", "has more than 200 characters"},

@@ -99,7 +99,7 @@ func TestUserProblems(t *testing.T) {
 		{"", "viewer", password, password, "is empty"},
 		{"VIEWER", "viewer", password, password, "exists already"},
 		{strings.Repeat("x", 151), "viewer", password, password, "has more than 150 characters"},
-		{"ada", "god", password, password, "is none of viewer, staff, superuser"},
+		{"ada", "god", password, password, "must be viewer, staff or superuser"},
 		{"ada", "viewer", "short", "short", "has fewer than 8 characters"},
 		{"ada", "viewer", password, "correct hose", "is not the same"},
 	} {

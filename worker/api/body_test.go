@@ -89,7 +89,7 @@ func TestContentTypes(t *testing.T) {
 func TestFaults(t *testing.T) {
 	s := startAPI(t)
 	s.post("/api/v1/transactions", pending)
-	const none = "there is none of this name"
+	const none = "no such name"
 	const known = "is unknown; known fields are api, status, amount"
 	tests := []struct {
 		method, path, body string
@@ -150,13 +150,13 @@ func TestFaults(t *testing.T) {
 		{"POST", "apis", `{"name": " ", "params": null}`, []fault{{"params", "#/params", "is null, not an object"}}},
 		{"POST", "apis", `{"name": " "}`, []fault{{"name", "#/name", "is empty"}}},
 		{"POST", "apis", `{"name": "a\u0000b", "description": "\u0000"}`, []fault{
-			{"name", "#/name", "has a NUL character"}, {"description", "#/description", "has a NUL character"},
+			{"name", "#/name", "contains a NUL character"}, {"description", "#/description", "contains a NUL character"},
 		}},
 		{"POST", "apis", `{"name": "` + strings.Repeat("é", 201) + `", "params": {"x": "` + strings.Repeat("x", 64<<10) + `"}}`, []fault{
 			{"name", "#/name", "has more than 200 characters"}, {"params", "#/params", "has more than 65536 bytes"},
 		}},
 		{"POST", "apis", `{"name": "x", "params": {"x": ` + strings.Repeat("[", 110) + strings.Repeat("]", 110) + `}}`, []fault{
-			{"params", "#/params", "is nested more than 100 deep"},
+			{"params", "#/params", "has more than 100 nested levels"},
 		}},
 		{"PATCH", "apis/1", `{"id": 1, "name": null}`, []fault{
 			{"id", "#/id", "is unknown; known fields are name, description, params"}, {"name", "#/name", "is null, not a string"},

@@ -140,7 +140,7 @@ func TestManyTransactions(t *testing.T) {
 	}
 	bodies[api.MaxTransactions-1] = `{"api": "nobody's", "status": "Pending", "amount": 1}`
 	refused := decode[problem](t, s.want(422, call{method: "POST", path: "/api/v1/transactions", body: "[" + strings.Join(bodies, ",") + "]"}))
-	if diff := cmp.Diff([]fault{{"api", "#/999/api", "there is none of this name"}}, refused.Errors); diff != "" {
+	if diff := cmp.Diff([]fault{{"api", "#/999/api", "no such name"}}, refused.Errors); diff != "" {
 		t.Error(diff)
 	}
 	if n := s.transactions(); n != api.MaxTransactions {

@@ -16,7 +16,7 @@ import (
 // would take the log of the old file for that of the new one, and the last process to close the old file would remove a log
 // with commits to the new one.
 //
-// Each process holds a shared lock on a byte of the lock file, whose text identifies the file. The first process, which nobody
+// Each process holds a shared lock on a byte of the lock file, whose text identifies the file. The first process, which no other
 // shares the lock with, may have any file, unless the log of another one was left by a process that was killed. A nil
 // tenancy is none.
 type tenancy struct{ fd int }

@@ -71,7 +71,7 @@ func (w *writer) exec(query string) error {
 	return err
 }
 
-// SQLite starts the log from its beginning once all of it is in the database and nobody reads, which may never be. So a log
+// SQLite starts the log from its beginning once all of it is in the database and no process reads, which may never be. So a log
 // that has become long is truncated.
 const (
 	longWAL     = 16 << 20    // bytes

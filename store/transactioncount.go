@@ -2,8 +2,8 @@ package store
 
 import "fmt"
 
-// CountTransactions counts those that the filter means. By names alone they are counted already; else it takes the longer the
-// more they are, see CountTransactionsUpTo, unless the names have few.
+// CountTransactions counts the transactions that match the filter. The numbers by names alone are maintained; others take time
+// in proportion to the transactions, see CountTransactionsUpTo, unless the names have few.
 func (tx *Tx) CountTransactions(f TransactionFilter) (n int64, err error) {
 	few := false
 	if !f.totalled() {
@@ -16,7 +16,7 @@ func (tx *Tx) CountTransactions(f TransactionFilter) (n int64, err error) {
 	return n, err
 }
 
-// CountTransactionsUpTo is CountTransactions, but where they are not counted already it stops at so many.
+// CountTransactionsUpTo is CountTransactions, but stops at most where the number is not maintained.
 func (tx *Tx) CountTransactionsUpTo(f TransactionFilter, most int64) (n int64, err error) {
 	if f.totalled() {
 		return tx.CountTransactions(f)
@@ -31,7 +31,7 @@ func (tx *Tx) CountTransactionsUpTo(f TransactionFilter, most int64) (n int64, e
 	return n, err
 }
 
-// totalled reports whether triggers count what the filter means.
+// totalled reports whether triggers maintain the number of transactions that match the filter.
 func (f TransactionFilter) totalled() bool {
 	by := f.searched()
 	return !f.timed() && by.id == 0 && !by.byAmount
@@ -42,14 +42,14 @@ func (f TransactionFilter) count(few bool) (string, []any) {
 		s := f.searchAny(few)
 		return fmt.Sprintf("SELECT count(*) FROM %s WHERE %s", s.from, s.where), s.args
 	}
-	names := search{where: "TRUE"}
+	names := clause{where: "TRUE"}
 	names.names(f)
 	return `SELECT coalesce(SUM(n), 0) FROM counts_all c
 		JOIN apis a ON a.id = c.api_id JOIN transaction_statuses s ON s.id = c.status_id WHERE ` + names.where, names.args
 }
 
-// searchAny finds what the filter means in any order; few is whether its names have few transactions.
-func (f TransactionFilter) searchAny(few bool) search {
+// searchAny finds the transactions that match the filter, in any order. few says that its names have few transactions.
+func (f TransactionFilter) searchAny(few bool) clause {
 	if few {
 		return f.ofNames()
 	}

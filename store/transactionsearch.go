@@ -8,38 +8,9 @@ import (
 	"strings"
 )
 
-// search is a part of a query, and the arguments of its conditions.
-type search struct {
-	from, where string
-	args        []any
-}
-
-func (s *search) and(condition string, args ...any) {
-	s.where += " AND " + condition
-	s.args = append(s.args, args...)
-}
-
-func (s *search) or(condition string, args ...any) {
-	s.where += " OR " + condition
-	s.args = append(s.args, args...)
-}
-
-// hasName is the condition that a column has what containing gives.
-func hasName(column string) string { return column + ` LIKE ? ESCAPE '\'` }
-
-// containing is the pattern of texts that have this one in them, none of which is empty. To SQLite a pattern ends at a NUL, which
-// no name has.
-func containing(text string) string {
-	if strings.ContainsRune(text, 0) {
-		return ""
-	}
-	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text) + "%"
-}
-
-// searched is what a search for transactions means: a part of the name of the API or the status, and a number that of a
-// transaction or its amount besides. #7 is the number alone.
+// searched is the meaning of TransactionFilter.Search.
 type searched struct {
-	id       int64 // 0: no
+	id       int64 // 0: none
 	amount   Amount
 	byAmount bool
 	name     string
@@ -61,8 +32,8 @@ func (f TransactionFilter) searched() (s searched) {
 	return s
 }
 
-// SearchedNames tells apart which APIs and statuses a search for transactions finds by their names: for others it is another
-// text. Empty is that of a search that looks for no names.
+// SearchedNames returns a fingerprint of the APIs and statuses whose names TransactionFilter.Search finds; it is empty if the search
+// looks for no names.
 func (tx *Tx) SearchedNames(search string) (string, error) {
 	name := TransactionFilter{Search: search}.searched().name
 	if name == "" {
@@ -80,9 +51,9 @@ func (tx *Tx) SearchedNames(search string) (string, error) {
 	return hex.EncodeToString(sum[:16]), nil
 }
 
-// in adds what is searched for to the conditions of a query of transactions t.
-func (s searched) in(q *search, names string) {
-	either := search{where: "FALSE"}
+// in adds the search to the conditions of a query of transactions t. names is put before the columns of APIs and statuses.
+func (s searched) in(q *clause, names string) {
+	either := clause{where: "FALSE"}
 	if s.id > 0 {
 		either.or("t.id = ?", s.id)
 	}
@@ -98,9 +69,9 @@ func (s searched) in(q *search, names string) {
 	}
 }
 
-// orNamed adds that a column is the id of something in a table that has a text in its name. Whether there is any is asked once,
-// and what is none is not looked for in each row.
-func (s *search) orNamed(column, table, text string) {
+// orNamed adds the condition that a column is an id of the table whose name contains the text. Whether there are any is evaluated
+// once, so that nothing is looked up in each row if there are none.
+func (s *clause) orNamed(column, table, text string) {
 	ids := "SELECT id FROM " + table + " WHERE " + hasName("name")
 	s.or("(EXISTS ("+ids+") AND "+column+" IN ("+ids+"))", containing(text), containing(text))
 }

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// TransactionFilter says which transactions are meant. What is empty does not matter; with a name that nothing has, none
-// are.
+// TransactionFilter matches transactions. Empty fields match all; a name that does not exist matches none.
 type TransactionFilter struct {
 	API, Status string    // names
-	From, Until time.Time // of the time of modification: From <= t < Until
-	// Search is a part of the API's or the status's name; of a number also an id or an amount, and of #7 the id alone.
+	From, Until time.Time // From <= time of modification < Until
+	// Search matches a part of the name of the API or status, in either case as far as it is ASCII. A number matches an id and
+	// an amount, too, and #7 matches the id alone.
 	Search string
 }
 
@@ -65,7 +65,7 @@ func (q TransactionQuery) query(few bool) (query string, args []any, err error) 
 	if q.column() == "" {
 		return "", nil, q.Sort.invalid()
 	}
-	k, after := q.keyset(), search{where: "TRUE"}
+	k, after := q.keyset(), clause{where: "TRUE"}
 	if err := k.beyond(&after); err != nil {
 		return "", nil, err
 	}
@@ -90,28 +90,27 @@ func (q TransactionQuery) query(few bool) (query string, args []any, err error) 
 	return query, args, nil
 }
 
-// A column with a + before it is none that SQLite goes by to find rows: by an index of names it would find all that have
-// them, and then sort these.
+// SQLite uses no index of a column with a + before it. By an index of names it would find all rows that have them, and sort these.
 
-// inOrder finds ids by going through an index or the table in order, where it leaves out what is not meant.
-func (q TransactionQuery) inOrder(after search, direction string) (string, []any) {
+// inOrder finds ids by reading an index or the table in order, and leaves out the rows that do not match.
+func (q TransactionQuery) inOrder(after clause, direction string) (string, []any) {
 	table, key := "transactions t", "t."+q.column()
 	switch {
 	case q.byID() && q.timed():
-		key = "+t.id" // all that are in the time are found and sorted
+		key = "+t.id" // finds all of that time, and sorts them
 	case q.Sort.By == SortAmount, q.timed() && q.Sort.By == SortCreated, !q.timed() && q.searched().byAmount:
-		table = "transactions t NOT INDEXED" // to read all of the table is faster
+		table = "transactions t NOT INDEXED" // reading the whole table is faster
 	}
 	s := q.search(table, "+")
 	s.and(after.where, after.args...)
 	return fmt.Sprintf("SELECT t.id FROM %s WHERE %s ORDER BY %s %s, t.id %[4]s", s.from, s.where, key, direction), s.args
 }
 
-// ofEach finds ids, in order, among the first ones of each API in each status: however few there are, all others need not
-// be gone through. A page of so many rows has what comes first in as many APIs and statuses at most: those whose very first
-// transactions come first. And it ends where the last of these is, at the latest.
-func (q TransactionQuery) ofEach(after search, direction string) (string, []any) {
-	pairs := search{where: "TRUE"}
+// ofEach finds ids, in order, among the first ones of each pair of API and status, so that it does not read the other transactions,
+// however few match. A page of n rows has rows of n pairs at most: those whose first rows come first. It ends with the last of these
+// first rows at the latest.
+func (q TransactionQuery) ofEach(after clause, direction string) (string, []any) {
+	pairs := clause{where: "TRUE"}
 	pairs.names(q.TransactionFilter)
 	within, last := ">=", "min"
 	if direction == "ASC" {
@@ -133,27 +132,26 @@ func (q TransactionQuery) ofEach(after search, direction string) (string, []any)
 	return query, slices.Concat(after.args, pairs.args, []any{q.rows()}, after.args, []any{q.rows(), q.rows()})
 }
 
-// ofFew finds all that the names have, and sorts them.
-func (q TransactionQuery) ofFew(after search, direction string) (string, []any) {
+// ofFew finds all ids that the names have, and sorts them.
+func (q TransactionQuery) ofFew(after clause, direction string) (string, []any) {
 	s := q.ofNames()
 	s.and(strings.ReplaceAll(after.where, "t.", "+t."), after.args...)
 	return fmt.Sprintf("SELECT t.id FROM %s WHERE %s ORDER BY +t.%s %s, +t.id %[4]s", s.from, s.where, q.column(), direction), s.args
 }
 
-// ofNames finds what the filter means, which has names, through the pairs of API and status that have them.
-func (f TransactionFilter) ofNames() search {
-	s := search{where: "TRUE", from: `counts_all c CROSS JOIN apis a ON a.id = c.api_id CROSS JOIN transaction_statuses s ON s.id = c.status_id
+// ofNames finds the transactions that match a filter with names, by the pairs of API and status that have them.
+func (f TransactionFilter) ofNames() clause {
+	s := clause{where: "TRUE", from: `counts_all c CROSS JOIN apis a ON a.id = c.api_id CROSS JOIN transaction_statuses s ON s.id = c.status_id
 		CROSS JOIN transactions t ON t.api_id = c.api_id AND t.status_id = c.status_id`}
 	s.names(f)
 	s.times(f, "+")
 	return s
 }
 
-// fewRows is how many transactions are found and sorted as fast as the first page of them is found by going through others.
+// fewRows is the number of transactions that are found and sorted as fast as a page is found by reading others.
 const fewRows = 5000
 
-// few reports whether the names of the filter have so few transactions that all of them can be looked at. A number that is
-// searched for has no names.
+// few reports whether the names of the filter have no more than fewRows transactions. A search for a number has no names.
 func (tx *Tx) few(f TransactionFilter) (bool, error) {
 	f.From, f.Until = time.Time{}, time.Time{}
 	if !f.named() || !f.totalled() {
@@ -168,9 +166,9 @@ func (f TransactionFilter) named() bool {
 }
 func (f TransactionFilter) timed() bool { return !f.From.IsZero() || !f.Until.IsZero() }
 
-// search finds what the filter means in the table t, with a + before the columns of names or without.
-func (f TransactionFilter) search(table, names string) search {
-	s := search{from: table, where: "TRUE"}
+// search finds the transactions that match the filter in a table t. names, a + or nothing, is put before the columns of names.
+func (f TransactionFilter) search(table, names string) clause {
+	s := clause{from: table, where: "TRUE"}
 	if f.Status != "" {
 		s.from = "transaction_statuses s CROSS JOIN " + s.from
 		s.and(names+"t.status_id = s.id AND s.name = ?", f.Status)
@@ -184,8 +182,8 @@ func (f TransactionFilter) search(table, names string) search {
 	return s
 }
 
-// times finds the transactions t of the time of the filter, with this before the column.
-func (s *search) times(f TransactionFilter, before string) {
+// times adds the condition that transactions t are of the time of the filter. before is put before the column.
+func (s *clause) times(f TransactionFilter, before string) {
 	if !f.From.IsZero() {
 		s.and(before+"t.time_modified >= ?", f.From.UnixMicro())
 	}
@@ -194,8 +192,8 @@ func (s *search) times(f TransactionFilter, before string) {
 	}
 }
 
-// names finds the APIs a and the statuses s that the filter means.
-func (s *search) names(f TransactionFilter) {
+// names adds the condition that APIs a and statuses s have the names of the filter.
+func (s *clause) names(f TransactionFilter) {
 	if f.API != "" {
 		s.and("a.name = ?", f.API)
 	}
