@@ -223,7 +223,7 @@ func TestDocBlocks(t *testing.T) {
 // checkBy gives a program a text. Without the program, which not every machine has, it checks nothing.
 func checkBy(tb testing.TB, text, program string, args ...string) error {
 	tb.Helper()
-	if _, err := exec.LookPath(program); err != nil {
+	if !installed(program) {
 		tb.Logf("not checked without %s", program)
 		return nil
 	}
@@ -305,8 +305,13 @@ func needsTools(tb testing.TB, texts ...string) {
 	tb.Helper()
 	all := "bash " + strings.Join(texts, "\n")
 	for _, tool := range []string{"bash", "go", "curl", "sqlite3", "python3"} {
-		if _, err := exec.LookPath(tool); err != nil && regexp.MustCompile(`\b`+tool+` `).MatchString(all) {
+		if !installed(tool) && regexp.MustCompile(`\b`+tool+` `).MatchString(all) {
 			proctest.Missing(tb, "no "+tool+" in PATH")
 		}
 	}
+}
+
+func installed(program string) bool {
+	_, err := exec.LookPath(program)
+	return err == nil
 }
