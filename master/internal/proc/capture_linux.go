@@ -11,24 +11,28 @@ import (
 	"time"
 )
 
-// maxCaptured bounds how much of a process's stderr is kept, in bytes: from its beginning, where a failed start is told.
+// maxCaptured bounds how much of a process's stderr is kept, in bytes: the beginning, where a failed start is reported.
 const maxCaptured = 16 << 10
 
-// maxPassed is how much of a process's stderr is written at once, in bytes: what the kernel does not mix with what others
-// write to the same pipe (PIPE_BUF).
-const maxPassed = 4096
+// maxWrite is how much of a process's stderr is written at once, in bytes: PIPE_BUF, up to which the kernel does not mix it with
+// what other processes write to the same pipe.
+const maxWrite = 4096
 
-// Capture passes on what a process writes to stderr, and keeps the beginning, so that whoever asked for a reload hears why
-// it failed. A worker of this module gives the pipe up as soon as it serves.
+// outputTimeout bounds the wait for the rest of the output of a process that has exited: a process that it has started may hold
+// the pipe open.
+const outputTimeout = 200 * time.Millisecond
+
+// Capture passes on a process's stderr and keeps its beginning, to explain why a start or a reload failed. A worker of this module
+// stops writing to the pipe as soon as it is ready.
 type Capture struct {
 	pipe *os.File
 	done chan struct{} // closed at the end of the pipe
 
-	mu    sync.Mutex
+	mu    sync.Mutex // guards start
 	start []byte
 }
 
-// newCapture gives the end that the process writes to as well, which the caller closes.
+// newCapture returns the end for the process as well, which the caller closes.
 func newCapture() (*Capture, *os.File, error) {
 	pipe, end, err := newPipe("stderr")
 	if err != nil {
@@ -37,12 +41,11 @@ func newCapture() (*Capture, *os.File, error) {
 	return &Capture{pipe: pipe, done: make(chan struct{})}, end, nil
 }
 
-// newPipe makes a pipe to read from. The end for another process blocks, as most programs expect; the one of os.Pipe would
-// not.
+// newPipe makes a pipe to read from. The end for the process is blocking, as most programs expect, unlike that of os.Pipe.
 func newPipe(name string) (pipe, end *os.File, err error) {
 	var fds [2]int
 	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC); err != nil {
-		return nil, nil, fmt.Errorf("make pipe: %w", os.NewSyscallError("pipe2", err))
+		return nil, nil, fmt.Errorf("create pipe: %w", os.NewSyscallError("pipe2", err))
 	}
 	if err := syscall.SetNonblock(fds[0], true); err != nil {
 		return nil, nil, errors.Join(os.NewSyscallError("fcntl", err), syscall.Close(fds[0]), syscall.Close(fds[1]))
@@ -50,12 +53,12 @@ func newPipe(name string) (pipe, end *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), name), os.NewFile(uintptr(fds[1]), name), nil
 }
 
-// Copy passes on until everybody who holds the other end has closed it. It closes the pipe.
+// Copy passes everything on until every process has closed the other end. It closes the pipe.
 func (c *Capture) Copy(to io.Writer) {
 	defer close(c.done)
 	defer c.pipe.Close()
-	// Whole lines, as long as there is room for them: others write there, too. A log that is gone must not stop the worker.
-	chunk, held := make([]byte, maxPassed), 0
+	// Whole lines where possible, since others write there, too. Errors are ignored: the end of the log must not stop a worker.
+	chunk, held := make([]byte, maxWrite), 0
 	for {
 		n, err := c.pipe.Read(chunk[held:])
 		c.keep(chunk[held : held+n])
@@ -80,23 +83,20 @@ func (c *Capture) keep(chunk []byte) {
 	c.start = append(c.start, chunk[:min(len(chunk), maxCaptured-len(c.start))]...)
 }
 
-// text is what came first.
+// text returns the beginning of the output.
 func (c *Capture) text() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]byte(nil), c.start...)
 }
 
-// abandon closes a pipe that nobody passes on.
+// abandon closes a pipe that is not copied.
 func (c *Capture) abandon() error {
 	close(c.done)
 	return c.pipe.Close()
 }
 
-// outputTimeout is how long to wait for the stderr of a process that has ended: something that it started may hold it.
-const outputTimeout = 200 * time.Millisecond
-
-// FirstError waits for a moment for the end of what the process has to say.
+// FirstError waits briefly for the end of the output and returns its FirstError.
 func (c *Capture) FirstError() string {
 	select {
 	case <-c.done:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,123 +12,89 @@ import (
 	"unicode/utf8"
 )
 
-// maxErrorLine bounds the line by which a failure is told, in bytes.
+// maxErrorLine bounds the line that explains a failure, in bytes.
 const maxErrorLine = 300
 
-// goroutineDump is what Go programs write first when QUIT ends them.
+// goroutineDump is the first line that Go programs write when QUIT ends them.
 const goroutineDump = "SIGQUIT: quit\n"
 
-// FirstError is the line of a failed program's output that tells best why it failed; empty where none does.
-//
-// That is how a Python traceback ends, or else the first line that sounds like an error, or else the last one. What the
-// program has logged below a warning is none of these. The line is short, printable text.
+// FirstError returns the line of a failed program's output that explains best why it failed, or "" if none does: the end of a
+// Python traceback, or else the first line that looks like an error, or else the last line. Lines logged below a warning do not
+// count. The result is short, printable text.
 func FirstError(output []byte) string {
 	if i := bytes.Index(output, []byte(goroutineDump)); i >= 0 {
-		output = output[:i] // what follows is where it was when it was ended, not why
+		output = output[:i] // the dump shows what the program did when it was killed, not why it was
 	}
-	var lines []outputLine
+	var lines []string
+	traceback, failure := -1, -1
 	for line := range bytes.Lines(output) {
-		if l := parseOutputLine(strings.TrimRightFunc(string(line), unicode.IsSpace)); l.text != "" && !l.unimportant {
-			lines = append(lines, l)
+		text, level := parseLine(strings.TrimRightFunc(string(line), unicode.IsSpace))
+		if text == "" || level < slog.LevelWarn {
+			continue
 		}
+		if failure < 0 && (level >= slog.LevelError || looksLikeError(text)) {
+			failure = len(lines)
+		}
+		if strings.Contains(text, "Traceback (most recent call last):") {
+			traceback = len(lines)
+		}
+		lines = append(lines, text)
 	}
 	if len(lines) == 0 {
 		return ""
 	}
 	best := len(lines) - 1
-	if i, ok := tracebackEnd(lines); ok {
-		best = i
-	} else if i := slices.IndexFunc(lines, outputLine.soundsLikeError); i >= 0 {
-		best = i
+	if failure >= 0 {
+		best = failure
 	}
-	return Printable(lines[best].text)
+	if traceback >= 0 { // the exception is in the first line after it that is not indented
+		rest := lines[traceback+1:]
+		if i := slices.IndexFunc(rest, func(line string) bool { return !strings.HasPrefix(line, " ") }); i >= 0 {
+			best = traceback + 1 + i
+		}
+	}
+	return Printable(lines[best])
 }
 
-// outputLine is a line of a program's output. Of one that log/slog has written, the text is the message and the error.
-type outputLine struct {
-	text        string
-	unimportant bool // logged below a warning
-	failure     bool // logged as an error
-}
-
-func (l outputLine) soundsLikeError() bool {
-	text := strings.ToLower(l.text)
-	return l.failure || slices.ContainsFunc([]string{
+func looksLikeError(line string) bool {
+	line = strings.ToLower(line)
+	return slices.ContainsFunc([]string{
 		"error", "fatal", "panic", "fail", "exception", "cannot", "can't", "unable", "denied", "no such",
-	}, func(sound string) bool { return strings.Contains(text, sound) })
+	}, func(word string) bool { return strings.Contains(line, word) })
 }
 
-// tracebackEnd finds the line in which the last traceback names the exception: the first that is not indented.
-func tracebackEnd(lines []outputLine) (int, bool) {
-	for begin, line := range slices.Backward(lines) {
-		if !strings.Contains(line.text, "Traceback (most recent call last):") {
-			continue
-		}
-		end := slices.IndexFunc(lines[begin+1:], func(l outputLine) bool { return !strings.HasPrefix(l.text, " ") })
-		return begin + 1 + end, end >= 0
-	}
-	return 0, false
-}
+// textLog matches the fields of a line of a slog.TextHandler that are used here.
+var textLog = regexp.MustCompile(`(?:^| )(level|msg|err|error)=("(?:[^"\\]|\\.)*"|\S*)`)
 
-func parseOutputLine(line string) outputLine {
-	var fields map[string]string
+// parseLine returns the message and the error of a line that log/slog has written as text or JSON, and any other line as it is,
+// with the level of a warning.
+func parseLine(line string) (text string, level slog.Level) {
+	var l struct{ Level, Msg, Err, Error string }
 	switch {
-	case strings.HasPrefix(line, "time="), strings.HasPrefix(line, "level="):
-		fields = parseTextLog(line)
 	case strings.HasPrefix(line, "{"):
-		fields = parseJSONLog(line)
-	}
-	level, message := fields[slog.LevelKey], fields[slog.MessageKey]
-	if level == "" || message == "" {
-		return outputLine{text: line}
-	}
-	for _, key := range []string{"error", "err"} {
-		if fields[key] != "" {
-			message += ": " + fields[key]
+		_ = json.Unmarshal([]byte(line), &l) // fields that are not text remain empty
+	case strings.HasPrefix(line, "time="), strings.HasPrefix(line, "level="):
+		into := map[string]*string{"level": &l.Level, "msg": &l.Msg, "err": &l.Err, "error": &l.Error}
+		for _, field := range textLog.FindAllStringSubmatch(line, -1) {
+			value, err := strconv.Unquote(field[2])
+			if err != nil {
+				value = field[2]
+			}
+			*into[field[1]] = value
 		}
 	}
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return outputLine{text: line}
+	if l.Msg == "" || level.UnmarshalText([]byte(l.Level)) != nil {
+		return line, slog.LevelWarn
 	}
-	return outputLine{message, l < slog.LevelWarn, l >= slog.LevelError}
-}
-
-// parseTextLog reads fields as slog.TextHandler writes them, as far as they can be read.
-func parseTextLog(line string) map[string]string {
-	fields := map[string]string{}
-	for line != "" {
-		key, rest, _ := strings.Cut(line, "=")
-		value, err := strconv.QuotedPrefix(rest)
-		if err == nil {
-			rest = rest[len(value):]
-			value, _ = strconv.Unquote(value) // QuotedPrefix has found nothing wrong
-		} else {
-			value, _, _ = strings.Cut(rest, " ")
-			rest = rest[len(value):]
-		}
-		fields[key] = value
-		line = strings.TrimPrefix(rest, " ")
-	}
-	return fields
-}
-
-// parseJSONLog reads the fields that are text of a line as slog.JSONHandler writes it.
-func parseJSONLog(line string) map[string]string {
-	var values map[string]any
-	if json.Unmarshal([]byte(line), &values) != nil {
-		return nil
-	}
-	fields := map[string]string{}
-	for key, value := range values {
-		if text, ok := value.(string); ok {
-			fields[key] = text
+	for _, err := range []string{l.Error, l.Err} {
+		if err != "" {
+			l.Msg += ": " + err
 		}
 	}
-	return fields
+	return l.Msg, level
 }
 
-// Plain makes one line of any text, with nothing in it that a terminal obeys.
+// Plain returns text as one line without control characters.
 func Plain(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
@@ -136,12 +103,12 @@ func Plain(text string) string {
 		case !unicode.IsPrint(r):
 			return unicode.ReplacementChar
 		}
-		return r // a byte that is no text comes as the replacement character
+		return r // a byte that is not UTF-8 comes as the replacement character
 	}, text)
 	return strings.TrimSpace(text)
 }
 
-// Printable is plain, and short.
+// Printable returns Plain text of at most 300 bytes.
 func Printable(text string) string {
 	const more = "…"
 	if text = Plain(text); len(text) <= maxErrorLine {

@@ -1,3 +1,5 @@
+// Package proc starts the processes of a master and deals with what the operating system reports about them: launch, output,
+// memory and CPU time, privileges, exits. What to start and when is decided in package fleet.
 package proc
 
 import (
@@ -13,20 +15,20 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// Launch is what the workers of one generation are started from. All of it stays as it was when the generation began,
-// whatever is deployed in the meantime.
+// Launch is what the workers of one generation are started from. It remains as it was when the generation began, whatever is
+// deployed in the meantime.
 type Launch struct {
 	Program   *Program
 	Args, Env []string
 	Dir       string
 	Foreign   bool          // see handoff.Become
-	Notifies  bool          // it sends notices
-	Heartbeat time.Duration // how often at least; 0: never
+	Notifies  bool          // the workers send notices
+	Heartbeat time.Duration // longest interval between two notices; 0: no limit
 	Settings  *os.File      // nil if foreign
 	Secrets   *os.File      // nil if foreign or if there are none
 }
 
-// Process is a worker as the operating system knows it.
+// Process is a worker's process, with the master's ends of its channels.
 type Process struct {
 	Identity handoff.Identity
 	PID      int

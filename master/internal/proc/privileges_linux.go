@@ -10,31 +10,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Privileges are what a process may do: a user, a group, and further groups.
+// Privileges are the user and the groups of a process.
 type Privileges struct {
 	UID, GID int   // real, effective and saved
 	Groups   []int // supplementary ones
 }
 
-// Drop gives up what privileges the process has for these, in all its threads, and makes sure that it cannot have them
-// back. After an error it may have given up some of them, and must not go on.
+// Drop exchanges the privileges of the process, in all its threads, for these, and checks that it cannot regain them. After an
+// error it may have lost some of them, and must not go on.
 //
-// A process that is this user and group already has nothing to give up, and keeps its further groups.
+// A process that has this user and group already keeps its supplementary groups.
 //
-// The kernel does not let others of the new user look into the process from then on: their memory and descriptors are
-// their own, but this one has read what only root can read. So it is left (no PR_SET_DUMPABLE). It may still look into
-// itself through /proc, and what it starts is a process like any other of the user.
+// From then on the kernel does not let other processes of the new user inspect this one, which has read files that only root can
+// read; this is intended (no PR_SET_DUMPABLE). It can still inspect itself through /proc, and the processes that it starts are
+// like any other of the user.
 func Drop(p Privileges) error {
 	fail := func(err error) error {
 		return fmt.Errorf("drop privileges to user %d, group %d: %w", p.UID, p.GID, err)
 	}
 	if p.UID < 0 || p.GID < 0 {
-		return fail(errors.New("negative")) // which the kernel takes for: leave it as it is
+		return fail(errors.New("negative")) // the kernel would leave it unchanged
 	}
 	if os.Geteuid() != 0 && is(p) {
 		return nil
 	}
-	// In this order: the user is what allows the others.
+	// The user comes last: it permits the others.
 	if err := syscall.Setgroups(p.Groups); err != nil {
 		return fail(os.NewSyscallError("setgroups", err))
 	}
@@ -50,11 +50,11 @@ func Drop(p Privileges) error {
 	return nil
 }
 
-// verify makes sure of what the system calls have said. A process that was not root but had the capability to change its
-// user keeps that capability, for one.
+// verify checks the result. A process that was not root but had the capability to change its user, for one, keeps that
+// capability.
 func verify(p Privileges) error {
 	if !is(p) {
-		return errors.New("the kernel has left some of what there was")
+		return errors.New("the kernel has kept some of the old ones")
 	}
 	groups, err := syscall.Getgroups()
 	if err != nil {
@@ -67,12 +67,12 @@ func verify(p Privileges) error {
 		return nil
 	}
 	if syscall.Setuid(0) == nil || p.GID != 0 && syscall.Setgid(0) == nil {
-		return errors.New("they can be had back")
+		return errors.New("they can be regained")
 	}
 	return nil
 }
 
-// is reports whether the process is this user and group, and can become no other one that it was before.
+// is reports whether the real, effective and saved ids of the process are these.
 func is(p Privileges) bool {
 	ruid, euid, suid := unix.Getresuid()
 	rgid, egid, sgid := unix.Getresgid()

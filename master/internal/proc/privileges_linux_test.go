@@ -83,7 +83,7 @@ func TestDropRefuses(t *testing.T) {
 			asNobody(t, 0)(cmd)
 			cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SETUID, unix.CAP_SETGID}
 		}, "drop", "capable", gid)
-		if got := c.Line(); got != "drop privileges to user 1, group "+gid+": they can be had back" {
+		if got := c.Line(); got != "drop privileges to user 1, group "+gid+": they can be regained" {
 			t.Error(got)
 		}
 		c.Stop()

@@ -13,19 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Program is an executable file, held open, so that it can still be started when another one has been put in its place.
-// A script cannot be run this way: its interpreter would look for the file once the descriptor is closed.
+// Program is an executable file, held open so that it can still be started after a deployment has replaced it. A script cannot be
+// run this way: its interpreter would open the file after the descriptor has been closed.
 type Program struct {
-	Path string // where it was found, links followed; for people
+	Path string // symbolic links resolved; for people
 	fd   int
 }
 
-// programFD is where the descriptors of programs begin. Between fork and exec, the descriptors for the new process are
-// moved to the numbers that it is to find them under, by way of the numbers above the highest of them; a program's must
-// not be among these. It costs to go higher: each fork copies the table of descriptors up to the highest one.
+// programFD is the lowest descriptor of a program. Between fork and exec, the descriptors for the new process are moved to their
+// final numbers by way of the numbers above the highest of them, which must not include a program's. A higher number costs more:
+// each fork copies the table of descriptors up to the highest one.
 const programFD = 4096
 
-// ResolveProgram follows the links of a path to the executable that is there now. The caller closes it.
+// ResolveProgram opens the executable that a path leads to now. The caller closes it.
 func ResolveProgram(path string) (*Program, error) {
 	fail := func(err error) (*Program, error) { return nil, fmt.Errorf("find program %s: %w", path, err) }
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
@@ -43,7 +43,7 @@ func ResolveProgram(path string) (*Program, error) {
 	return p, nil
 }
 
-// moveUp copies a descriptor to a number that is out of the way, as far as the limit allows.
+// moveUp copies a descriptor to programFD or above, or as high as the limit allows.
 func moveUp(fd int) (int, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -53,7 +53,7 @@ func moveUp(fd int) (int, error) {
 	return high, os.NewSyscallError("fcntl", err)
 }
 
-// find makes sure that it can be run, and says where it is.
+// find checks that it can be run and returns its path.
 func (p *Program) find() (string, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(p.fd, &st); err != nil {
@@ -71,7 +71,7 @@ func (p *Program) find() (string, error) {
 	return os.Readlink(p.exec())
 }
 
-// script reports whether an interpreter would run it. Of what may be run but not read, it is not known.
+// script reports whether it begins with #!. It returns false for a file that may be run but not read.
 func (p *Program) script() bool {
 	file, err := os.Open(p.exec())
 	if err != nil {
@@ -83,12 +83,12 @@ func (p *Program) script() bool {
 	return err == nil && string(start) == "#!"
 }
 
-// exec is the path to start it by: it leads there in this process and between fork and exec. A process started by it is
-// called by the number, in ps and top, until it says otherwise.
+// exec returns the path to start it by, which is valid in this process and between fork and exec. A process started by it shows
+// the number as its name in ps and top until it sets another one.
 func (p *Program) exec() string { return "/proc/self/fd/" + strconv.Itoa(p.fd) }
 
-// start starts it in a process group of its own, so that a terminal's signals are the master's alone, with these
-// descriptors from 0 on.
+// start starts it with these descriptors, from 0 on, in a process group of its own, so that signals of a terminal go to the
+// master only.
 func (p *Program) start(args, env []string, dir string, files []uintptr) (pid int, err error) {
 	pid, err = syscall.ForkExec(p.exec(), args, &syscall.ProcAttr{
 		Dir: dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
@@ -104,25 +104,25 @@ func (p *Program) start(args, env []string, dir string, files []uintptr) (pid in
 	return 0, fmt.Errorf("%s: %w", p.Path, err)
 }
 
-// Close lets go of the file. What has been started from it runs on.
+// Close closes the file. Processes started from it are not affected.
 func (p *Program) Close() error { return os.NewSyscallError("close", unix.Close(p.fd)) }
 
-// Invoked is the absolute path that this process was started by, from its name argv0. Links in it are left, so that it
-// leads to the new program after one of them has been set anew. It must be called before the working directory changes.
+// Invoked returns the absolute path that this process was started by, from its name argv0, without resolving symbolic links: it
+// leads to the new program after a link has been changed. It must be called before the working directory changes.
 //
-// The name is what the parent says it is. If it does not lead to the program that runs here, the path is where that is.
+// A parent can choose any name. If it does not lead to the program of this process, Invoked returns the path of that program.
 func Invoked(argv0 string) (string, error) {
 	path, err := exec.LookPath(argv0)
 	if err == nil {
 		path, err = filepath.Abs(path)
 	}
-	if err == nil && runsHere(path) {
+	if err == nil && isThisProgram(path) {
 		return path, nil
 	}
 	return os.Executable()
 }
 
-func runsHere(path string) bool {
+func isThisProgram(path string) bool {
 	running, err := os.Stat("/proc/self/exe")
 	if err != nil {
 		return false

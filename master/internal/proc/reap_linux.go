@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ExitedChild is a child that has ended and is not reaped yet.
+// ExitedChild returns the pid of a child that has exited and has not been reaped, if there is one.
 func ExitedChild() (pid int, ok bool) {
 	for {
 		var info unix.Siginfo
@@ -19,13 +19,13 @@ func ExitedChild() (pid int, ok bool) {
 			continue
 		}
 		if err != nil || info.Signo == 0 {
-			return 0, false // there are no children, or they live
+			return 0, false // no children, or all are running
 		}
 		return pidOf(&info), true
 	}
 }
 
-// pidOf is si_pid, the first field after those that all signals have; it is aligned as a pointer.
+// pidOf returns si_pid, the first field after the common ones, aligned as a pointer.
 func pidOf(info *unix.Siginfo) int {
 	const common = 3 * 4 // si_signo, si_errno, si_code
 	const offset = (common + unsafe.Sizeof(uintptr(0)) - 1) / unsafe.Sizeof(uintptr(0)) * unsafe.Sizeof(uintptr(0))
@@ -33,7 +33,7 @@ func pidOf(info *unix.Siginfo) int {
 	return int(binary.NativeEndian.Uint32(raw[offset:]))
 }
 
-// Reap takes the end of a child that has ended.
+// Reap reaps a child that has exited and returns how it ended.
 func Reap(pid int) (syscall.WaitStatus, error) {
 	for {
 		var status syscall.WaitStatus

@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// Usage is what a process takes.
+// Usage is the memory and the CPU time that a process uses.
 type Usage struct {
-	State         string        // of it, in one letter as in proc_pid_status(5): T is stopped, Z has ended
-	VirtualBytes  uint64        // of its address space
-	ResidentBytes uint64        // memory, with what it shares with others
-	AnonBytes     uint64        // of that, what is not a file's: mapped metric files do not count
-	CPU           time.Duration // in user and kernel mode, of all threads, the living and the dead
+	State         string        // a letter of proc_pid_status(5): T is stopped, Z has exited
+	VirtualBytes  uint64        // address space
+	ResidentBytes uint64        // memory, including memory that is shared with other processes
+	AnonBytes     uint64        // resident memory without files: mapped metric files do not count
+	CPU           time.Duration // user and kernel mode, all threads, including those that have ended
 }
 
-// ReadUsage asks the kernel about any process of this machine. One that has ended and has not been reaped has no memory.
+// ReadUsage returns what a process of this machine uses. A process that has exited and has not been reaped has no memory.
 func ReadUsage(pid int) (Usage, error) {
 	dir := "/proc/" + strconv.Itoa(pid)
 	status, err := os.ReadFile(dir + "/status")
@@ -40,7 +40,7 @@ func ReadUsage(pid int) (Usage, error) {
 	return u, nil
 }
 
-// parseStatus reads memory from /proc/<pid>/status; see proc_pid_status(5). What is not there is 0.
+// parseStatus parses /proc/PID/status; see proc_pid_status(5). A field that is missing is 0.
 func parseStatus(status []byte) (u Usage, err error) {
 	for line := range bytes.Lines(status) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
@@ -62,21 +62,21 @@ func parseStatus(status []byte) (u Usage, err error) {
 	return u, nil
 }
 
-// parseKilobytes reads "  1234 kB", which are units of 1024 bytes.
+// parseKilobytes parses "  1234 kB", in units of 1024 bytes.
 func parseKilobytes(value []byte) (uint64, error) {
 	digits, ok := bytes.CutSuffix(bytes.TrimSpace(value), []byte(" kB"))
 	if !ok {
-		return 0, fmt.Errorf("%q is no number of kB", value)
+		return 0, fmt.Errorf("%q is not a number of kB", value)
 	}
 	n, err := strconv.ParseUint(string(digits), 10, 64-10)
 	return n << 10, err
 }
 
-// clockTick is the unit of CPU time that the kernel shows to programs, on all architectures that Go runs on.
+// clockTick is the unit of CPU time in /proc, on all architectures that Go supports.
 const clockTick = time.Second / 100
 
-// parseStat reads the CPU time from /proc/<pid>/stat; see proc_pid_stat(5). The second field is the name of the program
-// in parentheses, and may hold anything, these and spaces as well.
+// parseStat parses the CPU time in /proc/PID/stat; see proc_pid_stat(5). The second field is the name of the program in
+// parentheses, which may contain anything, parentheses and spaces included.
 func parseStat(stat []byte) (time.Duration, error) {
 	const user, system = 14 - 3, 15 - 3 // fields are counted from 1, and the third is the first after the name
 	end := bytes.LastIndexByte(stat, ')')

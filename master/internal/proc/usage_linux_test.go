@@ -90,7 +90,7 @@ func TestParseStatus(t *testing.T) {
 	f("Name:\tzombie\nState:\tZ (zombie)\n", Usage{State: "Z"}, "")
 	f("State:\n", Usage{}, "")
 	f("", Usage{}, "")
-	f("VmRSS:\t1234\n", Usage{}, `VmRSS: "\t1234\n" is no number of kB`)
+	f("VmRSS:\t1234\n", Usage{}, `VmRSS: "\t1234\n" is not a number of kB`)
 	f("VmSize:\t12 MB\n", Usage{}, "VmSize: ")
 	f("RssAnon:\t-1 kB\n", Usage{}, "RssAnon: ")
 	f("VmRSS:\t18014398509481983 kB\n", Usage{ResidentBytes: math.MaxUint64 - 1023}, "")
