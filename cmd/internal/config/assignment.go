@@ -42,9 +42,9 @@ func (a assignment) text() string {
 }
 
 // fault returns the fault of the value. It names the key, unless the origin is a flag, which does.
-func (a assignment) fault(err error) Fault {
+func (a assignment) fault(err error) Remark {
 	if a.origin.Line == 0 {
-		return Fault{a.origin, err.Error()}
+		return Remark{a.origin, err.Error()}
 	}
-	return Fault{a.origin, printable(a.key) + ": " + err.Error()}
+	return Remark{a.origin, printable(a.key) + ": " + err.Error()}
 }

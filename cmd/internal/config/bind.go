@@ -10,6 +10,7 @@ import (
 
 // binder binds every key to its field.
 type binder struct {
+	remarks
 	sys     *System
 	table   *table
 	config  *Config
@@ -17,8 +18,6 @@ type binder struct {
 	tried   map[string]bool     // keys that are set, even if wrongly
 	used    map[string]bool     // keys used by a %(key)
 	unknown []assignment
-	faults  []Fault
-	notes   []Note
 }
 
 func newBinder(sys *System, keys *table, used, tried map[string]bool) *binder {
@@ -44,14 +43,6 @@ func newConfig(t *table) *Config {
 		}
 	}
 	return c
-}
-
-func (b *binder) fault(origin Origin, format string, args ...any) {
-	b.faults = append(b.faults, Fault{origin, fmt.Sprintf(format, args...)})
-}
-
-func (b *binder) note(origin Origin, format string, args ...any) {
-	b.notes = append(b.notes, Note{origin, fmt.Sprintf(format, args...)})
 }
 
 // assign sets the keys of the files and then those of the command line, which replace them.

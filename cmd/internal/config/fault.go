@@ -27,35 +27,35 @@ func (o Origin) String() string {
 	return fmt.Sprintf("%s:%d", printable(o.Place), o.Line)
 }
 
-// Fault is an error in the configuration.
-type Fault struct {
+// Remark is a message about one place of the configuration: a fault, or a note for the operator.
+type Remark struct {
 	Origin  Origin
 	Message string
 }
 
 // String returns one line: the origin, if there is one, and the message.
-func (f Fault) String() string { return remark(f.Origin, f.Message) }
-
-// Note is a remark for the operator that is not an error.
-type Note struct {
-	Origin  Origin
-	Message string
-}
-
-// String returns one line: the origin, if there is one, and the message.
-func (n Note) String() string { return remark(n.Origin, n.Message) }
-
-func remark(origin Origin, message string) string {
-	if origin == (Origin{}) {
-		return message
+func (r Remark) String() string {
+	if r.Origin == (Origin{}) {
+		return r.Message
 	}
-	return origin.String() + ": " + message
+	return r.Origin.String() + ": " + r.Message
+}
+
+// remarks collects faults and notes.
+type remarks struct{ faults, notes []Remark }
+
+func (r *remarks) fault(origin Origin, format string, args ...any) {
+	r.faults = append(r.faults, Remark{origin, fmt.Sprintf(format, args...)})
+}
+
+func (r *remarks) note(origin Origin, format string, args ...any) {
+	r.notes = append(r.notes, Remark{origin, fmt.Sprintf(format, args...)})
 }
 
 // Faults are all errors in a configuration, in the order of files and lines; those without a line come last. There is at least
 // one.
 type Faults struct { //nolint:errname // callers print it line by line
-	List []Fault
+	List []Remark
 }
 
 // Error returns one line per fault.

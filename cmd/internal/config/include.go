@@ -42,6 +42,7 @@ func splitSpec(spec string) (path, section string) {
 
 // reader reads files and their includes into one list of assignments.
 type reader struct {
+	remarks
 	sys         *System
 	table       *table
 	parsed      map[string]*file // by absolute path
@@ -55,8 +56,6 @@ type reader struct {
 	chain       []inclusion       // what is being read, the first file first
 	included    int
 	incomplete  bool // a file is missing, so any key may be
-	faults      []Fault
-	notes       []Note
 }
 
 func newReader(sys *System, keys *table) *reader {
@@ -69,14 +68,6 @@ func newReader(sys *System, keys *table) *reader {
 		broken: map[string]bool{},
 		used:   map[string]bool{},
 	}
-}
-
-func (r *reader) fault(origin Origin, format string, args ...any) {
-	r.faults = append(r.faults, Fault{origin, fmt.Sprintf(format, args...)})
-}
-
-func (r *reader) note(origin Origin, format string, args ...any) {
-	r.notes = append(r.notes, Note{origin, fmt.Sprintf(format, args...)})
 }
 
 // top reads a file from the command line.

@@ -6,7 +6,7 @@ import "slices"
 type Loaded struct {
 	Config   *Config
 	Settings []Effective // every key of the table, in its order; a repeatable one once per value
-	Notes    []Note      // in the order of files and lines
+	Notes    []Remark    // in the order of files and lines
 }
 
 // Effective is the final value of a key, or empty if there is none.
@@ -25,7 +25,7 @@ func Load(args Arguments, sys System) (*Loaded, error) {
 	}
 	order := inOrder(r.shown)
 	notes := slices.Concat(r.notes, b.notes)
-	slices.SortStableFunc(notes, func(a, b Note) int { return order(a.Origin, b.Origin) })
+	slices.SortStableFunc(notes, func(a, b Remark) int { return order(a.Origin, b.Origin) })
 	return &Loaded{b.config, b.effective(), slices.Compact(notes)}, nil
 }
 
@@ -77,6 +77,6 @@ func allFaults(r *reader, b *binder) error {
 		return nil
 	}
 	order := inOrder(r.shown)
-	slices.SortStableFunc(faults, func(a, b Fault) int { return order(a.Origin, b.Origin) })
+	slices.SortStableFunc(faults, func(a, b Remark) int { return order(a.Origin, b.Origin) })
 	return &Faults{slices.Compact(faults)} // a file that is included twice has its faults twice
 }

@@ -68,7 +68,7 @@ func (f *file) inventory() string {
 //
 // Lines end in LF or CRLF; the last one need not. A byte order mark at the start is skipped. Spaces and tabs around sections,
 // keys and values are stripped. Invalid UTF-8 and control characters are faults.
-func parse(name string, r io.Reader) (*file, []Fault) {
+func parse(name string, r io.Reader) (*file, []Remark) {
 	p := parser{file: &file{name: name}}
 	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	switch {
@@ -90,12 +90,12 @@ func parse(name string, r io.Reader) (*file, []Fault) {
 
 type parser struct {
 	file   *file
-	faults []Fault
+	faults []Remark
 	lost   bool // a key before any section was reported
 }
 
 func (p *parser) fault(line int, format string, args ...any) {
-	p.faults = append(p.faults, Fault{Origin{p.file.name, line}, fmt.Sprintf(format, args...)})
+	p.faults = append(p.faults, Remark{Origin{p.file.name, line}, fmt.Sprintf(format, args...)})
 }
 
 func (p *parser) line(line int, text string) {

@@ -144,7 +144,7 @@ func before(f *file, line int) string {
 
 // checkParsed checks what must hold for every input: faults are on existing lines, and a parsed file can be written and parsed
 // again.
-func checkParsed(t *testing.T, text string, f *file, faults []Fault) {
+func checkParsed(t *testing.T, text string, f *file, faults []Remark) {
 	t.Helper()
 	lines := strings.Count(text, "\n") + 1
 	last := 0

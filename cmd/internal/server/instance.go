@@ -51,7 +51,7 @@ func withInstance(loaded *config.Loaded, sockets *listen.Sockets, run func(*inst
 	return err
 }
 
-func (in *instance) acquire(notes []config.Note) error {
+func (in *instance) acquire(notes []config.Remark) error {
 	cfg := in.cfg
 	in.sockets.Blocking = func(address string) {
 		in.log.Warn("shared socket was blocking, made non-blocking again", "address", address)
