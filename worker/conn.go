@@ -50,7 +50,9 @@ type clientConn struct {
 	// detached is set when the time of the request or the worker is up: net/http and the handler can no longer use the
 	// connection, and expire or cut closes it.
 	detached bool
-	// closing is set while TLS sends its last message.
+	// lost is set once a write below TLS has failed: the client would not take the last message of TLS either.
+	lost bool
+	// closing is set while TLS sends that message.
 	closing bool
 	closed  bool
 	// abandoned is set when the worker ends before the handler.
@@ -131,12 +133,12 @@ func (c *clientConn) Close() error {
 	return c.close()
 }
 
-// close closes detached connections, too: without the last message of TLS, which could take seconds.
+// close closes detached connections, too: without the last message of TLS, which could take seconds, as for lost ones.
 func (c *clientConn) close() error {
 	c.mu.Lock()
 	c.closing = true
 	end := c.Conn.Close
-	if c.detached {
+	if c.detached || c.lost {
 		end = c.socket.Close
 	}
 	c.mu.Unlock()

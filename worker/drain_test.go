@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,9 +32,9 @@ func hello(w http.ResponseWriter, r *http.Request) {
 func TestDrainLosesNothing(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
-			kept, other := listenBoth(t, network)
+			kept := listenOn(t, network)
 			var served atomic.Int64
-			startOn(t, other, worker.Config{}, http.HandlerFunc(hello))
+			startOn(t, copyOf(t, kept), worker.Config{}, http.HandlerFunc(hello))
 
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -56,10 +55,7 @@ func TestDrainLosesNothing(t *testing.T) {
 				}))
 				before := served.Load()
 				proctest.Eventually(t, "the worker is under load", func() bool { return served.Load() > before+100 || ctx.Err() != nil })
-				w.stop()
-				if err := w.wait(); err != nil {
-					t.Errorf("Run: %v", err)
-				}
+				w.stopped()
 			}
 			cancel()
 			clients.Wait()
@@ -106,20 +102,6 @@ func askUntil(ctx context.Context, addr net.Addr, kind int) error {
 		return c.Close()
 	}
 	return nil
-}
-
-func copyOf(t *testing.T, l net.Listener) net.Listener {
-	t.Helper()
-	file, err := l.(interface{ File() (*os.File, error) }).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	c, err := net.FileListener(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
 
 func TestDrainGivesAnIdleConnectionOneMoreAnswer(t *testing.T) {
@@ -417,12 +399,10 @@ func TestDrainAcceptsWhatIsQueued(t *testing.T) {
 }
 
 func TestDrainLeavesTheSocketsPath(t *testing.T) {
-	a, b := listenBoth(t, "unix")
+	a := listenOn(t, "unix")
+	b := copyOf(t, a)
 	w := startOn(t, a, worker.Config{}, http.HandlerFunc(hello))
-	w.stop()
-	if err := w.wait(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
+	w.stopped()
 	other := startOn(t, b, worker.Config{}, http.HandlerFunc(hello))
 	if code, body := other.get("/"); code != 200 {
 		t.Errorf("at the other worker: %d %q", code, body)

@@ -2,7 +2,6 @@ package worker_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -45,12 +44,12 @@ type running struct {
 	addr net.Addr
 	log  *proctest.Log
 	stop context.CancelFunc
-	end  chan struct{} // closed when Run has returned
-	err  error         // what it returned
+	end  chan struct{} // closed when Run has returned err
+	err  error
 }
 
-// start starts a worker on a TCP socket. At the end of the test it is stopped, and must have answered all requests,
-// unless the test has waited for it.
+// start starts a worker on a TCP socket. It is stopped at the end of the test, and must have answered all requests then, unless
+// the test waits for it.
 func start(t *testing.T, cfg worker.Config, handler http.Handler) *running {
 	t.Helper()
 	return startOn(t, listen(t, "tcp", "127.0.0.1:0"), cfg, handler)
@@ -87,27 +86,32 @@ func startOn(t *testing.T, l net.Listener, cfg worker.Config, handler http.Handl
 	return w
 }
 
-// drain tells the worker to stop, and waits until it has begun to.
+// drain stops the worker and waits for the beginning of its drain.
 func (w *running) drain() {
 	w.t.Helper()
 	w.stop()
 	w.await("draining")
 }
 
-// wait waits for the end of Run, and returns its error, which then is no fault of the test.
+// wait waits for the end of Run and returns its error, which then does not fail the test.
 func (w *running) wait() error {
 	w.t.Helper()
-	select {
-	case <-w.end:
-	case <-time.After(proctest.Patience):
-		w.t.Fatalf("Run has not returned\n%s", allStacks())
-	}
+	receive(w.t, "the end of Run", w.end)
 	err := w.err
 	w.err = nil
 	return err
 }
 
-// url is where the worker can be reached.
+// stopped stops the worker, which must have answered all requests.
+func (w *running) stopped() {
+	w.t.Helper()
+	w.stop()
+	if err := w.wait(); err != nil {
+		w.t.Errorf("Run: %v", err)
+	}
+}
+
+// url returns the URL of a path.
 func (w *running) url(path string) string {
 	if testedOverTLS() {
 		return "https://" + w.addr.String() + path
@@ -115,7 +119,7 @@ func (w *running) url(path string) string {
 	return "http://" + w.addr.String() + path
 }
 
-// get asks for a page in a connection of its own.
+// get requests a page on a connection of its own.
 func (w *running) get(path string) (code int, body string) {
 	w.t.Helper()
 	return w.do("GET", path, "")
@@ -141,27 +145,37 @@ func listen(t *testing.T, network, address string) net.Listener {
 	return l
 }
 
-// listenBoth makes two copies of one listening socket, as two workers have them.
-func listenBoth(t *testing.T, network string) (a, b net.Listener) {
+// listenOn listens on a TCP or unix socket.
+func listenOn(t *testing.T, network string) net.Listener {
 	t.Helper()
-	address := "127.0.0.1:0"
 	if network == "unix" {
-		address = filepath.Join(t.TempDir(), "socket")
+		return listen(t, network, filepath.Join(t.TempDir(), "socket"))
 	}
-	a = listen(t, network, address)
-	file, err := a.(interface{ File() (*os.File, error) }).File()
+	return listen(t, network, "127.0.0.1:0")
+}
+
+// copyOf returns a copy of a listening socket, as another worker has it.
+func copyOf(t *testing.T, l net.Listener) net.Listener {
+	t.Helper()
+	file, err := l.(interface{ File() (*os.File, error) }).File()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if b, err = net.FileListener(file); err != nil {
+	c, err := net.FileListener(file)
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = b.Close() })
-	return a, b
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
-// client is a connection that hides nothing: it asks once, and an answer that does not come is an error.
+// head returns the head of a request.
+func head(line string, headers ...string) string {
+	return strings.Join(append([]string{line + " HTTP/1.1", "Host: test"}, headers...), "\r\n") + "\r\n\r\n"
+}
+
+// client is a connection without retries: a missing answer is an error.
 type client struct {
 	t *testing.T
 	net.Conn
@@ -199,31 +213,29 @@ func (w *running) dial() *client {
 	return c
 }
 
-// answer is an answer whose body is still to be read. It holds nothing but its connection.
+// answer is an answer whose body has yet to be read.
 type answer struct {
 	code   int
 	header http.Header
-	last   bool // Connection: close
+	last   bool // it has Connection: close
 	body   io.Reader
 }
 
 func readAnswer(r *bufio.Reader, method string) (answer, error) {
-	head, err := http.ReadResponse(r, &http.Request{Method: method}) //nolint:bodyclose // it would read it to the end
+	response, err := http.ReadResponse(r, &http.Request{Method: method}) //nolint:bodyclose // it would read it to the end
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{head.StatusCode, head.Header, head.Close, head.Body}, nil
+	return answer{response.StatusCode, response.Header, response.Close, response.Body}, nil
 }
 
-// ask sends a request and reads the head of the answer.
+// ask sends a request and reads the head of its answer.
 func (c *client) ask(method, path, body string) (answer, error) {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: test\r\n", method, path)
+	var headers []string
 	if body != "" {
-		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(body))
+		headers = append(headers, fmt.Sprint("Content-Length: ", len(body)))
 	}
-	fmt.Fprintf(&b, "\r\n%s", body)
-	if _, err := c.Write(b.Bytes()); err != nil {
+	if _, err := io.WriteString(c, head(method+" "+path, headers...)+body); err != nil {
 		return answer{}, err
 	}
 	return readAnswer(c.r, method)
@@ -245,7 +257,7 @@ func (c *client) send(text string) {
 	}
 }
 
-// answer reads the head of an answer to what was sent.
+// answer reads the head of the next answer.
 func (c *client) answer() answer {
 	c.t.Helper()
 	r, err := readAnswer(c.r, "GET")
@@ -300,8 +312,7 @@ func allStacks() string {
 	return string(stacks[:runtime.Stack(stacks, true)])
 }
 
-// expectNoGoroutines checks that no goroutine of a worker is left. A connection's ends a moment after the worker has
-// heard from it for the last time.
+// expectNoGoroutines checks that no goroutine of a worker is left. That of a connection ends a moment after the worker.
 func expectNoGoroutines(t *testing.T) {
 	t.Helper()
 	proctest.Eventually(t, "the end of all goroutines", func() bool {
@@ -317,7 +328,7 @@ func receive[T any](t *testing.T, what string, ch <-chan T) T {
 	case v := <-ch:
 		return v
 	case <-time.After(proctest.Patience):
-		t.Fatalf("waited in vain for %s\n%s", what, allStacks())
+		t.Fatalf("not within %s: %s\n%s", proctest.Patience, what, allStacks())
 		panic("not reached")
 	}
 }

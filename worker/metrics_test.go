@@ -127,10 +127,7 @@ func TestRequestsAreCounted(t *testing.T) {
 	hints.answer()
 	hints.answer()
 	_, _ = c.Close(), hints.Close()
-	w.stop()
-	if err := w.wait(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
+	w.stopped()
 	page.expect("http_requests_total{",
 		`http_requests_total{code="200",method="GET",route="/items/{id}"} 2.0`,
 		`http_requests_total{code="200",method="GET",route="/empty"} 1.0`,
@@ -182,10 +179,7 @@ func TestHarakiriIsCountedOnce(t *testing.T) {
 	}
 	expect()
 	close(release)
-	w.stop()
-	if err := w.wait(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
+	w.stopped()
 	expect()
 }
 
@@ -208,10 +202,7 @@ func TestBytesAreCounted(t *testing.T) {
 		readAll(t, c.do("HEAD", path, ""))
 	}
 	_ = c.Close()
-	w.stop()
-	if err := w.wait(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
+	w.stopped()
 	page.expect("http_response_bytes_total", "http_response_bytes_total 101010.0")
 }
 
@@ -275,10 +266,7 @@ func TestProcessMetrics(t *testing.T) {
 func TestMetricsWhoseNameIsTaken(t *testing.T) {
 	metrics, _ := openMetrics(t)
 	w := start(t, worker.Config{Metrics: metrics}, nil)
-	w.stop()
-	if err := w.wait(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
+	w.stopped()
 	again := start(t, worker.Config{Metrics: metrics}, nil)
 	if err := again.wait(); err == nil || !strings.Contains(err.Error(), "http_requests_total") {
 		t.Errorf("Run: %v", err)

@@ -146,10 +146,7 @@ func TestFailureToNotifyIsLoggedOnce(t *testing.T) {
 	if line := w.await("cannot notify"); !strings.Contains(line, "/nonexistent/socket") {
 		t.Error(line)
 	}
-	w.stop()
-	if err := w.wait(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
+	w.stopped()
 	if lines := w.log.Lines("cannot notify"); len(lines) != 1 {
 		t.Errorf("logged %q", lines)
 	}

@@ -384,7 +384,7 @@ func TestMasterThatDoesNotWait(t *testing.T) {
 // TestSharedListenerDoesNotBlock: the flag is on the socket, not on a process's copy of it, and all workers rely on it.
 func TestSharedListenerDoesNotBlock(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
-		l, _ := listenBoth(t, network)
+		l := listenOn(t, network)
 		fd := int(descriptor(t, l.(syscall.Conn)))
 		check := func(when string) {
 			t.Helper()

@@ -83,7 +83,7 @@ func TestProxiesThatAreNotTrusted(t *testing.T) {
 // TestProxiesOnUnixSockets have no address, and are trusted or not as a whole.
 func TestProxiesOnUnixSockets(t *testing.T) {
 	for trusted, want := range map[bool]string{true: "203.0.113.7:0", false: "@"} {
-		l, _ := listenBoth(t, "unix")
+		l := listenOn(t, "unix")
 		w := startOn(t, l, worker.Config{TrustedProxies: worker.TrustedProxies{Unix: trusted}}, http.HandlerFunc(tellClient))
 		c := w.dial()
 		if got, _, _ := strings.Cut(readAll(t, c.proxied("X-Forwarded-For", "198.51.100.1, 203.0.113.7")), " "); got != want {

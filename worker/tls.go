@@ -34,10 +34,16 @@ type ciphertext struct {
 }
 
 func (s ciphertext) Write(p []byte) (int, error) {
-	if s.c.writesTimed() {
-		return s.c.socket.Write(p)
+	if !s.c.writesTimed() {
+		return s.Conn.Write(p)
 	}
-	return s.Conn.Write(p)
+	n, err := s.c.socket.Write(p)
+	if err != nil {
+		s.c.mu.Lock()
+		s.c.lost = true
+		s.c.mu.Unlock()
+	}
+	return n, err
 }
 
 // writesTimed reports whether each write has a deadline of its own. The last ones have other deadlines: TLS sets one for its
