@@ -23,9 +23,7 @@ import (
 // entries, and wants the same files, to the byte. What the clock says is only compared as far as it is there.
 func TestWriterBytes(t *testing.T) {
 	files, err := filepath.Glob("../testdata/conformance/h16/*/*.db")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	cases := map[string]bool{
 		"basic": true, "histograms": true, "names": true, "escapes": true, "growth": true, "gauges": true,
 	}
@@ -40,9 +38,7 @@ func TestWriterBytes(t *testing.T) {
 			golden := readWritten(t, file)
 			dir := t.TempDir()
 			w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			defer w.Close()
 			r := replay{t: t, w: w}
 			r.do(prefix, golden.entries)
@@ -204,9 +200,7 @@ func family[V any](t *testing.T, made map[string]V, e writtenEntry, newVec func(
 		labels := slices.Sorted(maps.Keys(e.labels))
 		slices.Reverse(labels)
 		v, err := newVec(labels)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		made[e.family] = v
 	}
 	return made[e.family]
@@ -242,9 +236,7 @@ type writtenEntry struct {
 func readWritten(t *testing.T, path string) writtenFile {
 	t.Helper()
 	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	f := writtenFile{bytes: b, used: int(binary.LittleEndian.Uint32(b))}
 	for pos := 8; pos < f.used; {
 		n := int(binary.LittleEndian.Uint32(b[pos:]))

@@ -29,17 +29,11 @@ func TestSamplesArePruned(t *testing.T) {
 			k := format.Key{Family: "g", Sample: "g", Labels: []format.Label{{Name: "i", Value: fmt.Sprint(i)}}, Help: ""}.Encode()
 			writeFile(t, file+".new", []string{k}, func(int) float64 { return 1 })
 			if last != "" {
-				if err := os.Remove(last); err != nil {
-					t.Fatal(err)
-				}
+				check(t, os.Remove(last))
 			}
-			if err := os.Rename(file+".new", file); err != nil {
-				t.Fatal(err)
-			}
+			check(t, os.Rename(file+".new", file))
 			last = file
-			if err := c.Write(io.Discard, expfmt.FmtText); err != nil {
-				t.Fatal(err)
-			}
+			check(t, c.Write(io.Discard, expfmt.FmtText))
 		}
 		if n := len(c.known[format.Gauge].known); n > 200 {
 			t.Errorf("%s: %d samples are known of one that is there", name, n)
@@ -78,20 +72,14 @@ func TestDamagedFileIsReadAgain(t *testing.T) {
 	k := format.Key{Family: "x", Sample: "x_total", Help: "Help."}.Encode()
 	writeFile(t, path, []string{k}, func(int) float64 { return 5 })
 	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	poke := func(at int64, b []byte) {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		if _, err := f.WriteAt(b, at); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
+		check(t, f.Close())
 	}
 	poke(format.HeaderSize+4, []byte("?"))
 	now := time.Now()

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
 
@@ -24,26 +24,23 @@ const (
 	concurrentProcesses  = 4
 	concurrentGoroutines = 8
 	concurrentSeries     = 20
-	concurrentChunk      = 50 // rounds of each goroutine for each byte that its process is sent
+	concurrentChunk      = 50 // rounds of each goroutine per line that its process is sent
 )
 
-// TestConcurrentProcesses lets processes of several goroutines each write the same series, making them and growing
-// their files at first, while others scrape: each of them must see everything only grow and add up, and in the end
-// everything must have been counted. Work comes in chunks, so that neither the writers nor the scrapers are far ahead.
+// TestConcurrentProcesses has processes of several goroutines write the same series, which they first make, growing their
+// files, while two scrapers read. To each scraper everything must only grow and add up, and in the end everything must have
+// been counted. Work comes in chunks, so that neither side gets far ahead.
 func TestConcurrentProcesses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	shared := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
 	defer shared.Close()
 
-	var children []*child
+	var children []*proctest.Child
 	for i := range concurrentProcesses {
-		children = append(children, startChild(t, "concurrency", dir, fmt.Sprint("w", i+1)))
+		children = append(children, proctest.Start(t, "concurrency", dir, fmt.Sprint("w", i+1)))
 	}
-	chunks := 200
-	if testing.Short() {
-		chunks = 20
-	}
+	chunks := proctest.Rounds(20, 200)
 	t.Run("scrapers", func(t *testing.T) {
 		for i := range 2 {
 			t.Run(strconv.Itoa(i), func(t *testing.T) {
@@ -53,9 +50,7 @@ func TestConcurrentProcesses(t *testing.T) {
 				var last page
 				for n := range chunks {
 					for _, c := range children {
-						if _, err := c.stdin.Write([]byte{'.'}); err != nil {
-							t.Fatal(err)
-						}
+						c.Send("work")
 					}
 					done := float64(n * concurrentProcesses * concurrentGoroutines * concurrentChunk)
 					for range 100_000 {
@@ -72,13 +67,11 @@ func TestConcurrentProcesses(t *testing.T) {
 
 	rounds := 0.0
 	for _, c := range children {
-		c.stop(t, func(line string) {
+		for _, line := range c.Stop() {
 			n, err := strconv.ParseFloat(line, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			rounds += n
-		})
+		}
 	}
 	want := map[string]float64{
 		`concurrent_plain_total{}`:             rounds,
@@ -107,8 +100,8 @@ func TestConcurrentProcesses(t *testing.T) {
 	t.Logf("%v rounds", rounds)
 }
 
-// checkGrowth sees that no sample of an earlier page is missing or smaller in a later one, and that the buckets of
-// the later one add up to its count.
+// checkGrowth checks that no sample of the earlier page is missing or smaller in the later one, and that the buckets of the
+// later one add up to its count.
 func checkGrowth(t *testing.T, earlier, later page) page {
 	t.Helper()
 	for sample, v := range earlier.Samples {
@@ -133,11 +126,10 @@ func checkGrowth(t *testing.T, earlier, later page) page {
 	return later
 }
 
-// concurrentAmount gives numbers whose sums are exact in any order.
+// concurrentAmount returns numbers whose sums are exact in any order.
 func concurrentAmount(i int) float64 { return []float64{1, 0.25}[i%2] }
 
-// concurrencyChild works for each byte that it is sent, and reports in the end how many rounds its goroutines have done
-// together.
+// concurrencyChild does one chunk of work per line of its input. In the end it reports the rounds of all its goroutines.
 func concurrencyChild(args []string) error {
 	w, err := mpmetrics.NewWriter(args[0], args[1], mpmetrics.WriterOptions{
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
@@ -175,13 +167,7 @@ func concurrencyChild(args []string) error {
 			bytes.Observe(1)
 		}
 	}
-	stdin := bufio.NewReader(os.Stdin)
-	for {
-		if _, err := stdin.ReadByte(); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return err
-		}
+	for requests := bufio.NewScanner(os.Stdin); requests.Scan(); {
 		var workers sync.WaitGroup
 		for range concurrentGoroutines {
 			workers.Go(work)
@@ -193,34 +179,29 @@ func concurrencyChild(args []string) error {
 	return w.Close()
 }
 
-// TestScrapesSeeWhatCameBefore lets goroutines scrape at the same time, so that they share readings of the
-// directory: none of them may be given one that began before its own last increment.
-func TestScrapesSeeWhatCameBefore(t *testing.T) {
+// TestScrapeIsNotOlderThanItsCall has goroutines scrape concurrently, so that they share readings of the directory. None may get
+// one that began before its own last increment.
+func TestScrapeIsNotOlderThanItsCall(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
 	t.Cleanup(c.Close)
-	// Files are read in the order of their names. With many behind it the one of the increments has been read long
-	// before the reading is over.
+	// Files are read in the order of their names, so the one with the increments is read long before the reading ends.
 	w := newWriter(t, dir, "a")
 	increments := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{
 		Name: "increments_total", Help: "Help.",
 	}, []string{"goroutine"}))
 	ballast, err := os.ReadFile("../testdata/conformance/h16/growth/counter_21.db")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	for i := range 30 {
-		if err := os.WriteFile(fmt.Sprintf("%s/counter_b%d.db", dir, i), ballast, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.WriteFile(fmt.Sprintf("%s/counter_b%d.db", dir, i), ballast, 0o600))
 	}
 	for i := range 8 {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()
 			own := increments.WithLabelValues(strconv.Itoa(i))
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?name[]=increments_total", nil)
-			for n := range 200 {
+			for n := range proctest.Rounds(50, 200) {
 				own.Inc()
 				response := httptest.NewRecorder()
 				c.ServeHTTP(response, request)
@@ -233,15 +214,15 @@ func TestScrapesSeeWhatCameBefore(t *testing.T) {
 	}
 }
 
-// TestScrapesWhileFilesGrow has a scraper open files that grow, hundreds of times, at that moment: the size that a reader
-// finds may be that before, and the bytes in use those after.
+// TestScrapesWhileFilesGrow has a scraper open files while they grow: the size that it finds may be the old one, and the used
+// bytes the new ones.
 func TestScrapesWhileFilesGrow(t *testing.T) {
 	dir := t.TempDir()
 	var over atomic.Bool
 	t.Run("writer", func(t *testing.T) {
 		t.Parallel()
 		defer over.Store(true)
-		for i := range 500 {
+		for i := range proctest.Rounds(50, 500) {
 			w := newWriter(t, dir, "w1")
 			v := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{
 				Name: "growing_total", Help: strings.Repeat("Help is in each key. ", 1000),
@@ -260,9 +241,7 @@ func TestScrapesWhileFilesGrow(t *testing.T) {
 			c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
 			families, err := c.Gather()
 			c.Close()
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			for _, f := range families {
 				if f.GetName() == "multiproc_metric_files_faulty" {
 					t.Fatalf("the scraper saw faulty files: %v", f.GetMetric())

@@ -14,18 +14,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
 
-// TestKilledWriters kills processes that take the same id one after the other, each in the midst of its work, and
-// looks after each death whether the files are whole, whether all that was reported as done is on the page, and
-// whether no more is than what was in flight.
+// TestKilledWriters kills processes that take the same id one after the other, each while it works. After each death the
+// files must be whole, and the page must have everything that was reported as done and at most the batch in progress besides.
 func TestKilledWriters(t *testing.T) {
-	directories, lives := 5, 48 // fewer lives with more series each would mostly test the reader
-	if testing.Short() {
-		directories, lives = 2, 10
-	}
-	for i := range directories {
+	lives := proctest.Rounds(12, 48) // fewer lives with more series each would mostly test the reader
+	for i := range proctest.Rounds(2, 5) {
 		t.Run(fmt.Sprint("directory", i), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
@@ -33,7 +30,7 @@ func TestKilledWriters(t *testing.T) {
 			for life := range lives {
 				c := startCrashChild(t, dir, life)
 				for range rand.N(40) {
-					c.count(t, c.line(t))
+					c.count(t, c.Line())
 				}
 				c.killWithin(t, 300*time.Microsecond)
 				before = c.check(t, before)
@@ -42,21 +39,17 @@ func TestKilledWriters(t *testing.T) {
 	}
 }
 
-// TestKilledMakingFiles kills processes in an empty directory, while they make their first files, and lets another
-// one continue what they left.
+// TestKilledMakingFiles kills processes in an empty directory while they make their first files. A successor must be able to
+// continue them.
 func TestKilledMakingFiles(t *testing.T) {
 	t.Parallel()
 	c := startCrashChild(t, t.TempDir(), 0)
 	start := time.Now()
-	c.count(t, c.line(t))
+	c.count(t, c.Line())
 	span := time.Since(start)
 	c.killWithin(t, span)
 
-	kills := 60
-	if testing.Short() {
-		kills = 10
-	}
-	early := 0
+	kills, early := proctest.Rounds(15, 60), 0
 	for range kills {
 		dir := t.TempDir()
 		c := startCrashChild(t, dir, 0)
@@ -68,32 +61,28 @@ func TestKilledMakingFiles(t *testing.T) {
 
 		successor := &crashWriter{dir: dir, life: 1}
 		w, err := makeCrashMetrics(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		w.batch(successor.life, 0)
 		successor.done = 1
-		if err := w.writer.Close(); err != nil {
-			t.Error(err)
-		}
+		check(t, w.writer.Close())
 		successor.check(t, before)
 	}
-	t.Logf("%d of %d were killed before they had done anything else, within %v", early, kills, span)
+	t.Logf("%d of %d were killed before their first batch was done, within %v", early, kills, span)
 }
 
-// crashWriter is a process that works in batches, each of them reported when it is done, until it is killed.
+// crashWriter is a process that works in batches, and reports each that is done, until it is killed.
 type crashWriter struct {
-	*child
+	*proctest.Child
 	dir  string
-	life int // how many had the id before
-	done int // batches, as reported
+	life int // number of holders of the id before
+	done int // batches reported
 }
 
 // startCrashChild returns when the child is about to open the directory.
 func startCrashChild(t *testing.T, dir string, life int) *crashWriter {
 	t.Helper()
-	c := &crashWriter{child: startChild(t, "crash", dir, strconv.Itoa(life)), dir: dir, life: life}
-	if line := c.line(t); line != "starting" {
+	c := &crashWriter{Child: proctest.Start(t, "crash", dir, strconv.Itoa(life)), dir: dir, life: life}
+	if line := c.Line(); line != "starting" {
 		t.Fatalf("report %q, want starting", line)
 	}
 	return c
@@ -107,14 +96,16 @@ func (c *crashWriter) count(t *testing.T, line string) {
 	c.done++
 }
 
-// killWithin kills at a random moment from now on. It does not wait for anything that could be told by an event.
+// killWithin kills at a random moment from now on, which is why it waits for no event.
 func (c *crashWriter) killWithin(t *testing.T, span time.Duration) {
 	t.Helper()
 	<-time.After(rand.N(span))
-	c.kill(t, func(line string) { c.count(t, line) })
+	for _, line := range c.Kill() {
+		c.count(t, line)
+	}
 }
 
-// crashBatch is what one batch adds to each sample.
+// crashBatch has the amounts that one batch adds to each sample.
 var crashBatch = map[string]float64{
 	`crash_plain_total{}`:             100,
 	`crash_coded_total{code="a"}`:     5,
@@ -129,16 +120,16 @@ var crashBatch = map[string]float64{
 	`crash_batches{}`:                 1,
 	`crash_batches_all{pid="w1"}`:     1,
 	`crash_batches_mostrecent{}`:      1,
-	`crash_batches_livesum{}`:         0, // of the dead, who are all here
+	`crash_batches_livesum{}`:         0, // all processes are dead
 }
 
-// crashPage is what is on the page of a directory.
+// crashPage is the page of a directory.
 type crashPage struct {
 	samples map[string]float64
 	fresh   map[string]float64 // the values of crash_fresh_total by its label
 }
 
-// check holds the page against what was there before this life and what was reported during it.
+// check compares the page with the one before this life and the batches reported since.
 func (c *crashWriter) check(t *testing.T, before crashPage) crashPage {
 	t.Helper()
 	after := c.read(t)
@@ -153,7 +144,7 @@ func (c *crashWriter) check(t *testing.T, before crashPage) crashPage {
 	for batch := range c.done {
 		want[freshLabel(c.life, batch)] = 3
 	}
-	last := freshLabel(c.life, c.done) // in flight
+	last := freshLabel(c.life, c.done) // in progress
 	if v, ok := after.fresh[last]; ok && (v == 0 || v == 3) {
 		want[last] = v
 	}
@@ -164,11 +155,11 @@ func (c *crashWriter) check(t *testing.T, before crashPage) crashPage {
 	}
 	for label := range after.fresh {
 		if _, ok := want[label]; !ok {
-			t.Errorf("life %d: fresh series %.10s is on the page, but nobody made it", c.life, label)
+			t.Errorf("life %d: fresh series %.10s is on the page, but was never made", c.life, label)
 		}
 	}
 	if t.Failed() {
-		t.FailNow() // the following lives would tell the same again
+		t.FailNow() // the following lives would fail likewise
 	}
 	return after
 }
@@ -179,9 +170,7 @@ func (c *crashWriter) read(t *testing.T) crashPage {
 	collector := mpmetrics.NewCollector(c.dir, mpmetrics.CollectorOptions{})
 	defer collector.Close()
 	families, err := collector.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	p := page{Samples: map[string]float64{}}
 	fresh := map[string]float64{}
 	for _, f := range families {
@@ -201,19 +190,15 @@ func (c *crashWriter) read(t *testing.T) crashPage {
 	return crashPage{p.Samples, fresh}
 }
 
-// checkFiles is stricter than a reader, which gives a file that is not whole some time to become so, and than a
-// writer, which puts aside what it cannot continue.
+// checkFiles is stricter than a reader, which gives an incomplete file some time, and than a writer, which sets a damaged file
+// aside.
 func checkFiles(t *testing.T, dir string) {
 	t.Helper()
 	files, err := filepath.Glob(dir + "/*.db")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	for _, file := range files {
 		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		if len(b) < 1<<16 || len(b)&(len(b)-1) != 0 {
 			t.Errorf("%s has %d bytes, want 64 KiB or a doubling of it", file, len(b))
 			continue
@@ -223,7 +208,7 @@ func checkFiles(t *testing.T, dir string) {
 		}
 	}
 	if damaged, err := filepath.Glob(dir + "/.mpm/*.damaged"); err != nil || len(damaged) > 0 {
-		t.Errorf("files that a successor could not continue: %s, %v", damaged, err)
+		t.Errorf("damaged files set aside: %s, %v", damaged, err)
 	}
 }
 
@@ -279,7 +264,7 @@ func makeCrashMetrics(dir string) (*crashMetrics, error) {
 	return m, nil
 }
 
-// batch does what crashBatch says. Its entries are of ever other lengths, so that they end anywhere in a page.
+// batch adds the amounts of crashBatch. The lengths of its entries vary, so that they end anywhere in a page.
 func (m *crashMetrics) batch(life, batch int) {
 	for range 100 {
 		m.plain.Inc()

@@ -2,11 +2,8 @@ package mpmetrics_test
 
 import (
 	"bytes"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"math"
 	"os"
@@ -515,69 +512,6 @@ func (c watched) wantTold(t *testing.T, reason mpmetrics.Reason, file string) {
 	c.log.Reset()
 }
 
-// logged is a log in memory.
-type logged struct{ bytes.Buffer }
-
-func (l *logged) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(l, nil)) }
-
-func (l *logged) records(t *testing.T) (all []map[string]any) {
-	t.Helper()
-	for line := range strings.Lines(l.String()) {
-		var r map[string]any
-		check(t, json.Unmarshal([]byte(line), &r))
-		all = append(all, r)
-	}
-	return all
-}
-
-// metricFile is a metric file's content without room for more.
-func metricFile(entries ...[]byte) []byte {
-	b := make([]byte, 8)
-	for _, e := range entries {
-		b = append(b, e...)
-	}
-	return withUsed(b, len(b))
-}
-
-func withUsed(file []byte, used int) []byte {
-	file = bytes.Clone(file)
-	binary.LittleEndian.PutUint32(file, uint32(int32(used)))
-	return file
-}
-
-// with is an entry of today's layout.
-func with(key string, value float64) []byte {
-	b := binary.LittleEndian.AppendUint32(nil, uint32(len(key)))
-	b = append(b, key...)
-	for ok := true; ok; ok = len(b)%8 != 0 {
-		b = append(b, ' ')
-	}
-	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(value))
-	return append(b, make([]byte, 8)...)
-}
-
-// withTime sets the time of an entry, in seconds since 1970.
-func withTime(entry []byte, at float64) []byte {
-	entry = bytes.Clone(entry)
-	binary.LittleEndian.PutUint64(entry[len(entry)-8:], math.Float64bits(at))
-	return entry
-}
-
-func withLength(entry []byte, n int) []byte { return withUsed(entry, n) }
-
-// around is a metric file with a bad key between good ones.
-func around(key string) []byte {
-	return metricFile(with(sharedKey, 4), with(key, 9), with(ownKey, 8))
-}
-
-// sqlite is how a database begins.
-var sqlite = append([]byte("SQLite format 3\x00\x10\x00\x01\x01\x00\x40\x20\x20"), make([]byte, 4072)...)
-
-func put(t *testing.T, path string, content []byte) {
-	t.Helper()
-	check(t, os.WriteFile(path, content, 0o644))
-}
-
 // inPlace writes to a file as its process does: the header at last, and nothing cut off.
 func inPlace(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -594,11 +528,4 @@ func age(t *testing.T, path string) {
 	t.Helper()
 	hour := time.Now().Add(-time.Hour)
 	check(t, os.Chtimes(path, hour, hour))
-}
-
-func check(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
 
@@ -95,7 +96,7 @@ func TestOpenDirectoryRefuses(t *testing.T) {
 	if _, err := os.Stat("/dev/shm"); err == nil {
 		f("/dev/shm", "holds other files")
 	}
-	if got := registry(t, home); len(got) > 0 {
+	if got := fileNames(t, home); len(got) > 0 {
 		t.Errorf("%v in a directory that was refused", got)
 	}
 	if w, err := mpmetrics.NewWriter(link, "w1", mpmetrics.WriterOptions{}); err == nil {
@@ -110,9 +111,7 @@ func TestOpenDirectoryRefuses(t *testing.T) {
 }
 
 func TestOpenDirectoryOfAnotherUser(t *testing.T) {
-	if os.Geteuid() != 0 {
-		skipOrFail(t, "only root can give a directory away")
-	}
+	proctest.Root(t)
 	dir := t.TempDir()
 	check(t, os.Chown(dir, 12345, -1))
 	d, err := mpmetrics.OpenDirectory(dir, nil)
@@ -156,15 +155,4 @@ func openDirectory(t *testing.T, path string, log *logged) *mpmetrics.Directory 
 	check(t, err)
 	t.Cleanup(func() { check(t, d.Close()) })
 	return d
-}
-
-// names are those in a directory, sorted.
-func registry(t *testing.T, dir string) (all []string) {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	check(t, err)
-	for _, e := range entries {
-		all = append(all, e.Name())
-	}
-	return all
 }

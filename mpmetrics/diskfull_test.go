@@ -1,7 +1,6 @@
 package mpmetrics_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,25 +15,27 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
 
 const (
-	smallDisk  = 1 << 20
-	unshared   = "multiproc_metric_series_unshared{}"
-	keptLine   = "metrics kept in memory, not shared"
-	sharedLine = "metrics shared again"
+	smallDisk   = 1 << 20
+	unshared    = "multiproc_metric_series_unshared{}"
+	keptLine    = "metrics kept in memory, not shared"
+	sharedLine  = "metrics shared again"
+	deletedLine = "deleted series stay in the metric file"
 )
 
-// diskFullSeries are many more than there is room for.
+// diskFullSeries is a number of series for which there is no room.
 const diskFullSeries = 3000
 
-// TestDiskFull has a child make metrics until the disk is full and long after. It is a child since what must not
-// happen, a store into a mapping without room behind it, is the death of the process.
+// TestDiskFull has a child make metrics until the disk is full and long after. It is a child because the failure to be
+// excluded, a store into a mapping without space behind it, kills the process.
 func TestDiskFull(t *testing.T) {
 	t.Run("tmpfs", func(t *testing.T) { testDiskFull(t, mountSmallDisk(t)) })
-	// The last page of a file may then get its first blocks but not the others, for which a store into it asks too.
-	for blocks := range 4 {
+	// The last page of a file may get its first blocks but not the others, which a store into it needs too.
+	for blocks := range proctest.Rounds(1, 4) {
 		t.Run(fmt.Sprint("blocks smaller than a page, ", blocks, " left"), func(t *testing.T) {
 			testDiskFull(t, mountSmallBlocks(t, blocks))
 		})
@@ -44,8 +45,9 @@ func TestDiskFull(t *testing.T) {
 func testDiskFull(t *testing.T, disk string) {
 	t.Helper()
 	dir := filepath.Join(disk, "metrics")
-	c := startChild(t, "diskfull", dir)
-	if line := c.line(t); line != "full" {
+	var stderr proctest.Log
+	c := proctest.StartWith(t, func(cmd *exec.Cmd) { cmd.Stderr = &stderr }, "diskfull", dir)
+	if line := c.Line(); line != "full" {
 		t.Fatalf("report %q, want full", line)
 	}
 	got := parsePage(t, scrape(t, dir))
@@ -70,9 +72,11 @@ func testDiskFull(t *testing.T, disk string) {
 	if _, faulty := got.Families["multiproc_metric_files_faulty"]; faulty {
 		t.Error("the full disk left faulty files")
 	}
-	c.stop(t, func(line string) { t.Errorf("report %q after all was done", line) })
-	if n := strings.Count(c.stderr.String(), keptLine); n != 2 {
-		t.Errorf("%d times in the log that metrics are kept in memory, want once for each file:\n%s", n, &c.stderr)
+	if lines := c.Stop(); len(lines) > 0 {
+		t.Errorf("reports after the end: %q", lines)
+	}
+	if n := stderr.Count(keptLine); n != 2 {
+		t.Errorf("%d times %q in the log, want once for each file:\n%s", n, keptLine, &stderr)
 	}
 }
 
@@ -82,7 +86,7 @@ func diskFullLabel(i int) string { return fmt.Sprintf("%d-%s", i, strings.Repeat
 
 func diskFullValue(i int) float64 { return float64(i%7) + 2.5 }
 
-// diskFullChild checks its own values itself and reports when there are as many as there should be.
+// diskFullChild checks its own values and then reports.
 func diskFullChild(args []string) error {
 	w, err := mpmetrics.NewWriter(args[0], "w1", mpmetrics.WriterOptions{
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
@@ -118,7 +122,7 @@ func diskFullChild(args []string) error {
 		return fmt.Errorf("the histogram is %v in the process, want a count and a sum of %d", h, diskFullSeries)
 	}
 	fmt.Println("full")
-	return errors.Join(untilTold(), w.Close())
+	return errors.Join(proctest.UntilStopped(), w.Close())
 }
 
 // TestDiskHasRoomAgain fills the disk, lets metrics of each type be kept in memory, makes room and waits for them to
@@ -126,11 +130,9 @@ func diskFullChild(args []string) error {
 func TestDiskHasRoomAgain(t *testing.T) {
 	disk := mountSmallDisk(t)
 	dir := filepath.Join(disk, "metrics")
-	told := make(chan string, 10)
-	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{Logger: slog.New(lineHandler(told))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := &proctest.Log{}
+	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{Logger: textLogger(log)})
+	check(t, err)
 	defer w.Close()
 	w.SetRetry(5 * time.Millisecond)
 	before := mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "before_total", Help: "Help."}))
@@ -149,9 +151,7 @@ func TestDiskHasRoomAgain(t *testing.T) {
 	gauge.Set(-5)
 	before.Inc()
 
-	if line := <-told; line != keptLine {
-		t.Errorf("log line %q, want %q", line, keptLine)
-	}
+	log.Wait(t, nil, keptLine)
 	full := parsePage(t, scrape(t, dir))
 	if n := full.Samples[unshared]; n < 3+2+1 || n > 100+3+2+1 {
 		t.Errorf("%v series unshared on the page of the full disk, want 6 to 106", n)
@@ -165,14 +165,8 @@ func TestDiskHasRoomAgain(t *testing.T) {
 		}
 	}
 
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
-	}
-	for line := range told {
-		if line == sharedLine {
-			break
-		}
-	}
+	check(t, os.Remove(ballast))
+	log.Wait(t, nil, sharedLine)
 	histogram.Observe(2)
 	want := map[string]float64{
 		"before_total{}": 2, "g{}": -5, "s_count{}": 1, "s_sum{}": 3, unshared: 0,
@@ -189,27 +183,19 @@ func TestWriterOnFullDisk(t *testing.T) {
 	disk := mountSmallDisk(t)
 	dir := filepath.Join(disk, "metrics")
 	ballast := fillDisk(t, disk)
-	told := make(chan string, 10)
-	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{Logger: slog.New(lineHandler(told))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := &proctest.Log{}
+	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{Logger: textLogger(log)})
+	check(t, err)
 	defer w.Close()
 	w.SetRetry(5 * time.Millisecond)
 	c := mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."}))
 	c.Add(7)
 	checkSamples(t, map[string]float64{}, parsePage(t, scrape(t, dir)))
-	if line := <-told; line != keptLine {
-		t.Errorf("log line %q, want %q", line, keptLine)
-	}
-	if err := errors.Join(w.Close(), os.Remove(ballast)); err != nil {
-		t.Fatal(err)
-	}
+	log.Wait(t, nil, keptLine)
+	check(t, errors.Join(w.Close(), os.Remove(ballast)))
 	// The lock file was made, if without content: the id can be taken once more.
 	again, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer again.Close()
 	mpmetrics.Must(again.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."})).Add(1)
 	checkSamples(t, map[string]float64{"c_total{}": 1, unshared: 0}, parsePage(t, scrape(t, dir)))
@@ -218,22 +204,18 @@ func TestWriterOnFullDisk(t *testing.T) {
 // TestMaxSeries makes more series than a file may have.
 func TestMaxSeries(t *testing.T) {
 	dir := t.TempDir()
-	told := make(chan string, 10)
+	log := &proctest.Log{}
 	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{
-		Logger: slog.New(lineHandler(told)), MaxSeries: 10,
+		Logger: textLogger(log), MaxSeries: 10,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer w.Close()
 	counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"series"}))
 	for round := range 2 {
 		for i := range 15 {
 			counters.WithLabelValues(fmt.Sprint(i)).Add(float64(i))
 			var m dto.Metric
-			if err := counters.WithLabelValues(fmt.Sprint(i)).Write(&m); err != nil {
-				t.Fatal(err)
-			}
+			check(t, counters.WithLabelValues(fmt.Sprint(i)).Write(&m))
 			if got := m.GetCounter().GetValue(); got != float64(i*(round+1)) {
 				t.Errorf("series %d is %v in the process after round %d", i, got, round)
 			}
@@ -257,34 +239,8 @@ func TestMaxSeries(t *testing.T) {
 		want[fmt.Sprintf("h_bucket{le=\"+Inf\",x=%q}", x)] = 1
 	}
 	checkSamples(t, want, parsePage(t, scrape(t, dir)))
-	for _, want := range []string{keptLine, "deleted series stay in the metric file", keptLine} {
-		select {
-		case line := <-told:
-			if line != want {
-				t.Errorf("log line %q, want %q", line, want)
-			}
-		default:
-			t.Errorf("no log line %q", want)
-		}
-	}
-	select {
-	case line := <-told:
-		t.Errorf("one log line too many: %q", line)
-	default:
-	}
-}
-
-func checkSamples(t *testing.T, want map[string]float64, got page) {
-	t.Helper()
-	for sample, v := range want {
-		if now, ok := got.Samples[sample]; !ok || now != v {
-			t.Errorf("%.60s is %v on the page (there: %v), want %v", sample, now, ok, v)
-		}
-	}
-	for sample, v := range got.Samples {
-		if _, ok := want[sample]; !ok {
-			t.Errorf("%.60s is %v on the page, want it not there", sample, v)
-		}
+	if log.Count("level=") != 3 || log.Count(keptLine) != 2 || log.Count(deletedLine) != 1 {
+		t.Errorf("log:\n%s", log)
 	}
 }
 
@@ -294,11 +250,9 @@ func mountSmallDisk(t *testing.T) string {
 	dir := t.TempDir()
 	err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0700", smallDisk))
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		skipOrFail(t, fmt.Sprintf("a small disk cannot be mounted, which takes root: %v", err))
+		proctest.Missing(t, fmt.Sprintf("a small disk cannot be mounted, which needs root: %v", err))
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() {
 		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 			t.Error(err)
@@ -312,7 +266,7 @@ func mountSmallBlocks(t *testing.T, blocks int) string {
 	t.Helper()
 	mkfs, err := exec.LookPath("mkfs.ext4")
 	if err != nil || os.Geteuid() != 0 {
-		skipOrFail(t, "there is no mkfs.ext4, or no root to mount what it makes")
+		proctest.Missing(t, "it needs mkfs.ext4 and root")
 	}
 	image, dir := filepath.Join(t.TempDir(), "image"), t.TempDir()
 	check(t, os.WriteFile(image, nil, 0o600))
@@ -322,7 +276,7 @@ func mountSmallBlocks(t *testing.T, blocks int) string {
 		{"mount", "-o", "loop", image, dir},
 	} {
 		if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
-			skipOrFail(t, fmt.Sprintf("%s: %v: %s", args[0], err, out))
+			proctest.Missing(t, fmt.Sprintf("%s: %v: %s", args[0], err, out))
 		}
 	}
 	t.Cleanup(func() { check(t, unix.Unmount(dir, 0)) })
@@ -342,17 +296,3 @@ func fillDisk(t *testing.T, disk string) (ballast string) {
 	}
 	return ballast
 }
-
-// lineHandler is a slog.Handler that sends the messages to a channel.
-type lineHandler chan<- string
-
-func (h lineHandler) Enabled(context.Context, slog.Level) bool { return true }
-
-func (h lineHandler) Handle(_ context.Context, r slog.Record) error {
-	h <- r.Message
-	return nil
-}
-
-func (h lineHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
-
-func (h lineHandler) WithGroup(string) slog.Handler { return h }

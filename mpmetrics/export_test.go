@@ -1,11 +1,20 @@
 package mpmetrics
 
-import "time"
+import (
+	"testing"
+	"time"
+)
 
-// SetRetry sets how long w waits before it looks for room again. It is meant for a Writer that has kept nothing in
-// memory yet.
+// SetRetry sets how long w waits before it looks for room again. The Writer must not have kept anything in memory yet.
 func (w *Writer) SetRetry(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.retry = d
+}
+
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
 }

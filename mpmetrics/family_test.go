@@ -129,9 +129,7 @@ func TestRefused(t *testing.T) {
 			dir := t.TempDir()
 			w := newWriter(t, dir, "w1")
 			for _, o := range test.before {
-				if err := o.make(w); err != nil {
-					t.Fatal(err)
-				}
+				check(t, o.make(w))
 			}
 			before := string(scrape(t, dir))
 			err := test.refused.make(w)

@@ -37,9 +37,7 @@ func get(t *testing.T, h http.Handler, target string, headers ...string) *http.R
 func body(t *testing.T, r io.Reader) string {
 	t.Helper()
 	b, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return string(b)
 }
 
@@ -99,9 +97,7 @@ func TestProtobufEqualsText(t *testing.T) {
 		if diff := cmp.Diff(parsePage(t, scrapeWith(t, c)), pageOf(families), equateNaN); diff != "" {
 			t.Errorf("%s (-text +protobuf):\n%s", dir, diff)
 		}
-		if err := r.Body.Close(); err != nil {
-			t.Error(err)
-		}
+		check(t, r.Body.Close())
 		c.Close()
 	}
 }
@@ -127,9 +123,7 @@ func TestHandlerEncodings(t *testing.T) {
 		if got := theirs.Header.Get("Content-Encoding"); got != test.want {
 			t.Errorf("%q: promhttp has Content-Encoding %q, want %q", test.accept, got, test.want)
 		}
-		if err := theirs.Body.Close(); err != nil {
-			t.Error(err)
-		}
+		check(t, theirs.Body.Close())
 		for range 2 { // the second time with a compressor that was used before
 			r := get(t, c, "/metrics", "Accept-Encoding", test.accept)
 			if got := r.Header.Get("Content-Encoding"); got != test.want {
@@ -144,15 +138,11 @@ func TestHandlerEncodings(t *testing.T) {
 			case "zstd":
 				reader, err = zstd.NewReader(r.Body)
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			if got := body(t, reader); got != want {
 				t.Errorf("%q: %d bytes unlike the %d of the plain page", test.accept, len(got), len(want))
 			}
-			if err := r.Body.Close(); err != nil {
-				t.Error(err)
-			}
+			check(t, r.Body.Close())
 		}
 	}
 }
@@ -166,9 +156,7 @@ func TestHandlerEncodingLines(t *testing.T) {
 		if got := r.Header.Get("Content-Encoding"); got != "gzip" {
 			t.Errorf("%T: Content-Encoding %q", h, got)
 		}
-		if err := r.Body.Close(); err != nil {
-			t.Error(err)
-		}
+		check(t, r.Body.Close())
 	}
 }
 
@@ -213,18 +201,12 @@ func TestHandlerMethods(t *testing.T) {
 	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "POST": 405, "DELETE": 405} {
 		for _, encoding := range []string{"identity", "gzip"} {
 			request, err := http.NewRequestWithContext(t.Context(), method, server.URL, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			request.Header.Set("Accept-Encoding", encoding)
 			r, err := server.Client().Do(request)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			text := body(t, r.Body)
-			if err := r.Body.Close(); err != nil {
-				t.Fatal(err)
-			}
+			check(t, r.Body.Close())
 			if r.StatusCode != want || (len(text) > 0) == (method == "HEAD") {
 				t.Errorf("%s: %s, %d bytes", method, r.Status, len(text))
 			}
@@ -318,30 +300,22 @@ func TestFurtherTypes(t *testing.T) {
 	c := mpmetrics.NewCollector(t.TempDir(), mpmetrics.CollectorOptions{Gatherers: []prometheus.Gatherer{registry}})
 	defer c.Close()
 	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	for _, format := range []expfmt.Format{
 		expfmt.FmtText, expfmt.FmtText + "; escaping=allow-utf-8", expfmt.FmtText + "; escaping=dots", expfmt.FmtText + "; escaping=values",
 	} {
 		var ours, theirs bytes.Buffer
-		if err := c.Write(&ours, format); err != nil {
-			t.Fatal(err)
-		}
+		check(t, c.Write(&ours, format))
 		encoder := expfmt.NewEncoder(&theirs, format)
 		for _, f := range families {
-			if err := encoder.Encode(f); err != nil {
-				t.Fatal(err)
-			}
+			check(t, encoder.Encode(f))
 		}
 		if diff := cmp.Diff(parsePage(t, theirs.Bytes()), parsePage(t, ours.Bytes()), equateNaN); diff != "" {
 			t.Errorf("%s (-expfmt +mpmetrics):\n%s", format, diff)
 		}
 	}
 	var text bytes.Buffer
-	if err := c.Write(&text, expfmt.FmtOpenMetrics_1_0_0); err != nil {
-		t.Fatal(err)
-	}
+	check(t, c.Write(&text, expfmt.FmtOpenMetrics_1_0_0))
 	for _, want := range []string{
 		"# HELP c C \\\\ \\n.\n# TYPE c counter\nc_total{l=\"a\\n\\\"\\\\b\"} 1e+06\n",
 		"h_bucket{l=\"a\\n\\\"\\\\b\",le=\"5.0\"} 1.0\n",
@@ -389,9 +363,7 @@ func TestNewNames(t *testing.T) {
 		"values":      "# TYPE U__my_2e_requests__total counter\nU__my_2e_requests__total{U__http_2e_code=\"200\"} 1.0\n",
 	} {
 		var text bytes.Buffer
-		if err := c.Write(&text, expfmt.FmtText+expfmt.Format("; escaping="+scheme)); err != nil {
-			t.Fatal(err)
-		}
+		check(t, c.Write(&text, expfmt.FmtText+expfmt.Format("; escaping="+scheme)))
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%s: no %q in:\n%s", scheme, want, &text)
 		}

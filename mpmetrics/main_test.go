@@ -1,145 +1,231 @@
 package mpmetrics_test
 
 import (
-	"bufio"
 	"bytes"
+	"encoding/binary"
+	"encoding/json"
 	"fmt"
-	"io"
+	"log/slog"
+	"maps"
+	"math"
 	"os"
-	"os/exec"
-	"syscall"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"multiproc/internal/proctest"
+	"multiproc/mpmetrics"
 )
 
-// roleVariable names the environment variable that makes a process of this test binary something else than a run of
-// the tests: a process that writes metrics, which can be killed, and whose death by a signal can be seen.
-const roleVariable = "MPMETRICS_TEST_ROLE"
-
-func role(name string) func(args []string) error {
-	switch name {
-	case "crash":
-		return crashChild
-	case "concurrency":
-		return concurrencyChild
-	case "diskfull":
-		return diskFullChild
-	}
-	return func([]string) error { return fmt.Errorf("no role %q", name) }
-}
-
 func TestMain(m *testing.M) {
-	name := os.Getenv(roleVariable)
-	if name == "" {
-		m.Run()
-		return
-	}
-	if err := role(name)(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:forbidigo // it is the main function of the child
-	}
-	os.Exit(0) //nolint:forbidigo // without m.Run there is no exit status that the caller could take
-}
-
-// child is a process of this test binary in a role. It reports by lines on its standard output, and is told to
-// stop by the end of its standard input.
-type child struct {
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	lines  *bufio.Scanner
-	stderr bytes.Buffer
-	waited bool
-}
-
-// startChild starts a child, which is killed at the end of the test if it has not ended before.
-func startChild(t *testing.T, role string, args ...string) *child {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &child{cmd: exec.CommandContext(t.Context(), exe, args...)}
-	// A process with the race detector in it waits a second at its end unless told otherwise.
-	c.cmd.Env = append(os.Environ(), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0")
-	c.cmd.Stderr = &c.stderr
-	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := c.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.lines = bufio.NewScanner(stdout)
-	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if !c.waited {
-			_ = c.cmd.Wait() // killed by the end of the test's context
-		}
-		if t.Failed() && c.stderr.Len() > 0 {
-			t.Logf("stderr of the %s child:\n%s", role, &c.stderr)
-		}
+	proctest.Main(m, map[string]proctest.Role{
+		"crash": crashChild, "concurrency": concurrencyChild, "diskfull": diskFullChild,
 	})
+}
+
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func put(t *testing.T, path string, content []byte) {
+	t.Helper()
+	check(t, os.WriteFile(path, content, 0o644))
+}
+
+// newWriter makes a Writer that is closed at the end of the test.
+func newWriter(t *testing.T, dir, id string) *mpmetrics.Writer {
+	t.Helper()
+	return newWriterWith(t, dir, id, mpmetrics.WriterOptions{})
+}
+
+func newWriterWith(t *testing.T, dir, id string, opts mpmetrics.WriterOptions) *mpmetrics.Writer {
+	t.Helper()
+	w, err := mpmetrics.NewWriter(dir, id, opts)
+	check(t, err)
+	t.Cleanup(func() { check(t, w.Close()) })
+	return w
+}
+
+func newCounter(t *testing.T, w *mpmetrics.Writer, name string) prometheus.Counter {
+	t.Helper()
+	c, err := w.NewCounter(prometheus.CounterOpts{Name: name, Help: "Help."})
+	check(t, err)
 	return c
 }
 
-// line waits for the next report.
-func (c *child) line(t *testing.T) string {
+// names are those in a directory, sorted.
+func fileNames(t *testing.T, dir string) (all []string) {
 	t.Helper()
-	if !c.lines.Scan() {
-		err := c.wait()
-		t.Fatalf("the child ended without a report: %v\n%s", err, &c.stderr)
+	entries, err := os.ReadDir(dir)
+	check(t, err)
+	for _, e := range entries {
+		all = append(all, e.Name())
 	}
-	return c.lines.Text()
+	return all
 }
 
-// stop tells the child to stop, hands over what it reports from then on and waits for its end, which must be an
-// orderly one.
-func (c *child) stop(t *testing.T, report func(line string)) {
+// ownMetric is what a metric says of this process.
+func ownMetric(t *testing.T, m any) *dto.Metric {
 	t.Helper()
-	if err := c.stdin.Close(); err != nil {
-		t.Error(err)
+	var out dto.Metric
+	check(t, m.(prometheus.Metric).Write(&out))
+	return &out
+}
+
+// scrape gives the text of a directory as one who reads it for the first time sees it.
+func scrape(tb testing.TB, dir string) []byte {
+	tb.Helper()
+	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
+	defer c.Close()
+	return scrapeWith(tb, c)
+}
+
+func scrapeWith(tb testing.TB, c *mpmetrics.Collector) []byte {
+	tb.Helper()
+	var page bytes.Buffer
+	check(tb, c.Write(&page, expfmt.FmtText))
+	return page.Bytes()
+}
+
+// page is what a page says, without regard to order and to how numbers are written: families by name, with their
+// type and help, and samples with their values.
+type page struct {
+	Families map[string]string
+	Samples  map[string]float64
+}
+
+func parsePage(tb testing.TB, text []byte) page {
+	tb.Helper()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
+	if err != nil {
+		tb.Fatalf("%v in the page:\n%s", err, text)
 	}
-	for c.lines.Scan() {
-		report(c.lines.Text())
+	return pageOf(slices.Collect(maps.Values(families)))
+}
+
+func pageOf(families []*dto.MetricFamily) page {
+	p := page{map[string]string{}, map[string]float64{}}
+	for _, f := range families {
+		p.Families[f.GetName()] = f.GetType().String() + " " + f.GetHelp()
+		for _, m := range f.GetMetric() {
+			p.add(f.GetName(), f.GetType(), m)
+		}
 	}
-	if err := c.wait(); err != nil {
-		t.Fatalf("the child: %v\n%s", err, &c.stderr)
+	return p
+}
+
+func (p page) add(name string, typ dto.MetricType, m *dto.Metric) {
+	labels := map[string]string{}
+	for _, l := range m.GetLabel() {
+		labels[l.GetName()] = l.GetValue()
+	}
+	add := func(name string, v float64) {
+		var text []string
+		for _, k := range slices.Sorted(maps.Keys(labels)) {
+			text = append(text, fmt.Sprintf("%s=%q", k, labels[k]))
+		}
+		p.Samples[name+"{"+strings.Join(text, ",")+"}"] = v
+	}
+	switch typ {
+	case dto.MetricType_COUNTER:
+		add(name, m.GetCounter().GetValue())
+	case dto.MetricType_GAUGE:
+		add(name, m.GetGauge().GetValue())
+	case dto.MetricType_SUMMARY:
+		add(name+"_sum", m.GetSummary().GetSampleSum())
+		add(name+"_count", float64(m.GetSummary().GetSampleCount()))
+	case dto.MetricType_HISTOGRAM:
+		add(name+"_sum", m.GetHistogram().GetSampleSum())
+		add(name+"_count", float64(m.GetHistogram().GetSampleCount()))
+		for _, b := range m.GetHistogram().GetBucket() {
+			labels["le"] = fmt.Sprint(b.GetUpperBound())
+			add(name+"_bucket", float64(b.GetCumulativeCount()))
+		}
+	default:
+		add(name, m.GetUntyped().GetValue())
 	}
 }
 
-// kill kills the child by SIGKILL and hands over the reports that it had made until then.
-func (c *child) kill(t *testing.T, report func(line string)) {
+func checkSamples(t *testing.T, want map[string]float64, got page) {
 	t.Helper()
-	if err := c.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
+	for sample, v := range want {
+		if now, ok := got.Samples[sample]; !ok || now != v {
+			t.Errorf("%.60s is %v on the page (there: %v), want %v", sample, now, ok, v)
+		}
 	}
-	for c.lines.Scan() {
-		report(c.lines.Text())
-	}
-	err := c.wait()
-	if status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
-		t.Fatalf("the child was not killed: %v\n%s", err, &c.stderr)
+	for sample, v := range got.Samples {
+		if _, ok := want[sample]; !ok {
+			t.Errorf("%.60s is %v on the page, want it not there", sample, v)
+		}
 	}
 }
 
-func (c *child) wait() error {
-	c.waited = true
-	return c.cmd.Wait()
-}
+// textLogger writes to a log that tests can wait for.
+func textLogger(l *proctest.Log) *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// untilTold waits, in a child, for the end of the standard input.
-func untilTold() error {
-	_, err := io.Copy(io.Discard, os.Stdin)
-	return err
-}
+// logged is a log in memory, for one goroutine.
+type logged struct{ bytes.Buffer }
 
-// skipOrFail skips a test for want of something that not every machine has. Where MULTIPROC_TEST_REQUIRE=all says
-// that all of it is there, so that green means that all tests ran, it fails instead.
-func skipOrFail(t *testing.T, why string) {
+func (l *logged) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(l, nil)) }
+
+func (l *logged) records(t *testing.T) (all []map[string]any) {
 	t.Helper()
-	if os.Getenv("MULTIPROC_TEST_REQUIRE") == "all" {
-		t.Fatalf("MULTIPROC_TEST_REQUIRE=all, but %s", why)
+	for line := range strings.Lines(l.String()) {
+		var r map[string]any
+		check(t, json.Unmarshal([]byte(line), &r))
+		all = append(all, r)
 	}
-	t.Skip(why)
+	return all
 }
+
+// metricFile is a metric file's content without room for more.
+func metricFile(entries ...[]byte) []byte {
+	b := make([]byte, 8)
+	for _, e := range entries {
+		b = append(b, e...)
+	}
+	return withUsed(b, len(b))
+}
+
+func withUsed(file []byte, used int) []byte {
+	file = bytes.Clone(file)
+	binary.LittleEndian.PutUint32(file, uint32(int32(used)))
+	return file
+}
+
+// with is an entry of today's layout.
+func with(key string, value float64) []byte {
+	b := binary.LittleEndian.AppendUint32(nil, uint32(len(key)))
+	b = append(b, key...)
+	for ok := true; ok; ok = len(b)%8 != 0 {
+		b = append(b, ' ')
+	}
+	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(value))
+	return append(b, make([]byte, 8)...)
+}
+
+// withTime sets the time of an entry, in seconds since 1970.
+func withTime(entry []byte, at float64) []byte {
+	entry = bytes.Clone(entry)
+	binary.LittleEndian.PutUint64(entry[len(entry)-8:], math.Float64bits(at))
+	return entry
+}
+
+func withLength(entry []byte, n int) []byte { return withUsed(entry, n) }
+
+// around is a metric file with a bad key between good ones.
+func around(key string) []byte {
+	return metricFile(with(sharedKey, 4), with(key, 9), with(ownKey, 8))
+}
+
+// sqlite is how a database begins.
+var sqlite = append([]byte("SQLite format 3\x00\x10\x00\x01\x01\x00\x40\x20\x20"), make([]byte, 4072)...)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestPromtool(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
-		skipOrFail(t, "no promtool in PATH")
+		proctest.Missing(t, "no promtool in PATH")
 	}
 	dir := t.TempDir()
 	w := newWriter(t, dir, "w1")
@@ -25,9 +26,7 @@ func TestPromtool(t *testing.T) {
 	mpmetrics.Must(w.NewSummary(prometheus.SummaryOpts{Name: "size_bytes", Help: "Sizes."})).Observe(1)
 	mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "busy", Help: "Who is busy."}, mpmetrics.ModeAll)).Set(1)
 	mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "temperature_celsius", Help: "Warmth."}, mpmetrics.ModeMostRecent)).Set(1e9)
-	if err := os.WriteFile(dir+"/other.db", []byte("not a metric file"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(dir+"/other.db", []byte("not a metric file"), 0o600))
 	text := scrape(t, dir)
 	check := exec.CommandContext(t.Context(), promtool, "check", "metrics")
 	check.Stdin = bytes.NewReader(text)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
 
@@ -32,14 +33,10 @@ func TestPythonReads(t *testing.T) {
 			dir := t.TempDir()
 			for process, id := range []string{"master", "w1", "w1-1", "host.3"} {
 				w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
-				if err != nil {
-					t.Fatal(err)
-				}
+				check(t, err)
 				// Python counts live gauges as long as their files exist, we as long as their process does.
 				t.Cleanup(func() {
-					if err := w.Close(); err != nil {
-						t.Error(err)
-					}
+					check(t, w.Close())
 				})
 				test.write(t, w, process)
 			}
@@ -133,9 +130,7 @@ func TestPythonContinues(t *testing.T) {
 	dir := t.TempDir()
 	write := func() {
 		w, err := mpmetrics.NewWriter(dir, "77", mpmetrics.WriterOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		defer w.Close()
 		counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "both_total", Help: "Both."}, []string{"l"}))
 		counters.WithLabelValues("ü \"both\"\n").Add(2)
@@ -204,16 +199,12 @@ c.labels("b", "a").inc(5)
 c.labels("", "☃").inc(7)
 `)
 	w, err := mpmetrics.NewWriter(dir, "78", mpmetrics.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "both_total", Help: "Both."}, []string{"a", "b"}))
 	counters.WithLabelValues("a", "b").Add(1)
 	counters.WithLabelValues("☃", "").Add(1)
 	counters.WithLabelValues("new", "").Add(1)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, w.Close())
 	want := map[string]float64{
 		`both_total{a="a",b="b"}`: 6, `both_total{a="☃",b=""}`: 8, `both_total{a="new",b=""}`: 1,
 	}
@@ -263,7 +254,7 @@ func requirePython(t *testing.T) {
 	t.Helper()
 	out, err := pythonCommand(t, t.TempDir(), "from prometheus_client.mmap_dict import _pack_two_doubles").CombinedOutput()
 	if err != nil {
-		skipOrFail(t, fmt.Sprintf("python3 has no prometheus_client >= 0.18 (%v), not in MULTIPROC_TEST_PROMETHEUS_CLIENT either:\n%s",
+		proctest.Missing(t, fmt.Sprintf("python3 has no prometheus_client >= 0.18 (%v), not in MULTIPROC_TEST_PROMETHEUS_CLIENT either:\n%s",
 			err, out))
 	}
 }

@@ -28,9 +28,7 @@ func BenchmarkScrape(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				c := NewCollector(dir, CollectorOptions{})
-				if err := c.Write(io.Discard, expfmt.FmtText); err != nil {
-					b.Fatal(err)
-				}
+				check(b, c.Write(io.Discard, expfmt.FmtText))
 				b.StopTimer()
 				c.Close()
 				b.StartTimer()
@@ -78,13 +76,9 @@ for _ in range(5):
 print(f"{sorted(times)[2]}s")`)
 	python.Env = append(os.Environ(), "PYTHONPATH="+path, "PROMETHEUS_MULTIPROC_DIR="+dir)
 	out, err := python.Output()
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	took, err := time.ParseDuration(strings.TrimSpace(string(out)))
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	return took
 }
 
@@ -132,10 +126,6 @@ func writeFile(tb testing.TB, path string, keys []string, value func(i int) floa
 	for size < int64(len(content)) {
 		size *= 2
 	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	if err := os.Truncate(path, size); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, os.WriteFile(path, content, 0o600))
+	check(tb, os.Truncate(path, size))
 }

@@ -22,13 +22,9 @@ func newLogged(t *testing.T, dir string) (*Writer, *bytes.Buffer) {
 	t.Helper()
 	log := &bytes.Buffer{}
 	w, err := NewWriter(dir, "w1", WriterOptions{Logger: slog.New(slog.NewTextHandler(log, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
+		check(t, w.Close())
 	})
 	return w, log
 }
@@ -40,13 +36,9 @@ func block(t *testing.T, dir, name string) (unblock func()) {
 	if err := os.Rename(path, path+".aside"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(path, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Mkdir(path, 0o700))
 	return func() {
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Remove(path))
 		if err := os.Rename(path+".aside", path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatal(err)
 		}
@@ -58,9 +50,7 @@ func wantLine(t *testing.T, dir, line string) {
 	c := NewCollector(dir, CollectorOptions{})
 	defer c.Close()
 	var page bytes.Buffer
-	if err := c.Write(&page, expfmt.FmtText); err != nil {
-		t.Fatal(err)
-	}
+	check(t, c.Write(&page, expfmt.FmtText))
 	if !strings.Contains("\n"+page.String(), "\n"+line+"\n") {
 		t.Errorf("no line %q in:\n%s", line, &page)
 	}
@@ -90,9 +80,7 @@ func TestGaugeContinuesFromMemory(t *testing.T) {
 	before, _ := newLogged(t, dir)
 	opts := prometheus.GaugeOpts{Name: "g", Help: "Help."}
 	Must(before.NewGauge(opts, ModeSum)).Set(5)
-	if err := before.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, before.Close())
 	w, _ := newLogged(t, dir)
 	unblock := block(t, dir, "gauge_sum_w1.db")
 	g := Must(w.NewGauge(opts, ModeSum))
@@ -138,13 +126,9 @@ func TestWipeIsTold(t *testing.T) {
 	block(t, dir, "histogram_w1.db")
 	Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help.", Buckets: []float64{1}}))
 	d, err := OpenDirectory(dir, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer d.Close()
-	if err := d.Wipe(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, d.Wipe())
 	log.Reset()
 	counters.WithLabelValues("after").Inc()
 	if n := strings.Count(log.String(), "was wiped by another process"); n != 1 || w.nKept != 4 {
@@ -162,20 +146,14 @@ func TestDamagedFileStaysUntilReplaced(t *testing.T) {
 	k := format.Key{Family: "c", Sample: "c_total", Help: "Help."}.Encode()
 	path := filepath.Join(dir, "counter_w1.db")
 	writeFile(t, path, []string{k, k}, func(int) float64 { return 5 })
-	if err := os.Truncate(path, int64(format.HeaderSize+len(format.AppendEntry(nil, k))+10)); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Truncate(path, int64(format.HeaderSize+len(format.AppendEntry(nil, k))+10)))
 	w, log := newLogged(t, dir)
 	unblock := block(t, dir, ".mpm/counter_w1.db.damaged")
-	if err := os.WriteFile(filepath.Join(dir, ".mpm/counter_w1.db.damaged/x"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(filepath.Join(dir, ".mpm/counter_w1.db.damaged/x"), nil, 0o600))
 	c := Must(w.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."}))
 	c.Add(2)
 	wantLine(t, dir, "c_total 5.0")
-	if err := os.Remove(filepath.Join(dir, ".mpm/counter_w1.db.damaged/x")); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Remove(filepath.Join(dir, ".mpm/counter_w1.db.damaged/x")))
 	unblock()
 	w.shareKept()
 	wantLine(t, dir, "c_total 2.0")

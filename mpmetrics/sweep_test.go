@@ -24,7 +24,7 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	var want []string
-	for _, name := range registry(t, dir) {
+	for _, name := range fileNames(t, dir) {
 		if !slices.ContainsFunc(live, func(prefix string) bool { return name == prefix+"dead.db" }) {
 			want = append(want, name)
 		}
@@ -32,7 +32,7 @@ func TestSweep(t *testing.T) {
 	d := openDirectory(t, dir, &logged{})
 	for range 2 {
 		check(t, d.Sweep())
-		if diff := cmp.Diff(want, registry(t, dir)); diff != "" {
+		if diff := cmp.Diff(want, fileNames(t, dir)); diff != "" {
 			t.Fatalf("files after the sweep (-want +got):\n%s", diff)
 		}
 	}

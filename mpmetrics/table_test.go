@@ -253,9 +253,7 @@ func goldenFiles(tb testing.TB) []string {
 func goldenFile(tb testing.TB, name string) (content format.Image, used int) {
 	tb.Helper()
 	b, err := os.ReadFile(name)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	content = alignedImage(b)
 	return content, content.Used()
 }

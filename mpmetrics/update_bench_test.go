@@ -13,9 +13,7 @@ import (
 func updates(b *testing.B) map[string]map[string]func() {
 	b.Helper()
 	w, err := mpmetrics.NewWriter(b.TempDir(), "w1", mpmetrics.WriterOptions{})
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	b.Cleanup(func() { _ = w.Close() })
 	counterOpts := prometheus.CounterOpts{Name: "requests_total", Help: "Requests."}
 	vecOpts := prometheus.CounterOpts{Name: "responses_total", Help: "Responses."}

@@ -2,7 +2,6 @@ package mpmetrics_test
 
 import (
 	"io"
-	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -10,8 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	dto "github.com/prometheus/client_model/go"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
 
@@ -94,9 +93,7 @@ func TestRegistry(t *testing.T) {
 		}
 	}
 	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	p := pageOf(families)
 	if now := p.Samples["now{}"]; now < 1e9 {
 		t.Errorf("the current time is %v", now)
@@ -134,16 +131,16 @@ func TestDeletedSeries(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
-			told := make(chan string, 10)
-			w := newWriterWith(t, dir, "w1", mpmetrics.WriterOptions{Logger: slog.New(lineHandler(told))})
+			log := &proctest.Log{}
+			w := newWriterWith(t, dir, "w1", mpmetrics.WriterOptions{Logger: textLogger(log)})
 			v := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"l"}))
 			want := map[string]float64{`c_total{l="x"}`: 5, `c_total{l="y"}`: 7, unshared: 0}
 			v.WithLabelValues("x").Add(5)
 			v.WithLabelValues("y").Add(7)
 			test.remove(v)
 			checkSamples(t, want, parsePage(t, scrape(t, dir)))
-			if len(told) > 0 {
-				t.Errorf("log line %q before anything was made again", <-told)
+			if text := log.String(); text != "" {
+				t.Errorf("log before a series was made again:\n%s", text)
 			}
 
 			v.WithLabelValues("x").Add(1)
@@ -152,11 +149,8 @@ func TestDeletedSeries(t *testing.T) {
 			v.WithLabelValues("x").Add(1)
 			want[`c_total{l="x"}`], want[`c_total{l="y"}`] = 7, 8
 			checkSamples(t, want, parsePage(t, scrape(t, dir)))
-			if len(told) != 1 {
-				t.Fatalf("%d log lines, want 1", len(told))
-			}
-			if line := <-told; line != "deleted series stay in the metric file" {
-				t.Errorf("log line %q", line)
+			if log.Count("level=") != 1 || log.Count(deletedLine) != 1 {
+				t.Errorf("log:\n%s", log)
 			}
 		})
 	}
@@ -166,8 +160,8 @@ func TestDeletedSeries(t *testing.T) {
 func TestContinuedSeries(t *testing.T) {
 	dir := t.TempDir()
 	for life := range 3 {
-		told := make(chan string, 10)
-		w := newWriterWith(t, dir, "w1", mpmetrics.WriterOptions{Logger: slog.New(lineHandler(told))})
+		log := &proctest.Log{}
+		w := newWriterWith(t, dir, "w1", mpmetrics.WriterOptions{Logger: textLogger(log)})
 		v := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"l"}))
 		v.WithLabelValues("x").Add(5)
 		v.WithLabelValues("y").Add(7)
@@ -176,13 +170,11 @@ func TestContinuedSeries(t *testing.T) {
 		lives := float64(life + 1)
 		want := map[string]float64{`c_total{l="x"}`: 5 * lives, `c_total{l="y"}`: 7 * lives, "g{}": lives, unshared: 0}
 		checkSamples(t, want, parsePage(t, scrape(t, dir)))
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
+		check(t, w.Close())
 		delete(want, unshared)
 		checkSamples(t, want, parsePage(t, scrape(t, dir)))
-		if len(told) > 0 {
-			t.Errorf("life %d: log line %q", life, <-told)
+		if text := log.String(); text != "" {
+			t.Errorf("life %d: log:\n%s", life, text)
 		}
 	}
 }
@@ -229,14 +221,4 @@ func TestUpdatesAllocateNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
-}
-
-// ownMetric is what a metric says of this process.
-func ownMetric(t *testing.T, m any) *dto.Metric {
-	t.Helper()
-	var out dto.Metric
-	if err := m.(prometheus.Metric).Write(&out); err != nil {
-		t.Fatal(err)
-	}
-	return &out
 }

@@ -75,7 +75,7 @@ func TestWipe(t *testing.T) {
 	log := &logged{}
 	d := openDirectory(t, dir, log)
 	check(t, d.Wipe())
-	if diff := cmp.Diff(want, registry(t, dir)); diff != "" {
+	if diff := cmp.Diff(want, fileNames(t, dir)); diff != "" {
 		t.Errorf("what stays (-want +got):\n%s", diff)
 	}
 	for _, f := range files {
@@ -126,10 +126,10 @@ func TestWipeForeignOwnDir(t *testing.T) {
 			log := &logged{}
 			d := openDirectory(t, dir, log)
 			check(t, d.Wipe())
-			if got := registry(t, dir); !slices.Equal(got, []string{".mpm"}) {
+			if got := fileNames(t, dir); !slices.Equal(got, []string{".mpm"}) {
 				t.Errorf("%v stay", got)
 			}
-			if got := registry(t, other); !slices.Equal(got, []string{"precious"}) {
+			if got := fileNames(t, other); !slices.Equal(got, []string{"precious"}) {
 				t.Errorf("%v stay behind the link", got)
 			}
 			if records := log.records(t); len(records) != 1 || fmt.Sprint(records[0]["files"]) != "[.mpm]" {
@@ -151,11 +151,11 @@ func TestWipeHeld(t *testing.T) {
 	w := newWriter(t, dir, "w1")
 	newCounter(t, w, "jobs_total").Inc()
 	put(t, filepath.Join(dir, "counter_1.db"), nil)
-	before := registry(t, dir)
+	before := fileNames(t, dir)
 	if err := second.Wipe(); !errors.Is(err, mpmetrics.ErrHeld) {
 		t.Fatalf("Wipe of a directory that is held: %v, want ErrHeld", err)
 	}
-	if after := registry(t, dir); !slices.Equal(after, before) {
+	if after := fileNames(t, dir); !slices.Equal(after, before) {
 		t.Errorf("after a Wipe that was refused: %v, was %v", after, before)
 	}
 	if _, err := os.Stat(filepath.Join(dir, ".mpm", "w1.lock")); err != nil {
@@ -164,7 +164,7 @@ func TestWipeHeld(t *testing.T) {
 
 	check(t, first.Close())
 	check(t, second.Wipe())
-	if got := registry(t, dir); len(got) > 0 {
+	if got := fileNames(t, dir); len(got) > 0 {
 		t.Errorf("%v stay", got)
 	}
 	check(t, second.Close())
@@ -194,7 +194,7 @@ func TestWipeUnderWriter(t *testing.T) {
 			t.Errorf("%s is %v in the process, want %v", m.metric.Desc(), got, m.want)
 		}
 	}
-	if got := registry(t, dir); len(got) > 0 {
+	if got := fileNames(t, dir); len(got) > 0 {
 		t.Errorf("%v appeared after the wipe", got)
 	}
 	check(t, w.Close())

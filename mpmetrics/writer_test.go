@@ -41,7 +41,7 @@ func TestNewWriterRefusesID(t *testing.T) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
-	if got := registry(t, dir); len(got) > 0 {
+	if got := fileNames(t, dir); len(got) > 0 {
 		t.Errorf("%v in the directory", got)
 	}
 	for _, id := range []string{"w1", "W-1.example", "4711", ".", "..", "-"} {
@@ -64,7 +64,7 @@ func TestNewWriterForeignOwnDir(t *testing.T) {
 			if w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{}); err == nil {
 				t.Errorf("no error, and %v on Close", w.Close())
 			}
-			if got := append(registry(t, dir), registry(t, other)...); !slices.Equal(got, []string{".mpm"}) {
+			if got := append(fileNames(t, dir), fileNames(t, other)...); !slices.Equal(got, []string{".mpm"}) {
 				t.Errorf("%v in the directory and behind the link", got)
 			}
 		})
@@ -104,7 +104,7 @@ func TestTakeOverID(t *testing.T) {
 	stale, err := os.ReadFile(filepath.Join(dir, "gauge_livesum_w1.db"))
 	check(t, err)
 	check(t, first.Close())
-	if got := registry(t, dir); slices.Contains(got, "gauge_livesum_w1.db") {
+	if got := fileNames(t, dir); slices.Contains(got, "gauge_livesum_w1.db") {
 		t.Errorf("%v after Close", got)
 	}
 	put(t, filepath.Join(dir, "gauge_livesum_w1.db"), stale) // as one that was killed leaves it
@@ -116,27 +116,6 @@ func TestTakeOverID(t *testing.T) {
 	if diff := cmp.Diff(want, parsePage(t, scrape(t, dir)).Samples); diff != "" {
 		t.Errorf("samples (-want +got):\n%s", diff)
 	}
-}
-
-// newWriter makes a Writer that is closed at the end of the test.
-func newWriter(t *testing.T, dir, id string) *mpmetrics.Writer {
-	t.Helper()
-	return newWriterWith(t, dir, id, mpmetrics.WriterOptions{})
-}
-
-func newWriterWith(t *testing.T, dir, id string, opts mpmetrics.WriterOptions) *mpmetrics.Writer {
-	t.Helper()
-	w, err := mpmetrics.NewWriter(dir, id, opts)
-	check(t, err)
-	t.Cleanup(func() { check(t, w.Close()) })
-	return w
-}
-
-func newCounter(t *testing.T, w *mpmetrics.Writer, name string) prometheus.Counter {
-	t.Helper()
-	c, err := w.NewCounter(prometheus.CounterOpts{Name: name, Help: "Help."})
-	check(t, err)
-	return c
 }
 
 func TestMust(t *testing.T) {
