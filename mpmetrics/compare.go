@@ -4,6 +4,7 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
 	"multiproc/mpmetrics/internal/format"
@@ -50,11 +51,11 @@ func (in *Inspection) Compare(columns [][]*File, wanted func(name, sample string
 	return c.rows
 }
 
-// Page returns the samples of the page as it was at the Look, in its order. A gauge with one line per process has a Row for
-// each line, with the label pid. Only wanted samples have rows; a nil wanted accepts all.
+// Page returns the samples of the page as it was at the Look, in its order and written as in the text format 0.0.4. A gauge with
+// one line per process has a Row for each line, with the label pid. Only wanted samples have rows; a nil wanted accepts all.
 func (in *Inspection) Page(wanted func(name, sample string) bool) []Row {
 	p := in.values.layout
-	lines := p.template(model.NoEscaping)
+	lines := p.template(expfmt.FmtText.ToEscapingScheme())
 	var rows []Row
 	for _, f := range p.families {
 		for i := range f.series {

@@ -82,7 +82,7 @@ func TestStatusFileOfServer(t *testing.T) {
 	proctest.Kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
 	s.exitCode()
 	stdout, stderr, code := s.run("metrics", "top", "--once", "--ini", s.ini)
-	if code != 0 || !strings.Contains(stdout, "nothing runs here") || !strings.Contains(stdout, "crash, was killed by signal 9") {
+	if code != 0 || !strings.Contains(stdout, "nothing is running") || !strings.Contains(stdout, "crash, was killed by signal 9") {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
 }

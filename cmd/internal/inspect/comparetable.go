@@ -12,45 +12,45 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// sideBySide is what several files or processes have, in JSON.
-type sideBySide struct {
-	Columns []string   `json:"columns"`
-	Rows    []shownRow `json:"rows"`
+// compareTable shows the samples of several files or processes side by side. It is the output in JSON, too.
+type compareTable struct {
+	Columns []string     `json:"columns"`
+	Rows    []compareRow `json:"rows"`
 
-	files [][]*mpmetrics.File // of the columns
+	files [][]*mpmetrics.File // of each column
 }
 
-type shownRow struct {
+type compareRow struct {
 	Sample string               `json:"sample"`
 	Type   string               `json:"type"`
-	Values map[string]jsonValue `json:"values"`           // by column, of those that have any
-	Merged *jsonValue           `json:"merged,omitempty"` // absent where the page has a line for each process instead, or none
+	Values map[string]jsonValue `json:"values"`           // by column; without those that lack the sample
+	Merged *jsonValue           `json:"merged,omitempty"` // nil if the page has a line for each process, or none
 }
 
-func (s *sideBySide) print(c *urfave.Context, in *mpmetrics.Inspection, wanted func(name, sample string) bool) error {
-	rows := in.Compare(s.files, wanted)
+func (t *compareTable) print(c *urfave.Context, in *mpmetrics.Inspection, wanted filter) error {
+	rows := in.Compare(t.files, wanted)
 	if !c.Bool("json") {
-		return s.printText(c.App.Writer, rows)
+		return t.printText(c.App.Writer, rows)
 	}
-	s.Rows = make([]shownRow, len(rows))
+	t.Rows = make([]compareRow, len(rows))
 	for i, row := range rows {
-		shown := shownRow{Sample: row.Sample, Type: row.Type, Values: map[string]jsonValue{}}
+		shown := compareRow{Sample: row.Sample, Type: row.Type, Values: map[string]jsonValue{}}
 		for _, part := range row.Parts {
-			shown.Values[s.Columns[part.Column]] = jsonValue(part.Value)
+			shown.Values[t.Columns[part.Column]] = jsonValue(part.Value)
 		}
 		if row.OnPage {
 			shown.Merged = new(jsonValue(row.Merged))
 		}
-		s.Rows[i] = shown
+		t.Rows[i] = shown
 	}
-	return cli.PrintJSON(c.App.Writer, s)
+	return cli.PrintJSON(c.App.Writer, t)
 }
 
-// printText aligns the columns by itself: there may be thousands.
-func (s *sideBySide) printText(to io.Writer, rows []mpmetrics.Row) error {
+// printText aligns the columns without a tabwriter, which is slow with thousands of them.
+func (t *compareTable) printText(to io.Writer, rows []mpmetrics.Row) error {
 	sample, merged := len("SAMPLE"), len("MERGED")
-	widths := make([]int, len(s.Columns))
-	for i, column := range s.Columns {
+	widths := make([]int, len(t.Columns))
+	for i, column := range t.Columns {
 		widths[i] = utf8.RuneCountInString(cli.Printable(column))
 	}
 	for _, row := range rows {
@@ -62,14 +62,14 @@ func (s *sideBySide) printText(to io.Writer, rows []mpmetrics.Row) error {
 	}
 	w := bufio.NewWriter(to)
 	fmt.Fprintf(w, "%-*s", sample, "SAMPLE")
-	for i, column := range s.Columns {
+	for i, column := range t.Columns {
 		fmt.Fprintf(w, "  %*s", widths[i], cli.Printable(column))
 	}
 	fmt.Fprintf(w, "  %*s\n", merged, "MERGED")
 	for _, row := range rows {
 		fmt.Fprintf(w, "%-*s", sample, cli.Printable(row.Sample))
 		parts := row.Parts
-		for i := range s.Columns {
+		for i := range t.Columns {
 			value := "-"
 			if len(parts) > 0 && parts[0].Column == i {
 				value, parts = mpmetrics.FormatValue(parts[0].Value), parts[1:]

@@ -1,3 +1,5 @@
+// Package inspect implements multiproc metrics, which inspects metrics directories. None of its commands needs a running server or
+// changes a file.
 package inspect
 
 import (
@@ -7,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
-	"strings"
 	"syscall"
 	"time"
 
@@ -23,27 +24,18 @@ import (
 func Command() *urfave.Command {
 	return &urfave.Command{
 		Name:  "metrics",
-		Usage: "look into a metrics directory; needs no running server",
+		Usage: "inspect a metrics directory; needs no running server",
 		Subcommands: []*urfave.Command{
-			metricsLsCommand(),
-			metricsShowCommand(),
-			metricsDumpCommand(),
-			metricsVerifyCommand(),
-			metricsWatchCommand(),
-			metricsTopCommand(),
-			metricsDiffCommand(),
-			metricsServeCommand(),
+			lsCommand(), showCommand(), dumpCommand(), verifyCommand(), watchCommand(), topCommand(), diffCommand(), serveCommand(),
 		},
 		Action: cli.UnknownCommand,
 	}
 }
 
-// dirFlags are those that say where the metrics directory is.
-func dirFlags(more ...urfave.Flag) []urfave.Flag {
-	return append([]urfave.Flag{
-		&urfave.StringFlag{Name: "dir", Usage: "the metrics directory `DIR`", EnvVars: []string{config.MetricsDirVariable}, TakesFile: true},
-		&urfave.StringFlag{Name: "ini", Usage: "that of the server with the configuration `FILE[:SECTION]`", TakesFile: true},
-	}, more...)
+// dirFlags returns a command's own flags and those that name the metrics directory.
+func dirFlags(own ...urfave.Flag) []urfave.Flag {
+	dir := &urfave.StringFlag{Name: "dir", Usage: "the metrics directory `DIR`, instead of a configuration", EnvVars: []string{config.MetricsDirVariable}}
+	return config.Flags(append([]urfave.Flag{dir}, own...)...)
 }
 
 func jsonFlag() urfave.Flag { return &urfave.BoolFlag{Name: "json", Usage: "print JSON"} }
@@ -52,60 +44,70 @@ func matchFlag() urfave.Flag {
 	return &urfave.StringFlag{Name: "match", Usage: "only samples that match the regular expression `REGEXP`, as in '^http_.*code=\"5'"}
 }
 
-// metricsDir is the directory to look into, which can be read.
-func metricsDir(c *urfave.Context) (string, error) {
-	path, err := metricsPath(c)
+// dirAction is cli.Action for a command on one directory, which it checks.
+func dirAction(operands int, run func(c *urfave.Context, dir string, operands []string) error) urfave.ActionFunc {
+	return cli.Action(operands, func(c *urfave.Context, arguments config.Arguments) error {
+		dir, err := metricsDir(c, arguments)
+		if err != nil {
+			return err
+		}
+		return run(c, dir, arguments.Operands)
+	})
+}
+
+// metricsDir returns the path of the directory, which is readable.
+func metricsDir(c *urfave.Context, arguments config.Arguments) (string, error) {
+	path, err := metricsPath(c, arguments)
+	if err == nil {
+		err = checkReadable(path)
+	}
 	if err != nil {
 		return "", cli.Usage(err)
 	}
-	return path, checkReadable(path)
+	return path, nil
 }
 
-func metricsPath(c *urfave.Context) (string, error) {
-	if file := c.String("ini"); file != "" {
-		if dirIsGiven(c) {
-			return "", errors.New("--dir and --ini both say which directory: give one of them")
+func metricsPath(c *urfave.Context, arguments config.Arguments) (string, error) {
+	for _, file := range arguments.Files {
+		if info, err := os.Stat(file); err == nil && info.IsDir() {
+			return "", fmt.Errorf("%s is a directory: use --dir for a metrics directory", file)
 		}
-		// A server that systemd opens the sockets of has its directory without them.
-		path, err := config.MetricsDir(config.Arguments{Files: []string{file}, Activated: true}, config.System{})
+	}
+	configured := len(arguments.Files)+len(arguments.Settings) > 0
+	switch {
+	case configured && dirIsGiven(c):
+		return "", errors.New("both --dir and a configuration name a directory: give only one of them")
+	case configured:
+		arguments.Activated = true // the directory does not depend on the sockets, which systemd may open
+		path, err := config.MetricsDir(arguments, config.System{})
 		if err == nil && path == "" {
-			err = fmt.Errorf("%s names neither metrics-dir nor control: give --dir", file)
+			err = errors.New("the configuration has neither metrics-dir nor control: give --dir")
 		}
 		return path, err
-	}
-	if path := c.String("dir"); path != "" {
-		return path, nil
+	case c.String("dir") != "":
+		return c.String("dir"), nil
 	}
 	return "", fmt.Errorf("no metrics directory: give --dir or --ini, or set %s", config.MetricsDirVariable)
 }
 
-// dirIsGiven reports whether the flag dir stands on the command line, and is not only that of its variable.
+// dirIsGiven reports whether the flag dir is on the command line and not only set by its variable.
 func dirIsGiven(c *urfave.Context) bool {
 	return c.IsSet("dir") && c.String("dir") != os.Getenv(config.MetricsDirVariable)
 }
 
-// checkReadable refuses what is no directory, without waiting for anybody to write to it, or may not be listed.
+// checkReadable returns an error unless the path is a directory that can be listed. It does not block on a FIFO.
 func checkReadable(path string) error {
 	dir, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return cli.Usage(err)
+		return err
 	}
 	defer dir.Close()
-	if _, err := dir.Readdirnames(-1); err != nil {
-		return cli.Usage(err)
-	}
-	return nil
+	_, err = dir.Readdirnames(-1)
+	return err
 }
 
-// matcher reads the flag match. Without it all match.
-func matcher(c *urfave.Context) (func(sample string) bool, error) {
-	return compileMatch(c.String("match"))
-}
-
+// compileMatch returns the predicate of a pattern. The empty pattern matches all samples.
 func compileMatch(pattern string) (func(sample string) bool, error) {
-	if pattern == "" {
-		return func(string) bool { return true }, nil
-	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
 		return nil, cli.Usage(err)
@@ -113,29 +115,7 @@ func compileMatch(pattern string) (func(sample string) bool, error) {
 	return re.MatchString, nil
 }
 
-// errNothing is told of samples that were asked for and are not there.
-var errNothing = errors.New("no sample is like that")
-
-// noDirectory is the Before of a command that takes only flags, the directory among them.
-func noDirectory(c *urfave.Context) error {
-	err := cli.NoArguments(c)
-	if err != nil {
-		err = cli.Usagef("%w: the directory is given by --dir or --ini", err)
-	}
-	return err
-}
-
-// flagsBefore refuses flags that stand where they are not looked for.
-func flagsBefore(c *urfave.Context) error {
-	for _, arg := range c.Args().Slice() {
-		if len(arg) > 1 && strings.HasPrefix(arg, "-") {
-			return cli.Usagef("%s: %s: flags go before all else", c.Command.HelpName, arg)
-		}
-	}
-	return nil
-}
-
-// faultsOf joins what is wrong with files into the error of a command that has shown all the rest.
+// faultsOf joins the faults of files into one error.
 func faultsOf(files []*mpmetrics.File) error {
 	var errs []error
 	for _, f := range files {
@@ -146,22 +126,22 @@ func faultsOf(files []*mpmetrics.File) error {
 	return errors.Join(errs...)
 }
 
-// shortestInterval keeps the commands that look again and again from being what there is to be seen.
-const shortestInterval = 100 * time.Millisecond
+// minInterval keeps commands that read repeatedly from causing most of the load that they show.
+const minInterval = 100 * time.Millisecond
 
 func intervalFlag() urfave.Flag {
-	return &urfave.DurationFlag{Name: "interval", Usage: "`TIME` between two looks, as in 500ms", Value: time.Second}
+	return &urfave.DurationFlag{Name: "interval", Usage: "`TIME` between two readings, as in 500ms", Value: time.Second}
 }
 
 func interval(c *urfave.Context) (time.Duration, error) {
 	d := c.Duration("interval")
-	if d < shortestInterval {
-		return 0, cli.Usagef("flag --interval: %s is less than %s", d, shortestInterval)
+	if d < minInterval {
+		return 0, cli.Usagef("flag --interval: %s is less than %s", d, minInterval)
 	}
 	return d, nil
 }
 
-// untilStopped is a context that ends with a signal that asks for the end. A second one is not waited with.
+// untilStopped returns a context that ends at the first signal to stop. A second signal ends the process.
 func untilStopped(c *urfave.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
 	context.AfterFunc(ctx, stop)

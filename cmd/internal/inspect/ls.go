@@ -14,24 +14,21 @@ import (
 	"multiproc/mpmetrics"
 )
 
-func metricsLsCommand() *urfave.Command {
+func lsCommand() *urfave.Command {
 	return &urfave.Command{
-		Name:  "ls",
-		Usage: "list the metric files: whose each is, whether that process lives, and what is in it",
-		Description: "LIFE is that of the process: by its lock, or where it has none by the process that its id names and that has\n" +
-			"the file open; unknown where nothing tells. CHANGED is when the file system saw the last write: on tmpfs, which does\n" +
-			"not see what goes through mappings, that of the last new series. Exits with 1 if a file is faulty.",
-		Flags:  dirFlags(jsonFlag()),
-		Before: noDirectory,
-		Action: listMetrics,
+		Name:      "ls",
+		Usage:     "list the metric files with their processes, sizes and faults",
+		ArgsUsage: "[INI]",
+		Description: "LIFE is the state of the process: by its lock, or without one by the process whose id is in the name and that has the\n" +
+			"file open; unknown if neither tells. CHANGED is the modification time: tmpfs does not update it for writes through a\n" +
+			"mapping, only for new series. Exits with 1 if a file is faulty.",
+		Flags:           dirFlags(jsonFlag()),
+		SkipFlagParsing: true,
+		Action:          dirAction(0, list),
 	}
 }
 
-func listMetrics(c *urfave.Context) error {
-	dir, err := metricsDir(c)
-	if err != nil {
-		return err
-	}
+func list(c *urfave.Context, dir string, _ []string) error {
 	inspector := mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{})
 	defer inspector.Close()
 	in, err := inspector.Look()
@@ -39,55 +36,53 @@ func listMetrics(c *urfave.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		err = cli.PrintJSON(c.App.Writer, listingOf(dir, in))
+		err = cli.PrintJSON(c.App.Writer, newListing(dir, in))
 	} else {
 		err = printListing(c.App.Writer, in)
 	}
 	if err != nil {
 		return err
 	}
-	faulty := 0
-	for _, f := range in.Files {
-		if len(f.Faults) > 0 {
-			faulty++
-		}
-	}
-	if faulty > 0 {
-		return fmt.Errorf("ls %s: faulty files: %d", dir, faulty)
+	if n := countFaulty(in.Files); n > 0 {
+		return fmt.Errorf("ls %s: faulty files: %d", dir, n)
 	}
 	return nil
+}
+
+func countFaulty(files []*mpmetrics.File) int {
+	n := 0
+	for _, f := range files {
+		if len(f.Faults) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func printListing(to io.Writer, in *mpmetrics.Inspection) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tLIFE\tTYPE\tMODE\tSERIES\tUSED\tSIZE\tLAYOUT\tCHANGED\tFILE\tFAULTS")
 	for _, f := range in.Files {
-		id, life, typ := "-", "-", "-"
+		id, life, typ, layout := "-", "-", "-", "-"
 		if f.Process != nil {
 			id, life, typ = cli.Printable(f.Process.ID), f.Process.Liveness.String(), f.Type
 		}
-		layout := "-"
 		if f.Layout != 0 {
 			layout = strconv.Itoa(f.Layout)
 		}
 		var faults []string
 		for _, fault := range f.Faults {
-			faults = append(faults, faultText(fault))
+			text := cli.Printable(fault.Err.Error())
+			if fault.Offset >= 0 {
+				text = fmt.Sprintf("offset %d: %s", fault.Offset, text)
+			}
+			faults = append(faults, text)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", id, life, typ, orDash(f.Mode), f.Series,
-			formatBytes(float64(f.Used)), formatBytes(float64(f.Size)), layout, f.Modified.Format(time.DateTime), cli.Printable(f.Name),
+			formatBytes(measure(f.Used)), formatBytes(measure(f.Size)), layout, f.Modified.Format(time.DateTime), cli.Printable(f.Name),
 			strings.Join(faults, "; "))
 	}
 	return w.Flush()
-}
-
-// faultText is what is wrong with a file whose name is told already.
-func faultText(f *mpmetrics.Fault) string {
-	text := cli.Printable(f.Err.Error())
-	if f.Offset >= 0 {
-		text = fmt.Sprintf("offset %d: %s", f.Offset, text)
-	}
-	return text
 }
 
 func orDash(text string) string {
@@ -97,7 +92,7 @@ func orDash(text string) string {
 	return text
 }
 
-// listing is ls in JSON.
+// listing is the output of ls in JSON.
 type listing struct {
 	Directory string       `json:"directory"`
 	Files     []listedFile `json:"files"`
@@ -105,9 +100,9 @@ type listing struct {
 
 type listedFile struct {
 	Name     string             `json:"name"`
-	ID       string             `json:"id,omitempty"` // empty, as all that depends on it, where the name is no metric file's
+	ID       string             `json:"id,omitempty"` // empty, like all that depends on it, if the name is not a metric file's
 	Life     mpmetrics.Liveness `json:"life"`
-	PID      int                `json:"pid,omitempty"` // 0: not known
+	PID      int                `json:"pid,omitempty"` // 0: unknown
 	Type     string             `json:"type,omitempty"`
 	Mode     string             `json:"mode,omitempty"`
 	Layout   int                `json:"layout,omitempty"` // bytes of a value
@@ -121,11 +116,11 @@ type listedFile struct {
 
 type listedFault struct {
 	Reason mpmetrics.Reason `json:"reason"`
-	Offset *int             `json:"offset,omitempty"` // absent where it is the file as a whole
+	Offset *int             `json:"offset,omitempty"` // nil if the whole file is faulty
 	Error  string           `json:"error"`
 }
 
-func listingOf(dir string, in *mpmetrics.Inspection) listing {
+func newListing(dir string, in *mpmetrics.Inspection) listing {
 	l := listing{Directory: dir, Files: []listedFile{}}
 	for _, f := range in.Files {
 		listed := listedFile{
@@ -145,4 +140,29 @@ func listingOf(dir string, in *mpmetrics.Inspection) listing {
 		l.Files = append(l.Files, listed)
 	}
 	return l
+}
+
+func verifyCommand() *urfave.Command {
+	return &urfave.Command{
+		Name:            "verify",
+		Usage:           "print a line for each fault in the files, and exit with 1 if there are any",
+		ArgsUsage:       "[INI]",
+		Flags:           dirFlags(),
+		SkipFlagParsing: true,
+		Action:          dirAction(0, verify),
+	}
+}
+
+func verify(c *urfave.Context, dir string, _ []string) error {
+	faults, err := mpmetrics.Verify(dir)
+	if err != nil {
+		return err
+	}
+	for _, fault := range faults {
+		fmt.Fprintln(c.App.Writer, fault)
+	}
+	if n := len(faults); n > 0 {
+		return fmt.Errorf("verify %s: faults: %d", dir, n)
+	}
+	return nil
 }

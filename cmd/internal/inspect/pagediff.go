@@ -8,13 +8,25 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// change is what became of a sample between two pages.
-type change struct {
-	sample        string
-	before, after *float64 // nil: it was not there
+// samples holds the values of a page by sample: its line up to the value.
+type samples map[string]float64
+
+// samplesOf returns the matching samples of a directory's page.
+func samplesOf(in *mpmetrics.Inspection, match func(sample string) bool) samples {
+	page := samples{}
+	for _, row := range in.Page(func(_, sample string) bool { return match(sample) }) {
+		page[row.Sample] = row.Merged
+	}
+	return page
 }
 
-// delta is by how much it has changed. What was not there was 0.
+// change is the difference of a sample between two pages.
+type change struct {
+	sample        string
+	before, after *float64 // nil if the page does not have the sample
+}
+
+// delta returns the increase. A sample that a page does not have counts as 0.
 func (c change) delta() float64 {
 	delta := 0.0
 	if c.after != nil {
@@ -26,7 +38,7 @@ func (c change) delta() float64 {
 	return delta
 }
 
-// value is the new value for people.
+// value returns the new value as text.
 func (c change) value() string {
 	if c.after == nil {
 		return "gone"
@@ -34,7 +46,7 @@ func (c change) value() string {
 	return mpmetrics.FormatValue(*c.after)
 }
 
-// changes are those from one page to another, by sample.
+// changes returns the differences between two pages, by sample.
 func changes(before, after samples) []change {
 	var found []change
 	for sample, now := range after {
@@ -55,7 +67,7 @@ func changes(before, after samples) []change {
 	return found
 }
 
-// signed is a value with its sign.
+// signed formats a value with its sign.
 func signed(v float64) string {
 	if v >= 0 {
 		return "+" + mpmetrics.FormatValue(v)

@@ -1,240 +1,146 @@
 package inspect
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"syscall"
-	"time"
+	"unicode/utf8"
 
-	"github.com/gdamore/tcell/v2"
+	tea "charm.land/bubbletea/v2"
 	"golang.org/x/term"
 )
 
-// emphasis is how a line of a screen looks.
-type emphasis int
+// style is the appearance of a line.
+type style int
 
 const (
-	plainLine emphasis = iota
-	titleLine
-	headingLine // above columns
-	troubleLine
-	faintLine
+	plain style = iota
+	title
+	heading // above columns, to the right edge of the screen
+	trouble
+	faint
 )
 
-// screenLine is a line of text for people, on a screen or in a pipe.
-type screenLine struct {
-	text string // printable
-	as   emphasis
+// line is a line of text, on a screen or in a pipe.
+type line struct {
+	text  string // printable
+	style style
 }
 
-// screen is a terminal that a command has for itself until it is closed. It belongs to one goroutine.
-type screen struct {
-	tcell   tcell.Screen
-	tty     *gatedTTY
-	keys    chan *tcell.EventKey // what is typed faster than it is taken is lost
-	resized chan struct{}        // room for one
-	gone    chan struct{}        // closed when the terminal is
-	signals chan os.Signal       // to be suspended
-
-	silenced chan struct{} // gets one when tcell has stopped reading
-	closed   chan struct{}
-	pumping  sync.WaitGroup
+// render returns the lines as a full screen of this width. Longer lines are cut off.
+func render(lines []line, width int) tea.View {
+	attributes := map[style]string{title: "1", heading: "7", trouble: "1;31", faint: "2"}
+	var b strings.Builder
+	for i, l := range lines {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if l.style == heading {
+			l.text += strings.Repeat(" ", max(0, width-utf8.RuneCountInString(l.text)))
+		}
+		if l.style == plain {
+			b.WriteString(l.text)
+		} else {
+			fmt.Fprintf(&b, "\x1b[%sm%s\x1b[m", attributes[l.style], l.text)
+		}
+	}
+	view := tea.NewView(b.String())
+	view.AltScreen = true
+	return view
 }
 
-// errNoTerminal is told to who wants a screen where there is none.
-var errNoTerminal = errors.New("stdin and stdout are no terminal")
-
-// maxKeys is how many keys wait to be taken.
-const maxKeys = 256
-
-// openScreen takes over the terminal. The caller must close it, whatever happens: it would be left without echo.
-func openScreen() (*screen, error) {
-	if !onTerminal() {
-		return nil, errNoTerminal
-	}
-	tty, err := tcell.NewDevTty()
-	if err != nil {
-		return nil, fmt.Errorf("open screen: %w", err)
-	}
-	s := &screen{
-		tty:      &gatedTTY{Tty: tty},
-		keys:     make(chan *tcell.EventKey, maxKeys),
-		resized:  make(chan struct{}, 1),
-		gone:     make(chan struct{}),
-		signals:  make(chan os.Signal, 1),
-		silenced: make(chan struct{}, 1),
-		closed:   make(chan struct{}),
-	}
-	s.tcell, err = tcell.NewTerminfoScreenFromTty(s.tty)
-	if err == nil {
-		err = s.tcell.Init()
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open screen, TERM=%s: %w", os.Getenv("TERM"), err), tty.Close())
-	}
-	s.pumping.Go(s.pump)
-	signal.Notify(s.signals, syscall.SIGTSTP)
-	return s, nil
-}
+var errNoTerminal = errors.New("stdin and stdout are not a terminal")
 
 func onTerminal() bool {
 	return term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
 }
 
-// gatedTTY is a terminal that can be told to give no more input. tcell's goroutines wait for each other for ever where there
-// is more of it while they end.
-type gatedTTY struct {
-	tcell.Tty
-	shut atomic.Bool
+// screen shows a model on the terminal. To bubbletea it adds that the program ends with the terminal, and can be suspended by a
+// signal. Ctrl-C quits and Ctrl-Z suspends.
+type screen struct {
+	program *tea.Program
+	suspend chan os.Signal
+	err     error // of the last suspension
 }
 
-func (t *gatedTTY) Read(p []byte) (int, error) {
-	if t.shut.Load() {
-		return 0, io.EOF
-	}
-	n, err := t.Tty.Read(p)
-	if t.shut.Load() {
-		return 0, io.EOF
-	}
-	return n, err
+func newScreen(model tea.Model) *screen {
+	s := &screen{suspend: make(chan os.Signal, 1)}
+	s.program = tea.NewProgram(model, tea.WithInput(input{os.Stdin, s.quit}), tea.WithoutSignalHandler(), tea.WithFilter(s.filter))
+	return s
 }
 
-// pump takes tcell's events until the screen is closed, so that tcell never waits for anybody.
-func (s *screen) pump() {
-	lost := sync.OnceFunc(func() { close(s.gone) })
-	for {
-		switch e := s.tcell.PollEvent().(type) {
-		case *tcell.EventKey:
+// send passes a message to the model, and quit ends the program. Both wait for run and return at once after it.
+func (s *screen) send(msg tea.Msg) { s.program.Send(msg) }
+func (s *screen) quit()            { s.program.Quit() }
+
+// run shows the model until it quits, the context is done or the terminal is gone. It restores the terminal.
+func (s *screen) run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, s.quit)()
+	signal.Notify(s.suspend, syscall.SIGTSTP)
+	defer signal.Stop(s.suspend)
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		for {
 			select {
-			case s.keys <- e:
-			default:
-			}
-		case *tcell.EventResize:
-			select {
-			case s.resized <- struct{}{}:
-			default:
-			}
-		case *tcell.EventError: // the end of its input
-			if !s.tty.shut.Load() {
-				lost()
-			}
-			select {
-			case s.silenced <- struct{}{}:
-			default:
-			}
-		case nil:
-			select {
-			case <-s.closed:
+			case <-s.suspend:
+				s.send(tea.SuspendMsg{})
+			case <-ended:
 				return
-			case <-time.After(time.Millisecond): // it is ending
 			}
 		}
-	}
+	}()
+	_, err := s.program.Run()
+	return errors.Join(err, s.err)
 }
 
-// silencePatience bounds how long to wait for tcell to read no more. It has nothing to wait for.
-const silencePatience = time.Second
-
-// silence has tcell stop reading.
-func (s *screen) silence() {
-	s.tty.shut.Store(true)
-	_ = s.tty.Drain() // what it waits in
-	select {
-	case <-s.silenced:
-	case <-time.After(silencePatience):
+// filter sees each message before the model and bubbletea, in the goroutine of both.
+func (s *screen) filter(_ tea.Model, msg tea.Msg) tea.Msg {
+	if key, ok := msg.(tea.KeyPressMsg); ok {
+		switch key.String() {
+		case "ctrl+c":
+			return tea.QuitMsg{}
+		case "ctrl+z":
+			msg = tea.SuspendMsg{}
+		}
 	}
+	if _, ok := msg.(tea.SuspendMsg); !ok {
+		return msg
+	}
+	if s.err = errors.Join(s.program.ReleaseTerminal(), stopProcess(), s.program.RestoreTerminal()); s.err != nil {
+		return tea.QuitMsg{}
+	}
+	return tea.ClearScreen()
 }
 
-// close gives the terminal back as it was.
-func (s *screen) close() {
-	signal.Stop(s.signals)
-	s.silence()
-	s.tcell.Fini()
-	close(s.closed)
-	s.pumping.Wait()
-}
-
-// suspend does what Ctrl-Z does elsewhere: the terminal is given back, and the process stops until it is told to go on.
-func (s *screen) suspend() error {
-	s.silence()
-	if err := s.tcell.Suspend(); err != nil {
-		return fmt.Errorf("suspend screen: %w", err)
-	}
-	goOn := make(chan os.Signal, 1)
-	signal.Notify(goOn, syscall.SIGCONT)
-	defer signal.Stop(goOn)
+// stopProcess stops this process until it is continued. bubbletea's own way, SIGTSTP, has no effect: the Go runtime does not restore
+// the default action of a signal that was caught once.
+func stopProcess() error {
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, syscall.SIGCONT)
+	defer signal.Stop(continued)
 	if err := syscall.Kill(os.Getpid(), syscall.SIGSTOP); err != nil {
-		return fmt.Errorf("suspend screen: %w", os.NewSyscallError("kill", err))
+		return os.NewSyscallError("kill", err)
 	}
-	<-goOn // it may take a moment until all threads are stopped
-	s.tty.shut.Store(false)
-	if err := s.tcell.Resume(); err != nil {
-		return fmt.Errorf("resume screen: %w", err)
-	}
-	s.tcell.Sync()
+	<-continued // all threads stop only after a moment
 	return nil
 }
 
-// press hands keys on to press, the first one and all that wait, until one of them is the end. Ctrl-C and Ctrl-Z mean what
-// they mean elsewhere.
-func (s *screen) press(key *tcell.EventKey, press func(*tcell.EventKey) (quit bool)) (quit bool, err error) {
-	for {
-		switch {
-		case key.Key() == tcell.KeyCtrlC:
-			return true, nil
-		case key.Key() == tcell.KeyCtrlZ:
-			if err := s.suspend(); err != nil {
-				return true, err
-			}
-		case press(key):
-			return true, nil
-		}
-		select {
-		case key = <-s.keys:
-		default:
-			return false, nil
-		}
-	}
+// input is standard input. It reports its end, which bubbletea ignores.
+type input struct {
+	*os.File
+	ended func()
 }
 
-// size is what the terminal has at the moment, in characters.
-func (s *screen) size() (width, height int) { return s.tcell.Size() }
-
-// draw replaces all that is on the screen. What has no room is cut off.
-func (s *screen) draw(lines []screenLine) {
-	s.tcell.Clear()
-	width, height := s.size()
-	for y, line := range lines[:min(len(lines), height)] {
-		style := styleOf(line.as)
-		s.tcell.PutStrStyled(0, y, line.text, style)
-		if line.as == headingLine {
-			for x := len([]rune(line.text)); x < width; x++ { // to the edge
-				s.tcell.SetContent(x, y, ' ', nil, style)
-			}
-		}
+// Read implements [io.Reader].
+func (i input) Read(p []byte) (int, error) {
+	n, err := i.File.Read(p)
+	if err != nil {
+		i.ended()
 	}
-	s.tcell.Show()
-}
-
-// redraw is for a terminal on which something else may have been written.
-func (s *screen) redraw() { s.tcell.Sync() }
-
-func styleOf(e emphasis) tcell.Style {
-	style := tcell.StyleDefault
-	switch e {
-	case titleLine:
-		return style.Bold(true)
-	case headingLine:
-		return style.Reverse(true)
-	case troubleLine:
-		return style.Foreground(tcell.ColorRed).Bold(true)
-	case faintLine:
-		return style.Dim(true)
-	}
-	return style
+	return n, err
 }

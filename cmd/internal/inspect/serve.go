@@ -11,32 +11,47 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/common/expfmt"
 	urfave "github.com/urfave/cli/v2"
 
 	"multiproc/cmd/internal/cli"
 	"multiproc/mpmetrics"
 )
 
-// shutdownGrace is how long a scrape in flight may go on when the server is to stop.
-const shutdownGrace = 5 * time.Second
-
-func metricsServeCommand() *urfave.Command {
+func dumpCommand() *urfave.Command {
 	return &urfave.Command{
-		Name:  "serve",
-		Usage: "answer scrapes of the directory, beside an application in any language",
-		Flags: dirFlags(
-			&urfave.StringFlag{Name: "listen", Usage: "`ADDR` to listen on, as HOST:PORT", Value: "127.0.0.1:9394"},
-		),
-		Before: noDirectory,
-		Action: serveMetrics,
+		Name:            "dump",
+		Usage:           "print what a scrape returns: the merged metrics of all processes",
+		ArgsUsage:       "[INI]",
+		Flags:           dirFlags(&urfave.StringFlag{Name: "format", Usage: "output `FORMAT`, text or openmetrics", Value: "text"}),
+		SkipFlagParsing: true,
+		Action:          dirAction(0, dump),
 	}
 }
 
-func serveMetrics(c *urfave.Context) error {
-	dir, err := metricsDir(c)
-	if err != nil {
-		return err
+func dump(c *urfave.Context, dir string, _ []string) error {
+	formats := map[string]expfmt.Format{"text": expfmt.FmtText, "openmetrics": expfmt.FmtOpenMetrics_1_0_0}
+	format, ok := formats[c.String("format")]
+	if !ok {
+		return cli.Usagef("flag --format: %q is neither text nor openmetrics", c.String("format"))
 	}
+	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: cli.NewLogger("text", c.App.ErrWriter)})
+	defer collector.Close()
+	return collector.Write(c.App.Writer, format)
+}
+
+func serveCommand() *urfave.Command {
+	return &urfave.Command{
+		Name:            "serve",
+		Usage:           "serve the metrics to Prometheus, beside an application in any language",
+		ArgsUsage:       "[INI]",
+		Flags:           dirFlags(&urfave.StringFlag{Name: "listen", Usage: "`ADDR` to listen on, as HOST:PORT", Value: "127.0.0.1:9394"}),
+		SkipFlagParsing: true,
+		Action:          dirAction(0, serve),
+	}
+}
+
+func serve(c *urfave.Context, dir string, _ []string) error {
 	log := cli.NewLogger("text", c.App.ErrWriter)
 	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: log})
 	defer collector.Close()
@@ -56,7 +71,10 @@ func serveMetrics(c *urfave.Context) error {
 	return serveUntil(ctx, listener, routes, log)
 }
 
-// serveUntil serves until the context is done, and then lets what is in flight come to its end.
+// shutdownTimeout bounds how long requests in flight may go on after the context is done.
+const shutdownTimeout = 5 * time.Second
+
+// serveUntil serves until the context is done and then shuts down gracefully.
 func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           handler,
@@ -74,10 +92,10 @@ func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler
 		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("stop serving %s: %w", listener.Addr(), err), server.Close())
+		return errors.Join(fmt.Errorf("shut down %s: %w", listener.Addr(), err), server.Close())
 	}
 	return nil
 }

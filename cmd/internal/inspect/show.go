@@ -15,52 +15,77 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"multiproc/cmd/internal/cli"
+	"multiproc/cmd/internal/config"
 	"multiproc/mpmetrics"
 )
 
-func metricsShowCommand() *urfave.Command {
+func showCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:      "show",
-		Usage:     "show what is in the files, and which worker counted what",
+		Usage:     "show the content of the files: which worker counted what",
 		ArgsUsage: "[FILE...]",
-		Description: "One FILE: its entries as they stand there, a histogram's buckets one by one. Several files, which are of one\n" +
-			"directory: a column for each of them, with what would be on the page if it were the only one, and what the page of\n" +
-			"all of them has. None: the whole directory, with a column for each process.",
+		Description: "With one FILE: its entries in order, each bucket of a histogram on its own. With several, which must be in one directory:\n" +
+			"a column for each file, with the page it would give alone, and a column with the page of the whole directory. Without:\n" +
+			"a column for each process of the directory.",
 		Flags: dirFlags(
-			&urfave.StringFlag{Name: "sample", Usage: "only samples whose lines begin with `NAME`, or that are of the family NAME"},
+			&urfave.StringFlag{Name: "sample", Usage: "only samples of the metric `NAME`, or with that name"},
 			matchFlag(), jsonFlag(),
 		),
-		Before: flagsBefore,
-		Action: showMetrics,
+		SkipFlagParsing: true,
+		Action:          cli.Action(-1, show),
 	}
 }
 
-func showMetrics(c *urfave.Context) error {
-	match, err := matcher(c)
+// filter selects samples by their name and their line up to the value.
+type filter func(name, sample string) bool
+
+func show(c *urfave.Context, arguments config.Arguments) error {
+	match, err := compileMatch(c.String("match"))
 	if err != nil {
 		return err
 	}
-	asked, found := c.String("sample"), false
-	wanted := func(name, sample string) bool {
-		is := (asked == "" || isNamed(name, asked)) && match(sample)
-		found = found || is
-		return is
+	name, found := c.String("sample"), false
+	wanted := func(sampleName, sample string) bool {
+		ok := (name == "" || isNamed(sampleName, name)) && match(sample)
+		found = found || ok
+		return ok
 	}
-	if err := showWanted(c, wanted); err != nil || found || asked == "" && c.String("match") == "" {
-		return err
+	if len(arguments.Operands) == 0 {
+		err = showDirectory(c, arguments, wanted)
+	} else {
+		err = showFiles(c, arguments.Operands, wanted)
 	}
-	return fmt.Errorf("show: %w", errNothing)
+	if err == nil && !found && (name != "" || c.String("match") != "") {
+		err = errors.New("show: no matching sample")
+	}
+	return err
 }
 
-func showWanted(c *urfave.Context, wanted func(name, sample string) bool) error {
-	if c.NArg() == 0 {
-		dir, err := metricsDir(c)
-		if err != nil {
-			return err
+// isNamed reports whether a sample has the name or belongs to the metric with the name.
+func isNamed(sample, name string) bool {
+	suffix, ok := strings.CutPrefix(sample, name)
+	return ok && slices.Contains([]string{"", "_total", "_bucket", "_sum", "_count"}, suffix)
+}
+
+// splitPaths returns the common directory of the paths and the file names without duplicates.
+func splitPaths(paths []string) (dir string, names []string, err error) {
+	dir = filepath.Dir(paths[0])
+	for _, path := range paths {
+		if other := filepath.Dir(path); other != dir {
+			return "", nil, cli.Usagef("the files are in two directories, %s and %s: use metrics diff to compare directories", dir, other)
 		}
-		return showDirectory(c, dir, wanted)
+		if name := filepath.Base(path); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
-	paths := c.Args().Slice()
+	if err := checkReadable(dir); err != nil {
+		return "", nil, cli.Usage(err)
+	}
+	return dir, names, nil
+}
+
+// showFiles shows the readable files. The error names the others, and the faults.
+func showFiles(c *urfave.Context, paths []string, wanted filter) error {
 	if dirIsGiven(c) {
 		for i, path := range paths {
 			if filepath.Base(path) == path {
@@ -68,35 +93,10 @@ func showWanted(c *urfave.Context, wanted func(name, sample string) bool) error 
 			}
 		}
 	}
-	dir, names, err := filesOf(paths)
+	dir, names, err := splitPaths(paths)
 	if err != nil {
 		return err
 	}
-	return showFiles(c, dir, names, wanted)
-}
-
-// isNamed reports whether a sample's name is the one asked for, or one of a family of that name.
-func isNamed(sample, asked string) bool {
-	rest, ok := strings.CutPrefix(sample, asked)
-	return ok && slices.Contains([]string{"", "_total", "_bucket", "_sum", "_count"}, rest)
-}
-
-// filesOf are the names of files that are to be in one directory, each once.
-func filesOf(paths []string) (dir string, names []string, err error) {
-	dir = filepath.Dir(paths[0])
-	for _, path := range paths {
-		if other := filepath.Dir(path); other != dir {
-			return "", nil, cli.Usagef("files of two directories, %s and %s: show takes those of one, see metrics diff", dir, other)
-		}
-		if name := filepath.Base(path); !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return dir, names, checkReadable(dir)
-}
-
-// showFiles shows the files that can be shown. The error tells of the others, and of what is wrong with those.
-func showFiles(c *urfave.Context, dir string, names []string, wanted func(name, sample string) bool) error {
 	inspector := mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{Only: names})
 	defer inspector.Close()
 	in, err := inspector.Look()
@@ -107,7 +107,7 @@ func showFiles(c *urfave.Context, dir string, names []string, wanted func(name, 
 	var files []*mpmetrics.File
 	for _, name := range names {
 		if i := slices.IndexFunc(in.Files, func(f *mpmetrics.File) bool { return f.Name == name }); i < 0 {
-			errs = append(errs, whyNoFile(filepath.Join(dir, name)))
+			errs = append(errs, whyMissing(filepath.Join(dir, name)))
 		} else if errs = append(errs, faultsOf(in.Files[i:i+1])); in.Files[i].Type != "" {
 			files = append(files, in.Files[i])
 		}
@@ -115,29 +115,33 @@ func showFiles(c *urfave.Context, dir string, names []string, wanted func(name, 
 	switch {
 	case len(files) == 0:
 	case len(names) == 1 && c.Bool("json"):
-		errs = append(errs, cli.PrintJSON(c.App.Writer, entriesOf(files[0], wanted)))
+		errs = append(errs, cli.PrintJSON(c.App.Writer, newShownFile(files[0], wanted)))
 	case len(names) == 1:
 		errs = append(errs, printEntries(c.App.Writer, files[0], wanted))
 	default:
-		s := sideBySide{}
+		t := compareTable{}
 		for _, f := range files {
-			s.Columns = append(s.Columns, f.Name)
-			s.files = append(s.files, []*mpmetrics.File{f})
+			t.Columns = append(t.Columns, f.Name)
+			t.files = append(t.files, []*mpmetrics.File{f})
 		}
-		errs = append(errs, s.print(c, in, wanted))
+		errs = append(errs, t.print(c, in, wanted))
 	}
 	return errors.Join(errs...)
 }
 
-// whyNoFile says why a file is not among those of its directory.
-func whyNoFile(path string) error {
+// whyMissing returns the reason why an Inspection does not have a file.
+func whyMissing(path string) error {
 	if _, err := os.Lstat(path); err != nil {
 		return err
 	}
-	return &fs.PathError{Op: "show", Path: path, Err: errors.New("is not named as a metric file is")}
+	return &fs.PathError{Op: "show", Path: path, Err: errors.New("not the name of a metric file")}
 }
 
-func showDirectory(c *urfave.Context, dir string, wanted func(name, sample string) bool) error {
+func showDirectory(c *urfave.Context, arguments config.Arguments, wanted filter) error {
+	dir, err := metricsDir(c, arguments)
+	if err != nil {
+		return err
+	}
 	inspector := mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{})
 	defer inspector.Close()
 	in, err := inspector.Look()
@@ -145,22 +149,22 @@ func showDirectory(c *urfave.Context, dir string, wanted func(name, sample strin
 		return err
 	}
 	columns := map[*mpmetrics.Process]int{}
-	s := sideBySide{}
+	t := compareTable{}
 	for i, p := range in.Processes {
 		columns[p] = i
-		s.Columns = append(s.Columns, p.ID)
+		t.Columns = append(t.Columns, p.ID)
 	}
-	s.files = make([][]*mpmetrics.File, len(s.Columns))
+	t.files = make([][]*mpmetrics.File, len(t.Columns))
 	for _, f := range in.Files {
 		if f.Process != nil {
-			at := columns[f.Process]
-			s.files[at] = append(s.files[at], f)
+			i := columns[f.Process]
+			t.files[i] = append(t.files[i], f)
 		}
 	}
-	return errors.Join(s.print(c, in, wanted), faultsOf(in.Files))
+	return errors.Join(t.print(c, in, wanted), faultsOf(in.Files))
 }
 
-func printEntries(to io.Writer, f *mpmetrics.File, wanted func(name, sample string) bool) error {
+func printEntries(to io.Writer, f *mpmetrics.File, wanted filter) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "OFFSET\tSAMPLE\tVALUE\tTIME")
 	for _, e := range f.AppendEntries(nil) {
@@ -177,7 +181,7 @@ func printEntries(to io.Writer, f *mpmetrics.File, wanted func(name, sample stri
 	return w.Flush()
 }
 
-// shownFile is a file's content in JSON.
+// shownFile is the content of a file in JSON.
 type shownFile struct {
 	File    string       `json:"file"`
 	Entries []shownEntry `json:"entries"`
@@ -188,13 +192,16 @@ type shownEntry struct {
 	Sample string     `json:"sample"`
 	Value  jsonValue  `json:"value"`
 	Time   *time.Time `json:"time,omitempty"`
-	Error  string     `json:"error,omitempty"` // why it is not on the page; the sample is then the key in the file
+	Error  string     `json:"error,omitempty"` // why the entry is not on the page; the sample is the raw key then
 }
 
-func entriesOf(f *mpmetrics.File, wanted func(name, sample string) bool) shownFile {
+func newShownFile(f *mpmetrics.File, wanted filter) shownFile {
 	shown := shownFile{File: f.Name, Entries: []shownEntry{}}
 	for _, e := range f.AppendEntries(nil) {
-		entry := shownEntry{Offset: e.Offset, Sample: e.Sample.String(), Value: jsonValue(e.Value), Time: jsonTime(e.Time)}
+		entry := shownEntry{Offset: e.Offset, Sample: e.Sample.String(), Value: jsonValue(e.Value)}
+		if !e.Time.IsZero() {
+			entry.Time = &e.Time
+		}
 		if err := e.Sample.Err(); err != nil {
 			entry.Error = err.Error()
 		}

@@ -3,37 +3,34 @@ package inspect
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	urfave "github.com/urfave/cli/v2"
 
 	"multiproc/cmd/internal/cli"
 )
 
-func metricsTopCommand() *urfave.Command {
+func topCommand() *urfave.Command {
 	return &urfave.Command{
-		Name:  "top",
-		Usage: "show what each worker does, on the whole screen; it reads files only, so that it works when nothing else does",
-		Description: "Keys: < and > choose the column to sort by, r reverses, / filters, a shows dead workers too, arrows and page\n" +
-			"keys scroll, q quits. Rates are of the time between the last two looks, and so are p50 and p99.",
+		Name:      "top",
+		Usage:     "show the load of each worker on the whole screen; reads only files, so it works even if all processes hang",
+		ArgsUsage: "[INI]",
+		Description: "Keys: < and > select the column to sort by, r reverses the order, / filters, a includes dead workers, arrow and page keys\n" +
+			"scroll, q quits. Rates, p50 and p99 are those of the last interval.",
 		Flags: dirFlags(
 			intervalFlag(),
-			&urfave.BoolFlag{Name: "once", Usage: "print it once, as text; after two looks where something runs, for the rates"},
-			&urfave.BoolFlag{Name: "json", Usage: "print it once, as JSON"},
+			&urfave.BoolFlag{Name: "once", Usage: "print text once; if something is running, after an interval, for the rates"},
+			&urfave.BoolFlag{Name: "json", Usage: "print JSON once, likewise"},
 		),
-		Before: noDirectory,
-		Action: topMetrics,
+		SkipFlagParsing: true,
+		Action:          dirAction(0, runTop),
 	}
 }
 
-func topMetrics(c *urfave.Context) error {
+func runTop(c *urfave.Context, dir string, _ []string) error {
 	every, err := interval(c)
-	if err != nil {
-		return err
-	}
-	dir, err := metricsDir(c)
 	if err != nil {
 		return err
 	}
@@ -44,46 +41,46 @@ func topMetrics(c *urfave.Context) error {
 	if c.Bool("json") || c.Bool("once") {
 		return t.once(ctx, c)
 	}
-	s, err := openScreen()
-	if errors.Is(err, errNoTerminal) {
-		err = cli.Usagef("%w: top --once or --json prints to anything", err)
+	if !onTerminal() {
+		return cli.Usage(fmt.Errorf("%w: use top --once or --json", errNoTerminal))
 	}
-	if err != nil {
-		return err
+	if t.read(); t.err != nil {
+		return t.err
 	}
-	defer s.close()
-	return t.run(ctx, s)
+	return newScreen(t).run(ctx)
 }
 
-// top is the command at work.
+// top reads a directory repeatedly. It is the model of its screen.
 type top struct {
 	dir    string
 	reader *topReader
 	every  time.Duration
 
-	before, now *topReading
-	err         error // of the last look; what was seen before stays on the screen
-	keys        topKeys
+	before, now   *topReading
+	err           error // of the last reading; the screen still shows the one before
+	keys          topKeys
+	width, height int
 }
 
-// look reads once more.
-func (t *top) look() {
+// tick asks for the next reading.
+type tick struct{}
+
+func (t *top) read() {
 	r, err := t.reader.read()
 	if t.err = err; err == nil {
 		t.before, t.now = t.now, r
 	}
 }
 
-// once prints what there is.
 func (t *top) once(ctx context.Context, c *urfave.Context) error {
-	t.look()
+	t.read()
 	if t.err == nil && t.now.running() {
 		select {
 		case <-time.After(t.every):
 		case <-ctx.Done():
 			return nil
 		}
-		t.look()
+		t.read()
 	}
 	if t.err != nil {
 		return t.err
@@ -99,43 +96,32 @@ func (t *top) once(ctx context.Context, c *urfave.Context) error {
 	return w.Flush()
 }
 
-// run shows it until somebody quits.
-func (t *top) run(ctx context.Context, s *screen) error {
-	ticker := time.NewTicker(t.every)
-	defer ticker.Stop()
-	t.look()
-	if t.err != nil {
-		return t.err
-	}
-	for {
-		_, height := s.size()
-		s.draw(t.screen(height))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-			t.look()
-		case <-s.gone:
-			return nil
-		case <-s.resized:
-			s.redraw()
-		case <-s.signals:
-			if err := s.suspend(); err != nil {
-				return err
-			}
-		case key := <-s.keys:
-			if quit, err := s.press(key, t.keys.press); quit || err != nil {
-				return err
-			}
-		}
-	}
+// Init implements [tea.Model].
+func (t *top) Init() tea.Cmd {
+	return tea.Tick(t.every, func(time.Time) tea.Msg { return tick{} })
 }
 
-// screen is what is to be seen on a screen of this height.
-func (t *top) screen(height int) []screenLine {
+// Update implements [tea.Model].
+func (t *top) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		t.width, t.height = msg.Width, msg.Height
+	case tea.KeyPressMsg:
+		if t.keys.press(msg.Key()) {
+			return t, tea.Quit
+		}
+	case tick:
+		t.read()
+		return t, t.Init()
+	}
+	return t, nil
+}
+
+// View implements [tea.Model].
+func (t *top) View() tea.View {
 	text := newTopText(newTopView(t.dir, t.before, t.now), t.keys.order)
 	if t.err != nil {
-		text.head = append([]screenLine{{cli.Printable(t.err.Error()), troubleLine}}, text.head...)
+		text.head = append([]line{{cli.Printable(t.err.Error()), trouble}}, text.head...)
 	}
-	return t.keys.arrange(text, height)
+	return render(t.keys.arrange(text, t.height), t.width)
 }

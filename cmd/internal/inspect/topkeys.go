@@ -3,91 +3,84 @@ package inspect
 import (
 	"slices"
 
-	"github.com/gdamore/tcell/v2"
+	tea "charm.land/bubbletea/v2"
 
 	"multiproc/cmd/internal/cli"
 )
 
-// topKeys is what somebody has made of top's screen by pressing keys.
+// topKeys is the state of top's screen that keys change.
 type topKeys struct {
 	order  topOrder
-	scroll int // rows of the table that are above the screen
-	page   int // rows of it that were on the screen last
+	scroll int // rows of the table above the screen
+	page   int // rows of the table on the screen
 	typing bool
-	before string // the filter before it was typed at
+	before string // the filter before the user began to type
 }
 
-// press takes a key, and reports whether it is the end.
-func (k *topKeys) press(key *tcell.EventKey) (quit bool) {
+// press handles a key and reports whether to quit.
+func (k *topKeys) press(key tea.Key) (quit bool) {
 	if k.typing {
 		k.typeFilter(key)
 		return false
 	}
 	columns := len(topColumns())
-	switch key.Key() {
-	case tcell.KeyEscape:
+	switch key.String() {
+	case "q":
+		return true
+	case "esc":
 		k.order.filter = ""
-	case tcell.KeyLeft:
+	case "<", "left":
 		k.order.column = (k.order.column + columns - 1) % columns
-	case tcell.KeyRight:
+	case ">", "right":
 		k.order.column = (k.order.column + 1) % columns
-	case tcell.KeyUp:
+	case "up":
 		k.scroll--
-	case tcell.KeyDown:
+	case "down":
 		k.scroll++
-	case tcell.KeyPgUp:
+	case "pgup":
 		k.scroll -= k.page
-	case tcell.KeyPgDn:
+	case "pgdown":
 		k.scroll += k.page
-	case tcell.KeyHome:
+	case "home":
 		k.scroll = 0
-	case tcell.KeyRune:
-		switch key.Rune() {
-		case 'q':
-			return true
-		case '<':
-			k.order.column = (k.order.column + columns - 1) % columns
-		case '>':
-			k.order.column = (k.order.column + 1) % columns
-		case 'r':
-			k.order.reverse = !k.order.reverse
-		case 'a':
-			k.order.all = !k.order.all
-		case '/':
-			k.typing, k.before = true, k.order.filter
-		}
+	case "r":
+		k.order.reverse = !k.order.reverse
+	case "a":
+		k.order.all = !k.order.all
+	case "/":
+		k.typing, k.before = true, k.order.filter
 	}
 	return false
 }
 
-// typeFilter takes a key while the filter is being typed, which counts at once.
-func (k *topKeys) typeFilter(key *tcell.EventKey) {
+// typeFilter handles a key while the filter is typed. The filter applies at once.
+func (k *topKeys) typeFilter(key tea.Key) {
 	filter := []rune(k.order.filter)
-	switch key.Key() {
-	case tcell.KeyEnter:
+	switch key.String() {
+	case "enter":
 		k.typing = false
-	case tcell.KeyEscape:
+	case "esc":
 		k.typing, k.order.filter = false, k.before
-	case tcell.KeyBackspace, tcell.KeyBackspace2:
+	case "backspace":
 		k.order.filter = string(filter[:max(0, len(filter)-1)])
-	case tcell.KeyCtrlU:
+	case "ctrl+u":
 		k.order.filter = ""
-	case tcell.KeyRune:
-		k.order.filter += string(key.Rune())
+	default:
+		k.order.filter += key.Text
 	}
 }
 
-// leastTable and leastFoot are how many lines the table and what is below it get where there is not room for all.
+// minTable and minFoot are the lines that the table and the foot get on a screen that is too small for all.
 const (
-	leastTable = 6
-	leastFoot  = 8
+	minTable = 6
+	minFoot  = 8
 )
 
-// arrange makes a screen of a text: the head whole, of the table what is scrolled to, of the foot what fits, and a line
-// that says what keys there are.
-func (k *topKeys) arrange(t topText, height int) []screenLine {
+// arrange fits the text to a screen: the whole head, the rows of the table that are scrolled to, as much of the foot as fits, and a
+// line of help.
+func (k *topKeys) arrange(t topText, height int) []line {
 	room := max(0, height-len(t.head)-1)
-	foot := min(len(t.foot), max(leastFoot, room-len(t.table)), max(0, room-min(leastTable, len(t.table))))
+	foot := min(len(t.foot), max(minFoot, room-len(t.table)), max(0, room-min(minTable, len(t.table))))
 	table := min(len(t.table), max(0, room-foot))
 	rows := t.table[min(1, len(t.table)):]
 	k.page = max(1, table-1)
@@ -96,19 +89,19 @@ func (k *topKeys) arrange(t topText, height int) []screenLine {
 
 	lines := slices.Concat(t.head, t.table[:min(1, table)], shown, t.foot[:foot])
 	for len(lines) < height-1 {
-		lines = append(lines, screenLine{})
+		lines = append(lines, line{})
 	}
 	lines = lines[:max(0, min(len(lines), height-1))]
 	return append(lines, k.bottom())
 }
 
-// bottom is the last line: what is being typed, or which keys there are.
-func (k *topKeys) bottom() screenLine {
+// bottom returns the last line: the filter or the list of keys.
+func (k *topKeys) bottom() line {
 	switch {
 	case k.typing:
-		return screenLine{"filter: " + cli.Printable(k.order.filter) + "_   Enter keeps it, Esc does not", titleLine}
+		return line{"filter: " + cli.Printable(k.order.filter) + "_   Enter applies, Esc cancels", title}
 	case k.order.filter != "":
-		return screenLine{"filter: " + cli.Printable(k.order.filter) + "   Esc shows all again", titleLine}
+		return line{"filter: " + cli.Printable(k.order.filter) + "   Esc clears", title}
 	}
-	return screenLine{"q quit  < > sort by  r reverse  / filter  a all  ↑ ↓ scroll", faintLine}
+	return line{"q quit  < > sort by  r reverse  / filter  a all  ↑ ↓ scroll", faint}
 }

@@ -11,12 +11,11 @@ import (
 	"multiproc/worker/requests"
 )
 
-// topReader reads what top shows. It reads files, in the metrics directory and in /proc, and never asks anybody: workers and
-// master may all be stopped.
+// topReader reads what top shows from files alone, in the metrics directory and in /proc: workers and master may all hang.
 type topReader struct {
 	dir       string
 	inspector *mpmetrics.Inspector
-	reader    requests.Reader
+	requests  requests.Reader
 }
 
 func newTopReader(dir string) *topReader {
@@ -25,15 +24,15 @@ func newTopReader(dir string) *topReader {
 
 func (r *topReader) close() { r.inspector.Close() }
 
-// topReading is what there was at one moment.
+// topReading is the state of a directory and its processes at one moment.
 type topReading struct {
 	at        time.Time
-	note      *page.StatusFile // nil: there is none
+	status    *page.StatusFile // of the master; nil: there is none
 	processes []mpmetrics.Process
-	loads     map[string]requests.Totals // by id
-	usages    map[string]master.Usage    // by id, of those that are seen to live
-	counters  map[string]float64         // by sample, of all processes together; of histograms and summaries their counts
-	files     map[string]bool            // those that counters are in, by name, and whether they are without fault
+	totals    map[string]requests.Totals // by id
+	usages    map[string]master.Usage    // by id, of live processes
+	counters  map[string]float64         // by sample, merged; of histograms and summaries their counts
+	files     map[string]bool            // files with counters by name: whether they have no faults
 	faulty    int                        // files of any kind
 }
 
@@ -44,16 +43,17 @@ func (r *topReader) read() (*topReading, error) {
 	}
 	t := &topReading{
 		at:       in.Time,
-		note:     page.ReadStatusFile(r.dir),
-		loads:    r.reader.Read(in.Files),
+		status:   page.ReadStatusFile(r.dir),
+		totals:   r.requests.Read(in.Files),
 		usages:   map[string]master.Usage{},
 		counters: map[string]float64{},
 		files:    map[string]bool{},
+		faulty:   countFaulty(in.Files),
 	}
 	for _, p := range in.Processes {
 		t.processes = append(t.processes, *p)
 		if p.Liveness != mpmetrics.Alive {
-			continue // the pid may be anybody's
+			continue // the pid may be reused
 		}
 		if u, err := master.ReadUsage(p.PID); err == nil {
 			t.usages[p.ID] = u
@@ -65,9 +65,6 @@ func (r *topReader) read() (*topReading, error) {
 		}
 	}
 	for _, f := range in.Files {
-		if len(f.Faults) > 0 {
-			t.faulty++
-		}
 		if f.Type != "gauge" {
 			t.files[f.Name] = len(f.Faults) == 0
 		}
@@ -75,7 +72,7 @@ func (r *topReader) read() (*topReading, error) {
 	return t, nil
 }
 
-// process is the one with the id, or the pid; nil where neither is known.
+// process returns the process with the id, or else with the pid, or nil.
 func (t *topReading) process(id string, pid int) *mpmetrics.Process {
 	var byPID *mpmetrics.Process
 	for i := range t.processes {
@@ -89,25 +86,28 @@ func (t *topReading) process(id string, pid int) *mpmetrics.Process {
 	return byPID
 }
 
-// staleNote is how old the master's last word may be, which speaks every second.
-const staleNote = 5 * time.Second
+// maxStatusAge is the age from which the master's status, which it writes every second, is stale.
+const maxStatusAge = 5 * time.Second
 
-// spoken reports whether the master has said something just now.
-func (t *topReading) spoken() bool {
-	return t.note != nil && t.at.Sub(t.note.At) < staleNote
+// fresh reports whether there is a status of the master that is not stale.
+func (t *topReading) fresh() bool {
+	return t.status != nil && t.at.Sub(t.status.At) < maxStatusAge
 }
 
-// running reports whether anything of the directory is known to live: a process, or the master that has just spoken, whose
-// processes are in a container or another user's, and so cannot be seen.
+// running reports whether a process of the directory is alive. If liveness is unknown, as for processes of another container or
+// user, a fresh status is enough.
 func (t *topReading) running() bool {
 	return slices.ContainsFunc(t.processes, func(p mpmetrics.Process) bool {
-		return p.Liveness == mpmetrics.Alive || p.Liveness == mpmetrics.LivenessUnknown && t.spoken()
+		return p.Liveness == mpmetrics.Alive || p.Liveness == mpmetrics.LivenessUnknown && t.fresh()
 	})
 }
 
-// follows reports whether counters can be compared with those of an earlier reading: where a file has gone since then, or
-// has or had a fault, a sum over all files says nothing.
-func (t *topReading) follows(before *topReading) bool {
+// comparableTo reports whether the difference of counters to an earlier reading is an increase. It is not if a file was removed, or
+// is or was faulty.
+func (t *topReading) comparableTo(before *topReading) bool {
+	if before == nil {
+		return false
+	}
 	for name, sound := range before.files {
 		if !sound || !t.files[name] {
 			return false
@@ -116,12 +116,12 @@ func (t *topReading) follows(before *topReading) bool {
 	return true
 }
 
-// said is what the master has said of a worker; nil: nothing.
-func (t *topReading) said(id string) *master.WorkerStatus {
-	if t.note == nil {
+// workerStatus returns the master's status of a worker, or nil.
+func (t *topReading) workerStatus(id string) *master.WorkerStatus {
+	if t.status == nil {
 		return nil
 	}
-	workers := t.note.Status.Workers
+	workers := t.status.Status.Workers
 	if i := slices.IndexFunc(workers, func(w master.WorkerStatus) bool { return w.ID == id }); i >= 0 {
 		return &workers[i]
 	}

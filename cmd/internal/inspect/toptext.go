@@ -12,26 +12,26 @@ import (
 	"multiproc/cmd/internal/cli"
 )
 
-// topColumn is a column of top's table of workers.
+// topColumn is a column of the table of workers.
 type topColumn struct {
 	name  string
-	left  bool // text, which begins at the left
+	left  bool // aligned to the left
 	text  func(w *topWorker) string
-	order func(a, b *topWorker) int // the largest numbers first: they are what people look for
+	order func(a, b *topWorker) int // numbers descending
 }
 
 func topColumns() []topColumn {
-	number := func(name string, of func(*topWorker) measure, form func(measure) string) topColumn {
+	number := func(name string, of func(*topWorker) measure, format func(measure) string) topColumn {
 		return topColumn{
 			name:  name,
-			text:  func(w *topWorker) string { return of(w).text(form) },
+			text:  func(w *topWorker) string { return of(w).text(format) },
 			order: func(a, b *topWorker) int { return compareMeasures(of(b), of(a)) },
 		}
 	}
 	text := func(name string, of func(*topWorker) string) topColumn {
 		return topColumn{name, true, of, func(a, b *topWorker) int { return strings.Compare(of(a), of(b)) }}
 	}
-	known := func(n int) measure {
+	orUnknown := func(n int) measure {
 		if n == 0 {
 			return unknown
 		}
@@ -41,41 +41,33 @@ func topColumns() []topColumn {
 	worker.order = func(a, b *topWorker) int { return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.place, b.place)) }
 	return []topColumn{
 		worker,
-		number("PID", func(w *topWorker) measure { return known(w.PID) }, formatCount),
+		number("PID", func(w *topWorker) measure { return orUnknown(w.PID) }, formatCount),
 		text("STATE", func(w *topWorker) string { return cli.Printable(w.State) }),
-		number("GEN", func(w *topWorker) measure { return known(w.Generation) }, formatCount),
+		number("GEN", func(w *topWorker) measure { return orUnknown(w.Generation) }, formatCount),
 		number("UP", func(w *topWorker) measure { return w.Up }, formatAge),
 		number("REQ/S", func(w *topWorker) measure { return w.Requests }, formatRate),
 		number("ERR/S", func(w *topWorker) measure { return w.Errors }, formatRate),
 		number("P50", func(w *topWorker) measure { return w.P50 }, formatLatency),
 		number("P99", func(w *topWorker) measure { return w.P99 }, formatLatency),
 		number("BUSY", func(w *topWorker) measure { return w.InFlight }, formatCount),
-		number("MEMORY", func(w *topWorker) measure { return w.Memory }, formatMemory),
+		number("MEMORY", func(w *topWorker) measure { return w.Memory }, formatBytes),
 		number("CPU", func(w *topWorker) measure { return w.CPU }, formatShare),
 		number("RESTARTS", func(w *topWorker) measure { return w.Restarts }, formatCount),
 		text("LAST EXIT", func(w *topWorker) string { return cli.Printable(orDash(w.LastExit)) }),
 	}
 }
 
-// topOrder is how somebody wants to see the table.
+// topOrder is the user's selection and order of workers.
 type topOrder struct {
 	column  int // of topColumns
 	reverse bool
-	filter  string // only rows with this text in them, in whatever case
-	all     bool   // the dead, too, where others live
+	filter  string // only rows with this text, in any case
+	all     bool   // dead workers, too
 }
 
-// rows are the lines of the table below its headings, in order.
+// rows returns the selected workers in order.
 func (o topOrder) rows(v *topView, columns []topColumn) []topWorker {
-	var rows []topWorker
-	for _, w := range v.Workers {
-		if w.gone && !o.all {
-			continue
-		}
-		if o.passes(&w, columns) {
-			rows = append(rows, w)
-		}
-	}
+	rows := slices.DeleteFunc(slices.Clone(v.Workers), func(w topWorker) bool { return w.gone && !o.all || !o.passes(&w, columns) })
 	slices.SortStableFunc(rows, func(a, b topWorker) int {
 		if o.reverse {
 			a, b = b, a
@@ -85,7 +77,6 @@ func (o topOrder) rows(v *topView, columns []topColumn) []topWorker {
 	return rows
 }
 
-// passes reports whether the filter lets a row through.
 func (o topOrder) passes(w *topWorker, columns []topColumn) bool {
 	filter := strings.ToLower(o.filter)
 	return filter == "" || slices.ContainsFunc(columns, func(c topColumn) bool {
@@ -93,11 +84,11 @@ func (o topOrder) passes(w *topWorker, columns []topColumn) bool {
 	})
 }
 
-// topText is what top shows, as text. The table is the lines from table on, of which a screen may leave some out.
+// topText is top's view as text. A screen that is too small shows only part of the table and the foot.
 type topText struct {
-	head  []screenLine
-	table []screenLine // the first has the headings
-	foot  []screenLine
+	head  []line
+	table []line // the first has the headings
+	foot  []line
 }
 
 func newTopText(v *topView, order topOrder) topText {
@@ -106,49 +97,49 @@ func newTopText(v *topView, order topOrder) topText {
 	return topText{head: headOf(v), table: tableOf(rows, columns, order), foot: footOf(v)}
 }
 
-func (t topText) lines() []screenLine { return slices.Concat(t.head, t.table, t.foot) }
+func (t topText) lines() []line { return slices.Concat(t.head, t.table, t.foot) }
 
-func headOf(v *topView) []screenLine {
-	lines := []screenLine{{cli.Printable(v.Directory), titleLine}}
-	add := func(as emphasis, format string, args ...any) {
-		lines = append(lines, screenLine{fmt.Sprintf(format, args...), as})
+func headOf(v *topView) []line {
+	lines := []line{{cli.Printable(v.Directory), title}}
+	add := func(s style, format string, args ...any) {
+		lines = append(lines, line{fmt.Sprintf(format, args...), s})
 	}
 	if m := v.Master; m != nil {
-		as, until := plainLine, v.At
+		s, until := plain, v.At
 		switch {
 		case !v.Running:
 			until = m.At
 		case m.State != "serving" && m.State != "reloading" || m.Ready < m.Target:
-			as = troubleLine
+			s = trouble
 		}
-		add(as, "master %d %s, up %s, generation %d, %d of %d workers ready, %s", m.PID, m.State,
+		add(s, "master %d %s, up %s, generation %d, %d of %d workers ready, %s", m.PID, m.State,
 			formatAge(measure(until.Sub(m.Started).Seconds())), m.Generation, m.Ready, m.Target, cli.Printable(m.Program))
 		if age := v.At.Sub(m.At); !v.Running {
-			add(troubleLine, "nothing runs here: the master's last word is of %s", m.At.Local().Format(time.DateTime))
-		} else if age > staleNote {
-			add(troubleLine, "the master's last word is %s old", formatAge(measure(age.Seconds())))
+			add(trouble, "nothing is running; the master's last status is from %s", m.At.Local().Format(time.DateTime))
+		} else if age > maxStatusAge {
+			add(trouble, "the master's last status is %s old", formatAge(measure(age.Seconds())))
 		}
 	} else if !v.Running {
-		add(plainLine, "no process of this directory is seen to live")
+		add(plain, "no running process found for this directory")
 	}
 	t := v.Total
-	add(plainLine, "all: %s req/s, %s err/s, p50 %s, p99 %s, %s busy, %s, CPU %s",
+	add(plain, "all: %s req/s, %s err/s, p50 %s, p99 %s, %s busy, %s, CPU %s",
 		t.Requests.text(formatRate), t.Errors.text(formatRate), t.P50.text(formatLatency), t.P99.text(formatLatency),
-		t.InFlight.text(formatCount), t.Memory.text(formatMemory), t.CPU.text(formatShare))
+		t.InFlight.text(formatCount), t.Memory.text(formatBytes), t.CPU.text(formatShare))
 	for _, l := range v.Listeners {
-		as := plainLine
+		s := plain
 		if l.Limit > 0 && l.Queue*2 > l.Limit {
-			as = troubleLine
+			s = trouble
 		}
-		add(as, "listener %s: queue %d of %d", cli.Printable(l.Address), l.Queue, l.Limit)
+		add(s, "listener %s: queue %d of %d", cli.Printable(l.Address), l.Queue, l.Limit)
 	}
 	if v.Faulty > 0 {
-		add(troubleLine, "%d files are faulty: see metrics ls", v.Faulty)
+		add(trouble, "faulty files: %d; run metrics ls for details", v.Faulty)
 	}
-	return append(lines, screenLine{})
+	return append(lines, line{})
 }
 
-func tableOf(rows []topWorker, columns []topColumn, order topOrder) []screenLine {
+func tableOf(rows []topWorker, columns []topColumn, order topOrder) []line {
 	cells := make([][]string, len(rows)+1)
 	widths := make([]int, len(columns))
 	for i := range cells {
@@ -163,7 +154,7 @@ func tableOf(rows []topWorker, columns []topColumn, order topOrder) []screenLine
 			widths[j] = max(widths[j], utf8.RuneCountInString(text))
 		}
 	}
-	lines := make([]screenLine, len(cells))
+	lines := make([]line, len(cells))
 	for i, row := range cells {
 		var b strings.Builder
 		for j, text := range row {
@@ -175,26 +166,26 @@ func tableOf(rows []topWorker, columns []topColumn, order topOrder) []screenLine
 			}
 			b.WriteString(text + "  ")
 		}
-		lines[i] = screenLine{strings.TrimRight(b.String(), " "), plainLine}
+		lines[i] = line{strings.TrimRight(b.String(), " "), plain}
 		if i == 0 {
-			lines[i].as = headingLine
-		} else if state := rows[i-1].State; state == "stopped" || state == "dead" && !rows[i-1].gone {
-			lines[i].as = troubleLine
-		} else if rows[i-1].gone {
-			lines[i].as = faintLine
+			lines[i].style = heading
+		} else if state := rows[i-1].State; rows[i-1].gone {
+			lines[i].style = faint
+		} else if state == "stopped" || state == "dead" {
+			lines[i].style = trouble
 		}
 	}
 	return lines
 }
 
-func footOf(v *topView) []screenLine {
+func footOf(v *topView) []line {
 	if len(v.Series) == 0 {
 		return nil
 	}
-	lines := []screenLine{{}, {"     PER SECOND           VALUE  SERIES", headingLine}}
+	lines := []line{{}, {"     PER SECOND           VALUE  SERIES", heading}}
 	for _, s := range v.Series {
-		line := fmt.Sprintf("%15.1f %15s  %s", float64(s.Rate), strconv.FormatFloat(float64(s.Value), 'g', 12, 64), cli.Printable(s.Sample))
-		lines = append(lines, screenLine{line, plainLine})
+		text := fmt.Sprintf("%15.1f %15s  %s", float64(s.Rate), strconv.FormatFloat(float64(s.Value), 'g', 12, 64), cli.Printable(s.Sample))
+		lines = append(lines, line{text: text})
 	}
 	return lines
 }

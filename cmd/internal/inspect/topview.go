@@ -11,20 +11,20 @@ import (
 	"multiproc/worker/requests"
 )
 
-// topView is what top shows of two readings.
+// topView is what top shows of two readings. It is the output in JSON, too.
 type topView struct {
 	Directory string        `json:"directory"`
 	At        time.Time     `json:"at"`
-	Running   bool          `json:"running"` // something of the directory lives, as far as can be seen from here
+	Running   bool          `json:"running"` // a process is alive, as far as visible from here
 	Faulty    int           `json:"faulty_files"`
-	Master    *topMaster    `json:"master"` // null: it has left no word
+	Master    *topMaster    `json:"master"` // null: there is no status file
 	Workers   []topWorker   `json:"workers"`
 	Total     topLoad       `json:"total"`
 	Listeners []topListener `json:"listeners"`
 	Series    []topSeries   `json:"series"` // the fastest growing first
 }
 
-// topMaster is what the master has said last.
+// topMaster is the last status of the master.
 type topMaster struct {
 	At         time.Time `json:"at"`
 	PID        int       `json:"pid"`
@@ -36,10 +36,9 @@ type topMaster struct {
 	Program    string    `json:"program"`
 }
 
-// topLoad is what a worker does. What is not known is NaN, in JSON null.
 type topLoad struct {
 	Requests measure `json:"requests_per_second"`
-	Errors   measure `json:"errors_per_second"` // of the requests, those with a code from 500 on
+	Errors   measure `json:"errors_per_second"` // requests with a code of 500 or above
 	P50      measure `json:"p50_seconds"`
 	P99      measure `json:"p99_seconds"`
 	InFlight measure `json:"in_flight"`
@@ -49,7 +48,7 @@ type topLoad struct {
 
 type topWorker struct {
 	ID         string  `json:"id"`
-	Slot       int     `json:"slot,omitempty"` // 0: it has none
+	Slot       int     `json:"slot,omitempty"` // 0: none
 	PID        int     `json:"pid,omitempty"`
 	State      string  `json:"state"`
 	Generation int     `json:"generation,omitempty"`
@@ -59,8 +58,8 @@ type topWorker struct {
 	LastExit string  `json:"last_exit,omitempty"`
 	Says     string  `json:"says,omitempty"`
 
-	gone  bool // dead, while others live
-	place int  // among all, by id
+	gone  bool // dead while others are alive
+	place int  // among all workers, by id
 }
 
 type topListener struct {
@@ -75,19 +74,18 @@ type topSeries struct {
 	Rate   jsonValue `json:"per_second"`
 }
 
-// newTopView compares a reading with one before it. Without one there are no rates, and quantiles are of all requests that
-// the directory knows of.
+// newTopView compares a reading with an earlier one. If before is nil there are no rates, and quantiles are of all requests in the
+// directory.
 func newTopView(dir string, before, now *topReading) *topView {
 	v := &topView{
-		Directory: dir, At: now.at, Faulty: now.faulty,
+		Directory: dir, At: now.at, Running: now.running(), Faulty: now.faulty,
 		Workers: []topWorker{}, Listeners: []topListener{}, Series: []topSeries{},
 	}
-	v.Running = now.running()
 	seen := map[string]bool{page.MasterID: true}
-	if n := now.note; n != nil {
+	if s := now.status; s != nil {
 		v.Master = newTopMaster(now)
 		ready := 0
-		for _, w := range n.Status.Workers {
+		for _, w := range s.Status.Workers {
 			p := now.process(w.ID, w.PID)
 			if p != nil {
 				seen[p.ID] = true
@@ -98,10 +96,10 @@ func newTopView(dir string, before, now *topReading) *topView {
 			}
 			v.Workers = append(v.Workers, row)
 		}
-		if v.Running && !now.spoken() { // who was ready then need not be now
+		if v.Running && !now.fresh() { // workers may have died since
 			v.Master.Ready = ready
 		}
-		for _, q := range n.Status.Listeners {
+		for _, q := range s.Status.Listeners {
 			v.Listeners = append(v.Listeners, topListener{q.Listener, q.Length, q.Limit})
 		}
 	}
@@ -121,17 +119,17 @@ func newTopView(dir string, before, now *topReading) *topView {
 }
 
 func newTopMaster(now *topReading) *topMaster {
-	n := now.note
+	s := now.status
 	m := &topMaster{
-		At: n.At, PID: n.Status.PID, Started: n.Status.Started, Generation: int(n.Status.Generation),
-		Ready: n.Status.Ready(), Target: n.Status.Target, Program: n.Status.Program,
+		At: s.At, PID: s.Status.PID, Started: s.Status.Started, Generation: int(s.Status.Generation),
+		Ready: s.Status.Ready(), Target: s.Status.Target, Program: s.Status.Program,
 	}
 	switch {
-	case n.Status.Stopping:
+	case s.Status.Stopping:
 		m.State = "stopping"
-	case n.Status.Unready() != "":
+	case s.Status.Unready() != "":
 		m.State = "not ready"
-	case n.Status.Reloading:
+	case s.Status.Reloading:
 		m.State = "reloading"
 	default:
 		m.State = "serving"
@@ -142,51 +140,52 @@ func newTopMaster(now *topReading) *topMaster {
 	return m
 }
 
-// stateOf is the state of a process: what the system says, where that is worse than what the master has said. Where nothing
-// runs, as in a copy, the master's last word is all there is.
-func (t *topReading) stateOf(p *mpmetrics.Process, said string) string {
+// stateOf returns the state of a process: that in /proc if it is worse than the state in the master's status. In a copy of a
+// directory, where nothing runs, the status is the only source.
+func (t *topReading) stateOf(p *mpmetrics.Process, status string) string {
 	u := t.usages[p.ID]
 	switch {
-	case p.Liveness == mpmetrics.Dead && (said == "" || t.running()):
+	case p.Liveness == mpmetrics.Dead && (status == "" || t.running()):
 		return "dead"
 	case u.State == "T" || u.State == "t":
 		return "stopped"
 	case u.State == "Z":
 		return "ended"
-	case said != "":
-		return said
+	case status != "":
+		return status
 	}
 	return p.Liveness.String()
 }
 
-// newTopWorker makes a row of a process, of what the master has said of one, or both.
-func newTopWorker(before, now *topReading, p *mpmetrics.Process, said *master.WorkerStatus) topWorker {
+// newTopWorker returns the row of a process, of a worker in the master's status, or of both. One of them may be nil.
+func newTopWorker(before, now *topReading, p *mpmetrics.Process, status *master.WorkerStatus) topWorker {
 	w := topWorker{Up: unknown, Restarts: unknown, topLoad: unknownLoad()}
 	var started time.Time
 	if p != nil {
 		w.ID, w.Slot, w.PID, w.Generation, started = p.ID, p.Slot, p.PID, p.Generation, p.Start
 	}
-	if said != nil {
-		w.ID, w.Slot, w.PID, w.Generation, started = said.ID, int(said.Slot), said.PID, int(said.Generation), said.Started
-		w.Restarts, w.Says, w.State = measure(said.Restarts), said.Says, said.StateAndReason()
-		if e := said.LastExit; e != nil {
+	if status != nil {
+		w.ID, w.Slot, w.PID, w.Generation, started = status.ID, int(status.Slot), status.PID, int(status.Generation), status.Started
+		w.Restarts, w.Says, w.State = measure(status.Restarts), status.Says, status.StateAndReason()
+		if e := status.LastExit; e != nil {
 			w.LastExit = e.Reason + ", " + e.How
 		}
 	}
-	if p != nil { // else it has no file yet, or never will
+	if p != nil { // else it has no metric file
 		w.State = now.stateOf(p, w.State)
 		w.topLoad = loadOf(before, now, p.ID)
 	}
-	if dead := w.State == "dead"; dead && now.running() {
-		w.InFlight = unknown // what it was at when it died
+	dead := w.State == "dead"
+	if dead && now.running() {
+		w.InFlight = unknown // the requests in flight died with it
 	} else {
-		w.Memory, w.CPU = usageOf(before, now, p, said)
+		w.Memory, w.CPU = usageOf(before, now, p, status)
 	}
 	until := now.at
-	if !now.running() || w.State == "dead" {
+	if dead || !now.running() {
 		until = time.Time{}
-		if now.note != nil {
-			until = now.note.At
+		if now.status != nil {
+			until = now.status.At
 		}
 	}
 	if !started.IsZero() && !until.IsZero() {
@@ -195,20 +194,20 @@ func newTopWorker(before, now *topReading, p *mpmetrics.Process, said *master.Wo
 	return w
 }
 
-// usageOf is the memory of a process and how many cores it has kept busy: by what the system says, or else the master.
-func usageOf(before, now *topReading, p *mpmetrics.Process, said *master.WorkerStatus) (memory, cores measure) {
+// usageOf returns the memory of a process and the number of cores that it kept busy, from /proc or else from the master's status.
+func usageOf(before, now *topReading, p *mpmetrics.Process, status *master.WorkerStatus) (memory, cores measure) {
 	if p != nil {
 		if u, ok := now.usages[p.ID]; ok {
 			return measure(u.ResidentBytes), coresUsed(before, now, p)
 		}
 	}
-	if said == nil {
+	if status == nil {
 		return unknown, unknown
 	}
-	memory, cores = measure(said.Resident), unknown
-	if before != nil && before.note != nil && now.note.At.After(before.note.At) {
-		if then := before.said(said.ID); then != nil && then.PID == said.PID {
-			cores = measure((said.CPU - then.CPU).Seconds() / now.note.At.Sub(before.note.At).Seconds())
+	memory, cores = measure(status.Resident), unknown
+	if before != nil && before.status != nil && now.status.At.After(before.status.At) {
+		if then := before.workerStatus(status.ID); then != nil && then.PID == status.PID {
+			cores = measure((status.CPU - then.CPU).Seconds() / now.status.At.Sub(before.status.At).Seconds())
 		}
 	}
 	return memory, cores
@@ -218,29 +217,33 @@ func unknownLoad() topLoad {
 	return topLoad{unknown, unknown, unknown, unknown, unknown, unknown, unknown}
 }
 
-// loadOf is what the request metrics of an id say. There are no rates where there is nothing to compare with.
+// loadOf returns the load of an id by its request metrics.
 func loadOf(before, now *topReading, id string) topLoad {
 	load := unknownLoad()
-	current := now.loads[id]
+	current := now.totals[id]
 	if !current.Known {
 		return load
 	}
 	load.InFlight = measure(current.InFlight)
 	if before == nil {
-		load.P50, load.P99 = measure(current.Quantile(.5)), measure(current.Quantile(.99))
+		load.P50, load.P99 = quantiles(current)
 		return load
 	}
-	if !before.loads[id].Known || !now.follows(before) {
+	if !before.totals[id].Known || !now.comparableTo(before) {
 		return load
 	}
-	since := current.Since(before.loads[id])
+	since := current.Since(before.totals[id])
 	elapsed := now.at.Sub(before.at).Seconds()
 	load.Requests, load.Errors = measure(since.Requests/elapsed), measure(since.Errors/elapsed)
-	load.P50, load.P99 = measure(since.Quantile(.5)), measure(since.Quantile(.99))
+	load.P50, load.P99 = quantiles(since)
 	return load
 }
 
-// coresUsed is how many cores a process kept busy since an earlier reading.
+func quantiles(t requests.Totals) (p50, p99 measure) {
+	return measure(t.Quantile(.5)), measure(t.Quantile(.99))
+}
+
+// coresUsed returns the number of cores that a process kept busy since the earlier reading.
 func coresUsed(before, now *topReading, p *mpmetrics.Process) measure {
 	if before == nil {
 		return unknown
@@ -253,7 +256,7 @@ func coresUsed(before, now *topReading, p *mpmetrics.Process) measure {
 	return measure((now.usages[p.ID].CPU - then.CPU).Seconds() / now.at.Sub(before.at).Seconds())
 }
 
-// totalOf adds up what workers do. Quantiles are of the requests of all.
+// totalOf returns the load of all workers together.
 func totalOf(before, now *topReading, workers []topWorker) topLoad {
 	total := unknownLoad()
 	add := func(sum *measure, m measure) {
@@ -276,31 +279,31 @@ func totalOf(before, now *topReading, workers []topWorker) topLoad {
 		add(&total.CPU, w.CPU)
 	}
 	all := requests.Totals{Buckets: map[float64]float64{}}
-	for id, load := range now.loads {
+	for id, t := range now.totals {
 		if before != nil {
-			if !before.loads[id].Known || !now.follows(before) {
+			if !before.totals[id].Known || !now.comparableTo(before) {
 				continue
 			}
-			load = load.Since(before.loads[id])
+			t = t.Since(before.totals[id])
 		}
-		for bound, n := range load.Buckets {
+		for bound, n := range t.Buckets {
 			all.Buckets[bound] += n
 		}
 	}
-	total.P50, total.P99 = measure(all.Quantile(.5)), measure(all.Quantile(.99))
+	total.P50, total.P99 = quantiles(all)
 	return total
 }
 
-// maxGrowing is how many of the fastest growing series are of interest.
+// maxGrowing bounds the number of series that are shown.
 const maxGrowing = 20
 
-// growth is what the counters have grown by, where there is something to compare with; else nothing.
+// growth returns the counters that grew since the earlier reading.
 func growth(before, now *topReading) []topSeries {
-	if before == nil || !now.follows(before) {
-		return []topSeries{}
+	grown := []topSeries{}
+	if !now.comparableTo(before) {
+		return grown
 	}
 	elapsed := now.at.Sub(before.at).Seconds()
-	grown := []topSeries{}
 	for sample, value := range now.counters {
 		if by := requests.Increase(before.counters[sample], value); by > 0 {
 			grown = append(grown, topSeries{sample, jsonValue(value), jsonValue(by / elapsed)})

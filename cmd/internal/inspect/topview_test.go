@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gdamore/tcell/v2"
+	tea "charm.land/bubbletea/v2"
 
 	"multiproc/cmd/internal/page"
 	"multiproc/internal/listen"
@@ -16,7 +16,7 @@ import (
 	"multiproc/worker/requests"
 )
 
-// twoReadings are of a server whose w1 serves, whose w2 is stopped, and whose w3 has drained; 2 s lie between them.
+// twoReadings returns readings, 2 s apart, of a server: w1 serves, w2 is stopped and w3 has exited.
 func twoReadings() (before, now *topReading) {
 	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	status := master.Status{
@@ -29,14 +29,14 @@ func twoReadings() (before, now *topReading) {
 	}
 	reading := func(at time.Time, count float64, cpu time.Duration) *topReading {
 		return &topReading{
-			at: at, note: &page.StatusFile{At: at, Status: status},
+			at: at, status: &page.StatusFile{At: at, Status: status},
 			processes: []mpmetrics.Process{
 				{ID: "master", PID: 100, Liveness: mpmetrics.Alive},
 				{ID: "w1", PID: 101, Liveness: mpmetrics.Alive},
 				{ID: "w2", PID: 102, Liveness: mpmetrics.Alive},
 				{ID: "w3", PID: 103, Liveness: mpmetrics.Dead},
 			},
-			loads: map[string]requests.Totals{
+			totals: map[string]requests.Totals{
 				"w1": {Known: true, Requests: count, Errors: count / 10, InFlight: 2, Buckets: map[float64]float64{.1: count}},
 				"w3": {Known: true, Requests: 7, InFlight: 9, Buckets: map[float64]float64{.1: 7}},
 			},
@@ -82,42 +82,42 @@ func TestTopView(t *testing.T) {
 		"w2 102 stopped 2 1m02s - - - - - 6.0 MiB 0% 0 -",
 		"20.0 240 b_total", "10.0 120 a_total")
 	if strings.Contains(text, "w3") || strings.Contains(text, "c_total") {
-		t.Errorf("a dead worker among others that live, or a series at rest:\n%s", text)
+		t.Errorf("a dead worker among live ones, or a constant series:\n%s", text)
 	}
 	if all := topLines(t, v, topOrder{all: true}); !strings.Contains(all, "w3 ") {
-		t.Errorf("no dead worker among all:\n%s", all)
+		t.Errorf("all workers lack the dead one:\n%s", all)
 	}
 }
 
-// TestTopViewFirst is without a reading to compare with.
+// TestTopViewFirst has no reading to compare with.
 func TestTopViewFirst(t *testing.T) {
 	_, now := twoReadings()
 	v := newTopView("/run/metrics", nil, now)
 	mustShow(t, topLines(t, v, topOrder{}), "w1 101 ready 2 1m02s - - 50.0ms 99.0ms 2 10.0 MiB - 1 -")
 	if len(v.Series) > 0 {
-		t.Errorf("grown since nothing: %v", v.Series)
+		t.Errorf("growth without an earlier reading: %v", v.Series)
 	}
 }
 
 func TestTopViewTrouble(t *testing.T) {
 	before, now := twoReadings()
 	now.usages["master"] = master.Usage{State: "T"}
-	now.note.At = now.at.Add(-time.Minute)
+	now.status.At = now.at.Add(-time.Minute)
 	now.faulty = 2
-	now.note.Status.Workers[0].Leaving = "max-requests" // and serves until then
+	now.status.Status.Workers[0].Leaving = "max-requests" // but it still serves
 	mustShow(t, topLines(t, newTopView("/d", before, now), topOrder{}),
-		"master 100 stopped,", "1 of 2 workers ready", "the master's last word is 1m00s old", "2 files are faulty")
+		"master 100 stopped,", "1 of 2 workers ready", "the master's last status is 1m00s old", "faulty files: 2")
 
 	_, now = twoReadings()
 	now.processes[0].Liveness, now.processes[1].Liveness = mpmetrics.Dead, mpmetrics.Dead
 	delete(now.usages, "master")
 	delete(now.usages, "w1")
-	now.note.At = now.at.Add(-time.Minute)
+	now.status.At = now.at.Add(-time.Minute)
 	mustShow(t, topLines(t, newTopView("/d", nil, now), topOrder{}), "master 100 dead,", "w1 101 dead 2 2s - - 50.0ms 99.0ms - - - 1",
 		"0 of 2 workers ready", "6.0 MiB")
 }
 
-// TestTopViewUnseen looks at processes of another user, or in a container: what they take is what the master says.
+// TestTopViewUnseen has processes of another user or container: their usage is that in the master's status.
 func TestTopViewUnseen(t *testing.T) {
 	before, now := twoReadings()
 	for i, r := range []*topReading{before, now} {
@@ -125,19 +125,18 @@ func TestTopViewUnseen(t *testing.T) {
 		for i := range r.processes {
 			r.processes[i].Liveness = mpmetrics.LivenessUnknown
 		}
-		r.note.Status.Workers = slices.Clone(r.note.Status.Workers)
-		r.note.Status.Workers[0].Resident, r.note.Status.Workers[0].CPU = 3<<20, time.Duration(i)*time.Second
+		r.status.Status.Workers = slices.Clone(r.status.Status.Workers)
+		r.status.Status.Workers[0].Resident, r.status.Status.Workers[0].CPU = 3<<20, time.Duration(i)*time.Second
 	}
 	v := newTopView("/d", before, now)
 	mustShow(t, topLines(t, v, topOrder{}), "w1 101 ready 2 1m02s 10.0 1.0 50.0ms 99.0ms 2 3.0 MiB 50% 1 -")
-	now.note.At = now.at.Add(-time.Hour)
+	now.status.At = now.at.Add(-time.Hour)
 	if v := newTopView("/d", before, now); v.Running {
-		t.Error("nobody is seen to live, and nobody has spoken, but it runs")
+		t.Error("it runs, though no process is known to be alive and the status is stale")
 	}
 }
 
-// TestTopViewFilesGone has a file that is not there any more, one that was faulty, and a process that is new: what they had
-// counted is no rate.
+// TestTopViewFilesGone has a removed file, a faulty one and a new process: their counts give no rate.
 func TestTopViewFilesGone(t *testing.T) {
 	for name, change := range map[string]func(before, now *topReading){
 		"gone":   func(_, now *topReading) { delete(now.files, "counter_w3.db") },
@@ -152,18 +151,18 @@ func TestTopViewFilesGone(t *testing.T) {
 		}
 	}
 	before, now := twoReadings()
-	delete(before.loads, "w1")
+	delete(before.totals, "w1")
 	if v := newTopView("/d", before, now); v.Workers[0].Requests.known() || len(v.Series) == 0 {
 		t.Errorf("a new process: %+v", v.Workers[0])
 	}
 }
 
-// TestTopViewForeign joins what the master says of a worker in another language with the files that this names by its pid.
+// TestTopViewForeign joins the master's status of a worker in another language with its files, which are named by the pid.
 func TestTopViewForeign(t *testing.T) {
 	before, now := twoReadings()
 	for _, r := range []*topReading{before, now} {
 		r.processes = []mpmetrics.Process{{ID: "101", PID: 101, Liveness: mpmetrics.Alive}, {ID: "102", PID: 102, Liveness: mpmetrics.Alive}, {ID: "9", PID: 9, Liveness: mpmetrics.Alive}}
-		r.loads = map[string]requests.Totals{"101": r.loads["w1"]}
+		r.totals = map[string]requests.Totals{"101": r.totals["w1"]}
 		r.usages = map[string]master.Usage{"101": r.usages["w1"]}
 	}
 	v := newTopView("/d", before, now)
@@ -201,19 +200,11 @@ func TestTopOrder(t *testing.T) {
 }
 
 func press(k *topKeys, keys string) (quit bool) {
+	special := map[rune]rune{'\r': tea.KeyEnter, '\x1b': tea.KeyEscape, '\b': tea.KeyBackspace, '↓': tea.KeyDown, '↑': tea.KeyUp}
 	for _, r := range keys {
-		key := tcell.NewEventKey(tcell.KeyRune, r, tcell.ModNone)
-		switch r {
-		case '\r':
-			key = tcell.NewEventKey(tcell.KeyEnter, 0, tcell.ModNone)
-		case '\x1b':
-			key = tcell.NewEventKey(tcell.KeyEscape, 0, tcell.ModNone)
-		case '\b':
-			key = tcell.NewEventKey(tcell.KeyBackspace2, 0, tcell.ModNone)
-		case '↓':
-			key = tcell.NewEventKey(tcell.KeyDown, 0, tcell.ModNone)
-		case '↑':
-			key = tcell.NewEventKey(tcell.KeyUp, 0, tcell.ModNone)
+		key := tea.Key{Code: r, Text: string(r)}
+		if code, ok := special[r]; ok {
+			key = tea.Key{Code: code}
 		}
 		quit = k.press(key)
 	}
@@ -243,17 +234,17 @@ func TestTopKeys(t *testing.T) {
 	f("q", true, topOrder{all: true})
 }
 
-// TestTopArrange puts tables of many sizes on screens of many sizes: the last line says what keys there are, the table is
-// there with its headings as soon as there is room, and every row can be scrolled to.
+// TestTopArrange fits tables of many sizes to screens of many sizes: the headings are visible as soon as there is room, and every
+// row can be scrolled to.
 func TestTopArrange(t *testing.T) {
 	for rows := range 20 {
 		for foot := range 12 {
-			text := topText{head: []screenLine{{text: "head"}}, table: []screenLine{{text: "TABLE"}}}
+			text := topText{head: []line{{text: "head"}}, table: []line{{text: "TABLE"}}}
 			for i := range rows {
-				text.table = append(text.table, screenLine{text: string(rune('a' + i))})
+				text.table = append(text.table, line{text: string(rune('a' + i))})
 			}
 			for range foot {
-				text.foot = append(text.foot, screenLine{text: "foot"})
+				text.foot = append(text.foot, line{text: "foot"})
 			}
 			for height := range 40 {
 				var k topKeys

@@ -6,23 +6,37 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"multiproc/mpmetrics"
 )
 
-// measure is a number that may not be known: NaN then, and null in JSON.
+// jsonValue is a value of a sample in JSON, where NaN, +Inf and -Inf are strings.
+type jsonValue float64
+
+// MarshalJSON implements [json.Marshaler].
+func (v jsonValue) MarshalJSON() ([]byte, error) {
+	if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+		return json.Marshal(mpmetrics.FormatValue(f))
+	}
+	return json.Marshal(float64(v))
+}
+
+// measure is a number that may be unknown: NaN, and null in JSON.
 type measure float64
 
 var unknown = measure(math.NaN())
 
 func (m measure) known() bool { return !math.IsNaN(float64(m)) }
 
-// text is the measure for people, in a form, or a dash.
-func (m measure) text(form func(measure) string) string {
+// text returns the number in a format, or a dash if it is unknown.
+func (m measure) text(format func(measure) string) string {
 	if !m.known() {
 		return "-"
 	}
-	return form(m)
+	return format(m)
 }
 
+// MarshalJSON implements [json.Marshaler].
 func (m measure) MarshalJSON() ([]byte, error) {
 	if !m.known() || math.IsInf(float64(m), 0) {
 		return []byte("null"), nil
@@ -30,32 +44,29 @@ func (m measure) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(m))
 }
 
-// compareMeasures orders by number. What is not known is less than all else.
+// compareMeasures orders numbers; unknown comes first.
 func compareMeasures(a, b measure) int {
-	return cmp.Compare(float64(a), float64(b)) // NaN is less than any number there
+	return cmp.Compare(float64(a), float64(b)) // which orders NaN first
 }
 
 func formatCount(m measure) string { return strconv.FormatFloat(float64(m), 'f', 0, 64) }
 
 func formatRate(m measure) string { return strconv.FormatFloat(float64(m), 'f', 1, 64) }
 
-func formatShare(m measure) string { return strconv.FormatFloat(100*float64(m), 'f', 0, 64) + "%" }
+func formatShare(m measure) string { return formatCount(100*m) + "%" }
 
-func formatMemory(m measure) string { return formatBytes(float64(m)) }
-
-// formatLatency writes seconds in the unit that suits them.
+// formatLatency formats seconds in the unit that suits them.
 func formatLatency(m measure) string {
-	switch s := float64(m); {
-	case s < 0.001:
-		return strconv.FormatFloat(s*1e6, 'f', 0, 64) + "µs"
-	case s < 1:
-		return strconv.FormatFloat(s*1e3, 'f', 1, 64) + "ms"
-	default:
-		return strconv.FormatFloat(s, 'f', 2, 64) + "s"
+	switch {
+	case m < 0.001:
+		return formatCount(m*1e6) + "µs"
+	case m < 1:
+		return formatRate(m*1e3) + "ms"
 	}
+	return strconv.FormatFloat(float64(m), 'f', 2, 64) + "s"
 }
 
-// formatAge writes seconds as people say them, by the two largest units.
+// formatAge formats seconds by the two largest units.
 func formatAge(m measure) string {
 	s := int64(math.Min(float64(m), 1e12))
 	switch {
@@ -69,14 +80,14 @@ func formatAge(m measure) string {
 	return fmt.Sprintf("%dd%02dh", s/86400, s%86400/3600)
 }
 
-// formatBytes writes a number of bytes in the unit that suits it.
-func formatBytes(n float64) string {
-	if n < 1000 {
-		return strconv.FormatFloat(n, 'f', 0, 64) + " B"
+// formatBytes formats a number of bytes in the unit that suits it.
+func formatBytes(m measure) string {
+	if m < 1000 {
+		return formatCount(m) + " B"
 	}
 	units := []string{"KiB", "MiB", "GiB"}
-	for n /= 1024; n >= 1000 && len(units) > 1; units = units[1:] {
-		n /= 1024
+	for m /= 1024; m >= 1000 && len(units) > 1; units = units[1:] {
+		m /= 1024
 	}
-	return strconv.FormatFloat(n, 'f', 1, 64) + " " + units[0]
+	return formatRate(m) + " " + units[0]
 }

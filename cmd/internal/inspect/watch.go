@@ -9,40 +9,31 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
-	"github.com/gdamore/tcell/v2"
 	urfave "github.com/urfave/cli/v2"
 
 	"multiproc/cmd/internal/cli"
 	"multiproc/mpmetrics"
 )
 
-func metricsWatchCommand() *urfave.Command {
+func watchCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:      "watch",
-		Usage:     "show what changes on the page, as it changes, and which files come and go",
+		Usage:     "show samples as they change, and files as they are created and removed",
 		ArgsUsage: "[PATTERN]",
-		Description: "PATTERN is a regular expression for samples, as in '^http_.*code=\"5'. On a terminal it is a screen, whose key is q;\n" +
-			"in a pipe a line for each change: time, sample, value, by how much it has changed, and how much that is per second.",
+		Description: "PATTERN is a regular expression for samples, as in '^http_.*code=\"5'. On a terminal the output is a screen; q quits. In a pipe\n" +
+			"it is a line for each change: time, sample, value, increase and increase per second.",
 		Flags: dirFlags(
 			intervalFlag(),
-			&urfave.IntFlag{Name: "count", Usage: "end after `N` looks; 0: never"},
+			&urfave.IntFlag{Name: "count", Usage: "exit after `N` readings", DefaultText: "never"},
 			&urfave.BoolFlag{Name: "json", Usage: "print a line of JSON for each change"},
 		),
-		Before: func(c *urfave.Context) error {
-			if err := flagsBefore(c); err != nil {
-				return err
-			}
-			if c.NArg() > 1 {
-				return cli.Usagef("watch takes one pattern, but got %q too", c.Args().Get(1))
-			}
-			return nil
-		},
-		Action: watchMetrics,
+		SkipFlagParsing: true,
+		Action:          dirAction(1, runWatch),
 	}
 }
 
-func watchMetrics(c *urfave.Context) error {
-	match, err := compileMatch(c.Args().First())
+func runWatch(c *urfave.Context, dir string, operands []string) error {
+	match, err := compileMatch(strings.Join(operands, ""))
 	if err != nil {
 		return err
 	}
@@ -50,121 +41,108 @@ func watchMetrics(c *urfave.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := metricsDir(c)
-	if err != nil {
-		return err
-	}
 	if c.Int("count") < 0 {
-		return cli.Usagef("flag --count: %d is less than 0", c.Int("count"))
+		return cli.Usagef("flag --count: %d is negative", c.Int("count"))
 	}
 	ctx, stop := untilStopped(c)
 	defer stop()
 	w := &watch{dir: dir, match: match, every: every, count: c.Int("count")}
 	if err := w.followFiles(); err != nil {
-		fmt.Fprintln(c.App.ErrWriter, "note: files that come and go are not told:", err)
+		fmt.Fprintln(c.App.ErrWriter, "note: new and removed files are not shown:", err)
 	}
 	defer w.unfollow()
-	if !c.Bool("json") && onTerminal() {
-		s, err := openScreen()
-		if err == nil {
-			defer s.close()
-			w.board = &watchBoard{screen: s, title: dir}
-			w.show = w.board.show
-			return w.run(ctx)
-		}
-		fmt.Fprintln(c.App.ErrWriter, "note: lines instead of a screen:", err)
-	}
-	w.show = textLines(c.App.Writer)
-	if c.Bool("json") {
+	switch {
+	case c.Bool("json"):
 		w.show = jsonLines(c.App.Writer)
+	case onTerminal():
+		return w.runOnScreen(ctx)
+	default:
+		w.show = textLines(c.App.Writer)
 	}
 	return w.run(ctx)
 }
 
-// watch is the command at work.
+// watch reads the page repeatedly and shows the differences.
 type watch struct {
 	dir   string
 	match func(sample string) bool
 	every time.Duration
-	count int // of looks; 0: without end
-	show  func(watched) error
-	board *watchBoard // nil: there is no screen
+	count int // of readings; 0: unlimited
+	show  func(observation) error
 
-	collector  *mpmetrics.Collector
-	files      *fsnotify.Watcher // nil: what comes and goes is not told
+	inspector  *mpmetrics.Inspector
+	files      *fsnotify.Watcher // nil: files are not followed
 	fileEvents <-chan fsnotify.Event
 	fileErrors <-chan error
 	ticker     *time.Ticker
-	page       samples
-	at         time.Time // of the page
+	page       samples   // of the last reading
+	at         time.Time // of the last reading
 }
 
-// watched is what was seen at one moment.
-type watched struct {
+// observation is either a reading of the page or a file that was created or removed.
+type observation struct {
 	at      time.Time
-	elapsed time.Duration // since the look before; 0 where it was not looked
+	elapsed time.Duration // since the last reading; 0 for the first
 	changes []change
-	file    string // that came or went; empty: none
+	file    string
 	gone    bool
 }
 
-// perSecond is a change's rate.
-func (w watched) perSecond(c change) float64 { return c.delta() / w.elapsed.Seconds() }
+// perSecond returns the rate of a change.
+func (o observation) perSecond(c change) float64 { return c.delta() / o.elapsed.Seconds() }
 
-// fileNews is what there is to say of a file that came or went.
-func (w watched) fileNews() string {
+func (o observation) fileText() string {
 	word := "new"
-	if w.gone {
+	if o.gone {
 		word = "gone"
 	}
-	return fmt.Sprintf("file %s is %s", cli.Printable(w.file), word)
+	return fmt.Sprintf("file %s is %s", cli.Printable(o.file), word)
+}
+
+func (w *watch) runOnScreen(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	screen := newScreen(&watchBoard{title: w.dir})
+	w.show = func(o observation) error {
+		screen.send(o)
+		return nil
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- w.run(ctx)
+		screen.quit()
+	}()
+	err := screen.run(ctx)
+	cancel()
+	return errors.Join(err, <-ended)
 }
 
 func (w *watch) run(ctx context.Context) error {
-	w.collector = mpmetrics.NewCollector(w.dir, mpmetrics.CollectorOptions{})
-	defer w.collector.Close()
+	w.inspector = mpmetrics.NewInspector(w.dir, mpmetrics.InspectorOptions{})
+	defer w.inspector.Close()
 	w.ticker = time.NewTicker(w.every)
 	defer w.ticker.Stop()
-	if err := w.look(); err != nil {
-		return err
-	}
-	screen := w.screen()
-	var err error
-	for looks := 1; w.count == 0 || looks < w.count; {
+	err := w.read()
+	for readings := 1; err == nil && (w.count == 0 || readings < w.count); {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-w.ticker.C:
-			looks++
-			w.followDir() // it may be another one by now
-			err = w.look()
+			readings++
+			w.followDir() // the path may name another directory by now
+			err = w.read()
 		case e := <-w.fileEvents:
-			err = w.noteFile(e)
+			err = w.fileEvent(e)
 		case lost := <-w.fileErrors:
-			if !errors.Is(lost, fsnotify.ErrEventOverflow) { // after which the next look sees what there is
+			if !errors.Is(lost, fsnotify.ErrEventOverflow) { // the next reading shows the result of the lost events
 				err = fmt.Errorf("watch %s: %w", w.dir, lost)
 			}
-		case <-screen.gone:
-			return nil
-		case <-screen.resized:
-			screen.redraw()
-			err = w.show(watched{at: time.Now()})
-		case <-screen.signals:
-			err = screen.suspend()
-		case key := <-screen.keys:
-			var quit bool
-			if quit, err = screen.press(key, isQuit); quit {
-				return err
-			}
-		}
-		if err != nil {
-			return err
 		}
 	}
-	return nil
+	return err
 }
 
-// followFiles has files told that come and go. The kernel has a bound on how many do so.
+// followFiles watches the directory for new and removed files. It fails if the kernel's limit of watchers is reached.
 func (w *watch) followFiles() error {
 	files, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -174,10 +152,9 @@ func (w *watch) followFiles() error {
 	return files.Add(w.dir)
 }
 
-// followDir follows the directory that is at the path now.
 func (w *watch) followDir() {
 	if w.files != nil {
-		_ = w.files.Add(w.dir) // where there is none, the next look tells
+		_ = w.files.Add(w.dir) // the next reading shows that there is none
 	}
 }
 
@@ -187,49 +164,37 @@ func (w *watch) unfollow() {
 	}
 }
 
-// screen is that of the board, or one on which nothing ever happens.
-func (w *watch) screen() *screen {
-	if w.board == nil {
-		return &screen{}
-	}
-	return w.board.screen
-}
-
-func isQuit(key *tcell.EventKey) bool { return key.Key() == tcell.KeyRune && key.Rune() == 'q' }
-
-// noteFile tells of a file that came or went, and looks what that has changed.
-func (w *watch) noteFile(e fsnotify.Event) error {
+// fileEvent shows a file that was created or removed, and the changes that this caused.
+func (w *watch) fileEvent(e fsnotify.Event) error {
 	name := filepath.Base(e.Name)
-	came, went := e.Has(fsnotify.Create), e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)
-	if !strings.HasSuffix(name, ".db") || !came && !went {
+	created, removed := e.Has(fsnotify.Create), e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)
+	if !strings.HasSuffix(name, ".db") || !created && !removed {
 		return nil
 	}
-	if err := w.show(watched{at: time.Now(), file: name, gone: went}); err != nil {
+	if err := w.show(observation{at: time.Now(), file: name, gone: removed}); err != nil {
 		return err
 	}
-	if time.Since(w.at) < shortestInterval {
-		return nil // what changes within a moment has no rate to speak of
+	if time.Since(w.at) < minInterval {
+		return nil // too short for a meaningful rate
 	}
 	w.ticker.Reset(w.every)
-	return w.look()
+	return w.read()
 }
 
-// look shows what has changed since the last look.
-func (w *watch) look() error {
-	now := time.Now()
-	seen, err := collectPage(w.collector)
-	if err != nil {
+// read shows the changes since the last reading. A directory that disappears has no samples, and may be created again.
+func (w *watch) read() error {
+	now, page := time.Now(), samples{}
+	in, err := w.inspector.Look()
+	switch {
+	case err == nil:
+		page = samplesOf(in, w.match)
+	case w.page == nil:
 		return err
 	}
-	for sample := range seen {
-		if !w.match(sample) {
-			delete(seen, sample)
-		}
+	o := observation{at: now}
+	if w.page != nil {
+		o.elapsed, o.changes = now.Sub(w.at), changes(w.page, page)
 	}
-	before, at := w.page, w.at
-	w.page, w.at = seen, now
-	if before == nil {
-		return w.show(watched{at: now})
-	}
-	return w.show(watched{at: now, elapsed: now.Sub(at), changes: changes(before, seen)})
+	w.page, w.at = page, now
+	return w.show(o)
 }

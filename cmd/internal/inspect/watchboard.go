@@ -9,72 +9,99 @@ import (
 	"strings"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"multiproc/cmd/internal/cli"
 )
 
-// watchBoard shows on a screen what has changed lately, the latest first.
+// watchBoard is the screen of watch: the latest changes first.
 type watchBoard struct {
-	screen *screen
-	title  string
+	title         string
+	width, height int
 
-	rows  map[string]watchedRow // by sample
-	files []string              // lines about files, the oldest first
+	now   time.Time
+	rows  map[string]boardRow // by sample
+	files []string            // lines about files, the oldest first
 }
 
-// watchedRow is the last change of a sample.
-type watchedRow struct {
+// boardRow is the last change of a sample.
+type boardRow struct {
 	at        time.Time
 	change    change
 	perSecond float64
 }
 
 const (
-	maxWatchedRows = 1000 // of which a screen shows the latest
-	maxFileLines   = 5
+	maxBoardRows = 1000
+	maxFileLines = 5
 )
 
-func (b *watchBoard) show(w watched) error {
-	if b.rows == nil {
-		b.rows = map[string]watchedRow{}
+// Init implements [tea.Model].
+func (b *watchBoard) Init() tea.Cmd { return nil }
+
+// Update implements [tea.Model].
+func (b *watchBoard) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		b.width, b.height = msg.Width, msg.Height
+	case tea.KeyPressMsg:
+		if msg.String() == "q" {
+			return b, tea.Quit
+		}
+	case observation:
+		b.add(msg)
 	}
-	for _, c := range w.changes {
-		b.rows[c.sample] = watchedRow{w.at, c, w.perSecond(c)}
-	}
-	if w.file != "" {
-		b.files = append(b.files, w.at.Format(time.TimeOnly)+" "+w.fileNews())
-		b.files = b.files[max(0, len(b.files)-maxFileLines):]
-	}
-	_, height := b.screen.size()
-	b.screen.draw(b.lines(w.at, height))
-	return nil
+	return b, nil
 }
 
-// lines is the board on a screen of this height.
-func (b *watchBoard) lines(now time.Time, height int) []screenLine {
-	sorted := slices.SortedFunc(maps.Values(b.rows), func(x, y watchedRow) int {
+// View implements [tea.Model].
+func (b *watchBoard) View() tea.View { return render(b.lines(), b.width) }
+
+func (b *watchBoard) add(o observation) {
+	b.now = o.at
+	if b.rows == nil {
+		b.rows = map[string]boardRow{}
+	}
+	for _, c := range o.changes {
+		b.rows[c.sample] = boardRow{o.at, c, o.perSecond(c)}
+	}
+	if o.file != "" {
+		b.files = append(b.files, o.at.Format(time.TimeOnly)+" "+o.fileText())
+		b.files = b.files[max(0, len(b.files)-maxFileLines):]
+	}
+	if len(b.rows) > maxBoardRows {
+		for _, row := range b.sorted()[maxBoardRows:] {
+			delete(b.rows, row.change.sample)
+		}
+	}
+}
+
+// sorted returns the rows, the latest and fastest changes first.
+func (b *watchBoard) sorted() []boardRow {
+	return slices.SortedFunc(maps.Values(b.rows), func(x, y boardRow) int {
 		return cmp.Or(y.at.Compare(x.at), cmp.Compare(math.Abs(y.perSecond), math.Abs(x.perSecond)), strings.Compare(x.change.sample, y.change.sample))
 	})
-	for _, row := range sorted[min(len(sorted), maxWatchedRows):] {
-		delete(b.rows, row.change.sample)
+}
+
+func (b *watchBoard) lines() []line {
+	lines := []line{
+		{fmt.Sprintf("%s   %s   q quits", cli.Printable(b.title), b.now.Format(time.TimeOnly)), title},
+		{fmt.Sprintf("%15s %15s %12s  %5s  SERIES", "VALUE", "CHANGE", "PER SECOND", "AGO"), heading},
 	}
-	lines := []screenLine{
-		{fmt.Sprintf("%s   %s   q quits", cli.Printable(b.title), now.Format(time.TimeOnly)), titleLine},
-		{fmt.Sprintf("%15s %15s %12s  %5s  SERIES", "VALUE", "CHANGE", "PER SECOND", "AGO"), headingLine},
-	}
-	room := max(0, height-len(lines)-len(b.files))
-	for _, row := range sorted[:min(len(sorted), room)] {
-		as := plainLine
-		if now.Sub(row.at) > 0 {
-			as = faintLine
+	rows := b.sorted()
+	for _, row := range rows[:min(len(rows), max(0, b.height-len(lines)-len(b.files)))] {
+		look := plain
+		if b.now.After(row.at) {
+			look = faint
 		}
-		lines = append(lines, screenLine{fmt.Sprintf("%15s %15s %12.1f  %5s  %s", row.change.value(), signed(row.change.delta()), row.perSecond,
-			formatAge(measure(now.Sub(row.at).Seconds())), cli.Printable(row.change.sample)), as})
+		lines = append(lines, line{fmt.Sprintf("%15s %15s %12.1f  %5s  %s", row.change.value(), signed(row.change.delta()), row.perSecond,
+			formatAge(measure(b.now.Sub(row.at).Seconds())), cli.Printable(row.change.sample)), look})
 	}
-	for len(lines) < height-len(b.files) {
-		lines = append(lines, screenLine{})
+	for len(lines) < b.height-len(b.files) {
+		lines = append(lines, line{})
 	}
-	for _, line := range b.files {
-		lines = append(lines, screenLine{line, plainLine})
+	for _, text := range b.files {
+		lines = append(lines, line{text: text})
 	}
 	return lines
 }

@@ -9,16 +9,16 @@ import (
 	"multiproc/cmd/internal/cli"
 )
 
-// textLines prints a line for each change.
-func textLines(to io.Writer) func(watched) error {
-	return func(w watched) error {
-		at := w.at.Format("15:04:05.000")
-		if w.file != "" {
-			_, err := fmt.Fprintf(to, "%s %s\n", at, w.fileNews())
+// textLines returns a function that prints a line for each change.
+func textLines(to io.Writer) func(observation) error {
+	return func(o observation) error {
+		at := o.at.Format("15:04:05.000")
+		if o.file != "" {
+			_, err := fmt.Fprintf(to, "%s %s\n", at, o.fileText())
 			return err
 		}
-		for _, c := range w.changes {
-			_, err := fmt.Fprintf(to, "%s %s %s %s %.1f/s\n", at, cli.Printable(c.sample), c.value(), signed(c.delta()), w.perSecond(c))
+		for _, c := range o.changes {
+			_, err := fmt.Fprintf(to, "%s %s %s %s %.1f/s\n", at, cli.Printable(c.sample), c.value(), signed(c.delta()), o.perSecond(c))
 			if err != nil {
 				return err
 			}
@@ -38,18 +38,21 @@ type watchedLine struct {
 	PerSecond *jsonValue `json:"per_second,omitempty"`
 }
 
-func jsonLines(to io.Writer) func(watched) error {
+// jsonLines returns a function that prints a line of JSON for each change.
+func jsonLines(to io.Writer) func(observation) error {
 	encoder := json.NewEncoder(to)
-	return func(w watched) error {
-		if w.file != "" {
-			return encoder.Encode(watchedLine{Time: w.at, File: w.file, Gone: w.gone})
+	return func(o observation) error {
+		if o.file != "" {
+			return encoder.Encode(watchedLine{Time: o.at, File: o.file, Gone: o.gone})
 		}
-		for _, c := range w.changes {
-			line := watchedLine{Time: w.at, Sample: c.sample, Gone: c.after == nil}
+		for _, c := range o.changes {
+			line := watchedLine{
+				Time: o.at, Sample: c.sample, Gone: c.after == nil,
+				Delta: new(jsonValue(c.delta())), PerSecond: new(jsonValue(o.perSecond(c))),
+			}
 			if c.after != nil {
 				line.Value = new(jsonValue(*c.after))
 			}
-			line.Delta, line.PerSecond = new(jsonValue(c.delta())), new(jsonValue(w.perSecond(c)))
 			if err := encoder.Encode(line); err != nil {
 				return err
 			}

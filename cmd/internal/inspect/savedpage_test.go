@@ -41,13 +41,13 @@ func TestParsePageRefuses(t *testing.T) {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
-	f("# ok\nno", "read metrics x: line 2: want a sample and its value")
-	f("a b", `line 1: want a sample and its value, not "b"`)
-	f("a{", "line 1: want a closing brace")
+	f("# ok\nno", "read metrics x: line 2: not a sample and its value")
+	f("a b", `line 1: "b" is not a number`)
+	f("a{", "line 1: no closing brace")
 	f(`a{l="`, "closing brace")
 	f(`a{l="\`, "closing brace")
-	f("a{}", "want a sample")
-	f("{} 1", "want a sample")
+	f("a{}", "not a sample")
+	f("{} 1", "not a sample")
 	f(strings.Repeat("x", maxLine+1), "line 1: ")
 }
 
@@ -60,7 +60,7 @@ func FuzzParsePage(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for sample, value := range p { // what was read can be read again, and says the same
+		for sample, value := range p { // the canonical form is stable
 			again, err := parsePage("x", strings.NewReader(sample+" 1"))
 			if _, ok := again[sample]; err != nil || !ok {
 				t.Errorf("%q, of value %v: %v, %v", sample, value, again, err)
