@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adopt takes over a socket that the process was started with, under its number, and returns where it listens.
+// adopt takes over an inherited socket, under its number, and returns where it listens.
 func adopt(fd int) (address string, err error) {
 	listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	switch {
 	case errors.Is(err, unix.EBADF):
-		return "", errors.New("the process was not started with this descriptor")
+		return "", errors.New("the process has not inherited this descriptor")
 	case errors.Is(err, unix.ENOTSOCK):
 		return "", errors.New("the descriptor is not a socket")
 	case err != nil:
@@ -26,18 +26,18 @@ func adopt(fd int) (address string, err error) {
 		return "", os.NewSyscallError("getsockopt SO_TYPE", err)
 	}
 	if listens == 0 || kind != unix.SOCK_STREAM {
-		return "", errors.New("the descriptor is not a stream socket that listens")
+		return "", errors.New("the descriptor is not a listening stream socket")
 	}
 	if address, err = listenerAddress(fd); err != nil {
 		return "", err
 	}
 	unix.CloseOnExec(fd)
-	_, err = setNonblocking(fd) // as service managers make them, they block
+	_, err = setNonblocking(fd) // service managers pass on blocking ones
 	return address, err
 }
 
-// listenerAddress is where a socket listens. Workers of this module will make a listener of it in the same way. It may
-// leave the socket blocking or not.
+// listenerAddress returns where a socket listens. It finds out in the way in which workers make a listener of it, and may leave the
+// socket blocking or not.
 func listenerAddress(fd int) (string, error) {
 	copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
@@ -53,8 +53,8 @@ func listenerAddress(fd int) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// setNonblocking makes sure that a socket does not block, and reports whether it did. The flag is one for all processes
-// that share the socket.
+// setNonblocking makes a socket non-blocking, and reports whether it was blocking. All processes that share the socket share the
+// flag.
 func setNonblocking(fd int) (cleared bool, err error) {
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	if err != nil {

@@ -14,13 +14,13 @@ import (
 	"multiproc/internal/osfile"
 )
 
-// inherited makes a descriptor as a service manager passes it on: it blocks, and is kept over exec.
+// inherited makes a descriptor as a service manager passes it on: blocking and kept on exec.
 func inherited(t *testing.T, name string, family, kind int, listens bool) *os.File {
 	t.Helper()
 	fd, err := unix.Socket(family, kind, 0)
 	check(t, err)
 	file := os.NewFile(uintptr(fd), name)
-	t.Cleanup(func() { _ = file.Close() }) // some test closes it
+	t.Cleanup(func() { _ = file.Close() }) // some tests close it
 	switch family {
 	case unix.AF_INET:
 		check(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
@@ -43,9 +43,9 @@ func TestActivated(t *testing.T) {
 	if diff := cmp.Diff(want, s.Activated()); diff != "" {
 		t.Fatalf("activated:\n%s", diff)
 	}
-	told := ""
-	s.Blocking = func(address string) { told += address }
-	for range 2 { // they stay when a generation does without them
+	reported := ""
+	s.Blocking = func(address string) { reported += address }
+	for range 2 { // they remain open when a generation does not use them
 		set := open(t, s, s.Activated()...)
 		fds := descriptors(t, set, 1)
 		if diff := cmp.Diff([]int{int(osfile.FD(web)), int(osfile.FD(metrics))}, fds); diff != "" {
@@ -58,29 +58,29 @@ func TestActivated(t *testing.T) {
 				t.Errorf("%s blocks: %v", network, err)
 			}
 			if flags, err := unix.FcntlInt(uintptr(fds[i]), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
-				t.Errorf("%s: descriptor has the flags %#x (%v), is passed on to every program", network, flags, err)
+				t.Errorf("%s: the descriptor is kept on exec: flags %#x (%v)", network, flags, err)
 			}
 		}
 		queues, err := set.Queues()
 		check(t, err)
 		if queues[0].Limit != 9 || queues[1].Limit != 9 {
-			t.Errorf("the backlog has been changed: %+v", queues)
+			t.Errorf("the backlog was changed: %+v", queues)
 		}
 		check(t, set.Close(true))
 	}
-	if told != "" {
-		t.Errorf("a worker is said to have made %s block", told)
+	if reported != "" {
+		t.Errorf("reported as made blocking by a worker: %s", reported)
 	}
 	backlog := s.Activated()[:1]
 	backlog[0].Backlog = 4
 	queues, err := open(t, s, backlog...).Queues()
 	check(t, err)
 	if queues[0].Limit != 4 {
-		t.Errorf("with a backlog of 4: %+v", queues)
+		t.Errorf("backlog 4: %+v", queues)
 	}
 }
 
-// Not every manager speaks of activation.
+// Not every service manager sets LISTEN_FDS.
 func TestInheritedByNumber(t *testing.T) {
 	file := inherited(t, "", unix.AF_INET, unix.SOCK_STREAM, true)
 	set := open(t, NewSockets(nil), Socket{Name: "http", Network: "fd", Address: numberOf(file)})
@@ -102,23 +102,23 @@ func TestInheritedRefuses(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	check(t, err)
 	defer null.Close()
-	f("9999", "not started with")
+	f("9999", "not inherited")
 	f(numberOf(null), "not a socket")
-	f(numberOf(inherited(t, "", unix.AF_INET, unix.SOCK_STREAM, false)), "not a stream socket that listens")
-	f(numberOf(inherited(t, "", unix.AF_INET, unix.SOCK_DGRAM, false)), "not a stream socket that listens")
-	f(numberOf(inherited(t, "", unix.AF_UNIX, unix.SOCK_SEQPACKET, true)), "not a stream socket that listens")
+	f(numberOf(inherited(t, "", unix.AF_INET, unix.SOCK_STREAM, false)), "not a listening stream socket")
+	f(numberOf(inherited(t, "", unix.AF_INET, unix.SOCK_DGRAM, false)), "not a listening stream socket")
+	f(numberOf(inherited(t, "", unix.AF_UNIX, unix.SOCK_SEQPACKET, true)), "not a listening stream socket")
 	own := open(t, s, loopback("http"))
-	f(strconv.Itoa(descriptors(t, own, 1)[0]), "the master's own")
+	f(strconv.Itoa(descriptors(t, own, 1)[0]), "own sockets")
 
-	// What is refused is left as it was.
+	// A refused descriptor is left unchanged.
 	packets := inherited(t, "", unix.AF_UNIX, unix.SOCK_SEQPACKET, true)
-	f(numberOf(packets), "not a stream socket")
+	f(numberOf(packets), "not a listening stream socket")
 	if flags, err := unix.FcntlInt(osfile.FD(packets), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
 		t.Errorf("flags %#x, %v", flags, err)
 	}
 }
 
-// The listener of another process is a descriptor as well, and its flags must survive what finds out its address.
+// Finding out the address of a socket must not change its flags, which another process may share.
 func TestListenerAddressKeepsFlags(t *testing.T) {
 	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	check(t, err)
@@ -129,7 +129,7 @@ func TestListenerAddressKeepsFlags(t *testing.T) {
 	address, err := adopt(fd)
 	check(t, err)
 	if address != l.Addr().String() {
-		t.Errorf("%s instead of %s", address, l.Addr())
+		t.Errorf("address %s, want %s", address, l.Addr())
 	}
 	if cleared, err := setNonblocking(fd); cleared || err != nil {
 		t.Errorf("it blocks: %v, %v", cleared, err)

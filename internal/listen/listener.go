@@ -13,23 +13,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listener is an address that is open: by one socket, or with reuse-port by one for each slot.
+// listener is an open address: one socket, or with reuse-port one for each slot.
 type listener struct {
-	address   string              // where it listens, with the port that it has got
-	users     []user              // the newest last; nobody: it is closed
-	fd        int                 // not with reuse-port
+	address   string              // with the port that the kernel has chosen
+	users     []user              // the newest last; none: it is closed
+	fd        int                 // without reuse-port
 	slots     map[int]*slotSocket // nil without reuse-port
 	file      *socketFile         // of a unix socket with a path
-	inherited bool                // the descriptor was here before the master, and stays
+	inherited bool                // the descriptor was inherited, and is not closed
 }
 
-// user is a set that has a listener, and what it wants of it.
+// user is a set that has a listener, and the properties that it wants.
 type user struct {
 	set  *Set
 	want Socket
 }
 
-// listen opens an address. Nobody uses it yet.
+// listen opens an address, without a user.
 func (s *Sockets) listen(socket Socket) (*listener, error) {
 	switch socket.Network {
 	case "tcp":
@@ -47,10 +47,10 @@ func (s *Sockets) listen(socket Socket) (*listener, error) {
 	case "fd":
 		fd, err := strconv.Atoi(socket.Address)
 		if err != nil || fd < 0 {
-			return nil, errors.New("not the number of a descriptor")
+			return nil, errors.New("not a descriptor number")
 		}
 		if s.holds(fd) {
-			return nil, errors.New("the descriptor is the master's own")
+			return nil, errors.New("the descriptor is one of this process's own sockets")
 		}
 		address, err := adopt(fd)
 		if err != nil {
@@ -77,19 +77,19 @@ func newTCPListener(socket Socket) (*listener, error) {
 	return l, nil
 }
 
-// explainInUse says so where it is this master that has the port: an address cannot change to one that overlaps with it
-// while the one before is open.
+// explainInUse adds that this process itself has the port, if so: an address cannot change to one that overlaps while the old one
+// is open.
 func (s *Sockets) explainInUse(err error, address string) error {
 	_, port, _ := net.SplitHostPort(address)
 	for _, l := range s.open {
 		if _, ours, splitErr := net.SplitHostPort(l.address); splitErr == nil && ours == port {
-			return fmt.Errorf("%w: perhaps by this master itself, which listens on %s", err, l.address)
+			return fmt.Errorf("%w, perhaps by this server itself, which listens on %s", err, l.address)
 		}
 	}
 	return err
 }
 
-// holds reports whether a descriptor is that of a socket which this has opened.
+// holds reports whether a descriptor is a socket that was opened here.
 func (s *Sockets) holds(fd int) bool {
 	for _, l := range s.open {
 		if !l.inherited && slices.Contains(l.descriptors(), fd) {
@@ -99,11 +99,11 @@ func (s *Sockets) holds(fd int) bool {
 	return false
 }
 
-// give makes another user the owner of a unix socket's file, and of the sockets that share a port. The kernel lets sockets
-// share one only if their owners are the same; changing the owner of a descriptor changes that of the socket.
-func (l *listener) give(uid, gid int) error {
+// chown changes the owner of a unix socket's file, and of sockets that share a port: the kernel allows that only to sockets of the
+// same owner. The owner of a descriptor is that of the socket.
+func (l *listener) chown(uid, gid int) error {
 	if l.file != nil {
-		return l.file.give(uid, gid)
+		return l.file.chown(uid, gid)
 	}
 	for _, s := range l.slots {
 		if err := unix.Fchown(s.fd, uid, gid); err != nil {
@@ -113,22 +113,22 @@ func (l *listener) give(uid, gid int) error {
 	return nil
 }
 
-// join makes a set the newest user.
+// join adds a set as the newest user.
 func (l *listener) join(set *Set, want Socket) error {
 	if want.Network == "tcp" && want.ReusePort != (l.slots != nil) {
 		return errors.New("reuse-port cannot change while the address is open")
 	}
 	l.users = append(l.users, user{set, want})
 	if l.slots != nil {
-		// There is always one, so that the address stays this master's.
+		// There is always one, so that no other process gets the address.
 		if _, err := l.descriptor(set, 1); err != nil {
 			return err
 		}
 	}
-	return l.settle()
+	return l.apply()
 }
 
-// leave takes a set from the users. The last one closes it.
+// leave removes a set from the users. Without any, the listener is closed.
 func (l *listener) leave(set *Set, unlink bool) error {
 	l.users = slices.DeleteFunc(l.users, func(u user) bool { return u.set == set })
 	var errs []error
@@ -136,9 +136,9 @@ func (l *listener) leave(set *Set, unlink bool) error {
 		errs = append(errs, l.releaseSlot(set, slot))
 	}
 	if len(l.users) > 0 {
-		return errors.Join(append(errs, l.settle())...)
+		return errors.Join(append(errs, l.apply())...)
 	}
-	// The file first: as long as the socket listens, nobody else takes its path over.
+	// The file first: while the socket listens, no other process takes over its path.
 	if unlink && l.file != nil {
 		errs = append(errs, l.file.remove())
 	}
@@ -148,8 +148,8 @@ func (l *listener) leave(set *Set, unlink bool) error {
 	return errors.Join(errs...)
 }
 
-// settle makes it what the newest user wants.
-func (l *listener) settle() error {
+// apply applies the properties that the newest user wants.
+func (l *listener) apply() error {
 	if len(l.users) == 0 {
 		return nil
 	}
@@ -167,8 +167,8 @@ func (l *listener) settle() error {
 	return nil
 }
 
-// setBacklog says how many connections may wait: net.Listen has no argument for it, and a second call of listen may say
-// it anew. The kernel cuts it to net.core.somaxconn. Whoever made an inherited socket has chosen already.
+// setBacklog sets how many connections may wait, by a second call of listen(2), since net.Listen has no argument for it. The kernel
+// limits it to net.core.somaxconn. 0 leaves the backlog of an inherited socket unchanged.
 func (l *listener) setBacklog(fd, n int) error {
 	if n == 0 && l.inherited {
 		return nil
@@ -176,7 +176,7 @@ func (l *listener) setBacklog(fd, n int) error {
 	return os.NewSyscallError("listen", unix.Listen(fd, min(cmp.Or(n, math.MaxInt32), math.MaxInt32)))
 }
 
-// descriptor is what the worker of a slot listens on.
+// descriptor returns the descriptor for the worker of a slot.
 func (l *listener) descriptor(set *Set, slot int) (int, error) {
 	if l.slots == nil {
 		return l.fd, nil

@@ -40,7 +40,7 @@ func dropChild(args []string) error {
 	case "unix":
 		return dropWithUnixSocket(args[1])
 	case "reuse-port":
-		return dropWithReusePort(args[1] == "give")
+		return dropWithReusePort(args[1] == "chown")
 	}
 	return fmt.Errorf("no such test: %s", args[0])
 }
@@ -57,14 +57,14 @@ func dropWithUnixSocket(path string) error {
 	return proctest.UntilStopped()
 }
 
-func dropWithReusePort(give bool) error {
+func dropWithReusePort(chown bool) error {
 	s := NewSockets(nil)
 	set, err := s.Open([]Socket{shared()})
 	if err != nil {
 		return err
 	}
-	if give {
-		if err := s.Give(nobodyUID, nobodyGID); err != nil {
+	if chown {
+		if err := s.Chown(nobodyUID, nobodyGID); err != nil {
 			return err
 		}
 	}

@@ -8,15 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Queue are the connections that wait at a listener to be accepted.
+// Queue describes the connections that wait to be accepted.
 type Queue struct {
-	Listener string `json:"listener"` // its address
-	Length   int    `json:"length"`   // how many wait
-	Limit    int    `json:"limit"`    // how many can; further ones are refused or told to try again
+	Listener string `json:"listener"` // address
+	Length   int    `json:"length"`   // number of connections
+	Limit    int    `json:"limit"`    // largest length; further connections are refused or retried
 }
 
-// Queues are those of all listeners; of a reuse-port one, the sum over its sockets. Those that cannot be read are
-// missing, and the error says why. It does not block.
+// Queues returns the queues of all listeners; that of a reuse-port listener is the sum over its sockets. Queues that cannot be read
+// are missing, and the error says why. It does not block.
 func (set *Set) Queues() ([]Queue, error) {
 	var queues []Queue
 	var errs []error
@@ -51,7 +51,7 @@ func queueOf(fd int) (length, limit int, err error) {
 	if family == unix.AF_UNIX {
 		return unixQueue(fd)
 	}
-	// Of a socket that listens, the kernel tells its queue in the place of segments that are under way.
+	// For a listening socket, the kernel reports the queue in the fields for unacknowledged segments.
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
 		return 0, 0, os.NewSyscallError("getsockopt TCP_INFO", err)

@@ -41,7 +41,7 @@ func TestQueues(t *testing.T) {
 	}
 }
 
-// One that cannot be read does not hide the others.
+// A queue that cannot be read does not hide the others.
 func TestQueuesUnreadable(t *testing.T) {
 	s := NewSockets(nil)
 	file := inherited(t, "", unix.AF_INET, unix.SOCK_STREAM, true)

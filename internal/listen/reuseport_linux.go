@@ -8,23 +8,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// With reuse-port the kernel spreads connections over the sockets that share a port. The master holds them, so that a
-// slot keeps its queue while its worker is replaced. Closing one resets what waits in it (but see
-// net.ipv4.tcp_migrate_req).
+// With SO_REUSEPORT the kernel distributes connections over the sockets that share a port. The master keeps them open, so that the
+// queue of a slot outlives its worker. Closing a socket resets the connections in its queue (but see net.ipv4.tcp_migrate_req).
 
-// slotSocket is the socket of one slot, which two generations share while one takes over from the other.
+// slotSocket is the socket of one slot. Two generations share it during a reload.
 type slotSocket struct {
 	fd    int
 	users []*Set
 }
 
-// slotDescriptor is a slot's own socket, opened where there is none, which from now on the set uses.
+// slotDescriptor returns the socket of a slot, opened if there is none, and makes the set one of its users.
 func (l *listener) slotDescriptor(set *Set, slot int) (int, error) {
 	if l.slots[slot] == nil {
 		if err := l.openSlot(slot); err != nil {
 			return -1, err
 		}
-		if err := l.settle(); err != nil {
+		if err := l.apply(); err != nil {
 			return -1, err
 		}
 	}
@@ -37,9 +36,9 @@ func (l *listener) slotDescriptor(set *Set, slot int) (int, error) {
 
 // openSlot opens the socket of a slot.
 //
-// Any process of the same user may join sockets that share a port, so a second master would go unnoticed. Hence the
-// first socket takes the port for itself alone, which fails where anybody has it, and only then is shared. There is no
-// moment in between at which two masters could both believe to be the first.
+// Any process of the same user can join sockets that share a port, so a second master would not be noticed. Hence the first socket
+// takes the port exclusively, which fails if any process has it, and is made shareable afterwards. At no moment can two masters
+// both be the first.
 func (l *listener) openSlot(slot int) error {
 	first := len(l.slots) == 0
 	fd, address, err := listenTCP(l.address, !first)
@@ -51,7 +50,7 @@ func (l *listener) openSlot(slot int) error {
 			return errors.Join(err, unix.Close(fd))
 		}
 	}
-	l.address = address // the next ones share the port that the first one got
+	l.address = address // the next sockets share the port of the first one
 	l.slots[slot] = &slotSocket{fd: fd}
 	return nil
 }
@@ -60,7 +59,7 @@ func shareable(fd int) error {
 	return os.NewSyscallError("setsockopt SO_REUSEPORT", unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
 }
 
-// releaseSlot takes a set from the users of a slot's socket. The last one closes it.
+// releaseSlot removes a set from the users of a slot's socket. Without any, the socket is closed.
 func (l *listener) releaseSlot(set *Set, slot int) error {
 	s := l.slots[slot]
 	if s == nil {

@@ -16,7 +16,7 @@ func shared() Socket {
 	return s
 }
 
-// queueLengths is how many connections wait at each of some sockets.
+// queueLengths returns how many connections wait at each of these sockets.
 func queueLengths(t *testing.T, fds ...int) []int {
 	t.Helper()
 	var lengths []int
@@ -63,7 +63,7 @@ func TestReusePortFollowsNewestSet(t *testing.T) {
 	}
 }
 
-// Two generations share a slot's socket, and its queue is kept as long as one of them has it.
+// Two generations share a slot's socket, whose queue is kept as long as one of them has it.
 func TestReusePortSharedBySets(t *testing.T) {
 	s := NewSockets(nil)
 	first := open(t, s, shared())
@@ -73,11 +73,11 @@ func TestReusePortSharedBySets(t *testing.T) {
 		t.Errorf("slot 2 has %d, and %d in the next generation", two, fd)
 	}
 	check(t, first.ReleaseSlot(2))
-	queueLengths(t, one, two) // both are open
+	queueLengths(t, one, two) // fails if one is closed
 	check(t, first.Close(true))
 	queueLengths(t, one, two)
 	check(t, second.ReleaseSlot(2))
-	check(t, second.ReleaseSlot(2)) // nothing is left of it
+	check(t, second.ReleaseSlot(2)) // it is closed already
 	queueLengths(t, one)
 	if _, _, err := queueOf(two); !errors.Is(err, unix.EBADF) {
 		t.Errorf("slot 2 is open after the last set has released it: %v", err)
@@ -97,12 +97,12 @@ func TestReusePortKeepsOthersOut(t *testing.T) {
 	}
 	plain := open(t, NewSockets(nil), loopback("http"))
 	if _, err := NewSockets(nil).Open([]Socket{{Network: "tcp", Address: plain.Addresses()[0], ReusePort: true}}); !errors.Is(err, ErrInUse) {
-		t.Errorf("where somebody listens alone: %v", err)
+		t.Errorf("reuse-port where another process listens without: %v", err)
 	}
 }
 
-func TestReusePortMastersAtOnce(t *testing.T) {
-	// Nobody else is likely to use what is free here for a moment.
+func TestReusePortConcurrentMasters(t *testing.T) {
+	// No other process is likely to take this port in between.
 	set := open(t, NewSockets(nil), Socket{Network: "tcp", Address: "127.77.0.1:0"})
 	address := set.Addresses()[0]
 	check(t, set.Close(true))
@@ -111,13 +111,13 @@ func TestReusePortMastersAtOnce(t *testing.T) {
 
 func TestReusePortAfterDrop(t *testing.T) {
 	proctest.Root(t)
-	for _, test := range []struct{ give, want string }{
-		{"give", "slot 2 is open"},
-		{"keep", "in use"}, // or else there is no need to give
+	for _, test := range []struct{ owner, want string }{
+		{"chown", "slot 2 is open"},
+		{"keep", "in use"}, // shows that Chown is needed
 	} {
-		c := proctest.Start(t, "drop", "reuse-port", test.give)
+		c := proctest.Start(t, "drop", "reuse-port", test.owner)
 		if got := c.Line(); got != test.want {
-			t.Errorf("%s: %s", test.give, got)
+			t.Errorf("%s: %s", test.owner, got)
 		}
 		c.Stop()
 	}

@@ -11,15 +11,15 @@ import (
 	"multiproc/internal/osfile"
 )
 
-// socketFile is the file of a unix socket that this process has made.
+// socketFile is the file of a unix socket that this process has created.
 type socketFile struct {
 	path  string
 	id    osfile.ID
-	first fs.FileMode // that it was made with
-	mode  fs.FileMode // that it has now
+	first fs.FileMode // when it was created
+	mode  fs.FileMode // now
 }
 
-// newSocketFile remembers what the kernel has just made.
+// newSocketFile describes the file that bind has just created.
 func newSocketFile(path string) (*socketFile, error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
@@ -29,8 +29,8 @@ func newSocketFile(path string) (*socketFile, error) {
 	return &socketFile{path, osfile.IDFromStat(&st), mode, mode}, nil
 }
 
-// setMode gives it this mode, or the one that it was made with where nobody wants another: a mode goes with the set that
-// wanted it.
+// setMode changes the mode to the wanted one, or back to the first one if none is wanted: a mode is valid only as long as the set
+// that wants it.
 func (f *socketFile) setMode(want *fs.FileMode) error {
 	mode := f.first
 	if want != nil {
@@ -45,26 +45,26 @@ func (f *socketFile) setMode(want *fs.FileMode) error {
 	return nil
 }
 
-// chmod gives the file exactly this mode.
+// chmod sets exactly this mode.
 func (f *socketFile) chmod(mode fs.FileMode) error {
 	return f.change("chmod", func(fd int, now fs.FileMode) error {
 		if now == mode.Perm() {
 			return nil
 		}
-		// fchmod refuses such a descriptor, and fchmodat without following links is too new.
+		// fchmod refuses an O_PATH descriptor, and fchmodat2 is too new.
 		return unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), uint32(mode.Perm()))
 	})
 }
 
-// give makes the file the property of a user and a group.
-func (f *socketFile) give(uid, gid int) error {
+// chown changes the owner of the file.
+func (f *socketFile) chown(uid, gid int) error {
 	return f.change("chown", func(fd int, _ fs.FileMode) error {
 		return unix.Fchownat(fd, "", uid, gid, unix.AT_EMPTY_PATH)
 	})
 }
 
-// change lets something be done to the file, by a descriptor for its path. Where somebody has put another one there it is
-// left as it is: a link, say, to a file that this process may change and they may not.
+// change calls do with a descriptor of the file. It refuses another file that was put in its place, such as a link to a file that
+// this process may change and the user who made the link may not.
 func (f *socketFile) change(op string, do func(fd int, mode fs.FileMode) error) error {
 	fail := func(err error) error { return &os.PathError{Op: op, Path: f.path, Err: err} }
 	fd, err := unix.Open(f.path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
@@ -77,7 +77,7 @@ func (f *socketFile) change(op string, do func(fd int, mode fs.FileMode) error) 
 		return fail(err)
 	}
 	if osfile.IDFromStat(&st) != f.id {
-		return fail(errors.New("it has been replaced"))
+		return fail(errors.New("it was replaced"))
 	}
 	if err := do(fd, fs.FileMode(st.Mode).Perm()); err != nil {
 		return fail(err)
@@ -85,11 +85,11 @@ func (f *socketFile) change(op string, do func(fd int, mode fs.FileMode) error) 
 	return nil
 }
 
-// remove removes the file, unless another one has its place. It must be called while the socket is open, which keeps the
-// inode's number from being used again.
+// remove removes the file, unless another one is at its path. It must be called while the socket is open, which keeps the kernel
+// from using the inode number again.
 //
-// Where privileges have been dropped the directory may not be open to changes any more. Then the file stays: it is stale
-// for the next master.
+// After privileges were dropped the directory may not be writable any more. Then the file remains, and the next master finds it
+// stale.
 func (f *socketFile) remove() error {
 	err := osfile.RemoveIfSame(f.path, f.id)
 	if errors.Is(err, fs.ErrPermission) {

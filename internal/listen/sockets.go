@@ -1,8 +1,12 @@
+// Package listen opens the listening sockets of a server and shares them between the master and its workers, and between the
+// generations of a reload: TCP with or without a socket per worker (SO_REUSEPORT), unix sockets with their files, and sockets that
+// the process has inherited. It also measures their queues.
 package listen
 
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net"
 	"os"
@@ -12,27 +16,47 @@ import (
 	"multiproc/internal/osfile"
 )
 
-// Sockets are all the sockets that a master has open. It belongs to one goroutine, and its sets with it.
+// ErrInUse is the error of Open if another process listens on the address.
+var ErrInUse = errors.New("address already in use")
+
+// Socket is an address to listen on.
+type Socket struct {
+	Name    string // for workers, as in "http" or "metrics"
+	Network string // "tcp", "unix" or "fd"
+
+	// Address is HOST:PORT or :PORT for tcp; without a host, all addresses of both IPv4 and IPv6; port 0 is any free one. For
+	// unix it is an absolute path or an abstract @name, for fd the number of a descriptor that the process has inherited.
+	Address string
+
+	Backlog   int          // how many connections may wait to be accepted; 0: as many as net.core.somaxconn allows
+	Mode      *fs.FileMode // permissions of a unix socket's file; nil: as the umask says
+	ReusePort bool         // tcp: one socket per slot, which is kept when its worker dies
+}
+
+// String returns the network and the address.
+func (s Socket) String() string { return s.Network + " " + s.Address }
+
+// Sockets are all the sockets that a process has open. It belongs to one goroutine, and its sets with it.
 //
-// All of them are plain descriptors, closed on exec, and not in this process's poller, which would be woken by each
-// connection that is meant for a worker. (Those from a service manager are, if it has made them non-blocking.)
+// The descriptors are closed on exec and not in this process's poller, which would be woken by each connection that is meant for
+// a worker. (Non-blocking sockets from a service manager are in it.)
 type Sockets struct {
-	// Blocking is called with the address of a socket that a worker has made block. The flag is shared by all who have
-	// the socket, so that their calls to accept would hang; it has been set right. Nil: nobody wants to know.
+	// Blocking is called with the address of a socket that a worker has made blocking. The flag is shared by all processes that
+	// have the socket, whose calls to accept would hang; it has been cleared again. Nil: it is not reported.
 	Blocking func(address string)
 
 	activated []*os.File
 	open      map[address]*listener
 }
 
-// NewSockets takes over the sockets that the process was activated with (activation.Files); there may be none. They
-// stay open as long as the process runs.
+// NewSockets takes over the sockets that the process was activated with (activation.Files), if there are any. They remain open for
+// as long as the process runs.
 func NewSockets(activated []*os.File) *Sockets {
 	return &Sockets{activated: activated, open: map[address]*listener{}}
 }
 
-// Activated are the sockets that the process was activated with. Those that the service manager calls metrics keep that
-// name, any other is http.
+// Activated returns the sockets that the process was activated with. One that the service manager calls metrics keeps that name;
+// all others are http.
 func (s *Sockets) Activated() []Socket {
 	var sockets []Socket
 	for _, file := range s.activated {
@@ -45,37 +69,35 @@ func (s *Sockets) Activated() []Socket {
 	return sockets
 }
 
-// Give makes another user the owner of the files of unix sockets, and of all reuse-port sockets. Whoever drops privileges
-// calls it before: a file's mode is changed by its owner, a port is only shared by sockets of one user, and those of further
-// slots will be opened by the new one.
-func (s *Sockets) Give(uid, gid int) error {
+// Chown changes the owner of the files of unix sockets and of all reuse-port sockets. It must be called before privileges are
+// dropped: only its owner can change a file's mode, and only sockets of one user can share a port, those of further slots included.
+func (s *Sockets) Chown(uid, gid int) error {
 	for _, l := range s.open {
-		if err := l.give(uid, gid); err != nil {
-			return fmt.Errorf("give %s to user %d: %w", l.address, uid, err)
+		if err := l.chown(uid, gid); err != nil {
+			return fmt.Errorf("chown %s to user %d: %w", l.address, uid, err)
 		}
 	}
 	return nil
 }
 
-// address is what a socket is found again by in the next generation. The text is what counts: localhost:80 and
-// 127.0.0.1:80 are two.
+// address identifies a socket across generations. Addresses are compared as text: localhost:80 and 127.0.0.1:80 are two.
 type address struct {
 	network, address string
-	name             string // where the port is 0: what is another thing is another socket
-	nth              int    // of those in one set with port 0 and that name, which are as many sockets
+	name             string // if the port is 0: sockets with different names are different
+	nth              int    // among those of a set with port 0 and that name
 }
 
-// Set are the sockets of one generation. Sets share the sockets of addresses that are in both.
+// Set is the sockets of one generation. Sets share the sockets of addresses that are in both.
 type Set struct {
 	sockets   *Sockets
 	listeners []*listener
 	names     []string // of the listeners, for the workers
 }
 
-// Open opens what is not open yet, all of it or nothing. Where an address is somebody else's, the error is an ErrInUse.
+// Open opens the sockets that are not open yet: all of them or, after an error, none. The error is an ErrInUse if another process
+// has an address.
 //
-// What a socket is like follows the newest set that has it: its backlog, a file's mode. Only whether it is reuse-port
-// cannot change while it is open.
+// The newest set that has a socket determines its backlog and its file's mode. ReusePort cannot change while it is open.
 func (s *Sockets) Open(want []Socket) (*Set, error) {
 	set := &Set{sockets: s}
 	for _, socket := range want {
@@ -97,9 +119,9 @@ func (set *Set) add(socket Socket) error {
 	l := set.sockets.open[key]
 	if i := slices.Index(set.listeners, l); l != nil && i >= 0 {
 		if set.names[i] == socket.Name {
-			return nil // said twice
+			return nil // listed twice
 		}
-		return fmt.Errorf("it is %s already, and cannot be %s too", set.names[i], socket.Name)
+		return fmt.Errorf("it is %s already and cannot be %s, too", set.names[i], socket.Name)
 	}
 	if l == nil {
 		var err error
@@ -117,9 +139,8 @@ func (set *Set) has(key address) bool {
 	return l != nil && slices.Contains(set.listeners, l)
 }
 
-// Descriptors are what the worker of a slot listens on, and their names. They stay the set's, and never block.
-//
-// Where a reuse-port socket has none for the slot yet, it is opened.
+// Descriptors returns the non-blocking descriptors for the worker of a slot, and their names. The set still owns them. It opens the
+// sockets of the slot where ReusePort asks for one.
 func (set *Set) Descriptors(slot int) (fds []int, names []string, err error) {
 	for _, l := range set.listeners {
 		fd, err := l.descriptor(set, slot)
@@ -138,9 +159,9 @@ func (set *Set) Descriptors(slot int) (fds []int, names []string, err error) {
 	return fds, slices.Clone(set.names), nil
 }
 
-// ReleaseSlot gives up the reuse-port sockets of a slot that will have no more workers. It is to be called before the
-// last of them is told to drain: what comes in until then is in a queue that only this worker empties, and what comes
-// after goes to others only once nobody holds the socket any more.
+// ReleaseSlot closes the reuse-port sockets of a slot that will have no more workers. It must be called before the last of them
+// drains: only that worker can accept the connections in the queue, and new ones go to other sockets only when no process has this
+// one open.
 func (set *Set) ReleaseSlot(slot int) error {
 	var errs []error
 	for _, l := range set.listeners {
@@ -151,7 +172,7 @@ func (set *Set) ReleaseSlot(slot int) error {
 	return errors.Join(errs...)
 }
 
-// Addresses are where it listens, as in 127.0.0.1:43127.
+// Addresses returns where it listens, as in 127.0.0.1:43127.
 func (set *Set) Addresses() []string {
 	var addresses []string
 	for _, l := range set.listeners {
@@ -160,8 +181,7 @@ func (set *Set) Addresses() []string {
 	return addresses
 }
 
-// Close closes what no other set has, and with unlink removes the files of these unix sockets. A set that is closed is
-// empty.
+// Close closes the sockets that no other set has and, with unlink, removes the files of unix sockets. The set is empty afterwards.
 func (set *Set) Close(unlink bool) error {
 	var errs []error
 	for _, l := range set.listeners {

@@ -22,7 +22,7 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// open opens sockets that are closed at the end of the test.
+// open opens sockets and closes them at the end of the test.
 func open(t *testing.T, s *Sockets, want ...Socket) *Set {
 	t.Helper()
 	set, err := s.Open(want)
@@ -50,7 +50,7 @@ func dial(network, address string) (net.Conn, error) {
 	return d.DialContext(context.Background(), network, address)
 }
 
-// connect makes a connection that lasts as long as the test.
+// connect makes a connection and closes it at the end of the test.
 func connect(t *testing.T, network, address string) {
 	t.Helper()
 	conn, err := dial(network, address)
@@ -60,7 +60,7 @@ func connect(t *testing.T, network, address string) {
 	t.Cleanup(func() { check(t, conn.Close()) })
 }
 
-// acceptOne takes a connection that is there already.
+// acceptOne accepts a connection that is queued already.
 func acceptOne(t *testing.T, fd int) {
 	t.Helper()
 	conn, _, err := unix.Accept(fd)
@@ -74,7 +74,7 @@ func refuses(t *testing.T, network, address string) {
 	t.Helper()
 	if conn, err := dial(network, address); err == nil {
 		check(t, conn.Close())
-		t.Errorf("somebody listens on %s %s", network, address)
+		t.Errorf("there is a listener on %s %s", network, address)
 	}
 }
 
@@ -103,18 +103,18 @@ func TestOpen(t *testing.T) {
 		connect(t, network, addresses[i])
 		acceptOne(t, fds[i])
 		if _, _, err := unix.Accept(fds[i]); !errors.Is(err, unix.EAGAIN) {
-			t.Errorf("%s: with nothing to accept: %v", addresses[i], err)
+			t.Errorf("%s: accept with an empty queue: %v", addresses[i], err)
 		}
 		if flags, err := unix.FcntlInt(uintptr(fds[i]), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
-			t.Errorf("%s: descriptor has the flags %#x (%v), is passed on to every program", addresses[i], flags, err)
+			t.Errorf("%s: the descriptor is kept on exec: flags %#x (%v)", addresses[i], flags, err)
 		}
 	}
 	if protocol, err := unix.GetsockoptInt(fds[0], unix.SOL_SOCKET, unix.SO_PROTOCOL); err != nil || protocol != unix.IPPROTO_TCP {
-		t.Errorf("protocol %d (%v) instead of TCP", protocol, err)
+		t.Errorf("protocol %d (%v), want TCP", protocol, err)
 	}
 }
 
-// A listener in the poller would wake the master for each connection, however many workers take them.
+// A listener in the poller would wake the master for each connection.
 func TestSocketsAreNotPolled(t *testing.T) {
 	other := loopback("http")
 	other.ReusePort = true
@@ -139,7 +139,7 @@ func TestSocketsAreNotPolled(t *testing.T) {
 		}
 	}
 	if pollers == 0 {
-		t.Fatal("the poller is not found")
+		t.Fatal("no poller found")
 	}
 	for i, fd := range descriptors(t, set, 1) {
 		var st unix.Stat_t
@@ -153,7 +153,7 @@ func TestSocketsAreNotPolled(t *testing.T) {
 func TestOpenAddresses(t *testing.T) {
 	l, err := net.ListenTCP("tcp6", &net.TCPAddr{IP: net.IPv6loopback})
 	if err != nil {
-		proctest.Missing(t, fmt.Sprintf("there is no IPv6: %v", err))
+		proctest.Missing(t, fmt.Sprintf("it needs IPv6: %v", err))
 	}
 	check(t, l.Close())
 	for _, test := range []struct {
@@ -186,25 +186,25 @@ func TestSetsShare(t *testing.T) {
 	s := NewSockets(nil)
 	path := filepath.Join(t.TempDir(), "s")
 	stays, goes := Socket{Name: "http", Network: "unix", Address: path}, loopback("http")
-	// Two sockets on any port are two, and each is found again.
+	// Two sockets with port 0 are two sockets, and each is found again.
 	first := open(t, s, goes, stays, goes)
 	a := descriptors(t, first, 1)
 	if a[0] == a[2] {
-		t.Error("two ports are one socket")
+		t.Error("port 0 twice is one socket")
 	}
 	stays.Name = "metrics"
 	second := open(t, s, stays, goes)
 	fds, names, err := second.Descriptors(1)
 	check(t, err)
 	if diff := cmp.Diff([]int{a[1], a[0]}, fds); diff != "" {
-		t.Errorf("not the same sockets:\n%s", diff)
+		t.Errorf("other sockets:\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"metrics", "http"}, names); diff != "" {
 		t.Errorf("names:\n%s", diff)
 	}
 	addresses := first.Addresses()
 	check(t, first.Close(true))
-	check(t, first.Close(true)) // it is empty by now
+	check(t, first.Close(true)) // it is empty
 	refuses(t, "tcp", addresses[2])
 	connect(t, "tcp", addresses[0])
 	connect(t, "unix", path)
@@ -212,7 +212,7 @@ func TestSetsShare(t *testing.T) {
 	refuses(t, "tcp", addresses[0])
 	refuses(t, "unix", path)
 	if fds, _, err := second.Descriptors(1); err != nil || len(fds) > 0 {
-		t.Errorf("a closed set has %v, %v", fds, err)
+		t.Errorf("descriptors of a closed set: %v, %v", fds, err)
 	}
 }
 
@@ -236,13 +236,13 @@ func TestNewestSetDecides(t *testing.T) {
 	expect(first, 0o600, 5)
 	second := open(t, s, socket(0o666, 7))
 	expect(first, 0o666, 7)
-	check(t, second.Close(true)) // taken back
+	check(t, second.Close(true)) // rolled back
 	expect(first, 0o600, 5)
 	third := open(t, s, socket(0o660, 3))
 	check(t, first.Close(true)) // committed
 	expect(third, 0o660, 3)
 	if _, err := s.Open([]Socket{socket(0o606, 9), {Network: "tcp", Address: "nonsense"}}); err == nil {
-		t.Error("a nonsensical address is opened")
+		t.Error("an invalid address was opened")
 	}
 	expect(third, 0o660, 3)
 }
@@ -287,13 +287,13 @@ func TestOpenAllOrNothing(t *testing.T) {
 	after, err := os.ReadDir("/proc/self/fd")
 	check(t, err)
 	if len(after) != len(before) {
-		t.Errorf("%d descriptors have become %d", len(before), len(after))
+		t.Errorf("%d descriptors are open, %d before", len(after), len(before))
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a socket's file is left: %v", err)
+		t.Errorf("the file of a socket remains: %v", err)
 	}
 	if len(s.open) > 0 {
-		t.Errorf("open: %v", s.open)
+		t.Errorf("still open: %v", s.open)
 	}
 }
 
@@ -317,24 +317,24 @@ func TestOpenRefuses(t *testing.T) {
 	f("absolute path", Socket{Network: "unix", Address: "s"})
 	f("107 bytes", Socket{Network: "unix", Address: "/" + strings.Repeat("s", 107)})
 	f("no such file", Socket{Network: "unix", Address: dir + "/missing/s"})
-	f("not the number", Socket{Network: "fd", Address: "x"})
-	f("not the number", Socket{Network: "fd", Address: "-1"})
-	f("is http already, and cannot be metrics", Socket{Name: "http", Network: "unix", Address: dir + "/s"},
+	f("not a descriptor number", Socket{Network: "fd", Address: "x"})
+	f("not a descriptor number", Socket{Network: "fd", Address: "-1"})
+	f("is http already and cannot be metrics", Socket{Name: "http", Network: "unix", Address: dir + "/s"},
 		Socket{Name: "metrics", Network: "unix", Address: dir + "/s"})
 	f("reuse-port cannot change", Socket{Name: "http", Network: "tcp", Address: "127.0.0.1:0", ReusePort: true})
-	f("by this master itself, which listens on 127.0.0.1"+port, Socket{Network: "tcp", Address: port})
-	connect(t, "tcp", "127.0.0.1"+port) // in spite of all that
+	f("by this server itself, which listens on 127.0.0.1"+port, Socket{Network: "tcp", Address: port})
+	connect(t, "tcp", "127.0.0.1"+port) // it still listens
 
 	twice := open(t, s, Socket{Name: "http", Network: "unix", Address: dir + "/s"}, Socket{Name: "http", Network: "unix", Address: dir + "/s"})
 	if fds := descriptors(t, twice, 1); len(fds) != 1 {
-		t.Errorf("an address that is said twice is opened %d times", len(fds))
+		t.Errorf("an address listed twice was opened %d times", len(fds))
 	}
 	if other := open(t, s, loopback("health")).Addresses()[0]; other == held.Addresses()[0] {
-		t.Errorf("what is of another name has the same port: %s", other)
+		t.Errorf("a socket with another name has the same port: %s", other)
 	}
 }
 
-// In a network namespace of its own, ports below 1024 are privileged for sure.
+// In a new network namespace ports below 1024 are privileged, whatever the machine is configured to.
 func TestPrivilegedPort(t *testing.T) {
 	proctest.Root(t)
 	c := proctest.StartWith(t, func(cmd *exec.Cmd) {
@@ -346,11 +346,11 @@ func TestPrivilegedPort(t *testing.T) {
 	c.Stop()
 }
 
-// A worker that makes a socket block makes it so for all.
+// A worker that makes a socket blocking does so for all workers.
 func TestDescriptorsDoNotBlock(t *testing.T) {
 	s := NewSockets(nil)
-	var told []string
-	s.Blocking = func(address string) { told = append(told, address) }
+	var reported []string
+	s.Blocking = func(address string) { reported = append(reported, address) }
 	set := open(t, s, loopback("http"), loopback("http"))
 	fds := descriptors(t, set, 1)
 	check(t, unix.SetNonblock(fds[1], false))
@@ -359,16 +359,16 @@ func TestDescriptorsDoNotBlock(t *testing.T) {
 		t.Errorf("accept: %v", err)
 	}
 	descriptors(t, set, 2)
-	if diff := cmp.Diff(set.Addresses()[1:], told); diff != "" {
-		t.Errorf("told:\n%s", diff)
+	if diff := cmp.Diff(set.Addresses()[1:], reported); diff != "" {
+		t.Errorf("reported:\n%s", diff)
 	}
 	s.Blocking = nil
 	check(t, unix.SetNonblock(fds[1], false))
 	descriptors(t, set, 1)
 }
 
-// listenChild is a master as far as its sockets go. It is asked, by lines, to open one socket, for a slot's socket, to
-// close all, or to leave their files behind.
+// listenChild opens and closes sockets as a master does, by requests on standard input: "open NETWORK ADDRESS [reuse-port]",
+// "close", or "abandon" to leave the files of unix sockets behind.
 func listenChild([]string) error {
 	s := NewSockets(nil)
 	var sets []*Set
@@ -399,15 +399,15 @@ func listenChild([]string) error {
 	return nil
 }
 
-// contend has several masters open a socket at the same moment, several times. Each time one must get it.
+// contend makes several masters open a socket at the same moment. Each time exactly one must get it.
 func contend(t *testing.T, request, network, address string) {
 	t.Helper()
-	const masters, rounds = 4, 300
+	const masters = 4
 	var children []*proctest.Child
 	for range masters {
 		children = append(children, proctest.Start(t, "listen"))
 	}
-	for range rounds {
+	for range proctest.Rounds(50, 300) {
 		for _, c := range children {
 			c.Send(request)
 		}
@@ -418,11 +418,11 @@ func contend(t *testing.T, request, network, address string) {
 				opened++
 			case "in use":
 			default:
-				t.Errorf("a master reports: %s", report)
+				t.Errorf("a master reported: %s", report)
 			}
 		}
 		if opened != 1 {
-			t.Fatalf("%d masters have it", opened)
+			t.Fatalf("%d masters opened it", opened)
 		}
 		conn, err := dial(network, address)
 		check(t, err)

@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// resolveTime bounds how long the lookup of a host's name may hold the master up.
-const resolveTime = 5 * time.Second
+// resolveTimeout bounds the lookup of a host name.
+const resolveTimeout = 5 * time.Second
 
-// listenTCP opens a socket and returns its descriptor and where it listens. With share it joins those that listen there
-// already and are shareable.
+// listenTCP opens a socket and returns its descriptor and where it listens. With share it joins the shareable sockets that listen
+// there already.
 func listenTCP(address string, share bool) (fd int, resolved string, err error) {
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		if !share {
@@ -27,8 +27,8 @@ func listenTCP(address string, share bool) (fd int, resolved string, err error) 
 		err := raw.Control(func(fd uintptr) { failed = shareable(int(fd)) })
 		return errors.Join(err, failed)
 	}}
-	config.SetMultipathTCP(false) // Go's default is on: other languages' workers do not expect that of what they get
-	ctx, cancel := context.WithTimeout(context.Background(), resolveTime)
+	config.SetMultipathTCP(false) // on by default in Go, but workers in other languages do not expect it
+	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
 	defer cancel()
 	l, err := config.Listen(ctx, tcpNetwork(address), address)
 	if err != nil {
@@ -43,7 +43,7 @@ func listenTCP(address string, share bool) (fd int, resolved string, err error) 
 	return fd, l.Addr().String(), nil
 }
 
-// tcpNetwork keeps 0.0.0.0 to IPv4, where Go listens on IPv6 as well, as it does for an empty host and for [::].
+// tcpNetwork restricts 0.0.0.0 to IPv4. Go would listen on IPv6 as well, as it does for an empty host and for [::].
 func tcpNetwork(address string) string {
 	host, _, _ := net.SplitHostPort(address)
 	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
@@ -52,7 +52,7 @@ func tcpNetwork(address string) string {
 	return "tcp"
 }
 
-// explainTCP leaves out what the caller says anyway, and adds what helps.
+// explainTCP drops the address, which the caller adds, and adds a hint.
 func explainTCP(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err
@@ -61,12 +61,12 @@ func explainTCP(err error) error {
 	case errors.Is(err, unix.EADDRINUSE):
 		return ErrInUse
 	case errors.Is(err, unix.EACCES):
-		return fmt.Errorf("%w (ports below net.ipv4.ip_unprivileged_port_start, 1024 by default, take root or CAP_NET_BIND_SERVICE)", err)
+		return fmt.Errorf("%w (ports below net.ipv4.ip_unprivileged_port_start, 1024 by default, need root or CAP_NET_BIND_SERVICE)", err)
 	}
 	return err
 }
 
-// copyDescriptor never uses File or Fd, which make the socket block, for all who share it.
+// copyDescriptor does not use File or Fd, which make the socket blocking for all processes that share it.
 func copyDescriptor(l net.Listener) (int, error) {
 	conn, ok := l.(syscall.Conn)
 	if !ok {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The queue of a unix socket is told by sock_diag(7) only: one asks for the socket by its inode, and for UDIAG_SHOW_RQLEN.
-// All is in the machine's byte order. Of linux/unix_diag.h:
+// Only sock_diag(7) reports the queue of a unix socket. The request names the socket by its inode and asks for UDIAG_SHOW_RQLEN.
+// Everything is in the machine's byte order. From linux/unix_diag.h:
 //
 //	request   16 B  struct nlmsghdr
 //	          1 B   family AF_UNIX, 1 B protocol 0, 2 B padding
@@ -57,7 +57,7 @@ func unixDiagRequest(inode uint32) []byte {
 	b := binary.NativeEndian.AppendUint32(make([]byte, 0, unixDiagRequestSize), unixDiagRequestSize)
 	b = binary.NativeEndian.AppendUint16(b, unix.SOCK_DIAG_BY_FAMILY)
 	b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_REQUEST)
-	b = append(b, make([]byte, 8)...) // sequence and port: there is one question and one answer
+	b = append(b, make([]byte, 8)...) // sequence and port are not needed for one request
 	b = append(b, unix.AF_UNIX, 0, 0, 0)
 	b = binary.NativeEndian.AppendUint32(b, ^uint32(0))
 	b = binary.NativeEndian.AppendUint32(b, inode)
@@ -65,11 +65,11 @@ func unixDiagRequest(inode uint32) []byte {
 	return binary.NativeEndian.AppendUint64(b, ^uint64(0))
 }
 
-// parseUnixDiag reads the queue from an answer.
+// parseUnixDiag parses the queue in an answer.
 func parseUnixDiag(answer []byte) (length, limit int, err error) {
 	messages, err := syscall.ParseNetlinkMessage(answer)
 	if err != nil || len(messages) == 0 {
-		return 0, 0, fmt.Errorf("sock_diag: answer of %d bytes is not understood", len(answer))
+		return 0, 0, fmt.Errorf("sock_diag: answer of %d bytes is malformed", len(answer))
 	}
 	m := messages[0]
 	switch {

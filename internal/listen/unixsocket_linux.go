@@ -14,13 +14,12 @@ import (
 	"multiproc/internal/osfile"
 )
 
-// maxSocketPath is the longest path that the kernel takes, in bytes.
+// maxSocketPath is the longest path that the kernel accepts, in bytes.
 const maxSocketPath = 107
 
-// listenUnix opens a socket and returns its descriptor and its file, which an abstract @name does not have.
+// listenUnix opens a socket and returns its descriptor and its file, which is nil for an abstract @name.
 //
-// A socket's file outlives a process that was killed. One that nobody listens on is removed; anything else at the path
-// is left as it is.
+// The file remains if a process is killed. A file without a listener is removed; anything else at the path is left unchanged.
 func listenUnix(address string, mode *fs.FileMode) (fd int, file *socketFile, err error) {
 	switch {
 	case len(address) > maxSocketPath:
@@ -40,8 +39,8 @@ func listenUnix(address string, mode *fs.FileMode) (fd int, file *socketFile, er
 }
 
 func listenPath(path string, mode *fs.FileMode) (fd int, file *socketFile, err error) {
-	// Two masters that start at the same moment would both find the old socket stale, and the second would remove what
-	// the first has just made. The same goes for a socket that is bound and does not listen yet.
+	// Two masters that start at the same moment would both find the old socket stale, and the second would remove the new one of
+	// the first. The same holds for a socket that is bound and does not listen yet.
 	dir, err := lockDir(filepath.Dir(path))
 	if err != nil {
 		return -1, nil, err
@@ -76,8 +75,8 @@ func startListening(fd int) error {
 	return os.NewSyscallError("listen", unix.Listen(fd, unix.SOMAXCONN))
 }
 
-// bindUnix makes the socket and its file, which has at no moment more permissions than these: what the kernel gives it
-// is the mode of the socket's own inode, less the umask. (After bind the two modes have nothing to do with each other.)
+// bindUnix creates the socket and its file, which at no moment has more permissions than mode: the kernel gives it the mode of the
+// socket's own inode, less the umask. (After bind the two modes are independent.)
 func bindUnix(path string, mode *fs.FileMode) (int, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -98,17 +97,17 @@ func bindUnix(path string, mode *fs.FileMode) (int, error) {
 	return fd, nil
 }
 
-// removeStale removes a socket that nobody listens on.
+// removeStale removes the file of a socket without a listener.
 func removeStale(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // its owner has just removed it
+		return nil // removed by its owner
 	}
 	if err != nil {
 		return err
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return errors.New("there is a file that is no socket")
+		return errors.New("a file that is not a socket exists there")
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -120,12 +119,12 @@ func removeStale(path string) error {
 	case errors.Is(err, unix.ECONNREFUSED):
 		return os.Remove(path)
 	case err == nil, errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EPROTOTYPE):
-		// Somebody listens: with room in the queue, without, or for something else than streams.
+		// There is a listener: with room in its queue, with a full queue, or for datagrams.
 		return ErrInUse
 	case errors.Is(err, unix.ENOENT):
 		return nil
 	}
-	return fmt.Errorf("who listens there cannot be found out: %w", os.NewSyscallError("connect", err))
+	return fmt.Errorf("cannot determine whether a process listens there: %w", os.NewSyscallError("connect", err))
 }
 
 // lockTimeout bounds the wait for the lock on a directory. Masters hold it for a moment; a program that locks a directory

@@ -19,7 +19,7 @@ import (
 
 func unixSocket(path string) Socket { return Socket{Name: "http", Network: "unix", Address: path} }
 
-// withUmask sets the umask until the end of the test.
+// withUmask sets the umask for the rest of the test.
 func withUmask(t *testing.T, mask int) {
 	t.Helper()
 	before := syscall.Umask(mask)
@@ -41,14 +41,14 @@ func TestUnixStale(t *testing.T) {
 	}
 	before := inodeAt(t, path)
 	if _, err := NewSockets(nil).Open([]Socket{unixSocket(path)}); !errors.Is(err, ErrInUse) {
-		t.Errorf("while somebody listens: %v", err)
+		t.Errorf("Open while another process listens: %v", err)
 	}
 	if now := inodeAt(t, path); now != before {
-		t.Errorf("the file of somebody who listens was %v, is %v", before, now)
+		t.Errorf("the file of the other process was %v, is %v", before, now)
 	}
 	c.Kill()
 	if now := inodeAt(t, path); now != before {
-		t.Fatalf("a killed process leaves %v instead of %v", now, before)
+		t.Fatalf("the killed process left %v, want %v", now, before)
 	}
 	set := open(t, NewSockets(nil), unixSocket(path))
 	connect(t, "unix", path)
@@ -58,7 +58,7 @@ func TestUnixStale(t *testing.T) {
 func TestUnixInUse(t *testing.T) {
 	dir := t.TempDir()
 	full := open(t, NewSockets(nil), Socket{Network: "unix", Address: dir + "/full", Backlog: 1})
-	for range 2 { // as many as wait are one more than the backlog
+	for range 2 { // one more than the backlog can wait
 		connect(t, "unix", dir+"/full")
 	}
 	if got := queueLengths(t, descriptors(t, full, 1)...); got[0] != 2 {
@@ -76,7 +76,7 @@ func TestUnixInUse(t *testing.T) {
 	}
 }
 
-// What is not a stale socket is never removed.
+// Anything but a stale socket is never removed.
 func TestUnixForeignFiles(t *testing.T) {
 	dir := t.TempDir()
 	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: dir + "/stale", Net: "unix"})
@@ -92,7 +92,7 @@ func TestUnixForeignFiles(t *testing.T) {
 		path := filepath.Join(dir, name)
 		before := inodeAt(t, path)
 		_, err := NewSockets(nil).Open([]Socket{unixSocket(path)})
-		if err == nil || errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "no socket") {
+		if err == nil || errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "not a socket") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if now := inodeAt(t, path); now != before {
@@ -114,26 +114,26 @@ func TestUnixMode(t *testing.T) {
 			s.Mode = &mode
 			open(t, NewSockets(nil), s)
 			if info, err := os.Lstat(path); err != nil || info.Mode() != fs.ModeSocket|mode {
-				t.Errorf("umask %o: %v instead of %v (%v)", umask, info.Mode(), mode, err)
+				t.Errorf("umask %o: mode %v, want %v (%v)", umask, info.Mode(), mode, err)
 			}
 			// From the first moment.
 			early := path + "-early"
 			fd, err := bindUnix(early, &mode)
 			check(t, err)
 			if info, err := os.Lstat(early); err != nil || info.Mode().Perm()&^mode != 0 {
-				t.Errorf("umask %o: %v for a moment, wider than %v (%v)", umask, info.Mode(), mode, err)
+				t.Errorf("umask %o: mode %v before chmod, wider than %v (%v)", umask, info.Mode(), mode, err)
 			}
 			check(t, unix.Close(fd))
 		}
 		path := filepath.Join(dir, fmt.Sprintf("%o", umask))
 		open(t, NewSockets(nil), unixSocket(path))
 		if info, err := os.Lstat(path); err != nil || info.Mode().Perm() != 0o777&^fs.FileMode(umask) {
-			t.Errorf("umask %o leaves %v (%v)", umask, info.Mode(), err)
+			t.Errorf("umask %o: mode %v (%v)", umask, info.Mode(), err)
 		}
 	}
 }
 
-// Whoever can write to the directory must not get the master to change another file.
+// A user who can write to the directory must not make the master change another file.
 func TestUnixModeOfReplacedFile(t *testing.T) {
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "secret")
@@ -178,7 +178,7 @@ func TestUnixClose(t *testing.T) {
 
 func TestUnixCloseAfterDrop(t *testing.T) {
 	proctest.Root(t)
-	path := filepath.Join(t.TempDir(), "s") // nobody may not even look into it
+	path := filepath.Join(t.TempDir(), "s") // which the new user cannot even search
 	c := proctest.Start(t, "drop", "unix", path)
 	if got := c.Line(); got != "closed" {
 		t.Error(got)
@@ -187,12 +187,12 @@ func TestUnixCloseAfterDrop(t *testing.T) {
 	open(t, NewSockets(nil), unixSocket(path))
 }
 
-func TestUnixMastersAtOnce(t *testing.T) {
+func TestUnixConcurrentMasters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	contend(t, "open unix "+path, "unix", path)
 }
 
-// Somebody may hold a lock on the directory for ever.
+// Another process may hold a lock on the directory for as long as it runs.
 func TestUnixLockedDirectory(t *testing.T) {
 	path := t.TempDir()
 	dir, err := lockDir(path)

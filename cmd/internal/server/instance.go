@@ -91,7 +91,7 @@ func (in *instance) acquire(notes []config.Remark) error {
 // enter drops privileges, and opens and wipes the metrics directory.
 func (in *instance) enter() error {
 	if p := in.privileges; p != nil {
-		if err := errors.Join(in.sockets.Give(p.UID, p.GID), master.Drop(master.Privileges(*p))); err != nil {
+		if err := errors.Join(in.sockets.Chown(p.UID, p.GID), master.Drop(master.Privileges(*p))); err != nil {
 			return err
 		}
 	}
