@@ -3,9 +3,12 @@ package cli
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
+
+	"multiproc/cmd/internal/config"
 )
 
 // UsageError is an error in how a command was called: in its arguments or its configuration.
@@ -53,4 +56,19 @@ func NoArguments(c *cli.Context) error {
 		return Usagef("%s takes no arguments, but got %q", c.Command.HelpName, c.Args().First())
 	}
 	return nil
+}
+
+// Action returns the action of a command with SkipFlagParsing and config.Flags. It parses the arguments, of which operands are
+// the command's own (see config.ParseFlags), prints help if that was requested, and else calls run.
+func Action(operands int, run func(*cli.Context, config.Arguments) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		arguments, err := config.ParseFlags(c, operands)
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			return nil
+		case err != nil:
+			return Usage(err)
+		}
+		return run(c, arguments)
+	}
 }

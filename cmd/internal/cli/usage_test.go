@@ -7,15 +7,23 @@ import (
 	"strings"
 	"testing"
 
+	"multiproc/cmd/internal/config"
+
 	"github.com/urfave/cli/v2"
 )
 
 // TestUsage shows which ways to call an application wrongly are errors of usage.
 func TestUsage(t *testing.T) {
 	leaf := &cli.Command{
-		Name:   "leaf",
-		Before: NoArguments,
-		Action: func(*cli.Context) error { return Usage(fs.ErrNotExist) },
+		Name:            "leaf",
+		Flags:           config.Flags(&cli.BoolFlag{Name: "json"}),
+		SkipFlagParsing: true,
+		Action: Action(1, func(c *cli.Context, arguments config.Arguments) error {
+			if c.Bool("json") && len(arguments.Operands) == 1 {
+				return nil
+			}
+			return Usage(fs.ErrNotExist)
+		}),
 	}
 	app := &cli.App{
 		Name:           "app",
@@ -28,14 +36,14 @@ func TestUsage(t *testing.T) {
 	}
 	Inherit(app.Commands)
 	for line, want := range map[string]string{
-		"app":                     "which command?",
-		"app no":                  "no such command: no",
-		"app group":               "which command?",
-		"app group no":            "no such command: no",
-		"app --flag":              "-flag",
-		"app group leaf --flag":   "-flag",
-		"app group leaf argument": `leaf takes no arguments, but got "argument"`,
-		"app group leaf":          "file does not exist",
+		"app":                    "which command?",
+		"app no":                 "no such command: no",
+		"app group":              "which command?",
+		"app group no":           "no such command: no",
+		"app --flag":             "-flag",
+		"app group leaf --flag":  "-flag",
+		"app group leaf one two": "two",
+		"app group leaf":         "file does not exist",
 	} {
 		err := app.Run(strings.Fields(line))
 		if _, ok := errors.AsType[*UsageError](err); !ok || !strings.Contains(err.Error(), want) {
@@ -44,5 +52,10 @@ func TestUsage(t *testing.T) {
 	}
 	if !errors.Is(app.Run([]string{"app", "group", "leaf"}), fs.ErrNotExist) {
 		t.Error("a usage error hides its cause")
+	}
+	for _, line := range []string{"app group leaf one --json", "app group leaf --help"} {
+		if err := app.Run(strings.Fields(line)); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
 	}
 }

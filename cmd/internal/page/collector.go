@@ -3,9 +3,17 @@
 package page
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"multiproc/mpmetrics"
 	"multiproc/store"
@@ -19,4 +27,109 @@ func NewCollector(dir string, s *store.Store, log *slog.Logger) *mpmetrics.Colle
 		options.Gatherers = []prometheus.Gatherer{newGauge(s, log)}
 	}
 	return mpmetrics.NewCollector(dir, options)
+}
+
+// gaugeTimeout bounds how long a scrape waits for the database.
+const gaugeTimeout = 2 * time.Second
+
+// gauge gathers api_transactions{api,status}, the number of transactions modified in the last 24 hours, at the moment of the
+// scrape, and multiproc_store_up, which is 0 if the database cannot be read.
+//
+// It is a prometheus.Gatherer, safe for concurrent use. It never fails and takes at most gaugeTimeout.
+type gauge struct {
+	store *store.Store
+	log   *slog.Logger
+
+	mu   sync.Mutex
+	down bool // guarded by mu; already logged
+}
+
+func newGauge(s *store.Store, log *slog.Logger) *gauge {
+	return &gauge{store: s, log: log}
+}
+
+// Gather implements prometheus.Gatherer.
+func (g *gauge) Gather() ([]*dto.MetricFamily, error) {
+	counts, err := g.counts()
+	g.logChange(err)
+	up := 1.0
+	if err != nil {
+		up = 0
+	}
+	return []*dto.MetricFamily{
+		gaugeFamily("api_transactions", "API Transactions", transactionMetrics(merged(counts))...),
+		gaugeFamily("multiproc_store_up", "Whether the database can be read.", &dto.Metric{Gauge: &dto.Gauge{Value: &up}}),
+	}, nil
+}
+
+// counts queries the database in a goroutine, which is left behind if the disk hangs. At most one of these goroutines is in
+// the database: the others wait for their turn and give up when their time is over.
+func (g *gauge) counts() (counts []store.Count, err error) {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), gaugeTimeout, errors.New("the database does not answer"))
+	defer cancel()
+	type result struct {
+		counts []store.Count
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		r.counts, r.err = g.store.WindowCounts(ctx)
+		done <- r
+	}()
+	select {
+	case r := <-done:
+		return r.counts, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// logChange logs once that the database cannot be read, and once that it can be read again.
+func (g *gauge) logChange(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case err != nil && !g.down:
+		g.log.Error("database cannot be read: scrapes have no api_transactions", "error", err)
+	case err == nil && g.down:
+		g.log.Info("database can be read again")
+	}
+	g.down = err != nil
+}
+
+// merged replaces invalid UTF-8 in the names, which other writers of the database may have put there, and sums the counts
+// whose names are then equal: one such name must not fail the whole page.
+func merged(counts []store.Count) []store.Count {
+	for i := range counts {
+		c := &counts[i]
+		c.API, c.Status = strings.ToValidUTF8(c.API, "\ufffd"), strings.ToValidUTF8(c.Status, "\ufffd")
+	}
+	slices.SortFunc(counts, func(a, b store.Count) int {
+		return cmp.Or(cmp.Compare(a.API, b.API), cmp.Compare(a.Status, b.Status))
+	})
+	var sums []store.Count
+	for _, c := range counts {
+		if last := len(sums) - 1; last >= 0 && sums[last].API == c.API && sums[last].Status == c.Status {
+			sums[last].N += c.N
+		} else {
+			sums = append(sums, c)
+		}
+	}
+	return sums
+}
+
+func transactionMetrics(counts []store.Count) []*dto.Metric {
+	metrics := make([]*dto.Metric, len(counts))
+	for i, c := range counts {
+		metrics[i] = &dto.Metric{
+			Label: []*dto.LabelPair{{Name: new("api"), Value: &c.API}, {Name: new("status"), Value: &c.Status}},
+			Gauge: &dto.Gauge{Value: new(float64(c.N))},
+		}
+	}
+	return metrics
+}
+
+func gaugeFamily(name, help string, metrics ...*dto.Metric) *dto.MetricFamily {
+	return &dto.MetricFamily{Name: &name, Help: &help, Type: dto.MetricType_GAUGE.Enum(), Metric: metrics}
 }

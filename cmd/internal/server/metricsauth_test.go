@@ -55,13 +55,13 @@ func startAuth(t *testing.T, text string) *authServer {
 	return s
 }
 
-// want sends a request as the user, or without a user.
-func (s *authServer) want(code int, user string) *http.Response {
+// want sends a request as the user, or without a user, and returns the header of the answer.
+func (s *authServer) want(code int, user string) http.Header {
 	s.t.Helper()
 	return s.wantFor(code, user, "open sesame")
 }
 
-func (s *authServer) wantFor(code int, user, password string) *http.Response {
+func (s *authServer) wantFor(code int, user, password string) http.Header {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url, nil)
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *authServer) wantFor(code int, user, password string) *http.Response {
 	if err != nil || response.StatusCode != code || (string(body) == "metrics") != (code == http.StatusOK) {
 		s.t.Errorf("%q: %d %q %v, want %d", user, response.StatusCode, body, err, code)
 	}
-	return response
+	return response.Header
 }
 
 func write(t *testing.T, path, text string) {
@@ -129,11 +129,11 @@ func TestMetricsAuthUsers(t *testing.T) {
 		s.wantFor(http.StatusUnauthorized, "prometheus", "")
 		s.wantFor(http.StatusUnauthorized, "somebody", "open sesame")
 		s.wantFor(http.StatusUnauthorized, "somebody", "fakepassword")
-		if answer := s.want(http.StatusUnauthorized, ""); answer.Header.Get("WWW-Authenticate") != "Basic" {
-			t.Errorf("%v", answer.Header)
+		if header := s.want(http.StatusUnauthorized, ""); header.Get("WWW-Authenticate") != "Basic" {
+			t.Errorf("%v", header)
 		}
-		if answer := s.want(http.StatusOK, "prometheus"); answer.Header.Get("X-Frame-Options") != "deny" {
-			t.Errorf("%v", answer.Header)
+		if header := s.want(http.StatusOK, "prometheus"); header.Get("X-Frame-Options") != "deny" {
+			t.Errorf("%v", header)
 		}
 	}
 	write(t, s.path, strings.Replace(usersYAML(t), "prometheus", "other", 1))

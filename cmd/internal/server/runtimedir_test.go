@@ -11,7 +11,7 @@ import (
 )
 
 // TestRuntimeDirectoryFollowsTheUmask: a server that drops root's privileges must also be able to pass through the directory,
-// whatever the umask and whoever has made it.
+// whatever the umask and whatever mode the directory has.
 func TestRuntimeDirectoryFollowsTheUmask(t *testing.T) {
 	dropped := &config.Privileges{UID: 65534, GID: 65534}
 	for mask, want := range map[int]struct{ kept, passed fs.FileMode }{

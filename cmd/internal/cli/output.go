@@ -3,10 +3,23 @@ package cli
 import (
 	"encoding/json"
 	"io"
+	"log/slog"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
+
+// FlushTimeout bounds how long the end of the process waits for a reader of its output.
+const FlushTimeout = time.Second
+
+// NewLogger returns a logger that writes lines of the format "text" or "json".
+func NewLogger(format string, w io.Writer) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}
 
 // PrintJSON writes the value as indented JSON.
 func PrintJSON(w io.Writer, value any) error {
