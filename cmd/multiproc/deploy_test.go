@@ -412,10 +412,10 @@ func TestDeployOfNewerKey(t *testing.T) {
 		},
 		"cmd/internal/config/keys.go": func(text string) string {
 			return replaceOnce(t, text, "keys := []Key{\n", `keys := []Key{
-		{Name: "greeting", Default: "hello", bind: func(c target) value { return plainText{&c.Greeting, nil} }},
+		{Name: "greeting", Default: "hello", bind: func(c target) value { return text(&c.Greeting, nil) }},
 `)
 		},
-		"cmd/multiproc/site.go": func(text string) string {
+		"cmd/internal/server/handler.go": func(text string) string {
 			return replaceOnce(t, text, `[]byte("multiproc\n")`, `[]byte(s.cfg.Greeting + "\n")`)
 		},
 	})
