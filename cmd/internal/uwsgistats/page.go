@@ -14,14 +14,13 @@ import (
 	"multiproc/worker/requests"
 )
 
-// Page has the form of what uWSGI's stats server tells, all its keys in its order. What there is nothing of here is
-// 0 or empty.
+// Page is the JSON of uWSGI's stats server, with all its keys in its order. Keys without a counterpart here are 0 or empty.
 type Page struct {
 	Version           string     `json:"version"`
 	ListenQueue       int        `json:"listen_queue"` // the longest
 	ListenQueueErrors int        `json:"listen_queue_errors"`
 	SignalQueue       int        `json:"signal_queue"`
-	Load              int        `json:"load"` // the same as the queue, as it is there
+	Load              int        `json:"load"` // the same as listen_queue, as in uWSGI
 	PID               int        `json:"pid"`
 	UID               int        `json:"uid"`
 	GID               int        `json:"gid"`
@@ -40,7 +39,7 @@ type Socket struct {
 	CanOffload int    `json:"can_offload"`
 }
 
-// Worker is a slot: its counters are those of all that have been in it. Times are in microseconds, memory in bytes.
+// Worker is a slot. Its counters include the former processes of the slot. Times are in microseconds, memory in bytes.
 type Worker struct {
 	ID            int        `json:"id"`
 	PID           int        `json:"pid"`
@@ -48,7 +47,7 @@ type Worker struct {
 	Requests      uint64     `json:"requests"`
 	DeltaRequests uint64     `json:"delta_requests"` // of this process
 	Exceptions    uint64     `json:"exceptions"`     // panics of handlers
-	HarakiriCount uint64     `json:"harakiri_count"` // requests: the worker need not end for one
+	HarakiriCount uint64     `json:"harakiri_count"` // requests; not all of them ended the worker
 	Signals       int        `json:"signals"`
 	SignalQueue   int        `json:"signal_queue"`
 	Status        string     `json:"status"`
@@ -59,13 +58,13 @@ type Worker struct {
 	RunningTime   uint64     `json:"running_time"`
 	LastSpawn     int64      `json:"last_spawn"` // in seconds since 1970
 	RespawnCount  int        `json:"respawn_count"`
-	TX            uint64     `json:"tx"`     // bytes of bodies
-	AvgRT         uint64     `json:"avg_rt"` // over all requests
+	TX            uint64     `json:"tx"`     // bytes of response bodies
+	AvgRT         uint64     `json:"avg_rt"` // mean
 	Apps          []struct{} `json:"apps"`
 	Cores         []Core     `json:"cores"`
 }
 
-// Core is what handles one request at a time in uWSGI. A worker of Go's has no fixed number of them, and shows one.
+// Core handles one request at a time in uWSGI. A Go worker has no fixed number of them and shows one.
 type Core struct {
 	ID                int        `json:"id"`
 	Requests          uint64     `json:"requests"`
@@ -74,27 +73,27 @@ type Core struct {
 	OffloadedRequests int        `json:"offloaded_requests"`
 	WriteErrors       int        `json:"write_errors"`
 	ReadErrors        int        `json:"read_errors"`
-	InRequest         int        `json:"in_request"` // 1: it is
+	InRequest         int        `json:"in_request"` // 0 or 1
 	Vars              []struct{} `json:"vars"`
 	ReqInfo           struct{}   `json:"req_info"`
 }
 
-// version stands where uWSGI's version does. Who reads it shows it in a short line.
+// version stands for uWSGI's version, which tools show in a short line.
 const version = "multiproc"
 
-// States of workers as uWSGI has them.
+// States of workers in uWSGI.
 const (
 	busy = "busy"
 	idle = "idle"
-	// In uWSGI, a worker that has a process which takes no requests: here it is still starting.
+	// A worker with a process that takes no requests: here, one that is starting.
 	pause = "pause"
-	// In uWSGI, one that has no process.
+	// A worker without a process.
 	cheap = "cheap"
 )
 
-// newPage is made of what the master says, of the request metrics by id, and of how many requests there had been
-// under an id when its process was started.
-func newPage(status master.Status, loads map[string]requests.Totals, before map[string]float64) *Page {
+// newPage returns the page of the master's status, the request metrics by id, and the number of requests under each id when its
+// process started.
+func newPage(status master.Status, totals map[string]requests.Totals, before map[string]float64) *Page {
 	p := &Page{
 		Version: version,
 		PID:     os.Getpid(),
@@ -104,7 +103,7 @@ func newPage(status master.Status, loads map[string]requests.Totals, before map[
 		Sockets: []Socket{},
 		Workers: []Worker{},
 	}
-	p.Cwd, _ = os.Getwd() // it may be gone
+	p.Cwd, _ = os.Getwd() // the directory may have been removed
 	for _, q := range status.Listeners {
 		p.Sockets = append(p.Sockets, Socket{Name: q.Listener, Proto: "http", Queue: q.Length, MaxQueue: q.Limit})
 		p.ListenQueue = max(p.ListenQueue, q.Length)
@@ -115,15 +114,15 @@ func newPage(status master.Status, loads map[string]requests.Totals, before map[
 		rows[slot.Slot] = Worker{Status: cheap, RespawnCount: slot.Restarts}
 	}
 	for _, w := range slices.SortedFunc(slices.Values(status.Workers), prominence(status.Generation)) {
-		rows[w.Slot] = newWorker(w, loads[w.ID], before[w.ID]) // the most prominent comes last
+		rows[w.Slot] = newWorker(w, totals[w.ID], before[w.ID]) // the last one, the most prominent, stays
 	}
-	for id, load := range loads {
+	for id, total := range totals {
 		slot, ok := slotOf(id)
 		row, there := rows[slot]
 		if !ok || !there {
 			continue
 		}
-		row.add(load)
+		row.add(total)
 		rows[slot] = row
 	}
 	for slot, row := range rows {
@@ -134,8 +133,8 @@ func newPage(status master.Status, loads map[string]requests.Totals, before map[
 	return p
 }
 
-// prominence orders workers by how much they stand for their slot: most does who serves, of the current generation
-// rather than of the next, then who will serve; and of two the younger.
+// prominence orders the workers of a slot; the last represents it: a ready worker, best of the current generation, before a starting
+// one, and of two equals the younger.
 func prominence(current handoff.Generation) func(a, b master.WorkerStatus) int {
 	rank := func(w master.WorkerStatus) int {
 		switch {
@@ -153,11 +152,11 @@ func prominence(current handoff.Generation) func(a, b master.WorkerStatus) int {
 	}
 }
 
-// newWorker has what is of one process.
-func newWorker(w master.WorkerStatus, load requests.Totals, before float64) Worker {
+// newWorker returns the values of one process.
+func newWorker(w master.WorkerStatus, total requests.Totals, before float64) Worker {
 	row := Worker{
 		PID:           w.PID,
-		DeltaRequests: uint64(requests.Increase(before, load.Requests)),
+		DeltaRequests: uint64(requests.Increase(before, total.Requests)),
 		Status:        idle,
 		RSS:           w.Resident,
 		VSZ:           w.Virtual,
@@ -168,7 +167,7 @@ func newWorker(w master.WorkerStatus, load requests.Totals, before float64) Work
 	switch {
 	case w.State == master.StateStarting:
 		row.Status = pause
-	case load.InFlight >= 1:
+	case total.InFlight >= 1:
 		row.Status, row.Cores[0].InRequest = busy, 1
 	}
 	if w.State == master.StateReady {
@@ -177,16 +176,16 @@ func newWorker(w master.WorkerStatus, load requests.Totals, before float64) Work
 	return row
 }
 
-// add adds what was counted under one of the slot's ids.
-func (w *Worker) add(load requests.Totals) {
-	w.Requests += uint64(load.Requests)
-	w.Exceptions += uint64(load.Panics)
-	w.HarakiriCount += uint64(load.Harakiris)
-	w.RunningTime += uint64(load.Seconds * float64(time.Second/time.Microsecond))
-	w.TX += uint64(load.Bytes)
+// add adds the counters of one of the slot's ids.
+func (w *Worker) add(total requests.Totals) {
+	w.Requests += uint64(total.Requests)
+	w.Exceptions += uint64(total.Panics)
+	w.HarakiriCount += uint64(total.Harakiris)
+	w.RunningTime += uint64(total.Seconds * float64(time.Second/time.Microsecond))
+	w.TX += uint64(total.Bytes)
 }
 
-// finish fills in what follows from the rest.
+// finish sets the derived values.
 func (w *Worker) finish(slot handoff.Slot) {
 	w.ID = int(slot)
 	if w.Requests > 0 {
@@ -199,7 +198,7 @@ func (w *Worker) finish(slot handoff.Slot) {
 	w.Cores[0].Requests, w.Cores[0].Vars = w.Requests, []struct{}{}
 }
 
-// slotOf is the slot of the workers with an id: w3, or w3-1 where there are two at a time.
+// slotOf returns the slot of an id such as w3, or w3-1 for the second worker of a slot.
 func slotOf(id string) (handoff.Slot, bool) {
 	text, ok := strings.CutPrefix(id, "w")
 	text, _, _ = strings.Cut(text, "-")
@@ -207,11 +206,11 @@ func slotOf(id string) (handoff.Slot, bool) {
 	return handoff.Slot(n), ok && err == nil
 }
 
-// text is indented by tabs, as uWSGI's is.
+// text returns the JSON, indented by tabs as uWSGI's.
 func (p *Page) text() []byte {
 	text, err := json.MarshalIndent(p, "", "\t")
 	if err != nil {
-		panic("BUG: stats has no form as JSON: " + err.Error())
+		panic("BUG: stats in JSON: " + err.Error())
 	}
 	return append(text, '\n')
 }

@@ -3,10 +3,6 @@ package uwsgistats
 import (
 	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
-	"net"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,11 +12,10 @@ import (
 
 	"multiproc/internal/listen"
 	"multiproc/master"
-	"multiproc/worker/handoff"
 	"multiproc/worker/requests"
 )
 
-// TestStatsKeys wants all keys that uWSGI 2.0 has, those that uwsgitop reads among them.
+// TestStatsKeys checks for all keys of uWSGI 2.0.
 func TestStatsKeys(t *testing.T) {
 	var p map[string]any
 	page := newPage(master.Status{
@@ -50,7 +45,7 @@ func TestStatsKeys(t *testing.T) {
 		t.Helper()
 		list, ok := of.([]any)
 		if !ok || len(list) != length {
-			t.Fatalf("%v is no list of %d", of, length)
+			t.Fatalf("%v is not a list of %d", of, length)
 		}
 		return list[n]
 	}
@@ -63,7 +58,7 @@ func TestStatsKeys(t *testing.T) {
 			"read_errors in_request vars req_info")
 		for _, list := range []any{p["locks"], w["apps"], core["vars"]} {
 			if l, ok := list.([]any); !ok || len(l) > 0 {
-				t.Errorf("%v is no empty list", list)
+				t.Errorf("%v is not an empty list", list)
 			}
 		}
 	}
@@ -75,13 +70,13 @@ func TestStatsRows(t *testing.T) {
 	status := master.Status{
 		Generation: 2,
 		Workers: []master.WorkerStatus{
-			// An old one that drains, and who serves in its place.
+			// A draining worker and its successor.
 			{Slot: 1, ID: "w1", PID: 11, Generation: 1, State: "draining", Started: at(0)},
 			{Slot: 1, ID: "w1-1", PID: 12, Generation: 2, State: "ready", Started: at(1), Restarts: 1, Resident: 7, Virtual: 9},
-			// Who serves, and who will after the next reload, ready already.
+			// A worker that serves, and one of the next generation that is ready already.
 			{Slot: 2, ID: "w2", PID: 21, Generation: 2, State: "ready", Started: at(2)},
 			{Slot: 2, ID: "w2-1", PID: 22, Generation: 3, State: "ready", Started: at(3)},
-			// One that is to leave, and its successor, not yet ready and ready.
+			// Workers to be replaced, with a successor that is not ready and one that is.
 			{Slot: 3, ID: "w3", PID: 31, Generation: 2, State: "ready", Leaving: "lifetime", Started: at(4)},
 			{Slot: 3, ID: "w3-1", PID: 32, Generation: 2, State: "starting", Started: at(5)},
 			{Slot: 4, ID: "w4-1", PID: 42, Generation: 2, State: "ready", Started: at(7)},
@@ -96,9 +91,9 @@ func TestStatsRows(t *testing.T) {
 		"w1-1":   {Requests: 5, Seconds: 2, Bytes: 20, Panics: 1, InFlight: 0},
 		"w3":     {Requests: 3, InFlight: 2},
 		"w6":     {Requests: 6},
-		"w8":     {Requests: 1}, // a slot that is no more
+		"w8":     {Requests: 1}, // no such slot
 		"master": {Requests: 1},
-		"123":    {Requests: 1}, // another library's
+		"123":    {Requests: 1}, // of another library
 		"wx":     {Requests: 1},
 	}
 	p := newPage(status, loads, map[string]float64{"w1-1": 4})
@@ -122,38 +117,5 @@ func TestStatsRows(t *testing.T) {
 	if w := p.Workers[0]; w.RunningTime != 3_000_000 || w.AvgRT != 200_000 || w.TX != 120 || w.Exceptions != 2 || w.HarakiriCount != 2 ||
 		w.RSS != 7 || w.VSZ != 9 {
 		t.Errorf("%+v", w)
-	}
-}
-
-// TestStatsClientsThatNeverRead has an answer that the kernel has no room for: it keeps neither the end of the server nor
-// the hooks waiting.
-func TestStatsClientsThatNeverRead(t *testing.T) {
-	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", filepath.Join(t.TempDir(), "stats"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := New([]net.Listener{l}, false, t.TempDir(), slog.New(slog.DiscardHandler))
-	hooks := s.Join(master.Hooks{Started: func(handoff.Identity) {}, Status: func(master.Status) {}})
-	var status master.Status
-	for slot := range handoff.Slot(5000) {
-		status.Workers = append(status.Workers, master.WorkerStatus{Slot: slot + 1, ID: fmt.Sprintf("w%d", slot+1), State: "ready"})
-	}
-	hooks.Status(status)
-	for range 3 {
-		conn, err := new(net.Dialer).DialContext(t.Context(), "unix", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil { // it is being answered
-			t.Fatal(err)
-		}
-	}
-	begun := time.Now()
-	hooks.Started(handoff.Identity{Slot: 1, ID: "w1"})
-	hooks.Status(status)
-	s.Close()
-	if took := time.Since(begun); took >= clientTimeout/2 {
-		t.Errorf("it ended after %s", took)
 	}
 }

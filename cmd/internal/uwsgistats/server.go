@@ -2,11 +2,9 @@
 package uwsgistats
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -23,56 +21,58 @@ import (
 )
 
 const (
-	// maxConnections is how many clients each address of stats has at a time. Others wait.
-	maxConnections = 64
-	// clientTimeout bounds how long a client may take, to ask and to read.
-	clientTimeout = 10 * time.Second
-	// maxRequest bounds the head of a request, in bytes.
-	maxRequest = 16 << 10
+	maxConnections = 64               // for each address; other clients wait
+	clientTimeout  = 10 * time.Second // for the request and for reading the page
+	maxHeader      = 16 << 10         // bytes of a request's head
 )
 
-// Server does what uWSGI's stats server does. It runs beside the master, and has nothing of it but what the hooks
-// tell: whatever goes wrong here, or takes its time, does not concern the master.
+// Server is a stats server. It shares nothing with the master but the values that hooks pass to it, so that it can neither block nor
+// break the master.
 type Server struct {
-	http    bool // whoever connects asks first
 	log     *slog.Logger
 	latest  atomic.Pointer[master.Status]
-	context context.Context // of the server's life
+	closed  context.Context
 	stop    context.CancelFunc
 	serving sync.WaitGroup
 
 	mu        sync.Mutex // guards what follows
 	inspector *mpmetrics.Inspector
 	reader    requests.Reader
-	before    map[string]float64 // by id, how many requests there had been when its process was started
-	fault     string             // of the last look
+	before    map[string]float64 // by id, the requests of earlier processes when the current one started
+	fault     string             // of the last reading
 }
 
-// New serves the listeners until it is closed, and then has closed them.
-func New(listeners []net.Listener, asked bool, metricsDir string, log *slog.Logger) *Server {
+// New serves the pages on the listeners: over HTTP, or to whoever connects. It closes the listeners at Close.
+func New(listeners []net.Listener, overHTTP bool, metricsDir string, log *slog.Logger) *Server {
 	s := &Server{
-		http:      asked,
 		log:       log,
 		inspector: mpmetrics.NewInspector(metricsDir, mpmetrics.InspectorOptions{}),
 		before:    map[string]float64{},
 	}
-	s.context, s.stop = context.WithCancel(context.Background())
+	s.closed, s.stop = context.WithCancel(context.Background())
 	for _, l := range listeners {
 		l = conn.Listen(l, maxConnections)
-		context.AfterFunc(s.context, func() { _ = l.Close() })
-		s.serving.Go(func() { s.serve(l) })
+		context.AfterFunc(s.closed, func() { _ = l.Close() })
+		if overHTTP {
+			s.serveHTTP(l)
+		} else {
+			s.serving.Go(func() { s.serve(l) })
+		}
 	}
 	return s
 }
 
-// Close must not be called before the hooks have been for the last time.
+// Close ends all connections. No hook may be called after it.
 func (s *Server) Close() {
 	s.stop()
 	s.serving.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.inspector.Close()
+	s.inspector = nil
 }
 
-// Join adds what this has to hear of to hooks.
+// Join returns hooks that also pass their values to the server.
 func (s *Server) Join(hooks master.Hooks) master.Hooks {
 	started, status := hooks.Started, hooks.Status
 	hooks.Started = func(who handoff.Identity) {
@@ -86,75 +86,76 @@ func (s *Server) Join(hooks master.Hooks) master.Hooks {
 	return hooks
 }
 
-// remember notes what the predecessors of a process under its id have counted. It has not got far itself.
+// remember saves the number of requests under an id when its process starts, before it can have served any.
 func (s *Server) remember(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.before[id] = s.lookLocked()[id].Requests
+	s.before[id] = s.totalsLocked()[id].Requests
+}
+
+func (s *Server) serveHTTP(l net.Listener) {
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Cache-Control", "no-store")
+			_, _ = w.Write(s.page())
+		}),
+		ReadTimeout:    clientTimeout,
+		WriteTimeout:   clientTimeout,
+		MaxHeaderBytes: maxHeader,
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	server.SetKeepAlivesEnabled(false)
+	context.AfterFunc(s.closed, func() { _ = server.Close() })
+	s.serving.Go(func() { _ = server.Serve(l) })
 }
 
 func (s *Server) serve(l net.Listener) {
 	for {
-		conn, err := l.Accept()
+		client, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
-			s.log.Warn("a client of stats cannot be accepted", "error", err)
+			s.log.Warn("cannot accept a stats client", "error", err)
 			select {
-			case <-time.After(time.Second): // perhaps there are descriptors again
-			case <-s.context.Done():
+			case <-time.After(time.Second): // for a free descriptor
+			case <-s.closed.Done():
 			}
 			continue
 		}
-		s.serving.Go(func() { s.answer(conn) })
+		s.serving.Go(func() {
+			defer client.Close()
+			defer context.AfterFunc(s.closed, func() { _ = client.Close() })()
+			_ = client.SetDeadline(time.Now().Add(clientTimeout))
+			_, _ = client.Write(s.page())
+		})
 	}
 }
 
-// answer tells one client. Its faults are its own.
-func (s *Server) answer(conn net.Conn) {
-	defer conn.Close()
-	defer context.AfterFunc(s.context, func() { _ = conn.Close() })()
-	_ = conn.SetDeadline(time.Now().Add(clientTimeout))
-	if !s.http {
-		_, _ = conn.Write(s.page())
-		return
-	}
-	request, err := http.ReadRequest(bufio.NewReader(io.LimitReader(conn, maxRequest)))
-	if err != nil {
-		return
-	}
-	page := s.page()
-	head := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"+
-		"Content-Length: %d\r\nConnection: close\r\n\r\n", len(page))
-	if request.Method == http.MethodHead {
-		page = nil
-	}
-	_, _ = conn.Write(append([]byte(head), page...))
-}
-
-// page is what there is to tell now.
 func (s *Server) page() []byte {
-	var status master.Status // nothing, until the master has said something
+	var status master.Status
 	if latest := s.latest.Load(); latest != nil {
 		status = *latest
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	loads := s.lookLocked()
-	return newPage(status, loads, s.before).text()
+	return newPage(status, s.totalsLocked(), s.before).text()
 }
 
-// lookLocked reads the metric files. Without them, the workers have done nothing as far as is known, and it is logged once
-// why. Files are anybody's: that they bring down what reads them would be a bug, but is not to be the end of the master.
-func (s *Server) lookLocked() (loads map[string]requests.Totals) {
+// totalsLocked reads the metric files. On an error, which it logs once, there are no totals. Metric files are untrusted: not even a
+// panic of their reader may end the master.
+func (s *Server) totalsLocked() (totals map[string]requests.Totals) {
+	if s.inspector == nil {
+		return nil // a request that outlived Close
+	}
 	fault := ""
 	defer func() {
 		if r := recover(); r != nil {
 			fault = fmt.Sprintf("BUG: %v\n%s", r, debug.Stack())
 		}
 		if fault != "" && fault != s.fault {
-			s.log.Warn("stats has no metrics of the workers", "error", fault)
+			s.log.Warn("stats cannot read the metric files", "error", fault)
 		}
 		s.fault = fault
 	}()
