@@ -1,9 +1,8 @@
-// Package admin is the admin site: everything under /admin/. People log in with a name and a password and look at what is
-// in the database, or change it, as far as their role goes.
+// Package admin is the admin site: everything below /admin/. People log in with a name and a password, and read or change what
+// is in the database as far as their role allows.
 //
-// A page is made on the server (html/template) and needs no JavaScript. Nothing comes from elsewhere: the style is embedded.
-// Which routes there are and who may take them is one table, and what a request changes is one transaction
-// of the database together with what the audit log says of it.
+// Pages are rendered on the server (html/template), work without JavaScript and load nothing from elsewhere. All routes, and the
+// access that each needs, are in one table. A change and its entry in the audit log are one transaction of the database.
 package admin
 
 import (
@@ -12,21 +11,22 @@ import (
 	"net/http"
 
 	"multiproc/store"
+	"multiproc/worker/internal/web"
 )
 
-// Config is what New is told.
+// Config configures an Admin.
 type Config struct {
-	// Store is the database. It must stay open as long as requests are served.
+	// Store is the database. It must stay open while requests are served.
 	Store *store.Store
-	// MetricsDir is the directory of the metric files, which the site shows. Empty: there is none to be shown.
+	// MetricsDir is the directory of the metric files that the site shows. Empty: none.
 	MetricsDir string
-	// Logger gets what requests fail for that is not their fault. Nil discards.
+	// Logger gets logins that fail, and failures that are not the client's fault. Nil discards them.
 	Logger *slog.Logger
-	// Debug shows in the answer what a request failed for. It is for development: what it shows is nobody else's business.
+	// Debug shows internal errors in answers, for development.
 	Debug bool
 }
 
-// Admin is the http.Handler of everything under /admin/. As an *http.ServeMux it gives requests the pattern of their route.
+// Admin is the http.Handler of everything below /admin/. As an *http.ServeMux it sets the pattern of requests.
 type Admin struct {
 	store       *store.Store
 	metricsDir  string
@@ -38,11 +38,10 @@ type Admin struct {
 	assets      map[string]asset
 	pages       map[string]*template.Template
 	navigation  []route
-	methods     []string // that routes have
-	mux         http.ServeMux
+	mux         *web.Mux
 }
 
-// New makes an admin site. It fails only where its own files are faulty, as no test lets them be.
+// New returns an admin site. It fails only if its embedded files are faulty.
 func New(c Config) (*Admin, error) {
 	a := &Admin{
 		store: c.Store, metricsDir: c.MetricsDir, log: c.Logger, debug: c.Debug,
@@ -63,11 +62,11 @@ func New(c Config) (*Admin, error) {
 	return a, nil
 }
 
-// ServeHTTP answers a request for a path under /admin/.
+// ServeHTTP serves a request for a path below /admin/.
 func (a *Admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	secure(w.Header()) // also where it is the mux that answers, by a redirect
+	secure(w.Header()) // also of redirects by the mux
 	a.mux.ServeHTTP(w, r)
 }
 
-// Handler is where a request goes, as (*http.ServeMux).Handler.
+// Handler returns the handler and the pattern of a request, as (*http.ServeMux).Handler does.
 func (a *Admin) Handler(r *http.Request) (h http.Handler, pattern string) { return a.mux.Handler(r) }

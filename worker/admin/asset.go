@@ -14,7 +14,7 @@ import (
 //go:embed assets
 var assetFiles embed.FS
 
-// asset is a file that pages refer to. Its URL has a hash of its content, so that browsers can keep it for ever.
+// asset is a file that pages refer to. Its URL has a hash of its content, so that browsers can cache it without asking again.
 type asset struct {
 	hash, kind string
 	content    []byte
@@ -37,7 +37,7 @@ func loadAssets() (map[string]asset, error) {
 	return assets, nil
 }
 
-// kindOf is the content type of a file. It does not depend on the machine, as package mime's does.
+// kindOf returns the content type of a file. Package mime would depend on the machine.
 func kindOf(name string) string {
 	switch path.Ext(name) {
 	case ".css":
@@ -50,11 +50,11 @@ func kindOf(name string) string {
 	return "application/octet-stream"
 }
 
-// assetURL is where a file is, for templates.
+// assetURL returns the URL of a file, for templates.
 func (a *Admin) assetURL(name string) (string, error) {
 	asset, ok := a.assets[name]
 	if !ok {
-		return "", fmt.Errorf("there is no asset %q", name)
+		return "", fmt.Errorf("no asset %q", name)
 	}
 	return home + "assets/" + asset.hash + "/" + name, nil
 }
@@ -63,7 +63,7 @@ func (a *Admin) assetRoutes() []route {
 	return []route{{method: "GET", path: home + "assets/{hash}/{name}", least: everybody, handle: serveAsset}}
 }
 
-// serveAsset answers with a file. During a reload the page may be of the other generation: it gets this one's.
+// serveAsset serves a file. During a reload the page may be of another generation: it gets the file of this one.
 func serveAsset(r *request) error {
 	asset, ok := r.admin.assets[r.PathValue("name")]
 	if !ok {

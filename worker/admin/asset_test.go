@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestAssets: what a page refers to is there, and is kept for ever; that of another generation is this one's, not kept.
+// TestAssets: the assets of a page exist and can be cached; under the hash of another generation they are served uncached.
 func TestAssets(t *testing.T) {
 	s := startSite(t)
 	b := s.visitor()
@@ -35,14 +35,14 @@ func TestAssets(t *testing.T) {
 	}
 }
 
-// TestPatterns: requests can be counted by their routes, also before they are answered.
+// TestPatterns: Handler returns the pattern that requests are counted by.
 func TestPatterns(t *testing.T) {
 	s := startSite(t)
 	for _, test := range []struct{ method, path, pattern string }{
 		{"GET", "/admin/", "GET /admin/{$}"},
 		{"HEAD", "/admin/users/7", "GET /admin/users/{id}"},
 		{"POST", "/admin/users/add", "POST /admin/users/add"},
-		{"PUT", "/admin/users/7", "/admin/"},
+		{"PUT", "/admin/users/7", "/admin/users/{id}"},
 		{"GET", "/admin/nothing", "/admin/"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), test.method, test.path, http.NoBody)

@@ -5,112 +5,103 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"multiproc/store"
 )
 
-// bulkPortion is how many transactions a commit changes or deletes, each with what the audit log says of it: some 20 ms, in
+// bulkPortion is the number of transactions that one commit changes or deletes and records in the audit log: about 20 ms, during
 // which nobody else writes.
 const bulkPortion = 250
 
-// bulkAction is what is to be done to several transactions.
+// bulkAction changes the status of several transactions, or deletes them, after the user has confirmed a question. It leaves
+// alone every transaction that was added or modified after the question, so that it changes only what the user saw.
 type bulkAction struct {
 	delete    bool
-	status    string  // else: the status that they get
-	to        int64   // the id of the status
-	ids       []int64 // of the transactions, the highest first
-	all       bool    // rather those of the filter
-	confirmed bool
-	again     bool    // it was, but the search means other names by now
-	list      listURL // with the filter
+	to        store.Named // else: the new status
+	ids       []int64     // descending
+	all       bool        // all that match the filter instead of ids
+	list      listURL     // with the filter
 	filter    transactionFilter
-	bounds    bulkBounds
+	asked     time.Time // of the question; zero: not asked yet
+	highest   int64     // id then
+	names     string    // what the search matched then; see store.Tx.SearchedNames
+	confirmed bool
+	again     bool // confirmed, but the search matches other names by now
 }
 
-// bulkView asks whether it is really to be done.
+// bulkView is the page of the question.
 type bulkView struct {
 	Delete bool
 	Status string
 	To     int64 // its id
 	Rows   []transactionRow
-	More   int64 // than these
-	Count  string
+	More   int64 // besides these
 	All    bool
-	Again  bool // what the search means has changed since it was asked
+	Again  bool
 	Hidden []hidden
 	IDs    []int64
 	Cancel string
 	Submit string
 }
 
-// shownBeforeBulk is how many transactions are shown by name before something is done to them.
+// shownBeforeBulk is the number of transactions that the question lists.
 const shownBeforeBulk = 20
 
-// bulk asks, and when it is confirmed does it.
+// bulk asks, and acts when the question is confirmed.
 func bulk(r *request) error {
-	var action bulkAction
+	var b bulkAction
 	var question page
 	err := r.view(func(tx *store.Tx) (err error) {
-		if action, err = readBulk(tx, r); err == nil && !action.confirmed {
-			question, err = action.question(tx)
+		if b, err = readBulk(tx, r); err == nil && !b.confirmed {
+			question, err = b.question(tx)
 		}
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case b.again:
+		return r.render(http.StatusConflict, "bulk", question)
+	case !b.confirmed:
+		return r.render(http.StatusOK, "bulk", question)
 	}
-	if !action.confirmed {
-		status := http.StatusOK
-		if action.again {
-			status = http.StatusConflict
-		}
-		return r.render(status, "bulk", question)
-	}
-	return action.do(r)
+	return b.do(r)
 }
 
+// readBulk reads the action with the filter and the status as they are in this transaction.
 func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
-	b.list, b.all = filteredList(transactionsPath, r.PostForm, "order", "up"), r.PostForm.Get("all") != ""
-	b.confirmed = r.PostForm.Get("confirmed") != ""
-	if b.bounds, err = readBounds(r); err != nil {
-		return b, err
-	}
-	if b.bounds.highest == 0 {
-		b.confirmed = false // it has to be asked about first
-	}
+	b.list, b.all = filteredList(transactionsPath, r.PostForm), r.PostForm.Get("all") != ""
 	names, err := tx.SearchedNames(b.list.query.Get("q"))
 	if err != nil {
 		return b, err
 	}
-	if b.all && b.confirmed && names != b.bounds.names {
-		b.confirmed, b.again = false, true
-	}
-	if !b.confirmed {
-		if b.bounds, err = boundsNow(tx, names); err != nil {
-			return b, err
-		}
-	}
-	if b.filter, err = readFilter(tx, b.list, b.bounds.asked); err != nil {
+	b.asked, b.names = tx.Now(), names
+	if b.highest, err = highestID(tx); err != nil {
 		return b, err
 	}
-	b.bounds.narrow(&b.filter)
-	if b.filter.Problem != "" || b.filter.Nothing {
-		return b, &failure{status: http.StatusBadRequest, detail: "That filter means nothing."}
+	if text := r.PostForm.Get("asked"); text != "" && r.PostForm.Get("confirmed") != "" {
+		asked, invalidTime := time.Parse(time.RFC3339Nano, text)
+		highest, invalidID := strconv.ParseInt(r.PostForm.Get("highest"), 10, 64)
+		if invalidTime != nil || invalidID != nil || highest < 0 {
+			return b, errNoPage
+		}
+		b.again = b.all && names != r.PostForm.Get("names")
+		if b.confirmed = !b.again; b.confirmed {
+			b.asked, b.highest = asked, highest
+		}
 	}
-	switch r.PostForm.Get("action") {
-	case "delete":
-		b.delete = true
-	case "status":
-		to := &field{Name: "to"}
-		status, err := statuses().choose(tx, to, r.PostForm)
-		if err != nil {
-			return b, err
-		}
-		if b.to, b.status = status.ID, status.Name; b.to == 0 {
-			return b, noStatus(to)
-		}
-	default:
-		return b, &failure{status: http.StatusBadRequest, detail: "That is nothing that can be done to several transactions."}
+	if b.filter, err = readFilter(tx, b.list, b.asked); err != nil {
+		return b, err
+	}
+	if until := b.filter.meant.Until; b.filter.Timed() && (until.IsZero() || until.After(b.asked)) {
+		b.filter.meant.Until = b.asked
+	}
+	if b.filter.Problem != "" || b.filter.Nothing && !b.confirmed {
+		return b, &failure{status: http.StatusBadRequest, detail: "The filter is not valid."}
+	}
+	if err := b.readAction(tx, r); err != nil {
+		return b, err
 	}
 	for _, text := range r.PostForm["id"] {
 		id, err := strconv.ParseInt(text, 10, 64)
@@ -123,25 +114,40 @@ func readBulk(tx *store.Tx, r *request) (b bulkAction, err error) {
 	slices.Reverse(b.ids)
 	b.ids = slices.Compact(b.ids)
 	if len(b.ids) == 0 && !b.all {
-		return b, &failure{status: http.StatusUnprocessableEntity, detail: "Mark some transactions first.", undone: true}
+		return b, &failure{status: http.StatusUnprocessableEntity, detail: "Select some transactions first.", undone: true}
 	}
 	return b, nil
 }
 
-// noStatus says that the status is to be chosen that transactions are to get, or what is wrong with it.
-func noStatus(to *field) *failure {
-	f := &failure{status: http.StatusUnprocessableEntity, detail: "Choose the status that they are to get.", undone: true}
-	if to.Typed != "" {
-		f.detail = "New status “" + to.Typed + "”: " + to.Problem + "."
+func (b *bulkAction) readAction(tx *store.Tx, r *request) error {
+	switch r.PostForm.Get("action") {
+	case "delete":
+		b.delete = true
+		return nil
+	case "status":
+	default:
+		return &failure{status: http.StatusBadRequest, detail: "There is no such action."}
 	}
-	return f
+	to := &field{Name: "to"}
+	var err error
+	if b.to, err = statuses().choose(tx, to, r.PostForm); err != nil || b.to.ID != 0 {
+		return err
+	}
+	switch {
+	case r.PostForm.Get("confirmed") != "":
+		return &failure{status: http.StatusConflict, detail: "The new status was deleted meanwhile.", undone: true}
+	case to.Typed != "":
+		return &failure{status: http.StatusUnprocessableEntity, detail: "New status “" + to.Typed + "”: " + to.Problem + ".", undone: true}
+	}
+	return &failure{status: http.StatusUnprocessableEntity, detail: "Choose a new status.", undone: true}
 }
 
-// question says what would be done.
+// question returns the page that asks.
 func (b bulkAction) question(tx *store.Tx) (page, error) {
-	view := bulkView{Delete: b.delete, Status: b.status, To: b.to, All: b.all, Again: b.again, IDs: b.ids, Cancel: b.list.with()}
-	view.Hidden = append(b.list.hiddenFields(), b.bounds.hidden()...)
-	n, found, err := b.meant(tx)
+	view := bulkView{Delete: b.delete, Status: b.to.Name, To: b.to.ID, All: b.all, Again: b.again, IDs: b.ids, Cancel: b.list.with()}
+	view.Hidden = append(b.list.hiddenFields(), hidden{"asked", b.asked.Format(time.RFC3339Nano)},
+		hidden{"highest", strconv.FormatInt(b.highest, 10)}, hidden{"names", b.names})
+	n, found, err := b.matching(tx)
 	if err != nil {
 		return page{}, err
 	}
@@ -149,181 +155,137 @@ func (b bulkAction) question(tx *store.Tx) (page, error) {
 		view.Rows = append(view.Rows, transactionRow{t, pathOf(store.KindTransaction, t.ID)})
 	}
 	view.More = n - int64(len(view.Rows))
-	view.Count = transactionCount(n)
-	title := "Change the status of " + view.Count + "?"
-	view.Submit = "Yes, change " + view.Count
+	count := transactionCount(n)
+	title := "Change the status of " + count + "?"
+	view.Submit = "Yes, change " + count
 	if b.delete {
-		title, view.Submit = "Delete "+view.Count+"?", "Yes, delete "+view.Count
+		title, view.Submit = "Delete "+count+"?", "Yes, delete "+count
 	}
-	return page{Title: title, Crumbs: transactionCrumbs, Data: view}, nil
+	return page{Title: title, Crumbs: transactionCrumbs(), Data: view}, nil
 }
 
-// meant is how many transactions there are to do it to, and the first of them.
-func (b bulkAction) meant(tx *store.Tx) (n int64, first []store.Transaction, err error) {
+// matching returns the number of transactions to act on, and the first of them.
+func (b bulkAction) matching(tx *store.Tx) (n int64, first []store.Transaction, err error) {
 	if b.all {
 		if n, err = tx.CountTransactions(b.filter.meant); err != nil {
 			return 0, nil, err
 		}
-		q := transactionQuery(b.filter, listURL{})
-		q.Limit = shownBeforeBulk
-		slice, err := tx.Transactions(q)
+		slice, err := tx.Transactions(b.query(store.Page{Limit: shownBeforeBulk}))
 		return n, slice.Items, err
 	}
-	for _, id := range b.ids {
-		t, err := tx.Transaction(id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return 0, nil, err
-		}
-		n++
-		if len(first) < shownBeforeBulk {
-			first = append(first, t)
-		}
-	}
-	return n, first, nil
+	found, err := transactionsWith(tx, b.ids)
+	return int64(len(found)), found[:min(len(found), shownBeforeBulk)], err
 }
 
-// do does it in portions, each of which is a transaction of the database, so that others write in between. What was done
-// before something fails stays done, and the next page says how much that was.
-func (b bulkAction) do(r *request) error {
-	if b.all {
-		return b.doAll(r)
+func (b bulkAction) query(p store.Page) store.TransactionQuery {
+	return store.TransactionQuery{TransactionFilter: b.filter.meant, Sort: b.filter.sort(), Highest: b.highest, Page: p}
+}
+
+// transactionsWith returns the transactions with these ids that exist.
+func transactionsWith(tx *store.Tx, ids []int64) (found []store.Transaction, err error) {
+	for _, id := range ids {
+		t, err := tx.Transaction(id)
+		switch {
+		case err == nil:
+			found = append(found, t)
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, err
+		}
 	}
-	var done bulkCount
-	for ids := range slices.Chunk(b.ids, bulkPortion) {
-		r.goOn()
-		var portion bulkCount
+	return found, nil
+}
+
+// do acts in portions, each of which is a transaction of the database, so that others write in between. What was done before
+// something fails stays done, and the page says how much.
+func (b bulkAction) do(r *request) error {
+	var done, left int64
+	ids, page := b.ids, store.Page{Limit: bulkPortion}
+	for more := true; more; {
+		r.progress()
+		var changed, skipped int64
 		err := r.change(func(ch *change) error {
-			if err := b.renamed(ch.Tx); err != nil {
+			now, err := readBulk(ch.Tx, r) // names may have changed since the last portion
+			if err != nil {
 				return err
 			}
-			for _, id := range ids {
-				t, err := ch.Transaction(id)
-				if errors.Is(err, store.ErrNotFound) {
-					continue // somebody else has deleted it
+			if now.again {
+				return &failure{status: http.StatusConflict, detail: "The search now matches other APIs or statuses.", undone: true}
+			}
+			var found []store.Transaction
+			switch {
+			case b.all && (now.filter.Nothing || now.highest == 0):
+				more = false
+			case b.all:
+				slice, err := ch.Transactions(now.query(page))
+				if err != nil {
+					return err
+				}
+				found, page.After, more = slice.Items, slice.Next, slice.Next != ""
+			default:
+				portion := ids[:min(len(ids), bulkPortion)]
+				if found, err = transactionsWith(ch.Tx, portion); err != nil {
+					return err
+				}
+				ids = ids[len(portion):]
+				more = len(ids) > 0
+			}
+			for _, t := range found {
+				switch {
+				case t.Modified.After(now.asked):
+					skipped++
+				case now.delete:
+					changed++
+					err = ch.removeTransaction(t)
+				case t.Status != now.to.Name:
+					changed++
+					after := t
+					after.Status = now.to.Name
+					err = ch.updateTransaction(t, after)
 				}
 				if err != nil {
 					return err
 				}
-				if err := b.one(ch, t, &portion); err != nil {
-					return err
-				}
 			}
-			return b.say(ch, done.plus(portion))
+			if !more {
+				ch.say("%s", now.summary(done+changed, left+skipped))
+			}
+			return nil
 		})
-		if err != nil {
-			return b.failed(err, done.done)
-		}
-		done = done.plus(portion)
-	}
-	return r.redirect(b.list.with())
-}
-
-// doAll does it to those that the filter meant when it was asked about them, from the newest on.
-func (b bulkAction) doAll(r *request) error {
-	q := transactionQuery(b.filter, listURL{})
-	q.Limit, q.Highest = bulkPortion, b.bounds.highest
-	var done bulkCount
-	for more := true; more; {
-		r.goOn()
-		var portion bulkCount
-		err := r.change(func(ch *change) error {
-			if err := b.renamed(ch.Tx); err != nil {
-				return err
-			}
-			if b.filter.Nothing {
-				more = false
-				return b.say(ch, done)
-			}
-			q.TransactionFilter = b.filter.meant
-			slice, err := ch.Transactions(q)
-			if err != nil {
-				return err
-			}
-			for _, t := range slice.Items {
-				if err := b.one(ch, t, &portion); err != nil {
-					return err
-				}
-			}
-			q.After, more = slice.Next, slice.Next != ""
-			return b.say(ch, done.plus(portion))
-		})
-		if err != nil {
-			return b.failed(err, done.done)
-		}
-		done = done.plus(portion)
-	}
-	return r.redirect(b.list.with())
-}
-
-// bulkCount is to how many transactions it was done, and how many were left as they are because somebody has modified them
-// since the question.
-type bulkCount struct{ done, left int64 }
-
-func (n bulkCount) plus(m bulkCount) bulkCount { return bulkCount{n.done + m.done, n.left + m.left} }
-
-// one does it to one transaction, unless that is no more what was asked about, and counts it.
-func (b bulkAction) one(ch *change, t store.Transaction, n *bulkCount) error {
-	switch {
-	case t.Modified.After(b.bounds.asked):
-		n.left++
-		return nil
-	case b.delete:
-		n.done++
-		return ch.removeTransaction(t)
-	case t.Status == b.status:
-		return nil
-	}
-	n.done++
-	after := t
-	after.Status = b.status
-	return ch.updateTransaction(t, after)
-}
-
-func (b bulkAction) say(ch *change, n bulkCount) error {
-	did := "Deleted"
-	if !b.delete {
-		did = "Now “" + b.status + "”"
-	}
-	did += ": " + transactionCount(n.done) + "."
-	if n.left > 0 {
-		did += " Modified since you were asked, and left as it is: " + transactionCount(n.left) + "."
-	}
-	return ch.say("%s", did)
-}
-
-// renamed takes the names that the status and those of the filter have by now.
-func (b *bulkAction) renamed(tx *store.Tx) error {
-	if b.to != 0 {
-		status, err := tx.Named(store.KindStatus, b.to)
-		if errors.Is(err, store.ErrNotFound) {
-			return &failure{status: http.StatusConflict, detail: "The status was deleted meanwhile.", undone: true}
+		if err != nil && done > 0 {
+			return &partlyError{b.verb() + " before that: " + transactionCount(done) + ".", err}
 		}
 		if err != nil {
 			return err
 		}
-		b.status = status.Name
+		done, left = done+changed, left+skipped
 	}
-	names, err := tx.SearchedNames(b.filter.Search)
-	if err != nil {
-		return err
-	}
-	if b.all && names != b.bounds.names {
-		return &failure{status: http.StatusConflict, detail: "The search has come to mean other APIs or statuses meanwhile.", undone: true}
-	}
-	return b.filter.renamed(tx)
+	return r.redirect(b.list.with())
 }
 
-// failed is the error of a portion, before which it was done to so many.
-func (b bulkAction) failed(err error, done int64) error {
-	if done == 0 {
-		return err
-	}
-	did := "Changed before, and it stays so: "
+func (b bulkAction) verb() string {
 	if b.delete {
-		did = "Deleted before, and it stays so: "
+		return "Deleted"
 	}
-	return &partlyError{did + transactionCount(done) + ".", err}
+	return "Changed"
+}
+
+// summary says what was done, and how many transactions were left because they were modified after the question.
+func (b bulkAction) summary(done, left int64) string {
+	text := "Deleted " + transactionCount(done) + "."
+	if !b.delete {
+		text = "Changed " + transactionCount(done) + " to “" + b.to.Name + "”."
+	}
+	if left > 0 {
+		text += " Left alone, because modified meanwhile: " + transactionCount(left) + "."
+	}
+	return text
+}
+
+// highestID returns the highest id of a transaction, 0 if there is none.
+func highestID(tx *store.Tx) (int64, error) {
+	newest, err := tx.Transactions(store.TransactionQuery{Page: store.Page{Limit: 1}})
+	if err != nil || len(newest.Items) == 0 {
+		return 0, err
+	}
+	return newest.Items[0].ID, nil
 }

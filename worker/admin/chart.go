@@ -11,22 +11,22 @@ import (
 	"multiproc/store"
 )
 
-// chart is a timeline as stacked bars, in the units of the drawing: chartWidth by chartHeight. It has no texts that would be
-// stretched with it; those stand around it.
+// chart is a timeline as stacked bars, in units of the drawing: chartWidth by chartHeight. The drawing has no texts, as these would
+// be stretched with it.
 type chart struct {
 	Width, Height int
 	Legend        []chartStatus
 	Bars          []chartBar
-	Top           string // what the upper edge stands for
+	Top           string // value of the upper edge
 	Middle        string
 	Total         string
 	Description   string
 	Empty         bool
-	Head          []string // of the table that says the same: the statuses
+	Head          []string // statuses, of the table with the same data
 	Rows          []chartRow
 }
 
-// chartStatus is a status, or several that are taken together.
+// chartStatus is a status, or several rare ones together.
 type chartStatus struct {
 	Name   string
 	Class  string // of its colour
@@ -57,11 +57,11 @@ const (
 	chartWidth  = 960
 	chartHeight = 240
 	chartGap    = 4
-	// chartColours is how many statuses have a colour of their own. Where there are more, the rarest are one.
+	// chartColours is the number of statuses with a colour of their own. If there are more, the rarest share one.
 	chartColours = 7
 )
 
-// charted are the statuses that are shown by themselves, by name, and how many others there are.
+// charted returns the statuses with a colour of their own, by name, and the number of others.
 func charted(window []store.Count) (names []string, others int) {
 	totals := map[string]int64{}
 	for _, c := range window {
@@ -77,7 +77,7 @@ func charted(window []store.Count) (names []string, others int) {
 	return names, others
 }
 
-// newChart shows a timeline of these statuses and so many others.
+// newChart returns the chart of a timeline of these statuses and a number of others.
 func newChart(t store.Timeline, statuses []string, others int) chart {
 	intervals := len(t.Others)
 	c := chart{Width: chartWidth, Height: chartHeight, Legend: chartStatuses(t, statuses, others)}
@@ -109,7 +109,7 @@ func newChart(t store.Timeline, statuses []string, others int) chart {
 				continue
 			}
 			bar.Title += "\n" + s.Name + ": " + number(n)
-			// Edges, not heights, are rounded, so that the parts add up.
+			// Edges are rounded, not heights, so that the parts add up.
 			lower, upper := chartHeight*below/top, chartHeight*(below+n)/top
 			bar.Parts = append(bar.Parts, chartPart{s.Class, int(chartHeight - upper), int(max(upper-lower, 1))})
 			below += n
@@ -121,10 +121,10 @@ func newChart(t store.Timeline, statuses []string, others int) chart {
 	return c
 }
 
-// describe says in a sentence what the drawing shows.
+// describe describes the drawing in a sentence.
 func describe(c chart, t store.Timeline, sums []int64) string {
 	if c.Empty {
-		return "There were none."
+		return "No transactions."
 	}
 	busiest := 0
 	for i := range sums {
@@ -133,11 +133,11 @@ func describe(c chart, t store.Timeline, sums []int64) string {
 		}
 	}
 	from := t.Start.Add(t.Each * time.Duration(busiest))
-	return fmt.Sprintf("%s transactions in %d intervals of %d minutes. The busiest began at %s UTC and had %s.",
+	return fmt.Sprintf("%s transactions in %d intervals of %d minutes. The busiest interval began at %s UTC and had %s.",
 		c.Total, len(sums), int(t.Each.Minutes()), from.Format("15:04"), number(sums[busiest]))
 }
 
-// chartStatuses are the statuses of a timeline, and the others as one.
+// chartStatuses returns the statuses of a timeline, and the others as one.
 func chartStatuses(t store.Timeline, statuses []string, others int) []chartStatus {
 	shown := make([]chartStatus, 0, len(statuses)+1)
 	add := func(name string, counts []int64) {
@@ -156,7 +156,7 @@ func chartStatuses(t store.Timeline, statuses []string, others int) []chartStatu
 	return shown
 }
 
-// niceTop is a round number from n on, one that has a half, for the upper edge.
+// niceTop returns an even round number of at least n, for the upper edge.
 func niceTop(n int64) int64 {
 	for unit := int64(1); ; unit *= 10 {
 		for _, m := range [...]int64{2, 4, 6, 8, 10, 14} {

@@ -9,16 +9,15 @@ import (
 	"multiproc/store"
 )
 
-// maxChoices is how many APIs or statuses a page offers to choose from. Where there are more, the name is typed.
+// maxChoices is the largest number of APIs or statuses that a select offers. If there are more, the name is typed.
 const maxChoices = 300
 
-// typedName is the parameter of what is typed into the field of a name, beside that of the id. A select has the id alone: there
-// are names that a form cannot send.
+// typedName returns the parameter with the name that was typed, beside that with the id.
 func typedName(field string) string { return field + "_name" }
 
-// choice is a field by which one of c is chosen: a select of all, or where they are too many an input for the name, with
-// some of them to begin with. None is what the select says before one is chosen.
-func (c catalog) choice(tx *store.Tx, name, label, none string) (*field, error) {
+// choice returns a field that chooses an API or status: a select or, if there are too many, an input for the name. The label none
+// is that of no choice.
+func (c collection) choice(tx *store.Tx, name, label, none string) (*field, error) {
 	f := &field{Name: name, Label: label}
 	slice, err := tx.ListNamed(store.NamedQuery{Kind: c.kind, Page: store.Page{Limit: maxChoices}})
 	if err != nil {
@@ -35,7 +34,7 @@ func (c catalog) choice(tx *store.Tx, name, label, none string) (*field, error) 
 	return f, nil
 }
 
-func namesOf(items []named) []string {
+func namesOf(items []store.Named) []string {
 	names := make([]string, len(items))
 	for i, n := range items {
 		names[i] = n.Name
@@ -43,30 +42,31 @@ func namesOf(items []named) []string {
 	return names
 }
 
-// set chooses one in the field.
-func (f *field) set(n named) { f.Value, f.Typed = strconv.FormatInt(n.ID, 10), n.Name }
+// set chooses n.
+func (f *field) set(n store.Named) { f.Value, f.Typed = strconv.FormatInt(n.ID, 10), n.Name }
 
-// choose is the one of c that a form has chosen in the field, which says so then; without an id: none. What is wrong with
-// that is the field's problem.
-func (c catalog) choose(tx *store.Tx, f *field, values url.Values) (named, error) {
+// choose returns the API or status that values choose in a field, and sets the field to it; without an id if there is none. If
+// they name one that does not exist, that is the field's problem.
+func (c collection) choose(tx *store.Tx, f *field, values url.Values) (store.Named, error) {
 	f.Value, f.Typed = values.Get(f.Name), values.Get(typedName(f.Name))
-	var chosen named
+	var chosen store.Named
 	if id, err := strconv.ParseInt(f.Value, 10, 64); err == nil {
 		chosen, err = tx.Named(c.kind, id)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return named{}, err
+			return store.Named{}, err
 		}
 	}
+	// A typed name beats the id, unless it is that of the id as far as a browser can send it.
 	if values.Has(typedName(f.Name)) && sentLine(chosen.Name, f.Typed) != chosen.Name {
-		chosen, f.Value = named{}, ""
+		chosen, f.Value = store.Named{}, ""
 		if f.Typed != "" {
 			var err error
 			chosen, err = tx.NamedByName(c.kind, f.Typed)
 			if errors.Is(err, store.ErrNotFound) {
-				return named{}, c.suggest(tx, f)
+				return store.Named{}, c.suggest(tx, f)
 			}
 			if err != nil {
-				return named{}, err
+				return store.Named{}, err
 			}
 		}
 	}
@@ -74,23 +74,19 @@ func (c catalog) choose(tx *store.Tx, f *field, values url.Values) (named, error
 	case chosen.ID != 0:
 		f.set(chosen)
 	case f.Value != "":
-		f.Problem = "is none that there is"
+		f.Problem = "does not exist"
 	}
 	return chosen, nil
 }
 
-// suggest says that what was typed is no name, and what names have it in them.
-func (c catalog) suggest(tx *store.Tx, f *field) error {
-	f.Problem = "there is none of this name"
+// suggest reports that no API or status has the typed name, and offers those that contain it.
+func (c collection) suggest(tx *store.Tx, f *field) error {
+	f.Problem = "no " + c.one + " has this name"
 	slice, err := tx.ListNamed(store.NamedQuery{Kind: c.kind, Search: strings.TrimSpace(f.Typed), Page: store.Page{Limit: maxChoices}})
 	if err != nil || len(slice.Items) == 0 {
 		return err
 	}
 	f.List = namesOf(slice.Items)
-	const some = 5
-	f.Problem += "; it is in “" + strings.Join(f.List[:min(some, len(f.List))], "”, “") + "”"
-	if len(f.List) > some {
-		f.Problem += " and others"
-	}
+	f.Problem += "; similar: “" + strings.Join(f.List[:min(5, len(f.List))], "”, “") + "”"
 	return nil
 }

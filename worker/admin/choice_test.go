@@ -10,7 +10,7 @@ import (
 	"multiproc/store"
 )
 
-// startManyNames is a site with more APIs and statuses than a select can offer, and a transaction of the last of each.
+// startManyNames starts a site with more APIs and statuses than a select offers, and a transaction of the last of each.
 func startManyNames(t *testing.T) *dataSite {
 	t.Helper()
 	s := startData(t)
@@ -26,7 +26,7 @@ func startManyNames(t *testing.T) *dataSite {
 	return s
 }
 
-// TestManyNamesInForm changes and adds a transaction where the names are typed.
+// TestManyNamesInForm changes and adds a transaction by typed names.
 func TestManyNamesInForm(t *testing.T) {
 	s := startManyNames(t)
 	const path = "/admin/transactions/1"
@@ -41,14 +41,14 @@ func TestManyNamesInForm(t *testing.T) {
 		})
 		return saved
 	}
-	// The id is what was chosen before: the name counts.
+	// The typed name beats the id, which is of the earlier choice.
 	s.save(http.StatusSeeOther, path, "api", "1500", "api_name", "name 1500", "status", "1500", "status_name", "name 0007", "amount", "2")
 	if got := saved(); got.API != "name 1500" || got.Status != "name 0007" || got.Amount != 20_000 {
 		t.Errorf("it is %+v", got)
 	}
 	page = s.save(http.StatusUnprocessableEntity, path, "api", "1500", "api_name", "name 149", "status", "7", "status_name", "", "amount", "2")
 	texts := page.texts(t, "p")
-	for _, text := range []string{"there is none of this name; it is in “name 1490”, “name 1491”, “name 1492”, “name 1493”, “name 1494” and others", "is to be chosen"} {
+	for _, text := range []string{"no API has this name; similar: “name 1490”, “name 1491”, “name 1492”, “name 1493”, “name 1494”", "must be chosen"} {
 		if !slices.Contains(texts, text) {
 			t.Errorf("it does not say %q: %q", text, texts)
 		}
@@ -68,7 +68,7 @@ func TestManyNamesInForm(t *testing.T) {
 	}
 }
 
-// TestManyNamesInFilter filters by names that are typed, and does something to what is found.
+// TestManyNamesInFilter filters by typed names, and changes what is found.
 func TestManyNamesInFilter(t *testing.T) {
 	s := startManyNames(t)
 	const path = "/admin/transactions"
@@ -76,8 +76,8 @@ func TestManyNamesInFilter(t *testing.T) {
 		{"?api_name=name+1500", "1 transaction", "name 1500"},
 		{"?api=1500", "1 transaction", "name 1500"},
 		{"?api=1500&api_name=name+1500&status_name=name+1500", "1 transaction", "name 1500"},
-		{"?api=1500&api_name=name+0001", "none", "name 0001"},
-		{"?api=1500&api_name=name", "none", "name"},
+		{"?api=1500&api_name=name+0001", "0 transactions", "name 0001"},
+		{"?api=1500&api_name=name", "0 transactions", "name"},
 		{"?api=1&api_name=", "1 transaction", ""},
 	} {
 		page := s.want(http.StatusOK, path+test.query)
@@ -88,8 +88,8 @@ func TestManyNamesInFilter(t *testing.T) {
 			t.Errorf("%s: the field has %q, want %q", test.query, got, test.name)
 		}
 		export := page.link(t, "Export CSV")
-		if test.name == "name" { // which there is not
-			if got := s.want(http.StatusBadRequest, export); !strings.Contains(got.body, "API: there is none of this name") {
+		if test.name == "name" { // which does not exist
+			if got := s.want(http.StatusBadRequest, export); !strings.Contains(got.body, "API: no API has this name") {
 				t.Errorf("%s: of what it cannot export it says\n%s", test.query, got.body)
 			}
 			continue
@@ -99,7 +99,7 @@ func TestManyNamesInFilter(t *testing.T) {
 		}
 	}
 	s.want(http.StatusUnprocessableEntity, path, "action", "status", "to_name", "", "id", "1")
-	if got := s.want(http.StatusUnprocessableEntity, path, "action", "status", "to_name", "nam", "id", "1"); !strings.Contains(got.body, "New status “nam”: there is none of this name") {
+	if got := s.want(http.StatusUnprocessableEntity, path, "action", "status", "to_name", "nam", "id", "1"); !strings.Contains(got.body, "New status “nam”: no status has this name") {
 		t.Errorf("of a new status that there is not it says\n%s", got.body)
 	}
 	s.confirm(s.want(http.StatusOK, path, "action", "status", "to", "", "to_name", "name 1499", "all", "on", "api_name", "name 1500"))
@@ -112,7 +112,7 @@ func TestManyNamesInFilter(t *testing.T) {
 	})
 }
 
-// TestTypedTimes shows times of an address as inputs can have them.
+// TestTypedTimes: inputs show the times of an address in the format that browsers require.
 func TestTypedTimes(t *testing.T) {
 	s := startData(t)
 	for query, want := range map[string]string{
@@ -125,7 +125,7 @@ func TestTypedTimes(t *testing.T) {
 		}
 	}
 	texts := s.want(http.StatusOK, "/admin/transactions?until=soon").texts(t, "p")
-	if want := "is not a date and time, as in 2026-03-01 12:30: “soon”"; !slices.Contains(texts, want) {
+	if want := "is not a date and time like 2026-03-01 12:30: “soon”"; !slices.Contains(texts, want) {
 		t.Errorf("of a time that is none it does not say %q: %q", want, texts)
 	}
 }

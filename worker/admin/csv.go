@@ -3,6 +3,7 @@ package admin
 import (
 	"encoding/csv"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -11,13 +12,13 @@ import (
 	"multiproc/store"
 )
 
-// exportPortion is how many rows of an export are read at a time. Between portions nothing of the database is held: an
-// export may take as long as its reader does, and the database's log would grow for all that time.
+// exportPortion is the number of rows of an export that are read at once. Between portions no transaction is open: a slow client
+// would otherwise make the database's log grow.
 const exportPortion = 1000
 
-// export answers with a list as CSV, streamed: next gives the rows after a place in the list, and the place after
-// them, empty at the end. A portion is of one state of the database, and the next one of a later: see exportTransactions and
-// (catalog).export for what that means to rows that change meanwhile.
+// export streams a list as CSV. The function next returns the rows after a place in the list, and the place after them, empty at
+// the end. Each portion is of a later state of the database; exportTransactions and (collection).export say what that means for
+// rows that change meanwhile.
 func (r *request) export(name string, header []string, next func(tx *store.Tx, p store.Page) (rows [][]string, after store.Cursor, err error)) error {
 	h := r.w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
@@ -25,9 +26,9 @@ func (r *request) export(name string, header []string, next func(tx *store.Tx, p
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	out := csv.NewWriter(r.w) // lines end with LF: with CR LF it would change line breaks in texts
+	out := csv.NewWriter(r.w) // with LF, because CR LF would change line breaks in texts
 	for place, first := store.Cursor(""), true; first || place != ""; first = false {
-		r.goOn()
+		r.progress()
 		var rows [][]string
 		err := r.view(func(tx *store.Tx) (err error) {
 			rows, place, err = next(tx, store.Page{After: place, Limit: exportPortion})
@@ -38,25 +39,80 @@ func (r *request) export(name string, header []string, next func(tx *store.Tx, p
 		}
 		if first {
 			if err := out.Write(header); err != nil {
-				return nil //nolint:nilerr // the client went away
+				return nil //nolint:nilerr // the client is gone
 			}
 		}
 		if err := out.WriteAll(rows); err != nil {
-			return nil //nolint:nilerr // the client went away
+			return nil //nolint:nilerr // the client is gone
 		}
 	}
 	return nil
 }
 
-// cell is a text as it stands in an export. What a spreadsheet would take for a formula gets an apostrophe before it, as OWASP
-// advises; numbers and times of ours are no texts, and stay as they are.
+// cell returns a text as a cell of an export. A text that a spreadsheet would take for a formula gets a leading apostrophe, as
+// OWASP advises. Our numbers and times need none.
 func cell(text string) string {
 	if strings.HasPrefix(text, "\t") || strings.HasPrefix(text, "\r") || strings.HasPrefix(text, "\n") {
 		return "'" + text
 	}
-	// Spreadsheets skip spaces, and take the wide forms of Asian scripts too.
+	// Spreadsheets skip spaces, and accept full-width forms.
 	if first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(text, unicode.IsSpace)); strings.ContainsRune("=+-@＝＋－＠", first) {
 		return "'" + text
 	}
 	return text
+}
+
+// exportTransactions exports the transactions that match the filter, in an order in which each portion costs the same.
+//
+// Without a time that is by descending id, which never changes: a transaction that matches all the while is exported once. With a
+// time it is by ascending modification time: a transaction that is modified meanwhile moves to the end and is exported there, again
+// if it was before. No transaction that matches all the while is missed, unless the clock is set back; the last line of an id
+// is its latest state. What is modified after the end of the time is left out unless its portion was read before.
+//
+// Transactions that are created after the start are not exported.
+func exportTransactions(r *request) error {
+	list := filteredList(transactionsPath, r.URL.Query())
+	var f transactionFilter
+	var asked time.Time
+	var highest int64
+	err := r.view(func(tx *store.Tx) (err error) {
+		asked = tx.Now()
+		if highest, err = highestID(tx); err != nil {
+			return err
+		}
+		f, err = readFilter(tx, list, asked)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if f.Problem != "" {
+		return &failure{status: http.StatusBadRequest, detail: "The filter is not valid: " + f.Problem + "."}
+	}
+	for _, f := range []*field{f.API, f.Status} {
+		if f.Problem != "" {
+			return &failure{status: http.StatusBadRequest, detail: "The filter is not valid: " + f.Label + ": " + f.Problem + "."}
+		}
+	}
+	sort := f.sort()
+	sort.Descending = !f.Timed()
+	header := []string{"id", "api", "status", "amount", "time_created", "time_modified"}
+	return r.export("transactions", header, func(tx *store.Tx, p store.Page) ([][]string, store.Cursor, error) {
+		f, err := readFilter(tx, list, asked) // names may have changed since the last portion
+		if err != nil || f.Nothing || highest == 0 {
+			return nil, "", err
+		}
+		slice, err := tx.Transactions(store.TransactionQuery{TransactionFilter: f.meant, Sort: sort, Highest: highest, Page: p})
+		if err != nil {
+			return nil, "", err
+		}
+		rows := make([][]string, len(slice.Items))
+		for i, t := range slice.Items {
+			rows[i] = []string{
+				strconv.FormatInt(t.ID, 10), cell(t.API), cell(t.Status), t.Amount.String(),
+				t.Created.Format(time.RFC3339Nano), t.Modified.Format(time.RFC3339Nano),
+			}
+		}
+		return rows, slice.Next, nil
+	})
 }

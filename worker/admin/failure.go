@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,27 +8,28 @@ import (
 	"runtime/debug"
 
 	"multiproc/store"
+	"multiproc/worker/internal/web"
 )
 
 // failure is why a request gets another page than it asked for.
 type failure struct {
 	status int
 	detail string // a sentence or two, for people
-	undone bool   // it is worth saying that nothing was changed
+	undone bool   // the page says that nothing was changed
 	header http.Header
 }
 
 func (f *failure) Error() string { return fmt.Sprintf("%d %s", f.status, f.detail) }
 
-// Failures that need no more to be said.
+// Failures that need no details.
 var (
-	errNoPage      = &failure{status: http.StatusNotFound, detail: "There is nothing at this address. It may have been deleted."}
+	errNoPage      = &failure{status: http.StatusNotFound, detail: "This page does not exist. It may have been deleted."}
 	errForbidden   = &failure{status: http.StatusForbidden, detail: "Your role does not allow this."}
-	errCrossOrigin = &failure{status: http.StatusForbidden, detail: "This request was sent by another site, and is refused."}
-	errSessionGone = &failure{status: http.StatusForbidden, detail: "Your session has ended: log in again.", undone: true}
+	errCrossOrigin = &failure{status: http.StatusForbidden, detail: "This request came from another site and was refused."}
+	errSessionGone = &failure{status: http.StatusForbidden, detail: "Your session has ended. Log in again.", undone: true}
 )
 
-// partlyError is why a request failed that had done some of what it does in portions. That stays done.
+// partlyError is the failure of a request after some of its portions, which stay done.
 type partlyError struct {
 	done string // a sentence
 	err  error
@@ -39,7 +38,7 @@ type partlyError struct {
 func (e *partlyError) Error() string { return e.err.Error() }
 func (e *partlyError) Unwrap() error { return e.err }
 
-// outcome says what a request that failed has done.
+// outcome says what a failed request has done.
 func (f *failure) outcome(err error) string {
 	if partly, ok := errors.AsType[*partlyError](err); ok {
 		return partly.done
@@ -50,81 +49,74 @@ func (f *failure) outcome(err error) string {
 	return ""
 }
 
-// errNoSession says that whoever asks has to log in first.
-var errNoSession = errors.New("nobody has logged in")
+// errNoSession reports that the browser must log in first.
+var errNoSession = errors.New("no session")
 
-// statusClientGone is what a request is counted with whose client went away, and reads no answer: that is nobody's failure.
-// The code is nginx's.
-const statusClientGone = 499
+// failureOf returns the failure that the user sees for an error, and whether it is known what went wrong.
+func (r *request) failureOf(err error) (f *failure, known bool) {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f, true
+	}
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return errNoPage, true
+	case errors.Is(err, store.ErrCrowded):
+		return &failure{
+			status: http.StatusTooManyRequests, undone: true, header: http.Header{"Retry-After": {"2"}},
+			detail: "Too many passwords are being processed. Try again in a moment.",
+		}, true
+	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrClosed), web.Cancelled(r.Request):
+		r.admin.outage.Tell(err)
+		return &failure{
+			status: http.StatusServiceUnavailable, undone: r.Method == http.MethodPost, header: http.Header{"Retry-After": {"5"}},
+			detail: "The database is temporarily unavailable. Try again soon.",
+		}, true
+	}
+	return &failure{status: http.StatusInternalServerError, undone: true, detail: "Something went wrong. It was logged."}, false
+}
 
-// fail answers a request that failed, and logs why where that is not the client's doing.
+// fail answers a failed request, and logs a cause that is not the client's.
 func (r *request) fail(err error) {
 	if r.w.begun { // half an answer must not pass for a whole one
 		r.log(err)
 		panic(http.ErrAbortHandler)
 	}
-	if errors.Is(context.Cause(r.Context()), context.Canceled) { // by net/http, which gives no cause
-		r.w.WriteHeader(statusClientGone)
+	if web.ClientGone(r.Request) {
+		r.w.WriteHeader(web.StatusClientGone)
 		return
 	}
 	if errors.Is(err, errNoSession) {
 		r.sendToLogin()
 		return
 	}
-	view := failureView{}
-	f, ok := errors.AsType[*failure](err)
-	switch {
-	case ok:
-	case errors.Is(err, store.ErrNotFound):
-		f = errNoPage
-	case errors.Is(err, store.ErrCrowded):
-		f = &failure{
-			status: http.StatusTooManyRequests,
-			detail: "Too many passwords are being worked on: try again in a moment.",
-			undone: true,
-			header: http.Header{"Retry-After": {"2"}},
-		}
-	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrClosed), context.Cause(r.Context()) != nil:
-		r.admin.outage.Tell(err)
-		f = &failure{
-			status: http.StatusServiceUnavailable,
-			detail: "The database cannot be used at the moment. Try again soon.",
-			undone: r.Method == http.MethodPost,
-			header: http.Header{"Retry-After": {"5"}},
-		}
-	default:
+	f, known := r.failureOf(err)
+	view := failureView{Detail: f.detail, Outcome: f.outcome(err)}
+	if !known {
 		view.ID = r.log(err)
-		f = &failure{status: http.StatusInternalServerError, detail: "Something went wrong here. It was logged.", undone: true}
 	}
 	if f.status >= http.StatusInternalServerError && r.admin.debug {
 		view.Debug = err.Error()
 	}
-	r.w.Header().Del("Content-Disposition") // of what it is not
+	r.w.Header().Del("Content-Disposition") // of a download
 	maps.Copy(r.w.Header(), f.header)
-	view.Status, view.Detail, view.Outcome = f.status, f.detail, f.outcome(err)
 	if err := r.render(f.status, "error", page{Title: http.StatusText(f.status), Data: view}); err != nil {
 		r.log(err)
 		http.Error(r.w, http.StatusText(f.status), f.status)
 	}
 }
 
-// failureView is what the page of a failure shows.
+// failureView is the page of a failure.
 type failureView struct {
-	Status  int
 	Detail  string
-	Outcome string // what was done of what was asked for
-	ID      string // of the line in the log; empty: there is none
-	Debug   string // what it failed for
+	Outcome string // what was done
+	ID      string // of the log entry; empty: none
+	Debug   string // the error
 }
 
-// log logs what a request failed for, by an id.
-func (r *request) log(err error) (id string) {
-	id = rand.Text()[:12]
-	r.admin.log.Error("a request failed", "id", id, "method", r.Method, "path", r.URL.Path, "error", err)
-	return id
-}
+// log logs why a request failed, and returns the id of the log entry.
+func (r *request) log(err error) (id string) { return web.LogFailure(r.admin.log, r.Request, err) }
 
-// recover is deferred around a request. The client of one that panicked is told no more of it than of other failures.
+// recover is deferred around a request. A panic is answered as any other unknown failure.
 func (r *request) recover() {
 	switch value := recover(); value {
 	case nil:

@@ -1,56 +1,60 @@
 package admin
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"multiproc/store"
 )
 
-// form is the fields of a page, as the part "form" of the templates shows them, or without any a question whether something
-// is to be done.
+// form is a form as the template part "form" shows it. Without fields it is a question to confirm.
 type form struct {
-	Text   []string // what is to be known before, in paragraphs
+	Text   []string // paragraphs before the fields
 	Fields []*field
-	Submit string // what the button says
-	Action string // the path that it is sent to; empty: that of the page
-	Cancel string // the path that leads away from it; empty: none
+	Submit string // label of the button
+	Action string // path that it is sent to; empty: that of the page
+	Cancel string // path of the link "Cancel"; empty: none
 	Danger bool   // what it does cannot be undone
-	Fault  string // what is wrong with it as a whole
+	Fault  string // what is wrong with the form as a whole
 
-	Version string  // of the object that it is about, as it was sent or is to be sent; empty: it is about none that is there
-	now     version // of that object
+	Version string  // of the object that the user saw; empty: the form is not about a stored object
+	current string  // version of the object now
+	stored  []field // fields of the object now
 }
 
 // field is a field of a form.
 type field struct {
 	Name, Label  string
-	Kind         string   // text (the default), password, number, datetime-local, textarea, checkbox, select, name
-	Value        string   // of a select and of a name, the id of what is chosen
-	Typed        string   // of a name: the name itself
+	Kind         string   // text (the default), password, datetime-local, textarea, checkbox, select, name
+	Value        string   // of a select or a name: the chosen id
+	Typed        string   // of a name: the name
 	Checked      bool     // of a checkbox
 	Options      []option // of a select
-	List         []string // some names to begin with
+	List         []string // suggested names
 	Help         string
 	Problem      string // what is wrong with the value
 	Required     bool
 	Autocomplete string
-	Fixed        bool // it cannot be changed
-	Code         bool // it is in a monospaced font
-	Focus        bool // the page begins there
+	Fixed        bool // read-only
+	Code         bool // in a monospaced font
+	Focus        bool // focused when the page opens
 
-	time    time.Time // of a datetime-local
-	stored  *field    // as the object has it
-	Now     string    // what the object has now, where that Differs from what was typed
-	Differs bool
+	Differs bool   // the stored object has another value
+	Now     string // that value
+
+	time time.Time // of a datetime-local
 }
 
-// option is a choice of a select.
+// option is an option of a select.
 type option struct{ Value, Label string }
 
-// field is the one with this name, or nil.
+// field returns the field with this name, or nil.
 func (f *form) field(name string) *field {
 	for _, field := range f.Fields {
 		if field.Name == name {
@@ -60,7 +64,7 @@ func (f *form) field(name string) *field {
 	return nil
 }
 
-// fill gives the fields the values that a request has for them; but not secrets, which are typed anew.
+// fill sets the fields to the values that a request has for them, except passwords, which must be typed again.
 func (f *form) fill(r *request) {
 	f.Version = r.PostForm.Get("version")
 	for _, field := range f.Fields {
@@ -76,8 +80,81 @@ func (f *form) fill(r *request) {
 	}
 }
 
-// blame shows at the fields what the store finds wrong with them, and reports whether it is that: else the error is
-// something else, and nobody's who fills in forms. The field unique has what only one thing may have.
+// errStale reports that an object has changed since the user saw it.
+var errStale = errors.New("changed meanwhile")
+
+// versioned makes the form one of a stored object, whose values it has. A change or deletion is accepted only for the version that
+// the form was sent with, so that nobody overwrites unseen what somebody else did meanwhile.
+func (f *form) versioned() *form {
+	hash := sha256.New()
+	for _, field := range f.Fields {
+		f.stored = append(f.stored, *field)
+		hash.Write([]byte(field.Name + "\x00" + field.sent() + "\x00"))
+	}
+	f.current = hex.EncodeToString(hash.Sum(nil)[:16])
+	f.Version = f.current
+	return f
+}
+
+// checkVersion fails with errStale unless the form was sent for the current version of the object. Then the form keeps what was
+// typed, shows the current values beside it, and overwrites them if it is sent again.
+func (f *form) checkVersion() error {
+	if f.Version == f.current {
+		return nil
+	}
+	f.Version = f.current
+	f.Fault = "Nothing was saved: this was changed meanwhile. Your input is kept, with the current value below each field that differs. " +
+		"Save again to replace the current values."
+	for i, stored := range f.stored {
+		if field := f.Fields[i]; field.sent() != stored.sent() {
+			field.Differs, field.Now = true, stored.shown()
+		}
+	}
+	return errStale
+}
+
+// sent returns the value as a browser sends it.
+func (f *field) sent() string {
+	switch f.Kind {
+	case "checkbox":
+		return strconv.FormatBool(f.Checked)
+	case "textarea":
+		return unixLines(f.Value)
+	}
+	return oneLine(f.Value)
+}
+
+// shown returns the value as people read it.
+func (f *field) shown() string {
+	switch f.Kind {
+	case "checkbox":
+		if f.Checked {
+			return "yes"
+		}
+		return "no"
+	case "name":
+		return f.Typed
+	case "select":
+		for _, o := range f.Options {
+			if o.Value == f.Value && o.Value != "" {
+				return o.Label
+			}
+		}
+	}
+	return f.Value
+}
+
+// renderDeleted answers a change of an object that was deleted meanwhile: with the form that adds one, filled in with what was
+// typed.
+func (r *request) renderDeleted(add *form, path string, crumbs []crumb) error {
+	add.fill(r)
+	add.Version, add.Action, add.Submit = "", path, "Add again"
+	add.Fault = "Nothing was saved: this was deleted meanwhile. Your input is kept and can be added again."
+	return r.render(http.StatusNotFound, "form", page{Title: "Deleted", Crumbs: crumbs, Data: add})
+}
+
+// blame shows the faults of an error at the fields and reports whether the error has any. The field unique is the one that must
+// be unique.
 func (f *form) blame(err error, unique string) bool {
 	if invalid, ok := errors.AsType[*store.InvalidError](err); ok {
 		for _, e := range invalid.Fields {
@@ -86,13 +163,13 @@ func (f *form) blame(err error, unique string) bool {
 		return true
 	}
 	if errors.Is(err, store.ErrExists) {
-		f.problem(unique, "exists already")
+		f.problem(unique, "is already in use")
 		return true
 	}
 	return false
 }
 
-// problem says what is wrong with a field, or with the form where there is no such field.
+// problem adds what is wrong with a field; with the form, if it has no such field.
 func (f *form) problem(name, what string) {
 	field := f.field(name)
 	switch {
@@ -105,17 +182,12 @@ func (f *form) problem(name, what string) {
 	}
 }
 
-// Bad is whether something is wrong with the form.
+// Bad reports whether something is wrong with the form.
 func (f *form) Bad() bool {
-	for _, field := range f.Fields {
-		if field.Problem != "" {
-			return true
-		}
-	}
-	return f.Fault != ""
+	return f.Fault != "" || slices.ContainsFunc(f.Fields, func(field *field) bool { return field.Problem != "" })
 }
 
-// Described are the ids of what a page says of the field.
+// Described returns the ids of the elements that describe the field.
 func (f *field) Described() string {
 	var ids []string
 	for _, part := range []struct {
@@ -129,7 +201,61 @@ func (f *field) Described() string {
 	return strings.Join(ids, " ")
 }
 
-// hasOption is whether the value of a select is one that it offers.
+// hasOption reports whether the value of a select is one of its options.
 func (f *field) hasOption() bool {
 	return slices.ContainsFunc(f.Options, func(o option) bool { return o.Value == f.Value })
+}
+
+// Browsers cannot send every text: the value of an input has no line breaks, and those of a textarea become CR LF. A text that
+// differs only in these is unchanged.
+
+// sentLine returns the text of an input, which had a text before.
+func sentLine(before, sent string) string {
+	if oneLine(before) == sent {
+		return before
+	}
+	return sent
+}
+
+// sentText returns the text of a textarea, which had a text before.
+func sentText(before, sent string) string {
+	sent = unixLines(sent)
+	if unixLines(before) == sent {
+		return before
+	}
+	return sent
+}
+
+func oneLine(text string) string { return strings.NewReplacer("\r", "", "\n", "").Replace(text) }
+
+func unixLines(text string) string {
+	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
+}
+
+// timeField returns a field for a UTC date and time with a text, as typed or from an address.
+func timeField(name, label, text string) *field {
+	f := &field{Name: name, Label: label, Kind: "datetime-local"}
+	if text == "" {
+		return f
+	}
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			f.time, f.Value = t.UTC(), inputTime(t.UTC())
+			return f
+		}
+	}
+	// The problem has the text, which browsers do not show in such an input.
+	f.Value, f.Problem = text, "is not a date and time like 2026-03-01 12:30: “"+text+"”"
+	return f
+}
+
+// inputTime returns a time in the format that browsers require for such an input.
+func inputTime(t time.Time) string {
+	switch {
+	case t.Nanosecond() != 0:
+		return t.Format("2006-01-02T15:04:05.000")
+	case t.Second() != 0:
+		return t.Format("2006-01-02T15:04:05")
+	}
+	return t.Format("2006-01-02T15:04")
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"net/url"
@@ -10,25 +11,25 @@ import (
 	"multiproc/store"
 )
 
-// rowsOfPage are how many rows a list can show at a time; the first is what it shows unless it is asked for another.
+// rowsOfPage are the numbers of rows that a page can have, the default first.
 var rowsOfPage = [...]int{50, 20, 100, 500}
 
-// listURL is the address of a list with what it is asked for, from which those of its other pages and orders are made. It
-// has only what is known, in one order: whatever else a request had is not passed on.
+// listURL is the address of a list, from which the addresses of its other pages and orders are made. It has the known parameters
+// only.
 type listURL struct {
 	path  string
 	query url.Values
 }
 
-// listURL takes the parameters with these names from the request, besides those that all lists have.
+// listURL takes the parameters with these names from the request, and those that all lists have.
 func (r *request) listURL(path string, names ...string) listURL {
 	return listAt(path, r.URL.Query(), names...)
 }
 
-// listAt is listURL of any values.
+// listAt is listURL for any values.
 func listAt(path string, values url.Values, names ...string) listURL {
 	l := listURL{path, url.Values{}}
-	for _, name := range append(names, "rows") {
+	for _, name := range append(names, "rows", "sort") {
 		if value := values.Get(name); value != "" {
 			l.query.Set(name, value)
 		}
@@ -36,7 +37,7 @@ func listAt(path string, values url.Values, names ...string) listURL {
 	return l
 }
 
-// with is the address with other values for some parameters, given by turns; an empty one takes the parameter away.
+// with returns the address with other values of some parameters: names and values by turns. An empty value removes a parameter.
 func (l listURL) with(pairs ...string) string {
 	query := url.Values{}
 	maps.Copy(query, l.query)
@@ -53,7 +54,46 @@ func (l listURL) with(pairs ...string) string {
 	return l.path + "?" + query.Encode()
 }
 
-// storePage is the part of a list that the request asks for.
+// without returns the address without some parameters.
+func (l listURL) without(names ...string) string {
+	var pairs []string
+	for _, name := range names {
+		pairs = append(pairs, name, "")
+	}
+	return l.with(pairs...)
+}
+
+// sort returns the order of the list; the given one if the address has none.
+func (l listURL) sort(otherwise store.Sort) store.Sort {
+	if text := l.query.Get("sort"); text != "" {
+		return store.ParseSort(text)
+	}
+	return otherwise
+}
+
+// column is a column header of a list.
+type column struct {
+	Label string
+	Path  string // the list sorted by this column; empty: it cannot be
+	Sort  string // ascending or descending, if the list is sorted by this column
+	Class string
+}
+
+// column returns the header of a column that the list can be sorted by. Columns with a class have numbers or times: these begin
+// with the descending order.
+func (l listURL) column(label string, key store.SortKey, class string, now store.Sort) column {
+	c, next := column{Label: label, Class: class}, store.Sort{By: key, Descending: class != ""}
+	if now.By == key {
+		c.Sort, next.Descending = "ascending", !now.Descending
+		if now.Descending {
+			c.Sort = "descending"
+		}
+	}
+	c.Path = l.with("sort", next.String())
+	return c
+}
+
+// storePage returns the page of a list that the request asks for.
 func (r *request) storePage() store.Page {
 	q := r.URL.Query()
 	p := store.Page{After: store.Cursor(q.Get("after")), Before: store.Cursor(q.Get("before")), Limit: rowsOfPage[0]}
@@ -63,9 +103,9 @@ func (r *request) storePage() store.Page {
 	return p
 }
 
-// pager is the way to the other parts of a list.
+// pager links to the other pages of a list.
 type pager struct {
-	First, Previous, Next string // addresses; empty: there is none
+	First, Previous, Next string // addresses; empty: none
 	Rows                  []rowsChoice
 }
 
@@ -94,29 +134,25 @@ func pagerOf[T any](l listURL, p store.Page, s store.Slice[T]) pager {
 	return pager
 }
 
-// badCursor is what a request fails with whose place in the list is none.
-func badCursor(err error) error {
-	if invalid, ok := errors.AsType[*store.InvalidError](err); ok && invalid.Fields[0].Field == "cursor" {
+// badAddress returns errNoPage if a list has no such place or order, which only the address of a page names.
+func badAddress(err error) error {
+	if invalid, ok := errors.AsType[*store.InvalidError](err); ok && slices.Contains([]string{"cursor", "sort"}, invalid.Fields[0].Field) {
 		return errNoPage
 	}
 	return err
 }
 
-// hiddenFields are what a form sends along unseen, which has these parameters as fields of its own.
-func (l listURL) hiddenFields(seen ...string) []hidden {
+// hidden is a hidden field of a form.
+type hidden struct{ Name, Value string }
+
+// hiddenFields returns the parameters that a form sends along, except those that it has visible fields for.
+func (l listURL) hiddenFields(visible ...string) []hidden {
 	var fields []hidden
 	for name, values := range l.query {
-		if !slices.Contains(seen, name) {
+		if !slices.Contains(visible, name) {
 			fields = append(fields, hidden{name, values[0]})
 		}
 	}
-	slices.SortFunc(fields, func(a, b hidden) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(fields, func(a, b hidden) int { return cmp.Compare(a.Name, b.Name) })
 	return fields
 }
-
-type hidden struct{ Name, Value string }

@@ -311,7 +311,7 @@ func TestOwnPassword(t *testing.T) {
 	first := b.secret
 	for problem, form := range map[string][]string{
 		"is not your password":        {"old", "wrong horse", "password", "battery staple", "again", "battery staple"},
-		"is not the same":             {"old", password, "password", "battery staple", "again", "battery stable"},
+		"Passwords do not match.":     {"old", password, "password", "battery staple", "again", "battery stable"},
 		"has fewer than 8 characters": {"old", password, "password", "battery", "again", "battery"},
 		"has more than 1024 bytes":    {"old", password, "password", strings.Repeat("x", 1025), "again", strings.Repeat("x", 1025)},
 	} {

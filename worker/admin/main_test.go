@@ -1,13 +1,16 @@
 package admin_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"html"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -21,10 +24,10 @@ import (
 	"multiproc/worker/admin"
 )
 
-// password is that of all users of the tests.
+// password is the password of all users in tests.
 const password = "correct horse"
 
-// site is the admin site of a database as a worker serves it, on a port of its own.
+// site is the admin site of a database as a worker serves it, on its own port.
 type site struct {
 	tb       testing.TB
 	database string
@@ -37,20 +40,44 @@ type site struct {
 // startSite serves a new database that has a user of each role, whose name is that of the role.
 func startSite(tb testing.TB, change ...func(*admin.Config)) *site {
 	tb.Helper()
-	database := filepath.Join(tb.TempDir(), "multiproc.db")
-	if _, _, err := store.Migrate(tb.Context(), database, store.Options{}); err != nil {
+	content, err := template()
+	if err != nil {
 		tb.Fatal(err)
 	}
-	s := serveSite(tb, database, change...)
-	s.createUsers(
+	database := filepath.Join(tb.TempDir(), "multiproc.db")
+	if err := os.WriteFile(database, content, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return serveSite(tb, database, change...)
+}
+
+// template returns the database that startSite copies: migrations and passwords take long.
+var template = sync.OnceValues(func() (content []byte, err error) {
+	dir, err := os.MkdirTemp("", "admin")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	database := filepath.Join(dir, "multiproc.db")
+	if _, _, err := store.Migrate(context.Background(), database, store.Options{}); err != nil {
+		return nil, err
+	}
+	s, err := store.Open(context.Background(), database, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	err = createUsers(context.Background(), s,
 		store.User{Name: "viewer", Role: store.RoleViewer, Active: true},
 		store.User{Name: "staff", Role: store.RoleStaff, Active: true},
 		store.User{Name: "superuser", Role: store.RoleSuperuser, Active: true},
 	)
-	return s
-}
+	if err := errors.Join(err, s.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(database)
+})
 
-// serveSite serves a database that is there, with a Store of its own, as another worker does.
+// serveSite serves an existing database with its own Store, as another worker does.
 func serveSite(tb testing.TB, database string, change ...func(*admin.Config)) *site {
 	tb.Helper()
 	s := &site{tb: tb, database: database, log: &proctest.Log{}}
@@ -89,11 +116,17 @@ func (s *site) view(f func(*store.Tx) error) {
 
 func (s *site) createUsers(users ...store.User) {
 	s.tb.Helper()
-	hash, err := s.store.HashPassword(s.tb.Context(), password)
-	if err != nil {
+	if err := createUsers(s.tb.Context(), s.store, users...); err != nil {
 		s.tb.Fatal(err)
 	}
-	s.update(func(tx *store.Tx) error {
+}
+
+func createUsers(ctx context.Context, s *store.Store, users ...store.User) error {
+	hash, err := s.HashPassword(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.Update(ctx, func(tx *store.Tx) error {
 		for _, u := range users {
 			if _, err := tx.CreateUser(u, hash); err != nil {
 				return err
@@ -112,7 +145,7 @@ func (s *site) user(name string) (u store.User) {
 	return u
 }
 
-// exec changes the database as somebody else would.
+// exec changes the database as another program does.
 func (s *site) exec(statement string, args ...any) {
 	s.tb.Helper()
 	db, err := sql.Open("sqlite3", s.database+"?_busy_timeout=10000")
@@ -125,7 +158,7 @@ func (s *site) exec(statement string, args ...any) {
 	}
 }
 
-// recorded is what the audit log says, the newest first: actor, action, kind, object, changes.
+// recorded returns the entries of the audit log, the newest first: actor, action, kind, object, changes.
 func (s *site) recorded() (lines []string) {
 	s.tb.Helper()
 	s.view(func(tx *store.Tx) error {
@@ -148,14 +181,14 @@ type browser struct {
 	message string     // the cookie with the message for the next page; empty: none
 }
 
-// visitor is a browser of somebody who has not logged in.
+// visitor returns a browser without a session.
 func (s *site) visitor() *browser {
 	client := *s.server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &browser{site: s, client: &client}
 }
 
-// as is a browser with a session of a user; nobody's where there is no name.
+// as returns a browser with a session of a user, or without one if the name is empty.
 func (s *site) as(name string) *browser {
 	s.tb.Helper()
 	b := s.visitor()
@@ -169,7 +202,7 @@ func (s *site) as(name string) *browser {
 	return b
 }
 
-// reply is what comes back.
+// reply is the response to a request.
 type reply struct {
 	status  int
 	header  http.Header
@@ -177,22 +210,22 @@ type reply struct {
 	body    string
 }
 
-// toLogin is whether the reply asks to log in.
+// toLogin reports whether the reply redirects to the login.
 func (r reply) toLogin() bool {
 	path, _, _ := strings.Cut(r.header.Get("Location"), "?")
 	return r.status == http.StatusSeeOther && path == "/admin/login"
 }
 
-// shows is whether a reader sees a text on the page, and the page has not as it is what would do something.
+// shows reports whether a page shows a text, escaped where it must be.
 func (r reply) shows(text string) bool {
 	return strings.Contains(lines(html.UnescapeString(r.body)), lines(text)) &&
 		(!strings.ContainsAny(text, `<>"'&`) || !strings.Contains(r.body, text))
 }
 
-// lines is a text with the ends of lines that programs agree on.
+// lines returns a text with Unix line ends.
 func lines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
 
-// ask sends a request as it stands, with headers "Name: value". Whatever the answer is, it has what protects it.
+// ask sends a request with headers "Name: value". Every reply must have the protecting headers.
 func (b *browser) ask(method, path, body string, headers ...string) reply {
 	b.tb.Helper()
 	request, err := http.NewRequestWithContext(b.tb.Context(), method, b.server.URL+path, strings.NewReader(body))
@@ -268,7 +301,7 @@ func (b *browser) checkProtected(what string, r reply) {
 		return
 	}
 	if strings.Contains(r.body, "<style") || strings.Contains(r.body, " style=") || strings.Contains(r.body, "<script>") {
-		b.tb.Errorf("%s: the page has what its policy forbids:\n%s", what, r.body)
+		b.tb.Errorf("%s: the page has inline styles or scripts:\n%s", what, r.body)
 	}
 }
 
@@ -287,13 +320,13 @@ func (b *browser) post(path string, values ...string) reply {
 	return b.ask("POST", path, form.Encode())
 }
 
-// save sends the form of a page, as it is now, with these values.
+// save sends the form of a page as it is now with these values.
 func (b *browser) save(path string, values ...string) reply {
 	b.tb.Helper()
 	return b.post(path, append(values, "version", versionIn(b.get(path).body))...)
 }
 
-// versionIn is the version that the form of a page is to send.
+// versionIn returns the version in the form of a page.
 func versionIn(page string) string {
 	match := regexp.MustCompile(`name="version" value="([^"]*)"`).FindStringSubmatch(page)
 	if match == nil {
@@ -302,7 +335,7 @@ func versionIn(page string) string {
 	return match[1]
 }
 
-// want fails the test where a reply has another status.
+// want fails the test if a reply has another status.
 func (b *browser) want(status int, r reply) reply {
 	b.tb.Helper()
 	if r.status != status {
@@ -311,7 +344,7 @@ func (b *browser) want(status int, r reply) reply {
 	return r
 }
 
-// serve has a handler answer a request of the browser.
+// serve answers a request of the browser by a handler.
 func (b *browser) serve(h http.Handler) reply {
 	b.tb.Helper()
 	request := httptest.NewRequestWithContext(b.tb.Context(), http.MethodGet, "/admin/x", http.NoBody)

@@ -10,13 +10,13 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// filePath is the path of the page of a file.
+// filePath returns the path of the page of a file.
 func filePath(name string) string { return workersPath + "/files/" + url.PathEscape(name) }
 
-// valuesOfPage are how many values of a file a page has.
+// valuesOfPage is the number of values on a page.
 const valuesOfPage = 100
 
-// metricFileView is a metric file with its values.
+// metricFileView is the page of a metric file.
 type metricFileView struct {
 	File   *mpmetrics.File
 	Size   string
@@ -24,7 +24,7 @@ type metricFileView struct {
 	Search string
 	Values []valueView
 	Found  int
-	First  int // of those that are shown, from 1 on
+	First  int // number of the first one on the page, from 1
 	Last   int
 	Pager  pager
 	Read   time.Time
@@ -38,7 +38,7 @@ type valueView struct {
 	Fault  string
 }
 
-// showMetricFile shows a file of the metrics directory by its name, which is looked up among those that are there.
+// showMetricFile shows a file of the metrics directory. It looks the name up in the list of files, and opens no path of the request.
 func showMetricFile(r *request) error {
 	inspector, in, err := r.inspect()
 	if err != nil {
@@ -87,7 +87,7 @@ func renderMetricFile(r *request, f *mpmetrics.File, at time.Time) error {
 	return r.render(http.StatusOK, "metricfile", page{Title: f.Name, Crumbs: []crumb{{"Workers", workersPath}}, Data: view})
 }
 
-// positive is a number as a parameter has it, empty where it would be none.
+// positive returns a number as a parameter has it, empty if it is not positive.
 func positive(n int) string {
 	if n <= 0 {
 		return ""

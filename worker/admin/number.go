@@ -3,10 +3,11 @@ package admin
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// number is how pages show how many there are of something: 1,234,567.
+// number returns a number as pages show it: 1,234,567.
 func number(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	sign := ""
@@ -30,7 +31,7 @@ func plural(n int64, noun string) string {
 // transactionCount returns a number of transactions, in words.
 func transactionCount(n int64) string { return plural(n, "transaction") }
 
-// size is how pages show bytes: as the metrics commands do.
+// size returns bytes as pages show them, and the metrics commands.
 func size(bytes int64) string {
 	n := float64(bytes)
 	if n < 1000 {
@@ -43,7 +44,7 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.1f %s", n, units[0])
 }
 
-// span is how pages show how long something takes: by its two largest units.
+// span returns a duration as pages show it, in its two largest units.
 func span(d time.Duration) string {
 	d = max(d, 0).Truncate(time.Second)
 	days, hours, minutes, seconds := d/(24*time.Hour), d/time.Hour%24, d/time.Minute%60, d/time.Second%60
@@ -58,7 +59,7 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%d s", seconds)
 }
 
-// percent is a part of a whole.
+// percent returns a part of a whole.
 func percent(part, whole int64) string {
 	switch {
 	case whole == 0:
@@ -68,3 +69,6 @@ func percent(part, whole int64) string {
 	}
 	return fmt.Sprintf("%.1f%%", 100*float64(part)/float64(whole))
 }
+
+// capital returns a word with a capital letter.
+func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }

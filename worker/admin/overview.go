@@ -12,13 +12,13 @@ func (a *Admin) overviewRoutes() []route {
 	return []route{{method: "GET", path: home + "{$}", least: viewers, handle: showOverview, nav: "Overview"}}
 }
 
-// What the chart of the overview shows: the last 24 hours by half hours.
+// The chart shows the last 24 hours by half hours.
 const (
 	overviewIntervals = 48
 	overviewMinutes   = 30
 )
 
-// overviewView is what happens.
+// overviewView is the first page.
 type overviewView struct {
 	Chart    chart
 	Window   string // transactions modified in the last 24 hours
@@ -29,12 +29,12 @@ type overviewView struct {
 	History  string
 }
 
-// shareView is how much of all transactions of the last 24 hours are of an API, or in a status.
+// shareView is the share of an API or a status in the transactions of the last 24 hours.
 type shareView struct {
 	Name  string
 	N     int64
 	Count string
-	Share int // of the most frequent one, in %, from 1 on
+	Share int // in % of the most frequent one, at least 1
 	Part  string
 }
 
@@ -72,10 +72,10 @@ func showOverview(r *request) error {
 	return r.render(http.StatusOK, "overview", page{Title: "Overview", Data: view})
 }
 
-// sharesShown are how many APIs and statuses the overview names.
+// sharesShown is the number of APIs and statuses that the page names.
 const sharesShown = 10
 
-// shares adds counts up by API and by status, the most frequent first.
+// shares sums counts by API and by status, the most frequent first.
 func shares(counts []store.Count) (apis, statuses []shareView, total int64) {
 	byAPI, byStatus := map[string]int64{}, map[string]int64{}
 	for _, c := range counts {

@@ -46,7 +46,7 @@ func TestOverview(t *testing.T) {
 			heads = append(heads, th.text)
 		}
 	}
-	want := []string{"Half hour (UTC)", "n00", "n01", "n02", "n03", "n04", "n05", "n06", "5 others", "All"}
+	want := []string{"Half hour (UTC)", "n00", "n01", "n02", "n03", "n04", "n05", "n06", "5 others", "Total"}
 	if len(heads) < len(want) || !slices.Equal(heads[:len(want)], want) {
 		t.Errorf("the table has %q", heads)
 	}

@@ -17,28 +17,28 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// page is what a template makes a page of.
+// page is the data of a page.
 type page struct {
 	Title  string
-	Crumbs []crumb // the way to the page, without the first one and itself
-	Data   any     // the page's own
+	Crumbs []crumb // the pages above this one, without home
+	Data   any     // of its template
 
-	// Of the request, set by render.
-	User    *store.User // nil: nobody has logged in
-	Message string      // of what was done before
+	// Set by render.
+	User    *store.User // nil: no session
+	Message string      // about the last change
 	Nav     []navItem
 	Debug   bool
 }
 
-// crumb is a page on the way to another one.
+// crumb is a page above another one.
 type crumb struct{ Name, Path string }
 
 type navItem struct {
 	Name, Path string
-	Current    bool // the page is this one, or below it
+	Current    bool // it is this page, or above it
 }
 
-// loadPages reads the templates: layout.html and parts*.html are what all have, each other file is the "main" of a page.
+// loadPages reads the templates: layout.html and parts*.html are shared, each other file defines "main" of a page.
 func (a *Admin) loadPages() (map[string]*template.Template, error) {
 	base, err := template.New("layout.html").Option("missingkey=error").Funcs(template.FuncMap{
 		"asset":  a.assetURL,
@@ -69,7 +69,7 @@ func (a *Admin) loadPages() (map[string]*template.Template, error) {
 	return pages, nil
 }
 
-// moment is how pages show a time. The zero time is none.
+// moment returns a time as pages show it, empty for the zero time.
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -77,7 +77,7 @@ func moment(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// render answers with a page, which is whole or not sent.
+// render answers with a page. It sends the whole page or fails.
 func (r *request) render(status int, name string, p page) error {
 	p.Debug = r.admin.debug
 	if r.session.ID != 0 {
@@ -99,7 +99,7 @@ func (r *request) render(status int, name string, p page) error {
 	return nil
 }
 
-// navigation is what of the site whose request it is may see.
+// navigation returns the part of the navigation that the user may take.
 func (r *request) navigation() []navItem {
 	var items []navItem
 	for _, n := range r.admin.navigation {
@@ -110,4 +110,20 @@ func (r *request) navigation() []navItem {
 		}
 	}
 	return items
+}
+
+// contentPolicy allows what is embedded in this program and nothing else: no inline script or style, which may be injected.
+const contentPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// secure tells browsers what they may do with an answer.
+func secure(header http.Header) {
+	header.Set("Content-Security-Policy", contentPolicy)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Frame-Options", "DENY") // for browsers without frame-ancestors
+	header.Set("Referrer-Policy", "same-origin")
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Cross-Origin-Resource-Policy", "same-origin")
+	header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	header.Set("Cache-Control", "no-store")
 }

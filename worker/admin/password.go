@@ -1,19 +1,30 @@
 package admin
 
-import "multiproc/store"
+import (
+	"errors"
+	"net/http"
 
-const passwordHelp = "At least 8 characters. A few words that nobody else would put together are easy to remember."
+	"multiproc/store"
+)
 
 func passwordFields() []*field {
+	const help = "At least 8 characters. Several unrelated words are safe and easy to remember."
 	return []*field{
-		{Name: "password", Label: "Password", Kind: "password", Required: true, Autocomplete: "new-password", Help: passwordHelp},
-		{Name: "again", Label: "Password again", Kind: "password", Required: true, Autocomplete: "new-password"},
+		{Name: "password", Label: "New password", Kind: "password", Required: true, Autocomplete: "new-password", Help: help},
+		{Name: "again", Label: "Repeat new password", Kind: "password", Required: true, Autocomplete: "new-password"},
 	}
 }
 
-// newPassword is the hash of the password that a form gives twice, or the form says what is wrong with it.
+// checkRepeated checks that a form has the new password twice.
+func (r *request) checkRepeated(f *form) {
+	if r.PostForm.Get("password") != r.PostForm.Get("again") {
+		f.problem("again", "Passwords do not match.")
+	}
+}
+
+// newPassword returns the hash of the new password in a form. The form gets its faults.
 func (r *request) newPassword(f *form) (store.PasswordHash, error) {
-	if r.checkAgain(f); f.Bad() {
+	if r.checkRepeated(f); f.Bad() {
 		return "", nil
 	}
 	hash, err := r.admin.store.HashPassword(r.Context(), r.PostForm.Get("password"))
@@ -23,9 +34,113 @@ func (r *request) newPassword(f *form) (store.PasswordHash, error) {
 	return hash, err
 }
 
-// checkAgain sees to it that a form gives the new password twice.
-func (r *request) checkAgain(f *form) {
-	if r.PostForm.Get("password") != r.PostForm.Get("again") {
-		f.problem("again", "is not the same")
+func ownPasswordForm(user store.User) *form {
+	return &form{
+		Submit: "Change password",
+		Cancel: home,
+		Fields: append([]*field{
+			// Password managers want to know the user.
+			{Name: "username", Label: "User name", Value: user.Name, Autocomplete: "username", Fixed: true},
+			{Name: "old", Label: "Old password", Kind: "password", Required: true, Autocomplete: "current-password", Focus: true},
+		}, passwordFields()...),
 	}
+}
+
+func (r *request) renderOwnPassword(status int, f *form) error {
+	return r.render(status, "form", page{Title: "Change password", Data: f})
+}
+
+func showOwnPassword(r *request) error {
+	return r.renderOwnPassword(http.StatusOK, ownPasswordForm(r.session.User))
+}
+
+// changeOwnPassword ends all sessions of the user, and begins a new one in place of this.
+func changeOwnPassword(r *request) error {
+	f := ownPasswordForm(r.session.User)
+	if r.checkRepeated(f); f.Bad() {
+		return r.renderOwnPassword(http.StatusUnprocessableEntity, f)
+	}
+	// The old password first: its failures are limited, and only a user who knows it may cause the work of a new hash.
+	err := r.admin.store.Confirm(r.Context(), r.credentials(r.session.User.Name, r.PostForm.Get("old")))
+	switch {
+	case errors.Is(err, store.ErrCredentials):
+		f.problem("old", "is not your password")
+		return r.renderOwnPassword(http.StatusUnprocessableEntity, f)
+	case r.refuseLogin(f, err):
+		return r.renderOwnPassword(http.StatusTooManyRequests, f)
+	case err != nil:
+		return err
+	}
+	hash, err := r.newPassword(f)
+	if err != nil {
+		return err
+	}
+	if f.Bad() {
+		return r.renderOwnPassword(http.StatusUnprocessableEntity, f)
+	}
+	err = r.change(func(c *change) error {
+		if err := c.SetPassword(c.actor.ID, hash); err != nil {
+			return err
+		}
+		if r.session, r.secret, err = c.CreateSession(c.actor.ID); err != nil {
+			return err
+		}
+		c.say("Your password was changed. You were logged out everywhere else.")
+		return c.record(store.ActionChange, store.KindUser, c.actor.ID, c.actor.Name, store.Changes{"password": {"", ""}})
+	})
+	if err != nil {
+		return err
+	}
+	setCookie(r.w, r.Request, r.secret)
+	return r.redirect(home)
+}
+
+func userPasswordForm(u store.User) *form {
+	fields := passwordFields()
+	fields[0].Focus = true
+	return &form{Fields: fields, Submit: "Set password", Cancel: userPath(u.ID)}
+}
+
+func (r *request) renderUserPassword(status int, u store.User, f *form) error {
+	return r.render(status, "form", page{Title: "Set password", Crumbs: append(userCrumbs(), crumb{u.Name, userPath(u.ID)}), Data: f})
+}
+
+func showUserPassword(r *request) error {
+	user, err := r.user()
+	if err != nil {
+		return err
+	}
+	if user.ID == r.session.User.ID {
+		return r.redirect(home + "password") // which asks for the old one
+	}
+	return r.renderUserPassword(http.StatusOK, user, userPasswordForm(user))
+}
+
+func changeUserPassword(r *request) error {
+	user, err := r.user()
+	if err != nil {
+		return err
+	}
+	if user.ID == r.session.User.ID {
+		return errForbidden
+	}
+	f := userPasswordForm(user)
+	hash, err := r.newPassword(f)
+	if err != nil {
+		return err
+	}
+	if f.Bad() {
+		return r.renderUserPassword(http.StatusUnprocessableEntity, user, f)
+	}
+	err = r.change(func(c *change) error {
+		if err := c.SetPassword(user.ID, hash); err != nil {
+			return err
+		}
+		c.say("The password of %s was changed. All sessions of %[1]s have ended.", user.Name)
+		return c.record(store.ActionChange, store.KindUser, user.ID, user.Name, store.Changes{"password": {"", ""}})
+	})
+	if err != nil {
+		return err
+	}
+	return r.redirect(userPath(user.ID))
 }

@@ -2,16 +2,18 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
 	"time"
 
 	"multiproc/store"
+	"multiproc/worker"
+	"multiproc/worker/internal/web"
 )
 
-// request is one that is being answered.
+// request is a request that is being answered.
 type request struct {
 	*http.Request
 	admin *Admin
@@ -19,16 +21,16 @@ type request struct {
 	w     *answer
 
 	secret  string        // of the session
-	session store.Session // whose request it is, who may take the route; zero where the route is everybody's
+	session store.Session // zero for a route that everybody may take
 }
 
-// request makes one of what net/http gives, and of its answer one that browsers are careful with.
+// request returns the request for a route. Its answer tells browsers to be careful with it.
 func (a *Admin) request(w http.ResponseWriter, r *http.Request, route route) *request {
 	secure(w.Header())
 	return &request{Request: r, admin: a, route: route, w: &answer{ResponseWriter: w}}
 }
 
-// answer is an http.ResponseWriter that knows whether an answer has begun.
+// answer is an http.ResponseWriter that knows whether the answer has begun.
 type answer struct {
 	http.ResponseWriter
 	begun bool
@@ -47,14 +49,14 @@ func (w *answer) Write(p []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (w *answer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// What a form may have at most: bytes, from those who are logged in and from others, and values.
+// Limits of forms.
 const (
-	maxForm       = 1 << 20 // the params of an API are 64 KiB, before they are escaped
-	maxPublicForm = 16 << 10
+	maxForm       = 1 << 20  // bytes; the params of an API are 64 KiB before they are escaped
+	maxPublicForm = 16 << 10 // bytes, without a login
 	maxValues     = 5000
 )
 
-// admit finds out whether the request may take its route.
+// admit fails unless the request may take its route.
 func (r *request) admit() error {
 	if r.route.least == nobody {
 		return errForbidden
@@ -68,13 +70,13 @@ func (r *request) admit() error {
 	if err := r.findSession(); err != nil {
 		return err
 	}
-	if accessOf(r.session.User.Role) < r.route.least {
+	if !r.may(r.route.least) {
 		return errForbidden
 	}
 	return r.readForm(maxForm)
 }
 
-// may is whether whose request it is has this access.
+// may reports whether the user has an access.
 func (r *request) may(least access) bool { return accessOf(r.session.User.Role) >= least }
 
 // readForm reads the query and the body of a request.
@@ -82,16 +84,16 @@ func (r *request) readForm(most int64) error {
 	if r.Method == http.MethodPost {
 		kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		if err != nil || kind != "application/x-www-form-urlencoded" {
-			return &failure{status: http.StatusUnsupportedMediaType, detail: "This address takes forms only."}
+			return &failure{status: http.StatusUnsupportedMediaType, detail: "This page accepts forms only."}
 		}
 	}
-	r.Body = http.MaxBytesReader(r.w, &timedBody{r.Body, time.Now().Add(formPatience)}, most)
+	r.Body = http.MaxBytesReader(r.w, &timedBody{r.Body, time.Now().Add(formTimeout)}, most)
 	if err := r.ParseForm(); err != nil {
 		if errors.Is(err, errSlowForm) {
 			return &failure{status: http.StatusRequestTimeout, detail: "The form took too long to arrive."}
 		}
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return &failure{status: http.StatusRequestEntityTooLarge, detail: "That is more than a form can have."}
+			return &failure{status: http.StatusRequestEntityTooLarge, detail: "The form is too large."}
 		}
 		return &failure{status: http.StatusBadRequest, detail: "The form cannot be read."}
 	}
@@ -104,13 +106,13 @@ func (r *request) readForm(most int64) error {
 	return nil
 }
 
-// formPatience is how long a form may take to arrive. Between two pieces of it, the worker's patience with clients counts.
-const formPatience = 30 * time.Second
+// formTimeout is how long a form may take to arrive. The worker also limits the time between two pieces of it.
+const formTimeout = 30 * time.Second
 
-// errSlowForm is told of a form that takes longer.
+// errSlowForm reports a form that takes longer.
 var errSlowForm = errors.New("the form took too long to arrive")
 
-// timedBody is a body that ends with an error when its time is up, however steadily it drips.
+// timedBody is a body that fails after a deadline, however steadily it arrives.
 type timedBody struct {
 	io.ReadCloser
 	until time.Time
@@ -123,11 +125,10 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// id is that of the path. What is written otherwise than an id is, is none that there is.
+// id returns the id in the path.
 func (r *request) id() (int64, error) {
-	text := r.PathValue("id")
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || id <= 0 || strconv.FormatInt(id, 10) != text {
+	id, ok := web.ID(r.Request)
+	if !ok {
 		return 0, errNoPage
 	}
 	return id, nil
@@ -136,10 +137,58 @@ func (r *request) id() (int64, error) {
 // view is the store's View.
 func (r *request) view(f func(*store.Tx) error) error { return r.admin.store.View(r.Context(), f) }
 
+// portionTime is how long one portion of a long request may take.
+const portionTime = time.Minute
+
+// progress extends the deadline of a long request by the time of its next portion.
+func (r *request) progress() { worker.ExtendDeadline(r.Context(), portionTime) }
+
 // redirect sends the browser to another page of the site.
 func (r *request) redirect(path string) error {
-	header := r.w.Header()
-	header.Set("Location", path)
+	r.w.Header().Set("Location", path)
 	r.w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
+
+// change is a transaction that writes for a user.
+type change struct {
+	*store.Tx
+	actor   store.User // as of the transaction
+	message string     // for the next page
+}
+
+// change calls f with a transaction that writes. Everything that f does is done or nothing of it, and the message that f leaves is
+// shown only then. The user may have lost the right to the route since the request came; then f is not called.
+func (r *request) change(f func(*change) error) error {
+	var c change
+	err := r.admin.store.Update(r.Context(), func(tx *store.Tx) error {
+		session, err := tx.SessionBySecret(r.secret, sessionIdle, sessionAbsolute)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return errSessionGone
+		case err != nil:
+			return err
+		case accessOf(session.User.Role) < r.route.least:
+			return errForbidden
+		}
+		if tx.Now().Sub(session.Seen) >= sessionTouched {
+			if err := tx.TouchSession(session.ID); err != nil {
+				return err
+			}
+		}
+		c = change{Tx: tx, actor: session.User}
+		return f(&c)
+	})
+	if err == nil && c.message != "" {
+		r.sendMessage(c.message)
+	}
+	return err
+}
+
+// record records in the audit log what was done to an object.
+func (c *change) record(action store.Action, kind store.Kind, id int64, name string, changes store.Changes) error {
+	return c.Record(store.Entry{Actor: c.actor.Name, Action: action, Kind: kind, ObjectID: id, Object: name, Changes: changes.JSON()})
+}
+
+// say leaves a message for the next page.
+func (c *change) say(format string, args ...any) { c.message = fmt.Sprintf(format, args...) }

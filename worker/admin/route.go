@@ -3,31 +3,31 @@ package admin
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"multiproc/store"
+	"multiproc/worker/internal/web"
 )
 
-// home is the path of the first page, and of all others the beginning.
+// home is the path of the first page, and the root of all others.
 const home = "/admin/"
 
-// route is a method of a path, and who may take it.
+// route is a method of a path, and the access that it needs.
 type route struct {
 	method, path string
 	least        access
 	handle       func(*request) error
-	nav          string // what the path is called in the navigation; empty: it is not there
+	nav          string // its name in the navigation; empty: not there
 }
 
-// access is who may take a route: those who have it, or a higher one.
+// access is the right to take a route. Each one includes those before it.
 type access int
 
 const (
-	nobody     access = iota // as long as nobody has said who may
-	everybody                // also without a login
-	viewers                  // those who read
-	staff                    // those who also change transactions, APIs and statuses
-	superusers               // those who also manage users and tokens
+	nobody     access = iota // the zero value: a route without an access is refused
+	everybody                // without a login
+	viewers                  // may read
+	staff                    // may also change transactions, APIs and statuses
+	superusers               // may also manage users and tokens
 )
 
 func accessOf(role store.Role) access {
@@ -42,7 +42,7 @@ func accessOf(role store.Role) access {
 	return nobody
 }
 
-// routes are all that there are, those of the navigation in its order.
+// routes returns all routes; those of the navigation in its order.
 func (a *Admin) routes() []route {
 	return slices.Concat(
 		a.overviewRoutes(),
@@ -58,37 +58,28 @@ func (a *Admin) routes() []route {
 	)
 }
 
-// register serves routes, and says of what is none that it is none.
+// register serves routes.
 func (a *Admin) register(routes []route) {
+	var table []web.Route
 	for _, r := range routes {
-		a.mux.Handle(r.method+" "+r.path, a.handler(r))
-		if !slices.Contains(a.methods, r.method) {
-			a.methods = append(a.methods, r.method)
-		}
+		table = append(table, web.Route{Method: r.method, Path: r.path, Handler: a.handler(r)})
 		if r.nav != "" {
 			a.navigation = append(a.navigation, r)
 		}
 	}
-	a.mux.HandleFunc(home, func(w http.ResponseWriter, r *http.Request) { a.request(w, r, route{}).fail(a.noRoute(r)) })
-}
-
-// noRoute is why there is no route for a request: its path is none, or its method is none of the path's.
-func (a *Admin) noRoute(r *http.Request) error {
-	var allowed []string
-	for _, method := range a.methods {
-		other := *r
-		other.Method = method
-		if _, pattern := a.mux.Handler(&other); pattern != home {
-			allowed = append(allowed, method)
+	a.mux = web.NewMux(home, table, func(w http.ResponseWriter, r *http.Request, allowed []string) {
+		err := errNoPage
+		if allowed != nil {
+			allow := web.Allow(allowed)
+			err = &failure{
+				status: http.StatusMethodNotAllowed, detail: "Allowed methods: " + allow + ".", header: http.Header{"Allow": {allow}},
+			}
 		}
-	}
-	if len(allowed) == 0 {
-		return errNoPage
-	}
-	return methodNotAllowed(allowed)
+		a.request(w, r, route{}).fail(err)
+	})
 }
 
-// handler answers the requests of a route.
+// handler serves a route.
 func (a *Admin) handler(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := a.request(w, r, route)
@@ -101,17 +92,4 @@ func (a *Admin) handler(route route) http.Handler {
 			q.fail(err)
 		}
 	})
-}
-
-func methodNotAllowed(methods []string) *failure {
-	if slices.Contains(methods, http.MethodGet) {
-		methods = append(slices.Clone(methods), http.MethodHead)
-	}
-	slices.Sort(methods)
-	allow := strings.Join(methods, ", ")
-	return &failure{
-		status: http.StatusMethodNotAllowed,
-		detail: "This address can do " + allow + ".",
-		header: http.Header{"Allow": {allow}},
-	}
 }

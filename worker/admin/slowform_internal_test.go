@@ -22,14 +22,14 @@ func (dripping) Read(p []byte) (int, error) {
 func TestTimedBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		body := &timedBody{io.NopCloser(dripping{}), began.Add(formPatience)}
+		body := &timedBody{io.NopCloser(dripping{}), began.Add(formTimeout)}
 		if _, err := io.ReadAll(body); !errors.Is(err, errSlowForm) {
 			t.Error(err)
 		}
-		if took := time.Since(began); took < formPatience || took > formPatience+10*time.Second {
+		if took := time.Since(began); took < formTimeout || took > formTimeout+10*time.Second {
 			t.Errorf("after %s", took)
 		}
-		fast := &timedBody{io.NopCloser(strings.NewReader("a=b")), time.Now().Add(formPatience)}
+		fast := &timedBody{io.NopCloser(strings.NewReader("a=b")), time.Now().Add(formTimeout)}
 		if text, err := io.ReadAll(fast); string(text) != "a=b" || err != nil {
 			t.Errorf("%q, %v", text, err)
 		}

@@ -21,8 +21,8 @@ func (a *Admin) tokenRoutes() []route {
 	}
 }
 
-// tokenList is what the page of tokens shows.
-type tokenList struct {
+// tokensView is the page of the list of tokens.
+type tokensView struct {
 	Tokens []tokenRow
 	Pager  pager
 }
@@ -30,34 +30,34 @@ type tokenList struct {
 type tokenRow struct {
 	store.Token
 	State  string
-	Revoke string // the path at which it can be revoked; empty: it is
+	Revoke string // path of its revocation; empty: revoked
 }
 
 func listTokens(r *request) error {
-	var list tokenList
+	var view tokensView
 	p := r.storePage()
 	err := r.view(func(tx *store.Tx) error {
 		tokens, err := tx.Tokens(p)
 		if err != nil {
-			return badCursor(err)
+			return badAddress(err)
 		}
 		for _, t := range tokens.Items {
-			row := tokenRow{t, "good", tokenPath(t.ID) + "/revoke"}
+			row := tokenRow{t, "active", tokenPath(t.ID) + "/revoke"}
 			switch {
 			case !t.Revoked.IsZero():
 				row.State, row.Revoke = "revoked "+moment(t.Revoked)+" UTC", ""
 			case !t.Expires.IsZero() && !t.Expires.After(tx.Now()):
 				row.State = "expired"
 			}
-			list.Tokens = append(list.Tokens, row)
+			view.Tokens = append(view.Tokens, row)
 		}
-		list.Pager = pagerOf(r.listURL(tokensPath), p, tokens)
+		view.Pager = pagerOf(r.listURL(tokensPath), p, tokens)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return r.render(http.StatusOK, "tokens", page{Title: "Tokens", Data: list})
+	return r.render(http.StatusOK, "tokens", page{Title: "Tokens", Data: view})
 }
 
 func tokenPath(id int64) string { return tokensPath + "/" + strconv.FormatInt(id, 10) }
@@ -69,14 +69,14 @@ func newTokenForm() *form {
 		Submit: "Create token",
 		Cancel: tokensPath,
 		Fields: []*field{
-			{Name: "name", Label: "Name", Required: true, Autocomplete: "off", Focus: true, Help: "What it is for, such as the program that will have it."},
+			{Name: "name", Label: "Name", Required: true, Autocomplete: "off", Focus: true, Help: "What the token is for, for example the program that uses it."},
 			{
 				Name: "read_only", Label: "Rights", Kind: "select", Value: "yes",
-				Options: []option{{"yes", "Reads only"}, {"no", "Reads and writes"}},
+				Options: []option{{"yes", "Read only"}, {"no", "Read and write"}},
 			},
 			{
 				Name: "days", Label: "Expires", Kind: "select", Value: "90",
-				Options: []option{{"30", "in 30 days"}, {"90", "in 90 days"}, {"365", "in a year"}, {"0", "never"}},
+				Options: []option{{"30", "in 30 days"}, {"90", "in 90 days"}, {"365", "in one year"}, {"0", "never"}},
 			},
 		},
 	}
@@ -88,16 +88,16 @@ func (r *request) renderNewToken(status int, f *form) error {
 
 func showNewToken(r *request) error { return r.renderNewToken(http.StatusOK, newTokenForm()) }
 
-// createdToken is what the one page shows on which the secret stands.
+// createdToken is the page that shows the secret.
 type createdToken struct{ Name, Secret string }
 
-// addToken answers with the secret, rather than with a redirect: nobody keeps it, so no other page could show it.
+// addToken answers with the secret instead of a redirect: the secret is not stored, so no other page could show it.
 func addToken(r *request) error {
 	f := newTokenForm()
 	f.fill(r)
 	for _, name := range []string{"read_only", "days"} {
 		if field := f.field(name); !field.hasOption() {
-			field.Problem = "is none of those"
+			field.Problem = "must be one of the options"
 		}
 	}
 	if f.Bad() {
@@ -126,7 +126,7 @@ func addToken(r *request) error {
 	return err
 }
 
-// token is the one of the path, if it can be revoked.
+// token returns the token in the path, unless it was revoked.
 func (r *request) token() (token store.Token, err error) {
 	id, err := r.id()
 	if err != nil {
@@ -142,7 +142,7 @@ func (r *request) token() (token store.Token, err error) {
 	return token, err
 }
 
-var errRevoked = &failure{status: http.StatusConflict, detail: "This token was revoked before."}
+var errRevoked = &failure{status: http.StatusConflict, detail: "This token is already revoked."}
 
 func confirmTokenRevocation(r *request) error {
 	token, err := r.token()
@@ -153,8 +153,8 @@ func confirmTokenRevocation(r *request) error {
 		Title:  "Revoke token",
 		Crumbs: tokenCrumbs(),
 		Data: &form{
-			Submit: "Revoke", Cancel: tokensPath, Danger: true,
-			Text: []string{fmt.Sprintf("The token %s is to be revoked. Who uses it is refused from then on, and that cannot be taken back.", token.Name)},
+			Submit: "Revoke token", Cancel: tokensPath, Danger: true,
+			Text: []string{fmt.Sprintf("Programs that use the token %s will be refused. This cannot be undone.", token.Name)},
 		},
 	})
 }
@@ -175,10 +175,8 @@ func revokeToken(r *request) error {
 		if err := c.RevokeToken(token.ID); err != nil {
 			return err
 		}
-		if err := c.record(store.ActionChange, store.KindToken, token.ID, token.Name, store.Changes{"revoked": {false, true}}); err != nil {
-			return err
-		}
-		return c.say("The token %s was revoked.", token.Name)
+		c.say("The token %s was revoked.", token.Name)
+		return c.record(store.ActionChange, store.KindToken, token.ID, token.Name, store.Changes{"revoked": {false, true}})
 	})
 	if err != nil {
 		return err

@@ -23,31 +23,19 @@ func (a *Admin) transactionRoutes() []route {
 	}
 }
 
-// orders are those of the list, by the parameter "order"; the first is that of a list that is not of a time, the second that
-// of one that is.
-var orders = [...]struct {
-	name, label string
-	order       store.SortKey
-}{
-	{"id", "ID", store.SortID},
-	{"modified", "Modified (UTC)", store.SortModified},
-	{"created", "Created (UTC)", store.SortCreated},
-	{"amount", "Amount", store.SortAmount},
-}
-
-// transactionsView is a list of transactions.
+// transactionsView is the page of a list of transactions.
 type transactionsView struct {
 	Filter  transactionFilter
-	Hidden  []hidden // what the form of the filter sends along
+	Hidden  []hidden // of the filter form
 	Columns []column
 	Rows    []transactionRow
 	Count   string
 	Pager   pager
-	Clear   string // address of the list without a filter; empty: there is none
+	Clear   string // address of the list without a filter; empty: none
 	CSV     string
 	Add     string   // path; empty: not for this role
-	Bulk    []hidden // what the form of the bulk actions sends along
-	To      *field   // the status that they give
+	Bulk    []hidden // of the form of bulk actions
+	To      *field   // the status that they set
 }
 
 type transactionRow struct {
@@ -55,14 +43,14 @@ type transactionRow struct {
 	Path string
 }
 
-// countedUpTo is how many transactions are counted at most for the sake of a list, where they are not counted already.
+// countedUpTo is how far a list counts transactions whose number is not stored.
 const countedUpTo = 10_000
 
 func listTransactions(r *request) error {
-	list := filteredList(transactionsPath, r.URL.Query(), "order", "up")
+	list := filteredList(transactionsPath, r.URL.Query())
 	var view transactionsView
 	err := r.view(func(tx *store.Tx) (err error) {
-		view, err = transactionsOf(tx, r, list)
+		view, err = viewTransactions(tx, r, list)
 		return err
 	})
 	if err != nil {
@@ -71,31 +59,34 @@ func listTransactions(r *request) error {
 	return r.render(http.StatusOK, "transactions", page{Title: "Transactions", Data: view})
 }
 
-func transactionsOf(tx *store.Tx, r *request, list listURL) (view transactionsView, err error) {
+func viewTransactions(tx *store.Tx, r *request, list listURL) (view transactionsView, err error) {
 	if view.Filter, err = readFilter(tx, list, tx.Now()); err != nil {
 		return view, err
 	}
 	if view.Filter.Any() {
-		view.Clear = listURL{transactionsPath, list.query}.with(pairsOf(filterNames[:])...)
+		view.Clear = listURL{transactionsPath, list.query}.without(filterNames[:]...)
 	}
-	view.CSV = listURL{transactionsPath + ".csv", list.query}.with("rows", "", "order", "", "up", "")
+	view.CSV = listURL{transactionsPath + ".csv", list.query}.without("rows", "sort")
 	if r.may(staff) {
 		view.Add, view.Bulk = transactionsPath+"/add", list.hiddenFields()
 		if view.To, err = statuses().choice(tx, "to", "New status", "choose…"); err != nil {
 			return view, err
 		}
 	}
-	q := transactionQuery(view.Filter, list)
-	q.Page = r.storePage()
-	view.Columns = columnsOf(list, q)
+	sort := list.sort(view.Filter.sort())
+	q := store.TransactionQuery{TransactionFilter: view.Filter.meant, Sort: sort, Page: r.storePage()}
+	view.Columns = []column{
+		list.column("ID", store.SortID, "number", sort), {Label: "API"}, {Label: "Status"}, list.column("Amount", store.SortAmount, "number", sort),
+		list.column("Created (UTC)", store.SortCreated, "time", sort), list.column("Modified (UTC)", store.SortModified, "time", sort),
+	}
 	view.Hidden = list.hiddenFields(filterNames[:]...)
 	if view.Filter.Nothing || view.Filter.Problem != "" {
-		view.Count = "none"
+		view.Count = transactionCount(0)
 		return view, nil
 	}
 	slice, err := tx.Transactions(q)
 	if err != nil {
-		return view, badCursor(err)
+		return view, badAddress(err)
 	}
 	for _, t := range slice.Items {
 		view.Rows = append(view.Rows, transactionRow{t, pathOf(store.KindTransaction, t.ID)})
@@ -105,48 +96,8 @@ func transactionsOf(tx *store.Tx, r *request, list listURL) (view transactionsVi
 	return view, err
 }
 
-func pairsOf(names []string) []string {
-	pairs := make([]string, 0, 2*len(names))
-	for _, name := range names {
-		pairs = append(pairs, name, "")
-	}
-	return pairs
-}
-
-// transactionQuery is what the list asks the store for, but for its page.
-func transactionQuery(f transactionFilter, list listURL) store.TransactionQuery {
-	q := store.TransactionQuery{TransactionFilter: f.meant, Sort: store.Sort{By: store.SortID, Descending: list.query.Get("up") == ""}}
-	if f.Timed() {
-		q.Sort.By = store.SortModified
-	}
-	for _, o := range orders {
-		if o.name == list.query.Get("order") {
-			q.Sort.By = o.order
-		}
-	}
-	return q
-}
-
-func columnsOf(list listURL, q store.TransactionQuery) []column {
-	columns := []column{{Label: "API"}, {Label: "Status"}}
-	for _, o := range orders {
-		c := column{Label: o.label, Path: list.with("order", o.name, "up", "")}
-		if o.order == store.SortAmount || o.order == store.SortID {
-			c.Class = "number"
-		}
-		if o.order == q.Sort.By {
-			c.Sort, c.Path = "descending", list.with("order", o.name, "up", "1")
-			if !q.Sort.Descending {
-				c.Sort, c.Path = "ascending", list.with("order", o.name, "up", "")
-			}
-		}
-		columns = append(columns, c)
-	}
-	// As the rows have them: id, api, status, amount, created, modified.
-	return []column{columns[2], columns[0], columns[1], columns[5], columns[4], columns[3]}
-}
-
-// countOf says how many transactions the filter means. All of them are rows on the page, or they are counted.
+// countOf returns the number of transactions that match a filter, in words. If all are rows of the page, it does not ask the
+// database.
 func countOf(tx *store.Tx, f store.TransactionFilter, rows int, all bool) (string, error) {
 	n := int64(rows)
 	if !all {
@@ -157,9 +108,6 @@ func countOf(tx *store.Tx, f store.TransactionFilter, rows int, all bool) (strin
 		if n == countedUpTo+1 && (f.Search != "" || !f.From.IsZero() || !f.Until.IsZero()) {
 			return "more than " + transactionCount(countedUpTo), nil
 		}
-	}
-	if n == 0 {
-		return "none", nil
 	}
 	return transactionCount(n), nil
 }

@@ -8,44 +8,27 @@ import (
 	"multiproc/store"
 )
 
-const usersPath = home + "users"
-
-func (a *Admin) userRoutes() []route {
-	const one = usersPath + "/{id}"
-	return []route{
-		{method: "GET", path: usersPath, least: superusers, handle: listUsers, nav: "Users"},
-		{method: "GET", path: usersPath + "/add", least: superusers, handle: showNewUser},
-		{method: "POST", path: usersPath + "/add", least: superusers, handle: addUser},
-		{method: "GET", path: one, least: superusers, handle: showUser},
-		{method: "POST", path: one, least: superusers, handle: changeUser},
-		{method: "GET", path: one + "/password", least: superusers, handle: showUserPassword},
-		{method: "POST", path: one + "/password", least: superusers, handle: changeUserPassword},
-		{method: "GET", path: one + "/delete", least: superusers, handle: confirmUserDeletion},
-		{method: "POST", path: one + "/delete", least: superusers, handle: deleteUser},
-	}
-}
-
 func userPath(id int64) string { return usersPath + "/" + strconv.FormatInt(id, 10) }
 
 func userCrumbs() []crumb { return []crumb{{"Users", usersPath}} }
 
-// userFields are those that both a new user and one that is there have.
+// userFields returns the fields that a new and a stored user have.
 func userFields(u store.User) []*field {
 	return []*field{
 		{Name: "username", Label: "User name", Value: u.Name, Required: true, Autocomplete: "off", Help: "Letters, digits and @ . + - _"},
 		{
 			Name: "role", Label: "Role", Kind: "select", Value: string(u.Role),
 			Options: []option{
-				{string(store.RoleViewer), "Viewer: reads"},
-				{string(store.RoleStaff), "Staff: also changes transactions, APIs and statuses"},
-				{string(store.RoleSuperuser), "Superuser: also manages users and tokens"},
+				{string(store.RoleViewer), "Viewer: can read"},
+				{string(store.RoleStaff), "Staff: can also change transactions, APIs and statuses"},
+				{string(store.RoleSuperuser), "Superuser: can also manage users and tokens"},
 			},
 		},
 		{Name: "active", Label: "Active", Kind: "checkbox", Checked: u.Active, Help: "Only active users can log in."},
 	}
 }
 
-// userOf is what a form says of a user.
+// userOf returns the user that a form describes.
 func userOf(r *request) store.User {
 	return store.User{
 		Name:   r.PostForm.Get("username"),
@@ -54,15 +37,26 @@ func userOf(r *request) store.User {
 	}
 }
 
-// userPage is what the page of a user shows.
-type userPage struct {
-	User    store.User
+// userForm returns the form of a stored user.
+func userForm(u store.User) *form {
+	f := &form{Fields: userFields(u), Submit: "Save", Cancel: usersPath}
+	return f.versioned()
+}
+
+func newUserForm() *form {
+	fields := userFields(store.User{Role: store.RoleViewer, Active: true})
+	fields[0].Focus = true
+	return &form{Fields: append(fields, passwordFields()...), Submit: "Add user", Cancel: usersPath}
+}
+
+// userView is the page of one user.
+type userView struct {
 	Path    string
 	Form    *form
 	History objectHistory
 }
 
-// user is the one of the path.
+// user returns the user in the path.
 func (r *request) user() (user store.User, err error) {
 	id, err := r.id()
 	if err != nil {
@@ -75,40 +69,58 @@ func (r *request) user() (user store.User, err error) {
 	return user, err
 }
 
-// renderUser shows one; f is the form as it was filled in, or nil.
-func (r *request) renderUser(status int, u store.User, f *form) error {
-	var entries []entryView
-	err := r.view(func(tx *store.Tx) (err error) {
-		if f == nil {
-			if u, err = tx.User(u.ID); err != nil {
-				return err
-			}
-			if f, err = userForm(tx, u); err != nil {
-				return err
-			}
-		}
-		entries, err = historyOf(tx, store.KindUser, u.ID)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	data := userPage{u, userPath(u.ID), f, objectHistoryOf(store.KindUser, u.ID, entries)}
-	return r.render(status, "user", page{Title: u.Name, Crumbs: userCrumbs(), Data: data})
-}
-
-// userForm is the form of one that is there.
-func userForm(tx *store.Tx, u store.User) (*form, error) {
-	f := &form{Fields: userFields(u), Submit: "Save", Cancel: usersPath}
-	return f, f.versioned(tx, store.KindUser, u.ID)
-}
-
 func showUser(r *request) error {
 	user, err := r.user()
 	if err != nil {
 		return err
 	}
-	return r.renderUser(http.StatusOK, user, nil)
+	return r.renderUser(http.StatusOK, user, userForm(user))
+}
+
+func (r *request) renderUser(status int, u store.User, f *form) error {
+	view := userView{Path: userPath(u.ID), Form: f}
+	err := r.view(func(tx *store.Tx) (err error) {
+		view.History, err = historyOf(tx, store.KindUser, u.ID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return r.render(status, "user", page{Title: u.Name, Crumbs: userCrumbs(), Data: view})
+}
+
+func showNewUser(r *request) error { return r.renderNewUser(http.StatusOK, newUserForm()) }
+
+func (r *request) renderNewUser(status int, f *form) error {
+	return r.render(status, "form", page{Title: "Add user", Crumbs: userCrumbs(), Data: f})
+}
+
+func addUser(r *request) error {
+	f := newUserForm()
+	f.fill(r)
+	hash, err := r.newPassword(f)
+	if err != nil {
+		return err
+	}
+	if f.Bad() {
+		return r.renderNewUser(http.StatusUnprocessableEntity, f)
+	}
+	err = r.change(func(c *change) error {
+		user, err := c.CreateUser(userOf(r), hash)
+		if err != nil {
+			return err
+		}
+		c.say("The user %s was added.", user.Name)
+		changes := store.Changes{"role": {"", user.Role}, "active": {false, user.Active}}
+		return c.record(store.ActionCreate, store.KindUser, user.ID, user.Name, changes)
+	})
+	switch {
+	case err == nil:
+		return r.redirect(usersPath)
+	case f.blame(err, "username"):
+		return r.renderNewUser(http.StatusUnprocessableEntity, f)
+	}
+	return err
 }
 
 func changeUser(r *request) error {
@@ -122,20 +134,19 @@ func changeUser(r *request) error {
 		if before, err = c.User(id); err != nil {
 			return err
 		}
-		if f, err = userForm(c.Tx, before); err != nil {
-			return err
-		}
+		f = userForm(before)
 		f.fill(r)
 		after := userOf(r)
 		after.ID = before.ID
-		what := store.Changes{}
-		what.Differ("name", before.Name, after.Name)
-		what.Differ("role", before.Role, after.Role)
-		what.Differ("active", before.Active, after.Active)
-		if len(what) == 0 {
-			return c.say("Nothing was changed.")
+		changes := store.Changes{}
+		changes.Differ("name", before.Name, after.Name)
+		changes.Differ("role", before.Role, after.Role)
+		changes.Differ("active", before.Active, after.Active)
+		if len(changes) == 0 {
+			c.say("Nothing was changed.")
+			return nil
 		}
-		if err := f.checkVersion(c.Tx, store.KindUser, before.ID); err != nil {
+		if err := f.checkVersion(); err != nil {
 			return err
 		}
 		if err := c.UpdateUser(after); err != nil {
@@ -144,27 +155,89 @@ func changeUser(r *request) error {
 		if err := c.keepSuperuser(); err != nil {
 			return err
 		}
-		if err := c.record(store.ActionChange, store.KindUser, after.ID, after.Name, what); err != nil {
-			return err
-		}
-		if after.ID == c.actor.ID && (before.Role != after.Role || !after.Active) {
-			return nil // that was the end of the session, and there is nobody to be told
-		}
-		return c.say("The user %s was saved.", after.Name)
+		c.say("The user %s was changed.", after.Name) // unless that has ended the session
+		return c.record(store.ActionChange, store.KindUser, after.ID, after.Name, changes)
 	})
 	switch {
 	case err == nil:
 		return r.redirect(usersPath)
 	case f == nil && errors.Is(err, store.ErrNotFound):
-		empty := func(*store.Tx) (*form, error) { return newUserForm(), nil }
-		return r.renderGone(gone{kind: store.KindUser, id: id, page: page{Crumbs: userCrumbs()}, add: usersPath + "/add", form: empty})
+		return r.renderDeleted(newUserForm(), usersPath+"/add", userCrumbs())
 	case f == nil:
 		return err
 	case errors.Is(err, errStale):
 		return r.renderUser(http.StatusConflict, before, f)
-	}
-	if f.blameLastSuperuser(err) || f.blame(err, "username") {
+	case errors.Is(err, errLastSuperuser):
+		f.Fault = lastSuperuser
 		return r.renderUser(http.StatusUnprocessableEntity, before, f)
+	case f.blame(err, "username"):
+		return r.renderUser(http.StatusUnprocessableEntity, before, f)
+	}
+	return err
+}
+
+// errLastSuperuser reports a change that would leave no active superuser.
+var errLastSuperuser = errors.New("last active superuser")
+
+const lastSuperuser = "Nothing was changed: this is the last active superuser, and nobody else could manage users."
+
+// keepSuperuser fails if the transaction leaves no active superuser. Writers take turns, so two superusers cannot demote each
+// other at once.
+func (c *change) keepSuperuser() error {
+	n, err := c.ActiveSuperusers()
+	if err == nil && n == 0 {
+		err = errLastSuperuser
+	}
+	return err
+}
+
+func showDeleteUser(r *request) error {
+	user, err := r.user()
+	if err != nil {
+		return err
+	}
+	return r.renderDeleteUser(http.StatusOK, user.ID, "")
+}
+
+func (r *request) renderDeleteUser(status int, id int64, fault string) error {
+	return r.renderDeletion(status, fault, func(tx *store.Tx) (deletion, error) {
+		u, err := tx.User(id)
+		return deletion{
+			One: "user", Name: u.Name, Path: userPath(id), Crumbs: userCrumbs(), stored: userForm(u),
+			Note: "All sessions of this user end. The user's actions and history stay. To stop the user from logging in only, make the user inactive instead.",
+		}, err
+	})
+}
+
+func deleteUser(r *request) error {
+	id, err := r.id()
+	if err != nil {
+		return err
+	}
+	err = r.change(func(c *change) error {
+		user, err := c.User(id)
+		if err != nil {
+			return err
+		}
+		if err := r.checkDeletion(userForm(user)); err != nil {
+			return err
+		}
+		if err := c.DeleteUser(id); err != nil {
+			return err
+		}
+		if err := c.keepSuperuser(); err != nil {
+			return err
+		}
+		c.say("The user %s was deleted.", user.Name)
+		return c.record(store.ActionDelete, store.KindUser, id, user.Name, nil)
+	})
+	switch {
+	case err == nil:
+		return r.redirect(usersPath)
+	case errors.Is(err, errStale):
+		return r.renderDeleteUser(http.StatusConflict, id, changedBeforeDeletion)
+	case errors.Is(err, errLastSuperuser):
+		return r.renderDeleteUser(http.StatusConflict, id, lastSuperuser)
 	}
 	return err
 }

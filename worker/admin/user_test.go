@@ -65,7 +65,7 @@ func TestUsers(t *testing.T) {
 	}
 	hers = login(303, "battery staple")
 
-	if page := b.want(200, b.get(path+"/delete")); !page.shows("The user ada is to be deleted") {
+	if page := b.want(200, b.get(path+"/delete")); !page.shows("All sessions of this user end.") {
 		t.Errorf("the page does not say what is to be deleted:\n%s", page.body)
 	}
 	s.user("ada") // is still there
@@ -97,11 +97,11 @@ func TestUserProblems(t *testing.T) {
 	b := s.as("superuser")
 	for _, test := range []struct{ name, role, password, again, problem string }{
 		{"", "viewer", password, password, "is empty"},
-		{"VIEWER", "viewer", password, password, "exists already"},
+		{"VIEWER", "viewer", password, password, "is already in use"},
 		{strings.Repeat("x", 151), "viewer", password, password, "has more than 150 characters"},
 		{"ada", "god", password, password, "must be viewer, staff or superuser"},
 		{"ada", "viewer", "short", "short", "has fewer than 8 characters"},
-		{"ada", "viewer", password, "correct hose", "is not the same"},
+		{"ada", "viewer", password, "correct hose", "Passwords do not match."},
 	} {
 		r := b.want(422, b.post("/admin/users/add", "username", test.name, "role", test.role, "password", test.password, "again", test.again))
 		if !r.shows(test.problem) || !strings.Contains(r.body, `value="`+test.name+`"`) {
@@ -134,7 +134,7 @@ func TestLastSuperuser(t *testing.T) {
 		func() reply { return b.save(path, "username", "superuser", "role", "superuser") },
 		func() reply { return b.save(path + "/delete") },
 	} {
-		if r := try(); r.status != 422 && r.status != 409 || !r.shows("This is the last active superuser") {
+		if r := try(); r.status != 422 && r.status != 409 || !r.shows("this is the last active superuser") {
 			t.Errorf("%d:\n%s", r.status, r.body)
 		}
 	}
@@ -187,7 +187,7 @@ func TestFindUsers(t *testing.T) {
 	}
 	grace := s.user("grace")
 	one := b.want(http.StatusOK, b.get(fmt.Sprintf("/admin/users/%d", grace.ID)))
-	if !one.shows("History") || !one.shows("Nothing was recorded.") { // it was made without the site
+	if !one.shows("History") || !one.shows("No actions have been recorded.") { // it was made without the site
 		t.Error("a user's page has no history")
 	}
 }

@@ -19,14 +19,14 @@ func (a *Admin) workerRoutes() []route {
 	}
 }
 
-// workersView is who serves, as their metric files say.
+// workersView is the page of the workers, as their metric files describe them.
 type workersView struct {
 	Processes []processView
-	Faulty    []*mpmetrics.File // of nobody
+	Faulty    []*mpmetrics.File // of no process
 	Dir       string
 }
 
-// processView is a process that has files in the metrics directory.
+// processView is a process with files in the metrics directory.
 type processView struct {
 	*mpmetrics.Process
 	Age      string
@@ -80,17 +80,17 @@ func showWorkers(r *request) error {
 	return r.render(http.StatusOK, "workers", page{Title: "Workers", Data: view})
 }
 
-// inspect looks into the metrics directory. The caller closes the inspector.
+// inspect reads the metrics directory. The caller closes the inspector.
 func (r *request) inspect() (*mpmetrics.Inspector, *mpmetrics.Inspection, error) {
 	if r.admin.metricsDir == "" {
-		return nil, nil, &failure{status: http.StatusNotFound, detail: "There is no metrics directory."}
+		return nil, nil, &failure{status: http.StatusNotFound, detail: "No metrics directory is configured."}
 	}
 	inspector := mpmetrics.NewInspector(r.admin.metricsDir, mpmetrics.InspectorOptions{})
 	in, err := inspector.Look()
 	if err != nil {
 		inspector.Close()
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, &failure{status: http.StatusNotFound, detail: "The metrics directory is gone."}
+			return nil, nil, &failure{status: http.StatusNotFound, detail: "The metrics directory does not exist."}
 		}
 		return nil, nil, err
 	}

@@ -1,10 +1,10 @@
-// All of it is for convenience: every page works without.
+// For convenience only: every page works without it.
 "use strict";
 
-// What is wrong with a form is where the reader is led first.
+// Focus what is wrong with a form.
 document.querySelector(".faults")?.focus();
 
-// Marks all rows of a page at once.
+// Select all rows of a page at once.
 const all = document.querySelector("input.all");
 if (all) {
 	all.hidden = false;
@@ -13,7 +13,7 @@ if (all) {
 	});
 }
 
-// On a phone a filter is folded until it is wanted. What is filtered already stays to be seen.
+// On a phone the filter is folded, unless it is in use.
 const phone = matchMedia("(max-width: 40rem)");
 const fold = () => {
 	for (const filter of document.querySelectorAll("details.fold")) filter.open = !phone.matches || "used" in filter.dataset;

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,35 +14,35 @@ import (
 
 const historyPath = home + "history"
 
-// dataKinds are what everybody may read of who did what; users and tokens are the superusers' business.
+// dataKinds are the kinds whose history every user may read. Those of users and tokens are for superusers.
 var dataKinds = [...]store.Kind{store.KindAPI, store.KindStatus, store.KindTransaction}
 
 func (a *Admin) historyRoutes() []route {
 	return []route{{method: "GET", path: historyPath, least: viewers, handle: showHistory, nav: "History"}}
 }
 
-// historyView is what was done, the newest first.
+// historyView is the page of the audit log, the newest entry first.
 type historyView struct {
 	Fields  []*field // of the filter
-	Hidden  []hidden // what the form of the filter sends along
-	Clear   string   // address without a filter; empty: there is none
+	Hidden  []hidden // of the filter form
+	Clear   string   // address without a filter; empty: none
 	Entries []entryView
 	Pager   pager
 }
 
-// showHistory shows what was done: of all, of a kind, or of one object, which may be gone; by somebody, at a time.
+// showHistory shows the entries of everything, of a kind or of one object, which may be deleted; by an actor, in a time.
 func showHistory(r *request) error {
 	list := r.listURL(historyPath, "kind", "object", "actor", "from", "until")
 	q, title, err := r.entryQuery(list)
 	if err != nil {
 		return err
 	}
-	by := &field{Name: "actor", Label: "By", Value: q.Actor, Autocomplete: "off"}
+	by := &field{Name: "actor", Label: "User", Value: q.Actor, Autocomplete: "off"}
 	from, until := timeField("from", "From (UTC)", list.query.Get("from")), timeField("until", "Until (UTC)", list.query.Get("until"))
 	q.From, q.Until = from.time, until.time
 	view := historyView{Fields: []*field{by, from, until}, Hidden: list.hiddenFields("actor", "from", "until")}
 	if q.ObjectID == 0 {
-		of := &field{Name: "kind", Label: "Of", Kind: "select", Value: string(q.Kind), Options: []option{{"", "everything"}}}
+		of := &field{Name: "kind", Label: "Objects", Kind: "select", Value: string(q.Kind), Options: []option{{"", "everything"}}}
 		for _, kind := range r.kinds() {
 			of.Options = append(of.Options, option{string(kind), kindNames[kind]})
 		}
@@ -56,7 +57,7 @@ func showHistory(r *request) error {
 		}
 		entries, err := tx.Entries(q)
 		if err != nil {
-			return badCursor(err)
+			return badAddress(err)
 		}
 		view.Entries, err = entryViews(tx, entries.Items)
 		view.Pager = pagerOf(list, q.Page, entries)
@@ -68,7 +69,7 @@ func showHistory(r *request) error {
 	return r.render(http.StatusOK, "history", page{Title: title, Data: view})
 }
 
-// entryQuery is what of the history a list means, and what that is called.
+// entryQuery returns the query of a list and its title.
 func (r *request) entryQuery(list listURL) (q store.EntryQuery, title string, err error) {
 	q = store.EntryQuery{Kind: store.Kind(list.query.Get("kind")), Actor: list.query.Get("actor"), Kinds: r.kinds(), Page: r.storePage()}
 	if q.Kind != "" && !slices.Contains(q.Kinds, q.Kind) {
@@ -88,7 +89,7 @@ var kindNames = map[store.Kind]string{
 	store.KindAPI: "APIs", store.KindStatus: "statuses", store.KindTransaction: "transactions", store.KindUser: "users", store.KindToken: "tokens",
 }
 
-// kinds are those that whose request it is may see.
+// kinds returns the kinds whose history the user may read.
 func (r *request) kinds() []store.Kind {
 	kinds := slices.Clone(dataKinds[:])
 	if r.may(superusers) {
@@ -97,11 +98,11 @@ func (r *request) kinds() []store.Kind {
 	return kinds
 }
 
-// entryView is an entry of the audit log as pages show it.
+// entryView is an entry of the audit log on a page.
 type entryView struct {
 	store.Entry
-	Did     string // what was done, as in: changed
-	Path    string // of the object; empty: it is gone, or has no page
+	Did     string // such as "changed"
+	Path    string // of the object; empty: it was deleted, or has no page
 	Changed []changeView
 }
 
@@ -112,7 +113,7 @@ var did = map[store.Action]string{
 	store.ActionLogin: "logged in", store.ActionLogout: "logged out",
 }
 
-// entryViews makes entries readable. Paths lead to what is still there.
+// entryViews returns entries as pages show them, with paths of the objects that exist.
 func entryViews(tx *store.Tx, entries []store.Entry) ([]entryView, error) {
 	views := make([]entryView, len(entries))
 	for i, e := range entries {
@@ -120,7 +121,7 @@ func entryViews(tx *store.Tx, entries []store.Entry) ([]entryView, error) {
 		if v.Did == "" {
 			v.Did = string(e.Action)
 		}
-		there, err := isThere(tx, e.Kind, e.ObjectID)
+		there, err := exists(tx, e.Kind, e.ObjectID)
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +133,7 @@ func entryViews(tx *store.Tx, entries []store.Entry) ([]entryView, error) {
 	return views, nil
 }
 
-func isThere(tx *store.Tx, kind store.Kind, id int64) (bool, error) {
+func exists(tx *store.Tx, kind store.Kind, id int64) (bool, error) {
 	var err error
 	switch kind {
 	case store.KindAPI:
@@ -150,13 +151,13 @@ func isThere(tx *store.Tx, kind store.Kind, id int64) (bool, error) {
 	return err == nil, err
 }
 
-// pathOf is the path of an object of a kind that has pages here.
+// pathOf returns the path of an API, a status or a transaction.
 func pathOf(kind store.Kind, id int64) string {
 	path := map[store.Kind]string{store.KindAPI: apisPath, store.KindStatus: statusesPath, store.KindTransaction: transactionsPath}[kind]
 	return path + "/" + strconv.FormatInt(id, 10)
 }
 
-// changesOf reads what became of fields, as store.Changes has written it. Whoever else writes there may write anything.
+// changesOf reads what store.Changes wrote. It ignores anything else.
 func changesOf(text json.RawMessage) []changeView {
 	var fields map[string][]any
 	if json.Unmarshal(text, &fields) != nil {
@@ -168,16 +169,11 @@ func changesOf(text json.RawMessage) []changeView {
 			views = append(views, changeView{field, shown(values[0]), shown(values[1])})
 		}
 	}
-	slices.SortFunc(views, func(a, b changeView) int {
-		if a.Field < b.Field {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(views, func(a, b changeView) int { return cmp.Compare(a.Field, b.Field) })
 	return views
 }
 
-// shown is a value in the words of a person; nothing is said of none.
+// shown returns a value as people read it, empty for null.
 func shown(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -192,23 +188,21 @@ func shown(value any) string {
 	return string(text)
 }
 
-// historyOf is the latest of what was done to an object.
-func historyOf(tx *store.Tx, kind store.Kind, id int64) ([]entryView, error) {
-	const latest = 20
-	entries, err := tx.Entries(store.EntryQuery{Kind: kind, ObjectID: id, Page: store.Page{Limit: latest}})
-	if err != nil {
-		return nil, err
-	}
-	return entryViews(tx, entries.Items)
-}
-
-// objectHistory is what was done to an object.
+// objectHistory is the latest of the history of one object.
 type objectHistory struct {
 	Entries []entryView
-	All     string // the address of all of it
+	All     string // address of all of it
 	Note    string
 }
 
-func objectHistoryOf(kind store.Kind, id int64, entries []entryView) objectHistory {
-	return objectHistory{Entries: entries, All: historyPath + "?kind=" + string(kind) + "&object=" + strconv.FormatInt(id, 10)}
+// historyOf returns the latest of the history of an object.
+func historyOf(tx *store.Tx, kind store.Kind, id int64) (objectHistory, error) {
+	h := objectHistory{All: historyPath + "?kind=" + string(kind) + "&object=" + strconv.FormatInt(id, 10)}
+	const latest = 20
+	entries, err := tx.Entries(store.EntryQuery{Kind: kind, ObjectID: id, Page: store.Page{Limit: latest}})
+	if err != nil {
+		return h, err
+	}
+	h.Entries, err = entryViews(tx, entries.Items)
+	return h, err
 }

@@ -9,8 +9,7 @@ import (
 	"multiproc/store"
 )
 
-// transactionFilter is the filter of a list of transactions as a request has it: in its parameters, which pages pass on, and
-// as the store takes it.
+// transactionFilter is the filter of a list of transactions, as a request has it and as the store takes it.
 type transactionFilter struct {
 	meant       store.TransactionFilter
 	Search      string
@@ -18,14 +17,14 @@ type transactionFilter struct {
 	Last        *field
 	From, Until *field
 	Problem     string // what is wrong with the times
-	Nothing     bool   // it means none
+	Nothing     bool   // no transaction matches
 }
 
 // filterNames are the parameters of a filter.
 var filterNames = [...]string{"q", "api", "api_name", "status", "status_name", "last", "from", "until"}
 
-// lastTimes are how far back lists go that are asked for what is new.
-var lastTimes = []struct {
+// lastTimes are the choices of recent transactions.
+var lastTimes = [...]struct {
 	name, label string
 	d           time.Duration
 }{
@@ -36,10 +35,9 @@ var lastTimes = []struct {
 	{"30d", "the last 30 days", 30 * 24 * time.Hour},
 }
 
-// filteredList is the address of a list of transactions with a filter and what names there are besides. A name that was
-// emptied by whoever typed there is none, whatever it was before.
-func filteredList(path string, values url.Values, names ...string) listURL {
-	list := listAt(path, values, append(filterNames[:], names...)...)
+// filteredList returns the address of a list of transactions with a filter. An id beside an emptied name does not count.
+func filteredList(path string, values url.Values) listURL {
+	list := listAt(path, values, filterNames[:]...)
 	for _, name := range []string{"api", "status"} {
 		if values.Has(typedName(name)) && values.Get(typedName(name)) == "" {
 			list.query.Del(name)
@@ -48,13 +46,13 @@ func filteredList(path string, values url.Values, names ...string) listURL {
 	return list
 }
 
-// readFilter reads the filter of a list as it was asked for at a time, with what there is to choose from. Names that were typed
-// become ids in the address of the list.
+// readFilter reads the filter of a list. Recent times are relative to asked. In the address of the list, typed names are replaced
+// by ids.
 func readFilter(tx *store.Tx, list listURL, asked time.Time) (f transactionFilter, err error) {
 	query := list.query
 	f.Search = query.Get("q")
 	f.meant.Search = f.Search
-	var api, status named
+	var api, status store.Named
 	if f.API, api, err = chosenIn(tx, apis(), query); err != nil {
 		return f, err
 	}
@@ -82,42 +80,21 @@ func readFilter(tx *store.Tx, list listURL, asked time.Time) (f transactionFilte
 	return f, nil
 }
 
-// renamed takes the names that the chosen API and status have by now.
-func (f *transactionFilter) renamed(tx *store.Tx) error {
-	for _, c := range []struct {
-		catalog catalog
-		field   *field
-		name    *string
-	}{{apis(), f.API, &f.meant.API}, {statuses(), f.Status, &f.meant.Status}} {
-		if *c.name == "" {
-			continue
-		}
-		chosen, err := c.catalog.choose(tx, c.field, url.Values{c.field.Name: {c.field.Value}})
-		if err != nil {
-			return err
-		}
-		if *c.name = chosen.Name; chosen.ID == 0 {
-			f.Nothing = true // with it its transactions were deleted
-		}
-	}
-	return nil
-}
-
-// chosenIn is the API or status by which a list is filtered, and the field for it.
-func chosenIn(tx *store.Tx, c catalog, query url.Values) (*field, named, error) {
-	f, err := c.choice(tx, c.filter, capital(c.one), "any")
+// chosenIn returns the API or status by which a list is filtered, and the field for it.
+func chosenIn(tx *store.Tx, c collection, query url.Values) (*field, store.Named, error) {
+	f, err := c.choice(tx, c.filter(), capital(c.one), "any")
 	if err != nil {
-		return nil, named{}, err
+		return nil, store.Named{}, err
 	}
 	chosen, err := c.choose(tx, f, query)
 	if chosen.ID != 0 {
-		query.Set(c.filter, strconv.FormatInt(chosen.ID, 10))
-		query.Del(typedName(c.filter))
+		query.Set(c.filter(), strconv.FormatInt(chosen.ID, 10))
+		query.Del(typedName(c.filter()))
 	}
 	return f, chosen, err
 }
 
-// since is where the last time begins that was asked for.
+// since returns the beginning of the recent time that was chosen.
 func (f transactionFilter) since(asked time.Time) time.Time {
 	if f.Last.Value == "" {
 		return time.Time{}
@@ -129,14 +106,22 @@ func (f transactionFilter) since(asked time.Time) time.Time {
 		}
 		names[i] = l.name
 	}
-	f.Last.Problem = "is none of " + strings.Join(names, ", ")
+	f.Last.Problem = "must be one of " + strings.Join(names, ", ")
 	return time.Time{}
 }
 
-// Timed reports whether it is of a time.
+// Timed reports whether the filter limits the time.
 func (f transactionFilter) Timed() bool { return !f.meant.From.IsZero() || !f.meant.Until.IsZero() }
 
-// Any reports whether something is filtered.
+// sort returns the default order of a list with the filter: the newest first, or the last modified if the time is limited.
+func (f transactionFilter) sort() store.Sort {
+	if f.Timed() {
+		return store.Sort{By: store.SortModified, Descending: true}
+	}
+	return store.Sort{By: store.SortID, Descending: true}
+}
+
+// Any reports whether the filter limits anything.
 func (f transactionFilter) Any() bool {
 	for _, field := range f.Fields() {
 		if field.Value != "" || field.Typed != "" {
@@ -146,7 +131,7 @@ func (f transactionFilter) Any() bool {
 	return f.Search != ""
 }
 
-// Fields are those that are shown after the search.
+// Fields returns the fields after the search.
 func (f transactionFilter) Fields() []*field {
 	return []*field{f.API, f.Status, f.Last, f.From, f.Until}
 }

@@ -11,7 +11,7 @@ import (
 	"multiproc/store"
 )
 
-// heads are the names of the rows of a list.
+// heads returns the names of the rows of a list.
 func (r reply) heads(tb testing.TB) (names []string) {
 	tb.Helper()
 	for _, e := range r.elements(tb, "th") {
@@ -22,7 +22,7 @@ func (r reply) heads(tb testing.TB) (names []string) {
 	return names
 }
 
-// sorted is how the column with this label is sorted.
+// sorted returns how the column with this label is sorted.
 func (r reply) sorted(tb testing.TB, label string) string {
 	tb.Helper()
 	for _, e := range r.elements(tb, "th") {
@@ -48,7 +48,7 @@ func (s *dataSite) sortBy(page reply, label string) reply {
 	return reply{}
 }
 
-// TestSortedLists sorts lists by their columns, in both directions, and goes on from page to page in that order.
+// TestSortedLists sorts lists by their columns in both directions, and pages through them in that order.
 func TestSortedLists(t *testing.T) {
 	s := startData(t)
 	s.role = store.RoleSuperuser
@@ -97,8 +97,8 @@ func TestSortedLists(t *testing.T) {
 		}
 		return nil
 	})
-	page := s.want(http.StatusOK, "/admin/apis?order=transactions&down=1&q=e&rows=20")
-	if got := page.input(t, "order"); got != "transactions" {
+	page := s.want(http.StatusOK, "/admin/apis?sort=-transactions&q=e&rows=20")
+	if got := page.input(t, "sort"); got != "-transactions" {
 		t.Errorf("the form of the search does not keep the order: %q", got)
 	}
 	got := page.heads(t)
@@ -117,7 +117,7 @@ func TestUsersOfRole(t *testing.T) {
 	if got := s.want(http.StatusOK, "/admin/users?role=staff").heads(t); !slices.Equal(got, []string{"grace", "staff"}) {
 		t.Errorf("staff are %q", got)
 	}
-	if got := s.want(http.StatusOK, "/admin/users?role=staff&q=gra&order=role&down=1").heads(t); !slices.Equal(got, []string{"grace"}) {
+	if got := s.want(http.StatusOK, "/admin/users?role=staff&q=gra&sort=-role").heads(t); !slices.Equal(got, []string{"grace"}) {
 		t.Errorf("found are %q", got)
 	}
 }
