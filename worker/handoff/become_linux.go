@@ -11,18 +11,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrMasterGone is returned to a worker that has outlived its master before it began.
+// ErrMasterGone is the error of a worker whose master exited before the worker had started.
 var ErrMasterGone = errors.New("the master is gone")
 
-// Become replaces this process by another program, in its place as a worker: same pid, same sockets, and of the
-// descriptors only these. It returns only with an error.
+// Address sets the variables that restrict the sockets and the watchdog to one process to the pid of this one, which its parent
+// could not know. A program that replaces this one by exec keeps the pid.
+func Address() error {
+	pid := strconv.Itoa(os.Getpid())
+	if err := os.Setenv(listenPID, pid); err != nil {
+		return err
+	}
+	if os.Getenv(watchdogMicro) == "" {
+		return nil
+	}
+	return os.Setenv(watchdogPID, pid)
+}
+
+// Become replaces this process by another program, which is the worker from then on: it has the same pid and of the descriptors
+// the sockets only. Become returns only with an error.
 //
-// The program knows nothing of a lifeline, so the kernel is asked to end it by TERM together with its master. That is
-// tied to the thread that started this process, which a Master keeps for its life. The lifeline, which the master passes
-// on unnamed after the sockets, tells whether it was too late to ask.
+// The program does not know the lifeline, so the kernel sends it TERM when its master exits. This depends on the thread that started
+// the process, which a Master keeps for as long as it runs. The lifeline, which the master passes without a name after the sockets,
+// shows whether the master exited before the kernel was asked.
 func Become(path string, args []string) error {
 	fail := func(err error) error { return fmt.Errorf("start %s: %w", path, err) }
-	// What is asked of the kernel below holds for this thread alone, and exec keeps that of the thread that calls it.
+	// The request below is for this thread only, and exec keeps that of the thread that calls it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := Address(); err != nil {

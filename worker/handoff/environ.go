@@ -11,15 +11,15 @@ import (
 // Names of the descriptors that a worker of this module gets after the sockets.
 const (
 	ConfigName   = "config"
-	SecretsName  = "secrets" // only where there are any
+	SecretsName  = "secrets" // optional
 	LifelineName = "lifeline"
 	LogName      = "log"
 )
 
-// The variables of systemd's protocols. Those of the master's own manager never reach a worker.
+// The variables of systemd's protocols. Those that the master has from its own manager never reach a worker.
 const (
 	listenPID     = "LISTEN_PID"
-	listenPIDFD   = "LISTEN_PIDFDID" // the same by another number, which libsystemd checks too where it is set
+	listenPIDFD   = "LISTEN_PIDFDID" // identifies the process by its pidfd; checked by libsystemd
 	listenFDs     = "LISTEN_FDS"
 	listenNames   = "LISTEN_FDNAMES"
 	notifySocket  = "NOTIFY_SOCKET"
@@ -27,12 +27,12 @@ const (
 	watchdogMicro = "WATCHDOG_USEC"
 )
 
-// Outfit is what a worker is started with.
+// Outfit is the part of a worker's environment that differs from that of its master.
 type Outfit struct {
-	Identity Identity      // who it is to be
-	Names    []string      // of its descriptors from 3 on, in order
-	Notify   string        // where it sends its notices; empty: nowhere
-	Watchdog time.Duration // how often at least it must send one; 0: it need not
+	Identity Identity
+	Names    []string      // of the descriptors from 3 on, in order
+	Notify   string        // address of the notify socket; empty: none
+	Watchdog time.Duration // longest interval between two heartbeats; 0: no limit
 }
 
 // Environ returns the environment of a worker: base without the variables that are meant for another process, and the outfit.
@@ -61,20 +61,7 @@ func CleanEnviron(base []string) []string {
 	})
 }
 
-// Address makes what the environment says hold for this process, whose pid its parent could not know: it is the one
-// that the sockets and the watchdog are meant for. A program that this one is replaced by keeps the pid.
-func Address() error {
-	pid := strconv.Itoa(os.Getpid())
-	if err := os.Setenv(listenPID, pid); err != nil {
-		return err
-	}
-	if os.Getenv(watchdogMicro) == "" {
-		return nil
-	}
-	return os.Setenv(watchdogPID, pid)
-}
-
-// WatchdogFromEnviron is how often at least the manager wants a notice that the process is alive, and 0 if it does not.
+// WatchdogFromEnviron returns the longest interval between two heartbeats that the manager of this process accepts; 0: no limit.
 func WatchdogFromEnviron() time.Duration {
 	if pid := os.Getenv(watchdogPID); pid != "" && pid != strconv.Itoa(os.Getpid()) {
 		return 0

@@ -6,28 +6,27 @@ import (
 	"strconv"
 )
 
-// Slot is a place for a worker, from 1 on. While one worker takes over from another, two processes carry one slot.
+// Slot numbers the workers of a master, from 1 on. While a worker replaces another, two processes have the same slot.
 type Slot int
 
-// Generation counts the settings and programs that a master has started workers with, from 1 on.
+// Generation numbers the settings and programs with which a master has started workers, from 1 on.
 type Generation int
 
-// Identity is who a worker is.
+// Identity identifies a worker.
 type Identity struct {
-	Slot       Slot       // the worker's place
-	ID         string     // unique among the living workers of a master: w1, or w1-1 while w1 drains
+	Slot       Slot
+	ID         string     // unique among the running workers of a master: w1, or w1-1 while w1 drains
 	Generation Generation // of the settings and the program that it was started with
 }
 
-// The variables of a worker's environment that say who it is.
+// The variables that contain the identity.
 const (
 	slotVariable       = "MULTIPROC_SLOT"
 	idVariable         = "MULTIPROC_ID"
 	generationVariable = "MULTIPROC_GENERATION"
 )
 
-// identityFromEnviron is who this process is. A process that no master started has the zero identity. Variables that are
-// there and make no sense are an error.
+// identityFromEnviron returns the identity of this process, which is zero if a master did not start it.
 func identityFromEnviron() (Identity, error) {
 	id := os.Getenv(idVariable)
 	if id == "" {

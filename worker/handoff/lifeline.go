@@ -7,26 +7,27 @@ import (
 	"syscall"
 )
 
-// Word is what a master tells a worker through its lifeline. A worker ignores those that it does not know.
+// Word is a message of a master to a worker by its lifeline. A worker ignores words that it does not know.
 type Word byte
 
-// The words of a master.
+// Words.
 const (
-	Unready Word = 'u' // answer 503 to readiness checks from now on, and go on serving
+	Unready Word = 'u' // fail readiness checks from now on, and continue to serve
 	Reopen  Word = 'l' // reopen the log
 	Few     Word = 'f' // fewer workers than min-ready are ready
-	Enough  Word = 'e' // as many as that are ready again
-	Cut     Word = 'c' // do not wait for requests: cancel them and end
+	Enough  Word = 'e' // min-ready workers are ready again
+	Cut     Word = 'c' // cancel requests and exit
 )
 
-// FewReady is what both ends say to a readiness check because of Few.
+// FewReady is the reason that both ends give for a failed readiness check after Few.
 const FewReady = "fewer than min-ready workers are ready"
 
-// Lifeline is a worker's end of the pipe from its master. Its end is the master's end, however that came about: the
-// worker drains and exits. A parent's pid tells less: it changes to 1, to a subreaper, or in a container was 1 before.
+// Lifeline is a worker's end of a pipe from its master. At the end of the pipe the master is gone, for whatever reason, and the worker
+// drains and exits. The parent's pid is no substitute: it may change to 1 or to a subreaper, and in a container may be 1 from the
+// start.
 type Lifeline struct{ file *os.File }
 
-// Next waits for the master's next word. It returns io.EOF when the master is gone and os.ErrClosed after Close.
+// Next waits for the next word. It returns io.EOF when the master is gone, and os.ErrClosed after Close.
 func (l *Lifeline) Next() (Word, error) {
 	var word [1]byte
 	if _, err := l.file.Read(word[:]); err != nil {
@@ -35,24 +36,24 @@ func (l *Lifeline) Next() (Word, error) {
 	return Word(word[0]), nil
 }
 
-// Close ends a Next that waits, in whichever goroutine.
+// Close also ends a Next that waits in another goroutine.
 func (l *Lifeline) Close() error { return l.file.Close() }
 
 // Tether is the master's end of a lifeline.
 type Tether struct{ file *os.File }
 
-// NewLifeline makes the pipe. The caller passes the descriptor of the worker's end on and closes it; the tether it
-// keeps for as long as it wants the worker to live.
+// NewLifeline creates the pipe. The caller passes the file to the worker and closes it, and keeps the tether open for as long as the
+// worker is to run.
 func NewLifeline() (*Tether, *os.File, error) {
 	var fds [2]int
-	// Neither end blocks: a worker that reads nothing must not stop its master.
+	// Non-blocking, so that a worker that does not read cannot stop its master.
 	if err := syscall.Pipe2(fds[:], syscall.O_CLOEXEC|syscall.O_NONBLOCK); err != nil {
-		return nil, nil, fmt.Errorf("make lifeline: %w", os.NewSyscallError("pipe2", err))
+		return nil, nil, fmt.Errorf("create lifeline: %w", os.NewSyscallError("pipe2", err))
 	}
 	return &Tether{os.NewFile(uintptr(fds[1]), LifelineName)}, os.NewFile(uintptr(fds[0]), LifelineName), nil
 }
 
-// Send sends a word. It never blocks: to a worker that has left thousands of words unread, or that is gone, it is an error.
+// Send sends a word. It never blocks: it fails if the worker is gone or has left thousands of words unread.
 func (t *Tether) Send(word Word) error {
 	raw, err := t.file.SyscallConn()
 	if err != nil {
@@ -67,5 +68,5 @@ func (t *Tether) Send(word Word) error {
 	return errors.Join(err, failed)
 }
 
-// Close lets the worker go: it takes it as the master's end.
+// Close makes the worker drain and exit.
 func (t *Tether) Close() error { return t.file.Close() }

@@ -13,9 +13,7 @@ import (
 func newLifeline(t *testing.T) (*Tether, *Lifeline) {
 	t.Helper()
 	tether, file, err := NewLifeline()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() { _, _ = tether.Close(), file.Close() })
 	return tether, &Lifeline{file}
 }
@@ -24,14 +22,10 @@ func TestLifeline(t *testing.T) {
 	tether, lifeline := newLifeline(t)
 	words := []Word{Unready, Few, Enough, Reopen, 'x'}
 	for _, word := range words {
-		if err := tether.Send(word); err != nil {
-			t.Fatal(err)
-		}
+		check(t, tether.Send(word))
 	}
-	if err := tether.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range words { // also those that were told before the end
+	check(t, tether.Close())
+	for _, want := range words { // also those sent before the end
 		if word, err := lifeline.Next(); word != want || err != nil {
 			t.Errorf("%q, %v, want %q", word, err, want)
 		}
@@ -41,7 +35,7 @@ func TestLifeline(t *testing.T) {
 	}
 }
 
-func TestTellDoesNotWait(t *testing.T) {
+func TestSendDoesNotBlock(t *testing.T) {
 	tether, _ := newLifeline(t)
 	var err error
 	n := 0
@@ -53,19 +47,15 @@ func TestTellDoesNotWait(t *testing.T) {
 	}
 }
 
-func TestTellAWorkerThatIsGone(t *testing.T) {
+func TestSendToDeadWorker(t *testing.T) {
 	tether, lifeline := newLifeline(t)
-	if err := lifeline.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, lifeline.Close())
 	if err := tether.Send(Unready); !errors.Is(err, syscall.EPIPE) {
-		t.Errorf("Tell: %v", err)
+		t.Errorf("Send: %v", err)
 	}
-	if err := tether.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, tether.Close())
 	if err := tether.Send(Unready); err == nil {
-		t.Error("Tell after Close: no error")
+		t.Error("Send after Close: no error")
 	}
 }
 
@@ -76,15 +66,13 @@ func TestLifelineCloseEndsNext(t *testing.T) {
 		_, err := lifeline.Next()
 		ended <- err
 	}()
-	if err := lifeline.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, lifeline.Close())
 	if err := <-ended; !errors.Is(err, os.ErrClosed) {
 		t.Errorf("Next: %v", err)
 	}
 }
 
-// TestLifelineIsNotInherited by what the master starts meanwhile: a copy of the master's end would outlive it.
+// A process that the master starts must not inherit a lifeline: a copy of the master's end would outlive it.
 func TestLifelineIsNotInherited(t *testing.T) {
 	tether, lifeline := newLifeline(t)
 	for _, file := range []*os.File{tether.file, lifeline.file} {

@@ -7,20 +7,19 @@ import (
 	"syscall"
 )
 
-// maxNotice is the longest message that is understood, in bytes; systemd's limit.
+// maxNotice is the longest message that is accepted, in bytes; it is systemd's limit.
 const maxNotice = 4096
 
-// Mailbox is where a master hears one worker's notices: an abstract unix socket of its own, which needs no place in the
-// file system and ends with the master.
+// Mailbox receives the notices of one worker: an abstract unix socket, which needs no file and disappears with the master.
 type Mailbox struct {
 	conn *net.UnixConn
 	uid  uint32
 }
 
-// NewMailbox opens a mailbox for a worker that runs as this user. The caller closes it.
+// NewMailbox opens a mailbox for a worker that runs as the same user. The caller closes it.
 func NewMailbox() (*Mailbox, error) {
 	fail := func(err error) (*Mailbox, error) { return nil, fmt.Errorf("open notify socket: %w", err) }
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"}) // no name: the kernel finds one
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"}) // the kernel chooses a name
 	if err != nil {
 		return fail(err)
 	}
@@ -34,14 +33,14 @@ func NewMailbox() (*Mailbox, error) {
 	return &Mailbox{conn, uint32(os.Geteuid())}, nil
 }
 
-// Address is what the worker is told in NOTIFY_SOCKET.
+// Address returns the value of NOTIFY_SOCKET for the worker.
 func (m *Mailbox) Address() string { return m.conn.LocalAddr().String() }
 
-// Receive waits for the next notice. Messages of other users are passed over: anybody on the machine can send here.
-// It ends with an error when the mailbox is closed.
+// Receive waits for the next notice. It ignores messages of other users, since any process on the machine can send here. It fails
+// when the mailbox is closed.
 func (m *Mailbox) Receive() (Notice, error) {
 	message := make([]byte, maxNotice)
-	// Room for the credentials and for some descriptors, which must be closed where somebody sends them.
+	// Room for the credentials, and for descriptors, which must be closed if a process sends any.
 	control := make([]byte, 512)
 	for {
 		n, controlled, flags, _, err := m.conn.ReadMsgUnix(message, control)
@@ -58,8 +57,8 @@ func (m *Mailbox) Receive() (Notice, error) {
 // Close ends a Receive that waits.
 func (m *Mailbox) Close() error { return m.conn.Close() }
 
-// sender is the user who sent a message. Descriptors that came with it are closed, which is also what tells
-// systemd-notify(1) that the message has been read.
+// sender returns the user that sent a message. It closes descriptors that came with it, by which systemd-notify(1) notices that the
+// message has been read.
 func sender(control []byte) (uid uint32, ok bool) {
 	messages, err := syscall.ParseSocketControlMessage(control)
 	if err != nil {

@@ -3,51 +3,34 @@ package handoff
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/proctest"
 )
 
-// roleVariable names the environment variable that makes a process of this test binary something else than a run of
-// the tests: a worker, or a master that can be killed.
-const roleVariable = "HANDOFF_TEST_ROLE"
-
 func TestMain(m *testing.M) {
-	role := os.Getenv(roleVariable)
-	if role == "" {
-		m.Run()
-		return
-	}
-	if err := play(role); err != nil {
-		fmt.Println(err)
-		os.Exit(1) //nolint:forbidigo // it is the main function of the child
-	}
-	os.Exit(0) //nolint:forbidigo // without m.Run there is no exit status that the caller could take
+	role := func(run func() error) proctest.Role { return func([]string) error { return run() } }
+	proctest.Main(m, map[string]proctest.Role{
+		"inherit": role(inheritChild),
+		"become":  role(becomeChild),
+		"master":  role(masterChild),
+	})
 }
 
-func play(role string) error {
-	switch role {
-	case "inherit":
-		return inheritChild()
-	case "become":
-		return becomeChild()
-	case "master":
-		return masterChild()
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return fmt.Errorf("no role %q", role)
 }
 
-// patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
-
-// child is a process of this test binary in a role. It reports by lines.
+// child is a process of this test binary in a role, started as a master starts a worker. Everything that it writes is a report.
 type child struct {
 	t     *testing.T
 	pid   int
@@ -58,17 +41,11 @@ type child struct {
 func fork(t *testing.T, role string, outfit Outfit, files ...syscall.Conn) *child {
 	t.Helper()
 	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer w.Close()
 	pid, err := forkRaw(role, outfit, w, files...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
+	check(t, r.SetReadDeadline(time.Now().Add(proctest.Patience)))
 	t.Cleanup(func() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 		_, _ = syscall.Wait4(pid, nil, 0, nil)
@@ -77,41 +54,28 @@ func fork(t *testing.T, role string, outfit Outfit, files ...syscall.Conn) *chil
 	return &child{t, pid, bufio.NewReader(r)}
 }
 
-// forkRaw starts a process as a master does: with raw descriptors, whose flags are left as they are.
-func forkRaw(role string, outfit Outfit, stdout syscall.Conn, files ...syscall.Conn) (pid int, err error) {
+// forkRaw starts a process with raw descriptors, whose flags it does not change. The first one is its output.
+func forkRaw(role string, outfit Outfit, output syscall.Conn, files ...syscall.Conn) (pid int, err error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
-	descriptors := []uintptr{0, 0, 2}
-	for i, file := range append([]syscall.Conn{stdout}, files...) {
+	descriptors := []uintptr{0}
+	for _, file := range append([]syscall.Conn{output, output}, files...) {
 		fd, err := rawDescriptor(file)
 		if err != nil {
 			return 0, err
 		}
-		if i == 0 {
-			descriptors[1] = fd
-		} else {
-			descriptors = append(descriptors, fd)
-		}
+		descriptors = append(descriptors, fd)
 	}
 	return syscall.ForkExec(exe, []string{exe}, &syscall.ProcAttr{
-		Env:   append(outfit.Environ(withoutRole(os.Environ())), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0"),
+		Env:   append(outfit.Environ(os.Environ()), proctest.RoleEnv(role)...),
 		Files: descriptors,
 	})
 }
 
-// withoutRole is the environment of a process in a role without it: of two values a program may take either.
-func withoutRole(env []string) []string {
-	return slices.DeleteFunc(env, func(variable string) bool { return strings.HasPrefix(variable, roleVariable+"=") })
-}
-
 func rawDescriptor(file syscall.Conn) (fd uintptr, err error) {
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	err = raw.Control(func(d uintptr) { fd = d })
+	err = onDescriptor(file, func(d int) error { fd = uintptr(d); return nil })
 	return fd, err
 }
 
@@ -125,7 +89,7 @@ func (c *child) line() string {
 	return line[:len(line)-1]
 }
 
-// rest waits for the end of the child and of all that it started, and gives what they reported until then.
+// rest waits for the end of the child and of all that it has started, and returns what they reported until then.
 func (c *child) rest() string {
 	c.t.Helper()
 	rest, err := io.ReadAll(c.lines)
@@ -135,28 +99,14 @@ func (c *child) rest() string {
 	return string(bytes.TrimSpace(rest))
 }
 
-// flags are a descriptor's, and those of the file that it shares with others.
+// flags returns a descriptor's own flags and those that it shares with copies.
 func flags(t *testing.T, file syscall.Conn) (own, shared int) {
 	t.Helper()
 	fd, err := rawDescriptor(file)
-	if err == nil {
-		own, err = unix.FcntlInt(fd, unix.F_GETFD, 0)
-	}
-	if err == nil {
-		shared, err = unix.FcntlInt(fd, unix.F_GETFL, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
+	own, err = unix.FcntlInt(fd, unix.F_GETFD, 0)
+	check(t, err)
+	shared, err = unix.FcntlInt(fd, unix.F_GETFL, 0)
+	check(t, err)
 	return own, shared
-}
-
-// skipOrFail skips a test for want of something that not every machine has. Where MULTIPROC_TEST_REQUIRE=all says
-// that all of it is there, so that green means that all tests ran, it fails instead.
-func skipOrFail(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("MULTIPROC_TEST_REQUIRE") == "all" {
-		t.Fatalf("MULTIPROC_TEST_REQUIRE=all, but %s", why)
-	}
-	t.Skip(why)
 }

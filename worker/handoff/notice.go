@@ -1,13 +1,19 @@
 package handoff
 
-import "strings"
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+)
 
-// Notice is one message of sd_notify(3), as far as it is understood here.
+// Notice is a message of sd_notify(3), as far as it is understood here.
 type Notice struct {
 	Ready    bool   // READY=1: it serves
-	Alive    bool   // WATCHDOG=1: it is well
-	Stuck    bool   // WATCHDOG=trigger: a request hangs in it, replace it
-	Stopping bool   // STOPPING=1: it will end; where nobody asked for that, it wants to be replaced and serves on until TERM
+	Alive    bool   // WATCHDOG=1: a heartbeat
+	Stuck    bool   // WATCHDOG=trigger: a request hangs, it must be replaced
+	Stopping bool   // STOPPING=1: it will exit; if that was not requested, it asks to be replaced and serves until TERM
 	Status   string // STATUS=…: for people
 }
 
@@ -20,7 +26,7 @@ const (
 	status   = "STATUS="
 )
 
-// parseNotice understands a message. Lines that it does not know mean nothing.
+// parseNotice ignores lines that it does not know.
 func parseNotice(message []byte) Notice {
 	var n Notice
 	for line := range strings.Lines(string(message)) {
@@ -55,4 +61,46 @@ func (n Notice) lines() []string {
 	add(n.Stuck, stuck)
 	add(n.Status != "", status+strings.ReplaceAll(n.Status, "\n", " "))
 	return lines
+}
+
+// sendTimeout bounds how long a full queue can block a sender: its manager may be stopped.
+const sendTimeout = 100 * time.Millisecond
+
+// Notifier sends the state of a process to its manager. It is safe for concurrent use.
+type Notifier struct {
+	socket *net.UnixAddr // nil: there is no manager
+}
+
+// NotifierFromEnviron returns a notifier for the manager of this process: its master, or systemd.
+func NotifierFromEnviron() *Notifier {
+	path := os.Getenv(notifySocket)
+	if path == "" {
+		return &Notifier{}
+	}
+	return &Notifier{&net.UnixAddr{Name: path, Net: "unixgram"}}
+}
+
+// Send sends a notice. It blocks for 100 ms at most, and fails if the manager is gone or does not read. Without a manager it does
+// nothing.
+func (n *Notifier) Send(notice Notice) error { return n.SendLines(notice.lines()...) }
+
+// SendLines is Send for the lines of a message of sd_notify(3). Without lines nothing is sent.
+func (n *Notifier) SendLines(lines ...string) error {
+	if n.socket == nil || len(lines) == 0 {
+		return nil
+	}
+	fail := func(err error) error { return fmt.Errorf("notify %s: %w", n.socket.Name, err) }
+	// A new socket for each of the rare messages: the manager may have been restarted.
+	conn, err := net.DialUnix("unixgram", nil, n.socket)
+	if err != nil {
+		return fail(err)
+	}
+	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil {
+		return fail(err)
+	}
+	if _, err := conn.Write([]byte(strings.Join(lines, "\n"))); err != nil {
+		return fail(err)
+	}
+	return nil
 }

@@ -29,7 +29,7 @@ func TestParseNotice(t *testing.T) {
 	}
 }
 
-// FuzzParseNotice: whatever is sent means something or nothing, and what it means can be sent again.
+// A notice that was parsed can be sent again and means the same.
 func FuzzParseNotice(f *testing.F) {
 	for _, seed := range []string{
 		"", "READY=1", "READY=1\nSTATUS=serving\n", "WATCHDOG=trigger\nSTOPPING=1\nWATCHDOG=1", "STATUS=\xff\xfe", "STATUS=\r",

@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/proctest"
 )
 
-// inheritChild is a worker that reports what it was started with, and what it hears from its master.
+// inheritChild is a worker that reports what it has inherited, and the words of its master.
 func inheritChild() error {
 	if err := Address(); err != nil {
 		return err
@@ -64,13 +66,11 @@ func inheritChild() error {
 	return in.Close()
 }
 
-// memory is a file in memory with this content, whose offset is at its end.
+// memory returns a file in memory with this content and the offset at its end.
 func memory(t *testing.T, content string) *os.File {
 	t.Helper()
 	fd, err := unix.MemfdCreate("config", unix.MFD_CLOEXEC)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	file := os.NewFile(uintptr(fd), "config")
 	t.Cleanup(func() { _ = file.Close() })
 	if _, err := io.WriteString(file, content); err != nil {
@@ -83,14 +83,12 @@ func listenOn(t *testing.T, network, address string) net.Listener {
 	t.Helper()
 	var config net.ListenConfig
 	l, err := config.Listen(t.Context(), network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
 
-// TestInherit has two workers that share all but their lifelines.
+// Two workers share everything but their lifelines.
 func TestInherit(t *testing.T) {
 	tcp := listenOn(t, "tcp", "127.0.0.1:0")
 	path := filepath.Join(t.TempDir(), "socket")
@@ -110,28 +108,24 @@ func TestInherit(t *testing.T) {
 			"again 0 [] <nil>",
 		} {
 			if line := c.line(); line != want {
-				t.Errorf("%s, want %s", line, want)
+				t.Errorf("report %q, want %q", line, want)
 			}
 		}
 		for name, l := range map[string]net.Listener{"http": tcp, "side": unixSocket} {
 			if said := askOnce(t, l.Addr()); said != name+" of "+identity.ID+"\n" {
-				t.Errorf("at %s: %q", name, said)
+				t.Errorf("%s answered %q", name, said)
 			}
 		}
-		if err := tether.Send(Unready); err != nil {
-			t.Fatal(err)
-		}
+		check(t, tether.Send(Unready))
 		if line := c.line(); line != `word 'u'` {
 			t.Error(line)
 		}
-		if err := tether.Close(); err != nil {
-			t.Fatal(err)
-		}
+		check(t, tether.Close())
 		if rest := c.rest(); rest != "end EOF" {
 			t.Error(rest)
 		}
 		if _, err := os.Stat(path); err != nil {
-			t.Errorf("the worker has removed the socket: %v", err)
+			t.Errorf("the worker removed the socket: %v", err)
 		}
 	}
 }
@@ -140,30 +134,20 @@ func askOnce(t *testing.T, addr net.Addr) string {
 	t.Helper()
 	var dialer net.Dialer
 	c, err := dialer.DialContext(t.Context(), addr.Network(), addr.String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
+	check(t, c.SetDeadline(time.Now().Add(proctest.Patience)))
 	said, err := bufio.NewReader(c).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return said
 }
 
-// TestInheritASocketThatBlocks, as systemd's do.
-func TestInheritASocketThatBlocks(t *testing.T) {
+// systemd passes on blocking sockets.
+func TestInheritBlockingSocket(t *testing.T) {
 	l := listenOn(t, "tcp", "127.0.0.1:0").(syscall.Conn)
 	fd, err := rawDescriptor(l)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.SetNonblock(int(fd), false); err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
+	check(t, unix.SetNonblock(int(fd), false))
 	c := fork(t, "inherit", Outfit{Names: []string{"http"}}, l)
 	if line := c.line(); line != "identity {Slot:0 ID: Generation:0}" {
 		t.Error(line)
@@ -176,25 +160,21 @@ func TestInheritASocketThatBlocks(t *testing.T) {
 
 func TestInheritFaults(t *testing.T) {
 	null, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer null.Close()
 	c := fork(t, "inherit", Outfit{Names: []string{"http"}}, null)
 	if rest := c.rest(); !strings.Contains(rest, "take over inherited descriptors: http (descriptor 3)") {
 		t.Errorf("not a socket: %s", rest)
 	}
 	large := memory(t, "")
-	if err := large.Truncate(maxConfig + 1); err != nil {
-		t.Fatal(err)
-	}
+	check(t, large.Truncate(maxConfig+1))
 	c = fork(t, "inherit", Outfit{Names: []string{ConfigName}}, large)
 	if rest := c.rest(); !strings.Contains(rest, "config (descriptor 3): "+syscall.EFBIG.Error()) {
 		t.Errorf("a config too large: %s", rest)
 	}
 }
 
-// TestInheritNothing: what is said to another process is not taken.
+// Variables for another process are ignored.
 func TestInheritNothing(t *testing.T) {
 	for _, pid := range []string{"", "1", "me"} {
 		t.Setenv("LISTEN_PID", pid)

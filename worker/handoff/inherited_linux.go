@@ -11,7 +11,7 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 )
 
-// maxConfig bounds the settings that a worker reads, and the secrets, in bytes.
+// maxConfig bounds the size of the settings and that of the secrets, in bytes.
 const maxConfig = 16 << 20
 
 // Listener is an inherited socket.
@@ -20,21 +20,21 @@ type Listener struct {
 	Name string // from LISTEN_FDNAMES
 }
 
-// Inherited is what this process was started with, by a master or by systemd.
+// Inherited is what this process has inherited from a master or from systemd.
 type Inherited struct {
-	Identity  Identity   // zero where no master started it
+	Identity  Identity   // zero without a master
 	Listeners []Listener // in the order of their descriptors
-	Config    []byte     // the settings of its generation; nil where there are none
-	Secrets   []byte     // of its generation, which are not for the settings; nil where there are none
-	Lifeline  *Lifeline  // nil where there is none
+	Config    []byte     // the settings of its generation; nil: none
+	Secrets   []byte     // the secrets of its generation; nil: none
+	Lifeline  *Lifeline  // nil: none
 
-	log *os.File // see UseLog; nil where there is none
+	log *os.File // see UseLog; nil: none
 }
 
-// Inherit takes over what the process was started with, and clears the variables that say so: only the first call
-// finds anything. The caller owns the listeners and the lifeline.
+// Inherit takes over what the process has inherited and clears the variables of the environment, so that only the first call finds
+// anything. The caller owns the listeners and the lifeline.
 //
-// The sockets must not block (see sd_listen_fds(3)); one that does is set so.
+// Sockets are made non-blocking if they are not.
 func Inherit() (*Inherited, error) {
 	var in Inherited
 	fail := func(err error) (*Inherited, error) {
@@ -45,7 +45,7 @@ func Inherit() (*Inherited, error) {
 		return fail(err)
 	}
 	files := activation.Files(true)
-	defer func() { // a listener has a descriptor of its own, the lifeline keeps its file
+	defer func() { // listeners have descriptors of their own; the lifeline and the log keep their files
 		for _, file := range files {
 			if file != in.log && (in.Lifeline == nil || file != in.Lifeline.file) {
 				_ = file.Close()
@@ -76,14 +76,14 @@ func Inherit() (*Inherited, error) {
 	return &in, nil
 }
 
-// keepPath leaves a unix socket's path alone at Close: it is its maker's, and the other workers still listen there.
+// keepPath makes Close keep the path of a unix socket, which belongs to the process that created it and is used by other workers.
 func keepPath(l net.Listener) {
 	if unix, ok := l.(*net.UnixListener); ok {
 		unix.SetUnlinkOnClose(false)
 	}
 }
 
-// readAll reads from the beginning whatever others have read: all workers share one offset.
+// readAll reads from the beginning, whatever the offset, which all workers share.
 func readAll(file *os.File) ([]byte, error) {
 	data, err := io.ReadAll(io.NewSectionReader(file, 0, maxConfig+1))
 	if err == nil && len(data) > maxConfig {
@@ -92,7 +92,31 @@ func readAll(file *os.File) ([]byte, error) {
 	return data, err
 }
 
-// Close closes the listeners, the lifeline and the log. Those that were closed before are no error.
+// UseLog makes the process write to the log directly. Until then its stderr is a pipe to the master, which passes it on and so
+// knows why a worker did not start. It is called when the start has succeeded; without such a pipe it does nothing.
+func (in *Inherited) UseLog() error {
+	if in.log == nil {
+		return nil
+	}
+	err := onDescriptor(in.log, func(fd int) error { return os.NewSyscallError("dup3", syscall.Dup3(fd, 2, 0)) })
+	if err != nil {
+		return fmt.Errorf("use log: %w", err)
+	}
+	return in.log.Close()
+}
+
+// onDescriptor calls do with a descriptor. Unlike File.Fd it does not make it blocking.
+func onDescriptor(c syscall.Conn, do func(fd int) error) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = do(int(fd)) })
+	return errors.Join(err, failed)
+}
+
+// Close closes the listeners, the lifeline and the log, unless they are closed already.
 func (in *Inherited) Close() error {
 	var errs []error
 	for _, l := range in.Listeners {

@@ -12,16 +12,16 @@ import (
 	"testing"
 )
 
-// becomeChild is a worker that is another program, a shell, which reports what it has.
+// becomeChild is a worker that becomes another program, a shell, which reports its environment and descriptors.
 func becomeChild() error {
 	script := `echo pid $$ $LISTEN_PID fds $LISTEN_FDS; for fd in 3 4; do [ -e /proc/$$/fd/$fd ] && echo has $fd; done; ` +
 		`[ -n "$WAIT" ] && exec sleep 1000; true`
 	return Become("/bin/sh", []string{"sh", "-c", script})
 }
 
-// masterChild is a master that starts becomeChild, and waits to be killed.
+// masterChild is a master that starts a becomeChild and waits to be killed.
 func masterChild() error {
-	runtime.LockOSThread() // which the worker's life depends on
+	runtime.LockOSThread() // the kernel kills the worker with this thread
 	_, lifeline, err := NewLifeline()
 	if err != nil {
 		return err
@@ -50,24 +50,20 @@ func TestBecome(t *testing.T) {
 
 func TestBecomeWithoutAMaster(t *testing.T) {
 	tether, lifeline := newLifeline(t)
-	if err := tether.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, tether.Close())
 	c := fork(t, "become", Outfit{Names: []string{"http"}}, listenOn(t, "tcp", "127.0.0.1:0").(syscall.Conn), lifeline.file)
 	if rest := c.rest(); rest != "start /bin/sh: "+ErrMasterGone.Error() {
 		t.Error(rest)
 	}
 }
 
-// TestBecomeEndsWithItsMaster: the other program knows nothing of a lifeline.
+// The other program does not know the lifeline.
 func TestBecomeEndsWithItsMaster(t *testing.T) {
 	tether, lifeline := newLifeline(t)
 	defer tether.Close()
 	master := fork(t, "master", Outfit{}, lifeline.file)
 	pid, err := strconv.Atoi(strings.Fields(master.line())[1])
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() {
 		if err := syscall.Kill(pid, 0); err == nil {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -76,5 +72,20 @@ func TestBecomeEndsWithItsMaster(t *testing.T) {
 	if err := syscall.Kill(master.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		t.Fatal(err)
 	}
-	master.rest() // until nobody holds the pipe
+	master.rest() // until the worker, too, has closed the pipe
+}
+
+func TestAddress(t *testing.T) {
+	pid := strconv.Itoa(os.Getpid())
+	t.Setenv("LISTEN_PID", "1")
+	t.Setenv("WATCHDOG_PID", "")
+	check(t, Address())
+	if os.Getenv("LISTEN_PID") != pid || os.Getenv("WATCHDOG_PID") != "" {
+		t.Errorf("LISTEN_PID %q, WATCHDOG_PID %q", os.Getenv("LISTEN_PID"), os.Getenv("WATCHDOG_PID"))
+	}
+	t.Setenv("WATCHDOG_USEC", "1")
+	check(t, Address())
+	if os.Getenv("WATCHDOG_PID") != pid {
+		t.Errorf("WATCHDOG_PID %q", os.Getenv("WATCHDOG_PID"))
+	}
 }

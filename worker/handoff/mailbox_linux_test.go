@@ -10,19 +10,17 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/proctest"
 )
 
-// openMailbox makes a mailbox, and a notifier for it.
+// openMailbox returns a mailbox and a notifier for it.
 func openMailbox(t *testing.T) (*Mailbox, *Notifier) {
 	t.Helper()
 	box, err := NewMailbox()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() { _ = box.Close() })
-	if err := box.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
+	check(t, box.conn.SetReadDeadline(time.Now().Add(proctest.Patience)))
 	t.Setenv("NOTIFY_SOCKET", box.Address())
 	return box, NotifierFromEnviron()
 }
@@ -40,13 +38,9 @@ func TestNoticesArrive(t *testing.T) {
 		{Ready: true, Status: "serving"}, {Alive: true}, {Stuck: true}, {Stopping: true, Alive: true}, {Status: "ünïcode"},
 	}
 	for _, notice := range notices {
-		if err := notifier.Send(notice); err != nil {
-			t.Fatal(err)
-		}
+		check(t, notifier.Send(notice))
 	}
-	if err := notifier.Send(Notice{Status: "two\nREADY=1"}); err != nil {
-		t.Fatal(err)
-	}
+	check(t, notifier.Send(Notice{Status: "two\nREADY=1"}))
 	for _, notice := range notices {
 		box.expect(t, notice)
 	}
@@ -55,31 +49,24 @@ func TestNoticesArrive(t *testing.T) {
 
 func TestEmptyNoticeIsNotSent(t *testing.T) {
 	box, notifier := openMailbox(t)
-	if err := errors.Join(notifier.Send(Notice{}), notifier.Send(Notice{Alive: true})); err != nil {
-		t.Fatal(err)
-	}
+	check(t, errors.Join(notifier.Send(Notice{}), notifier.Send(Notice{Alive: true})))
 	box.expect(t, Notice{Alive: true})
 }
 
-func TestMailboxesAreApart(t *testing.T) {
+func TestMailboxesAreSeparate(t *testing.T) {
 	one, toOne := openMailbox(t)
 	other, toOther := openMailbox(t)
-	if err := errors.Join(toOther.Send(Notice{Stuck: true}), toOne.Send(Notice{Alive: true})); err != nil {
-		t.Fatal(err)
-	}
+	check(t, errors.Join(toOther.Send(Notice{Stuck: true}), toOne.Send(Notice{Alive: true})))
 	one.expect(t, Notice{Alive: true})
 	other.expect(t, Notice{Stuck: true})
 }
 
-// TestNoticesOfOthersArePassedOver: only that of the one user counts, though the stranger's came first.
-func TestNoticesOfOthersArePassedOver(t *testing.T) {
-	if os.Geteuid() != 0 {
-		skipOrFail(t, "becoming somebody else needs root")
-	}
+func TestNoticesOfOtherUsersAreIgnored(t *testing.T) {
+	proctest.Root(t)
 	box, notifier := openMailbox(t)
 	sent := make(chan error)
 	go func() {
-		// The thread becomes another user for good, and ends with the goroutine that is locked to it.
+		// The thread becomes another user for good and ends with its goroutine.
 		runtime.LockOSThread()
 		_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 65534, 65534, 65534)
 		if errno != 0 {
@@ -91,9 +78,7 @@ func TestNoticesOfOthersArePassedOver(t *testing.T) {
 	if err := <-sent; err != nil {
 		t.Fatal(err)
 	}
-	if err := notifier.Send(Notice{Alive: true}); err != nil {
-		t.Fatal(err)
-	}
+	check(t, notifier.Send(Notice{Alive: true}))
 	box.expect(t, Notice{Alive: true})
 }
 
@@ -106,27 +91,22 @@ func sendRaw(address string, message, control []byte) error {
 	return unix.Sendmsg(fd, message, control, &unix.SockaddrUnix{Name: address}, 0)
 }
 
-func TestMessagesThatAreTooLongArePassedOver(t *testing.T) {
+func TestLongMessagesAreIgnored(t *testing.T) {
 	box, _ := openMailbox(t)
 	for _, message := range []string{
 		"WATCHDOG=trigger\nSTATUS=" + strings.Repeat("x", maxNotice),
 		"STOPPING=1\nSTATUS=" + strings.Repeat("x", maxNotice-18),
 	} {
-		if err := sendRaw(box.Address(), []byte(message), nil); err != nil {
-			t.Fatal(err)
-		}
+		check(t, sendRaw(box.Address(), []byte(message), nil))
 	}
 	box.expect(t, Notice{Stopping: true, Status: strings.Repeat("x", maxNotice-18)})
 }
 
-// TestSentDescriptorsAreClosed: whoever sends some must not fill the master's table, also where there are more of them
-// than there is room for.
+// A sender must not be able to fill the master's table of descriptors, also with more of them than the buffer has room for.
 func TestSentDescriptorsAreClosed(t *testing.T) {
 	box, notifier := openMailbox(t)
 	file, err := os.Open("/dev/null")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer file.Close()
 	fds := make([]int, 253) // the kernel's limit
 	for i := range fds {
@@ -134,23 +114,17 @@ func TestSentDescriptorsAreClosed(t *testing.T) {
 	}
 	before := openDescriptors(t)
 	for _, n := range []int{1, 10, 100, 120, 253} {
-		if err := sendRaw(box.Address(), []byte("STATUS=take these"), unix.UnixRights(fds[:n]...)); err != nil {
-			t.Fatal(err)
-		}
-		if err := notifier.Send(Notice{Alive: true}); err != nil {
-			t.Fatal(err)
-		}
+		check(t, sendRaw(box.Address(), []byte("STATUS=take these"), unix.UnixRights(fds[:n]...)))
+		check(t, notifier.Send(Notice{Alive: true}))
 		for {
 			notice, err := box.Receive()
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			if notice.Alive {
 				break
 			}
 		}
 		if now := openDescriptors(t); now != before {
-			t.Errorf("after %d were sent, %d descriptors are open, and %d were before", n, now, before)
+			t.Errorf("%d descriptors sent: %d are open, %d before", n, now, before)
 		}
 	}
 }
@@ -158,14 +132,12 @@ func TestSentDescriptorsAreClosed(t *testing.T) {
 func openDescriptors(t *testing.T) int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return len(entries)
 }
 
-// TestSendDoesNotWaitForLong: the manager may be stopped, and its queue full.
-func TestSendDoesNotWaitForLong(t *testing.T) {
+// The manager may be stopped and its queue full.
+func TestSendTimeout(t *testing.T) {
 	_, notifier := openMailbox(t)
 	var err error
 	for range 100_000 {
@@ -174,18 +146,18 @@ func TestSendDoesNotWaitForLong(t *testing.T) {
 		}
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("at the end: %v", err)
+		t.Errorf("Send to a full queue: %v", err)
 	}
 }
 
-func TestNotifierWithoutAManager(t *testing.T) {
+func TestNotifierWithoutManager(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
 	if err := NotifierFromEnviron().Send(Notice{Ready: true}); err != nil {
 		t.Error(err)
 	}
 	t.Setenv("NOTIFY_SOCKET", "/nonexistent")
 	if err := NotifierFromEnviron().Send(Notice{Ready: true}); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("nobody there: %v", err)
+		t.Errorf("Send without a manager: %v", err)
 	}
 }
 
@@ -196,9 +168,7 @@ func TestMailboxCloseEndsReceive(t *testing.T) {
 		_, err := box.Receive()
 		ended <- err
 	}()
-	if err := box.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, box.Close())
 	if err := <-ended; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("Receive: %v", err)
 	}
