@@ -17,7 +17,7 @@ func TestCrash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	s := openStoreAt(t, path)
 	update(t, s, insertNames)
-	const processes, kills = 4, 25
+	processes, kills := 4, proctest.Rounds(8, 100)
 	acknowledged := map[string]bool{}
 	note := func(line string) { acknowledged[line] = true }
 	started := 0

@@ -180,12 +180,13 @@ func TestMigrateKilled(t *testing.T) {
 	}
 	checkIntegrity(t, path)
 
-	for i := range 15 {
+	n := proctest.Rounds(5, 15)
+	for i := range n {
 		path := filepath.Join(t.TempDir(), "x.db")
 		c := proctest.Start(t, "migrate", path)
 		c.Line()
 		c.Send("go")
-		<-time.After(time.Duration(i) * 2 * time.Millisecond) // it takes about that in all
+		<-time.After(time.Duration(i) * 30 / time.Duration(n) * time.Millisecond) // it takes about 30 ms in all
 		c.Kill()
 		update(t, openStoreAt(t, path), newAPI("a"))
 		checkIntegrity(t, path)

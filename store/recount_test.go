@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestMoveWindow lets the clock go on by months, back, and on again: the tables follow a piece at a time, and come to rest.
+// TestMoveWindow sets the clock forward by months, back, and forward again: the tables follow in portions, and come to rest.
 func TestMoveWindow(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "multiproc.db")
@@ -17,7 +17,7 @@ func TestMoveWindow(t *testing.T) {
 	tx := &Tx{ctx: t.Context(), db: openConn(t, path), now: time.UnixMicro(today).Truncate(time.Minute)}
 	const n, combinations, atOnce = 2 * 3 * 24 * 60, 30, 300
 	check(t, tx.Recount())
-	check(t, insertMany(tx, n, 3*window)) // at the start of each minute and in the midst of it
+	check(t, insertMany(tx, n, 3*window)) // at the start of each minute and in the middle of it
 	for _, step := range []struct {
 		name     string
 		by       time.Duration
@@ -39,7 +39,7 @@ func TestMoveWindow(t *testing.T) {
 			before := totalChanges(t, tx)
 			check(t, tx.move(atOnce))
 			changes = totalChanges(t, tx) - before
-			// The totals and the window go besides, and the rest of a minute.
+			// The totals, the window and the rest of a minute are not counted.
 			if limit := atOnce + 3*combinations; changes > limit {
 				t.Errorf("%s: %d rows changed in one call, want at most %d", step.name, changes, limit)
 			}
@@ -53,7 +53,7 @@ func TestMoveWindow(t *testing.T) {
 	}
 }
 
-// TestMoveWindowOverFullMinute moves past a minute of which there is more than moves at once.
+// TestMoveWindowOverFullMinute moves past a minute that has more rows than move at once.
 func TestMoveWindowOverFullMinute(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "multiproc.db")
@@ -77,7 +77,7 @@ func totalChanges(t *testing.T, tx *Tx) (n int) {
 	return n
 }
 
-// checkWindow asks whether the tables are such that a count costs least.
+// checkWindow checks that the window is where a count costs least.
 func checkWindow(t *testing.T, tx *Tx) {
 	t.Helper()
 	c, err := tx.counted()
@@ -97,7 +97,7 @@ func openClocked(t *testing.T) (*Store, *atomic.Int64) {
 	return s, &now
 }
 
-// TestMoveWindowDropsTotals deletes an API and a status, whose totals are 0 then.
+// TestMoveWindowDropsTotals: the totals of a deleted API or status are dropped.
 func TestMoveWindowDropsTotals(t *testing.T) {
 	t.Parallel()
 	s, now := openClocked(t)
@@ -123,7 +123,7 @@ func TestMoveWindowDropsTotals(t *testing.T) {
 	totals(5 * 4)
 }
 
-// TestRecount has a program replace rows that does not tell the triggers.
+// TestRecount has a program replace rows without running the triggers.
 func TestRecount(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "multiproc.db")
@@ -145,7 +145,7 @@ func TestRecount(t *testing.T) {
 	})
 }
 
-// TestCountsOfOldDatabase migrates a database that has transactions and no counts.
+// TestCountsOfOldDatabase migrates a database with transactions and no counts.
 func TestCountsOfOldDatabase(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "multiproc.db")

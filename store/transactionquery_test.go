@@ -10,9 +10,11 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"multiproc/internal/proctest"
 )
 
-// eachQuery calls f with the queries that there are, but for their pages.
+// eachQuery calls f with all queries with the fields of a filter or without, in all orders.
 func eachQuery(filter TransactionFilter, f func(name string, q TransactionQuery)) {
 	for named := range 4 {
 		for timed := range 4 {
@@ -39,7 +41,7 @@ func eachQuery(filter TransactionFilter, f func(name string, q TransactionQuery)
 	}
 }
 
-// TestTransactions compares all lists with what they should be, where many transactions have the same times and amounts.
+// TestTransactions compares all lists with the expected ones, where many transactions have the same times and amounts.
 func TestTransactions(t *testing.T) {
 	s := openStore(t)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -60,11 +62,14 @@ func TestTransactions(t *testing.T) {
 		}
 		return nil
 	})
-	for _, filter := range []TransactionFilter{
+	for i, filter := range []TransactionFilter{
 		{API: "a", Status: "b", From: start.Add(-3 * time.Microsecond), Until: start.Add(4 * time.Microsecond)},
 		{API: "b", Status: "c", From: start.Add(20 * time.Microsecond), Until: start.Add(-20 * time.Microsecond)},
 		{API: "none", Status: "none", From: start, Until: start},
 	} {
+		if i > 0 && !proctest.IsLong() {
+			continue
+		}
 		eachQuery(filter, func(name string, q TransactionQuery) {
 			t.Run(name, func(t *testing.T) {
 				want := expected(all, q)
@@ -80,7 +85,7 @@ func TestTransactions(t *testing.T) {
 					return tx.transactions(q, false)
 				})
 				if diff := gocmp.Diff(want, many); diff != "" {
-					t.Errorf("as of many (-want +got):\n%s", diff)
+					t.Errorf("as if there were many (-want +got):\n%s", diff)
 				}
 				older := q
 				older.Highest = all[len(all)/2].ID
@@ -105,7 +110,7 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
-// createNames makes an API and a status of each name.
+// createNames creates an API and a status with each name.
 func createNames(tb testing.TB, tx *Tx, names ...string) {
 	tb.Helper()
 	for _, name := range names {
@@ -134,7 +139,7 @@ func expected(all []Transaction, q TransactionQuery) (want []Transaction) {
 	return want
 }
 
-// TestTransactionsOfOtherLists: the cursor of a list fits no other order or direction.
+// TestTransactionsOfOtherLists: no list takes the cursor of another order or direction.
 func TestTransactionsOfOtherLists(t *testing.T) {
 	s := openStore(t)
 	update(t, s, func(tx *Tx) error {
@@ -169,7 +174,7 @@ func TestTransactionsOfOtherLists(t *testing.T) {
 	})
 }
 
-// TestTransactionsThatStay: while others come and go, those that stay are each listed once.
+// TestTransactionsThatStay: while others are added and deleted, those that stay are listed once each.
 func TestTransactionsThatStay(t *testing.T) {
 	s := openStore(t, Options{Synchronous: "normal"})
 	random := rand.New(rand.NewPCG(1, 2))
@@ -195,8 +200,9 @@ func TestTransactionsThatStay(t *testing.T) {
 		}
 		return nil
 	})
+	n := 0
 	eachQuery(TransactionFilter{API: "a", Status: "a", From: start}, func(name string, q TransactionQuery) {
-		if !q.Until.IsZero() {
+		if n++; !q.Until.IsZero() || n%proctest.Rounds(3, 1) > 0 {
 			return
 		}
 		t.Run(name, func(t *testing.T) {
@@ -225,7 +231,7 @@ func TestTransactionsThatStay(t *testing.T) {
 	})
 }
 
-// TestTransactionsPlan: SQLite finds transactions in the way that is meant, which it does not do by itself.
+// TestTransactionsPlan: SQLite uses the intended indexes, which it would not choose by itself.
 func TestTransactionsPlan(t *testing.T) {
 	s := openStore(t)
 	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
@@ -253,12 +259,12 @@ func TestTransactionsPlan(t *testing.T) {
 				t.Fatal(err)
 			}
 			plan := planOf(t, s, query, append(args, q.rows())...)
-			checkPlan(t, plan, 0, "SEARCH t USING INTEGER PRIMARY KEY (rowid=?)", true) // what is listed
+			checkPlan(t, plan, 0, "SEARCH t USING INTEGER PRIMARY KEY (rowid=?)", true) // the rows of the page
 			checkPlan(t, plan, 1, want, sorted)
 
 			q.Highest = 7
 			if q.Sort.By == SortID && !q.timed() {
-				q.After, want = "", strings.Replace(want, "rowid>?", "rowid<?", 1) // that alone has to find the first ones
+				q.After, want = "", strings.Replace(want, "rowid>?", "rowid<?", 1) // the first ones are found by that alone
 			}
 			if query, args, err = q.query(false); err != nil {
 				t.Fatal(err)
@@ -286,7 +292,7 @@ func times(from, until bool) string {
 	}
 }
 
-// step is a line of the plan of a query, in the one above that has its parent's id.
+// step is a line of the plan of a query.
 type step struct {
 	id, parent int
 	detail     string
@@ -313,7 +319,7 @@ func planOf(t *testing.T, s *Store, query string, args ...any) (plan []step) {
 	return plan
 }
 
-// checkPlan looks at the n-th step that finds transactions t, and at whether what that finds is sorted.
+// checkPlan checks the n-th step that finds transactions t, and whether its result is sorted.
 func checkPlan(t *testing.T, plan []step, n int, want string, sorted bool) {
 	t.Helper()
 	var finds []step
@@ -336,7 +342,7 @@ func checkPlan(t *testing.T, plan []step, n int, want string, sorted bool) {
 	}
 }
 
-// TestCountTransactionsPlan: to count what an API or a status has, nothing else is looked at.
+// TestCountTransactionsPlan: to count by names, no transactions are read.
 func TestCountTransactionsPlan(t *testing.T) {
 	s := openStore(t)
 	for _, test := range []struct {
@@ -360,7 +366,7 @@ func TestCountTransactionsPlan(t *testing.T) {
 		if test.filter.totalled() && slices.ContainsFunc(plan, func(s step) bool {
 			return strings.Contains(s.detail, " t") && strings.Contains(s.detail, "transactions")
 		}) {
-			t.Errorf("%+v: %+v: transactions are looked at that are counted already", test.filter, plan)
+			t.Errorf("%+v: %+v: transactions are read whose number is maintained", test.filter, plan)
 		}
 	}
 }

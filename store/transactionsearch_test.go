@@ -7,9 +7,11 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"multiproc/internal/proctest"
 )
 
-// TestSearchTransactions compares what searches find, in all orders, with other filters and without, with what they should.
+// TestSearchTransactions compares the results of searches with the expected ones, in all orders, with other filters and without.
 func TestSearchTransactions(t *testing.T) {
 	s := openStore(t)
 	random := rand.New(rand.NewPCG(3, 4))
@@ -36,6 +38,7 @@ func TestSearchTransactions(t *testing.T) {
 			return strings.Contains(strings.ToLower(t.API), text) || strings.Contains(strings.ToLower(t.Status), text)
 		}
 	}
+	n := 0
 	for text, means := range map[string]func(Transaction) bool{
 		"7":                          func(t Transaction) bool { return t.ID == 7 || t.Amount == 70_000 || named("7")(t) },
 		" 7.00 ":                     func(t Transaction) bool { return t.Amount == 70_000 },
@@ -56,6 +59,9 @@ func TestSearchTransactions(t *testing.T) {
 	} {
 		filter := TransactionFilter{API: names[0], Status: names[1], From: start.Add(3 * time.Microsecond), Until: start.Add(15 * time.Microsecond)}
 		eachQuery(filter, func(name string, q TransactionQuery) {
+			if n++; n%proctest.Rounds(7, 1) > 0 {
+				return
+			}
 			q.Search = text
 			t.Run(text+" "+name, func(t *testing.T) {
 				var want []Transaction
@@ -86,7 +92,7 @@ func TestSearchTransactions(t *testing.T) {
 	}
 }
 
-// TestFindByName finds APIs, statuses and users by a part of their names.
+// TestFindByName finds APIs and statuses by a part of their names.
 func TestFindByName(t *testing.T) {
 	s := openStore(t)
 	names := []string{"100%", "Card", "aXb", "a_b", "card 2", `x\y`, "Überweisung", "😀 <b>"}

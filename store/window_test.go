@@ -12,24 +12,22 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"multiproc/internal/proctest"
 )
 
 var (
 	firstSeed = flag.Uint64("seed", 1, "of the first sequence that TestWindowCounts runs")
-	sequences = flag.Int("sequences", 0, "how many TestWindowCounts runs; 0: 60, fewer with -short")
+	sequences = flag.Int("sequences", 0, "number of sequences that TestWindowCounts runs; 0: as the tier has it")
 )
 
 // TestWindowCounts changes transactions in all ways that SQL has, by a Store and by a connection of another program, while
-// the clock goes on, forth and back, and the window is moved or counted anew at any time. After each step the counts must
-// be those that a plain query finds, at this and at other moments, and the tables what they say they are.
+// the clock goes on, forth and back, and the window is moved or recounted at any time. After each step the counts must equal
+// those of a plain query, at this and at other moments, and the tables must agree with one another.
 func TestWindowCounts(t *testing.T) {
 	n := *sequences
-	switch {
-	case n > 0:
-	case testing.Short():
-		n = 20
-	default:
-		n = 60
+	if n == 0 {
+		n = proctest.Rounds(16, 60)
 	}
 	for i := range n {
 		seed := *firstSeed + uint64(i)
@@ -55,7 +53,7 @@ func TestWindowCountsWhileWriting(t *testing.T) {
 	var writers sync.WaitGroup
 	for _, s := range stores {
 		writers.Go(func() {
-			for i := range 200 {
+			for i := range proctest.Rounds(100, 200) {
 				write := func(tx *Tx) error { return insertMany(tx, 10, window+time.Hour) }
 				switch i % 10 {
 				case 3:
@@ -89,7 +87,7 @@ func TestWindowCountsWhileWriting(t *testing.T) {
 	}
 }
 
-// compareCounts compares with what a plain query finds.
+// compareCounts compares the counts with those of a plain query.
 func compareCounts(tx *Tx) error {
 	got, err := tx.WindowCounts()
 	if err != nil {
@@ -134,7 +132,7 @@ func compareTimeline(tx *Tx, counts []Count) error {
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" || others != 0 {
-		return fmt.Errorf("the timeline at %d has %d too many others (-counts +timeline):\n%s", tx.now.UnixMicro(), others, diff)
+		return fmt.Errorf("the timeline at %d has %d others too many (-counts +timeline):\n%s", tx.now.UnixMicro(), others, diff)
 	}
 	return nil
 }
@@ -161,7 +159,7 @@ func plainCounts(tx *Tx) ([]Count, error) {
 	return counts, rows.Err()
 }
 
-// checkTables asks whether the tables hold what they are there for.
+// checkTables checks the tables of counts against the transactions.
 func checkTables(tx *Tx) error {
 	for what, query := range map[string]string{
 		"minutes": `
@@ -195,7 +193,7 @@ func checkTables(tx *Tx) error {
 	return nil
 }
 
-// TestWindowCountsPlan asks whether a scrape reads only what it needs, whatever there is in the tables.
+// TestWindowCountsPlan: a scrape reads only what it needs, whatever the tables contain.
 func TestWindowCountsPlan(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
@@ -253,7 +251,7 @@ func TestMinute(t *testing.T) {
 	}
 }
 
-// insertAt inserts a transaction of API 1 in status 1, which it makes.
+// insertAt inserts a transaction of API 1 in status 1, and both of these if necessary.
 func insertAt(tx *Tx, modified int64) error {
 	for _, query := range []string{
 		"INSERT OR IGNORE INTO apis (id, name, description, params) VALUES (1, 'a', '', '{}')",

@@ -52,7 +52,7 @@ func (l *fairLock) acquired(tb testing.TB) bool {
 // others wait.
 func TestFairLockTurns(t *testing.T) {
 	lock := newLock(t)
-	const processes, turns = 4, 500
+	processes, turns := 4, proctest.Rounds(200, 1000)
 	check(t, lock.acquire(t.Context()))
 	var all []*proctest.Child
 	for i := range processes {

@@ -290,7 +290,7 @@ func TestCloseWhileWaiting(t *testing.T) {
 
 // TestCloseAnswers every write, with what came of it.
 func TestCloseAnswers(t *testing.T) {
-	for range 20 {
+	for range proctest.Rounds(5, 50) {
 		s := openDB(t)
 		path := s.writer.file.path
 		var stored atomic.Int64
