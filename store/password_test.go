@@ -150,7 +150,7 @@ func TestHashPasswordInTurn(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("gone")
 	errs := make(chan error)
-	for range 10 {
+	for range maxHashing / 2 {
 		go func() {
 			_, err := s.HashPassword(ctx, "correct horse")
 			errs <- err
@@ -161,7 +161,7 @@ func TestHashPasswordInTurn(t *testing.T) {
 		}()
 	}
 	cancel(cause)
-	for range 20 {
+	for range 2 * (maxHashing / 2) {
 		if err := <-errs; !errors.Is(err, cause) && !errors.Is(err, context.Canceled) {
 			t.Errorf("%v, want %v: it did not wait for its turn", err, cause)
 		}
