@@ -19,8 +19,8 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// TestWriterBytes makes the calls that lie behind the files that prometheus_client wrote, in the order of their
-// entries, and wants the same files, to the byte. What the clock says is only compared as far as it is there.
+// TestWriterBytes repeats the updates behind the files that prometheus_client wrote, in the order of their entries. The files
+// must be the same, to the byte. Of times it only compares whether they are set.
 func TestWriterBytes(t *testing.T) {
 	files, err := filepath.Glob("../testdata/conformance/h16/*/*.db")
 	check(t, err)
@@ -44,7 +44,7 @@ func TestWriterBytes(t *testing.T) {
 			r.do(prefix, golden.entries)
 			got := readWritten(t, filepath.Join(dir, filepath.Base(file)))
 
-			if prefix == "gauge_livesum" { // begins with the Writer's own gauge
+			if prefix == "gauge_livesum" { // it begins with the Writer's own gauge
 				own := got.entries[0]
 				if own.key != `["multiproc_metric_series_unshared", "multiproc_metric_series_unshared", {}, `+
 					`"Series kept in the memory of processes because their metric files have no room."]` {
@@ -71,8 +71,8 @@ func TestWriterBytes(t *testing.T) {
 	}
 }
 
-// TestValueAtTheOldEnd makes entries whose values lie just before, around and just after the end of the file, which
-// grows for them: the end is also that of a mapping.
+// TestValueAtTheOldEnd makes entries whose values lie just before, around and just after the end of the file, which then
+// grows. It is also the end of a mapping.
 func TestValueAtTheOldEnd(t *testing.T) {
 	at := map[int]bool{}
 	for n := 65_400; n < 65_500; n += 4 {
@@ -85,7 +85,7 @@ func TestValueAtTheOldEnd(t *testing.T) {
 		v.WithLabelValues(label).Add(3)
 		checkSamples(t, map[string]float64{
 			fmt.Sprintf("c_total{l=%q}", label): 4, `c_total{l="y"}`: 2, unshared: 0,
-		}, parsePage(t, scrape(t, dir)))
+		}, pageOfDir(t, dir))
 		at[readWritten(t, filepath.Join(dir, "counter_w1.db")).entries[0].end-16] = true
 	}
 	for _, value := range []int{1<<16 - 16, 1<<16 - 8, 1 << 16} {
@@ -108,8 +108,8 @@ func checkBytes(t *testing.T, want, got []byte) {
 	}
 }
 
-// observations are what was observed by each series of the histograms and summaries, by its sum: their order does
-// not show, and their sum not what they were.
+// observations has the observations of each series of the histograms and summaries, by family and sum: a file does not show
+// them.
 var observations = map[string][]float64{
 	"latency_seconds 7e+09": {7 * 0.004, 7 * 0.03, 7 * 0.3, 7 * 2, 7 * 3, 7 * 18.48, 7e9},
 	"latency_seconds 8e+09": {8 * 0.004, 8 * 0.03, 8 * 0.3, 8 * 2, 8 * 3, 8 * 18.48, 8e9},
@@ -120,7 +120,7 @@ var observations = map[string][]float64{
 	"work_seconds 9.25":     {8, 1.25},
 }
 
-// replay makes metrics as the entries of a file ask for them.
+// replay makes the metrics of the entries of a file.
 type replay struct {
 	t *testing.T
 	w *mpmetrics.Writer
@@ -177,7 +177,7 @@ func (r *replay) do(prefix string, entries []writtenEntry) {
 	}
 }
 
-// observe makes the observations that are known by their sum, to six digits.
+// observe makes the observations with this sum, to six digits.
 func (r *replay) observe(o prometheus.Observer, e writtenEntry, sum float64) {
 	r.t.Helper()
 	if sum == 0 {
@@ -185,15 +185,14 @@ func (r *replay) observe(o prometheus.Observer, e writtenEntry, sum float64) {
 	}
 	known := fmt.Sprintf("%s %.6g", e.family, sum)
 	if observations[known] == nil {
-		r.t.Fatalf("it is not known what was observed: %s", known)
+		r.t.Fatalf("no observations for %s", known)
 	}
 	for _, v := range observations[known] {
 		o.Observe(v)
 	}
 }
 
-// family finds or makes the vector that an entry belongs to. The names of its labels are given backwards: their order
-// must not matter.
+// family finds or makes the vector of an entry. The names of its labels are in reverse order, which must not matter.
 func family[V any](t *testing.T, made map[string]V, e writtenEntry, newVec func(labels []string) (V, error)) V {
 	t.Helper()
 	if _, ok := made[e.family]; !ok {
@@ -217,7 +216,7 @@ func modeNamed(t *testing.T, name string) mpmetrics.Mode {
 	return 0
 }
 
-// writtenFile is a metric file as an independent reader understands it.
+// writtenFile is a metric file as parsed by an independent reader.
 type writtenFile struct {
 	bytes   []byte
 	used    int

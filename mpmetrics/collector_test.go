@@ -13,15 +13,14 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// TestSamplesArePruned: files that come and go, under new names or the same, leave nothing behind in the memory of one
-// who reads the directory all the while.
+// TestSamplesArePruned: files that come and go, under new names or the same one, leave nothing in a Collector's memory.
 func TestSamplesArePruned(t *testing.T) {
 	for _, name := range []string{"gauge_livesum_%d.db", "gauge_livesum_w1.db"} {
 		dir := t.TempDir()
 		c := NewCollector(dir, CollectorOptions{})
 		defer c.Close()
 		last := ""
-		for i := range 1000 {
+		for i := range 300 {
 			file := filepath.Join(dir, name)
 			if name != "gauge_livesum_w1.db" {
 				file = filepath.Join(dir, fmt.Sprintf(name, i))
@@ -44,7 +43,7 @@ func TestSamplesArePruned(t *testing.T) {
 	}
 }
 
-// TestScrapeAllocatesNothing that grows with the number of series, when nothing has changed but values.
+// TestScrapeAllocatesNothing that grows with the number of series, if only values have changed.
 func TestScrapeAllocatesNothing(t *testing.T) {
 	allocs := func(counters int) float64 {
 		dir := t.TempDir()
@@ -59,14 +58,13 @@ func TestScrapeAllocatesNothing(t *testing.T) {
 			}
 		})
 	}
-	// One for each further series would be thousands. Some may be new at any time: what is pooled can get lost.
+	// One for each series more would be thousands. A few may happen at any time: pools can lose their content.
 	if few, many := allocs(10), allocs(2000); many > few+10 {
 		t.Errorf("%v allocations with 2000 counters, %v with 10", many, few)
 	}
 }
 
-// TestDamagedFileIsReadAgain after a while, though nothing says that it was mended: whatever damaged it may have mended
-// it without touching its header.
+// TestDamagedFileIsReadAgain after a while: it may have been repaired without a change of its header.
 func TestDamagedFileIsReadAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "counter_1.db")
 	k := format.Key{Family: "x", Sample: "x_total", Help: "Help."}.Encode()

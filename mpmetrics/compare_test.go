@@ -13,8 +13,7 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// TestCompare holds the rows of each conformance directory against the page: the last column is the page, and what was
-// counted is the sum of what each process counted.
+// TestCompare compares the rows of each conformance directory with the page. Counts on the page must be the sums of the columns.
 func TestCompare(t *testing.T) {
 	goldens, err := filepath.Glob("../testdata/conformance/*/*.prom")
 	if err != nil || len(goldens) != 20 {
@@ -71,7 +70,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// lines are the samples of a page with their values.
+// lines returns the samples of a page with their values.
 func lines(t *testing.T, page []byte) map[string]float64 {
 	t.Helper()
 	found := map[string]float64{}
@@ -99,7 +98,7 @@ func TestCompareWanted(t *testing.T) {
 	f := func(wanted string, want ...string) {
 		t.Helper()
 		var got []string
-		for range 2 { // what a column left would be in the next
+		for range 2 { // nothing of one column may be left for the next
 			got = nil
 			for _, row := range in.Compare(columns, func(name, _ string) bool { return name == wanted }) {
 				line := fmt.Sprintf("%s %v %v", row.Sample, row.OnPage, row.Merged)
@@ -109,9 +108,7 @@ func TestCompareWanted(t *testing.T) {
 				got = append(got, line)
 			}
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", wanted, diff)
-		}
+		checkEqual(t, want, got, "%s", wanted)
 	}
 	f("took_count", "took_count true 6 0:3 1:3")
 	f("took_bucket", `took_bucket{le="1.0"} true 2 0:1 1:1`, `took_bucket{le="2.0"} true 4 0:2 1:2`, `took_bucket{le="+Inf"} true 6 0:3 1:3`)
@@ -121,7 +118,7 @@ func TestCompareWanted(t *testing.T) {
 	f("none")
 }
 
-// TestCompareBounds has columns whose histograms have other bounds: none is in the other's column with its count.
+// TestCompareBounds has columns whose histograms differ in their bounds.
 func TestCompareBounds(t *testing.T) {
 	dir := t.TempDir()
 	bucket := func(le string, n float64) []byte {
@@ -141,7 +138,5 @@ func TestCompareBounds(t *testing.T) {
 		}
 		got[row.Sample] = append(got[row.Sample], row.Merged)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
+	checkEqual(t, want, got, "")
 }

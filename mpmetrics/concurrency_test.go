@@ -87,7 +87,7 @@ func TestConcurrentProcesses(t *testing.T) {
 	for i := range concurrentSeries {
 		want[fmt.Sprintf(`concurrent_wide_total{series="%d"}`, i)] = rounds * concurrentAmount(i)
 	}
-	for name, got := range map[string]page{"shared": parsePage(t, scrapeWith(t, shared)), "new": parsePage(t, scrape(t, dir))} {
+	for name, got := range map[string]page{"shared": parsePage(t, scrapeWith(t, shared)), "new": pageOfDir(t, dir)} {
 		if len(got.Samples) != len(want) {
 			t.Errorf("%s Collector: %d samples, want %d", name, len(got.Samples), len(want))
 		}

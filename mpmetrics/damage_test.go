@@ -20,14 +20,14 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// Keys of files that are made by hand here.
+// Keys of handmade files.
 const (
 	sharedKey = `["shared", "shared_total", {}, "Help."]`
 	ownKey    = `["own", "own_total", {"path": "/"}, "Help."]`
 	afterKey  = `["after", "after_total", {}, "Help."]`
 )
 
-// What two healthy files make of the page, and what the entries of sharedKey and ownKey add to it.
+// The page of two healthy files, and the samples that the entries of sharedKey and ownKey add to it.
 var (
 	healthy = map[string]float64{
 		"shared_total{}": 1 + 2,
@@ -37,7 +37,7 @@ var (
 	withBoth   = map[string]float64{"shared_total{}": 1 + 2 + 4, `own_total{path="/"}`: 8}
 )
 
-// writeHealthy fills a directory with files that are read before and after all others of a test.
+// writeHealthy writes files that are read before and after all others of a test.
 func writeHealthy(t *testing.T, dir string) {
 	t.Helper()
 	put(t, filepath.Join(dir, "counter_0.db"), metricFile(with(sharedKey, 1)))
@@ -48,7 +48,7 @@ func writeHealthy(t *testing.T, dir string) {
 		with(`["duration", "duration_bucket", {"le": "+Inf"}, "Help."]`, 3)))
 }
 
-// TestFaultyFile scrapes directories with one file that cannot be used, or not all of it.
+// TestFaultyFile scrapes directories with one file of which nothing, or only a part, can be used.
 func TestFaultyFile(t *testing.T) {
 	const counterFile = "counter_1.db"
 	good := metricFile(with(sharedKey, 4), with(ownKey, 8))
@@ -139,7 +139,7 @@ func TestFaultyFile(t *testing.T) {
 			content: metricFile(with(`["multiproc_metric_files_faulty", "multiproc_metric_files_faulty", {"reason": "empty"}, ""]`, 99)),
 			reason:  mpmetrics.ReasonConflict,
 		},
-		// The first file's text holds. That another has another is no fault: a deployment may change it.
+		// The first file's text holds. Another text is no fault: a deployment may change it.
 		{name: "another HELP", content: metricFile(with(strings.Replace(sharedKey, "Help.", "Aid.", 1), 4)), more: withShared},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestFaultyFile(t *testing.T) {
 			for range 3 {
 				c.wantPage(t, test.reason, 1, healthy, test.more)
 			}
-			c.wantTold(t, test.reason, test.file)
+			c.wantLogged(t, test.reason, test.file)
 			if got := c.page(t).Families["shared_total"]; got != "COUNTER Help." {
 				t.Errorf("shared_total is %q", got)
 			}
@@ -178,7 +178,7 @@ func TestFaultsOfOneReason(t *testing.T) {
 	}
 }
 
-// TestYoungEmptyFile: a file without content may be one that a process is making at the moment.
+// TestYoungEmptyFile: a file without content may just be being created.
 func TestYoungEmptyFile(t *testing.T) {
 	for name, content := range map[string][]byte{"0 bytes": {}, "half a header": {8, 0, 0, 0}, "zeros only": make([]byte, 1<<16)} {
 		t.Run(name, func(t *testing.T) {
@@ -188,14 +188,14 @@ func TestYoungEmptyFile(t *testing.T) {
 			put(t, path, content)
 			c := newWatched(t, dir)
 			c.wantPage(t, "", 0, healthy)
-			c.wantTold(t, "", "")
+			c.wantLogged(t, "", "")
 			check(t, inPlace(path, metricFile(with(sharedKey, 4))))
 			c.wantPage(t, "", 0, healthy, withShared)
 		})
 	}
 }
 
-// TestConflictOfAlikeFiles: each file that is in conflict is one, also where they share a table.
+// TestConflictOfAlikeFiles: each conflicting file counts, also if they share a table.
 func TestConflictOfAlikeFiles(t *testing.T) {
 	dir := t.TempDir()
 	content := metricFile(with(`["g", "g", {}, ""]`, 9))
@@ -210,8 +210,7 @@ func TestConflictOfAlikeFiles(t *testing.T) {
 	}
 }
 
-// TestCounterBesideGauge: without _total the counter would be the gauge's family in OpenMetrics. As text there is nothing
-// between them.
+// TestCounterBesideGauge: in OpenMetrics, a counter without _total would be the gauge's family. In text there is no conflict.
 func TestCounterBesideGauge(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, "counter_1.db"), metricFile(with(`["x", "x_total", {}, ""]`, 1)))
@@ -240,7 +239,7 @@ func TestConflictOfNames(t *testing.T) {
 	c.wantPage(t, mpmetrics.ReasonConflict, 1, map[string]float64{
 		"duration_sum{}": 9, "other_sum{}": 1, "other_count{}": 2, `other_bucket{le="+Inf"}`: 2,
 	})
-	c.wantTold(t, mpmetrics.ReasonConflict, "histogram_1.db")
+	c.wantLogged(t, mpmetrics.ReasonConflict, "histogram_1.db")
 }
 
 // TestConflictOfModes: the first file's mode holds, in the order of the files' names.
@@ -254,10 +253,10 @@ func TestConflictOfModes(t *testing.T) {
 	for range 3 {
 		c.wantPage(t, mpmetrics.ReasonConflict, 1, healthy, map[string]float64{"g{}": 6, "h{}": 2})
 	}
-	c.wantTold(t, mpmetrics.ReasonConflict, "gauge_min_1.db")
+	c.wantLogged(t, mpmetrics.ReasonConflict, "gauge_min_1.db")
 }
 
-// TestSpecialFile has something else than a file under a metric file's name. None of it may be waited for.
+// TestSpecialFile has something other than a regular file under a metric file's name. The scrape must not wait for it.
 func TestSpecialFile(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "counter_1.db")
 	put(t, other, metricFile(with(sharedKey, 4)))
@@ -280,9 +279,9 @@ func TestSpecialFile(t *testing.T) {
 			for range 3 {
 				c.wantPage(t, mpmetrics.ReasonForeign, 1, healthy)
 			}
-			c.wantTold(t, mpmetrics.ReasonForeign, "counter_1.db")
+			c.wantLogged(t, mpmetrics.ReasonForeign, "counter_1.db")
 
-			// A metric file in its place counts, also where the file system gives it the same inode.
+			// A metric file in its place counts, even if the file system gives it the same inode.
 			check(t, os.Remove(path))
 			put(t, path, metricFile(with(sharedKey, 4)))
 			c.wantPage(t, "", 0, healthy, withShared)
@@ -296,7 +295,7 @@ func TestUnreadableFile(t *testing.T) {
 	path := filepath.Join(dir, "counter_1.db")
 	put(t, path, metricFile(with(sharedKey, 4)))
 	check(t, os.Chmod(path, 0))
-	check(t, os.Chmod(filepath.Dir(dir), 0o755)) // or the directory could not be reached either
+	check(t, os.Chmod(filepath.Dir(dir), 0o755)) // otherwise the directory could not be reached either
 	c := newWatched(t, dir)
 	for range 3 {
 		var text bytes.Buffer
@@ -306,10 +305,10 @@ func TestUnreadableFile(t *testing.T) {
 			t.Fatalf("samples (-want +got):\n%s", diff)
 		}
 	}
-	c.wantTold(t, mpmetrics.ReasonUnreadable, "counter_1.db")
+	c.wantLogged(t, mpmetrics.ReasonUnreadable, "counter_1.db")
 }
 
-// asUser calls f with the rights of a user as regards files. Only root needs that, whom no mode keeps out.
+// asUser calls f with the file permissions of a user. Only root needs that, since no mode restricts it.
 func asUser(t *testing.T, uid int, f func() error) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -329,7 +328,7 @@ func asUser(t *testing.T, uid int, f func() error) {
 	check(t, <-done)
 }
 
-// TestTruncatedUnderReader cuts a file short that the Collector has mapped.
+// TestTruncatedUnderReader truncates a file that the Collector has mapped.
 func TestTruncatedUnderReader(t *testing.T) {
 	const series = 300
 	entry := func(i int) []byte { return with(fmt.Sprintf(`["many", "many_total", {"i": "%03d"}, ""]`, i), 1) }
@@ -364,7 +363,7 @@ func TestTruncatedUnderReader(t *testing.T) {
 			for range 3 {
 				c.wantPage(t, reason, 1, healthy, left)
 			}
-			c.wantTold(t, reason, "counter_1.db")
+			c.wantLogged(t, reason, "counter_1.db")
 
 			check(t, os.Remove(path))
 			put(t, path, metricFile(entries...))
@@ -373,10 +372,10 @@ func TestTruncatedUnderReader(t *testing.T) {
 	}
 }
 
-// TestFileChangesBetweenScrapes: what the Collector keeps of a file must not outlive it.
+// TestFileChangesBetweenScrapes: nothing that the Collector keeps of a file may outlive it.
 func TestFileChangesBetweenScrapes(t *testing.T) {
-	anew := metricFile(with(ownKey, 6), with(afterKey, 7))
-	ofNew := map[string]float64{`own_total{path="/"}`: 6, "after_total{}": 7}
+	fresh := metricFile(with(ownKey, 6), with(afterKey, 7))
+	ofFresh := map[string]float64{`own_total{path="/"}`: 6, "after_total{}": 7}
 	long := strings.Repeat("x", 1<<16)
 	for _, test := range []struct {
 		name   string
@@ -388,15 +387,15 @@ func TestFileChangesBetweenScrapes(t *testing.T) {
 		}, withBoth},
 		{"deleted", os.Remove, nil},
 		{"deleted and made again", func(path string) error {
-			return errors.Join(os.Remove(path), os.WriteFile(path, anew, 0o644))
-		}, ofNew},
+			return errors.Join(os.Remove(path), os.WriteFile(path, fresh, 0o644))
+		}, ofFresh},
 		{"replaced", func(path string) error {
-			return errors.Join(os.WriteFile(path+".new", anew, 0o644), os.Rename(path+".new", path))
-		}, ofNew},
+			return errors.Join(os.WriteFile(path+".new", fresh, 0o644), os.Rename(path+".new", path))
+		}, ofFresh},
 		{"another file's name", func(path string) error {
 			return os.Rename(path, filepath.Join(filepath.Dir(path), "counter_2.db"))
 		}, map[string]float64{"shared_total{}": 1 + 2 + 3, `own_total{path="/"}`: 5}},
-		{"begun anew in place", func(path string) error {
+		{"restarted in place", func(path string) error {
 			return inPlace(path, metricFile(with(afterKey, 7)))
 		}, map[string]float64{"after_total{}": 7}},
 		{"an entry more", func(path string) error {
@@ -419,19 +418,19 @@ func TestFileChangesBetweenScrapes(t *testing.T) {
 			check(t, test.change(path))
 			c.wantPage(t, "", 0, healthy, test.more)
 			c.wantPage(t, "", 0, healthy, test.more)
-			c.wantTold(t, "", "")
+			c.wantLogged(t, "", "")
 		})
 	}
 }
 
-// TestDirectoryChangesBetweenScrapes: the path is what counts, and it may lead nowhere.
+// TestDirectoryChangesBetweenScrapes: the Collector follows the path, which may lead nowhere.
 func TestDirectoryChangesBetweenScrapes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "metrics")
 	c := newWatched(t, dir)
 	for range 3 {
 		c.wantPage(t, mpmetrics.ReasonDirectory, 1)
 	}
-	c.wantTold(t, mpmetrics.ReasonDirectory, "")
+	c.wantLogged(t, mpmetrics.ReasonDirectory, "")
 
 	check(t, os.Mkdir(dir, 0o700))
 	c.wantPage(t, "", 0)
@@ -440,7 +439,7 @@ func TestDirectoryChangesBetweenScrapes(t *testing.T) {
 
 	check(t, os.RemoveAll(dir))
 	c.wantPage(t, mpmetrics.ReasonDirectory, 1)
-	c.wantTold(t, mpmetrics.ReasonDirectory, "")
+	c.wantLogged(t, mpmetrics.ReasonDirectory, "")
 
 	check(t, os.Mkdir(dir, 0o700))
 	put(t, filepath.Join(dir, "counter_0.db"), metricFile(with(ownKey, 9)))
@@ -454,10 +453,10 @@ func TestDirectoryChangesBetweenScrapes(t *testing.T) {
 	check(t, os.RemoveAll(dir))
 	put(t, dir, nil) // a file
 	c.wantPage(t, mpmetrics.ReasonDirectory, 1)
-	c.wantTold(t, mpmetrics.ReasonDirectory, "")
+	c.wantLogged(t, mpmetrics.ReasonDirectory, "")
 }
 
-// watched is a Collector and what it says.
+// watched is a Collector with its log.
 type watched struct {
 	*mpmetrics.Collector
 	log *logged
@@ -476,7 +475,7 @@ func (c watched) page(t *testing.T) page {
 	return parsePage(t, scrapeWith(t, c.Collector))
 }
 
-// wantPage scrapes and wants these samples, of which a later one replaces an earlier one, and n files with a fault.
+// wantPage checks that the page has these samples, of which later ones replace earlier ones, and n files with a fault.
 func (c watched) wantPage(t *testing.T, reason mpmetrics.Reason, n float64, want ...map[string]float64) {
 	t.Helper()
 	if diff := cmp.Diff(samples(reason, n, want...), c.page(t).Samples); diff != "" {
@@ -495,8 +494,8 @@ func samples(reason mpmetrics.Reason, n float64, of ...map[string]float64) map[s
 	return all
 }
 
-// wantTold wants one line in the log since the last call, of a file with a fault, or none without a reason.
-func (c watched) wantTold(t *testing.T, reason mpmetrics.Reason, file string) {
+// wantLogged checks that the log has one line since the last call, about a file with a fault, or none if there is no reason.
+func (c watched) wantLogged(t *testing.T, reason mpmetrics.Reason, file string) {
 	t.Helper()
 	type line struct{ Level, Reason, File string }
 	var want, got []line
@@ -506,13 +505,11 @@ func (c watched) wantTold(t *testing.T, reason mpmetrics.Reason, file string) {
 	for _, r := range c.log.records(t) {
 		got = append(got, line{fmt.Sprint(r["level"]), fmt.Sprint(r["reason"]), fmt.Sprint(r["file"])})
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("log (-want +got):\n%s", diff)
-	}
+	checkEqual(t, want, got, "log")
 	c.log.Reset()
 }
 
-// inPlace writes to a file as its process does: the header at last, and nothing cut off.
+// inPlace writes to a file as its process does: the header last, and without truncating it.
 func inPlace(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -523,7 +520,7 @@ func inPlace(path string, content []byte) error {
 	return errors.Join(err1, err2, f.Close())
 }
 
-// age makes a file an old one, which nobody is making at the moment.
+// age makes a file an old one, which is not just being created.
 func age(t *testing.T, path string) {
 	t.Helper()
 	hour := time.Now().Add(-time.Hour)

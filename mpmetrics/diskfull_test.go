@@ -50,7 +50,7 @@ func testDiskFull(t *testing.T, disk string) {
 	if line := c.Line(); line != "full" {
 		t.Fatalf("report %q, want full", line)
 	}
-	got := parsePage(t, scrape(t, dir))
+	got := pageOfDir(t, dir)
 	shown := 0
 	for i := range diskFullSeries {
 		v, ok := got.Samples[diskFullSample(i)]
@@ -104,7 +104,7 @@ func diskFullChild(args []string) error {
 		Name: "diskfull_seconds", Help: "Help.", Buckets: []float64{1, 2},
 	}))
 	for i, c := range all {
-		c.Inc() // those in the file have their room still
+		c.Inc() // those in the file still have their space
 		seconds.Observe(float64(i % 3))
 		var m dto.Metric
 		if err := c.Write(&m); err != nil {
@@ -125,8 +125,8 @@ func diskFullChild(args []string) error {
 	return errors.Join(proctest.UntilStopped(), w.Close())
 }
 
-// TestDiskHasRoomAgain fills the disk, lets metrics of each type be kept in memory, makes room and waits for them to
-// be shared.
+// TestDiskHasRoomAgain fills the disk so that metrics of each type are kept in memory, makes room, and waits until they are
+// shared.
 func TestDiskHasRoomAgain(t *testing.T) {
 	disk := mountSmallDisk(t)
 	dir := filepath.Join(disk, "metrics")
@@ -140,7 +140,7 @@ func TestDiskHasRoomAgain(t *testing.T) {
 	ballast := fillDisk(t, disk)
 
 	wide := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "wide_total", Help: "Help."}, []string{"series"}))
-	for i := range 100 { // more than what is left of the file's first page
+	for i := range 100 { // more than the rest of the file's first page can hold
 		wide.WithLabelValues(diskFullLabel(i)).Add(float64(i))
 	}
 	histogram := mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help.", Buckets: []float64{1}}))
@@ -152,7 +152,7 @@ func TestDiskHasRoomAgain(t *testing.T) {
 	before.Inc()
 
 	log.Wait(t, nil, keptLine)
-	full := parsePage(t, scrape(t, dir))
+	full := pageOfDir(t, dir)
 	if n := full.Samples[unshared]; n < 3+2+1 || n > 100+3+2+1 {
 		t.Errorf("%v series unshared on the page of the full disk, want 6 to 106", n)
 	}
@@ -175,10 +175,10 @@ func TestDiskHasRoomAgain(t *testing.T) {
 	for i := range 100 {
 		want[fmt.Sprintf("wide_total{series=%q}", diskFullLabel(i))] = float64(i)
 	}
-	checkSamples(t, want, parsePage(t, scrape(t, dir)))
+	checkSamples(t, want, pageOfDir(t, dir))
 }
 
-// TestWriterOnFullDisk makes a Writer where there is no room for anything.
+// TestWriterOnFullDisk makes a Writer on a disk without any room.
 func TestWriterOnFullDisk(t *testing.T) {
 	disk := mountSmallDisk(t)
 	dir := filepath.Join(disk, "metrics")
@@ -190,18 +190,18 @@ func TestWriterOnFullDisk(t *testing.T) {
 	w.SetRetry(5 * time.Millisecond)
 	c := mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."}))
 	c.Add(7)
-	checkSamples(t, map[string]float64{}, parsePage(t, scrape(t, dir)))
+	checkSamples(t, map[string]float64{}, pageOfDir(t, dir))
 	log.Wait(t, nil, keptLine)
 	check(t, errors.Join(w.Close(), os.Remove(ballast)))
-	// The lock file was made, if without content: the id can be taken once more.
+	// The lock file exists, if without content: the id can be taken again.
 	again, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
 	check(t, err)
 	defer again.Close()
 	mpmetrics.Must(again.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."})).Add(1)
-	checkSamples(t, map[string]float64{"c_total{}": 1, unshared: 0}, parsePage(t, scrape(t, dir)))
+	checkSamples(t, map[string]float64{"c_total{}": 1, unshared: 0}, pageOfDir(t, dir))
 }
 
-// TestMaxSeries makes more series than a file may have.
+// TestMaxSeries makes more series than a file can have.
 func TestMaxSeries(t *testing.T) {
 	dir := t.TempDir()
 	log := &proctest.Log{}
@@ -220,9 +220,9 @@ func TestMaxSeries(t *testing.T) {
 				t.Errorf("series %d is %v in the process after round %d", i, got, round)
 			}
 		}
-		counters.Reset() // what is kept in memory goes on from where it was, as does what is in the file
+		counters.Reset() // series in memory continue, like those in the file
 	}
-	// Another type is another file. A histogram goes into it as a whole or not at all.
+	// Another type has another file. A histogram goes into it as a whole or not at all.
 	histograms := mpmetrics.Must(w.NewHistogramVec(prometheus.HistogramOpts{Name: "h", Help: "Help.", Buckets: []float64{1, 2}}, []string{"x"}))
 	for _, x := range []string{"a", "b", "c"} { // of four series each
 		histograms.WithLabelValues(x).Observe(1.5)
@@ -238,13 +238,13 @@ func TestMaxSeries(t *testing.T) {
 		want[fmt.Sprintf("h_bucket{le=\"2\",x=%q}", x)] = 1
 		want[fmt.Sprintf("h_bucket{le=\"+Inf\",x=%q}", x)] = 1
 	}
-	checkSamples(t, want, parsePage(t, scrape(t, dir)))
+	checkSamples(t, want, pageOfDir(t, dir))
 	if log.Count("level=") != 3 || log.Count(keptLine) != 2 || log.Count(deletedLine) != 1 {
 		t.Errorf("log:\n%s", log)
 	}
 }
 
-// mountSmallDisk gives a file system of its own to the test, which can be filled without harm.
+// mountSmallDisk mounts a file system that the test can fill.
 func mountSmallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -261,7 +261,7 @@ func mountSmallDisk(t *testing.T) string {
 	return dir
 }
 
-// mountSmallBlocks mounts an ext4 of blocks of 1 KiB with as much room as a small disk has, and some blocks.
+// mountSmallBlocks mounts an ext4 with blocks of 1 KiB that has the room of a small disk and some blocks more.
 func mountSmallBlocks(t *testing.T, blocks int) string {
 	t.Helper()
 	mkfs, err := exec.LookPath("mkfs.ext4")

@@ -16,9 +16,9 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// Two writers, which are two processes in real life, and the page that any of them would serve.
+// Two Writers, usually in two processes, and the page that either of them can serve.
 func Example() {
-	dir, err := os.MkdirTemp("", "metrics") // a server's is in PROMETHEUS_MULTIPROC_DIR
+	dir, err := os.MkdirTemp("", "metrics") // usually PROMETHEUS_MULTIPROC_DIR
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -51,10 +51,10 @@ func Example() {
 	// http_requests_total{code="200"} 42.0
 }
 
-// The vectors of a Writer are client_golang's own, so that its instrumentation takes them. A process that takes the id of
-// one that is gone goes on where that was.
+// The vectors of a Writer are client_golang's own, so its instrumentation accepts them. A process that takes the id of an
+// earlier one continues its counters.
 func ExampleWriter() {
-	dir, err := os.MkdirTemp("", "metrics") // a server's is in PROMETHEUS_MULTIPROC_DIR
+	dir, err := os.MkdirTemp("", "metrics") // usually PROMETHEUS_MULTIPROC_DIR
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -97,9 +97,9 @@ func printFamily(dir, name string) {
 	fmt.Print(response.Body)
 }
 
-// The mode of a gauge says what becomes of the values of several processes.
+// The mode of a gauge says how the values of several processes are merged.
 func ExampleWriter_NewGauge() {
-	dir, err := os.MkdirTemp("", "metrics") // a server's is in PROMETHEUS_MULTIPROC_DIR
+	dir, err := os.MkdirTemp("", "metrics") // usually PROMETHEUS_MULTIPROC_DIR
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -135,11 +135,11 @@ func ExampleWriter_NewGauge() {
 	// queue{pid="w2"} 1.0
 }
 
-// What comes from elsewhere is on the page with what is in the directory. For a server it is an http.Handler:
+// A page can have families from elsewhere beside those of the directory. A server uses the Collector as an http.Handler:
 //
 //	http.Handle("/metrics", metrics)
 func ExampleCollector() {
-	dir, err := os.MkdirTemp("", "metrics") // a server's is in PROMETHEUS_MULTIPROC_DIR
+	dir, err := os.MkdirTemp("", "metrics") // usually PROMETHEUS_MULTIPROC_DIR
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -173,9 +173,9 @@ func ExampleCollector() {
 	// stock 7.0
 }
 
-// Which process counted what.
+// The entries of each process.
 func ExampleInspector() {
-	dir, err := os.MkdirTemp("", "metrics") // a server's is in PROMETHEUS_MULTIPROC_DIR
+	dir, err := os.MkdirTemp("", "metrics") // usually PROMETHEUS_MULTIPROC_DIR
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -208,9 +208,9 @@ func ExampleInspector() {
 	// counter_w2.db alive orders_total 2
 }
 
-// A master empties the directory before its first process starts, and goes on holding it: a second master is refused.
+// A master wipes the directory before it starts the first process, and keeps it locked: a second master is refused.
 func ExampleDirectory() {
-	dir, err := os.MkdirTemp("", "metrics") // a server's is in PROMETHEUS_MULTIPROC_DIR
+	dir, err := os.MkdirTemp("", "metrics") // usually PROMETHEUS_MULTIPROC_DIR
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func ExampleDirectory() {
 	}
 	defer second.Close()
 	fmt.Println(errors.Is(second.Wipe(), mpmetrics.ErrHeld))
-	// When a process has ended, what its live gauges left is swept up.
+	// After the end of a process, the files of its live gauges are removed.
 	fmt.Println(directory.Sweep())
 	// Output:
 	// true

@@ -15,14 +15,14 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	_ "github.com/prometheus/client_golang/prometheus/promhttp/zstd" // promhttp offers zstd only with it
+	_ "github.com/prometheus/client_golang/prometheus/promhttp/zstd" // without it promhttp does not offer zstd
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
 	"multiproc/mpmetrics"
 )
 
-// get scrapes with the headers given as name, value, name, value and so on.
+// get scrapes with headers, given as name, value, name, value, and so on.
 func get(t *testing.T, h http.Handler, target string, headers ...string) *http.Response {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
@@ -43,7 +43,7 @@ func body(t *testing.T, r io.Reader) string {
 
 const namesDir = "../testdata/conformance/h16/names"
 
-// promhttpHandler negotiates as we are to.
+// promhttpHandler is the model for negotiation.
 var promhttpHandler = promhttp.HandlerFor(prometheus.NewRegistry(), promhttp.HandlerOpts{EnableOpenMetrics: true})
 
 func TestHandlerFormats(t *testing.T) {
@@ -78,7 +78,7 @@ func TestHandlerFormats(t *testing.T) {
 	}
 }
 
-// TestProtobufEqualsText reads both with client_golang's own readers.
+// TestProtobufEqualsText reads both formats with client_golang's own parsers.
 func TestProtobufEqualsText(t *testing.T) {
 	for _, dir := range []string{"gauges", "histograms", "escapes", "r00", "r01", "r02"} {
 		c := mpmetrics.NewCollector("../testdata/conformance/h16/"+dir, mpmetrics.CollectorOptions{})
@@ -124,7 +124,7 @@ func TestHandlerEncodings(t *testing.T) {
 			t.Errorf("%q: promhttp has Content-Encoding %q, want %q", test.accept, got, test.want)
 		}
 		check(t, theirs.Body.Close())
-		for range 2 { // the second time with a compressor that was used before
+		for range 2 { // the second time with a reused compressor
 			r := get(t, c, "/metrics", "Accept-Encoding", test.accept)
 			if got := r.Header.Get("Content-Encoding"); got != test.want {
 				t.Errorf("%q: Content-Encoding %q, want %q", test.accept, got, test.want)
@@ -145,12 +145,8 @@ func TestHandlerEncodings(t *testing.T) {
 			check(t, r.Body.Close())
 		}
 	}
-}
 
-// TestHandlerEncodingLines: a header that comes twice counts as one.
-func TestHandlerEncodingLines(t *testing.T) {
-	c := mpmetrics.NewCollector(namesDir, mpmetrics.CollectorOptions{})
-	defer c.Close()
+	// A header that comes twice counts as one.
 	for _, h := range []http.Handler{c, promhttpHandler} {
 		r := get(t, h, "/metrics", "Accept-Encoding", "br", "Accept-Encoding", "gzip")
 		if got := r.Header.Get("Content-Encoding"); got != "gzip" {
@@ -162,7 +158,7 @@ func TestHandlerEncodingLines(t *testing.T) {
 
 func TestHandlerNames(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "further_total", Help: "h"}))
+	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "other_total", Help: "h"}))
 	c := mpmetrics.NewCollector(namesDir, mpmetrics.CollectorOptions{Gatherers: []prometheus.Gatherer{registry}})
 	defer c.Close()
 	families := func(query string) []string {
@@ -178,18 +174,16 @@ func TestHandlerNames(t *testing.T) {
 		return found
 	}
 	for query, want := range map[string][]string{
-		"":                        {"d_seconds", "data_bytes", "further", "ns_sub_hits", "ns_temp_celsius"},
+		"":                        {"d_seconds", "data_bytes", "ns_sub_hits", "ns_temp_celsius", "other"},
 		"name[]=data_bytes_total": {"data_bytes"},
 		"name[]=data_bytes":       {"data_bytes"},
 		"name[]=d_seconds":        {"d_seconds"},
 		"name[]=d_seconds_bucket": {"d_seconds"},
-		"name[]=further_total&name[]=ns_temp_celsius": {"further", "ns_temp_celsius"},
+		"name[]=other_total&name[]=ns_temp_celsius": {"ns_temp_celsius", "other"},
 		"name[]=nothing": nil,
-		"name=d_seconds": {"d_seconds", "data_bytes", "further", "ns_sub_hits", "ns_temp_celsius"},
+		"name=d_seconds": {"d_seconds", "data_bytes", "ns_sub_hits", "ns_temp_celsius", "other"},
 	} {
-		if diff := cmp.Diff(want, families(query)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", query, diff)
-		}
+		checkEqual(t, want, families(query), "%s", query)
 	}
 }
 
@@ -214,7 +208,7 @@ func TestHandlerMethods(t *testing.T) {
 	}
 }
 
-// gatherer is a prometheus.Gatherer that gives what it is made of.
+// gatherer is a prometheus.Gatherer with fixed results.
 type gatherer struct {
 	families []*dto.MetricFamily
 	err      error
@@ -229,9 +223,8 @@ func gaugeFamily(name string, v float64) *dto.MetricFamily {
 	}
 }
 
-// TestFurtherGatherers: the page is by name, the first source of a family wins, and a failing source takes nothing
-// with it.
-func TestFurtherGatherers(t *testing.T) {
+// TestGatherers: the page is in the order of names, the first source of a family wins, and a failing source hides nothing.
+func TestGatherers(t *testing.T) {
 	var log bytes.Buffer
 	broken := &gatherer{families: []*dto.MetricFamily{gaugeFamily("a_first", 1)}, err: errors.New("no database")}
 	other := &gatherer{families: []*dto.MetricFamily{
@@ -277,12 +270,12 @@ func TestFurtherGatherers(t *testing.T) {
 	broken.err = errors.New("no database")
 	scrape()
 	if got := strings.Count(log.String(), "no database"); got != 2 {
-		t.Errorf("an error that came again is %d times in the log:\n%s", got, &log)
+		t.Errorf("a repeated error is %d times in the log:\n%s", got, &log)
 	}
 }
 
-// TestFurtherTypes holds what client_golang gathered against expfmt, which writes the same but for its numbers.
-func TestFurtherTypes(t *testing.T) {
+// TestGathererTypes compares the text of gathered families with that of expfmt, which differs only in its numbers.
+func TestGathererTypes(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	labels := prometheus.Labels{"l": "a\n\"\\b"}
 	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "C \\ \n.", ConstLabels: labels})
@@ -329,8 +322,8 @@ func TestFurtherTypes(t *testing.T) {
 	}
 }
 
-// TestNewNamesCollide: names that would become the same ones for an older scraper, which would refuse the page, do not.
-func TestNewNamesCollide(t *testing.T) {
+// TestUTF8NamesStayDistinct: escaping must not make two names equal, since a scraper would refuse the page.
+func TestUTF8NamesStayDistinct(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir+"/gauge_max_1.db", metricFile(
 		with(`["g", "g", {"a.b": "1", "a_b": "2"}, ""]`, 1),
@@ -348,8 +341,8 @@ func TestNewNamesCollide(t *testing.T) {
 	}
 }
 
-// TestNewNames: names that older scrapers cannot read are written as each asks for it.
-func TestNewNames(t *testing.T) {
+// TestUTF8Names: each scraper gets UTF-8 names in the escaping that it requests.
+func TestUTF8Names(t *testing.T) {
 	dir := t.TempDir()
 	w := newWriter(t, dir, "w1")
 	mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "my.requests_total", Help: "h"}, []string{"http.code"})).
@@ -368,4 +361,36 @@ func TestNewNames(t *testing.T) {
 			t.Errorf("%s: no %q in:\n%s", scheme, want, &text)
 		}
 	}
+}
+
+// TestGather: the families that a Collector gathers, directly or through a registry, are the page.
+func TestGather(t *testing.T) {
+	for _, dir := range []string{"basic", "gauges", "histograms", "escapes", "names", "growth", "r00", "r01", "r02"} {
+		c := mpmetrics.NewCollector("../testdata/conformance/h16/"+dir, mpmetrics.CollectorOptions{})
+		want := parsePage(t, scrapeWith(t, c))
+		registry := prometheus.NewPedanticRegistry()
+		registry.MustRegister(c)
+		for name, g := range map[string]prometheus.Gatherer{"Collector": c, "registry": registry} {
+			families, err := g.Gather()
+			if err != nil {
+				t.Fatalf("%s, %s: %v", dir, name, err)
+			}
+			if diff := cmp.Diff(want, pageOf(families), equateNaN); diff != "" {
+				t.Errorf("%s, %s (-page +gathered):\n%s", dir, name, diff)
+			}
+		}
+		c.Close()
+	}
+}
+
+// TestCollectorClosed: a closed Collector starts over.
+func TestCollectorClosed(t *testing.T) {
+	c := mpmetrics.NewCollector("../testdata/conformance/h16/basic", mpmetrics.CollectorOptions{})
+	want := string(scrapeWith(t, c))
+	c.Close()
+	c.Close()
+	if got := string(scrapeWith(t, c)); got != want {
+		t.Errorf("after Close:\n%s\nbefore:\n%s", got, want)
+	}
+	c.Close()
 }

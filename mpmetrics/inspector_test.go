@@ -36,7 +36,7 @@ func fileNamed(t *testing.T, in *mpmetrics.Inspection, name string) *mpmetrics.F
 	return nil
 }
 
-// writeSome writes metrics of each type.
+// writeSome writes metrics of several types.
 func writeSome(t *testing.T, w *mpmetrics.Writer) {
 	t.Helper()
 	c := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "seen_total", Help: "Help."}, []string{"what"}))
@@ -68,9 +68,7 @@ func TestInspectFiles(t *testing.T) {
 			order = append(order, f.Name)
 		}
 	}
-	if diff := cmp.Diff([]string{"counter_w2.db", "counter_w3.db", "counter_w4.db", "counter_w10.db"}, order); diff != "" {
-		t.Errorf("order (-want +got):\n%s", diff)
-	}
+	checkEqual(t, []string{"counter_w2.db", "counter_w3.db", "counter_w4.db", "counter_w10.db"}, order, "order")
 
 	f := fileNamed(t, in, "histogram_w2.db")
 	if f.Type != "histogram" || f.Mode != "" || f.Series != 1 || f.Entries != 4 || f.Layout != 16 || f.Size != 1<<16 ||
@@ -117,9 +115,7 @@ func TestInspectEntries(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %v %v", e.Sample, e.Sample.Bound(), e.Value))
 	}
 	want := []string{"took_sum 0 11", `took_bucket{le="1.0"} 1 1`, `took_bucket{le="2.0"} 2 1`, `took_bucket{le="+Inf"} +Inf 1`}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("entries (-want +got):\n%s", diff)
-	}
+	checkEqual(t, want, got, "entries")
 
 	recent := fileNamed(t, in, "gauge_mostrecent_w1.db").AppendEntries(nil)
 	if len(recent) != 1 || time.Since(recent[0].Time) > time.Hour || recent[0].Value != 7 {
@@ -136,7 +132,7 @@ func TestInspectEntries(t *testing.T) {
 	}
 }
 
-// TestInspectTimes reads times that no clock gives.
+// TestInspectTimes reads numbers that are no times.
 func TestInspectTimes(t *testing.T) {
 	dir := t.TempDir()
 	times := []float64{0, -1, math.NaN(), math.Inf(1), 1e300, 1.5}
@@ -161,8 +157,8 @@ func TestInspectTimes(t *testing.T) {
 	}
 }
 
-// TestInspectCutShort reads a file that is cut short after it was looked at.
-func TestInspectCutShort(t *testing.T) {
+// TestInspectTruncated reads a file that is truncated after the Look.
+func TestInspectTruncated(t *testing.T) {
 	dir := t.TempDir()
 	var entries [][]byte
 	for i := range 2000 {
@@ -174,7 +170,7 @@ func TestInspectCutShort(t *testing.T) {
 	check(t, os.Truncate(path, 4096))
 	f := fileNamed(t, in, "counter_1.db")
 	if n := len(f.AppendEntries(nil)); n == 0 || n >= 2000 {
-		t.Errorf("%d entries of a file that was cut short", n)
+		t.Errorf("%d entries of a truncated file", n)
 	}
 	if rows := in.Compare([][]*mpmetrics.File{{f}}, nil); len(rows) != 2000 {
 		t.Errorf("%d rows", len(rows))
@@ -191,7 +187,7 @@ func TestLookFails(t *testing.T) {
 	}
 }
 
-// TestLookFollows looks again and again while the directory changes.
+// TestLookFollows looks repeatedly while the directory changes.
 func TestLookFollows(t *testing.T) {
 	dir := t.TempDir()
 	i := mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{})
@@ -215,7 +211,7 @@ func TestLookFollows(t *testing.T) {
 	}
 }
 
-// stamp is what reading must not change.
+// stamp has the state of a file that reading must not change.
 type stamp struct {
 	content      string
 	mtime, ctime unix.Timespec

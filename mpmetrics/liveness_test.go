@@ -8,12 +8,10 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"multiproc/mpmetrics"
 )
 
-// TestLiveness finds out who lives: by the lock, by the process that has the file open, and not at all.
+// TestLiveness has processes whose liveness follows from the lock, from the process that has the file open, or is unknown.
 func TestLiveness(t *testing.T) {
 	dir := t.TempDir()
 	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
@@ -24,7 +22,7 @@ func TestLiveness(t *testing.T) {
 	writeSome(t, dead)
 	check(t, dead.Close())
 
-	// As prometheus_client does: named by its pid, and open for its life.
+	// As prometheus_client does: named by its pid, and open until its end.
 	python := filepath.Join(dir, "counter_new.db")
 	put(t, python, metricFile(with(sharedKey, 1)))
 	file, err := os.Open(python)
@@ -34,12 +32,12 @@ func TestLiveness(t *testing.T) {
 	child.ExtraFiles = []*os.File{file}
 	check(t, child.Start())
 	check(t, os.Rename(python, filepath.Join(dir, fmt.Sprintf("counter_%d.db", child.Process.Pid))))
-	// The pid of a process that knows nothing of the file, and one that nobody has.
+	// The pid of a process that does not have the file open, and one that no process has.
 	put(t, filepath.Join(dir, fmt.Sprintf("counter_%d.db", os.Getpid())), metricFile(with(ownKey, 1)))
 	put(t, filepath.Join(dir, "counter_999999999.db"), metricFile(with(sharedKey, 1)))
 	put(t, filepath.Join(dir, "counter_gunicorn.db"), metricFile(with(sharedKey, 1)))
 
-	livenesses := func(dir string) map[string]string {
+	states := func(dir string) map[string]string {
 		found := map[string]string{}
 		for _, p := range look(t, dir, mpmetrics.InspectorOptions{}).Processes {
 			found[p.ID] = p.Liveness.String()
@@ -50,15 +48,11 @@ func TestLiveness(t *testing.T) {
 	want := map[string]string{
 		"w1": "alive", "w2": "dead", childID: "alive", self: "dead", "999999999": "dead", "gunicorn": "unknown",
 	}
-	if diff := cmp.Diff(want, livenesses(dir)); diff != "" {
-		t.Errorf("processes (-want +got):\n%s", diff)
-	}
+	checkEqual(t, want, states(dir), "processes")
 	check(t, child.Process.Kill())
 	_ = child.Wait()
 	want[childID] = "dead"
-	if diff := cmp.Diff(want, livenesses(dir)); diff != "" {
-		t.Errorf("a dead process (-want +got):\n%s", diff)
-	}
+	checkEqual(t, want, states(dir), "a dead process")
 
 	copied := filepath.Join(t.TempDir(), "copy")
 	check(t, os.CopyFS(copied, os.DirFS(dir)))
@@ -66,13 +60,11 @@ func TestLiveness(t *testing.T) {
 		want[id] = "dead"
 	}
 	want["gunicorn"] = "unknown"
-	if diff := cmp.Diff(want, livenesses(copied)); diff != "" {
-		t.Errorf("a copy (-want +got):\n%s", diff)
-	}
+	checkEqual(t, want, states(copied), "a copy")
 	check(t, w.Close())
 }
 
-// TestPIDNamespace has locks of processes in another pid namespace, where a pid means another process, and in this one.
+// TestPIDNamespace: a pid of another namespace means another process here, so it is not shown.
 func TestPIDNamespace(t *testing.T) {
 	dir := t.TempDir()
 	check(t, os.Mkdir(filepath.Join(dir, ".mpm"), 0o700))
@@ -82,7 +74,5 @@ func TestPIDNamespace(t *testing.T) {
 	for _, p := range look(t, dir, mpmetrics.InspectorOptions{}).Processes {
 		pids = append(pids, p.PID)
 	}
-	if diff := cmp.Diff([]int{0, 99}, pids); diff != "" {
-		t.Errorf("pids (-want +got):\n%s", diff)
-	}
+	checkEqual(t, []int{0, 99}, pids, "pids")
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -32,6 +33,14 @@ func check(tb testing.TB, err error) {
 	tb.Helper()
 	if err != nil {
 		tb.Fatal(err)
+	}
+}
+
+// checkEqual compares two values, in which NaN equals NaN. The message says what they are.
+func checkEqual(t *testing.T, want, got any, message string, args ...any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, equateNaN); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", fmt.Sprintf(message, args...), diff)
 	}
 }
 
@@ -61,7 +70,7 @@ func newCounter(t *testing.T, w *mpmetrics.Writer, name string) prometheus.Count
 	return c
 }
 
-// names are those in a directory, sorted.
+// fileNames returns the names in a directory, sorted.
 func fileNames(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -72,7 +81,7 @@ func fileNames(t *testing.T, dir string) (all []string) {
 	return all
 }
 
-// ownMetric is what a metric says of this process.
+// ownMetric returns a metric's value in its own process.
 func ownMetric(t *testing.T, m any) *dto.Metric {
 	t.Helper()
 	var out dto.Metric
@@ -80,13 +89,15 @@ func ownMetric(t *testing.T, m any) *dto.Metric {
 	return &out
 }
 
-// scrape gives the text of a directory as one who reads it for the first time sees it.
+// scrape returns the page of a directory, read by a new Collector.
 func scrape(tb testing.TB, dir string) []byte {
 	tb.Helper()
 	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
 	defer c.Close()
 	return scrapeWith(tb, c)
 }
+
+func pageOfDir(tb testing.TB, dir string) page { return parsePage(tb, scrape(tb, dir)) }
 
 func scrapeWith(tb testing.TB, c *mpmetrics.Collector) []byte {
 	tb.Helper()
@@ -95,8 +106,8 @@ func scrapeWith(tb testing.TB, c *mpmetrics.Collector) []byte {
 	return page.Bytes()
 }
 
-// page is what a page says, without regard to order and to how numbers are written: families by name, with their
-// type and help, and samples with their values.
+// page is a parsed page, without order and the format of numbers: families by name, with type and help, and samples with
+// values.
 type page struct {
 	Families map[string]string
 	Samples  map[string]float64
@@ -187,7 +198,7 @@ func (l *logged) records(t *testing.T) (all []map[string]any) {
 	return all
 }
 
-// metricFile is a metric file's content without room for more.
+// metricFile returns the content of a metric file without room for more.
 func metricFile(entries ...[]byte) []byte {
 	b := make([]byte, 8)
 	for _, e := range entries {
@@ -202,7 +213,7 @@ func withUsed(file []byte, used int) []byte {
 	return file
 }
 
-// with is an entry of today's layout.
+// with returns an entry in the 16-byte layout.
 func with(key string, value float64) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, uint32(len(key)))
 	b = append(b, key...)
@@ -213,7 +224,7 @@ func with(key string, value float64) []byte {
 	return append(b, make([]byte, 8)...)
 }
 
-// withTime sets the time of an entry, in seconds since 1970.
+// withTime returns the entry with a time, in Unix seconds.
 func withTime(entry []byte, at float64) []byte {
 	entry = bytes.Clone(entry)
 	binary.LittleEndian.PutUint64(entry[len(entry)-8:], math.Float64bits(at))
@@ -222,10 +233,10 @@ func withTime(entry []byte, at float64) []byte {
 
 func withLength(entry []byte, n int) []byte { return withUsed(entry, n) }
 
-// around is a metric file with a bad key between good ones.
+// around returns a metric file with a bad key between good ones.
 func around(key string) []byte {
 	return metricFile(with(sharedKey, 4), with(key, 9), with(ownKey, 8))
 }
 
-// sqlite is how a database begins.
+// sqlite is the beginning of a database.
 var sqlite = append([]byte("SQLite format 3\x00\x10\x00\x01\x01\x00\x40\x20\x20"), make([]byte, 4072)...)

@@ -16,9 +16,9 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// BenchmarkScrape reads and writes the page of directories as they are found: a small server, a large one, and a
-// Python server that has had many processes, whose files stay. Where MULTIPROC_TEST_PROMETHEUS_CLIENT names the path of
-// prometheus_client, its scrape is timed beside ours.
+// BenchmarkScrape makes the page of three directories: of a small server, of a large one, and of a Python server that has had
+// many processes, whose files stay. If MULTIPROC_TEST_PROMETHEUS_CLIENT has the path of prometheus_client, its scrape is timed
+// too.
 func BenchmarkScrape(b *testing.B) {
 	for _, size := range []struct{ processes, counters, histograms int }{{4, 1000, 100}, {64, 1000, 100}, {6802, 98, 0}} {
 		dir := b.TempDir()
@@ -56,7 +56,7 @@ func BenchmarkScrape(b *testing.B) {
 	}
 }
 
-// scrapeInPython gives the median time of five scrapes by prometheus_client.
+// scrapeInPython returns the median time of five scrapes by prometheus_client.
 func scrapeInPython(b *testing.B, dir string) time.Duration {
 	b.Helper()
 	path := os.Getenv("MULTIPROC_TEST_PROMETHEUS_CLIENT")

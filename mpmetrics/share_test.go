@@ -17,7 +17,7 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// newLogged makes a Writer that retries only when the test does.
+// newLogged makes a Writer whose log the test reads.
 func newLogged(t *testing.T, dir string) (*Writer, *bytes.Buffer) {
 	t.Helper()
 	log := &bytes.Buffer{}
@@ -29,7 +29,7 @@ func newLogged(t *testing.T, dir string) (*Writer, *bytes.Buffer) {
 	return w, log
 }
 
-// block makes the file of a kind one that cannot be opened, until the function it gives is called.
+// block puts a directory in the place of a file, until unblock is called.
 func block(t *testing.T, dir, name string) (unblock func()) {
 	t.Helper()
 	path := filepath.Join(dir, name)
@@ -56,7 +56,7 @@ func wantLine(t *testing.T, dir, line string) {
 	}
 }
 
-// TestRetryOfOneFileOnly: a file that stays unusable keeps no other one's metrics in memory.
+// TestRetryOfOneFileOnly: a file that stays unusable does not keep the metrics of another in memory.
 func TestRetryOfOneFileOnly(t *testing.T) {
 	dir := t.TempDir()
 	w, _ := newLogged(t, dir)
@@ -74,7 +74,7 @@ func TestRetryOfOneFileOnly(t *testing.T) {
 	wantLine(t, dir, "multiproc_metric_series_unshared 100.0")
 }
 
-// TestGaugeContinuesFromMemory: what was added in memory is added to what the last process left.
+// TestGaugeContinuesFromMemory: amounts added in memory are added to the value that the id's last holder left.
 func TestGaugeContinuesFromMemory(t *testing.T) {
 	dir := t.TempDir()
 	before, _ := newLogged(t, dir)
@@ -92,7 +92,7 @@ func TestGaugeContinuesFromMemory(t *testing.T) {
 	wantLine(t, dir, "g 5.0")
 }
 
-// TestRemadeInMemory: series that were deleted before they had a place are the same ones when they are made again.
+// TestRemadeInMemory: a series that was deleted before it was shared is the same one if it is made again.
 func TestRemadeInMemory(t *testing.T) {
 	dir := t.TempDir()
 	w, _ := newLogged(t, dir)
@@ -117,8 +117,8 @@ func TestRemadeInMemory(t *testing.T) {
 	wantLine(t, dir, "multiproc_metric_series_unshared 0.0")
 }
 
-// TestWipeIsTold: a process whose directory was wiped says so when it makes a series, also in a file that it has open.
-func TestWipeIsTold(t *testing.T) {
+// TestWipeIsLogged: a process whose directory was wiped logs so when it makes a series, also in a file that it has open.
+func TestWipeIsLogged(t *testing.T) {
 	dir := t.TempDir()
 	w, log := newLogged(t, dir)
 	counters := Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"l"}))

@@ -7,7 +7,7 @@ import (
 )
 
 func TestAppendFloat(t *testing.T) {
-	// The texts are what prometheus_client's floatToGoString gives.
+	// The texts are those of prometheus_client's floatToGoString.
 	for want, v := range map[string]float64{
 		"0.0":                     0,
 		"-0.0":                    math.Copysign(0, -1),
@@ -56,4 +56,16 @@ func FuzzAppendFloat(f *testing.F) {
 			t.Fatalf("%v is written as %s, read as %v, %v", v, text, back, err)
 		}
 	})
+}
+
+func TestCompareNatural(t *testing.T) {
+	ordered := []string{"", "1", "01", "2", "10", "counter_w1", "counter_w1-1", "counter_w2", "counter_w02x", "counter_w10", "counter_w99999999999999999999999", "master", "w"}
+	for i, a := range ordered {
+		for j, b := range ordered {
+			got := compareNatural(a, b)
+			if (got < 0) != (i < j) || (got == 0) != (i == j) {
+				t.Errorf("%q against %q: %d", a, b, got)
+			}
+		}
+	}
 }

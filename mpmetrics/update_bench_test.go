@@ -8,8 +8,8 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// updates are the operations that are compared, each on a mapping and in client_golang's memory. Adding 1.5 is what
-// takes client_golang the same way as us: integers it adds without a loop.
+// updates returns the operations to compare, each on a mapped file and in client_golang's memory. It adds 1.5, since
+// client_golang adds integers without a loop.
 func updates(b *testing.B) map[string]map[string]func() {
 	b.Helper()
 	w, err := mpmetrics.NewWriter(b.TempDir(), "w1", mpmetrics.WriterOptions{})
@@ -46,7 +46,7 @@ func BenchmarkUpdate(b *testing.B) {
 	}
 }
 
-// BenchmarkUpdateParallel is all processors on one series.
+// BenchmarkUpdateParallel updates one series from all processors.
 func BenchmarkUpdateParallel(b *testing.B) {
 	for op, impls := range updates(b) {
 		for impl, update := range impls {

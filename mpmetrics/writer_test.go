@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"multiproc/mpmetrics"
@@ -20,13 +19,11 @@ func TestNewWriterHeld(t *testing.T) {
 	first := newWriter(t, dir, "w1")
 	live := mpmetrics.Must(first.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "Help."}, mpmetrics.ModeLiveSum))
 	live.Set(1)
-	before := parsePage(t, scrape(t, dir))
+	before := pageOfDir(t, dir)
 	if w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{}); !errors.Is(err, mpmetrics.ErrHeld) {
 		t.Fatalf("NewWriter with an id in use: %v, %v; want ErrHeld", w, err)
 	}
-	if diff := cmp.Diff(before, parsePage(t, scrape(t, dir))); diff != "" {
-		t.Errorf("page after it was refused (-want +got):\n%s", diff)
-	}
+	checkEqual(t, before, pageOfDir(t, dir), "page after it was refused")
 	newWriter(t, dir, "w2") // another id is free
 	check(t, first.Close())
 	newWriter(t, dir, "w1")
@@ -49,7 +46,7 @@ func TestNewWriterRefusesID(t *testing.T) {
 	}
 }
 
-// TestNewWriterForeignOwnDir: what somebody put in the place of the library's subdirectory leads nowhere.
+// TestNewWriterForeignOwnDir: something else in the place of the library's subdirectory is refused.
 func TestNewWriterForeignOwnDir(t *testing.T) {
 	other := t.TempDir()
 	for name, make := range map[string]func(path string) error{
@@ -71,7 +68,7 @@ func TestNewWriterForeignOwnDir(t *testing.T) {
 	}
 }
 
-// TestNewWriterForeignLock: a lock file that is another file too would cost that one its content.
+// TestNewWriterForeignLock: a lock file that is a second name of another file is refused, which keeps its content.
 func TestNewWriterForeignLock(t *testing.T) {
 	dir := t.TempDir()
 	check(t, newWriter(t, dir, "w1").Close())
@@ -88,7 +85,7 @@ func TestNewWriterForeignLock(t *testing.T) {
 	}
 }
 
-// TestTakeOverID: the next process of an id continues what adds up and begins anew what says how things are now.
+// TestTakeOverID: the next holder of an id continues its counts, and not its live gauges.
 func TestTakeOverID(t *testing.T) {
 	dir := t.TempDir()
 	f := func(w *mpmetrics.Writer, peak bool) {
@@ -107,15 +104,13 @@ func TestTakeOverID(t *testing.T) {
 	if got := fileNames(t, dir); slices.Contains(got, "gauge_livesum_w1.db") {
 		t.Errorf("%v after Close", got)
 	}
-	put(t, filepath.Join(dir, "gauge_livesum_w1.db"), stale) // as one that was killed leaves it
+	put(t, filepath.Join(dir, "gauge_livesum_w1.db"), stale) // as a killed process leaves it
 
 	f(newWriter(t, dir, "w1"), false)
 	want := map[string]float64{
 		"jobs_total{}": 6, "size_count{}": 2, "size_sum{}": 4, "peak{}": 5, "multiproc_metric_series_unshared{}": 0,
 	}
-	if diff := cmp.Diff(want, parsePage(t, scrape(t, dir)).Samples); diff != "" {
-		t.Errorf("samples (-want +got):\n%s", diff)
-	}
+	checkEqual(t, want, pageOfDir(t, dir).Samples, "samples")
 }
 
 func TestMust(t *testing.T) {
@@ -129,4 +124,55 @@ func TestMust(t *testing.T) {
 		}
 	}()
 	mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."}))
+}
+
+// TestCrashBeforeSecondNameGone: a process that dies while it makes a file may leave it with two names.
+func TestCrashBeforeSecondNameGone(t *testing.T) {
+	dir := t.TempDir()
+	w := newWriter(t, dir, "w1")
+	newCounter(t, w, "jobs_total").Add(3)
+	check(t, w.Close())
+	check(t, os.Link(filepath.Join(dir, "counter_w1.db"), filepath.Join(dir, ".mpm", "counter_w1.db.new")))
+	newCounter(t, newWriter(t, dir, "w1"), "jobs_total").Add(4)
+	if got := pageOfDir(t, dir).Samples["jobs_total{}"]; got != 7 {
+		t.Errorf("jobs_total is %v, want 7", got)
+	}
+}
+
+// TestOwnFileDamaged: a file that cannot be continued is set aside as it is, and a new one begins at 0.
+func TestOwnFileDamaged(t *testing.T) {
+	good := metricFile(with(`["jobs", "jobs_total", {}, "Help."]`, 4))
+	for _, test := range []struct {
+		name    string
+		content []byte
+	}{
+		{"0 bytes", nil},
+		{"zeros only", make([]byte, 1<<16)},
+		{"garbage", sqlite},
+		{"used too large", withUsed(good, 1<<20)},
+		{"used negative", withUsed(good, -8)},
+		{"entry cut off", withUsed(good, len(good)-16)},
+		{"bad entry", metricFile(withLength(with(sharedKey, 1), -1))},
+		{"bad entry after a good one", metricFile(with(`["jobs", "jobs_total", {}, "Help."]`, 4), withLength(with(sharedKey, 1), -1))},
+		{"8 value bytes", withUsed(good[:len(good)-8], len(good)-8)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			put(t, filepath.Join(dir, "counter_w1.db"), test.content)
+			log := &logged{}
+			w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{Logger: log.logger()})
+			check(t, err)
+			defer w.Close()
+			newCounter(t, w, "jobs_total").Inc()
+			want := map[string]float64{"jobs_total{}": 1, "multiproc_metric_series_unshared{}": 0}
+			checkEqual(t, want, pageOfDir(t, dir).Samples, "samples")
+			aside, err := os.ReadFile(filepath.Join(dir, ".mpm", "counter_w1.db.damaged"))
+			if err != nil || string(aside) != string(test.content) {
+				t.Errorf("%d bytes set aside, %v; want it as it was", len(aside), err)
+			}
+			if records := log.records(t); len(records) != 1 || !strings.Contains(fmt.Sprint(records[0]["error"]), "counter_w1.db") {
+				t.Errorf("log: %s", log)
+			}
+		})
+	}
 }

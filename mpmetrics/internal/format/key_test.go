@@ -10,7 +10,7 @@ import (
 )
 
 func TestKeyEncode(t *testing.T) {
-	// The expected texts are what Python 3.11's json.dumps(…, sort_keys=True) printed.
+	// The expected texts were printed by Python 3.11's json.dumps(…, sort_keys=True).
 	for _, test := range []struct {
 		name string
 		key  Key
@@ -74,8 +74,7 @@ func TestDecodeKeyRefuses(t *testing.T) {
 	}
 }
 
-// TestDecodeKeyLinear: whoever writes a key must not be able to hold up a scrape. If the work were quadratic in the
-// escapes, this would run into the time limit of the tests.
+// TestDecodeKeyLinear: a long key must not delay a scrape. If the work were quadratic in the escapes, the test would time out.
 func TestDecodeKeyLinear(t *testing.T) {
 	for _, escape := range []string{`\n`, `\"`, `\u00e9`} {
 		k, err := DecodeKey(`["f", "f", {}, "`+strings.Repeat(escape, 2<<20)+`"]`, nil)
@@ -85,7 +84,7 @@ func TestDecodeKeyLinear(t *testing.T) {
 	}
 }
 
-// FuzzKey holds decodeKey against encoding/json and against encode.
+// FuzzKey compares DecodeKey with encoding/json and with Encode.
 func FuzzKey(f *testing.F) {
 	f.Add(`["f", "f_total", {"b": "2", "a": "1"}, "h\ud834\udd1e\u00fc\n"]`)
 	f.Add(`["f", "f", ["b", "a"], ["2", "1"]]`)
@@ -97,7 +96,7 @@ func FuzzKey(f *testing.F) {
 			return
 		}
 		if strings.ContainsFunc(text, unicode.IsControl) {
-			return // encoding/json takes none in strings
+			return // encoding/json accepts none in strings
 		}
 		var parts []any
 		if err := json.Unmarshal([]byte(text), &parts); err != nil {

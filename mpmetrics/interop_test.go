@@ -1,6 +1,7 @@
 package mpmetrics_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
@@ -15,7 +16,7 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// TestPythonReads has prometheus_client expose what Writers wrote: the page must say what our own says.
+// TestPythonReads has prometheus_client expose the files of Writers. Its page must equal ours.
 func TestPythonReads(t *testing.T) {
 	t.Parallel()
 	requirePython(t)
@@ -34,7 +35,7 @@ func TestPythonReads(t *testing.T) {
 			for process, id := range []string{"master", "w1", "w1-1", "host.3"} {
 				w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
 				check(t, err)
-				// Python counts live gauges as long as their files exist, we as long as their process does.
+				// Python counts live gauges while their files exist, this library while their process does.
 				t.Cleanup(func() {
 					check(t, w.Close())
 				})
@@ -70,7 +71,7 @@ func writeAllTypes(_ *testing.T, w *mpmetrics.Writer, process int) {
 	mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "untouched_seconds", Help: "Help."}))
 }
 
-// writeAllModes makes the processes differ in their values and in which series they have.
+// writeAllModes makes the processes differ in their values and their series.
 func writeAllModes(_ *testing.T, w *mpmetrics.Writer, process int) {
 	for mode := mpmetrics.ModeAll; mode <= mpmetrics.ModeLiveMostRecent; mode++ {
 		gauges := mpmetrics.Must(w.NewGaugeVec(prometheus.GaugeOpts{
@@ -100,7 +101,7 @@ func writeAwkwardTexts(_ *testing.T, w *mpmetrics.Writer, _ int) {
 	for i, text := range texts {
 		help := text
 		if strings.ContainsAny(text, "\r") || strings.TrimSpace(text) != text {
-			help = "" // the parser of the pages takes white space for its own
+			help = "" // the parser of pages trims white space
 		}
 		counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{
 			Name: fmt.Sprintf("awkward_%d_total", i), Help: help,
@@ -122,8 +123,7 @@ func writeManySeries(_ *testing.T, w *mpmetrics.Writer, process int) {
 	}
 }
 
-// TestPythonContinues has prometheus_client go on with the files of a Writer that is closed, and the next Writer go on
-// with what it left.
+// TestPythonContinues has prometheus_client continue the files of a closed Writer, and the next Writer continue those.
 func TestPythonContinues(t *testing.T) {
 	t.Parallel()
 	requirePython(t)
@@ -184,8 +184,8 @@ Gauge("r", "Both.", multiprocess_mode="mostrecent").set(9)
 	grow(byPython)
 }
 
-// TestPythonBegins has a Writer go on with files that prometheus_client made, and prometheus_client look up and add
-// keys in what the Writer left.
+// TestPythonBegins has a Writer continue files that prometheus_client made, and prometheus_client look up and add keys
+// afterwards.
 func TestPythonBegins(t *testing.T) {
 	t.Parallel()
 	requirePython(t)
@@ -229,10 +229,10 @@ d.close()
 	checkSamples(t, want, comparePages(t, dir))
 }
 
-// comparePages holds our page of a directory against prometheus_client's.
+// comparePages compares our page of a directory with prometheus_client's, and returns it.
 func comparePages(t *testing.T, dir string) page {
 	t.Helper()
-	own := parsePage(t, scrape(t, dir))
+	own := pageOfDir(t, dir)
 	theirs := parsePage(t, python(t, dir, `
 import os, sys
 from prometheus_client import CollectorRegistry, generate_latest, multiprocess
@@ -249,9 +249,10 @@ sys.stdout.buffer.write(generate_latest(registry))
 	return own
 }
 
-// requirePython skips where there is no prometheus_client with the 16-byte layout, which came with 0.18.
+// requirePython skips a test unless there is a prometheus_client with the 16-byte layout, which came with 0.18.
 func requirePython(t *testing.T) {
 	t.Helper()
+	proctest.Long(t)
 	out, err := pythonCommand(t, t.TempDir(), "from prometheus_client.mmap_dict import _pack_two_doubles").CombinedOutput()
 	if err != nil {
 		proctest.Missing(t, fmt.Sprintf("python3 has no prometheus_client >= 0.18 (%v), not in MULTIPROC_TEST_PROMETHEUS_CLIENT either:\n%s",
@@ -279,4 +280,27 @@ func pythonCommand(t *testing.T, dir, program string) *exec.Cmd {
 		cmd.Env = append(cmd.Env, "PYTHONPATH="+path)
 	}
 	return cmd
+}
+
+// TestPromtool: Prometheus' own linter accepts the page, including the families that the library adds.
+func TestPromtool(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		proctest.Missing(t, "no promtool in PATH")
+	}
+	dir := t.TempDir()
+	w := newWriter(t, dir, "w1")
+	mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "requests_total", Help: "Requests."}, []string{"code"})).
+		WithLabelValues("a\n\"b\"\\ü").Inc()
+	mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "duration_seconds", Help: "Durations."})).Observe(1)
+	mpmetrics.Must(w.NewSummary(prometheus.SummaryOpts{Name: "size_bytes", Help: "Sizes."})).Observe(1)
+	mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "busy", Help: "Busy processes."}, mpmetrics.ModeAll)).Set(1)
+	mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "temperature_celsius", Help: "Warmth."}, mpmetrics.ModeMostRecent)).Set(1e9)
+	check(t, os.WriteFile(dir+"/other.db", []byte("not a metric file"), 0o600))
+	text := scrape(t, dir)
+	check := exec.CommandContext(t.Context(), promtool, "check", "metrics")
+	check.Stdin = bytes.NewReader(text)
+	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool check metrics: %v\n%s\nof the page:\n%s", err, out, text)
+	}
 }
