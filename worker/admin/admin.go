@@ -32,8 +32,8 @@ type Admin struct {
 	metricsDir  string
 	log         *slog.Logger
 	debug       bool
-	outage      *store.Outage
-	refusals    refusals
+	outage      web.Throttle // of the database
+	refusals    web.Throttle // of logins
 	crossOrigin *http.CrossOriginProtection
 	assets      map[string]asset
 	pages       map[string]*template.Template
@@ -50,7 +50,6 @@ func New(c Config) (*Admin, error) {
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
-	a.outage = store.NewOutage(a.log)
 	var err error
 	if a.assets, err = loadAssets(); err != nil {
 		return nil, err

@@ -66,7 +66,9 @@ func (r *request) failureOf(err error) (f *failure, known bool) {
 			detail: "Too many passwords are being processed. Try again in a moment.",
 		}, true
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrClosed), web.Cancelled(r.Request):
-		r.admin.outage.Tell(err)
+		if n, ok := r.admin.outage.Next(); ok {
+			r.admin.log.Error("database unavailable", "requests", n, "error", err)
+		}
 		return &failure{
 			status: http.StatusServiceUnavailable, undone: r.Method == http.MethodPost, header: http.Header{"Retry-After": {"5"}},
 			detail: "The database is temporarily unavailable. Try again soon.",

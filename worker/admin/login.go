@@ -2,11 +2,9 @@ package admin
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"strconv"
-	"sync"
 	"time"
 
 	"multiproc/store"
@@ -84,29 +82,11 @@ func (r *request) refuseLogin(f *form, err error) bool {
 	default:
 		return false
 	}
-	r.admin.refusals.log(r.admin.log, r.RemoteAddr, err)
+	if n, ok := r.admin.refusals.Next(); ok { // a refusal costs next to nothing, so an attacker may cause any number
+		r.admin.log.Warn("login refused", "remote", r.RemoteAddr, "logins", n, "error", err)
+	}
 	r.w.Header().Set("Retry-After", strconv.Itoa(wait))
 	return true
-}
-
-// refusals bounds what the log gets of refused logins. A refusal costs next to nothing, so an attacker may cause any number.
-type refusals struct {
-	mu    sync.Mutex // guards the fields below
-	quiet time.Time  // nothing is logged before
-	n     int        // since the last log line
-}
-
-// refusalsQuiet is the shortest time between two log lines about refused logins.
-const refusalsQuiet = 30 * time.Second
-
-func (l *refusals) log(to *slog.Logger, remote string, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.n++
-	if now := time.Now(); now.After(l.quiet) {
-		to.Warn("login refused", "remote", remote, "refused", l.n, "error", err)
-		l.n, l.quiet = 0, now.Add(refusalsQuiet)
-	}
 }
 
 // credentials returns name and password with the address of the client: the peer of the connection, or what a trusted proxy

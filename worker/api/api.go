@@ -36,7 +36,7 @@ type Config struct {
 type API struct {
 	store    *store.Store
 	log      *slog.Logger
-	outage   *store.Outage
+	outage   web.Throttle           // of the database
 	recorded *prometheus.CounterVec // nil: not counted
 	mux      *web.Mux
 }
@@ -47,7 +47,6 @@ func New(c Config) (*API, error) {
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
-	a.outage = store.NewOutage(a.log)
 	if c.Metrics != nil {
 		var err error
 		if a.recorded, err = newRecorded(c.Metrics); err != nil {

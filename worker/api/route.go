@@ -75,7 +75,9 @@ func (a *API) failed(r *http.Request, err error) answer {
 	p := problemOf(err)
 	switch {
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnavailable):
-		a.outage.Tell(err)
+		if n, ok := a.outage.Next(); ok {
+			a.log.Error("database unavailable", "requests", n, "error", err)
+		}
 	case p.Status == http.StatusInternalServerError:
 		p.Detail += ": see the log entry " + web.LogFailure(a.log, r, err)
 	}
