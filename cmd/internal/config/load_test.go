@@ -452,71 +452,42 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// TestControlPath checks that a running server can be reached even if its ini file has faults by now.
-func TestControlPath(t *testing.T) {
+// TestFaultyConfiguration checks that a running server can be reached, and its metrics read, even if its ini file has faults by now.
+func TestFaultyConfiguration(t *testing.T) {
 	const faulty = "[multiproc]\nprocesses = many\nno-such-key = 1\nmin-ready = 7\n"
 	for name, test := range map[string]struct {
-		ini, want string
-		fails     bool
+		ini, control, metrics string // the text, and prefixes of ControlPath and MetricsDir; "!": an error
 	}{
-		"set":               {ini: faulty + "control = /run/c.sock\n", want: "/run/c.sock"},
-		"by default":        {ini: faulty, want: "/run/multiproc/x-"},
-		"wrong":             {ini: faulty + "control = \n", fails: true},
-		"nothing is faulty": {ini: "[multiproc]\nsocket = :80\ncontrol = /run/c.sock\n", want: "/run/c.sock"},
+		"set":                 {faulty + "control = /run/c.sock\nmetrics-dir = metrics\n", "/run/c.sock", "/srv/metrics"},
+		"by default":          {faulty, "/run/multiproc/x-", "/run/multiproc/x-"},
+		"in env":              {faulty + "env = PROMETHEUS_MULTIPROC_DIR=/run/m/\n", "/run/multiproc/x-", "/run/m"},
+		"beside control":      {faulty + "control = /run/c.sock\n", "/run/c.sock", "/run/c.metrics"},
+		"neither":             {"[multiproc]\nsocket = :80\ncontrol = \n", "", ""},
+		"neither, and faulty": {faulty + "control = \n", "!", "!"},
+		"no file":             {"", "/run/multiproc/x-", "!"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			sys := System{
-				Dir:    "/srv",
-				Getuid: func() int { return 0 },
-				Open: func(string) (io.ReadCloser, error) {
-					return io.NopCloser(strings.NewReader(test.ini)), nil
-				},
+		sys := System{
+			Dir:       "/srv",
+			Getuid:    func() int { return 0 },
+			LookupEnv: func(string) (string, bool) { return "", false },
+			Open: func(string) (io.ReadCloser, error) {
+				if test.ini == "" {
+					return nil, fs.ErrNotExist
+				}
+				return io.NopCloser(strings.NewReader(test.ini)), nil
+			},
+		}
+		check := func(what, want string, f func(Arguments, System) (string, error)) {
+			path, err := f(Arguments{Files: []string{"x.ini"}}, sys)
+			if err != nil {
+				path = "!"
 			}
-			path, err := ControlPath(Arguments{Files: []string{"x.ini"}}, sys)
-			if (err != nil) != test.fails {
-				t.Fatal(err)
+			if !strings.HasPrefix(path, want) || (want == "") != (path == "") {
+				t.Errorf("%s: %s is %s, %v; want %s…", name, what, path, err, want)
 			}
-			if !strings.HasPrefix(path, test.want) {
-				t.Errorf("%s, want %s…", path, test.want)
-			}
-		})
-	}
-}
-
-// TestMetricsDir checks that faults in an ini file do not hide the metrics directory.
-func TestMetricsDir(t *testing.T) {
-	const faulty = "[multiproc]\nprocesses = many\nno-such-key = 1\nmin-ready = 7\n"
-	for name, test := range map[string]struct {
-		ini, want string
-		fails     bool
-	}{
-		"set":            {ini: faulty + "metrics-dir = metrics\n", want: "/srv/metrics"},
-		"in env":         {ini: faulty + "env = PROMETHEUS_MULTIPROC_DIR=/run/m/\n", want: "/run/m"},
-		"private":        {ini: faulty + "control = /run/c.sock\n", want: "/run/c.metrics"},
-		"by default":     {ini: faulty, want: "/run/multiproc/x-"},
-		"without either": {ini: "[multiproc]\nsocket = :80\ncontrol = \n", want: ""},
-		"no file":        {fails: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			sys := System{
-				Dir:       "/srv",
-				Getuid:    func() int { return 0 },
-				LookupEnv: func(string) (string, bool) { return "", false },
-				Open: func(string) (io.ReadCloser, error) {
-					if test.ini == "" {
-						return nil, fs.ErrNotExist
-					}
-					return io.NopCloser(strings.NewReader(test.ini)), nil
-				},
-			}
-			path, err := MetricsDir(Arguments{Files: []string{"x.ini"}}, sys)
-			if (err != nil) != test.fails {
-				t.Fatal(path, err)
-			}
-			if !strings.HasPrefix(path, test.want) || test.want == "" && path != "" {
-				t.Errorf("%s, want %s…", path, test.want)
-			}
-		})
+		}
+		check("ControlPath", test.control, ControlPath)
+		check("MetricsDir", test.metrics, MetricsDir)
 	}
 }
 
