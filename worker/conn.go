@@ -72,7 +72,7 @@ func (c *clientConn) setState(state http.ConnState) {
 	case http.StateIdle:
 		c.waiting, c.idleSince = true, time.Now()
 	case http.StateActive:
-		c.stopWaitingLocked() // it may still wait if the whole request came together with the one before
+		c.waiting = false // still set if the whole request came together with the one before
 	case http.StateHijacked:
 		c.hijacked = true
 	case http.StateClosed:
@@ -173,9 +173,7 @@ func (c *clientConn) Read(p []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(p)
 	if waiting && n > 0 {
-		c.mu.Lock()
-		c.stopWaitingLocked()
-		c.mu.Unlock()
+		c.stopWaiting()
 	}
 	if body {
 		c.endBodyRead(n, err)
@@ -204,8 +202,10 @@ func (c *clientConn) endBodyRead(n int, err error) {
 	}
 }
 
-// stopWaitingLocked follows the first byte of a request. The rest has the time that net/http gives it.
-func (c *clientConn) stopWaitingLocked() {
+// stopWaiting follows the first byte of a request. The rest has the time that net/http gives it.
+func (c *clientConn) stopWaiting() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if !c.waiting {
 		return
 	}

@@ -18,7 +18,7 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// hello answers with what it was sent.
+// hello answers with the body of the request.
 func hello(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -28,7 +28,7 @@ func hello(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "hello %s", body)
 }
 
-// TestDrainLosesNothing has clients at two workers that share a socket, one of which drains again and again.
+// TestDrainLosesNothing has clients of two workers that share a socket, one of which is replaced again and again.
 func TestDrainLosesNothing(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
@@ -48,13 +48,13 @@ func TestDrainLosesNothing(t *testing.T) {
 					}
 				})
 			}
-			for range 5 {
+			for range proctest.Rounds(3, 10) {
 				w := startOn(t, copyOf(t, kept), worker.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					served.Add(1)
 					hello(w, r)
 				}))
 				before := served.Load()
-				proctest.Eventually(t, "the worker is under load", func() bool { return served.Load() > before+100 || ctx.Err() != nil })
+				proctest.Eventually(t, "load on the worker", func() bool { return served.Load() > before+100 || ctx.Err() != nil })
 				w.stopped()
 			}
 			cancel()
@@ -67,8 +67,8 @@ func TestDrainLosesNothing(t *testing.T) {
 	}
 }
 
-// askUntil asks again and again until ctx ends: one request in each connection, or as many as it lasts, or those with
-// a body. The server may end a connection only where it said so.
+// askUntil sends requests until ctx ends. By kind, each has a connection of its own, or a connection has as many as it lasts, or
+// they have bodies. The server may end a connection only if it has announced that.
 func askUntil(ctx context.Context, addr net.Addr, kind int) error {
 	var c *client
 	for n := 0; ctx.Err() == nil; n++ {
@@ -104,15 +104,15 @@ func askUntil(ctx context.Context, addr net.Addr, kind int) error {
 	return nil
 }
 
-func TestDrainGivesAnIdleConnectionOneMoreAnswer(t *testing.T) {
+func TestDrainAnswersIdleConnections(t *testing.T) {
 	w := start(t, worker.Config{}, http.HandlerFunc(hello))
 	c := w.dial()
 	r := c.do("GET", "/", "")
 	readAll(t, r)
 	if r.last {
-		t.Error("before the drain an answer says that it is the last one")
+		t.Error("an answer before the drain is the last one")
 	}
-	fresh := w.dial() // and has not asked yet
+	fresh := w.dial() // without a request so far
 	w.drain()
 	for _, c := range []*client{c, fresh} {
 		r = c.do("POST", "/", "there")
@@ -120,20 +120,18 @@ func TestDrainGivesAnIdleConnectionOneMoreAnswer(t *testing.T) {
 			t.Errorf("in the drain: %d %q", r.code, body)
 		}
 		if !r.last {
-			t.Error("in the drain an answer does not say that it is the last one")
+			t.Error("an answer in the drain is not the last one")
 		}
 		c.expectEnd()
 	}
-	if err := w.wait(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
+	w.stopped()
 	if line := w.await("drained"); !strings.Contains(line, "requests=2 cut=0") {
 		t.Error(line)
 	}
 	expectNoGoroutines(t)
 }
 
-func TestDrainClosesSilentConnections(t *testing.T) {
+func TestDrainIdle(t *testing.T) {
 	for name, change := range map[string]func(*worker.Limits){
 		"drain-idle":                func(l *worker.Limits) { l.DrainIdle = soon },
 		"at once":                   func(l *worker.Limits) { l.DrainIdle = 0 },
@@ -148,9 +146,7 @@ func TestDrainClosesSilentConnections(t *testing.T) {
 			w.stop()
 			used.expectEnd()
 			fresh.expectEnd()
-			if err := w.wait(); err != nil {
-				t.Errorf("Run: %v", err)
-			}
+			w.stopped()
 			if took := time.Since(began); took >= 5*time.Second {
 				t.Errorf("drained in %s, as by default", took)
 			}
@@ -158,14 +154,14 @@ func TestDrainClosesSilentConnections(t *testing.T) {
 	}
 }
 
-func TestDrainLetsARequestComeThatHasBegun(t *testing.T) {
+func TestDrainAwaitsRequestsThatHaveBegun(t *testing.T) {
 	w := start(t, limited(func(l *worker.Limits) { l.DrainIdle = 50 * time.Millisecond }), http.HandlerFunc(hello))
 	silent, slow, slowFresh := w.dial(), w.dial(), w.dial()
 	readAll(t, slow.do("GET", "/", ""))
 	w.stop()
 	slow.send("POST / HTTP/1.1\r\nHost: te")
 	slowFresh.send("POST / HTTP/1.1\r\nHost: te")
-	silent.expectEnd() // so that the others' patience would be over too
+	silent.expectEnd() // after DrainIdle
 	for _, c := range []*client{slow, slowFresh} {
 		c.send("st\r\nContent-Length: 5\r\n\r\nth")
 		c.send("ere")
@@ -173,6 +169,35 @@ func TestDrainLetsARequestComeThatHasBegun(t *testing.T) {
 		if body := readAll(t, r); body != "hello there" || !r.last {
 			t.Errorf("%d %q, close %v", r.code, body, r.last)
 		}
+	}
+}
+
+// TestDrainOfPipelinedRequests has a request that comes together with the one before it, whose answer began before the drain. The
+// deadline of an idle connection must not end it.
+func TestDrainOfPipelinedRequests(t *testing.T) {
+	begun, proceed := make(chan struct{}), make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/first", func(w http.ResponseWriter, _ *http.Request) {
+		w.(http.Flusher).Flush()
+		close(begun)
+		<-proceed
+	})
+	mux.HandleFunc("/second", func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+			t.Errorf("the context has ended: %v", context.Cause(r.Context()))
+		case <-time.After(4 * soon):
+		}
+	})
+	w := start(t, limited(func(l *worker.Limits) { l.DrainIdle, l.HTTPTimeout = soon, 0 }), mux)
+	c := w.dial()
+	c.send(head("GET /first") + head("GET /second"))
+	receive(t, "the handler", begun)
+	w.drain()
+	close(proceed)
+	readAll(t, c.answer())
+	if r := c.answer(); r.code != 200 || !r.last {
+		t.Errorf("%d, last %v", r.code, r.last)
 	}
 }
 
@@ -190,19 +215,17 @@ func TestDrainFinishesStreams(t *testing.T) {
 	c := w.dial()
 	r := c.do("GET", "/", "")
 	w.drain()
-	if _, err := dial(t.Context(), w.addr); err == nil {
-		proctest.Eventually(t, "the listener is closed", func() bool {
-			_, err := dial(t.Context(), w.addr)
-			return err != nil
-		})
-	}
+	proctest.Eventually(t, "the end of the listener", func() bool {
+		_, err := dial(t.Context(), w.addr)
+		return err != nil
+	})
 	close(proceed)
 	if body := readAll(t, r); body != "first last" {
 		t.Errorf("body %q", body)
 	}
 }
 
-func TestDrainCutsAtTheDeadline(t *testing.T) {
+func TestDrainTimeout(t *testing.T) {
 	causes := make(chan error, 2)
 	entered := make(chan struct{}, 2)
 	mux := http.NewServeMux()
@@ -233,10 +256,10 @@ func TestDrainCutsAtTheDeadline(t *testing.T) {
 	metrics, page := openMetrics(t)
 	w := start(t, worker.Config{Metrics: metrics, Limits: limits(func(l *worker.Limits) { l.DrainTimeout = 100 * time.Millisecond })}, mux)
 	slow, hijacked, left := w.dial(), w.dial(), w.dial()
-	// A body that never comes whole: then net/http does not watch the connection, and would not cancel anything.
-	slow.send("POST /slow HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n")
-	hijacked.send("GET /hijack HTTP/1.1\r\nHost: test\r\n\r\n")
-	left.send("GET /leave HTTP/1.1\r\nHost: test\r\n\r\n")
+	// The body never ends, so net/http does not watch the connection, and would not cancel the context.
+	slow.send(head("POST /slow", "Content-Length: 10"))
+	hijacked.send(head("GET /hijack"))
+	left.send(head("GET /leave"))
 	for range 3 {
 		receive(t, "a handler", entered)
 	}
@@ -260,8 +283,8 @@ func TestDrainCutsAtTheDeadline(t *testing.T) {
 	expectNoGoroutines(t)
 }
 
-// stuckInARequest starts a worker with a request that ends by its context only.
-func stuckInARequest(t *testing.T, cfg worker.Config) (*running, *client) {
+// startBusy starts a worker with a request that only its context ends.
+func startBusy(t *testing.T, cfg worker.Config) (*running, *client) {
 	t.Helper()
 	entered := make(chan struct{})
 	w := start(t, cfg, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -269,12 +292,13 @@ func stuckInARequest(t *testing.T, cfg worker.Config) (*running, *client) {
 		<-r.Context().Done()
 	}))
 	c := w.dial()
-	c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	c.send(head("GET /"))
 	receive(t, "the handler", entered)
 	return w, c
 }
 
-func (w *running) mustCut(c *client) {
+// waitCut waits for the end of a worker that cuts the request of c.
+func (w *running) waitCut(c *client) {
 	w.t.Helper()
 	if cut, ok := errors.AsType[*worker.CutError](w.wait()); !ok || cut.Requests != 1 {
 		w.t.Errorf("Run: %v, want 1 request cut", cut)
@@ -282,38 +306,35 @@ func (w *running) mustCut(c *client) {
 	c.expectEnd()
 }
 
-func TestDrainWithoutTime(t *testing.T) {
-	w, c := stuckInARequest(t, limited(func(l *worker.Limits) { l.DrainTimeout = 0 }))
+func TestDrainTimeoutZero(t *testing.T) {
+	w, c := startBusy(t, limited(func(l *worker.Limits) { l.DrainTimeout = 0 }))
 	w.stop()
-	w.mustCut(c)
+	w.waitCut(c)
 }
 
-func TestHurry(t *testing.T) {
-	t.Run("in the drain", func(t *testing.T) {
-		hurry := make(chan struct{})
-		w, c := stuckInARequest(t, worker.Config{FastStop: hurry, Limits: limits(func(l *worker.Limits) { l.DrainTimeout = later })})
-		w.drain()
-		select {
-		case <-w.end:
-			t.Error("it was not waited for the request")
-		default:
-		}
-		close(hurry)
-		w.mustCut(c)
-	})
-	t.Run("before", func(t *testing.T) {
-		hurry := make(chan struct{})
-		w, c := stuckInARequest(t, worker.Config{FastStop: hurry, Limits: limits(func(l *worker.Limits) { l.DrainTimeout = later })})
-		close(hurry)
-		w.mustCut(c)
-		w.await("fast stop")
-	})
+func TestFastStop(t *testing.T) {
+	for _, when := range []string{"in the drain", "before"} {
+		t.Run(when, func(t *testing.T) {
+			fastStop := make(chan struct{})
+			w, c := startBusy(t, worker.Config{FastStop: fastStop, Limits: limits(func(l *worker.Limits) { l.DrainTimeout = later })})
+			if when == "in the drain" {
+				w.drain()
+				select {
+				case <-w.end:
+					t.Error("the drain did not wait for the request")
+				default:
+				}
+			}
+			close(fastStop)
+			w.waitCut(c)
+		})
+	}
 	t.Run("without requests", func(t *testing.T) {
-		hurry := make(chan struct{})
-		w := start(t, worker.Config{FastStop: hurry, Limits: limits(func(l *worker.Limits) { l.DrainIdle, l.DrainTimeout = later, later })}, http.HandlerFunc(hello))
+		fastStop := make(chan struct{})
+		w := start(t, worker.Config{FastStop: fastStop, Limits: limits(func(l *worker.Limits) { l.DrainIdle, l.DrainTimeout = later, later })}, http.HandlerFunc(hello))
 		c := w.dial()
 		readAll(t, c.do("GET", "/", ""))
-		close(hurry)
+		close(fastStop)
 		if err := w.wait(); err != nil {
 			t.Errorf("Run: %v", err)
 		}
@@ -322,7 +343,7 @@ func TestHurry(t *testing.T) {
 	})
 }
 
-func TestDrainWaitsForHijackedConnections(t *testing.T) {
+func TestDrainAwaitsHijackedConnections(t *testing.T) {
 	conns := make(chan net.Conn, 1)
 	w := start(t, limited(func(l *worker.Limits) { l.DrainIdle = time.Millisecond }), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		nc, _, err := w.(http.Hijacker).Hijack()
@@ -333,7 +354,7 @@ func TestDrainWaitsForHijackedConnections(t *testing.T) {
 		conns <- nc
 	}))
 	c := w.dial()
-	c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	c.send(head("GET /"))
 	nc := receive(t, "the connection", conns)
 	silent := w.dial()
 	w.drain()
@@ -349,39 +370,37 @@ func TestDrainWaitsForHijackedConnections(t *testing.T) {
 	if err := nc.Close(); err != nil {
 		t.Error(err)
 	}
-	if said, err := io.ReadAll(c); err != nil || string(said) != "still here" {
-		t.Errorf("%q, %v", said, err)
+	if text, err := io.ReadAll(c); err != nil || string(text) != "still here" {
+		t.Errorf("%q, %v", text, err)
 	}
-	if err := w.wait(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
+	w.stopped()
 }
 
-// held is a listener on which nothing is accepted before its deadline passes.
-type held struct {
+// heldListener accepts nothing before its deadline passes.
+type heldListener struct {
 	*net.TCPListener
 	passed chan struct{}
 }
 
-func (l held) Accept() (net.Conn, error) {
+func (l heldListener) Accept() (net.Conn, error) {
 	<-l.passed
 	return l.TCPListener.Accept()
 }
 
-func (l held) SetDeadline(t time.Time) error {
+func (l heldListener) SetDeadline(t time.Time) error {
 	defer close(l.passed)
 	return l.TCPListener.SetDeadline(t)
 }
 
-func TestDrainAcceptsWhatIsQueued(t *testing.T) {
-	plainOnly(t, "a request is not sent before the connection is taken")
-	l := held{listen(t, "tcp", "127.0.0.1:0").(*net.TCPListener), make(chan struct{})}
+func TestDrainAcceptsQueuedConnections(t *testing.T) {
+	plainOnly(t, "a request is not sent before the connection is accepted")
+	l := heldListener{listen(t, "tcp", "127.0.0.1:0").(*net.TCPListener), make(chan struct{})}
 	w := startOn(t, l, worker.Config{}, http.HandlerFunc(hello))
 	w.await("serving")
 	var queued []*client
 	for range 5 {
 		c := w.dial()
-		c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+		c.send(head("GET /"))
 		queued = append(queued, c)
 	}
 	w.drain()
@@ -390,15 +409,13 @@ func TestDrainAcceptsWhatIsQueued(t *testing.T) {
 			t.Errorf("%d, close %v", r.code, r.last)
 		}
 	}
-	if err := w.wait(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
+	w.stopped()
 	if _, err := dial(t.Context(), w.addr); err == nil {
-		t.Error("after the drain somebody listens")
+		t.Error("there is a listener after the drain")
 	}
 }
 
-func TestDrainLeavesTheSocketsPath(t *testing.T) {
+func TestDrainKeepsTheSocketFile(t *testing.T) {
 	a := listenOn(t, "unix")
 	b := copyOf(t, a)
 	w := startOn(t, a, worker.Config{}, http.HandlerFunc(hello))
@@ -420,8 +437,8 @@ func TestRunWithoutSockets(t *testing.T) {
 	}
 }
 
-// TestRunEndsWithItsListener has a listener that fails without being told to.
-func TestRunEndsWithItsListener(t *testing.T) {
+// TestListenerFails has a listener that fails on its own.
+func TestListenerFails(t *testing.T) {
 	broken := errors.New("broken")
 	w := startOn(t, failing{listen(t, "tcp", "127.0.0.1:0"), broken}, worker.Config{}, nil)
 	if err := w.wait(); !errors.Is(err, broken) {

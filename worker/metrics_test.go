@@ -119,11 +119,11 @@ func TestRequestsAreCounted(t *testing.T) {
 	}
 	for _, path := range []string{"/panic", "/abort", "/half", "/hijack"} {
 		c := w.dial()
-		c.send("GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n")
+		c.send(head("GET " + path))
 		c.expectEnd()
 	}
 	hints := w.dial()
-	hints.send("GET /hints HTTP/1.1\r\nHost: test\r\n\r\n")
+	hints.send(head("GET /hints"))
 	hints.answer()
 	hints.answer()
 	_, _ = c.Close(), hints.Close()

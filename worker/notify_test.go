@@ -11,7 +11,7 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// mailbox is a master's, which hears the worker that is started next in this process.
+// mailbox receives the notices of the worker that is started next in this process, as a master does.
 type mailbox struct {
 	t       *testing.T
 	notices chan handoff.Notice
@@ -39,7 +39,7 @@ func openMailbox(t *testing.T) *mailbox {
 	return m
 }
 
-// await waits for a notice that is as wanted, and returns those that came with it and before.
+// await waits for a notice that is wanted, and returns it and those before it.
 func (m *mailbox) await(wanted func(handoff.Notice) bool) (until []handoff.Notice) {
 	m.t.Helper()
 	for {
@@ -49,6 +49,12 @@ func (m *mailbox) await(wanted func(handoff.Notice) bool) (until []handoff.Notic
 			return until
 		}
 	}
+}
+
+// setWatchdog sets the environment of a worker so that it sends heartbeats, the test's reason to wait.
+func setWatchdog(t *testing.T) {
+	t.Helper()
+	t.Setenv("WATCHDOG_USEC", fmt.Sprint((30 * time.Millisecond).Microseconds()))
 }
 
 func TestNotices(t *testing.T) {
@@ -64,9 +70,7 @@ func TestNotices(t *testing.T) {
 	if notice := receive(t, "a notice", m.notices); !notice.Stopping || notice.Status != "draining" {
 		t.Errorf("notice of the drain %+v", notice)
 	}
-	if err := w.wait(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
+	w.stopped()
 	select {
 	case notice := <-m.notices:
 		t.Errorf("unwanted notice %+v", notice)
@@ -76,16 +80,16 @@ func TestNotices(t *testing.T) {
 
 func TestHeartbeats(t *testing.T) {
 	m := openMailbox(t)
-	t.Setenv("WATCHDOG_USEC", fmt.Sprint((30 * time.Millisecond).Microseconds()))
+	setWatchdog(t)
 	release := make(chan struct{})
-	w := start(t, limited(func(l *worker.Limits) { l.DrainTimeout = time.Hour }), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
-	w.dial().send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+	w := start(t, limited(func(l *worker.Limits) { l.DrainTimeout = later }), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	w.dial().send(head("GET /"))
 	w.await("serving")
 	for range 3 {
 		m.await(func(n handoff.Notice) bool { return n.Alive && !n.Stopping })
 	}
 	w.drain()
-	for range 3 { // in the drain too
+	for range 3 {
 		m.await(func(n handoff.Notice) bool { return n.Alive && n.Stopping })
 	}
 	close(release)
@@ -93,61 +97,57 @@ func TestHeartbeats(t *testing.T) {
 
 func TestMaxRequests(t *testing.T) {
 	m := openMailbox(t)
-	t.Setenv("WATCHDOG_USEC", fmt.Sprint((30 * time.Millisecond).Microseconds()))
-	cfg := worker.Config{
+	setWatchdog(t)
+	stopping := func(n handoff.Notice) bool { return n.Stopping }
+	// beat waits for a heartbeat, and fails the test if the worker wants to be replaced by then.
+	beat := func() {
+		t.Helper()
+		for _, notice := range m.await(func(n handoff.Notice) bool { return n.Alive }) {
+			if notice.Stopping {
+				t.Fatal("it asks to be replaced")
+			}
+		}
+	}
+	w := start(t, worker.Config{
 		Inherited: &handoff.Inherited{Identity: handoff.Identity{Slot: 1, ID: "w1", Generation: 1}},
 		Limits:    limits(func(l *worker.Limits) { l.MaxRequests, l.MaxRequestsDelta = 3, 2 }),
-	}
-	w := start(t, cfg, http.HandlerFunc(hello))
-	wants := func(n handoff.Notice) bool { return n.Stopping }
+	}, http.HandlerFunc(hello))
 	c := w.dial()
 	for range 2 {
 		readAll(t, c.do("GET", "/", ""))
 	}
-	for range 2 {
-		for _, notice := range m.await(func(n handoff.Notice) bool { return n.Alive }) {
-			if notice.Stopping {
-				t.Fatal("it wants to be replaced before the limit")
-			}
-		}
-	}
+	beat()
+	beat()
 	for range 3 {
 		readAll(t, c.do("GET", "/", ""))
 	}
-	m.await(wants)
-	m.await(wants) // in the heartbeats
-	if lines := w.log.Lines("max-requests"); len(lines) != 1 {
-		t.Errorf("logged %q", lines)
+	m.await(stopping)
+	m.await(stopping) // in each heartbeat
+	if n := w.log.Count("max-requests"); n != 1 {
+		t.Errorf("logged %d times", n)
 	}
-	r := c.do("GET", "/", "") // and it serves on
+	r := c.do("GET", "/", "") // it serves until it is stopped
 	if readAll(t, r); r.code != 200 || r.last {
-		t.Errorf("%d, close %v", r.code, r.last)
+		t.Errorf("%d, last %v", r.code, r.last)
 	}
+	w.stopped()
+
+	// Without a master, nothing would replace it.
+	alone := start(t, limited(func(l *worker.Limits) { l.MaxRequests = 1 }), http.HandlerFunc(hello))
+	m.await(func(n handoff.Notice) bool { return n.Ready })
+	alone.get("/")
+	beat()
+	beat()
 }
 
-// TestMaxRequestsWithoutAMaster: nobody would start another one.
-func TestMaxRequestsWithoutAMaster(t *testing.T) {
-	m := openMailbox(t)
-	t.Setenv("WATCHDOG_USEC", fmt.Sprint((30 * time.Millisecond).Microseconds()))
-	w := start(t, limited(func(l *worker.Limits) { l.MaxRequests = 1 }), http.HandlerFunc(hello))
-	w.get("/")
-	for range 2 {
-		for _, notice := range m.await(func(n handoff.Notice) bool { return n.Alive }) {
-			if notice.Stopping {
-				t.Fatal("it wants to be replaced")
-			}
-		}
-	}
-}
-
-func TestFailureToNotifyIsLoggedOnce(t *testing.T) {
+func TestFailureToNotify(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "/nonexistent/socket")
 	w := start(t, worker.Config{}, http.HandlerFunc(hello))
 	if line := w.await("cannot notify"); !strings.Contains(line, "/nonexistent/socket") {
 		t.Error(line)
 	}
 	w.stopped()
-	if lines := w.log.Lines("cannot notify"); len(lines) != 1 {
-		t.Errorf("logged %q", lines)
+	if n := w.log.Count("cannot notify"); n != 1 {
+		t.Errorf("logged %d times", n)
 	}
 }

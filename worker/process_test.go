@@ -163,7 +163,7 @@ func TestTermDrains(t *testing.T) {
 	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
 	c, idle := p.dial(), p.dial()
 	readAll(t, idle.do("GET", "/", ""))
-	c.send("POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+	c.send(head("POST /", "Expect: 100-continue", "Content-Length: 5"))
 	c.answer() // 100 Continue: it is being handled
 	p.signal(syscall.SIGTERM)
 	r := idle.do("GET", "/readyz", "")
@@ -353,7 +353,7 @@ func TestReadyzInTheDrain(t *testing.T) {
 func TestEndOfTheMaster(t *testing.T) {
 	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
 	c := p.dial()
-	c.send("POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+	c.send(head("POST /", "Expect: 100-continue", "Content-Length: 5"))
 	c.answer()
 	if err := p.tether.Close(); err != nil {
 		t.Fatal(err)
@@ -369,7 +369,7 @@ func TestEndOfTheMaster(t *testing.T) {
 func TestMasterThatDoesNotWait(t *testing.T) {
 	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
 	c := p.dial()
-	c.send("POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+	c.send(head("POST /", "Expect: 100-continue", "Content-Length: 5"))
 	c.answer()
 	if err := p.tether.Send(handoff.Cut); err != nil {
 		t.Fatal(err)

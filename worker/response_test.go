@@ -168,7 +168,7 @@ func TestPanicCutsTheConnection(t *testing.T) {
 	}))
 	for _, path := range []string{"/abort", "/panic"} {
 		c := w.dial()
-		c.send("GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n")
+		c.send(head("GET " + path))
 		c.expectEnd()
 	}
 	if line := w.await("panic"); !strings.Contains(line, "oh no") || !strings.Contains(line, "response_test.go") {

@@ -176,7 +176,7 @@ func TestCutDoesNotWaitForFarewells(t *testing.T) {
 	for range 5 {
 		c := w.dial()
 		c.shakeHands(trusting())
-		c.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+		c.send(head("GET /"))
 		if _, err := c.r.Peek(1); err != nil {
 			t.Fatal(err)
 		}
