@@ -112,7 +112,8 @@ func TestHarakiri(t *testing.T) {
 // read it. On a busy machine the client may take too long for an answer, so it tries again.
 func TestHarakiriWhileTheClientSends(t *testing.T) {
 	const length = 8 << 20 // more than the kernel takes
-	config := net.ListenConfig{Control: func(_, _ string, socket syscall.RawConn) error { // accepted connections inherit a small buffer
+	// Accepted connections inherit a small buffer.
+	config := net.ListenConfig{Control: func(_, _ string, socket syscall.RawConn) error {
 		var failed error
 		err := socket.Control(func(fd uintptr) {
 			failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 64<<10)

@@ -42,7 +42,7 @@ func TestLivezInTheDrain(t *testing.T) {
 	}
 }
 
-func TestReadyzOutsideOfAWorker(t *testing.T) {
+func TestReadyzOutsideAWorker(t *testing.T) {
 	answer := httptest.NewRecorder()
 	worker.Readyz(answer, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil))
 	if answer.Code != 200 {

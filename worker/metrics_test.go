@@ -18,13 +18,13 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// page is what a scrape shows of a metrics directory.
+// page is the metrics page of a directory.
 type page struct {
 	t    *testing.T
 	path string
 }
 
-// openMetrics makes a directory, and a Writer for a worker.
+// openMetrics returns a Writer for a worker, and the page of its directory.
 func openMetrics(t *testing.T) (*mpmetrics.Writer, page) {
 	t.Helper()
 	path := t.TempDir()
@@ -40,7 +40,7 @@ func openMetrics(t *testing.T) (*mpmetrics.Writer, page) {
 	return w, page{t, path}
 }
 
-// lines are the page's lines that begin so.
+// lines returns the lines of the page that have a prefix.
 func (p page) lines(prefix string) (lines []string) {
 	p.t.Helper()
 	collector := mpmetrics.NewCollector(p.path, mpmetrics.CollectorOptions{})
@@ -57,7 +57,7 @@ func (p page) lines(prefix string) (lines []string) {
 	return lines
 }
 
-// expect checks the lines that begin so, in any order.
+// expect checks the lines that have a prefix, in any order.
 func (p page) expect(prefix string, want ...string) {
 	p.t.Helper()
 	got := p.lines(prefix)
@@ -75,7 +75,7 @@ func (p page) expect(prefix string, want ...string) {
 	}
 }
 
-func TestRequestsAreCounted(t *testing.T) {
+func TestRequestMetrics(t *testing.T) {
 	metrics, page := openMetrics(t)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /items/{id}", hello)
@@ -152,19 +152,20 @@ func TestRequestsAreCounted(t *testing.T) {
 	}
 }
 
-// TestHarakiriIsCountedOnce: at the deadline, by the route that the handler then is on, though nobody may ask it.
-func TestHarakiriIsCountedOnce(t *testing.T) {
+// TestHarakiriMetrics checks that a request that takes too long is counted at its deadline, and only then, by the route that its
+// handler is on.
+func TestHarakiriMetrics(t *testing.T) {
 	metrics, page := openMetrics(t)
 	release := make(chan struct{})
-	wait := func(w http.ResponseWriter, r *http.Request) {
+	slow := func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		r.URL.Path = "/elsewhere" // as some handlers do
 		<-release
 	}
 	mux, inner := http.NewServeMux(), http.NewServeMux()
-	mux.HandleFunc("GET /slow/{id}", wait)
+	mux.HandleFunc("GET /slow/{id}", slow)
 	mux.Handle("/inner/", inner)
-	inner.HandleFunc("/inner/{x}", wait)
+	inner.HandleFunc("/inner/{x}", slow)
 	w := start(t, worker.Config{Metrics: metrics, Limits: limits(func(l *worker.Limits) { l.Harakiri, l.HarakiriGrace = soon, later })}, mux)
 	w.get("/slow/1")
 	w.get("/inner/1")
@@ -183,8 +184,8 @@ func TestHarakiriIsCountedOnce(t *testing.T) {
 	expect()
 }
 
-// TestBytesAreCounted writes answers in all ways there are.
-func TestBytesAreCounted(t *testing.T) {
+// TestByteMetrics writes answers in different ways.
+func TestByteMetrics(t *testing.T) {
 	metrics, page := openMetrics(t)
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, make([]byte, 100_000), 0o600); err != nil {
@@ -206,7 +207,7 @@ func TestBytesAreCounted(t *testing.T) {
 	page.expect("http_response_bytes_total", "http_response_bytes_total 101010.0")
 }
 
-func TestNoClientMakesSeries(t *testing.T) {
+func TestClientsCannotCreateSeries(t *testing.T) {
 	metrics, page := openMetrics(t)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/items/{id}", hello)
@@ -235,7 +236,7 @@ func TestNoClientMakesSeries(t *testing.T) {
 		ask(1 + i)
 	}
 	if after := len(page.lines("")); after != before {
-		t.Errorf("%d lines have become %d:\n%s", before, after, strings.Join(page.lines("http_requests_total"), "\n"))
+		t.Errorf("%d lines became %d:\n%s", before, after, strings.Join(page.lines("http_requests_total"), "\n"))
 	}
 	if lines := page.lines("http_requests_total{"); len(lines) == 0 || len(lines) > 7 {
 		t.Errorf("lines:\n%s", strings.Join(lines, "\n"))
@@ -260,10 +261,10 @@ func TestProcessMetrics(t *testing.T) {
 	for range 50 {
 		w.dial()
 	}
-	proctest.Eventually(t, "the number of goroutines is set anew", func() bool { return goroutines() != before })
+	proctest.Eventually(t, "a new number of goroutines", func() bool { return goroutines() != before })
 }
 
-func TestMetricsWhoseNameIsTaken(t *testing.T) {
+func TestMetricNameConflict(t *testing.T) {
 	metrics, _ := openMetrics(t)
 	w := start(t, worker.Config{Metrics: metrics}, nil)
 	w.stopped()

@@ -53,7 +53,7 @@ func serveAsWorker([]string) error {
 	}, mux)
 }
 
-// process is a worker in a process of its own, and its master's view of it.
+// process is a worker in a process of its own, as its master sees it.
 type process struct {
 	running
 	pid    int
@@ -62,7 +62,7 @@ type process struct {
 	stdout *os.File           // the end that is read
 }
 
-// startProcess starts a worker on a socket that this process keeps a copy of. At the end of the test it is killed.
+// startProcess starts a worker on a copy of a socket. It is killed at the end of the test.
 func startProcess(t *testing.T, l net.Listener, identity handoff.Identity) *process {
 	t.Helper()
 	tether, lifeline, err := handoff.NewLifeline()
@@ -126,7 +126,7 @@ func startProcess(t *testing.T, l net.Listener, identity handoff.Identity) *proc
 	return p
 }
 
-// descriptor is a raw descriptor: Fd would make it block, for all who share it.
+// descriptor returns the descriptor of c. Fd would set it to blocking mode, for all processes that share it.
 func descriptor(t *testing.T, c syscall.Conn) (fd uintptr) {
 	t.Helper()
 	raw, err := c.SyscallConn()
@@ -148,7 +148,7 @@ func (p *process) signal(signals ...syscall.Signal) {
 	}
 }
 
-// ended waits for the process's end, which must be an orderly one.
+// ended waits for the end of the process, which must exit with 0.
 func (p *process) ended() {
 	p.t.Helper()
 	receive(p.t, "the end of the process", p.end)
@@ -164,17 +164,17 @@ func TestTermDrains(t *testing.T) {
 	c, idle := p.dial(), p.dial()
 	readAll(t, idle.do("GET", "/", ""))
 	c.send(head("POST /", "Expect: 100-continue", "Content-Length: 5"))
-	c.answer() // 100 Continue: it is being handled
+	c.answer() // 100 Continue: the handler reads the body
 	p.signal(syscall.SIGTERM)
 	r := idle.do("GET", "/readyz", "")
-	for r.code == 200 && !r.last { // until the signal has come
+	for r.code == 200 && !r.last { // until the signal has arrived
 		readAll(t, r)
 		r = idle.do("GET", "/readyz", "")
 	}
-	if body := readAll(t, r); r.code != 200 { // others serve in its place
+	if body := readAll(t, r); r.code != 200 { // it is being replaced
 		t.Errorf("readyz: %d %s", r.code, body)
 	}
-	p.signal(syscall.SIGTERM) // which changes nothing
+	p.signal(syscall.SIGTERM) // has no effect
 	c.send("there")
 	if body := readAll(t, c.answer()); body != "hello there" {
 		t.Errorf("%q", body)
@@ -193,7 +193,7 @@ func TestSignalsOfTheMaster(t *testing.T) {
 	}
 }
 
-// TestSignalsWithoutAMaster: the program belongs to whoever started it.
+// TestSignalsWithoutAMaster checks that the signals of a master keep their meaning in a program that has none.
 func TestSignalsWithoutAMaster(t *testing.T) {
 	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), handoff.Identity{})
 	p.get("/")
@@ -204,7 +204,8 @@ func TestSignalsWithoutAMaster(t *testing.T) {
 	}
 }
 
-func TestLogsReaderGoes(t *testing.T) {
+// TestLogWithoutReader checks that a worker survives the end of the process that reads its log.
+func TestLogWithoutReader(t *testing.T) {
 	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
 	if _, err := p.get("/log"); err != "<nil>" {
 		t.Errorf("write to the log: %s", err)
@@ -219,7 +220,7 @@ func TestLogsReaderGoes(t *testing.T) {
 	}
 }
 
-func TestWordsOfTheMaster(t *testing.T) {
+func TestMessagesOfTheMaster(t *testing.T) {
 	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
 	tell := func(word handoff.Word) {
 		t.Helper()
@@ -229,7 +230,7 @@ func TestWordsOfTheMaster(t *testing.T) {
 	}
 	expect := func(path, part string) {
 		t.Helper()
-		proctest.Eventually(t, path+" says "+part, func() bool {
+		proctest.Eventually(t, path+" to contain "+part, func() bool {
 			_, body := p.get(path)
 			return strings.Contains(body, part)
 		})
@@ -237,7 +238,7 @@ func TestWordsOfTheMaster(t *testing.T) {
 	expect("/readyz", `"ok"`)
 	tell(handoff.Few)
 	expect("/readyz", "fewer than min-ready workers are ready")
-	tell('?') // means nothing
+	tell('?') // an unknown message
 	tell(handoff.Enough)
 	expect("/readyz", `"ok"`)
 	tell(handoff.Reopen)
@@ -252,15 +253,14 @@ func TestWordsOfTheMaster(t *testing.T) {
 		t.Errorf("readyz: %d %s", code, body)
 	}
 	if code, _ := p.get("/"); code != 200 {
-		t.Errorf("unready, it does not serve: %d", code)
+		t.Errorf("an unready worker does not serve: %d", code)
 	}
 }
 
-// TestReadyzInTheDrain: that a worker is being replaced takes nothing off the air. That all end does, and that nobody is
-// there to say what goes on.
+// TestReadyzInTheDrain checks that a worker that is being replaced stays ready, unless the master has made it unready or is gone.
 func TestReadyzInTheDrain(t *testing.T) {
 	const draining = `{"status":"unavailable","reason":"draining"}` + "\n"
-	// begin starts a worker that is at a request, and connects while there are connections to be had.
+	// begin starts a worker and opens connections to it, because the drain accepts no new ones.
 	begin := func(t *testing.T) (*process, []*client) {
 		t.Helper()
 		p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
@@ -268,11 +268,11 @@ func TestReadyzInTheDrain(t *testing.T) {
 		for i := range conns {
 			conns[i] = p.dial()
 		}
-		readAll(t, conns[len(conns)-1].do("GET", "/", "")) // so that those before it are accepted, too
+		readAll(t, conns[len(conns)-1].do("GET", "/", "")) // so that the others are accepted as well
 		return p, conns
 	}
-	// ask asks for the answer in the drain, on the second connection: that to the last request on the first one may have
-	// been made up before, and says only that the drain has begun.
+	// ask returns the answer in the drain. It uses two connections: the last answer on the first one may have been written before,
+	// and only shows that the drain has begun.
 	ask := func(t *testing.T, conns []*client) (int, string) {
 		t.Helper()
 		for last := false; !last; {
@@ -282,16 +282,16 @@ func TestReadyzInTheDrain(t *testing.T) {
 		}
 		r := conns[1].do("GET", "/readyz", "")
 		if !r.last {
-			t.Error("in the drain an answer does not say that it is the last one")
+			t.Error("an answer in the drain is not the last one")
 		}
 		return r.code, readAll(t, r)
 	}
 	t.Run("replaced", func(t *testing.T) {
 		p, conns := begin(t)
-		if err := p.tether.Send(handoff.Few); err != nil { // and is told no more when that ends
+		if err := p.tether.Send(handoff.Few); err != nil { // the master does not revoke this in the drain
 			t.Fatal(err)
 		}
-		proctest.Eventually(t, "the word is heard", func() bool {
+		proctest.Eventually(t, "the effect of the message", func() bool {
 			code, _ := p.get("/readyz")
 			return code == 503
 		})
@@ -303,18 +303,18 @@ func TestReadyzInTheDrain(t *testing.T) {
 		if err := p.tether.Close(); err != nil {
 			t.Fatal(err)
 		}
-		proctest.Eventually(t, "the end of the master is heard", func() bool {
+		proctest.Eventually(t, "the effect of the end of the master", func() bool {
 			code, body := ask(t, conns)
 			conns = conns[2:]
 			return code == 503 && body == draining
 		})
 	})
-	t.Run("told unready", func(t *testing.T) {
+	t.Run("made unready", func(t *testing.T) {
 		p, conns := begin(t)
 		if err := p.tether.Send(handoff.Unready); err != nil {
 			t.Fatal(err)
 		}
-		proctest.Eventually(t, "the word is heard", func() bool {
+		proctest.Eventually(t, "the effect of the message", func() bool {
 			code, _ := p.get("/readyz")
 			return code == 503
 		})
@@ -323,7 +323,7 @@ func TestReadyzInTheDrain(t *testing.T) {
 			t.Errorf("%d %s", code, body)
 		}
 	})
-	t.Run("told unready later", func(t *testing.T) {
+	t.Run("made unready later", func(t *testing.T) {
 		p, conns := begin(t)
 		p.signal(syscall.SIGTERM)
 		if code, body := ask(t, conns); code != 200 {
@@ -333,7 +333,7 @@ func TestReadyzInTheDrain(t *testing.T) {
 		if err := p.tether.Send(handoff.Unready); err != nil {
 			t.Fatal(err)
 		}
-		proctest.Eventually(t, "the word is heard", func() bool {
+		proctest.Eventually(t, "the effect of the message", func() bool {
 			code, body := ask(t, conns)
 			conns = conns[2:]
 			return code == 503 && body == draining
@@ -350,7 +350,7 @@ func TestReadyzInTheDrain(t *testing.T) {
 	})
 }
 
-func TestEndOfTheMaster(t *testing.T) {
+func TestMasterIsGone(t *testing.T) {
 	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
 	c := p.dial()
 	c.send(head("POST /", "Expect: 100-continue", "Content-Length: 5"))
@@ -366,7 +366,7 @@ func TestEndOfTheMaster(t *testing.T) {
 	p.ended()
 }
 
-func TestMasterThatDoesNotWait(t *testing.T) {
+func TestMasterCuts(t *testing.T) {
 	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
 	c := p.dial()
 	c.send(head("POST /", "Expect: 100-continue", "Content-Length: 5"))
@@ -374,15 +374,15 @@ func TestMasterThatDoesNotWait(t *testing.T) {
 	if err := p.tether.Send(handoff.Cut); err != nil {
 		t.Fatal(err)
 	}
-	_ = p.tether.Send(handoff.Cut) // changes nothing, if it is still heard
+	_ = p.tether.Send(handoff.Cut) // has no effect, if it arrives
 	receive(t, "the end of the process", p.end)
 	if p.status.ExitStatus() != 1 {
 		t.Errorf("the process ended with %#x", p.status)
 	}
 }
 
-// TestSharedListenerDoesNotBlock: the flag is on the socket, not on a process's copy of it, and all workers rely on it.
-func TestSharedListenerDoesNotBlock(t *testing.T) {
+// TestSharedListenerStaysNonblocking checks a flag that all copies of a socket share, and that all workers need.
+func TestSharedListenerStaysNonblocking(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		l := listenOn(t, network)
 		fd := int(descriptor(t, l.(syscall.Conn)))

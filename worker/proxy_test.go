@@ -11,9 +11,9 @@ import (
 	"multiproc/worker"
 )
 
-// TestTrustedProxies asks as a proxy would that is trusted, with networks of other ones, and wants to know who the client is.
+// TestTrustedProxies sends requests as a trusted proxy does, and checks the address of the client.
 func TestTrustedProxies(t *testing.T) {
-	w := start(t, worker.Config{TrustedProxies: proxies("127.0.0.0/8", "10.0.0.0/8", "fd00::/8")}, http.HandlerFunc(tellClient))
+	w := start(t, worker.Config{TrustedProxies: proxies("127.0.0.0/8", "10.0.0.0/8", "fd00::/8")}, http.HandlerFunc(echoClient))
 	c := w.dial()
 	peer := "the connection's"
 	for _, test := range []struct{ headers, want string }{
@@ -26,21 +26,21 @@ func TestTrustedProxies(t *testing.T) {
 		{"[2001:db8::7]:443", "[2001:db8::7]:443"},
 		{"::ffff:203.0.113.7", "203.0.113.7:0"},
 
-		// What the client itself has said stands before its address.
+		// The client's own claims come before its address.
 		{"198.51.100.1, 203.0.113.7", "203.0.113.7:0"},
 		{"<script>, 203.0.113.7", "203.0.113.7:0"},
 		{"10.0.0.1, 203.0.113.7", "203.0.113.7:0"},
-		{"198.51.100.1|203.0.113.7", "203.0.113.7:0"}, // in a line of its own
+		{"198.51.100.1|203.0.113.7", "203.0.113.7:0"}, // on a line of its own
 		{"203.0.113.7|", "203.0.113.7:0"},
 		{", 203.0.113.7,,", "203.0.113.7:0"},
 
-		// A chain of proxies that are trusted.
+		// A chain of trusted proxies.
 		{"203.0.113.7, 10.0.0.2", "203.0.113.7:0"},
 		{"198.51.100.1, 203.0.113.7, 10.0.0.3, 10.0.0.2:80", "203.0.113.7:0"},
 		{"198.51.100.1, 203.0.113.7|fd00::1%eth0, ::ffff:10.0.0.2", "203.0.113.7:0"},
 		{"10.0.0.3, 10.0.0.2", "10.0.0.3:0"},
 
-		// Something that no trusted proxy says.
+		// Values that no trusted proxy sends.
 		{"unknown", peer},
 		{"203.0.113.7, unknown", peer},
 		{"203.0.113.7, _hidden, 10.0.0.2", peer},
@@ -69,7 +69,7 @@ func TestProxiesThatAreNotTrusted(t *testing.T) {
 	others := proxies("10.0.0.0/8", "203.0.113.7/32", "::1/128")
 	others.Unix = true
 	for _, trusted := range []worker.TrustedProxies{{}, others} {
-		c := start(t, worker.Config{TrustedProxies: trusted}, http.HandlerFunc(tellClient)).dial()
+		c := start(t, worker.Config{TrustedProxies: trusted}, http.HandlerFunc(echoClient)).dial()
 		for _, header := range []string{"X-Forwarded-For: 203.0.113.7", "X-Forwarded-For: 10.0.0.1", "X-Forwarded-Proto: https"} {
 			name, value, _ := strings.Cut(header, ": ")
 			want := fmt.Sprint(c.LocalAddr(), " ", testedOverTLS())
@@ -84,7 +84,7 @@ func TestProxiesThatAreNotTrusted(t *testing.T) {
 func TestProxiesOnUnixSockets(t *testing.T) {
 	for trusted, want := range map[bool]string{true: "203.0.113.7:0", false: "@"} {
 		l := listenOn(t, "unix")
-		w := startOn(t, l, worker.Config{TrustedProxies: worker.TrustedProxies{Unix: trusted}}, http.HandlerFunc(tellClient))
+		w := startOn(t, l, worker.Config{TrustedProxies: worker.TrustedProxies{Unix: trusted}}, http.HandlerFunc(echoClient))
 		c := w.dial()
 		if got, _, _ := strings.Cut(readAll(t, c.proxied("X-Forwarded-For", "198.51.100.1, 203.0.113.7")), " "); got != want {
 			t.Errorf("trusted: %v: %s, want %s", trusted, got, want)
@@ -94,16 +94,16 @@ func TestProxiesOnUnixSockets(t *testing.T) {
 
 // TestProxiesOnBothFamilies: where a socket takes IPv6 and IPv4, the kernel gives the one as a part of the other.
 func TestProxiesOnBothFamilies(t *testing.T) {
-	w := startOn(t, listen(t, "tcp", ":0"), worker.Config{TrustedProxies: proxies("127.0.0.1/32")}, http.HandlerFunc(tellClient))
+	w := startOn(t, listen(t, "tcp", ":0"), worker.Config{TrustedProxies: proxies("127.0.0.1/32")}, http.HandlerFunc(echoClient))
 	w.addr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: w.addr.(*net.TCPAddr).Port}
 	if got, _, _ := strings.Cut(readAll(t, w.dial().proxied("X-Forwarded-For", "203.0.113.7")), " "); got != "203.0.113.7:0" {
 		t.Error(got)
 	}
 }
 
-// TestSecure: a trusted proxy says whether it was asked over TLS.
+// TestSecure checks X-Forwarded-Proto of a trusted proxy.
 func TestSecure(t *testing.T) {
-	w := start(t, worker.Config{TrustedProxies: proxies("127.0.0.1/32")}, http.HandlerFunc(tellClient))
+	w := start(t, worker.Config{TrustedProxies: proxies("127.0.0.1/32")}, http.HandlerFunc(echoClient))
 	c := w.dial()
 	for headers, secure := range map[string]bool{
 		"https": true, "HTTPS": true, "https, https|https": true,
@@ -114,7 +114,7 @@ func TestSecure(t *testing.T) {
 		}
 	}
 	if worker.Secure(&http.Request{Header: http.Header{"X-Forwarded-Proto": {"https"}}}) {
-		t.Error("a header is believed outside of a worker")
+		t.Error("a header counts outside a worker")
 	}
 }
 
@@ -125,12 +125,12 @@ func proxies(networks ...string) (p worker.TrustedProxies) {
 	return p
 }
 
-// tellClient answers who asks, and whether securely.
-func tellClient(w http.ResponseWriter, r *http.Request) {
+// echoClient answers with the address of the client, and whether it is secure.
+func echoClient(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, r.RemoteAddr, " ", worker.Secure(r))
 }
 
-// proxied asks with lines of a header, which stand between bars.
+// proxied sends a request with lines of one header, separated by bars.
 func (c *client) proxied(name, lines string) answer {
 	c.t.Helper()
 	head := "GET / HTTP/1.1\r\nHost: test\r\n"

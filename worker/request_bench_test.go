@@ -14,7 +14,7 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// BenchmarkRequest is a small request on a connection that goes on, through a worker and through net/http alone.
+// BenchmarkRequest sends small requests on one connection, to workers and to net/http alone.
 func BenchmarkRequest(b *testing.B) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /items/{id}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })

@@ -20,7 +20,7 @@ import (
 	"multiproc/worker"
 )
 
-// TestResponses compares answers with those of net/http alone.
+// TestResponses compares answers with those of net/http.
 func TestResponses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file.txt")
 	if err := os.WriteFile(file, bytes.Repeat([]byte("0123456789"), 10000), 0o600); err != nil {
@@ -99,7 +99,7 @@ func TestResponses(t *testing.T) {
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST"} {
 			if method == "HEAD" && (path == "/length" || path == "/source") {
-				continue // errors that the handlers do not expect
+				continue // there the handlers get no error
 			}
 			want, got := dump(plain.URL, method, path), dump(w.url(""), method, path)
 			if got != want {
@@ -109,9 +109,9 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-// TestFileIsSentByTheKernel: without sendfile, the file would go through this process, 32 KiB at a time.
-func TestFileIsSentByTheKernel(t *testing.T) {
-	plainOnly(t, "a file is enciphered by this process")
+// TestSendfile checks that the kernel copies a file. Otherwise the process would write it, 32 KiB at a time.
+func TestSendfile(t *testing.T) {
+	plainOnly(t, "the process encrypts the file")
 	const size = 32 << 20
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
@@ -126,7 +126,7 @@ func TestFileIsSentByTheKernel(t *testing.T) {
 			}
 			defer f.Close()
 			w.Header().Set("Content-Length", fmt.Sprint(size))
-			_, _ = io.Copy(w, struct{ io.Reader }{f}) // not known to be a file
+			_, _ = io.Copy(w, struct{ io.Reader }{f}) // which hides that it is a file
 			return
 		}
 		http.ServeFile(w, r, file)
@@ -144,7 +144,7 @@ func TestFileIsSentByTheKernel(t *testing.T) {
 	}
 }
 
-// writeCalls is how many times the process has written, or sent, something.
+// writeCalls returns how many write system calls the process has made.
 func writeCalls(t *testing.T) int {
 	t.Helper()
 	data, err := os.ReadFile("/proc/self/io")
@@ -159,7 +159,7 @@ func writeCalls(t *testing.T) int {
 	return n
 }
 
-func TestPanicCutsTheConnection(t *testing.T) {
+func TestPanic(t *testing.T) {
 	w := start(t, worker.Config{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/abort" {
 			panic(http.ErrAbortHandler)

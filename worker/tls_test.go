@@ -22,17 +22,17 @@ import (
 	"multiproc/worker"
 )
 
-// tlsVariable names the variable that has the tests speak TLS with their workers.
+// tlsVariable names the environment variable that makes the tests use TLS.
 const tlsVariable = "WORKER_TEST_TLS"
 
 func testedOverTLS() bool { return os.Getenv(tlsVariable) != "" }
 
-// trusting is the settings of a client that takes testTLS's certificate.
+// trusting returns the configuration of a client that accepts any certificate.
 func trusting() *tls.Config {
-	return &tls.Config{InsecureSkipVerify: true} //nolint:gosec // nobody has signed it
+	return &tls.Config{InsecureSkipVerify: true} //nolint:gosec // the certificate is self-signed
 }
 
-// plainOnly leaves out a test that speaks to a worker in a way of its own, or of what TLS has not.
+// plainOnly skips a test over TLS.
 func plainOnly(t *testing.T, why string) {
 	t.Helper()
 	if testedOverTLS() {
@@ -64,7 +64,7 @@ func testTLS(tb testing.TB) *tls.Config {
 	return settings
 }
 
-// selfSigned has a certificate that nobody has signed.
+// selfSigned returns a configuration with a self-signed certificate.
 func selfSigned() (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -78,16 +78,16 @@ func selfSigned() (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}, nil
 }
 
-// startOverTLS starts a worker that speaks TLS.
+// startOverTLS starts a worker with TLS.
 func startOverTLS(t *testing.T, cfg worker.Config, handler http.Handler) *running {
 	t.Helper()
-	plainOnly(t, "they all do")
+	plainOnly(t, "all workers use it")
 	cfg.TLS = testTLS(t)
 	return start(t, cfg, handler)
 }
 
-// shakeHands goes on in TLS.
-func (c *client) shakeHands(settings *tls.Config) tls.ConnectionState {
+// handshake continues with TLS.
+func (c *client) handshake(settings *tls.Config) tls.ConnectionState {
 	c.t.Helper()
 	over := tls.Client(c.Conn, settings)
 	if err := over.HandshakeContext(c.t.Context()); err != nil {
@@ -97,15 +97,15 @@ func (c *client) shakeHands(settings *tls.Config) tls.ConnectionState {
 	return over.ConnectionState()
 }
 
-// TestTLSSpeaksHTTP1 has a client that would rather speak HTTP/2, and a handler that is told about the connection.
-func TestTLSSpeaksHTTP1(t *testing.T) {
+// TestTLSProtocols has a client that prefers HTTP/2, and a handler that reads the state of the connection.
+func TestTLSProtocols(t *testing.T) {
 	w := startOverTLS(t, worker.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, r.Proto, " ", r.TLS != nil && r.TLS.HandshakeComplete && r.TLS.ServerName == "test")
 	}))
 	c := w.dial()
 	settings := trusting()
 	settings.NextProtos, settings.ServerName = []string{"h2", "http/1.1"}, "test"
-	state := c.shakeHands(settings)
+	state := c.handshake(settings)
 	if state.NegotiatedProtocol != "http/1.1" || state.Version != tls.VersionTLS13 {
 		t.Errorf("%q, version %x", state.NegotiatedProtocol, state.Version)
 	}
@@ -116,27 +116,27 @@ func TestTLSSpeaksHTTP1(t *testing.T) {
 	}
 }
 
-func TestTLSIsNotOlderThan12(t *testing.T) {
+func TestTLSMinimumVersion(t *testing.T) {
 	w := startOverTLS(t, worker.Config{}, http.HandlerFunc(hello))
 	settings := trusting()
 	settings.MinVersion, settings.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	if err := tls.Client(w.dial().Conn, settings).HandshakeContext(t.Context()); err == nil {
-		t.Error("TLS 1.1 is spoken")
+		t.Error("TLS 1.1 was accepted")
 	}
 }
 
-// TestHandshakeThatDoesNotCome has clients that stop in the middle of a handshake, at each of its steps.
-func TestHandshakeThatDoesNotCome(t *testing.T) {
+// TestHandshakeTimeout has clients that stop at different steps of the handshake.
+func TestHandshakeTimeout(t *testing.T) {
 	w := startOverTLS(t, limited(func(l *worker.Limits) { l.HTTPTimeout = soon }), http.HandlerFunc(hello))
 	silent, half, mute := w.dial(), w.dial(), w.dial()
 	half.send("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03") // a ClientHello, as far as it goes
-	mute.shakeHands(trusting())
+	mute.handshake(trusting())
 	silent.expectEnd()
 	half.expectEnd()
 	mute.expectEnd()
 }
 
-// TestPlainRequestToTLS is told what to do instead.
+// TestPlainRequestToTLS checks the answer to HTTP on a port of HTTPS. Other bytes get none.
 func TestPlainRequestToTLS(t *testing.T) {
 	w := startOverTLS(t, worker.Config{}, http.HandlerFunc(hello))
 	r := w.dial().do("GET", "/", "")
@@ -150,14 +150,14 @@ func TestPlainRequestToTLS(t *testing.T) {
 	}
 }
 
-// TestDrainLetsAHandshakeComeThatHasBegun: the time for the request begins when the handshake is done.
-func TestDrainLetsAHandshakeComeThatHasBegun(t *testing.T) {
+// TestDrainAwaitsHandshakes has a handshake that ends in the drain. The time for the request starts at its end.
+func TestDrainAwaitsHandshakes(t *testing.T) {
 	w := startOverTLS(t, limited(func(l *worker.Limits) { l.DrainIdle = later }), http.HandlerFunc(hello))
 	c := w.dial()
 	w.await("serving")
-	proctest.Eventually(t, "the worker has it", func() bool { return strings.Contains(allStacks(), "(*clientConn).handshake") })
+	proctest.Eventually(t, "a handshake", func() bool { return strings.Contains(allStacks(), "(*clientConn).handshake") })
 	w.drain()
-	c.shakeHands(trusting())
+	c.handshake(trusting())
 	if r := c.do("GET", "/", ""); r.code != 200 || !r.last {
 		t.Errorf("%d, last %v", r.code, r.last)
 	}
@@ -166,8 +166,8 @@ func TestDrainLetsAHandshakeComeThatHasBegun(t *testing.T) {
 	}
 }
 
-// TestCutDoesNotWaitForFarewells has clients that take nothing, to whom nothing can be said any more.
-func TestCutDoesNotWaitForFarewells(t *testing.T) {
+// TestCutOverTLS has clients that take nothing. The worker must not wait for the last messages of TLS.
+func TestCutOverTLS(t *testing.T) {
 	w := startOverTLS(t, limited(func(l *worker.Limits) { l.DrainTimeout = 0 }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			_, _ = w.Write(make([]byte, 1<<20))
@@ -175,7 +175,7 @@ func TestCutDoesNotWaitForFarewells(t *testing.T) {
 	}))
 	for range 5 {
 		c := w.dial()
-		c.shakeHands(trusting())
+		c.handshake(trusting())
 		c.send(head("GET /"))
 		if _, err := c.r.Peek(1); err != nil {
 			t.Fatal(err)
@@ -186,7 +186,7 @@ func TestCutDoesNotWaitForFarewells(t *testing.T) {
 	if cut, ok := errors.AsType[*worker.CutError](w.wait()); !ok || cut.Requests != 5 {
 		t.Errorf("cut %+v", cut)
 	}
-	if took := time.Since(began); took > 3*time.Second { // each farewell may take 5 s
+	if took := time.Since(began); took > 3*time.Second { // each message may take 5 s
 		t.Errorf("it took %v", took)
 	}
 }
