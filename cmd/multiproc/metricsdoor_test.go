@@ -100,7 +100,7 @@ func TestMetricsToken(t *testing.T) {
 	if code, _, err := scrapeOnce(t, s.url("/metrics"), withCredentials(old)); err != nil || code != http.StatusUnauthorized {
 		t.Errorf("with the old token: %d %v", code, err)
 	}
-	for text, says := range map[string]string{"": "it is empty", " \n": "it has no token", "two words": "one word of ASCII", "tökén": "one word of ASCII"} {
+	for text, says := range map[string]string{"": "file is empty", " \n": "no token in the file", "two words": "one word of ASCII", "tökén": "one word of ASCII"} {
 		writeFile(t, file, text)
 		s.mustRefuse("metrics-token-file", says)
 	}

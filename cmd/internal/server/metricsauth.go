@@ -25,10 +25,10 @@ import (
 func parseMetricsToken(content []byte) (string, error) {
 	token := bytes.TrimSpace(content)
 	if len(token) == 0 {
-		return "", errors.New("it has no token")
+		return "", errors.New("no token in the file")
 	}
 	if bytes.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", errors.New("a token is one word of ASCII")
+		return "", errors.New("the token is not one word of ASCII")
 	}
 	return string(token), nil
 }
@@ -194,12 +194,12 @@ func parseAuthPolicy(path string) (*authPolicy, error) {
 	}
 	if limit := p.config.RateLimiterConfig; limit.Interval != 0 {
 		if limit.Burst <= 0 {
-			return nil, errors.New("its rate_limit has no burst, and so allows no request")
+			return nil, errors.New("rate_limit without burst allows no request")
 		}
 		p.limiter = rate.NewLimiter(rate.Every(limit.Interval), limit.Burst)
 	}
 	if len(p.config.Users) == 0 && p.clientAuth != tls.RequireAnyClientCert && p.clientAuth != tls.RequireAndVerifyClientCert {
-		return nil, errors.New("it requires no authentication: it needs basic_auth_users or a client_auth_type that requires a certificate")
+		return nil, errors.New("requires no authentication: set basic_auth_users, or a client_auth_type that requires a certificate")
 	}
 	return p, nil
 }

@@ -68,7 +68,7 @@ type secretFiles struct {
 	kept map[string]secretFile // by path
 }
 
-// secretFile is the content of a file in a state.
+// secretFile is a version of a file.
 type secretFile struct {
 	content []byte
 	state   fileState
@@ -88,7 +88,7 @@ func newSecretFiles(log *slog.Logger) *secretFiles {
 	return &secretFiles{log: log, kept: map[string]secretFile{}}
 }
 
-// read reads and checks the secrets that the settings name, and logs what is suspicious about them.
+// read reads and checks the secret files that the settings name. Expired certificates and loose permissions are logged.
 func (f *secretFiles) read(cfg *config.Config) (*secrets, error) {
 	s := new(secrets)
 	var err error
@@ -142,7 +142,7 @@ func (f *secretFiles) content(key, path string) ([]byte, error) {
 			if now, failed := stateOf(os.Stat(path)); failed == nil && now == kept.state {
 				return kept.content, nil
 			}
-			return nil, fmt.Errorf("%s: %w, and user %d cannot see whether it has changed: let that user read it, or restart the server", key, err, os.Getuid())
+			return nil, fmt.Errorf("%s: %w: user %d cannot see whether the file has changed: make it readable for that user, or restart the server", key, err, os.Getuid())
 		}
 	}
 	if err != nil {
@@ -208,7 +208,7 @@ func readSecret(path string) (secretFile, error) {
 	case len(content) > maxSecret:
 		return fail(fmt.Sprintf("more than %d bytes", maxSecret))
 	case len(content) == 0:
-		return fail("it is empty")
+		return fail("file is empty")
 	}
 	return secretFile{content, state}, nil
 }
@@ -219,7 +219,7 @@ func stateOf(info fs.FileInfo, err error) (fileState, error) {
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return fileState{}, errors.New("file information without a stat structure")
+		return fileState{}, errors.New("no stat structure")
 	}
 	return fileState{stat.Dev, stat.Ino, stat.Size, stat.Ctim}, nil
 }
