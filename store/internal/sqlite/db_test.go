@@ -19,10 +19,10 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// TestPragmas looks at every connection of a Store, also at those that come for others.
+// TestPragmas checks the pragmas of all connections, and of those that replace lost ones.
 func TestPragmas(t *testing.T) {
 	for synchronous, want := range map[string]string{"": "2", "full": "2", "normal": "1"} {
-		s := openDB(t, Options{Synchronous: synchronous, Timeout: 1234 * time.Millisecond})
+		db := openDB(t, Options{Synchronous: synchronous, Timeout: 1234 * time.Millisecond})
 		expect := func(tx Tx, pragmas map[string]string) error {
 			var errs []error
 			for pragma, want := range pragmas {
@@ -42,21 +42,21 @@ func TestPragmas(t *testing.T) {
 		}
 		for range 2 {
 			var views func(n int) error
-			views = func(n int) error { // all connections at a time
+			views = func(n int) error { // on all connections at the same time
 				if n == 0 {
 					return nil
 				}
-				return s.View(t.Context(), func(tx Tx) error {
+				return db.View(t.Context(), func(tx Tx) error {
 					err := errors.Join(expect(tx, common), expect(tx, map[string]string{"query_only": "1", "busy_timeout": "1234"}), views(n-1))
 					lose(tx)
 					return err
 				})
 			}
 			check(t, views(MaxViews))
-			update(t, s, func(tx Tx) error {
+			update(t, db, func(tx Tx) error {
 				return errors.Join(expect(tx, common), expect(tx, map[string]string{"query_only": "0", "busy_timeout": foreignTimeout}))
 			})
-			wantErr(t, s.Update(t.Context(), func(tx Tx) error {
+			wantErr(t, db.Update(t.Context(), func(tx Tx) error {
 				lose(tx)
 				return nil
 			}), nil, "closed")
@@ -64,11 +64,11 @@ func TestPragmas(t *testing.T) {
 	}
 }
 
-// TestView reads one state while others write.
+// TestView reads one state of the database while it is written to.
 func TestView(t *testing.T) {
-	s := openDB(t)
-	update(t, s, insert("a"))
-	view(t, s, func(tx Tx) error {
+	db := openDB(t)
+	update(t, db, insert("a"))
+	view(t, db, func(tx Tx) error {
 		for range 2 {
 			var n int
 			if err := tx.queryRow(countNames).Scan(&n); err != nil {
@@ -77,32 +77,32 @@ func TestView(t *testing.T) {
 			if n != 1 {
 				return fmt.Errorf("%d names in a view that began with 1", n)
 			}
-			if err := s.Update(t.Context(), insert(fmt.Sprint("b", time.Now()))); err != nil {
+			if err := db.Update(t.Context(), insert(fmt.Sprint("b", time.Now()))); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if n := number(t, s, countNames); n != 3 {
+	if n := number(t, db, countNames); n != 3 {
 		t.Errorf("%d names, want 3", n)
 	}
-	wantErr(t, s.View(t.Context(), insert("c")), ErrUnavailable, "readonly")
-	wantErr(t, s.View(t.Context(), func(tx Tx) error {
+	wantErr(t, db.View(t.Context(), insert("c")), ErrUnavailable, "readonly")
+	wantErr(t, db.View(t.Context(), func(tx Tx) error {
 		return tx.queryRow("SELECT 1 WHERE 0").Scan(new(int))
 	}), sql.ErrNoRows, "")
 	mistake := errors.New("own")
-	if err := s.View(t.Context(), func(Tx) error { return mistake }); err == nil || err.Error() != mistake.Error() || !errors.Is(err, mistake) {
-		t.Errorf("the error is %v, want it as f returned it", err)
+	if err := db.View(t.Context(), func(Tx) error { return mistake }); err == nil || err.Error() != mistake.Error() || !errors.Is(err, mistake) {
+		t.Errorf("the error is %v, want the one that f returned", err)
 	}
 }
 
-// TestViewIsCancelled more often than there are connections.
+// TestViewIsCancelled cancels more views than there are connections, and none of these is lost.
 func TestViewIsCancelled(t *testing.T) {
-	s := openDB(t)
+	db := openDB(t)
 	const endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT "
 	for range 2 * MaxViews {
 		ctx, cancel := context.WithCancel(t.Context())
-		wantErr(t, s.View(ctx, func(tx Tx) error {
+		wantErr(t, db.View(ctx, func(tx Tx) error {
 			rows, err := tx.query(endless + "x FROM n")
 			if err != nil {
 				return err
@@ -114,39 +114,39 @@ func TestViewIsCancelled(t *testing.T) {
 			return rows.Err()
 		}), context.Canceled, "")
 		ctx, cancel = context.WithTimeout(t.Context(), 10*time.Millisecond)
-		wantErr(t, s.View(ctx, func(tx Tx) error {
+		wantErr(t, db.View(ctx, func(tx Tx) error {
 			return tx.queryRow(endless + "COUNT(*) FROM n").Scan(new(int))
 		}), context.DeadlineExceeded, "")
 		cancel()
-		wantErr(t, s.View(ctx, func(Tx) error { return nil }), context.DeadlineExceeded, "")
+		wantErr(t, db.View(ctx, func(Tx) error { return nil }), context.DeadlineExceeded, "")
 	}
-	if open := s.readers.Stats().OpenConnections; open != 1 {
-		t.Errorf("%d connections are open, want the 1 that was used again and again", open)
+	if open := db.readers.Stats().OpenConnections; open != 1 {
+		t.Errorf("%d connections are open, want the 1 that is reused", open)
 	}
-	if n := number(t, s, countNames); n != 0 {
+	if n := number(t, db, countNames); n != 0 {
 		t.Errorf("%d names, want none", n)
 	}
 }
 
-// TestViewWaits for a connection, not longer than its ctx.
+// TestViewWaits: a view waits for a connection, no longer than its ctx allows.
 func TestViewWaits(t *testing.T) {
-	s := openDB(t)
+	db := openDB(t)
 	var views func(n int) error
 	views = func(n int) error {
 		if n == 0 {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 			defer cancel()
-			return s.View(ctx, func(Tx) error { return nil })
+			return db.View(ctx, func(Tx) error { return nil })
 		}
-		return s.View(t.Context(), func(Tx) error { return views(n - 1) })
+		return db.View(t.Context(), func(Tx) error { return views(n - 1) })
 	}
 	wantErr(t, views(MaxViews), context.DeadlineExceeded, "")
 	check(t, views(MaxViews-1))
 }
 
-// TestViewPanics and leaves nothing behind.
+// TestViewPanics: a panic takes no connection.
 func TestViewPanics(t *testing.T) {
-	s := openDB(t)
+	db := openDB(t)
 	for range 2 * MaxViews {
 		func() {
 			defer func() {
@@ -154,34 +154,34 @@ func TestViewPanics(t *testing.T) {
 					t.Errorf("recovered %v", p)
 				}
 			}()
-			_ = s.View(t.Context(), func(Tx) error { panic("own") })
+			_ = db.View(t.Context(), func(Tx) error { panic("own") })
 		}()
 	}
-	number(t, s, countNames)
+	number(t, db, countNames)
 }
 
 func TestClose(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	check(t, makeAt(t.Context(), path))
 	before := descriptors(t)
-	s, err := Open(t.Context(), path, defaults())
+	db, err := Open(t.Context(), path, defaults())
 	check(t, err)
-	update(t, s, insert("a"))
-	if n := number(t, s, countNames); n != 1 {
+	update(t, db, insert("a"))
+	if n := number(t, db, countNames); n != 1 {
 		t.Errorf("%d names, want 1", n)
 	}
-	check(t, s.Close())
-	wantErr(t, s.View(t.Context(), func(Tx) error { return nil }), ErrClosed, "")
-	wantErr(t, s.Update(t.Context(), insert("b")), ErrClosed, "")
+	check(t, db.Close())
+	wantErr(t, db.View(t.Context(), func(Tx) error { return nil }), ErrClosed, "")
+	wantErr(t, db.Update(t.Context(), insert("b")), ErrClosed, "")
 	if after := descriptors(t); after != before {
 		t.Errorf("descriptors after it was closed:\n%s\nbefore it was opened:\n%s", after, before)
 	}
 	if _, err := os.Lstat(path + "-wal"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the log is still there: %v", err)
+		t.Errorf("the log still exists: %v", err)
 	}
 }
 
-// descriptors lists the databases, with all that belongs to them, that this process has open.
+// descriptors lists the open descriptors of databases and their other files.
 func descriptors(tb testing.TB) string {
 	tb.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
@@ -195,15 +195,15 @@ func descriptors(tb testing.TB) string {
 	return strings.Join(open, "\n")
 }
 
-// TestFileModes looks at what others may read of a database, whatever the umask.
+// TestFileModes: only the owner can read the files of a new database, whatever the umask.
 func TestFileModes(t *testing.T) {
 	for _, umask := range []int{0, 0o77} {
 		old := unix.Umask(umask)
-		s := openDB(t)
-		update(t, s, insert("a"))
+		db := openDB(t)
+		update(t, db, insert("a"))
 		unix.Umask(old)
 		for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
-			info, err := os.Stat(s.writer.file.path + suffix)
+			info, err := os.Stat(db.writer.file.path + suffix)
 			check(t, err)
 			if info.Mode() != 0o600 {
 				t.Errorf("%s is %v with umask %o", info.Name(), info.Mode(), umask)
@@ -212,7 +212,7 @@ func TestFileModes(t *testing.T) {
 	}
 }
 
-// TestOddPaths opens databases whose names mean something elsewhere.
+// TestOddPaths opens databases whose names have a meaning in URLs or to the shell.
 func TestOddPaths(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -229,34 +229,34 @@ func TestOddPaths(t *testing.T) {
 	} {
 		path, err := Path(test.database)
 		check(t, err)
-		s := openAt(t, path)
-		update(t, s, insert("a"))
+		db := openAt(t, path)
+		update(t, db, insert("a"))
 		for _, suffix := range []string{"", "-wal", ".lock"} {
 			if _, err := os.Lstat(filepath.Join(dir, test.path+suffix)); err != nil {
 				t.Errorf("%q: %v", test.database, err)
 			}
 		}
-		t.Chdir("real") // a Store stays where it was
-		number(t, s, countNames)
+		t.Chdir("real") // which does not move the database
+		number(t, db, countNames)
 		t.Chdir(dir)
 	}
 	wantErr(t, makeAt(t.Context(), "link.db"), os.ErrNotExist, "linked.db") // nothing is made where a symlink leads
 	check(t, makeAt(t.Context(), "real/linked.db"))
-	s := openAt(t, "link.db")
-	update(t, s, insert("a"))
+	db := openAt(t, "link.db")
+	update(t, db, insert("a"))
 	if _, err := os.Lstat("real/linked.db.lock"); err != nil {
-		t.Error("two names of a database, two locks:", err)
+		t.Error("two names of a database have two locks:", err)
 	}
 }
 
-// TestViewReserved reads while there are as many Views as there may be.
+// TestViewReserved reads while all connections of View are in use.
 func TestViewReserved(t *testing.T) {
-	s := openDB(t)
+	db := openDB(t)
 	begun, end := make(chan struct{}), make(chan struct{})
 	var viewing sync.WaitGroup
 	for range MaxViews {
 		viewing.Go(func() {
-			err := s.View(t.Context(), func(Tx) error {
+			err := db.View(t.Context(), func(Tx) error {
 				begun <- struct{}{}
 				<-end
 				return nil
@@ -271,15 +271,15 @@ func TestViewReserved(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	check(t, s.ViewReserved(ctx, func(Tx) error { return nil }))
+	check(t, db.ViewReserved(ctx, func(Tx) error { return nil }))
 	late, cancelLate := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancelLate()
-	wantErr(t, s.View(late, func(Tx) error { return nil }), context.DeadlineExceeded, "")
+	wantErr(t, db.View(late, func(Tx) error { return nil }), context.DeadlineExceeded, "")
 	close(end)
 	viewing.Wait()
 }
 
-// TestMigrateWaits for other processes that write, but not for ever.
+// TestMigrateWaits for other processes that write, but not endlessly.
 func TestMigrateWaits(t *testing.T) {
 	db := openDB(t)
 	path, options := db.writer.file.path, Options{Timeout: 200 * time.Millisecond}

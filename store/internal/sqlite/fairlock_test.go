@@ -48,8 +48,7 @@ func (l *fairLock) acquired(tb testing.TB) bool {
 	return err == nil
 }
 
-// TestFairLockTurns has processes take the lock as often as they can. No one has it while another has, nor again while
-// others wait.
+// TestFairLockTurns has processes take the lock as often as they can: one at a time, and none twice while others wait.
 func TestFairLockTurns(t *testing.T) {
 	lock := newLock(t)
 	processes, turns := 4, proctest.Rounds(200, 1000)
@@ -67,7 +66,7 @@ func TestFairLockTurns(t *testing.T) {
 	notes, err := os.ReadFile(lock.database)
 	check(t, err)
 	if len(notes) != processes*turns {
-		t.Fatalf("%d turns were noted, want %d: some had the lock together", len(notes), processes*turns)
+		t.Fatalf("%d turns were noted, want %d: two processes held the lock at once", len(notes), processes*turns)
 	}
 	order, waited := bytes.ToUpper(notes), 0
 	for i, who := range notes[:len(notes)-1] {
@@ -76,16 +75,16 @@ func TestFairLockTurns(t *testing.T) {
 		}
 		waited++
 		if order[i+1] == order[i] {
-			t.Errorf("turn %d: the next was the same one's, though another waited", i)
+			t.Errorf("turn %d: the same process had the next one, though another waited", i)
 		}
 	}
 	if waited < turns/2 {
-		t.Errorf("others waited at %d of %d turns, want more to see anything", waited, len(notes))
+		t.Errorf("others waited at %d of %d turns, too few to show anything", waited, len(notes))
 	}
 }
 
-// turnsChild notes each of its turns at the end of the file, in a way that goes wrong if another does so at the time: in
-// lower case where another waits in the gate.
+// turnsChild appends a letter to the file in each of its turns, in lower case if another process waits in the gate. A letter is lost if
+// two processes do so at once.
 func turnsChild(args []string) error {
 	lock := newFairLock(args[0])
 	defer lock.close()
@@ -116,7 +115,7 @@ func turnsChild(args []string) error {
 	return nil
 }
 
-// TestFairLockStopped gives up waiting for a process that is stopped in the lock, and leaves nothing behind.
+// TestFairLockStopped: acquire gives up waiting for a stopped process, and leaves no descriptor behind once that goes on.
 func TestFairLockStopped(t *testing.T) {
 	lock := newLock(t)
 	holder := proctest.Start(t, "hold", lock.database)
@@ -136,7 +135,7 @@ func TestFairLockStopped(t *testing.T) {
 	proctest.Eventually(t, "no descriptor is left", func() bool { return lockDescriptors(t, lock) == 0 })
 	check(t, lock.acquire(t.Context()))
 	if lock.again(t).acquired(t) {
-		t.Error("two have the lock")
+		t.Error("two hold the lock")
 	}
 }
 
@@ -145,7 +144,7 @@ func lockDescriptors(t *testing.T, lock *fairLock) int {
 	return strings.Count(descriptors(t), lock.path)
 }
 
-// holdChild holds the lock until it is told to stop.
+// holdChild holds the lock until it is stopped.
 func holdChild(args []string) error {
 	lock := newFairLock(args[0])
 	if err := lock.acquire(context.Background()); err != nil {
@@ -155,7 +154,7 @@ func holdChild(args []string) error {
 	return proctest.UntilStopped()
 }
 
-// TestFairLockKilled takes the lock of a process that is no more.
+// TestFairLockKilled: the lock of a killed process is free.
 func TestFairLockKilled(t *testing.T) {
 	lock := newLock(t)
 	holder := proctest.Start(t, "hold", lock.database)
@@ -167,7 +166,7 @@ func TestFairLockKilled(t *testing.T) {
 	check(t, lock.acquire(t.Context()))
 }
 
-// TestFairLockRemoved comes back to one lock after its file was removed or replaced.
+// TestFairLockRemoved: there is one lock again soon after its file was removed or replaced.
 func TestFairLockRemoved(t *testing.T) {
 	for name, remove := range map[string]func(path string) error{
 		"removed":  os.Remove,
@@ -177,20 +176,20 @@ func TestFairLockRemoved(t *testing.T) {
 		b := a.again(t)
 		check(t, a.acquire(t.Context()))
 		check(t, remove(a.path))
-		check(t, b.acquire(t.Context())) // the other way round, SQLite's lock is all there is
+		check(t, b.acquire(t.Context())) // until a looks again, only SQLite's lock keeps them apart
 		a.release()
 		if a.acquired(t) {
-			t.Errorf("%s: two have the lock", name)
+			t.Errorf("%s: two hold the lock", name)
 		}
 		b.release()
 		check(t, a.acquire(t.Context()))
 		if b.acquired(t) {
-			t.Errorf("%s: two have the lock", name)
+			t.Errorf("%s: two hold the lock", name)
 		}
 	}
 }
 
-// TestFairLockFile looks at whose the lock file is, and refuses others.
+// TestFairLockFile: the lock file has the owner of the database, and nothing else is taken for one.
 func TestFairLockFile(t *testing.T) {
 	lock := newLock(t)
 	check(t, os.Chmod(lock.database, 0o464))

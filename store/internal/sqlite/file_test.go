@@ -18,80 +18,80 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// unavailable checks that nothing can be written, nor read.
-func unavailable(t *testing.T, s *DB) {
+// unavailable checks that the database can be neither written nor read.
+func unavailable(t *testing.T, db *DB) {
 	t.Helper()
-	wantErr(t, s.Update(t.Context(), insert("lost")), ErrUnavailable, s.writer.file.path)
-	wantErr(t, s.View(t.Context(), func(Tx) error { return nil }), ErrUnavailable, "")
+	wantErr(t, db.Update(t.Context(), insert("lost")), ErrUnavailable, db.writer.file.path)
+	wantErr(t, db.View(t.Context(), func(Tx) error { return nil }), ErrUnavailable, "")
 }
 
-// available checks that n APIs are there, and that another can be written.
-func available(t *testing.T, s *DB, n int64) {
+// available checks that there are n names, and adds one.
+func available(t *testing.T, db *DB, n int64) {
 	t.Helper()
-	if got := number(t, s, countNames); got != n {
+	if got := number(t, db, countNames); got != n {
 		t.Errorf("%d names, want %d", got, n)
 	}
-	update(t, s, insert(fmt.Sprint("name ", n)))
+	update(t, db, insert(fmt.Sprint("name ", n)))
 }
 
 func suffixed(path string) []string { return []string{path, path + "-wal", path + "-shm"} }
 
-// TestDatabaseGone removes files of an open database, puts others in their place, and brings them back.
+// TestDatabaseGone removes files of an open database, puts others in their place, and puts them back.
 func TestDatabaseGone(t *testing.T) {
 	for i, suffix := range []string{"", "-wal", "-shm"} {
 		t.Run("without the database"+suffix, func(t *testing.T) {
-			s := openDB(t)
-			path := suffixed(s.writer.file.path)[i]
-			available(t, s, 0)
+			db := openDB(t)
+			path := suffixed(db.writer.file.path)[i]
+			available(t, db, 0)
 			check(t, os.Rename(path, path+".away"))
-			unavailable(t, s)
+			unavailable(t, db)
 			check(t, os.WriteFile(path, nil, 0o600))
-			unavailable(t, s)
+			unavailable(t, db)
 			check(t, os.Rename(path+".away", path))
-			available(t, s, 1)
-			available(t, s, 2)
+			available(t, db, 1)
+			available(t, db, 2)
 		})
 	}
 	t.Run("removed", func(t *testing.T) {
-		s := openDB(t)
-		path := s.writer.file.path
-		available(t, s, 0)
+		db := openDB(t)
+		path := db.writer.file.path
+		available(t, db, 0)
 		for _, path := range suffixed(path) {
 			check(t, os.Remove(path))
 		}
-		unavailable(t, s)
+		unavailable(t, db)
 		_, err := Open(t.Context(), path, defaults())
 		wantErr(t, err, fs.ErrNotExist, "")
 		err = makeAt(t.Context(), path)
 		wantErr(t, err, ErrUnavailable, "other processes have it open")
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("there is a new one: %v", err)
+			t.Errorf("a new one was created: %v", err)
 		}
-		unavailable(t, s)
-		check(t, s.Close())
-		openAt(t, path) // a new one
+		unavailable(t, db)
+		check(t, db.Close())
+		openAt(t, path) // creates a new one
 	})
 	t.Run("in the middle of a commit", func(t *testing.T) {
 		var rename func()
-		s := openDB(t, Options{Committing: func() { rename() }})
-		path := s.writer.file.path
+		db := openDB(t, Options{Committing: func() { rename() }})
+		path := db.writer.file.path
 		rename = func() { check(t, os.Rename(path, path+".away")) }
-		for i, outcome := range together(t, s, insert("a"), insert("b")) {
+		for i, outcome := range together(t, db, insert("a"), insert("b")) {
 			if err, _ := outcome.(error); !errors.Is(err, ErrUnavailable) {
 				t.Errorf("write %d: %v", i, outcome)
 			}
 		}
 		rename = func() {}
 		check(t, os.Rename(path+".away", path))
-		available(t, s, 0)
+		available(t, db, 0)
 	})
 }
 
-// TestDatabaseReplaced puts another database in its place, which stays as it is, together with its log.
+// TestDatabaseReplaced replaces an open database and its lock file by another, whose log it must leave alone.
 func TestDatabaseReplaced(t *testing.T) {
-	s := openDB(t)
-	path := s.writer.file.path
-	available(t, s, 0)
+	db := openDB(t)
+	path := db.writer.file.path
+	available(t, db, 0)
 	for _, path := range append(suffixed(path), path+".lock") {
 		check(t, os.Rename(path, path+".away"))
 	}
@@ -105,14 +105,14 @@ func TestDatabaseReplaced(t *testing.T) {
 	if got := other.Line(); got != "committed" {
 		t.Error(got)
 	}
-	other.Kill() // what it wrote is in the log alone
-	unavailable(t, s)
-	check(t, s.Close())
+	other.Kill() // its commit is in the log alone
+	unavailable(t, db)
+	check(t, db.Close())
 	available(t, openAt(t, path), 1)
 	checkIntegrity(t, path)
 }
 
-// TestDatabaseReplacedOnConnect puts another database in its place while it is being opened.
+// TestDatabaseReplacedOnConnect moves a database away while it is being opened.
 func TestDatabaseReplacedOnConnect(t *testing.T) {
 	path := openDB(t).writer.file.path
 	file, err := identify(path)
@@ -123,12 +123,12 @@ func TestDatabaseReplacedOnConnect(t *testing.T) {
 	wantErr(t, err, ErrUnavailable, path)
 }
 
-// TestWriterStopped stops a process in the middle of a commit: others read, and their writes fail in time.
+// TestWriterStopped stops a process in the middle of a commit: others can read, and their updates fail in time.
 func TestWriterStopped(t *testing.T) {
 	const timeout = 300 * time.Millisecond
-	s := openDB(t, Options{Timeout: timeout})
-	available(t, s, 0)
-	other := proctest.Start(t, "commit", s.writer.file.path)
+	db := openDB(t, Options{Timeout: timeout})
+	available(t, db, 0)
+	other := proctest.Start(t, "commit", db.writer.file.path)
 	other.Line()
 	if got := other.Line(); got != "in the lock" {
 		t.Fatal(got)
@@ -136,15 +136,15 @@ func TestWriterStopped(t *testing.T) {
 	other.Signal(syscall.SIGSTOP)
 	var all sync.WaitGroup
 	start := time.Now()
-	for range 2 * maxBatch { // more than wait in the queue
-		all.Go(func() { wantErr(t, s.Update(t.Context(), insert("lost")), ErrBusy, "") })
+	for range 2 * maxBatch { // more than the queue has room for
+		all.Go(func() { wantErr(t, db.Update(t.Context(), insert("lost")), ErrBusy, "") })
 	}
 	all.Wait()
 	if took := time.Since(start); took < timeout || took > 10*timeout {
 		t.Errorf("it took %v to give up, want %v", took, timeout)
 	}
-	number(t, s, countNames)
-	closing, err := Open(t.Context(), s.writer.file.path, defaults(Options{Timeout: time.Millisecond}))
+	number(t, db, countNames)
+	closing, err := Open(t.Context(), db.writer.file.path, defaults(Options{Timeout: time.Millisecond}))
 	check(t, err)
 	wantErr(t, closing.Update(t.Context(), insert("lost")), ErrBusy, "")
 	check(t, closing.Close())
@@ -154,29 +154,29 @@ func TestWriterStopped(t *testing.T) {
 	if got := other.Line(); got != "committed" {
 		t.Error(got)
 	}
-	available(t, s, 2)
+	available(t, db, 2)
 	silent(t, other.Stop())
-	available(t, s, 3)
+	available(t, db, 3)
 }
 
-// TestWriterKilled kills a process in the middle of a commit: nothing of it is stored, and nobody waits.
+// TestWriterKilled kills a process in the middle of a commit: nothing of it is stored, and the lock is free.
 func TestWriterKilled(t *testing.T) {
-	s := openDB(t, Options{Timeout: time.Minute})
-	other := proctest.Start(t, "commit", s.writer.file.path)
+	db := openDB(t, Options{Timeout: time.Minute})
+	other := proctest.Start(t, "commit", db.writer.file.path)
 	other.Line()
 	other.Line()
 	var all sync.WaitGroup
-	all.Go(func() { update(t, s, insert("a")) })
+	all.Go(func() { update(t, db, insert("a")) })
 	silent(t, other.Kill())
 	all.Wait()
-	available(t, s, 1)
-	checkIntegrity(t, s.writer.file.path)
+	available(t, db, 1)
+	checkIntegrity(t, db.writer.file.path)
 }
 
-// TestDiskFull fills the disk: what was acknowledged is there, the rest is refused, and all goes on when there is room.
+// TestDiskFull fills the disk: acknowledged updates are stored, others fail, until there is room again.
 func TestDiskFull(t *testing.T) {
 	disk := mountSmallDisk(t)
-	s := openAt(t, filepath.Join(disk, "x.db"))
+	db := openAt(t, filepath.Join(disk, "x.db"))
 	ballast := filepath.Join(disk, "ballast")
 	check(t, os.WriteFile(ballast, make([]byte, 3<<20), 0o600))
 	var mutex sync.Mutex
@@ -191,7 +191,7 @@ func TestDiskFull(t *testing.T) {
 		for range 8 {
 			all.Go(func() {
 				for range 100_000 {
-					if err := s.Update(t.Context(), insertOne); err != nil {
+					if err := db.Update(t.Context(), insertOne); err != nil {
 						wantErr(t, err, ErrUnavailable, "")
 						return
 					}
@@ -199,17 +199,17 @@ func TestDiskFull(t *testing.T) {
 					stored++
 					mutex.Unlock()
 				}
-				t.Error("the disk did not get full")
+				t.Error("the disk is not full")
 			})
 		}
 		all.Wait()
-		if n := number(t, s, countNames); n != stored {
-			t.Errorf("%d rows are stored, %d were said to be", n, stored)
+		if n := number(t, db, countNames); n != stored {
+			t.Errorf("%d rows are stored, %d were acknowledged", n, stored)
 		}
 	}
 	for range 3 {
 		fill()
-		wantErr(t, s.Update(t.Context(), func(tx Tx) error {
+		wantErr(t, db.Update(t.Context(), func(tx Tx) error {
 			for range 10_000 {
 				if err := insertOne(tx); err != nil {
 					return err
@@ -220,16 +220,16 @@ func TestDiskFull(t *testing.T) {
 	}
 	check(t, os.Remove(ballast))
 	before := stored
-	update(t, s, insertOne)
+	update(t, db, insertOne)
 	stored++
 	fill()
 	if stored < before+100 {
-		t.Errorf("%d more rows were stored when there was room", stored-before)
+		t.Errorf("%d more rows were stored once there was room", stored-before)
 	}
-	checkIntegrity(t, s.writer.file.path)
+	checkIntegrity(t, db.writer.file.path)
 }
 
-// mountSmallDisk gives a file system of its own to the test, which can be filled without harm.
+// mountSmallDisk mounts a file system that can be filled without harm.
 func mountSmallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -241,7 +241,7 @@ func mount(t *testing.T, source, target, fstype string, flags uintptr, data stri
 	t.Helper()
 	err := unix.Mount(source, target, fstype, flags, data)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		proctest.Missing(t, fmt.Sprintf("nothing can be mounted, which takes root: %v", err))
+		proctest.Missing(t, fmt.Sprintf("mounting needs root: %v", err))
 	}
 	check(t, err)
 	t.Cleanup(func() {
@@ -251,11 +251,11 @@ func mount(t *testing.T, source, target, fstype string, flags uintptr, data stri
 	})
 }
 
-// TestReadOnly opens a database on a file system that cannot be written to, beside one who can.
+// TestReadOnly reads a database on a read-only file system while another process, as it were, writes to it.
 func TestReadOnly(t *testing.T) {
-	s := openDB(t)
-	available(t, s, 0)
-	dir, path := t.TempDir(), s.writer.file.path
+	db := openDB(t)
+	available(t, db, 0)
+	dir, path := t.TempDir(), db.writer.file.path
 	mount(t, filepath.Dir(path), dir, "", unix.MS_BIND, "")
 	check(t, unix.Mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
 	r, err := Open(t.Context(), filepath.Join(dir, filepath.Base(path)), defaults())
@@ -266,12 +266,12 @@ func TestReadOnly(t *testing.T) {
 			t.Errorf("%d names, want %d", n, i+1)
 		}
 		wantErr(t, r.Update(t.Context(), insert("lost")), ErrUnavailable, "")
-		available(t, s, i+1)
+		available(t, db, i+1)
 	}
 	err = makeAt(t.Context(), r.writer.file.path)
 	wantErr(t, err, ErrUnavailable, "")
 
-	// The file is what cannot be written to, but its lock can.
+	// The file is read-only, its lock is not.
 	check(t, r.Close())
 	mount(t, path, path, "", unix.MS_BIND, "")
 	check(t, unix.Mount("", path, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
@@ -284,7 +284,7 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// TestDamaged opens databases that were damaged.
+// TestDamaged: a damaged database is unavailable.
 func TestDamaged(t *testing.T) {
 	for name, damage := range map[string]func(content []byte) []byte{
 		"cut off":     func(content []byte) []byte { return content[:len(content)/2] },
@@ -293,23 +293,23 @@ func TestDamaged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "x.db")
-			s := openAt(t, path)
-			available(t, s, 0)
-			check(t, s.Close())
+			db := openAt(t, path)
+			available(t, db, 0)
+			check(t, db.Close())
 			content, err := os.ReadFile(path)
 			check(t, err)
 			check(t, os.WriteFile(path, damage(content), 0o600))
-			s, err = Open(t.Context(), path, defaults())
+			db, err = Open(t.Context(), path, defaults())
 			if err == nil {
-				defer s.Close()
-				err = s.Update(t.Context(), insert("a"))
+				defer db.Close()
+				err = db.Update(t.Context(), insert("a"))
 			}
 			wantErr(t, err, ErrUnavailable, "")
 		})
 	}
 }
 
-// TestDatabaseTakenAway leaves the log of a database alone, which has what was written last, until that is back.
+// TestDatabaseTakenAway: the log of a missing database, which has its latest commits, is left alone until the database is back.
 func TestDatabaseTakenAway(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	c := proctest.Start(t, "commit", path)
@@ -326,7 +326,7 @@ func TestDatabaseTakenAway(t *testing.T) {
 	}
 	refused()
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("there is another database now: %v", err)
+		t.Errorf("another database was created: %v", err)
 	}
 	check(t, os.WriteFile(path, nil, 0o600))
 	refused()
@@ -334,6 +334,6 @@ func TestDatabaseTakenAway(t *testing.T) {
 	wantErr(t, err, ErrUnavailable, path+"-wal has changes")
 	check(t, os.Rename(path+".away", path))
 	if n := number(t, openAt(t, path), countNames); n != 1 {
-		t.Errorf("%d names, want what was written last", n)
+		t.Errorf("%d names, want the one of the log", n)
 	}
 }

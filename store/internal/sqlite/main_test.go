@@ -50,7 +50,7 @@ func openDB(tb testing.TB, options ...Options) *DB {
 	return openAt(tb, filepath.Join(tb.TempDir(), "x.db"), options...)
 }
 
-// openAt opens the database at path, and makes it if there is none.
+// openAt opens the database at path, and creates it if there is none.
 func openAt(tb testing.TB, path string, options ...Options) *DB {
 	tb.Helper()
 	check(tb, makeAt(tb.Context(), path, options...))
@@ -64,7 +64,7 @@ func openAt(tb testing.TB, path string, options ...Options) *DB {
 	return db
 }
 
-// makeAt makes a database with a table of names, and one that refers to it, unless there is one.
+// makeAt creates a database with a table of names, and one that refers to it, unless there is one.
 func makeAt(ctx context.Context, path string, options ...Options) error {
 	return Migrate(ctx, path, defaults(options...), func(ctx context.Context, db *sql.DB) error {
 		_, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -73,7 +73,7 @@ func makeAt(ctx context.Context, path string, options ...Options) error {
 	})
 }
 
-// insert inserts a row, of which there can be one.
+// insert inserts a name, of which there can be one.
 func insert(name string) func(Tx) error {
 	return func(tx Tx) error {
 		_, err := tx.exec("INSERT INTO names (name) VALUES (?)", name)
@@ -95,40 +95,40 @@ func (tx Tx) queryRow(query string, args ...any) *sql.Row {
 	return tx.Conn.QueryRowContext(tx.Ctx, query, args...)
 }
 
-// number is what a query finds.
+// number returns the number that a query selects.
 func number(tb testing.TB, db *DB, query string, args ...any) (n int64) {
 	tb.Helper()
 	view(tb, db, func(tx Tx) error { return tx.queryRow(query, args...).Scan(&n) })
 	return n
 }
 
-// view is a View that must not fail.
+// view calls View, which must not fail.
 func view(tb testing.TB, db *DB, f func(Tx) error) {
 	tb.Helper()
 	check(tb, db.View(tb.Context(), f))
 }
 
-// update is an Update that must not fail.
+// update calls Update, which must not fail.
 func update(tb testing.TB, db *DB, f func(Tx) error) {
 	tb.Helper()
 	check(tb, db.Update(tb.Context(), f))
 }
 
-// checkIntegrity has SQLite look at the whole database.
+// checkIntegrity has SQLite check the whole database.
 func checkIntegrity(tb testing.TB, path string) {
 	tb.Helper()
-	var told string
-	check(tb, foreign(tb, path).QueryRowContext(tb.Context(), "PRAGMA integrity_check").Scan(&told))
-	if told != "ok" {
-		tb.Errorf("the database is damaged: %s", told)
+	var result string
+	check(tb, foreign(tb, path).QueryRowContext(tb.Context(), "PRAGMA integrity_check").Scan(&result))
+	if result != "ok" {
+		tb.Errorf("the database is damaged: %s", result)
 	}
 }
 
-// wantErr checks that err is one of a class, where that is not nil, and says something.
+// wantErr checks that err is class, unless that is nil, and contains a text.
 func wantErr(tb testing.TB, err, class error, says string) {
 	tb.Helper()
 	if err == nil || class != nil && !errors.Is(err, class) || !strings.Contains(err.Error(), says) {
-		tb.Errorf("the error is %v, want %v that says %q", err, class, says)
+		tb.Errorf("the error is %v, want %v containing %q", err, class, says)
 	}
 }
 
@@ -176,17 +176,17 @@ func commitChild(args []string) error {
 	}
 	fmt.Println("migrated")
 	stdin := bufio.NewScanner(os.Stdin)
-	s, err := Open(ctx, args[0], defaults(Options{Committing: func() {
+	db, err := Open(ctx, args[0], defaults(Options{Committing: func() {
 		fmt.Println("in the lock")
 		stdin.Scan()
 	}}))
 	if err != nil {
 		return err
 	}
-	if err := s.Update(ctx, insert("child")); err != nil {
+	if err := db.Update(ctx, insert("child")); err != nil {
 		return err
 	}
 	fmt.Println("committed")
 	stdin.Scan()
-	return s.Close()
+	return db.Close()
 }

@@ -14,7 +14,7 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// TestTenancy puts a database in the place of another one that is open, whose log is still there.
+// TestTenancy replaces a database that is open and has a log.
 func TestTenancy(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "other.db")
 	err := makeAt(t.Context(), other)
@@ -37,9 +37,9 @@ func TestTenancy(t *testing.T) {
 	}
 	refused()
 	check(t, first.Close())
-	refused() // there is the second
+	refused() // because of the second
 	if now, err := os.ReadFile(path); err != nil || string(now) != string(is) {
-		t.Errorf("the other database has changed: %v", err)
+		t.Errorf("the other database was changed: %v", err)
 	}
 	check(t, os.Rename(path, other))
 	check(t, os.Rename(path+".away", path))
@@ -47,12 +47,12 @@ func TestTenancy(t *testing.T) {
 	check(t, second.Close())
 }
 
-// TestTenancyEnds has nobody left who has the first file open, in various ways.
+// TestTenancyEnds: a database can be replaced once no process has it open and its log is gone.
 func TestTenancyEnds(t *testing.T) {
 	end := map[string]func(path string) (ended func()){
 		"closed": func(path string) func() {
-			s := openAt(t, path)
-			return func() { check(t, s.Close()) }
+			db := openAt(t, path)
+			return func() { check(t, db.Close()) }
 		},
 		"killed": func(path string) func() {
 			c := proctest.Start(t, "commit", path)
@@ -79,8 +79,7 @@ func TestTenancyEnds(t *testing.T) {
 	}
 }
 
-// TestTenancyAfterCrash puts a copy in the place of a database whose last process was killed: what is in the log of that one
-// is not to get into the copy.
+// TestTenancyAfterCrash replaces a database whose last process was killed by a copy, into which its log must not be written.
 func TestTenancyAfterCrash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "multiproc.db")
 	c := proctest.Start(t, "commit", path)
@@ -102,13 +101,13 @@ func TestTenancyAfterCrash(t *testing.T) {
 		wantErr(t, err, ErrUnavailable, "belongs to another file")
 	}
 	if now, err := os.ReadFile(path); err != nil || string(now) != string(data) {
-		t.Errorf("the copy has changed: %v", err)
+		t.Errorf("the copy was changed: %v", err)
 	}
 	check(t, os.Rename(path+".away", path))
 	available(t, openAt(t, path), 1)
 }
 
-// TestTenancyText has something else in the lock file.
+// TestTenancyText: an unknown text in the lock file is replaced.
 func TestTenancyText(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "multiproc.db")
 	check(t, os.WriteFile(path+".lock", make([]byte, 100), 0o600))
@@ -116,11 +115,11 @@ func TestTenancyText(t *testing.T) {
 	available(t, openAt(t, path), 0)
 }
 
-// TestTenancyStopped has somebody stop while the text is written.
+// TestTenancyStopped: Open does not wait endlessly for a process that was stopped while it wrote the text.
 func TestTenancyStopped(t *testing.T) {
-	s := openDB(t)
-	path := s.writer.file.path
-	check(t, s.Close())
+	db := openDB(t)
+	path := db.writer.file.path
+	check(t, db.Close())
 	fd, err := openLockFile(path, false)
 	check(t, err)
 	if got, err := osfile.TryLock(fd, tenancyByte, osfile.Exclusive); err != nil || !got {

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// TestLogIsTruncated has somebody read at any moment while others write much.
+// TestLogIsTruncated: a long log is truncated even if there is a reader at every moment.
 func TestLogIsTruncated(t *testing.T) {
-	s := openDB(t, Options{Synchronous: "normal"})
+	db := openDB(t, Options{Synchronous: "normal"})
 	ctx, cancel := context.WithCancel(t.Context())
 	var reading sync.WaitGroup
 	for range 3 {
 		reading.Go(func() {
 			for ctx.Err() == nil {
-				_ = s.View(ctx, func(tx Tx) error {
+				_ = db.View(ctx, func(tx Tx) error {
 					var n int64
 					return tx.queryRow("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 50000) SELECT max(i) + (SELECT COUNT(*) FROM names) FROM n").Scan(&n)
 				})
@@ -25,7 +25,7 @@ func TestLogIsTruncated(t *testing.T) {
 		})
 	}
 	size := func() int64 {
-		info, err := os.Stat(s.writer.file.path + "-wal")
+		info, err := os.Stat(db.writer.file.path + "-wal")
 		check(t, err)
 		return info.Size()
 	}
@@ -34,7 +34,7 @@ func TestLogIsTruncated(t *testing.T) {
 	deadline := time.Now().Add(20 * time.Second)
 	for i := 0; ; i++ {
 		before := size()
-		update(t, s, func(tx Tx) error {
+		update(t, db, func(tx Tx) error {
 			_, err := tx.exec("INSERT OR REPLACE INTO names VALUES (1, ?)", text)
 			return err
 		})
@@ -43,10 +43,10 @@ func TestLogIsTruncated(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the log has grown to %d bytes and is still that long", longest)
+			t.Fatalf("the log has grown to %d bytes and was not truncated", longest)
 		}
 	}
 	cancel()
 	reading.Wait()
-	t.Logf("the log has been %d bytes long", longest)
+	t.Logf("the log was %d bytes long at most", longest)
 }

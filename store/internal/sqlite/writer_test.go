@@ -16,9 +16,9 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// together makes writes one commit: they are all asked for, in this order, before the first is done. It returns what
-// Update returned, or what it panicked with.
-func together(tb testing.TB, s *DB, writes ...func(Tx) error) []any {
+// together requests updates in this order before the first one is done, so that they become one commit. It returns what each Update
+// returned, or panicked with.
+func together(tb testing.TB, db *DB, writes ...func(Tx) error) []any {
 	tb.Helper()
 	ctx, outcomes := tb.Context(), make([]any, len(writes))
 	var all sync.WaitGroup
@@ -29,7 +29,7 @@ func together(tb testing.TB, s *DB, writes ...func(Tx) error) []any {
 					outcomes[i] = p
 				}
 			}()
-			if err := s.Update(ctx, f); err != nil {
+			if err := db.Update(ctx, f); err != nil {
 				outcomes[i] = err
 			}
 		})
@@ -43,7 +43,7 @@ func together(tb testing.TB, s *DB, writes ...func(Tx) error) []any {
 	<-begun
 	for i, f := range writes[1:] {
 		ask(i+1, f)
-		for len(s.writer.queue) <= i { // all of it must be done within maxTurn
+		for len(db.writer.queue) <= i { // all of it must be done within maxTurn
 			runtime.Gosched()
 		}
 	}
@@ -52,10 +52,10 @@ func together(tb testing.TB, s *DB, writes ...func(Tx) error) []any {
 	return outcomes
 }
 
-// TestUpdate makes one commit of writes that fail, each in its way, and others.
+// TestUpdate makes one commit of updates that fail in various ways and others that do not.
 func TestUpdate(t *testing.T) {
 	var commits atomic.Int64
-	s := openDB(t, Options{Committing: func() { commits.Add(1) }})
+	db := openDB(t, Options{Committing: func() { commits.Add(1) }})
 	own := errors.New("own")
 	fails := func(err error) func(Tx) error {
 		return func(tx Tx) error { return errors.Join(insert("undone")(tx), err) }
@@ -70,7 +70,7 @@ func TestUpdate(t *testing.T) {
 		}
 	}
 	var order []string
-	outcomes := together(t, s,
+	outcomes := together(t, db,
 		insert("a"),
 		fails(own),
 		insert("b"),
@@ -85,7 +85,7 @@ func TestUpdate(t *testing.T) {
 			_ = insert("undone")(tx)
 			panic("odd")
 		},
-		func(tx Tx) error { // sees those before it
+		func(tx Tx) error { // sees the changes of the others before it
 			rows, err := tx.query("SELECT name FROM names ORDER BY id")
 			if err != nil {
 				return err
@@ -127,9 +127,9 @@ func TestUpdate(t *testing.T) {
 		}
 	}
 	if got := strings.Join(order, " "); got != "a b" {
-		t.Errorf("the last but one saw %q, want the two before it", got)
+		t.Errorf("the last update but one saw %q, want the two before it", got)
 	}
-	if n := number(t, s, countNames); n != 3 {
+	if n := number(t, db, countNames); n != 3 {
 		t.Errorf("%d names, want 3", n)
 	}
 	if n := commits.Load(); n != 1 {
@@ -137,54 +137,54 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-// TestUpdateFailsWhole ends the transaction in the middle, as SQLite does when the disk is full.
+// TestUpdateFailsWhole ends the transaction in the middle, as SQLite does when the disk is full: no update of it is stored.
 func TestUpdateFailsWhole(t *testing.T) {
-	s := openDB(t)
+	db := openDB(t)
 	for name, end := range map[string]func(Tx) error{
-		"rolled back, told": func(tx Tx) error {
+		"rolled back, with an error": func(tx Tx) error {
 			_, err := tx.exec("ROLLBACK")
-			return errors.Join(err, errors.New("told"))
+			return errors.Join(err, errors.New("rolled back"))
 		},
-		"rolled back, not told": func(tx Tx) error {
+		"rolled back, without an error": func(tx Tx) error {
 			_, err := tx.exec("ROLLBACK")
 			return err
 		},
-		"unavailable": func(Tx) error { return fmt.Errorf("told: %w", ErrUnavailable) },
+		"unavailable": func(Tx) error { return fmt.Errorf("disk: %w", ErrUnavailable) },
 		"no connection": func(tx Tx) error {
 			_ = tx.Conn.Raw(func(any) error { return driver.ErrBadConn })
 			return nil
 		},
 	} {
-		outcomes := together(t, s, insert("a"), insert("b"), end, insert("c"))
+		outcomes := together(t, db, insert("a"), insert("b"), end, insert("c"))
 		for i, outcome := range outcomes[:3] {
 			if outcome == nil {
 				t.Errorf("%s: write %d did not fail", name, i)
 			}
 		}
 		want := int64(0)
-		if outcomes[3] == nil { // it came into the next commit
+		if outcomes[3] == nil { // it was part of the next commit
 			want = 1
 		}
-		if n := number(t, s, countNames); n != want {
+		if n := number(t, db, countNames); n != want {
 			t.Fatalf("%s: %d names, want %d", name, n, want)
 		}
-		update(t, s, insert("d"))
-		update(t, s, func(tx Tx) error {
+		update(t, db, insert("d"))
+		update(t, db, func(tx Tx) error {
 			_, err := tx.exec("DELETE FROM names")
 			return err
 		})
 	}
 }
 
-// TestUpdateTurns bounds what is one commit, and keeps the order.
+// TestUpdateTurns: commits are bounded in number and time of their updates, whose order is kept.
 func TestUpdateTurns(t *testing.T) {
 	var commits atomic.Int64
-	s := openDB(t, Options{Committing: func() { commits.Add(1) }})
+	db := openDB(t, Options{Committing: func() { commits.Add(1) }})
 	writes := make([]func(Tx) error, maxBatch+1)
 	for i := range writes {
 		writes[i] = insert(fmt.Sprint(i))
 	}
-	for i, outcome := range together(t, s, writes...) {
+	for i, outcome := range together(t, db, writes...) {
 		if outcome != nil {
 			t.Errorf("write %d: %v", i, outcome)
 		}
@@ -192,9 +192,8 @@ func TestUpdateTurns(t *testing.T) {
 	if n := commits.Load(); n != 2 {
 		t.Errorf("%d commits of %d writes, want 2", n, len(writes))
 	}
-	// In the order in which they were asked for.
-	if n := number(t, s, "SELECT COUNT(*) FROM names WHERE name = id - 1"); n != maxBatch+1 {
-		t.Errorf("%d of %d were done in turn", n, maxBatch+1)
+	if n := number(t, db, "SELECT COUNT(*) FROM names WHERE name = id - 1"); n != maxBatch+1 {
+		t.Errorf("%d of %d were stored in order", n, maxBatch+1)
 	}
 
 	commits.Store(0)
@@ -202,17 +201,17 @@ func TestUpdateTurns(t *testing.T) {
 		<-time.After(maxTurn + time.Millisecond)
 		return nil
 	}
-	together(t, s, slow, insert("next"))
+	together(t, db, slow, insert("next"))
 	if n := commits.Load(); n != 2 {
-		t.Errorf("%d commits, want no other write in that of one that took long", n)
+		t.Errorf("%d commits, want a slow update to have its own", n)
 	}
 }
 
-// TestUpdateGivesUp waits for a program that does not know the lock.
+// TestUpdateGivesUp: an update does not wait endlessly for a program that writes without the lock.
 func TestUpdateGivesUp(t *testing.T) {
 	const timeout = time.Second
-	s := openDB(t, Options{Timeout: timeout})
-	other := foreign(t, s.writer.file.path)
+	db := openDB(t, Options{Timeout: timeout})
+	other := foreign(t, db.writer.file.path)
 	execOn(t, other, "BEGIN IMMEDIATE")
 	start := time.Now()
 	var all sync.WaitGroup
@@ -225,38 +224,38 @@ func TestUpdateGivesUp(t *testing.T) {
 				cancel()
 				want = context.Canceled
 			}
-			wantErr(t, s.Update(ctx, insert(fmt.Sprint(i))), want, "")
+			wantErr(t, db.Update(ctx, insert(fmt.Sprint(i))), want, "")
 		})
 	}
 	all.Wait()
 	if took := time.Since(start); took < timeout || took > 2*timeout {
 		t.Errorf("it took %v to give up, want %v", took, timeout)
 	}
-	number(t, s, countNames) // reading does not wait
-	lock := newFairLock(s.writer.file.path)
+	number(t, db, countNames) // reading does not wait
+	lock := newFairLock(db.writer.file.path)
 	defer lock.close()
-	proctest.Eventually(t, "who gives up gives back its turn", func() bool { return lock.acquired(t) })
+	proctest.Eventually(t, "the lock is released", func() bool { return lock.acquired(t) })
 	lock.release()
 	execOn(t, other, "COMMIT")
-	update(t, s, insert("x"))
-	if n := number(t, s, countNames); n != 1 {
-		t.Errorf("%d names: what was given up was done all the same", n-1)
+	update(t, db, insert("x"))
+	if n := number(t, db, countNames); n != 1 {
+		t.Errorf("%d names, want 1: updates were stored after they had failed", n)
 	}
 }
 
-// TestUpdateWaits for the outcome of what has begun, whatever its caller's patience.
+// TestUpdateWaits: an update that has begun is waited for, whatever its ctx and timeout.
 func TestUpdateWaits(t *testing.T) {
 	const timeout = 500 * time.Millisecond
-	s := openDB(t, Options{Timeout: timeout})
+	db := openDB(t, Options{Timeout: timeout})
 	ctx, cancel := context.WithCancel(t.Context())
-	check(t, s.Update(ctx, func(tx Tx) error {
+	check(t, db.Update(ctx, func(tx Tx) error {
 		cancel()
 		<-time.After(timeout + 10*time.Millisecond)
 		return insert("a")(tx)
 	}))
 }
 
-// TestCloseWhileWaiting closes a Store whose turn does not come.
+// TestCloseWhileWaiting closes a database whose writer waits for its turn.
 func TestCloseWhileWaiting(t *testing.T) {
 	for name, hold := range map[string]func(t *testing.T, path string){
 		"for the lock": func(t *testing.T, path string) {
@@ -271,15 +270,15 @@ func TestCloseWhileWaiting(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := openDB(t, Options{Timeout: time.Minute})
-			hold(t, s.writer.file.path)
+			db := openDB(t, Options{Timeout: time.Minute})
+			hold(t, db.writer.file.path)
 			var all sync.WaitGroup
 			for range 3 {
-				all.Go(func() { wantErr(t, s.Update(t.Context(), insert("a")), ErrClosed, "") })
+				all.Go(func() { wantErr(t, db.Update(t.Context(), insert("a")), ErrClosed, "") })
 			}
-			proctest.Eventually(t, "one write waits for its turn, the others behind it", func() bool { return len(s.writer.queue) == 2 })
+			proctest.Eventually(t, "one update waits for its turn, the others in the queue", func() bool { return len(db.writer.queue) == 2 })
 			start := time.Now()
-			check(t, s.Close())
+			check(t, db.Close())
 			all.Wait()
 			if took := time.Since(start); took > 5*time.Second {
 				t.Errorf("it took %v to close", took)
@@ -288,17 +287,17 @@ func TestCloseWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestCloseAnswers every write, with what came of it.
+// TestCloseAnswers: every update that Close interrupts returns its outcome.
 func TestCloseAnswers(t *testing.T) {
 	for range proctest.Rounds(5, 50) {
-		s := openDB(t)
-		path := s.writer.file.path
+		db := openDB(t)
+		path := db.writer.file.path
 		var stored atomic.Int64
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
 				for j := range 1000 {
-					err := s.Update(t.Context(), insert(fmt.Sprint(i, j)))
+					err := db.Update(t.Context(), insert(fmt.Sprint(i, j)))
 					if err != nil {
 						wantErr(t, err, ErrClosed, "")
 						return
@@ -308,10 +307,10 @@ func TestCloseAnswers(t *testing.T) {
 			})
 		}
 		proctest.Eventually(t, "some are stored", func() bool { return stored.Load() > 10 })
-		check(t, s.Close())
+		check(t, db.Close())
 		all.Wait()
 		if n := number(t, openAt(t, path), countNames); n != stored.Load() {
-			t.Errorf("%d writes are stored, %d were said to be", n, stored.Load())
+			t.Errorf("%d updates are stored, %d were acknowledged", n, stored.Load())
 		}
 	}
 }
