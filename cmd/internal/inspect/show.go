@@ -134,7 +134,7 @@ func whyMissing(path string) error {
 	if _, err := os.Lstat(path); err != nil {
 		return err
 	}
-	return &fs.PathError{Op: "show", Path: path, Err: errors.New("not the name of a metric file")}
+	return &fs.PathError{Op: "show", Path: path, Err: errors.New("is not named like a metric file")}
 }
 
 func showDirectory(c *urfave.Context, arguments config.Arguments, wanted filter) error {
