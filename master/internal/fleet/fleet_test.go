@@ -20,7 +20,7 @@ func TestColdStart(t *testing.T) {
 		s.sleeps(time.Minute)
 		s.passes(time.Minute, "QUIT 3")
 		s.on(died(3), "ended w3 start-timeout", "finish: no worker became ready")
-		s.noted("no worker became ready")
+		s.mustLog("no worker became ready")
 		s.on(Tick{})
 		s.on(Resized{+1})
 		s.on(StopRequested{})
@@ -30,7 +30,7 @@ func TestColdStart(t *testing.T) {
 		s.on(died(1), "ended w1 crash")
 		s.on(died(2), "ended w2 crash")
 		s.on(up(3), "spawn 4 w1 g1", "spawn 5 w2 g1", "serving")
-		s.on(died(3), "ended w3 crash", "spawn 6 w3 g1") // from now on the master stays
+		s.on(died(3), "ended w3 crash", "spawn 6 w3 g1") // from now on the master does not give up
 		s.on(died(4), "ended w1 crash")
 		s.on(died(5), "ended w2 crash")
 		s.on(died(6), "ended w3 crash")
@@ -48,7 +48,7 @@ func TestColdStart(t *testing.T) {
 	})
 }
 
-func TestPrelude(t *testing.T) {
+func TestPrepared(t *testing.T) {
 	failed := errors.New("no such table")
 	t.Run("ends well", func(t *testing.T) {
 		s := newUnprepared(t, usual(1))
@@ -58,12 +58,12 @@ func TestPrelude(t *testing.T) {
 		s.on(Prepared{Generation: 2, Err: failed})
 		s.passes(time.Hour)
 		if wake := s.fleet.Wake(); !wake.IsZero() {
-			t.Errorf("something is due at %v", wake)
+			t.Errorf("Wake is at %v, want never", wake)
 		}
 		s.on(Prepared{Generation: 1}, "spawn 1 w1 g1", "spawn 2 w2 g1")
-		s.on(Prepared{Generation: 1, Err: failed}) // said twice
+		s.on(Prepared{Generation: 1, Err: failed}) // repeated
 		s.on(up(1), "prepare g2", "serving")
-		s.on(died(2), "ended w2 crash", "spawn 3 w2 g1") // without another one
+		s.on(died(2), "ended w2 crash", "spawn 3 w2 g1") // without another preparation
 		s.on(Prepared{Generation: 1, Err: failed})
 		s.on(Prepared{Generation: 2, Err: failed}, "retire g2", "reloaded g2: no such table")
 	})
@@ -71,7 +71,7 @@ func TestPrelude(t *testing.T) {
 		s := newUnprepared(t, usual(2))
 		s.on(ReloadRequested{})
 		s.on(Prepared{Generation: 1, Err: failed}, "retire g2", "reloaded g2: no worker became ready", "finish: no worker became ready")
-		s.noted("no worker became ready")
+		s.mustLog("no worker became ready")
 		s.on(Tick{})
 	})
 	t.Run("is given up", func(t *testing.T) {
@@ -89,21 +89,21 @@ func TestSilence(t *testing.T) {
 	limits.Heartbeat = 10 * time.Second
 	s := newServing(t, limits)
 	if wake := s.fleet.Wake(); !wake.IsZero() {
-		t.Errorf("woken though nobody has ever said that it is alive: %v", wake)
+		t.Errorf("Wake is at %v without any heartbeat", wake)
 	}
-	s.passes(time.Hour) // who never says anything is not silent
+	s.passes(time.Hour) // a worker that never sent a heartbeat is not silent
 	s.on(alive(1))
 	s.passes(6 * time.Second)
-	s.on(Noticed{1, handoff.Notice{Status: "busy"}}) // any notice is a sign of life
+	s.on(Noticed{1, handoff.Notice{Status: "busy"}}) // any notice counts
 	s.sleeps(10 * time.Second)
 	s.on(alive(1))
 	if status := s.fleet.Find(1).Status; status != "busy" {
-		t.Errorf("it says %q", status)
+		t.Errorf("status %q", status)
 	}
 	s.on(alive(2))
 	s.passes(9 * time.Second)
 	s.on(alive(2))
-	// It may write down what it is at; nobody waits for that to replace it.
+	// It has time for a dump, but its successor does not wait for that.
 	s.passes(time.Second, "QUIT 1", "spawn 3 w1-1 g1")
 	s.sleeps(dumpTime)
 	s.passes(dumpTime, "KILL 1")
@@ -111,7 +111,7 @@ func TestSilence(t *testing.T) {
 	s.on(up(3))
 }
 
-// A worker that has not served well before its silence has failed.
+// A worker that becomes silent before it has served well has failed.
 func TestSilenceEarly(t *testing.T) {
 	limits := usual(1)
 	limits.Heartbeat = 600 * time.Millisecond
@@ -132,7 +132,7 @@ func TestStartTimeout(t *testing.T) {
 	limits.Heartbeat = time.Second
 	s := newScene(t, limits)
 	s.on(up(1), "serving")
-	s.on(alive(2)) // that it is alive does not make it ready, nor its silence from then on dead
+	s.on(alive(2)) // a heartbeat does not make it ready, and its silence is not judged yet
 	s.passes(5*time.Second, "QUIT 2", "spawn 3 w2-1 g1")
 	s.on(up(2)) // too late
 	s.passes(200 * time.Millisecond)
@@ -144,7 +144,7 @@ func TestStartTimeout(t *testing.T) {
 	s.passes(dumpTime, "spawn 4 w2 g1")
 }
 
-// Deadlines are judged when all has been read: this is not the notice of the one that is judged.
+// Deadlines are judged only when all messages have been read.
 func TestJudgedByTickOnly(t *testing.T) {
 	limits := usual(2)
 	limits.Heartbeat = 10 * time.Second
@@ -162,7 +162,7 @@ func TestJudgedByTickOnly(t *testing.T) {
 func TestResize(t *testing.T) {
 	s := newServing(t, usual(1))
 	s.on(Resized{-1})
-	s.noted("cannot go below one worker")
+	s.mustLog("cannot go below one worker")
 	s.on(Resized{+1}, "spawn 2 w2 g1")
 	s.on(Resized{+1}, "spawn 3 w3 g1")
 	s.on(up(2))
@@ -174,7 +174,7 @@ func TestResize(t *testing.T) {
 	s.on(done(3), "ended w3 fewer")
 	s.on(done(4), "ended w3-1 fewer")
 	s.passes(time.Minute)
-	// A failed reload changes nothing, the next takes it back.
+	// A failed reload keeps the number, a committed one resets it.
 	s.on(ReloadRequested{}, "prepare g2")
 	s.on(Prepared{Generation: 2, Err: errors.New("bad")}, "retire g2", "reloaded g2: bad")
 	s.on(died(2), "ended w2 crash", "spawn 5 w2 g1")
@@ -184,7 +184,7 @@ func TestResize(t *testing.T) {
 	s.on(Resized{-1})
 }
 
-// Nobody pays for a time in which the master did not look.
+// A pause of the master does not count against the workers.
 func TestPause(t *testing.T) {
 	limits := usual(2)
 	limits.Heartbeat = 10 * time.Second
@@ -195,10 +195,10 @@ func TestPause(t *testing.T) {
 		s.on(Paused{time.Hour})
 		s.on(Tick{})
 		if wake := s.fleet.Wake(); !wake.Equal(s.now.Add(left)) {
-			t.Errorf("%s: left are %v, not %v", name, wake.Sub(s.now), left)
+			t.Errorf("%s: %v left, want %v", name, wake.Sub(s.now), left)
 		}
-		if s.noted("master was paused, deadlines moved").Level != slog.LevelWarn {
-			t.Errorf("%s: it is nothing special", name)
+		if s.mustLog("master was paused, deadlines moved").Level != slog.LevelWarn {
+			t.Errorf("%s: not a warning", name)
 		}
 	}
 	s := newServing(t, limits)
@@ -211,11 +211,11 @@ func TestPause(t *testing.T) {
 	f("drain", s, 36*time.Second)
 }
 
-// Workers that say nothing are ready when they have lived for a second.
+// Workers that do not notify are ready after a second.
 func TestNoNotices(t *testing.T) {
 	limits := usual(2)
 	limits.Notifies = false
-	limits.StartTimeout = 100 * time.Millisecond // without meaning
+	limits.StartTimeout = 100 * time.Millisecond // ignored
 	s := newScene(t, limits)
 	s.sleeps(time.Second)
 	s.passes(999 * time.Millisecond)
@@ -228,7 +228,7 @@ func TestNoNotices(t *testing.T) {
 	s.on(ReloadRequested{}, "prepare g2")
 	next := usual(1)
 	next.StartTimeout = 5 * time.Second
-	s.on(Prepared{Generation: 2, Limits: next}, "spawn 5 w1-1 g2") // which say something
+	s.on(Prepared{Generation: 2, Limits: next}, "spawn 5 w1-1 g2") // which notify
 	s.sleeps(5 * time.Second)
 	s.on(up(5), "TERM 1", "TERM 4", "retire g1", "reloaded g2")
 }
@@ -247,7 +247,7 @@ func TestWords(t *testing.T) {
 	s.on(Resized{+1}, "spawn 5 w3-1 g1", "few 5")
 	s.on(up(5), "serving", "enough 1", "enough 4", "enough 5")
 	s.on(up(4))
-	// Those of the next generation count as well, and its own minimum only from the commit on.
+	// Workers of the next generation count as well, but its MinReady only after the commit.
 	s.on(ReloadRequested{}, "prepare g2")
 	limits.MinReady = 3
 	s.on(Prepared{Generation: 2, Limits: limits}, "spawn 6 w1-1 g2")
@@ -260,7 +260,7 @@ func TestWords(t *testing.T) {
 		"TERM 6", "TERM 7", "TERM 8")
 }
 
-// A minimum that cannot be reached any more is that of all workers there are.
+// A MinReady that cannot be reached any more means all workers.
 func TestWordsWithFewerWorkers(t *testing.T) {
 	limits := usual(2)
 	limits.MinReady = 2
@@ -279,10 +279,10 @@ func TestIDs(t *testing.T) {
 	}
 	s.on(done(1), "ended w1 requests")
 	s.passes(time.Second)
-	s.on(stopping(3), "spawn 4 w1 g1") // the shortest that is free
+	s.on(stopping(3), "spawn 4 w1 g1") // the shortest free id
 }
 
-// What comes of a worker that has been reaped, or never was, means nothing.
+// Events of a worker that has been reaped, or never existed, are ignored.
 func TestUnknownWorker(t *testing.T) {
 	s := newServing(t, usual(1))
 	for _, n := range []Serial{0, 2, 99} {
@@ -294,7 +294,7 @@ func TestUnknownWorker(t *testing.T) {
 	s.on(Measured{1, 1 << 40}) // no limit
 }
 
-func TestEmptySlots(t *testing.T) {
+func TestVacancies(t *testing.T) {
 	s := newServing(t, usual(3))
 	mustBe := func(want map[handoff.Slot]time.Duration) {
 		t.Helper()
@@ -303,7 +303,7 @@ func TestEmptySlots(t *testing.T) {
 			got[slot] = from.Sub(s.now)
 		}
 		if !maps.Equal(got, want) {
-			t.Errorf("empty are %v, want %v", got, want)
+			t.Errorf("vacancies %v, want %v", got, want)
 		}
 	}
 	mustBe(map[handoff.Slot]time.Duration{})
@@ -316,11 +316,11 @@ func TestEmptySlots(t *testing.T) {
 
 	cold := newUnprepared(t, usual(2))
 	for range cold.fleet.Vacancies() {
-		t.Error("before the prelude nobody waits for a worker")
+		t.Error("there are vacancies before the first generation is prepared")
 	}
 }
 
-// TestReloadBegins has a reload begin when it is asked for, and one that follows when that has ended.
+// A reload begins when it is requested, one that follows another begins at the end of that.
 func TestReloadBegins(t *testing.T) {
 	s := newServing(t, usual(1))
 	var took []time.Duration
@@ -343,4 +343,17 @@ func TestReloadBegins(t *testing.T) {
 	if len(took) != 2 || took[0] != 3*time.Second || took[1] != 12*time.Second {
 		t.Errorf("reloads took %v", took)
 	}
+}
+
+func TestExit(t *testing.T) {
+	f := func(e Exit, text string, clean bool) {
+		t.Helper()
+		if e.String() != text || e.Clean() != clean {
+			t.Errorf("%q, clean: %t; want %q, %t", e, e.Clean(), text, clean)
+		}
+	}
+	f(Exit{}, "exited with code 0", true)
+	f(Exit{Status: 3 << 8}, "exited with code 3", false)
+	f(Exit{Status: 9}, "was killed by signal 9 (killed)", false)
+	f(Exit{Err: syscall.ENOENT}, "could not be started: no such file or directory", false)
 }

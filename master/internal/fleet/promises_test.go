@@ -15,7 +15,7 @@ func (w *world) must(holds bool, format string, args ...any) {
 	}
 }
 
-// silence is when a worker has been silent for too long.
+// silence returns when a worker will have been silent for too long.
 func (a *actor) silence() time.Time {
 	if a.phase != Ready || a.limits.Heartbeat == 0 || a.seen.IsZero() {
 		return time.Time{}
@@ -23,7 +23,7 @@ func (a *actor) silence() time.Time {
 	return a.seen.Add(a.limits.Heartbeat)
 }
 
-// turn lets one event happen, does what the fleet asks for, and looks whether all is as it must be.
+// turn passes an event to the fleet, performs the actions, and checks the promises.
 func (w *world) turn(e Event) {
 	if w.trace != nil {
 		fmt.Fprintf(w.trace, "%12v  %T%+v\n", w.now.Sub(w.began), e, e)
@@ -52,10 +52,10 @@ func (w *world) turn(e Event) {
 	w.check(&r, expected)
 }
 
-// result is what a turn has led to.
+// result is the result of a turn.
 type result struct {
 	reloaded, committed bool
-	generation          handoff.Generation // that was reloaded
+	generation          handoff.Generation // of the reload
 	culprit             Serial
 	spawned             []place
 	quit, killed        []*actor
@@ -63,18 +63,18 @@ type result struct {
 	ended               bool
 }
 
-// expectation is what an event must lead to.
+// expectation is what the result of an event must be.
 type expectation struct {
-	ending, killing []*actor // to be ended by force, to be killed
-	start           *place   // to be filled at once
+	ending, killing []*actor // workers that must get QUIT, or KILL
+	start           *place   // must be filled at once
 	prepare         bool
-	all             bool   // workers are to be started in all slots
-	culprit         *actor // the reload is to be taken back because of it
-	ended           bool   // somebody has
+	all             bool   // workers must be started in all slots
+	culprit         *actor // the reload must be rolled back because of it
+	ended           bool   // a worker has exited
 	judged          bool   // deadlines are judged
 }
 
-// expect takes an event into account.
+// expect updates the model for an event and returns what must follow.
 func (w *world) expect(e Event) (x expectation) {
 	switch e := e.(type) {
 	case Tick:
@@ -164,7 +164,7 @@ func (w *world) expect(e Event) (x expectation) {
 	return x
 }
 
-// hurry brings the deadlines of those who drain already forward.
+// hurry brings the deadlines of draining workers forward.
 func (w *world) hurry(latest time.Time) {
 	for _, a := range w.living {
 		if a.phase == Draining && latest.Before(a.deadline) {
@@ -178,7 +178,7 @@ func (w *world) becomeReady(a *actor) {
 	w.everReady = true
 }
 
-// mayLeave takes account of a reason to replace a worker.
+// mayLeave records a reason to replace a worker.
 func (w *world) mayLeave(a *actor) {
 	if a.phase != Ready || a.cause {
 		return
@@ -196,7 +196,7 @@ func (a *actor) served(now time.Time) time.Duration {
 	return now.Sub(a.readyAt)
 }
 
-// reap takes account of an end, and says which slot is to be filled at once.
+// reap records an exit and returns the slot that must be filled at once, if any.
 func (w *world) reap(e Exited) *place {
 	a := w.actors[e.Serial-1]
 	a.reaped = true
@@ -213,8 +213,8 @@ func (w *world) reap(e Exited) *place {
 	return &p
 }
 
-// failed takes account of a worker that did not end because it was told to: a slot whose workers die early must not be
-// started more than ten times in a minute.
+// failed records a worker that exited without being asked to. A slot whose workers die early must not be started more than ten times
+// in a minute.
 func (w *world) failed(a *actor) {
 	p := a.place()
 	if a.served(w.now) >= servedWell {
@@ -231,7 +231,7 @@ func (w *world) failed(a *actor) {
 	}
 }
 
-// do does what the fleet asks for.
+// do performs an action and checks that it is allowed.
 func (w *world) do(a Action, e Event, r *result) {
 	switch a := a.(type) {
 	case Spawn:
@@ -244,19 +244,19 @@ func (w *world) do(a Action, e Event, r *result) {
 		case handoff.Few, handoff.Enough:
 			who.few = a.Word == handoff.Few
 		case handoff.Unready:
-			w.must(w.stopped && !who.unready, "%s: told to be unready", who.identity.ID)
+			w.must(w.stopped && !who.unready, "%s: Unready is sent again, or without a stop", who.identity.ID)
 			who.unready = true
 		case handoff.Cut:
-			w.must(w.fast && who.phase <= Draining, "%s: told to cut requests", who.identity.ID)
+			w.must(w.fast && who.phase <= Draining, "%s: Cut is sent without a fast stop", who.identity.ID)
 		default:
-			w.must(false, "no such word: %c", a.Word)
+			w.must(false, "unknown word: %c", a.Word)
 		}
 	case Prepare:
-		w.must(w.everReady && !w.stopped, "a reload before anybody is ready, or at the end")
-		w.must(w.next.number == 0, "two reloads at a time")
+		w.must(w.everReady && !w.stopped, "a reload before any worker was ready, or after a stop")
+		w.must(w.next.number == 0, "two reloads at the same time")
 		w.must(a.Generation > w.latest, "generation %d after %d", a.Generation, w.latest)
-		w.must(w.waiting, "a reload that nobody asked for")
-		w.must(w.count(func(a *actor) bool { return !a.active() }) <= w.target(), "a reload while too many drain")
+		w.must(w.waiting, "a reload that was not requested")
+		w.must(w.count(func(a *actor) bool { return !a.active() }) <= w.target(), "a reload while too many workers drain")
 		w.latest, w.next.number = a.Generation, a.Generation
 		w.preparing, w.prepared, w.waiting = true, false, false
 		r.prepared = true
@@ -273,14 +273,14 @@ func (w *world) do(a Action, e Event, r *result) {
 	case Reloaded:
 		w.reloaded(a)
 	case Serving:
-		w.must(!w.stopped, "serving though it stops")
+		w.must(!w.stopped, "Serving after a stop")
 		r.serving = true
 	case Finish:
-		w.must(!w.finished && len(w.living) == 0, "finish with %d living of %d", len(w.living), len(w.actors))
+		w.must(!w.finished && len(w.living) == 0, "Finish with %d workers of %d", len(w.living), len(w.actors))
 		if w.stopped {
-			w.must(errors.Is(a.Err, ErrStopping), "finish: %v", a.Err)
+			w.must(errors.Is(a.Err, ErrStopping), "Finish: %v", a.Err)
 		} else {
-			w.must(errors.Is(a.Err, ErrNoneReady) && w.inVain(), "finish: %v", a.Err)
+			w.must(errors.Is(a.Err, ErrNoneReady) && w.inVain(), "Finish: %v", a.Err)
 		}
 		w.finished = true
 	case Ended:
@@ -289,17 +289,17 @@ func (w *world) do(a Action, e Event, r *result) {
 		r.ended = true
 	case Log:
 	default:
-		w.must(false, "no such action: %T", a)
+		w.must(false, "unknown action: %T", a)
 	}
 }
 
 // spawn starts a worker, if it may.
 func (w *world) spawn(a Spawn, r *result) {
 	w.must(int(a.Serial) == len(w.actors)+1, "worker %d after %d", a.Serial, len(w.actors))
-	w.must(w.opened, "a start before all is prepared")
-	w.must(!w.stopped && !w.finished, "a start at the end")
+	w.must(w.opened, "a start before the first generation is prepared")
+	w.must(!w.stopped && !w.finished, "a start after a stop")
 	for _, other := range w.living {
-		w.must(other.identity.ID != a.Identity.ID, "two are called %s", a.Identity.ID)
+		w.must(other.identity.ID != a.Identity.ID, "two workers have the id %s", a.Identity.ID)
 	}
 	w.must(!w.retired[a.Identity.Generation], "a start of the retired generation %d", a.Identity.Generation)
 	p := place{a.Identity.Generation, a.Identity.Slot}
@@ -311,11 +311,11 @@ func (w *world) spawn(a Spawn, r *result) {
 		w.must(w.prepared, "a start of generation %d, which is not prepared", p.generation)
 		limits = w.next.limits
 		w.must(p.slot >= 1 && int(p.slot) <= limits.Workers, "slot %d of %d", p.slot, limits.Workers)
-		w.must(w.holder(p, nil) == nil, "a second one in slot %d of the next generation", p.slot)
+		w.must(w.holder(p, nil) == nil, "a second worker in slot %d of the next generation", p.slot)
 		begun := w.count(func(a *actor) bool { return a.identity.Generation == p.generation && a.phase == Starting })
 		served := w.count(func(a *actor) bool { return a.identity.Generation == p.generation && a.phase == Ready })
 		w.must(served > 0 || begun == 0, "a second start before the first one of a generation is ready")
-		w.must(limits.Starting == 0 || begun < limits.Starting, "%d start at a time", begun+1)
+		w.must(limits.Starting == 0 || begun < limits.Starting, "%d workers start at the same time", begun+1)
 	default:
 		w.must(false, "a start of generation %d", p.generation)
 	}
@@ -333,25 +333,25 @@ func (w *world) spawn(a Spawn, r *result) {
 // mayStart checks a start in the current generation.
 func (w *world) mayStart(p place) {
 	w.must(p.slot >= 1 && int(p.slot) <= w.target(), "slot %d of %d", p.slot, w.target())
-	w.must(w.everReady || !w.dead[p.slot], "slot %d is tried again though nobody was ever ready", p.slot)
+	w.must(w.everReady || !w.dead[p.slot], "slot %d is tried again before any worker was ready", p.slot)
 	other := w.holder(p, nil)
 	if other == nil {
 		return
 	}
-	w.must(w.holder(p, other) == nil, "a third one in slot %d", p.slot)
+	w.must(w.holder(p, other) == nil, "a third worker in slot %d", p.slot)
 	w.look(other)
-	w.must(other.phase == Ready && other.cause, "%s gets a successor for nothing", other.identity.ID)
+	w.must(other.phase == Ready && other.cause, "%s gets a successor without a reason", other.identity.ID)
 	w.must(w.next.number == 0, "%s gets a successor during a reload", other.identity.ID)
 	for _, a := range w.living {
 		if a.active() && a.place() != p && a.identity.Generation == p.generation {
-			w.must(w.holder(a.place(), a) == nil, "two are replaced at a time")
+			w.must(w.holder(a.place(), a) == nil, "two workers are replaced at the same time")
 		}
 	}
-	w.must(w.count(func(a *actor) bool { return !a.active() }) < drainingPerWorker*w.target(), "a successor while too many drain")
+	w.must(w.count(func(a *actor) bool { return !a.active() }) < drainingPerWorker*w.target(), "a successor while too many workers drain")
 }
 
-// mayEnd says how long a worker may take to end that is asked to, and checks that it may be asked: one that serves only
-// when its work is done by others, or is not wanted any more.
+// mayEnd returns how long a worker that is asked to end may take, and checks that it may be asked: a serving one only if others do its
+// work, or if it is not wanted any more.
 func (w *world) mayEnd(a *actor, r *result) time.Duration {
 	g, limits := a.identity.Generation, w.current.limits
 	atEnd := time.Hour
@@ -368,19 +368,19 @@ func (w *world) mayEnd(a *actor, r *result) time.Duration {
 	case r.committed && g == w.current.number && w.fleet.Find(a.serial).Leaving == ReasonReload: // not just before
 		return w.next.limits.ReloadMercy
 	}
-	w.must(g == w.current.number, "%s, of the generation to come, is asked to end", a.identity.ID)
+	w.must(g == w.current.number, "%s of the next generation is asked to end", a.identity.ID)
 	if int(a.identity.Slot) > w.target() {
 		a.fewer = true
 		return limits.ReloadMercy
 	}
 	w.look(a)
 	successor := w.holder(a.place(), a)
-	w.must(a.phase == Ready && a.cause, "%s is asked to end for nothing", a.identity.ID)
+	w.must(a.phase == Ready && a.cause, "%s is asked to end without a reason", a.identity.ID)
 	w.must(successor != nil && successor.phase == Ready, "%s is asked to end before it has a ready successor", a.identity.ID)
 	return limits.ReloadMercy
 }
 
-// look asks the fleet for what chance has decided within it: whether a worker has come of age.
+// look takes over from the fleet which workers have reached their maximum age, which the fleet determines at random.
 func (w *world) look(a *actor) {
 	f := w.fleet.Find(a.serial)
 	if f == nil || f.Leaving != ReasonLifetime || a.cause {
@@ -391,13 +391,13 @@ func (w *world) look(a *actor) {
 }
 
 func (w *world) reloaded(a Reloaded) {
-	if w.next.number == 0 { // it has not come to read the settings
-		w.must(a.Err != nil && (w.stopped || !w.everReady) && a.Generation > w.latest, "an outcome of generation %d", a.Generation)
+	if w.next.number == 0 { // it has not begun to read the settings
+		w.must(a.Err != nil && (w.stopped || !w.everReady) && a.Generation > w.latest, "a result of generation %d", a.Generation)
 		w.latest, w.waiting = a.Generation, false
 		return
 	}
-	w.must(a.Generation == w.next.number, "an outcome of generation %d", a.Generation)
-	w.must(w.retired[w.current.number] == (a.Err == nil) && w.retired[a.Generation] == (a.Err != nil), "the wrong one is retired")
+	w.must(a.Generation == w.next.number, "a result of generation %d", a.Generation)
+	w.must(w.retired[w.current.number] == (a.Err == nil) && w.retired[a.Generation] == (a.Err != nil), "the wrong generation is retired")
 	if a.Culprit != 0 {
 		w.must(a.Err != nil && w.actors[a.Culprit-1].identity.Generation == a.Generation, "culprit %d", a.Culprit)
 	}
@@ -411,7 +411,7 @@ func (w *world) reloaded(a Reloaded) {
 	w.next, w.prepared, w.preparing = settings{}, false, false
 }
 
-// check looks at everything.
+// check checks all promises after a turn.
 func (w *world) check(r *result, x expectation) {
 	w.must(len(w.fleet.workers) == len(w.living), "the fleet knows %d workers of %d", len(w.fleet.workers), len(w.living))
 	drained, pairs, readies := 0, 0, 0
@@ -423,7 +423,7 @@ func (w *world) check(r *result, x expectation) {
 		case a.active():
 			w.must(!w.begun, "%s is not asked to end", a.identity.ID)
 			w.must(g == w.current.number || g == w.next.number, "%s of generation %d is left over", a.identity.ID, g)
-			w.must(g != w.current.number || int(a.identity.Slot) <= w.target(), "%s is one too many", a.identity.ID)
+			w.must(g != w.current.number || int(a.identity.Slot) <= w.target(), "%s is beyond the target", a.identity.ID)
 			if w.holder(a.place(), a) != nil {
 				pairs++
 			}
@@ -439,11 +439,11 @@ func (w *world) check(r *result, x expectation) {
 			}
 			w.must((f.Leaving != "") == a.cause, "%s is to be replaced: %q", a.identity.ID, f.Leaving)
 		}
-		w.must(!w.stopped || a.unready, "%s is not told that it is unready", a.identity.ID)
+		w.must(!w.stopped || a.unready, "%s has not been sent Unready", a.identity.ID)
 	}
-	w.must(pairs <= 2, "more than one is replaced at a time")
-	// A reload begins while at most as many drain as there are to be, and makes all of them drain; beside it one may
-	// be replaced.
+	w.must(pairs <= 2, "more than one worker is replaced at the same time")
+	// A reload begins while at most as many workers drain as are wanted, and then makes all of them drain; one more may be
+	// replaced at that time.
 	w.must(w.stopped || drained <= drainingPerWorker*w.most+1, "%d drain", drained)
 	w.checkJudgement(r, x)
 	w.checkWords(r, readies)
@@ -451,9 +451,9 @@ func (w *world) check(r *result, x expectation) {
 		w.must(slices.Contains(r.spawned, *x.start), "slot %d is not filled at once", x.start.slot)
 	}
 	w.must(r.prepared || !x.prepare, "the reload does not begin")
-	w.must(r.ended == x.ended, "an end is told: %t", r.ended)
+	w.must(r.ended == x.ended, "an exit is reported: %t", r.ended)
 	if a := x.culprit; a != nil {
-		w.must(r.reloaded && !r.committed && r.culprit == a.serial, "the reload goes on without %s", a.identity.ID)
+		w.must(r.reloaded && !r.committed && r.culprit == a.serial, "the reload continues without %s", a.identity.ID)
 	}
 	w.must(!x.all || len(r.spawned) == w.target(), "%d are started instead of %d", len(r.spawned), w.target())
 	if len(w.living) == 0 && (w.stopped || w.inVain()) {
@@ -461,13 +461,13 @@ func (w *world) check(r *result, x expectation) {
 	}
 }
 
-// inVain reports whether there is nothing to hope for, where nobody lives.
+// inVain reports whether no worker can become ready any more, if none is running.
 func (w *world) inVain() bool { return w.shut || !w.everReady && len(w.actors) > 0 }
 
-// checkJudgement looks whether those were ended by force that had to be, and no others.
+// checkJudgement checks that exactly the workers that had to be were ended by force.
 func (w *world) checkJudgement(r *result, x expectation) {
 	for _, a := range x.ending {
-		w.must(a.phase > Ready, "%s is spared", a.identity.ID)
+		w.must(a.phase > Ready, "%s is not ended", a.identity.ID)
 	}
 	for _, a := range r.quit {
 		w.must(slices.Contains(x.ending, a), "QUIT for %s", a.identity.ID)
@@ -475,9 +475,9 @@ func (w *world) checkJudgement(r *result, x expectation) {
 	for _, a := range x.killing {
 		w.must(slices.Contains(r.killed, a), "%s is not killed", a.identity.ID)
 	}
-	w.must(x.judged || len(r.quit)+len(r.killed) == 0, "judged before all is read")
+	w.must(x.judged || len(r.quit)+len(r.killed) == 0, "deadlines are judged without a tick")
 	if !w.stopped && w.everReady {
-		for _, a := range r.quit { // whoever is ended by force needs no place in its slot
+		for _, a := range r.quit { // a worker that is ended by force does not hold its slot
 			if p := a.place(); p.generation == w.current.number && a.served(w.now) >= servedWell && int(p.slot) <= w.target() {
 				w.must(w.holder(p, a) != nil, "slot %d waits for %s to end", p.slot, a.identity.ID)
 			}
@@ -485,12 +485,12 @@ func (w *world) checkJudgement(r *result, x expectation) {
 	}
 }
 
-// checkWords looks whether workers know whether enough of them are ready.
+// checkWords checks that workers were informed whether MinReady workers are ready.
 func (w *world) checkWords(r *result, readies int) {
 	few := readies < min(max(1, w.current.limits.MinReady), w.target())
 	w.must(r.serving == (w.few && !few && !w.stopped), "serving: %t, few before: %t, now: %t", r.serving, w.few, few)
 	w.few = few
 	for _, a := range w.living {
-		w.must(!a.active() || a.few == few, "%s believes that too few are ready: %t", a.identity.ID, a.few)
+		w.must(!a.active() || a.few == few, "%s was informed that too few are ready: %t", a.identity.ID, a.few)
 	}
 }

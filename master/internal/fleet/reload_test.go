@@ -20,10 +20,10 @@ func TestReload(t *testing.T) {
 	s.on(ReloadRequested{}, "prepare g2")
 	limits.ReloadMercy = 7 * time.Second
 	s.on(Prepared{Generation: 2, Limits: limits}, "spawn 7 w1-1 g2")
-	s.on(Tick{}) // the first one goes alone
+	s.on(Tick{}) // the first one starts alone
 	s.on(up(7), "spawn 8 w2-1 g2", "spawn 9 w3-1 g2")
-	s.on(Prepared{Generation: 2, Err: errors.New("said twice")})
-	s.on(died(2), "ended w2 crash", "spawn 10 w2 g1") // the old ones are kept up
+	s.on(Prepared{Generation: 2, Err: errors.New("repeated")})
+	s.on(died(2), "ended w2 crash", "spawn 10 w2 g1") // old workers are still replaced
 	s.on(up(9), "spawn 11 w4-1 g2")
 	s.on(up(8), "spawn 12 w5-1 g2")
 	s.on(up(12))
@@ -31,13 +31,13 @@ func TestReload(t *testing.T) {
 	for old, id := range map[Serial]string{1: "w1", 3: "w3", 4: "w4", 5: "w5", 10: "w2"} {
 		s.on(done(old), "ended "+id+" reload")
 	}
-	s.sleeps(7 * time.Second) // what the new settings say
+	s.sleeps(7 * time.Second) // as in the new settings
 	s.passes(7*time.Second, "KILL 6")
 	s.on(done(6), "ended w6 reload")
 	s.on(died(9), "ended w3-1 crash", "spawn 13 w3 g2")
 }
 
-// All of them may start at a time where nothing is said about it, but for the first.
+// Without a limit all workers but the first start at the same time.
 func TestReloadUnbounded(t *testing.T) {
 	s := newServing(t, usual(1))
 	s.on(ReloadRequested{}, "prepare g2")
@@ -48,7 +48,7 @@ func TestReloadUnbounded(t *testing.T) {
 	s.on(up(3), "TERM 1", "retire g1", "reloaded g2")
 }
 
-// What has died too often under the old settings is started at once under the new ones.
+// The new generation starts at once in slots whose old workers have died too often.
 func TestReloadForgetsDeaths(t *testing.T) {
 	s := newServing(t, usual(1))
 	s.crash(5)
@@ -69,7 +69,7 @@ func TestRollBack(t *testing.T) {
 			s := newServing(t, usual(3))
 			s.on(ReloadRequested{}, "prepare g2")
 			happens(s)
-			// The old ones never noticed, and another reload has its chance.
+			// The old workers are unaffected, and another reload may follow.
 			for n := range Serial(3) {
 				if w := s.fleet.Find(n + 1); w == nil || w.Phase != Ready || w.Leaving != "" {
 					t.Errorf("worker %d: %+v", n+1, w)
@@ -126,14 +126,14 @@ func TestReloadCoalesces(t *testing.T) {
 		s.on(Prepared{Generation: 2, Limits: usual(1)}, "spawn 2 w1-1 g2")
 		s.on(up(2), append([]string{"TERM 1", "retire g1", "reloaded g2"}, more...)...)
 	}
-	t.Run("before anybody is ready", func(t *testing.T) {
+	t.Run("before any worker is ready", func(t *testing.T) {
 		s := newScene(t, usual(1))
 		s.on(ReloadRequested{})
 		s.on(ReloadRequested{})
 		s.on(up(1), "prepare g2", "serving")
 		commit(s)
 	})
-	t.Run("waiting for a place", func(t *testing.T) {
+	t.Run("while too many drain", func(t *testing.T) {
 		s := newServing(t, usual(1))
 		s.on(ReloadRequested{}, "prepare g2")
 		commit(s)
@@ -145,7 +145,7 @@ func TestReloadCoalesces(t *testing.T) {
 		s.on(done(1), "ended w1 reload", "prepare g4")
 		s.on(Prepared{Generation: 4, Err: errors.New("bad")}, "retire g4", "reloaded g4: bad")
 	})
-	t.Run("reading the settings", func(t *testing.T) { // which may have changed since they were read
+	t.Run("reading the settings", func(t *testing.T) { // which may have changed after they were read
 		s := newServing(t, usual(1))
 		s.on(ReloadRequested{}, "prepare g2")
 		s.on(ReloadRequested{})
@@ -162,7 +162,7 @@ func TestReloadCoalesces(t *testing.T) {
 		s.on(died(2), "ended w1-1 crash", "retire g2", "reloaded g2: worker w1-1 exited with code 1 (2)", "prepare g3")
 		s.on(Prepared{Generation: 3, Err: errors.New("bad")}, "retire g3", "reloaded g3: bad")
 	})
-	t.Run("with nobody left to wait for", func(t *testing.T) {
+	t.Run("without old workers", func(t *testing.T) {
 		s := newServing(t, usual(1))
 		s.on(ReloadRequested{}, "prepare g2")
 		s.on(Prepared{Generation: 2, Limits: usual(1)}, "spawn 2 w1-1 g2")
@@ -174,8 +174,8 @@ func TestReloadCoalesces(t *testing.T) {
 	})
 }
 
-// At most twice as many drain as serve: a reload that would be one too many waits.
-func TestReloadWaitsForPlace(t *testing.T) {
+// At most twice as many workers drain as serve: a reload that would exceed this waits.
+func TestReloadWaitsForDraining(t *testing.T) {
 	s := newServing(t, usual(2))
 	reload := func(g handoff.Generation, first Serial, ids, old string) {
 		s.Helper()
@@ -187,14 +187,14 @@ func TestReloadWaitsForPlace(t *testing.T) {
 	}
 	s.on(ReloadRequested{}, "prepare g2")
 	reload(2, 3, "w1-1 w2-1", "1 2")
-	s.on(ReloadRequested{}, "prepare g3") // two drain, there is place for two more
+	s.on(ReloadRequested{}, "prepare g3") // two drain, two more may
 	reload(3, 5, "w1-2 w2-2", "3 4")
 	s.on(ReloadRequested{})
 	s.on(done(2), "ended w2 reload")
-	s.on(stopping(5)) // and none is replaced in the meantime, lest it wait for ever
+	s.on(stopping(5)) // not replaced meanwhile, or the reload might wait forever
 	s.on(done(3), "ended w1-1 reload", "prepare g4")
 	reload(4, 7, "w1-1 w2", "5 6")
-	// Nobody waits for one that does not want to end.
+	// A worker that does not exit is killed, and does not hold up the reload.
 	s.on(ReloadRequested{})
 	s.passes(40*time.Second, "KILL 1", "KILL 4", "KILL 5", "KILL 6")
 	s.on(done(1), "ended w1 reload")

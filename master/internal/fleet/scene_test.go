@@ -13,16 +13,16 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// scene is a fleet and its clock. Workers go by their serials.
+// scene is a fleet with a clock. Its expectations name workers by their serials.
 type scene struct {
 	*testing.T
-	fleet *Fleet
-	now   time.Time
-	words bool // few and enough are looked at
-	notes []Log
+	fleet  *Fleet
+	now    time.Time
+	words  bool // compare Few and Enough, too
+	logged []Log
 }
 
-// usual are limits that no test is about.
+// usual returns ordinary limits.
 func usual(workers int) Limits {
 	return Limits{
 		Workers:      workers,
@@ -33,13 +33,13 @@ func usual(workers int) Limits {
 	}
 }
 
-// newUnprepared has nothing started.
+// newUnprepared returns a fleet that has not started anything.
 func newUnprepared(t *testing.T, limits Limits) *scene {
 	t.Helper()
 	return &scene{T: t, fleet: New(limits, rand.New(rand.NewPCG(1, 1))), now: time.Unix(1_000_000_000, 0)}
 }
 
-// newScene has the first workers started, but not ready.
+// newScene returns a fleet whose first workers are starting.
 func newScene(t *testing.T, limits Limits) *scene {
 	t.Helper()
 	s := newUnprepared(t, limits)
@@ -51,7 +51,7 @@ func newScene(t *testing.T, limits Limits) *scene {
 	return s
 }
 
-// newServing has the first workers ready.
+// newServing returns a fleet whose first workers are ready.
 func newServing(t *testing.T, limits Limits) *scene {
 	t.Helper()
 	s := newScene(t, limits)
@@ -65,14 +65,14 @@ func newServing(t *testing.T, limits Limits) *scene {
 	return s
 }
 
-// on lets something happen and compares what is to be done about it.
+// on passes an event to the fleet and compares the actions.
 func (s *scene) on(e Event, want ...string) {
 	s.Helper()
 	var got []string
 	for _, a := range s.fleet.Handle(s.now, e) {
 		switch a := a.(type) {
 		case Log:
-			s.notes = append(s.notes, a)
+			s.logged = append(s.logged, a)
 			s.mustBeJSON(a)
 		case Send:
 			if s.words || a.Word != handoff.Few && a.Word != handoff.Enough {
@@ -87,7 +87,8 @@ func (s *scene) on(e Event, want ...string) {
 	}
 }
 
-// passes lets time pass with ticks when they are due, and compares what is to be done by its end; at its end means then.
+// passes lets time pass, with a tick whenever one is due, and compares the actions of the last tick. Earlier ticks must not lead to
+// actions.
 func (s *scene) passes(d time.Duration, want ...string) {
 	s.Helper()
 	end := s.now.Add(d)
@@ -103,11 +104,11 @@ func (s *scene) passes(d time.Duration, want ...string) {
 func (s *scene) sleeps(d time.Duration) {
 	s.Helper()
 	if wake := s.fleet.Wake(); !wake.Equal(s.now.Add(d)) {
-		s.Fatalf("sleeps for %v, not %v", wake.Sub(s.now), d)
+		s.Fatalf("Wake is in %v, want %v", wake.Sub(s.now), d)
 	}
 }
 
-// crash has the worker that was started last die n times as soon as it was started.
+// crash makes the latest worker die at its start, n times.
 func (s *scene) crash(n int) {
 	s.Helper()
 	for range n {
@@ -119,18 +120,18 @@ func (s *scene) crash(n int) {
 	}
 }
 
-func (s *scene) noted(message string) Log {
+func (s *scene) mustLog(message string) Log {
 	s.Helper()
-	for _, n := range slices.Backward(s.notes) {
+	for _, n := range slices.Backward(s.logged) {
 		if n.Message == message {
 			return n
 		}
 	}
-	s.Fatalf("not noted: %s", message)
+	s.Fatalf("not logged: %s", message)
 	return Log{}
 }
 
-// mustBeJSON looks at a note as a log of JSON has it: what has no form there is empty.
+// mustBeJSON checks that all attributes have a form in JSON.
 func (s *scene) mustBeJSON(n Log) {
 	s.Helper()
 	var line strings.Builder

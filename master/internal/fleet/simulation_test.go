@@ -18,16 +18,15 @@ import (
 )
 
 var (
-	firstSeed = flag.Uint64("seed", 1, "of the first sequence that TestSimulation runs")
-	sequences = flag.Int("sequences", 0, "how many TestSimulation runs; 0: as the tier of the tests says")
+	firstSeed = flag.Uint64("seed", 1, "of the first sequence of TestSimulation")
+	sequences = flag.Int("sequences", 0, "number of sequences of TestSimulation; 0: depends on the tier of tests")
 )
 
-// TestSimulation lets a fleet decide in a world that does what it asks for, with workers that do as they please: they
-// get ready late or never, die, hang, say that they are stuck, ignore TERM. What comes before them takes its time, and may
-// fail. Meanwhile reloads, resizes, pauses and stops come at any time. What must hold whatever happens is checked after
-// each event by a model that knows the promises, not the fleet's code.
+// TestSimulation runs a fleet in a simulated world whose workers become ready late or never, die, hang, report that they are stuck,
+// and ignore TERM. Preparations take time and may fail. Reloads, resizes, pauses and stops come at any time. After each event, a
+// model that is independent of the fleet's code checks the promises.
 //
-// A sequence goes wild for a while, then everybody behaves, and the fleet must come to rest; then it must stop.
+// In each sequence, events are random for a while; then no worker fails any more, and the fleet must come to rest; then it must stop.
 func TestSimulation(t *testing.T) {
 	n := *sequences
 	if n == 0 {
@@ -51,7 +50,7 @@ func TestSimulation(t *testing.T) {
 	group.Wait()
 }
 
-// broken is a promise that does not hold.
+// broken is a broken promise.
 type broken string
 
 func (b broken) Error() string { return string(b) }
@@ -81,7 +80,7 @@ func simulate(seed uint64, trace *strings.Builder) (err error) {
 	return nil
 }
 
-// resting reports whether all is as it should be for long.
+// resting reports whether nothing needs to be done.
 func (w *world) resting() bool {
 	if w.next.number != 0 || w.waiting || len(w.living) != w.target() {
 		return false
@@ -95,7 +94,7 @@ func (w *world) resting() bool {
 	return true
 }
 
-// comeToRest checks that a fleet whose workers behave has soon as many of them as it should.
+// comeToRest checks that a fleet whose workers do not fail soon has the wanted number of them.
 func (w *world) comeToRest() {
 	since := w.now
 	for !w.finished && !w.stopped && !w.resting() {
@@ -117,7 +116,7 @@ func (w *world) comeToRest() {
 	w.must(wake.IsZero() == earliest.IsZero() && !wake.Before(earliest), "at rest it is woken at %v", wake.Sub(w.began))
 }
 
-// stopAll checks that a stop comes to its end in time, and that nothing happens afterwards.
+// stopAll checks that a stop ends in time and that there are no actions afterwards.
 func (w *world) stopAll() {
 	if !w.finished && !w.stopped {
 		w.turn(StopRequested{Fast: w.chance(30)})
@@ -147,7 +146,7 @@ func (w *world) stopAll() {
 	}
 }
 
-// fleetOnly lets something happen that must not lead to anything.
+// fleetOnly passes an event to the fleet that must not lead to an action.
 func (w *world) fleetOnly(e Event) {
 	for _, a := range w.fleet.Handle(w.now, e) {
 		_, ok := a.(Log)

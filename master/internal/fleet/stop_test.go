@@ -13,8 +13,8 @@ func TestStop(t *testing.T) {
 	drained := func(s *scene, drained, cut int) {
 		s.Helper()
 		want := []any{"workers_drained", drained, "workers_cut", cut}
-		if got := s.noted("stopped").Args; !slices.Equal(got, want) {
-			s.Errorf("stopped: %v, not %v", got, want)
+		if got := s.mustLog("stopped").Args; !slices.Equal(got, want) {
+			s.Errorf("stopped: %v, want %v", got, want)
 		}
 	}
 	t.Run("graceful", func(t *testing.T) {
@@ -23,10 +23,10 @@ func TestStop(t *testing.T) {
 		s.sleeps(3 * time.Second)
 		s.on(died(2), "ended w2 crash") // not replaced
 		s.on(ReloadRequested{})
-		noted := len(s.notes)
+		noted := len(s.logged)
 		s.on(Resized{+1})
-		if len(s.notes) > noted {
-			t.Errorf("resized: %s", s.notes[noted].Message)
+		if len(s.logged) > noted {
+			t.Errorf("resized: %s", s.logged[noted].Message)
 		}
 		s.passes(3*time.Second, "TERM 1", "TERM 3")
 		s.on(died(1), "ended w1 stop")
@@ -55,9 +55,9 @@ func TestStop(t *testing.T) {
 		s.on(done(1), "ended w1 crash")
 		s.on(died(2), "ended w2 crash")
 		s.on(died(3), "ended w3 crash", "finish: the master is stopping")
-		drained(s, 0, 3) // none of them had been asked to
+		drained(s, 0, 3) // none was asked to exit
 		if wake := s.fleet.Wake(); !wake.IsZero() {
-			t.Errorf("woken after the end: %v", wake)
+			t.Errorf("Wake is at %v after the end", wake)
 		}
 	})
 	t.Run("fast", func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestStop(t *testing.T) {
 		s.sleeps(time.Second)
 		s.on(done(2), "ended w2 stop")
 		s.passes(time.Second, "KILL 3")
-		s.on(StopRequested{}) // more cannot be done
+		s.on(StopRequested{}) // changes nothing
 		s.on(Exited{3, Exit{Status: 9}}, "ended w3 stop", "finish: the master is stopping")
 		drained(s, 2, 1)
 	})
@@ -95,7 +95,7 @@ func TestStop(t *testing.T) {
 			"TERM 4", "retire g2", "reloaded g2: the master is stopping", "unready 1", "unready 2", "unready 3", "unready 4")
 		s.on(up(4))
 		s.passes(3*time.Second, "TERM 1", "TERM 2", "TERM 3")
-		s.sleeps(25 * time.Second) // also for whoever had more time to drain
+		s.sleeps(25 * time.Second) // also for worker 4, which had more time to drain
 		s.passes(25*time.Second, "KILL 1", "KILL 2", "KILL 3", "KILL 4")
 	})
 	t.Run("while settings are read", func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestStop(t *testing.T) {
 	t.Run("before enough are ready", func(t *testing.T) {
 		s := newScene(t, limits)
 		s.on(StopRequested{}, "unready 1", "unready 2", "unready 3")
-		s.on(up(1)) // nobody is told that the master serves
+		s.on(up(1)) // the master does not report that it serves
 	})
 	t.Run("silent", func(t *testing.T) {
 		limits := limits
@@ -130,6 +130,6 @@ func TestStop(t *testing.T) {
 		s.passes(time.Second, "QUIT 2")
 		s.passes(1, "TERM 1", "TERM 3")
 		s.on(Tick{}, "KILL 1", "KILL 3")
-		s.sleeps(dumpTime - 1) // a dump is written all the same
+		s.sleeps(dumpTime - 1) // there is still time for a dump
 	})
 }

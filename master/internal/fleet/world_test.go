@@ -12,50 +12,50 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// temper is how the workers of a world are disposed.
+// temper is how reliable the workers of a world are.
 type temper int
 
 const (
-	steady temper = iota // hardly anything happens to them
+	steady temper = iota // they rarely fail
 	mixed
 	doomed   // nearly all die early
-	crippled // those in slot 1 do
+	crippled // nearly all in slot 1 die early
 	tempers
 )
 
-// world is what is around a fleet, and what is known of it from events and actions alone.
+// world simulates what is around a fleet. It models the fleet from events and actions alone.
 type world struct {
 	random *rand.Rand
 	trace  *strings.Builder // nil: none
 	fleet  *Fleet
 	temper temper
-	calm   bool // from now on all behave, and nobody asks for anything
+	calm   bool // workers do not fail any more, and no requests come
 
 	began, now time.Time
 	agenda     []appointment
-	outside    time.Time // when somebody asks for something next
+	outside    time.Time // when the next request comes
 
 	actors []*actor // by serial, from 1 on
 	living []*actor // not reaped
 
 	current, next settings // next.number is 0 without a reload
 	opened        bool     // the first generation may start workers
-	shut          bool     // it never will
+	shut          bool     // it never may
 	prepared      bool     // the next generation may start workers
-	preparing     bool     // prepare is not answered yet
+	preparing     bool     // Prepare has not been answered
 	latest        handoff.Generation
 	retired       map[handoff.Generation]bool
 	extra         int
-	most          int  // the most workers that were ever asked for
-	waiting       bool // a reload was asked for and has not begun to read the settings
+	most          int  // the largest number of workers that was ever wanted
+	waiting       bool // a reload was requested and has not begun to read the settings
 	everReady     bool
 	few           bool
 	early         map[place][]time.Time // starts of workers that died before they had served well, in a row
-	dead          map[handoff.Slot]bool // slots with an early death before anybody was ever ready
-	late          time.Duration         // by how much all came too late since the stop was asked for
+	dead          map[handoff.Slot]bool // slots with an early death before any worker was ready
+	late          time.Duration         // sum of the delays since the stop was requested
 
 	stopped, fast, begun, finished bool
-	asked, begin                   time.Time // the stop, and when workers are to drain
+	asked, begin                   time.Time // when the stop was requested, and when workers must drain
 }
 
 type settings struct {
@@ -68,11 +68,11 @@ type place struct {
 	slot       handoff.Slot
 }
 
-// appointment is something that is going to happen.
+// appointment is a future event.
 type appointment struct {
 	at    time.Time
 	event Event
-	ping  bool // one of many
+	ping  bool // a heartbeat, which is repeated
 }
 
 // actor is a worker's process.
@@ -83,18 +83,18 @@ type actor struct {
 	phase    Phase
 	started  time.Time
 	readyAt  time.Time
-	deadline time.Time // when the next thing must be done to it
+	deadline time.Time // of the phase
 	seen     time.Time
 	cause    bool // it may be replaced
 	killed   bool
-	fewer    bool // asked to end since its slot was given up
-	few      bool // the last word
-	unready  bool // told so
+	fewer    bool // asked to end because its slot was removed
+	few      bool // the latest word was Few
+	unready  bool // Unready was sent
 
-	exits    time.Time // when it will end, zero: not yet known
+	exits    time.Time // when it exits; zero: not yet determined
 	how      Exit
 	reaped   bool
-	onTerm   time.Duration // how long it takes to end; negative: it ignores the signal
+	onTerm   time.Duration // how long it takes to exit; negative: it ignores the signal
 	onQuit   time.Duration
 	onKill   time.Duration
 	silentAt time.Time // zero: never
@@ -134,7 +134,7 @@ func (w *world) upTo(d time.Duration) time.Duration {
 	return time.Duration(w.random.Int64N(int64(d/time.Millisecond)+1)) * time.Millisecond
 }
 
-// oneOf is a span of any of these lengths: what matters differs by orders of magnitude.
+// oneOf returns a random time up to one of these: relevant times differ by orders of magnitude.
 func (w *world) oneOf(longest ...time.Duration) time.Duration {
 	return w.upTo(longest[w.random.IntN(len(longest))])
 }
@@ -154,7 +154,7 @@ func (w *world) limits() Limits {
 		l.Heartbeat = 3*time.Second + w.upTo(20*time.Second)
 	}
 	if w.chance(20) {
-		l.MaxLifetime = 12*time.Second + w.upTo(30*time.Second) // or they would never rest
+		l.MaxLifetime = 12*time.Second + w.upTo(30*time.Second) // longer than it takes to come to rest
 		l.MaxLifetimeDelta = w.oneOf(0, 10*time.Second)
 	}
 	if w.chance(50) {
@@ -165,24 +165,24 @@ func (w *world) limits() Limits {
 
 func (w *world) at(t time.Time, e Event) { w.agenda = append(w.agenda, appointment{at: t, event: e}) }
 
-// plan says when something comes from outside next.
+// plan determines when the next request comes.
 func (w *world) plan() {
 	w.outside = w.now.Add(w.oneOf(200*time.Millisecond, 3*time.Second, 30*time.Second))
 }
 
-// prepare has a generation prepared after a while, or fail to be.
+// prepare answers Prepare after a while, with success or failure.
 func (w *world) prepare(g settings, failing int) {
 	answer := Prepared{Generation: g.number, Limits: g.limits}
 	if !w.calm && w.chance(failing) {
-		answer.Err = errors.New("bad settings, or a prelude that fails")
+		answer.Err = errors.New("bad settings or a failing prestart command")
 	}
 	w.at(w.now.Add(w.oneOf(0, 3*time.Second, 30*time.Second)), answer)
 }
 
-// step goes on to when something happens, as the loop around a fleet does: what has come is handled, then time passes.
+// step advances to the next event, as the master does: it handles what has come, then a tick.
 func (w *world) step() {
 	next, ok := w.following()
-	w.must(ok, "nothing will ever happen, and it is not at rest")
+	w.must(ok, "no event will ever come, and it is not at rest")
 	before := w.now
 	if next.After(w.now) {
 		w.now = next
@@ -190,7 +190,7 @@ func (w *world) step() {
 	late := time.Duration(0)
 	switch {
 	case w.calm:
-	case w.chance(4): // the master is stopped for a while
+	case w.chance(4): // the master is paused
 		late = 500*time.Millisecond + w.upTo(30*time.Second)
 	case w.chance(20):
 		late = w.upTo(50 * time.Millisecond)
@@ -199,7 +199,7 @@ func (w *world) step() {
 	if w.stopped {
 		w.late += late
 	}
-	w.must(!w.now.Before(before), "time goes back")
+	w.must(!w.now.Before(before), "time goes backwards")
 
 	come := w.come()
 	if late >= 500*time.Millisecond {
@@ -213,17 +213,17 @@ func (w *world) step() {
 		w.plan()
 	}
 	w.turn(Tick{})
-	for range 2 { // something may be due at once, but not for ever
+	for range 2 { // something may be due at once, but not again and again
 		if wake := w.fleet.Wake(); wake.IsZero() || wake.After(w.now) {
 			return
 		}
 		w.turn(Tick{})
 	}
 	wake := w.fleet.Wake()
-	w.must(wake.IsZero() || wake.After(w.now), "a busy loop: woken for %v again and again", wake.Sub(w.began))
+	w.must(wake.IsZero() || wake.After(w.now), "a busy loop: Wake returns %v again and again", wake.Sub(w.began))
 }
 
-// following is when something happens next.
+// following returns when the next event comes.
 func (w *world) following() (next time.Time, ok bool) {
 	at := func(t time.Time) {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
@@ -237,10 +237,10 @@ func (w *world) following() (next time.Time, ok bool) {
 	if !w.calm {
 		at(w.outside)
 	}
-	// The fleet must not sleep past anything that is known here to be due.
+	// The fleet must not sleep past a deadline.
 	for _, a := range w.living {
 		for _, due := range []time.Time{a.deadline, a.silence()} {
-			w.must(due.IsZero() || !next.IsZero() && !due.Before(next), "%s: it sleeps past what is due at %v", a.identity.ID, due.Sub(w.began))
+			w.must(due.IsZero() || !next.IsZero() && !due.Before(next), "%s: it sleeps past the deadline at %v", a.identity.ID, due.Sub(w.began))
 		}
 	}
 	if w.stopped && !w.begun {
@@ -249,7 +249,7 @@ func (w *world) following() (next time.Time, ok bool) {
 	return next, !next.IsZero()
 }
 
-// come takes from the agenda what has happened by now, ends first.
+// come returns the events that have happened by now, exits first.
 func (w *world) come() []Event {
 	var due []appointment
 	rest := w.agenda[:0]
@@ -268,7 +268,7 @@ func (w *world) come() []Event {
 		case Exited:
 			who := w.actors[e.Serial-1]
 			if who.reaped || !who.exits.Equal(a.at) {
-				continue // it has ended, or will end, at another time
+				continue // it has exited, or exits at another time
 			}
 			e.Exit = who.how
 			ends = append(ends, e)
@@ -288,7 +288,7 @@ func (w *world) come() []Event {
 	return append(ends, others...)
 }
 
-// ask does something from outside.
+// ask makes a request.
 func (w *world) ask() {
 	p := w.random.IntN(100)
 	switch {
@@ -307,16 +307,16 @@ func (w *world) ask() {
 	case p < 85 && len(w.living) > 0:
 		a := w.living[w.random.IntN(len(w.living))]
 		w.turn(Measured{a.serial, uint64(w.random.IntN(2000))})
-	case p < 90 && len(w.actors) > 0: // somebody, who may have been reaped long ago
+	case p < 90 && len(w.actors) > 0: // a worker that may have been reaped
 		a := w.actors[w.random.IntN(len(w.actors))]
 		w.turn(Noticed{a.serial, handoff.Notice{Ready: true, Stopping: w.chance(50), Alive: w.chance(50)}})
-	case p < 95: // of a reload that was given up, or again
+	case p < 95: // late or repeated
 		answer := Prepared{Generation: handoff.Generation(w.random.IntN(int(w.latest))), Limits: w.limits()}
 		if w.chance(50) {
 			answer.Err = errors.New("too late")
 		}
 		w.turn(answer)
-	default: // nobody: only time passes
+	default: // only time passes
 	}
 }
 
@@ -332,7 +332,7 @@ func (w *world) count(is func(*actor) bool) int {
 	return n
 }
 
-// holder is an active worker in a place, other than one.
+// holder returns an active worker in a place, other than not.
 func (w *world) holder(p place, not *actor) *actor {
 	for _, a := range w.living {
 		if a != not && a.active() && a.place() == p {
@@ -342,7 +342,7 @@ func (w *world) holder(p place, not *actor) *actor {
 	return nil
 }
 
-// known is a worker that something may be done to.
+// known returns a worker that has not been reaped.
 func (w *world) known(s Serial) *actor {
 	w.must(s >= 1 && int(s) <= len(w.actors), "worker %d was never started", s)
 	a := w.actors[s-1]
@@ -350,7 +350,7 @@ func (w *world) known(s Serial) *actor {
 	return a
 }
 
-// enliven draws a worker's life.
+// enliven determines at random how a worker behaves.
 func (w *world) enliven(a *actor) {
 	code := func(n int) Exit { return Exit{Status: syscall.WaitStatus(n << 8)} }
 	a.onTerm, a.onQuit, a.onKill = w.oneOf(20*time.Millisecond, time.Second), w.upTo(300*time.Millisecond), w.upTo(100*time.Millisecond)
@@ -382,12 +382,12 @@ func (w *world) enliven(a *actor) {
 		w.exit(a, w.now, Exit{Err: syscall.EAGAIN})
 	case 1, 2:
 		w.exit(a, w.now.Add(w.upTo(300*time.Millisecond)), code(w.random.IntN(2)))
-	case 3: // it never gets ready
+	case 3: // it never becomes ready
 	case 4:
 		r := w.upTo(500 * time.Millisecond)
 		w.serve(a, r)
 		w.exit(a, w.now.Add(r+w.upTo(1100*time.Millisecond)), code(1))
-	case 5: // it says that it ends, and does so
+	case 5: // it announces its exit and exits
 		r := w.upTo(500 * time.Millisecond)
 		w.serve(a, r)
 		w.at(w.now.Add(r), Noticed{a.serial, handoff.Notice{Stopping: true}})
@@ -395,7 +395,7 @@ func (w *world) enliven(a *actor) {
 	}
 }
 
-// serve has a worker get ready, and say what workers say from then on.
+// serve makes a worker become ready and send the usual notices from then on.
 func (w *world) serve(a *actor, after time.Duration) {
 	if !a.limits.Notifies {
 		return
@@ -417,7 +417,7 @@ func (w *world) serve(a *actor, after time.Duration) {
 	}
 }
 
-// exit has a process end at a time, unless it does so before.
+// exit makes a process exit at a time, unless it exits before.
 func (w *world) exit(a *actor, at time.Time, how Exit) {
 	if !a.exits.IsZero() && !at.Before(a.exits) {
 		return
@@ -426,7 +426,7 @@ func (w *world) exit(a *actor, at time.Time, how Exit) {
 	w.at(at, Exited{Serial: a.serial})
 }
 
-// signal gives a worker a signal, if it may have it.
+// signal sends a signal to a worker and checks that it may be sent.
 func (w *world) signal(k Kill, r *result) {
 	a := w.known(k.Serial)
 	after := func(d time.Duration, how Exit) {
@@ -445,7 +445,7 @@ func (w *world) signal(k Kill, r *result) {
 		a.phase, a.deadline = Ending, w.now.Add(dumpTime)
 		r.quit = append(r.quit, a)
 		if g := a.identity.Generation; g != w.current.number {
-			w.must(r.reloaded && !r.committed && r.generation == g && r.culprit == a.serial, "the reload goes on without %s", a.identity.ID)
+			w.must(r.reloaded && !r.committed && r.generation == g && r.culprit == a.serial, "the reload continues without %s", a.identity.ID)
 		}
 		if a.identity.Generation == w.current.number {
 			w.failed(a)

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,9 +20,9 @@ func TestRecycle(t *testing.T) {
 			s.passes(time.Minute)
 			happens(s)
 			if w := s.fleet.Find(1); w.Phase != Ready || w.Leaving != Reason(name) {
-				t.Errorf("it does not serve on: %+v", w)
+				t.Errorf("it does not continue to serve: %+v", w)
 			}
-			s.passes(10 * time.Second) // it serves on until it has a successor
+			s.passes(10 * time.Second) // it serves until its successor is ready
 			s.on(up(3), "TERM 1")
 			s.sleeps(7 * time.Second)
 			s.on(done(1), "ended w1 "+name)
@@ -29,7 +30,7 @@ func TestRecycle(t *testing.T) {
 	}
 	f("requests", func(s *scene) {
 		s.on(stopping(1), "spawn 3 w1-1 g1")
-		s.on(Noticed{1, handoff.Notice{Stuck: true}}) // one reason is enough
+		s.on(Noticed{1, handoff.Notice{Stuck: true}}) // the first reason counts
 	})
 	f("stuck", func(s *scene) {
 		s.on(Noticed{1, handoff.Notice{Stuck: true}}, "spawn 3 w1-1 g1")
@@ -40,7 +41,7 @@ func TestRecycle(t *testing.T) {
 	})
 }
 
-// Workers of one age are replaced at different times.
+// Workers of the same age are replaced at different times.
 func TestLifetime(t *testing.T) {
 	limits := usual(2)
 	limits.MaxLifetime, limits.MaxLifetimeDelta = time.Hour, 10*time.Minute
@@ -53,7 +54,7 @@ func TestLifetime(t *testing.T) {
 		}
 	}
 	if first.replaceAt.Equal(second.replaceAt) {
-		t.Error("all are replaced at a time")
+		t.Error("all workers are replaced at the same time")
 	}
 	if first.replaceAt.After(second.replaceAt) {
 		first, second = second, first
@@ -78,11 +79,11 @@ func TestRecycleOneAtATime(t *testing.T) {
 	s.on(stopping(2))
 	s.on(up(4), "TERM 3", "spawn 5 w1-1 g1")
 	s.on(up(5), "TERM 1", "spawn 6 w2-1 g1")
-	s.on(died(2), "ended w2 crash") // its successor is on its way
+	s.on(died(2), "ended w2 crash") // its successor is starting
 	s.on(up(6))
 }
 
-// A successor that cannot be started is tried again as any other is; meanwhile it is the next one's turn.
+// A successor that fails is started again like any other worker; meanwhile another worker is replaced.
 func TestRecycleFails(t *testing.T) {
 	s := newServing(t, usual(2))
 	s.passes(time.Minute)
@@ -97,7 +98,7 @@ func TestRecycleFails(t *testing.T) {
 	s.on(up(6), "TERM 1")
 }
 
-// Deaths before a worker that served long do not count against its successor.
+// Deaths before a worker that has served long do not count against its successor.
 func TestRecycleResetsBackoff(t *testing.T) {
 	s := newServing(t, usual(1))
 	s.crash(3)
@@ -106,13 +107,13 @@ func TestRecycleResetsBackoff(t *testing.T) {
 	s.on(stopping(4), "spawn 5 w1-1 g1")
 	s.on(died(5), "ended w1-1 crash", "spawn 6 w1-1 g1")
 	s.on(died(6), "ended w1-1 crash")
-	s.sleeps(time.Second) // its successors' deaths do count, though it serves on
+	s.sleeps(time.Second) // deaths of its successors count, though it still serves
 	s.passes(time.Second, "spawn 7 w1-1 g1")
 	s.on(died(7), "ended w1-1 crash")
 	s.sleeps(1500 * time.Millisecond)
 }
 
-// What serves in a slot of the next generation says nothing about the current one.
+// A worker of the next generation does not reset the backoff of the current one.
 func TestComingWorkerKeepsBackoff(t *testing.T) {
 	s := newServing(t, usual(1))
 	s.crash(3)
@@ -125,7 +126,7 @@ func TestComingWorkerKeepsBackoff(t *testing.T) {
 	s.sleeps(2250 * time.Millisecond)
 }
 
-// Who says that it ends as soon as it is ready, and perhaps does so, is no way around the backoff.
+// A worker that asks to be replaced as soon as it is ready does not get around the backoff.
 func TestRecycleWaits(t *testing.T) {
 	s := newServing(t, usual(1))
 	s.passes(300 * time.Millisecond)
@@ -153,18 +154,94 @@ func TestRecycleBoundsDraining(t *testing.T) {
 	s.on(done(2), "ended w1-1 requests", "spawn 4 w1-1 g1")
 }
 
-// A reload replaces all, so nothing else is replaced beside it.
+// A reload replaces all workers, so no others are replaced at that time.
 func TestNoRecycleInReload(t *testing.T) {
 	s := newServing(t, usual(2))
 	s.passes(time.Second)
 	s.on(stopping(1), "spawn 3 w1-1 g1")
 	s.on(ReloadRequested{}, "prepare g2")
 	s.on(stopping(2))
-	s.on(up(3), "TERM 1") // what was begun goes on
+	s.on(up(3), "TERM 1") // a replacement in progress continues
 	s.on(Prepared{Generation: 2, Limits: usual(2)}, "spawn 4 w1-2 g2")
-	s.on(stopping(4)) // it asks too early
+	s.on(stopping(4)) // too early, it is not ready
 	s.on(up(4), "spawn 5 w2-1 g2")
 	s.on(stopping(4))
 	s.passes(10 * time.Second)
 	s.on(died(5), "ended w2-1 crash", "TERM 4", "retire g2", "reloaded g2: worker w2-1 exited with code 1 (5)", "spawn 6 w2-1 g1")
+}
+
+func TestBackoff(t *testing.T) {
+	const s = time.Second
+	f := func(served, want []time.Duration) {
+		t.Helper()
+		var b backoff
+		now := time.Unix(1_000_000_000, 0)
+		var got []time.Duration
+		for _, d := range served {
+			b.died(now, d)
+			got = append(got, b.notBefore.Sub(now).Round(time.Millisecond))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("served %v: got %v, want %v", served, got, want)
+		}
+	}
+	f(make([]time.Duration, 12), []time.Duration{
+		0, s, 1500 * time.Millisecond, 2250 * time.Millisecond, 3375 * time.Millisecond, 5063 * time.Millisecond,
+		7594 * time.Millisecond, 11391 * time.Millisecond, 17086 * time.Millisecond, 25629 * time.Millisecond, 30 * s, 30 * s,
+	})
+	// A worker that has served for a second is replaced at once, but does not reset the count.
+	f([]time.Duration{s - 1, s - 1, s, 10*s - 1, s - 1}, []time.Duration{0, s, 0, 0, 1500 * time.Millisecond})
+	f([]time.Duration{0, 0, 0, 10 * s, 0, 0}, []time.Duration{0, s, 1500 * time.Millisecond, 0, 0, s})
+	// The wait does not overflow.
+	b := backoff{deaths: 10_000}
+	if b.died(time.Time{}, 0); b.notBefore.Sub(time.Time{}) != 30*s {
+		t.Errorf("after 10,000 deaths: %v", b.notBefore.Sub(time.Time{}))
+	}
+}
+
+// A worker that always dies at once is started ten times in the first minute, while its neighbour serves.
+func TestCrashLoop(t *testing.T) {
+	s := newServing(t, usual(2))
+	began := s.now
+	s.passes(time.Second)
+	s.on(died(1), "ended w1 crash", "spawn 3 w1 g1")
+	var starts []time.Duration
+	for next := Serial(3); s.now.Sub(began) <= 2*time.Minute; next++ {
+		starts = append(starts, s.now.Sub(began))
+		again := fmt.Sprintf("spawn %d w1 g1", next+1)
+		if next == 3 { // the first early death
+			s.on(died(next), "ended w1 crash", again)
+			continue
+		}
+		s.on(died(next), "ended w1 crash")
+		s.passes(s.fleet.Wake().Sub(s.now), again)
+	}
+	within := 0
+	for _, at := range starts {
+		if at-starts[0] < time.Minute {
+			within++
+		}
+	}
+	if within != 10 {
+		t.Errorf("%d starts in the first minute: %v", within, starts)
+	}
+}
+
+func TestRestartAtOnce(t *testing.T) {
+	s := newServing(t, usual(1))
+	next := Serial(2)
+	for _, served := range []time.Duration{0, time.Second, time.Second, 1500 * time.Millisecond} {
+		s.passes(served)
+		s.on(died(next-1), "ended w1 crash", fmt.Sprintf("spawn %d w1 g1", next))
+		s.on(up(next), "serving")
+		next++
+	}
+	// The second early death in a row makes the slot wait, also with longer lives in between.
+	s.on(died(next-1), "ended w1 crash")
+	s.sleeps(time.Second)
+	s.passes(time.Second, "spawn 6 w1 g1")
+	s.on(up(6), "serving")
+	s.passes(10 * time.Second)
+	s.on(died(6), "ended w1 crash", "spawn 7 w1 g1")
+	s.on(died(7), "ended w1 crash", "spawn 8 w1 g1") // counts as the first again
 }
