@@ -17,7 +17,7 @@ func TestHistoryOfReloadsIsBounded(t *testing.T) {
 		h.explain(g, fmt.Sprintf("exited: error %d", g))
 	}
 	if len(h.reloads) != maxReloads || cap(h.reloads) > 2*maxReloads {
-		t.Fatalf("%d reloads are kept, with room for %d", len(h.reloads), cap(h.reloads))
+		t.Fatalf("%d reloads, capacity %d", len(h.reloads), cap(h.reloads))
 	}
 	for i, r := range h.reloads {
 		g := handoff.Generation(100 - maxReloads + i)
@@ -25,13 +25,13 @@ func TestHistoryOfReloadsIsBounded(t *testing.T) {
 			t.Errorf("at %d: %+v", i, r)
 		}
 	}
-	h.explain(2, "somebody else") // it is forgotten already
+	h.explain(2, "too late") // it has been forgotten
 	if last := h.reloads[maxReloads-1]; last.Error != "exited: error 99" {
 		t.Errorf("%+v", last)
 	}
 }
 
-// TestHistoryOfSlots has workers one after the other in a slot, and two at a time.
+// Workers run one after the other in a slot, and two at a time.
 func TestHistoryOfSlots(t *testing.T) {
 	m := &Master{children: map[fleet.Serial]*child{}, history: history{slots: map[handoff.Slot]past{}}}
 	start := func(s fleet.Serial, slot handoff.Slot) {
@@ -47,11 +47,11 @@ func TestHistoryOfSlots(t *testing.T) {
 		if e := before.last; e != nil {
 			got = e.Reason + ": " + e.How
 			if age := time.Since(e.At); age < 0 || age > time.Minute {
-				t.Errorf("it ended %s ago", age)
+				t.Errorf("it exited %s ago", age)
 			}
 		}
 		if before.starts != starts || got != last {
-			t.Errorf("worker %d is after %d others and %q, want %d and %q", s, before.starts, got, starts, last)
+			t.Errorf("worker %d: %d starts before it, last exit %q, want %d and %q", s, before.starts, got, starts, last)
 		}
 	}
 	start(1, 1)
@@ -63,7 +63,7 @@ func TestHistoryOfSlots(t *testing.T) {
 	mustBe(3, 1, "crash: was killed by signal 9 (killed)")
 	mustBe(2, 0, "")
 
-	// A successor that fails beside the one that it was to replace is nothing that was before that.
+	// A successor that fails does not belong to the history of the worker that it was to replace.
 	start(4, 1)
 	end(4, 1, fleet.ReasonRollback, fleet.Exit{Status: 1 << 8})
 	mustBe(3, 1, "crash: was killed by signal 9 (killed)")
@@ -72,7 +72,7 @@ func TestHistoryOfSlots(t *testing.T) {
 	end(3, 1, fleet.ReasonReload, fleet.Exit{})
 	mustBe(5, 3, "reload: exited with code 0")
 
-	// One that could not be started was not, but it is why the slot is empty.
+	// A failure to start does not count as a start, but explains why the slot is empty.
 	m.remember(fleet.Ended{Serial: 6, Identity: handoff.Identity{Slot: 2}, Reason: fleet.ReasonCrash, Exit: fleet.Exit{Err: fmt.Errorf("no\x1b[2J\nmemory")}})
 	mustBe(2, 0, "")
 	start(7, 2)

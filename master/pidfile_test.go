@@ -41,7 +41,7 @@ func TestPidfile(t *testing.T) {
 	for _, pid := range []int{4194304, 7} { // the second one is shorter
 		check(t, p.Write(pid))
 		if got := contentOf(t, path); got != strconv.Itoa(pid)+"\n" {
-			t.Errorf("pid %d is written as %q", pid, got)
+			t.Errorf("pid %d was written as %q", pid, got)
 		}
 	}
 	if !before.IsAt(path) {
@@ -49,7 +49,7 @@ func TestPidfile(t *testing.T) {
 	}
 	check(t, p.Close())
 	if _, err := os.Lstat(path); err == nil {
-		t.Error("it is left behind")
+		t.Error("the file remains")
 	}
 }
 
@@ -68,7 +68,7 @@ func TestPidfileHeld(t *testing.T) {
 		after, err := os.Stat(path)
 		check(t, err)
 		if now := contentOf(t, path); now != content || !after.ModTime().Equal(before.ModTime()) || !os.SameFile(before, after) {
-			t.Errorf("it was %q, %v and is %q, %v", content, before.ModTime(), now, after.ModTime())
+			t.Errorf("the file was %q, %v and is %q, %v", content, before.ModTime(), now, after.ModTime())
 		}
 	}
 	pid := c.Line()
@@ -76,7 +76,7 @@ func TestPidfileHeld(t *testing.T) {
 	c.Ask("write")
 	f("already running with pid " + pid)
 	c.Kill()
-	p := lockPidfile(t, path) // what the dead has left is nobody's
+	p := lockPidfile(t, path) // the file of a dead process can be taken over
 	check(t, p.Write(1))
 	if got := contentOf(t, path); got != "1\n" {
 		t.Errorf("%q", got)
@@ -107,9 +107,9 @@ func TestPidfileIsNotInherited(t *testing.T) {
 		_, err := syscall.Wait4(pid, nil, 0, nil)
 		check(t, err)
 	})
-	_, err = bufio.NewReader(ready).ReadString('\n') // it has been replaced by the program
+	_, err = bufio.NewReader(ready).ReadString('\n') // the program runs
 	check(t, err)
-	check(t, p.file.Close()) // as at the end of a process that was killed
+	check(t, p.file.Close()) // as the kernel does when a process is killed
 	check(t, lockPidfile(t, path).Close())
 }
 
@@ -131,7 +131,7 @@ func TestPidfileRefuses(t *testing.T) {
 		check(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 		f(name, "something other than a pid")
 		if got := contentOf(t, filepath.Join(dir, name)); got != content {
-			t.Errorf("%s is %q now", name, got)
+			t.Errorf("%s was changed to %q", name, got)
 		}
 	}
 	check(t, os.WriteFile(dir+"/pid", []byte("12"), 0o600))
@@ -148,7 +148,7 @@ func TestPidfileCloseReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.pid")
 	p := lockPidfile(t, path)
 	check(t, os.Remove(path))
-	other := lockPidfile(t, path) // another master, after somebody has cleaned up
+	other := lockPidfile(t, path) // another master, after the file was deleted by hand
 	check(t, other.Write(3))
 	check(t, p.Write(2))
 	check(t, p.Close())
@@ -159,7 +159,7 @@ func TestPidfileCloseReplaced(t *testing.T) {
 	check(t, other.Close())
 }
 
-// The holder may remove the file after another process has opened it and before that has the lock.
+// The holder may remove the file after another process has opened it and before that process locks it.
 func TestPidfileRemovedMeanwhile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.pid")
 	p := lockPidfile(t, path)
@@ -167,15 +167,15 @@ func TestPidfileRemovedMeanwhile(t *testing.T) {
 	check(t, err)
 	check(t, p.Close())
 	if err := other.lock(); !errors.Is(err, errRemoved) {
-		t.Errorf("a file that is not at the path any more is taken: %v", err)
+		t.Errorf("a file that was removed was locked: %v", err)
 	}
 	if _, err := other.file.Stat(); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("it is left open: %v", err)
+		t.Errorf("the file is open: %v", err)
 	}
 }
 
-// Many masters take and leave one pidfile. While one has it no other does.
-func TestPidfileMastersAtOnce(t *testing.T) {
+// Several processes lock and close one pidfile. At any time at most one holds it.
+func TestPidfileConcurrentMasters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.pid")
 	var children []*proctest.Child
 	for range 4 {
@@ -192,19 +192,19 @@ func TestPidfileMastersAtOnce(t *testing.T) {
 func TestPidfileAfterDrop(t *testing.T) {
 	proctest.Root(t)
 	dir := t.TempDir()
-	check(t, os.Chmod(filepath.Dir(dir), 0o711)) // the file can be found, and not removed
+	check(t, os.Chmod(filepath.Dir(dir), 0o711)) // the file can be read, but not removed
 	check(t, os.Chmod(dir, 0o755))
 	path := filepath.Join(dir, "master.pid")
 	c := proctest.Start(t, "pidfile", "drop", path)
 	if pid := c.Line(); contentOf(t, path) != pid+"\n" {
-		t.Errorf("%q instead of %s", contentOf(t, path), pid)
+		t.Errorf("the file contains %q, want %s", contentOf(t, path), pid)
 	}
 	if _, err := LockPidfile(path); !errors.Is(err, ErrRunning) {
-		t.Errorf("the hold is lost: %v", err)
+		t.Errorf("the lock is lost: %v", err)
 	}
 	c.Stop()
 	if got := contentOf(t, path); got != "" {
-		t.Errorf("what could not be removed tells of %q", got)
+		t.Errorf("a file that could not be removed contains %q", got)
 	}
 	check(t, lockPidfile(t, path).Close())
 }
@@ -239,9 +239,9 @@ func pidfileChild(args []string) error {
 	return p.Close()
 }
 
-// contendForPidfile takes the file many times, and sees each time that it is the only one.
+// contendForPidfile locks the file many times, and checks each time that no other process holds it.
 func contendForPidfile(path string) error {
-	for taken := 0; taken < 100; {
+	for taken := 0; taken < proctest.Rounds(25, 100); {
 		p, err := LockPidfile(path)
 		if errors.Is(err, ErrRunning) {
 			continue

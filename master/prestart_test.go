@@ -17,17 +17,17 @@ func TestPrestartComesFirst(t *testing.T) {
 	s := supervise(t, "waits", unchanged)
 	s.waits()
 	if status := s.status(); len(status.Workers) > 0 || status.Target != 1 {
-		t.Errorf("before the end of the prestart: %+v", status)
+		t.Errorf("status during the prestart command: %+v", status)
 	}
 	check(t, s.gate.Close())
 	s.says("prestart has waited", "worker of generation 1")
 
-	outcome := s.reload("is of another mind")
-	s.says("prestart: is of another mind", "worker of generation 2")
+	outcome := s.reload("changed")
+	s.says("prestart: changed", "worker of generation 2")
 	if o := <-outcome; !o.OK || o.Generation != 2 {
 		t.Errorf("outcome %+v", o)
 	}
-	// Who replaces a worker later needs none.
+	// A worker that is replaced later needs no prestart command.
 	workers := s.status().Workers
 	check(t, syscall.Kill(workers[len(workers)-1].PID, syscall.SIGKILL))
 	s.says("worker of generation 2")
@@ -47,14 +47,31 @@ func TestPrestartFails(t *testing.T) {
 }
 
 func TestPrestartCannotBeStarted(t *testing.T) {
-	s := supervise(t, "runs nowhere", unchanged)
+	s := supervise(t, "no prestart", unchanged)
 	why := "test prestart failed: change directory: stat " + s.dir + "/nowhere: no such file or directory"
 	s.ends("ended: no worker became ready: " + why)
 
 	s = supervise(t, "", unchanged)
 	s.says("prestart: ", "worker of generation 1")
-	if o := <-s.reload("runs nowhere"); o.OK || !strings.HasPrefix(o.Error, "test prestart failed: change directory: ") {
+	if o := <-s.reload("no prestart"); o.OK || !strings.HasPrefix(o.Error, "test prestart failed: change directory: ") {
 		t.Errorf("outcome %+v", o)
+	}
+	s.quit()
+}
+
+// The event of a failed start is handled after the actions that led to it.
+func TestWorkerCannotBeStarted(t *testing.T) {
+	s := supervise(t, "no worker", unchanged)
+	s.ends("ended: no worker became ready: start worker w1: change directory: stat " + s.dir + "/nowhere: no such file or directory")
+
+	s = supervise(t, "", unchanged)
+	s.says("prestart: ", "worker of generation 1")
+	want := "worker w1-1 could not be started: start worker w1-1: change directory: "
+	if o := <-s.reload("no worker"); o.OK || !strings.HasPrefix(o.Error, want) {
+		t.Errorf("outcome %+v, want %s", o, want)
+	}
+	if says := s.status().Workers[0].Says; says != "busy\uFFFD]0;gone\uFFFD" {
+		t.Errorf("status text of the worker: %q", says)
 	}
 	s.quit()
 }
@@ -71,8 +88,8 @@ func TestPrestartFailsInReload(t *testing.T) {
 	if after := s.status().Workers; len(after) != 1 || after[0].PID != before[0].PID {
 		t.Errorf("workers %+v, before %+v", after, before)
 	}
-	outcome = s.reload("ends well")
-	s.says("prestart: ends well", "worker of generation 3")
+	outcome = s.reload("succeeds")
+	s.says("prestart: succeeds", "worker of generation 3")
 	if o := <-outcome; !o.OK {
 		t.Errorf("outcome %+v", o)
 	}
@@ -84,7 +101,7 @@ func TestStopDuringPrestart(t *testing.T) {
 		t.Run(signal.String(), func(t *testing.T) {
 			s := supervise(t, "waits", unchanged)
 			pid := s.waits()
-			s.Signal(syscall.SIGHUP) // for later
+			s.Signal(syscall.SIGHUP) // must wait
 			s.Signal(signal)
 			s.ends("ended: <nil>")
 			s.mustBeGone(pid)
@@ -129,7 +146,7 @@ func TestPrestartHangs(t *testing.T) {
 	s.quit()
 }
 
-// Something that the prestart has started and left behind has its output open, and must not keep the workers waiting.
+// A process that the prestart command has started and left behind has its output open, and must not hold up the workers.
 func TestPrestartLeavesSomethingBehind(t *testing.T) {
 	s := supervise(t, "leaves", unchanged)
 	s.says("prestart: leaves", "worker of generation 1")
@@ -137,24 +154,24 @@ func TestPrestartLeavesSomethingBehind(t *testing.T) {
 	s.quit()
 }
 
-// It runs where the workers do, but is none.
+// It runs in the directory and environment of the workers, but without an identity.
 func TestPrestartSurroundings(t *testing.T) {
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
 	check(t, err)
 	defer manager.Close()
-	s := supervise(t, "tells", func(cmd *exec.Cmd) {
+	s := supervise(t, "environ", func(cmd *exec.Cmd) {
 		cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+manager.LocalAddr().String(), "WATCHDOG_USEC=60000000",
 			"LISTEN_PID=1", "LISTEN_FDS=1", "LISTEN_FDNAMES=http",
 			"MULTIPROC_SLOT=7", "MULTIPROC_ID=w7", "MULTIPROC_GENERATION=7", "MULTIPROC_PORT=tcp://10.0.0.1")
 	})
-	s.says("prestart: tells", fmt.Sprintf("%s true %q", s.dir, []string{"MULTIPROC_PORT=tcp://10.0.0.1"}), "worker of generation 1")
+	s.says("prestart: environ", fmt.Sprintf("%s true %q", s.dir, []string{"MULTIPROC_PORT=tcp://10.0.0.1"}), "worker of generation 1")
 
-	// The service manager is asked for as much time as the first worker may take to get ready.
-	told := make([]byte, 1024)
-	n, err := manager.Read(told)
+	// The service manager is asked for as much time as the first worker may need to become ready.
+	message := make([]byte, 1024)
+	n, err := manager.Read(message)
 	check(t, err)
-	if got, want := string(told[:n]), fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (11*time.Minute).Microseconds()); got != want {
-		t.Errorf("the service manager is told %q, not %q", got, want)
+	if got, want := string(message[:n]), fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", (11*time.Minute).Microseconds()); got != want {
+		t.Errorf("the service manager received %q, want %q", got, want)
 	}
 	s.quit()
 }

@@ -21,8 +21,7 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// journalVariable names the environment variable with the path to write reports to: the standard output of the master,
-// whoever writes there.
+// journalVariable contains the path to which all processes write reports: the standard output of the master.
 const journalVariable = "MASTER_TEST_JOURNAL"
 
 func journal(format string, args ...any) error {
@@ -34,8 +33,8 @@ func journal(format string, args ...any) error {
 	return errors.Join(err, file.Close())
 }
 
-// masterChild is a master with one worker, in a directory, where the file settings says what the prestart is to do. The
-// line "late" on its standard input says that time is up for an errand; the end of the input stops it.
+// masterChild is a master with one worker in a directory, where the file settings determines what the prestart command does. The line
+// "late" on its standard input ends the time of the running command; the end of the input stops it.
 func masterChild(args []string) error {
 	dir, program := args[0], args[1]
 	if err := os.Setenv(journalVariable, fmt.Sprintf("/proc/%d/fd/1", os.Getpid())); err != nil {
@@ -57,7 +56,11 @@ func masterChild(args []string) error {
 			Settings: settings,
 			Prestart: []string{"test", "prestart"},
 		}
-		if string(settings) == "runs nowhere" {
+		switch string(settings) {
+		case "no worker":
+			plan.Prestart = nil
+			plan.Dir = filepath.Join(dir, "nowhere")
+		case "no prestart":
 			plan.Dir = filepath.Join(dir, "nowhere")
 		}
 		return plan, nil
@@ -91,7 +94,7 @@ func masterChild(args []string) error {
 	return nil
 }
 
-// generationChild is what a master runs.
+// generationChild is the program of a generation: check, prestart command or worker.
 func generationChild(args []string) error {
 	switch args[0] {
 	case "check":
@@ -116,7 +119,7 @@ func generationChild(args []string) error {
 	if err := journal("worker of generation %d", in.Identity.Generation); err != nil {
 		return err
 	}
-	if err := handoff.NotifierFromEnviron().Send(handoff.Notice{Ready: true}); err != nil {
+	if err := handoff.NotifierFromEnviron().Send(handoff.Notice{Ready: true, Status: "busy\x1b]0;gone\a"}); err != nil {
 		return err
 	}
 	for err == nil {
@@ -156,7 +159,7 @@ func prestartChild() error {
 		left.Env = append(os.Environ(), proctest.RoleEnv("generation")...)
 		left.Stdout, left.Stderr = os.Stdout, os.Stderr
 		return left.Start()
-	case "tells":
+	case "environ":
 		dir, err := os.Getwd()
 		if err != nil {
 			return err
@@ -171,7 +174,7 @@ func prestartChild() error {
 	return nil
 }
 
-// awaitGate waits until nobody holds the gate any more.
+// awaitGate waits until the test closes the gate.
 func awaitGate() error {
 	gate, err := os.OpenFile("gate", os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -187,10 +190,10 @@ type supervised struct {
 	*proctest.Child
 	*testing.T
 	dir  string
-	gate *os.File // holds up who waits
+	gate *os.File // processes in awaitGate wait for its end
 }
 
-// supervise starts a master whose prestart does something.
+// supervise starts a master with these settings.
 func supervise(t *testing.T, does string, change func(*exec.Cmd)) *supervised {
 	t.Helper()
 	exe, err := os.Executable()
@@ -201,7 +204,7 @@ func supervise(t *testing.T, does string, change func(*exec.Cmd)) *supervised {
 	check(t, syscall.Mkfifo(filepath.Join(s.dir, "gate"), 0o600))
 	s.gate, err = os.OpenFile(filepath.Join(s.dir, "gate"), os.O_RDWR, 0)
 	check(t, err)
-	t.Cleanup(func() { _ = s.gate.Close() }) // it may have been closed before
+	t.Cleanup(func() { _ = s.gate.Close() }) // a test may have closed it
 	s.set(does)
 	s.Child = proctest.StartWith(t, change, "master", s.dir, exe)
 	return s
@@ -217,12 +220,12 @@ func (s *supervised) says(want ...string) {
 	s.Helper()
 	for _, line := range want {
 		if got := s.Line(); got != line {
-			s.Fatalf("it says %q instead of %q", got, line)
+			s.Fatalf("report %q, want %q", got, line)
 		}
 	}
 }
 
-// waits reads the report of a prestart that waits.
+// waits reads the reports of a prestart command that waits.
 func (s *supervised) waits() (pid int) {
 	s.Helper()
 	s.says("prestart: waits")
@@ -240,7 +243,7 @@ func (s *supervised) status() Status {
 	return status
 }
 
-// reload sets what the next prestart does, and begins a reload.
+// reload changes the settings and begins a reload.
 func (s *supervised) reload(does string) <-chan Outcome {
 	s.Helper()
 	s.set(does)
@@ -255,18 +258,18 @@ func (s *supervised) reload(does string) <-chan Outcome {
 	return outcome
 }
 
-// ends waits for the end of the master.
+// ends waits for the exit of the master.
 func (s *supervised) ends(want string) {
 	s.Helper()
 	s.says(want)
 	s.Stop()
 }
 
-// quit has the master stop.
+// quit stops the master.
 func (s *supervised) quit() {
 	s.Helper()
 	if rest := s.Stop(); !slices.Equal(rest, []string{"ended: <nil>"}) {
-		s.Errorf("at the end it says %q", rest)
+		s.Errorf("reports at the end: %q", rest)
 	}
 }
 

@@ -30,7 +30,7 @@ func TestFirstError(t *testing.T) {
 		f(line, "before", line, "after")
 	}
 
-	// Python says what it is about at the end.
+	// Python reports the cause at the end of a traceback.
 	f("ModuleNotFoundError: No module named 'django'",
 		"[7] [ERROR] Exception in worker process", "Traceback (most recent call last):", `  File "/srv/fail.py", line 1, in error`,
 		"    import django", "    ~~~~~~^^^^^^^", "ModuleNotFoundError: No module named 'django'", "[7] [INFO] Worker exiting")
@@ -46,7 +46,7 @@ func TestFirstError(t *testing.T) {
 	f("giving up", `time=x level=WARN msg=slow`, `time=x level=ERROR msg="giving up"`, "error: later")
 	f("worse: worst", `{"time":"x","level":"INFO","msg":"error"}`, `{"time":"x","level":"ERROR+2","msg":"worse","n":1,"err":"worst"}`)
 	f("slow", `level=INFO+2 msg=error`, `level=WARN msg=slow`)
-	// Not quite such lines.
+	// Lines that only look similar.
 	f(`{"level":"INFO","error":"no message"}`, `{"level":"INFO","error":"no message"}`)
 	f(`{"level":"ERR`, `{"level":"ERR`)
 	f(`{"level":7,"msg":"error"}`, `{"level":7,"msg":"error"}`)
@@ -56,13 +56,13 @@ func TestFirstError(t *testing.T) {
 
 	// One short line of printable text.
 	f("a b \uFFFD[31mred\uFFFD error", "a\tb \x1b[31mred\xff error")
-	f("error \uFFFD1202", "error \u202e1202") // turns the text around
+	f("error \uFFFD1202", "error \u202e1202") // reverses the direction of the text
 	long := "error " + strings.Repeat("x", 400)
 	f(long[:297]+"…", long)
 	f("error "+strings.Repeat("é", 145)+"…", "error "+strings.Repeat("é", 400))
 }
 
-// What log/slog writes is read, whatever it is.
+// Everything that log/slog writes can be parsed.
 func TestFirstErrorOfLog(t *testing.T) {
 	var out bytes.Buffer
 	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {

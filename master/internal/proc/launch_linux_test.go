@@ -20,12 +20,12 @@ func TestSealedFile(t *testing.T) {
 		defer file.Close()
 		got, err := io.ReadAll(io.NewSectionReader(file, 0, int64(len(data))+1))
 		if err != nil || !bytes.Equal(got, data) {
-			t.Errorf("%d bytes instead of %d (%v)", len(got), len(data), err)
+			t.Errorf("read %d bytes, want %d (%v)", len(got), len(data), err)
 		}
 		if flags, err := unix.FcntlInt(osfile.FD(file), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
-			t.Errorf("flags %#x (%v), is passed on to every program", flags, err)
+			t.Errorf("the descriptor is kept on exec: flags %#x (%v)", flags, err)
 		}
-		// Also who opens it anew, and so has offset and access of his own.
+		// Also through a second open file with its own offset and access mode.
 		again, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", osfile.FD(file)), os.O_RDWR, 0)
 		check(t, err)
 		defer again.Close()

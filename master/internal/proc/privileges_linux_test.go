@@ -16,12 +16,12 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// nobody is a user that has nothing, whether it is in /etc/passwd or not.
+// nobody is a user without privileges, whether it is in /etc/passwd or not.
 var nobody = Privileges{UID: 65534, GID: 65533, Groups: []int{65533, 12345}}
 
-// asNobody starts a child without privileges, in namespaces of its own. The directory of this program may not be open to
-// it; what is open already can be started all the same.
-func asNobody(t *testing.T, namespaces uintptr) func(*exec.Cmd) {
+// asNobody starts a child without privileges. It may not search the directory of this program, which is why the program is started
+// by a descriptor.
+func asNobody(t *testing.T) func(*exec.Cmd) {
 	t.Helper()
 	exe, err := os.Executable()
 	check(t, err)
@@ -32,7 +32,6 @@ func asNobody(t *testing.T, namespaces uintptr) func(*exec.Cmd) {
 		cmd.Path = program.exec()
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Credential: &syscall.Credential{Uid: uint32(nobody.UID), Gid: uint32(nobody.GID)},
-			Cloneflags: namespaces,
 		}
 	}
 }
@@ -40,23 +39,23 @@ func asNobody(t *testing.T, namespaces uintptr) func(*exec.Cmd) {
 func TestDrop(t *testing.T) {
 	proctest.Root(t)
 	c := proctest.Start(t, "drop", "report")
-	// Of all threads.
+	// The ids of all threads.
 	if got, want := c.Line(), "65534 65534 65534 65534, 65533 65533 65533 65533, 12345 65533"; got != want {
-		t.Errorf("threads are %s instead of %s", got, want)
+		t.Errorf("ids %s, want %s", got, want)
 	}
 	for _, want := range []string{"setuid: operation not permitted", "seteuid: operation not permitted", "setgid: operation not permitted", "setgroups: operation not permitted"} {
 		if got := c.Line(); got != want {
-			t.Errorf("%s instead of %s", got, want)
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 	if got := c.Line(); got != "dumpable 0" {
-		t.Errorf("others of the user may look into it: %s", got)
+		t.Errorf("other processes of the user may inspect it: %s", got)
 	}
 	if got := c.Line(); !strings.HasPrefix(got, "usage {") {
-		t.Errorf("it cannot look into itself: %s", got)
+		t.Errorf("it cannot inspect itself: %s", got)
 	}
-	if got := c.Line(); got != "a program that is nobody" {
-		t.Errorf("what it starts is %s", got)
+	if got := c.Line(); got != "started by nobody" {
+		t.Errorf("a program that it starts reports %q", got)
 	}
 	c.Stop()
 }
@@ -68,19 +67,19 @@ func TestDropRefuses(t *testing.T) {
 			t.Errorf("%+v: %v", p, err)
 		}
 	}
-	c := proctest.StartWith(t, asNobody(t, 0), "drop", "again")
+	c := proctest.StartWith(t, asNobody(t), "drop", "again")
 	if got := c.Line(); got != "drop privileges to user 65534, group 65533: <nil>" {
-		t.Errorf("to what it is: %s", got)
+		t.Errorf("Drop to the same user: %s", got)
 	}
 	if got := c.Line(); got != "drop privileges to user 1, group 65533: setgroups: operation not permitted" {
-		t.Errorf("to another: %s", got)
+		t.Errorf("Drop to another user: %s", got)
 	}
 	c.Stop()
 
-	// The capability to change the user is not lost with it.
+	// A change of the user does not remove the capability to change it.
 	for _, gid := range []string{"0", "1"} {
 		c = proctest.StartWith(t, func(cmd *exec.Cmd) {
-			asNobody(t, 0)(cmd)
+			asNobody(t)(cmd)
 			cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SETUID, unix.CAP_SETGID}
 		}, "drop", "capable", gid)
 		if got := c.Line(); got != "drop privileges to user 1, group "+gid+": they can be regained" {
@@ -90,7 +89,7 @@ func TestDropRefuses(t *testing.T) {
 	}
 }
 
-// dropChild drops privileges, with something that it holds from before or comes to later.
+// dropChild drops privileges and reports the result.
 func dropChild(args []string) error {
 	switch args[0] {
 	case "report":
@@ -109,11 +108,11 @@ func dropChild(args []string) error {
 		fmt.Println(Drop(Privileges{UID: 1, GID: gid, Groups: []int{gid}}))
 		return proctest.UntilStopped()
 	}
-	return fmt.Errorf("drop %s: unknown", args[0])
+	return fmt.Errorf("no such test: %s", args[0])
 }
 
 func dropAndReport() error {
-	for range 4 { // threads
+	for range 4 { // start threads
 		release := make(chan struct{})
 		defer close(release)
 		started := make(chan struct{})
@@ -154,13 +153,13 @@ func dropAndReport() error {
 		return err
 	}
 	fmt.Println("usage", u)
-	if err := startProgram(program, 3, "a program that is nobody"); err != nil {
+	if err := startProgram(program, 3, "started by nobody"); err != nil {
 		return err
 	}
 	return proctest.UntilStopped()
 }
 
-// threadsIdentity is the user, group and further groups that all threads have.
+// threadsIdentity returns the ids of the user and the groups, which all threads must share.
 func threadsIdentity() (string, error) {
 	paths, err := filepath.Glob("/proc/self/task/*/status")
 	if err != nil {
@@ -185,7 +184,7 @@ func threadsIdentity() (string, error) {
 		}
 		identity := strings.Join(one, ", ")
 		if all != "" && identity != all {
-			return "", fmt.Errorf("one thread is %s, another %s", all, identity)
+			return "", fmt.Errorf("one thread has the ids %s, another %s", all, identity)
 		}
 		all = identity
 	}

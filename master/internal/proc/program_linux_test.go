@@ -16,7 +16,7 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// copyExecutable makes a copy of this program.
+// copyExecutable copies this program.
 func copyExecutable(t *testing.T, to string) {
 	t.Helper()
 	exe, err := os.Executable()
@@ -30,15 +30,15 @@ func copyExecutable(t *testing.T, to string) {
 	check(t, errors.Join(err, file.Close()))
 }
 
-// replace puts a file in the place of another, as a deployment does.
+// replace renames a new file to path, as a deployment does.
 func replace(t *testing.T, path, content string, mode os.FileMode) {
 	t.Helper()
 	check(t, os.WriteFile(path+".new", []byte(content), mode))
 	check(t, os.Rename(path+".new", path))
 }
 
-// startProgram starts it as a worker is, with so many descriptors, and waits for its end. It says what it is told to.
-func startProgram(p *Program, descriptors int, says string) error {
+// startProgram starts the program with this number of descriptors and waits for its exit. The program prints a line.
+func startProgram(p *Program, descriptors int, line string) error {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func startProgram(p *Program, descriptors int, says string) error {
 	for len(files) < descriptors {
 		files = append(files, osfile.FD(null))
 	}
-	pid, err := syscall.ForkExec(p.exec(), []string{"program", says}, &syscall.ProcAttr{
+	pid, err := syscall.ForkExec(p.exec(), []string{"program", line}, &syscall.ProcAttr{
 		Env:   append(os.Environ(), proctest.RoleEnv("program")...),
 		Files: files,
 	})
@@ -62,7 +62,7 @@ func startProgram(p *Program, descriptors int, says string) error {
 	return nil
 }
 
-// programChild is a program: it says what it is told to, and starts another where it is told so.
+// programChild prints its argument, or with the arguments "start PATH" the path of a program, which it starts when it is stopped.
 func programChild(args []string) error {
 	if args[0] != "start" {
 		fmt.Println(args[0])
@@ -79,7 +79,7 @@ func programChild(args []string) error {
 	return errors.Join(startProgram(p, 600, "old code"), p.Close())
 }
 
-// An old generation goes on with its code whatever is put in its place, with more descriptors than usual.
+// An old generation keeps its code after the file was replaced, also with more descriptors than usual.
 func TestProgramIsPinned(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "release")
@@ -88,18 +88,18 @@ func TestProgramIsPinned(t *testing.T) {
 	check(t, os.Symlink("release", link))
 	c := proctest.Start(t, "program", "start", link)
 	if got := c.Line(); got != path {
-		t.Errorf("found %s", got)
+		t.Errorf("path %s", got)
 	}
 	replace(t, path, "new", 0o700)
 	if got := c.Stop(); !slices.Equal(got, []string{"old code"}) {
-		t.Errorf("it says %q", got)
+		t.Errorf("it printed %q", got)
 	}
 
 	p, err := ResolveProgram(link)
 	check(t, err)
 	defer func() { check(t, p.Close()) }()
 	if got, err := os.ReadFile(p.exec()); err != nil || string(got) != "new" {
-		t.Errorf("the next generation gets %d bytes of something else (%v)", len(got), err)
+		t.Errorf("the next generation opens %d bytes of another file (%v)", len(got), err)
 	}
 }
 
@@ -109,12 +109,12 @@ func TestProgramDescriptor(t *testing.T) {
 	p, err := ResolveProgram(exe)
 	check(t, err)
 	if p.fd < 512 {
-		t.Errorf("descriptor %d is in the way of a worker's", p.fd)
+		t.Errorf("descriptor %d may collide with a worker's", p.fd)
 	}
 	check(t, startProgram(p, 3, ""))
 	check(t, p.Close())
 	if _, err := os.Stat(p.exec()); err == nil {
-		t.Error("it is open after Close")
+		t.Error("the file is open after Close")
 	}
 }
 
@@ -137,7 +137,7 @@ func TestResolveProgramRefuses(t *testing.T) {
 	after, err := os.ReadDir("/proc/self/fd")
 	check(t, err)
 	if len(after) != len(before) {
-		t.Errorf("%d descriptors have become %d", len(before), len(after))
+		t.Errorf("%d descriptors are open, %d before", len(after), len(before))
 	}
 }
 
@@ -167,8 +167,8 @@ func TestInvoked(t *testing.T) {
 	f("multiproc", elsewhere, "/bin", exe)       // not found
 	f("./multiproc", elsewhere, "", exe)         // not there
 	f("sh", elsewhere, "/bin:/usr/bin", exe)     // another program
-	f("uwsgi worker 1", elsewhere, "/bin", exe)  // a title
-	f("multiproc", dir, ".", exe)                // found where anybody could have put it
+	f("uwsgi worker 1", elsewhere, "/bin", exe)  // a process title
+	f("multiproc", dir, ".", exe)                // found in the working directory, which anybody could have prepared
 	f("-"+exe, elsewhere, "/bin", exe)           // as login shells are called
 	f(strings.Repeat("x", 5000), dir, "/a", exe) // longer than a path
 }

@@ -10,7 +10,7 @@ import (
 	"multiproc/master/internal/fleet"
 )
 
-// stuckLog is a log that nobody reads.
+// stuckLog is a log whose reader does not read.
 type stuckLog struct{ begun, over chan struct{} }
 
 func (l *stuckLog) Write(chunk []byte) (int, error) {
@@ -19,7 +19,7 @@ func (l *stuckLog) Write(chunk []byte) (int, error) {
 	return len(chunk), nil
 }
 
-// What an errand says must not keep its master waiting.
+// A log that blocks must not hold up the master.
 func TestRunWithStuckLog(t *testing.T) {
 	exe, err := os.Executable()
 	check(t, err)
@@ -42,14 +42,14 @@ func TestRunWithStuckLog(t *testing.T) {
 	now := time.Now()
 	e.Exited(fleet.Exit{Status: status}, now)
 	if due := e.Due(); !due.Equal(now.Add(outputTimeout)) {
-		t.Errorf("it has %v left", due.Sub(now))
+		t.Errorf("due in %v", due.Sub(now))
 	}
 	check(t, e.GiveUp())
 	if output := <-done; len(output) > 0 {
 		t.Errorf("output %q", output)
 	}
 	if err := e.Err(); err == nil || err.Error() != "no such file or directory" {
-		t.Errorf("outcome: %v", err)
+		t.Errorf("Err: %v", err)
 	}
 }
 
@@ -67,13 +67,13 @@ func TestRunErr(t *testing.T) {
 			got = err.Error()
 		}
 		if got != want {
-			t.Errorf("%q instead of %q", got, want)
+			t.Errorf("Err: %q, want %q", got, want)
 		}
 	}
 	failed, died := fleet.Exit{Status: 1 << 8}, fleet.Exit{Status: syscall.WaitStatus(syscall.SIGKILL)}
 	const said = "migrating to version 3\napp: error: disk full\n"
 	f(fleet.Exit{}, false, said, "")
-	f(fleet.Exit{}, true, said, "") // at the last moment
+	f(fleet.Exit{}, true, said, "") // killed as it exited
 	f(failed, false, said, "error: disk full")
 	f(failed, false, "", "/srv/app exited with code 1")
 	f(died, false, "migrating to version 3\n", "/srv/app was killed by signal 9 (killed): migrating to version 3")
@@ -81,7 +81,7 @@ func TestRunErr(t *testing.T) {
 	f(died, true, said, "/srv/app: did not end in time")
 }
 
-// A master that was stopped for a while knows nothing of that time.
+// A pause of the master does not count against a command.
 func TestRunDelay(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
 	e := Run{Deadline: now}
@@ -92,6 +92,6 @@ func TestRunDelay(t *testing.T) {
 	e = Run{}
 	e.Delay(time.Hour)
 	if !e.Due().IsZero() {
-		t.Errorf("due at %v, but nothing is waited for", e.Due())
+		t.Errorf("due at %v, want never", e.Due())
 	}
 }
