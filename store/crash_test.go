@@ -12,7 +12,7 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// TestCrash kills processes that insert, again and again, with others going on: what they said to be stored is there, once.
+// TestCrash kills processes that insert, again and again, while others go on: what they have acknowledged is stored once.
 func TestCrash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	s := openStoreAt(t, path)
@@ -24,7 +24,7 @@ func TestCrash(t *testing.T) {
 	start := func() *proctest.Child {
 		started++
 		c := proctest.Start(t, "crash", path, strconv.Itoa(started))
-		note(c.Line()) // it is at it
+		note(c.Line()) // it has begun
 		return c
 	}
 	var all []*proctest.Child
@@ -32,7 +32,7 @@ func TestCrash(t *testing.T) {
 		all = append(all, start())
 	}
 	for i := range kills {
-		for range 20 { // from some to all of those in a commit
+		for range 20 { // more or less than a commit
 			note(all[i%processes].Line())
 		}
 		for _, line := range all[i%processes].Kill() {
@@ -46,7 +46,7 @@ func TestCrash(t *testing.T) {
 		}
 	}
 	if len(acknowledged) < 20*kills {
-		t.Errorf("%d inserts were acknowledged, want more", len(acknowledged))
+		t.Errorf("only %d inserts were acknowledged", len(acknowledged))
 	}
 
 	stored := map[string]bool{}
@@ -62,7 +62,7 @@ func TestCrash(t *testing.T) {
 				return err
 			}
 			if stored[amount] {
-				t.Errorf("%s is there twice", amount)
+				t.Errorf("%s is stored twice", amount)
 			}
 			stored[amount] = true
 		}
@@ -70,15 +70,14 @@ func TestCrash(t *testing.T) {
 	})
 	for amount := range acknowledged {
 		if !stored[amount] {
-			t.Errorf("%s was acknowledged and is not there", amount)
+			t.Errorf("%s was acknowledged but is not stored", amount)
 		}
 	}
 	checkIntegrity(t, path)
 	update(t, s, newAPI("one more"))
 }
 
-// crashChild inserts from several goroutines until it is told to stop, and reports the amount of each insert, which no
-// other has, when it is stored.
+// crashChild inserts from several goroutines until it is stopped, and reports the unique amount of each insert once it is stored.
 func crashChild(args []string) error {
 	ctx := context.Background()
 	s, err := Open(ctx, args[0], Options{Timeout: time.Minute})

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// upTo are the migrations of a program whose schema had this version.
+// upTo returns the migrations of a program of this version of the schema.
 func upTo(tb testing.TB, version int) fstest.MapFS {
 	tb.Helper()
 	names, err := fs.Glob(migrations, "migrations/*.sql")
@@ -26,7 +26,7 @@ func upTo(tb testing.TB, version int) fstest.MapFS {
 	return files
 }
 
-// What programs of the versions 3 and 4 had in their databases, and wrote.
+// Rows and statements of programs of versions 3 and 4.
 const (
 	oldRows = `
 		INSERT INTO users (name, role, active, created, last_login, password) VALUES ('Ada', 'superuser', 1, 1, 2, 'x'), ('bob', 'viewer', 0, 1, NULL, 'y');
@@ -42,7 +42,7 @@ const (
 		FROM transactions t CROSS JOIN apis a ON a.id = t.api_id CROSS JOIN transaction_statuses s ON s.id = t.status_id WHERE t.id = +?`
 )
 
-// oldRecount is that of a program of the versions 3 and 4, but for moving the window afterwards.
+// oldRecount recounts as a program of versions 3 and 4 did, except that it does not move the window.
 func oldRecount(tx *Tx) error {
 	now := minuteOf(tx.now.UnixMicro())
 	oldest := now - minutesKept
@@ -58,8 +58,8 @@ func oldRecount(tx *Tx) error {
 	return err
 }
 
-// TestOlderGeneration fills a database of an older version of the schema, brings it up to this one, and has programs of the
-// older one write on: no row is lost, and all counts are right.
+// TestOlderGeneration fills a database of an older version, migrates it, and has programs of that version go on writing: no row is
+// lost, and all counts are right.
 func TestOlderGeneration(t *testing.T) {
 	for _, version := range []int{3, 4, 5} {
 		t.Run(fmt.Sprint("version ", version), func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestOlderGeneration(t *testing.T) {
 			_, _, err = Migrate(t.Context(), path, Options{})
 			check(t, err)
 			if diff := cmp.Diff(before, dump(t, old, before)); diff != "" {
-				t.Errorf("the rows, after (-before +after):\n%s", diff)
+				t.Errorf("rows (-before +after):\n%s", diff)
 			}
 			counted := func(after string) {
 				t.Helper()
@@ -133,7 +133,7 @@ func TestOlderGeneration(t *testing.T) {
 	}
 }
 
-// dump is what tables have, by their names, in the columns that they have, or had in another dump, whose names those are.
+// dump returns the columns and the rows of all tables, by name, or of the tables and columns of another dump.
 func dump(tb testing.TB, tx *Tx, of map[string][]string) map[string][]string {
 	tb.Helper()
 	tables := map[string][]string{}

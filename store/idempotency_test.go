@@ -55,22 +55,6 @@ func TestAnswer(t *testing.T) {
 	})
 }
 
-// TestAnswerGoesWithItsEffect: where the effect is undone, nothing was answered.
-func TestAnswerGoesWithItsEffect(t *testing.T) {
-	s := openStore(t)
-	key := IdempotencyKey{Token: 1, Key: "k"}
-	undo := errors.New("undo")
-	if err := s.Update(t.Context(), func(tx *Tx) error { return errors.Join(tx.KeepAnswer(key, Answer{}), undo) }); !errors.Is(err, undo) {
-		t.Errorf("%v, want %v", err, undo)
-	}
-	view(t, s, func(tx *Tx) error {
-		if _, err := tx.Answer(key); !errors.Is(err, ErrNotFound) {
-			t.Errorf("%v, want %v", err, ErrNotFound)
-		}
-		return nil
-	})
-}
-
 func TestKeepAnswerRefuses(t *testing.T) {
 	s := openStore(t)
 	const length, characters = "must have 1 to 255 characters", "must consist of visible ASCII characters"

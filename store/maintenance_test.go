@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestIdleMaintenance has nobody write while the clock goes on.
+// TestIdleMaintenance: maintenance is done even if there are no updates.
 func TestIdleMaintenance(t *testing.T) {
 	var hours atomic.Int64
 	commits := make(chan struct{}, 1)
@@ -27,11 +27,11 @@ func TestIdleMaintenance(t *testing.T) {
 	const until = "SELECT until FROM counts_window"
 	before := number(t, s, until)
 	hours.Store(2)
-	for range 3 { // one may have begun before, and of the next one it is known only that it commits
+	for range 3 { // the first may have begun before, and the second may not be committed yet
 		select {
 		case <-commits:
 		case <-time.After(10 * time.Second):
-			t.Fatal("nothing is done where nobody writes")
+			t.Fatal("no maintenance without updates")
 		}
 	}
 	if after := number(t, s, until); after != before+120 {
@@ -39,7 +39,7 @@ func TestIdleMaintenance(t *testing.T) {
 	}
 }
 
-// TestMaintenance is done by the first write of a minute, and by later ones where it is much.
+// TestMaintenance: the first update of a minute does the work of that minute, and later ones the rest.
 func TestMaintenance(t *testing.T) {
 	var now atomic.Int64
 	now.Store(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Unix())

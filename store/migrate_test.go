@@ -19,8 +19,8 @@ import (
 
 const newestVersion = "SELECT MAX(version_id) FROM goose_db_version"
 
-// migrateChild migrates when it is told to, and reports the versions before and after. Where it gets a directory, the
-// migrations in it are its program's.
+// migrateChild migrates after it has read a line, and reports the versions before and after. Its second argument, if any, is a
+// directory with other migrations.
 func migrateChild(args []string) error {
 	fmt.Println("ready")
 	bufio.NewScanner(os.Stdin).Scan()
@@ -38,7 +38,7 @@ func migrateChild(args []string) error {
 	return proctest.UntilStopped()
 }
 
-// later are the migrations of a program after this one.
+// later returns the migrations of a later program.
 func later(tb testing.TB, migration string) fstest.MapFS {
 	tb.Helper()
 	files := fstest.MapFS{"99999_later.sql": {Data: []byte("-- +goose Up\n" + migration)}}
@@ -54,20 +54,20 @@ func later(tb testing.TB, migration string) fstest.MapFS {
 	return files
 }
 
-// checkIntegrity has SQLite look at the whole database.
+// checkIntegrity has SQLite check the whole database.
 func checkIntegrity(tb testing.TB, path string) {
 	tb.Helper()
 	conn := foreign(tb, path)
-	var told string
-	check(tb, conn.QueryRowContext(tb.Context(), "PRAGMA integrity_check").Scan(&told))
-	if told != "ok" {
-		tb.Errorf("the database is damaged: %s", told)
+	var result string
+	check(tb, conn.QueryRowContext(tb.Context(), "PRAGMA integrity_check").Scan(&result))
+	if result != "ok" {
+		tb.Errorf("the database is damaged: %s", result)
 	}
 	rows, err := conn.QueryContext(tb.Context(), "PRAGMA foreign_key_check")
 	check(tb, err)
 	defer rows.Close()
 	if rows.Next() {
-		tb.Error("a row refers to one that is not there")
+		tb.Error("a row refers to one that does not exist")
 	}
 	check(tb, rows.Err())
 }
@@ -90,7 +90,7 @@ func TestMigrate(t *testing.T) {
 	s := openStoreAt(t, path)
 	checkIntegrity(t, path)
 
-	// A later program adds to the schema while this one has it open, which goes on, and may be started anew.
+	// A later program adds to the schema while this one has it open. This one goes on, and can be started again.
 	before, after, err = migrate(t.Context(), path, Options{}, later(t, "ALTER TABLE apis ADD COLUMN colour TEXT;"))
 	check(t, err)
 	if before != still || after != 99999 {
@@ -110,7 +110,7 @@ func TestMigrate(t *testing.T) {
 	wantErr(t, err, errSchemaNew, "migrate database "+path)
 }
 
-// TestMigrateTogether starts processes that all find nothing there.
+// TestMigrateTogether starts processes that find no database.
 func TestMigrateTogether(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	var all []*proctest.Child
@@ -141,25 +141,25 @@ func TestMigrateTogether(t *testing.T) {
 	checkIntegrity(t, path)
 }
 
-// TestMigrateFails in the middle of a migration.
+// TestMigrateFails: a migration that fails in the middle leaves nothing behind.
 func TestMigrateFails(t *testing.T) {
 	s := openStore(t)
 	path, version := pathOf(t, s), number(t, s, newestVersion)
 	_, _, err := migrate(t.Context(), path, Options{}, later(t, "CREATE TABLE half (x);\nINSERT INTO half VALUES (1);\nDROP TABLE nowhere;"))
 	wantErr(t, err, nil, "no such table: nowhere")
 	if n := number(t, s, "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'half'"); n != 0 {
-		t.Error("half of a migration is left")
+		t.Error("half of the migration is left")
 	}
 	if n := number(t, s, newestVersion); n != version {
 		t.Errorf("version %d, want %d", n, version)
 	}
 	_, after, err := migrate(t.Context(), path, Options{}, later(t, "CREATE TABLE whole (x);"))
 	if after != 99999 || err != nil {
-		t.Errorf("version %d after a migration that is right: %v", after, err)
+		t.Errorf("version %d after a correct migration: %v", after, err)
 	}
 }
 
-// TestMigrateKilled kills it in the middle of a migration, and at any time.
+// TestMigrateKilled kills processes in the middle of a migration, and at any time.
 func TestMigrateKilled(t *testing.T) {
 	s := openStore(t)
 	path, dir := pathOf(t, s), t.TempDir()
@@ -193,7 +193,7 @@ func TestMigrateKilled(t *testing.T) {
 	}
 }
 
-// TestMigrateRefuses what is not this program's, and leaves it as it is.
+// TestMigrateRefuses: a file of another program is left as it is.
 func TestMigrateRefuses(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -205,7 +205,7 @@ func TestMigrateRefuses(t *testing.T) {
 		{"a text", func(path string) { check(t, os.WriteFile(path, []byte("[uwsgi]\nmaster = true\n"), 0o600)) }, ErrUnavailable, "file is not a database"},
 		{"another program's database", func(path string) { execOn(t, foreign(t, path), "CREATE TABLE django_migrations (id INTEGER)") }, nil, "another program"},
 		{"another program's empty database", func(path string) { execOn(t, foreign(t, path), "PRAGMA application_id = 7") }, nil, "another program"},
-		{"that of another program with goose", func(path string) {
+		{"another program's database with goose", func(path string) {
 			execOn(t, foreign(t, path), "CREATE TABLE goose_db_version (id INTEGER)")
 		}, nil, "another program"},
 	} {
@@ -220,12 +220,12 @@ func TestMigrateRefuses(t *testing.T) {
 			now, err := os.ReadFile(path)
 			check(t, err)
 			if !bytes.Equal(now, content) {
-				t.Error("it was changed")
+				t.Error("the file was changed")
 			}
 			entries, err := os.ReadDir(dir)
 			check(t, err)
 			if len(entries) != 1 {
-				t.Errorf("there is something beside it: %v", entries)
+				t.Errorf("there are files beside it: %v", entries)
 			}
 		})
 	}

@@ -16,25 +16,25 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// today is where the clock begins and returns to, so that a sequence can be repeated.
+// today is the start of the clock in microseconds since 1970, fixed so that a sequence can be repeated.
 var today = time.Date(2026, 1, 30, 10, 20, 30, 405_060_000, time.UTC).UnixMicro()
 
-// play is a database to which anything may happen.
-type play struct {
+// randomWrites is a database that is written to at random.
+type randomWrites struct {
 	ctx    context.Context // the test's
 	random *rand.Rand
 	now    atomic.Int64 // microseconds since 1970; what the Store's clock shows
 	store  *Store
-	other  *sql.Conn // another program's connection
-	told   []string
+	other  *sql.Conn // the connection of another program
+	log    []string
 }
 
-func newPlay(t *testing.T, seed uint64) *play {
+func newRandomWrites(t *testing.T, seed uint64) *randomWrites {
 	t.Helper()
-	p := &play{ctx: t.Context(), random: rand.New(rand.NewPCG(seed, 0))}
+	p := &randomWrites{ctx: t.Context(), random: rand.New(rand.NewPCG(seed, 0))}
 	p.now.Store(today)
 	options := Options{Synchronous: "normal", now: func() time.Time { return time.UnixMicro(p.now.Load()) }}
-	path := filepath.Join(t.TempDir(), "play.db")
+	path := filepath.Join(t.TempDir(), "random.db")
 	p.store = openStoreAt(t, path, options)
 	p.other = openConn(t, path)
 	_, err := p.other.ExecContext(p.ctx, `
@@ -59,15 +59,15 @@ func openConn(tb testing.TB, path string) *sql.Conn {
 	return conn
 }
 
-// step does one thing and looks at what came of it.
-func (p *play) step() error {
+// step does one thing and checks the result.
+func (p *randomWrites) step() error {
 	switch p.random.IntN(10) {
 	case 0, 1:
 		p.now.Store(p.clock())
-		p.tell("the clock shows %d", p.now.Load())
+		p.logf("the clock shows %d", p.now.Load())
 	case 2:
 		atOnce := p.random.IntN(3)
-		p.tell("move %d at once", atOnce)
+		p.logf("move %d at once", atOnce)
 		if err := p.tx(p.now.Load()).move(atOnce); err != nil { // a Store has moved it before
 			return err
 		}
@@ -75,9 +75,9 @@ func (p *play) step() error {
 		move := (*Tx).moveWindow
 		if p.random.IntN(4) == 0 {
 			move = (*Tx).Recount
-			p.tell("recount")
+			p.logf("recount")
 		} else {
-			p.tell("move")
+			p.logf("move")
 		}
 		if err := p.store.Update(p.ctx, move); err != nil {
 			return err
@@ -102,33 +102,33 @@ func (p *play) step() error {
 	return nil
 }
 
-func (p *play) tell(format string, args ...any) {
-	p.told = append(p.told, fmt.Sprintf(format, args...))
+func (p *randomWrites) logf(format string, args ...any) {
+	p.log = append(p.log, fmt.Sprintf(format, args...))
 }
 
-// write has a statement, or several, done by the Store or by another program. A constraint may forbid it.
-func (p *play) write(statement string) (err error) {
+// write runs statements in the Store or in another program. They may violate a constraint.
+func (p *randomWrites) write(statement string) (err error) {
 	if p.random.IntN(2) == 0 {
-		p.tell("store: %s", statement)
+		p.logf("store: %s", statement)
 		err = p.store.Update(p.ctx, func(tx *Tx) error {
 			_, err := tx.exec(statement)
 			return err
 		})
 	} else {
-		p.tell("other: %s", statement)
+		p.logf("other: %s", statement)
 		if _, err = p.other.ExecContext(p.ctx, statement); err != nil {
 			_, _ = p.other.ExecContext(p.ctx, "ROLLBACK") // of an open savepoint, if any
 		}
 	}
 	if failure, ok := errors.AsType[sqlite3.Error](err); ok && failure.Code == sqlite3.ErrConstraint {
-		p.tell("	%v", err)
+		p.logf("	%v", err)
 		return nil
 	}
 	return err
 }
 
-// statement is anything that changes transactions, and what they belong to.
-func (p *play) statement() string {
+// statement returns a random statement that changes transactions, APIs or statuses.
+func (p *randomWrites) statement() string {
 	some := func() string { // of the transactions
 		switch p.random.IntN(4) {
 		case 0:
@@ -205,11 +205,11 @@ func (p *play) statement() string {
 	}
 }
 
-// id is that of a transaction, an API, a status, or of none.
-func (p *play) id() int { return 1 + p.random.IntN([...]int{3, 3, 3, 4, 12}[p.random.IntN(5)]) }
+// id returns an id of a transaction, an API or a status, which may not exist.
+func (p *randomWrites) id() int { return 1 + p.random.IntN([...]int{3, 3, 3, 4, 12}[p.random.IntN(5)]) }
 
-// time is one at which a transaction may have been modified.
-func (p *play) time() int64 {
+// time returns a time at which a transaction may have been modified.
+func (p *randomWrites) time() int64 {
 	now := [...]int64{today, p.now.Load(), p.now.Load()}[p.random.IntN(3)]
 	day, minutes, near := window.Microseconds(), minuteMicros, p.random.Int64N(5)-2
 	switch p.random.IntN(18) {
@@ -242,8 +242,8 @@ func (p *play) time() int64 {
 	}
 }
 
-// clock is what the clock shows next.
-func (p *play) clock() int64 {
+// clock returns a new time for the clock.
+func (p *randomWrites) clock() int64 {
 	now := p.now.Load()
 	switch p.random.IntN(12) {
 	case 0, 1, 2:
@@ -261,8 +261,8 @@ func (p *play) clock() int64 {
 	return now + p.random.Int64N(3) - 1
 }
 
-// moments are those to count at: now, another one, and where a transaction comes into the window and where it leaves it.
-func (p *play) moments() ([]int64, error) {
+// moments returns times to count at: now, another one, and those at which a transaction enters and leaves the window.
+func (p *randomWrites) moments() ([]int64, error) {
 	moments := []int64{p.now.Load(), p.clock()}
 	var modified int64
 	err := p.other.QueryRowContext(p.ctx, "SELECT time_modified FROM transactions WHERE id >= ? AND abs(time_modified / 2) < 1 << 60 ORDER BY id",
@@ -274,5 +274,7 @@ func (p *play) moments() ([]int64, error) {
 	return append(moments, modified-1, modified, left-1, left), err
 }
 
-// tx asks at a moment. Nobody writes meanwhile.
-func (p *play) tx(now int64) *Tx { return &Tx{ctx: p.ctx, db: p.other, now: time.UnixMicro(now)} }
+// tx returns a transaction at a moment. Nothing is written meanwhile.
+func (p *randomWrites) tx(now int64) *Tx {
+	return &Tx{ctx: p.ctx, db: p.other, now: time.UnixMicro(now)}
+}

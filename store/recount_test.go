@@ -123,28 +123,6 @@ func TestMoveWindowDropsTotals(t *testing.T) {
 	totals(5 * 4)
 }
 
-// TestRecount has a program replace rows without running the triggers.
-func TestRecount(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "multiproc.db")
-	s := openStoreAt(t, path, Options{now: func() time.Time { return time.UnixMicro(today) }})
-	update(t, s, func(tx *Tx) error { return insertMany(tx, 100, time.Hour) })
-	conn := openConn(t, path)
-	_, err := conn.ExecContext(t.Context(), `PRAGMA recursive_triggers = off;
-		INSERT OR REPLACE INTO transactions (id, amount, api_id, status_id, time_created, time_modified)
-		SELECT id, amount, 1, 1, time_created, time_modified FROM transactions`)
-	check(t, err)
-	if s.View(t.Context(), compareCounts) == nil {
-		t.Fatal("the counts are right without the triggers")
-	}
-	update(t, s, (*Tx).Recount)
-	view(t, s, compareCounts)
-	view(t, s, func(tx *Tx) error {
-		checkWindow(t, tx)
-		return checkTables(tx)
-	})
-}
-
 // TestCountsOfOldDatabase migrates a database with transactions and no counts.
 func TestCountsOfOldDatabase(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// inOrder sorts items by a key, the higher id last, or all of that the other way round.
+// inOrder sorts items by a key and then by their id, or in the reverse order.
 func inOrder[T any, K cmp.Ordered](items []T, key func(T) K, id func(T) int64, descending bool) []T {
 	sorted := slices.Clone(items)
 	slices.SortFunc(sorted, func(a, b T) int { return cmp.Or(cmp.Compare(key(a), key(b)), cmp.Compare(id(a), id(b))) })
@@ -22,7 +22,7 @@ func inOrder[T any, K cmp.Ordered](items []T, key func(T) K, id func(T) int64, d
 	return sorted
 }
 
-// TestNamedOrders lists APIs and statuses in all orders, some with as many transactions as others or none.
+// TestNamedOrders lists APIs and statuses in all orders. Some have equal numbers of transactions, or none.
 func TestNamedOrders(t *testing.T) {
 	s := openStore(t)
 	random := rand.New(rand.NewPCG(5, 6))
@@ -72,7 +72,7 @@ func TestNamedOrders(t *testing.T) {
 	}
 }
 
-// TestUserOrders lists users in all orders, of a role and of all.
+// TestUserOrders lists users in all orders, of each role and of all.
 func TestUserOrders(t *testing.T) {
 	c := newClock()
 	s := openStore(t, Options{now: c.now})
@@ -83,7 +83,7 @@ func TestUserOrders(t *testing.T) {
 		if i%3 > 0 {
 			c.advance(time.Hour)
 		}
-		users = append(users, createUser(t, s, User{Name: string(rune('a'+i)) + "x", Role: roles[random.IntN(3)], Active: true}))
+		users = append(users, createUser(t, s, User{Name: string(rune([]rune{'a', 'A'}[i%2]+rune(i))) + "x", Role: roles[random.IntN(3)], Active: true}))
 	}
 	for i := range users {
 		if i%4 > 0 {
@@ -100,7 +100,7 @@ func TestUserOrders(t *testing.T) {
 		meant := slices.DeleteFunc(slices.Clone(users), func(u User) bool { return role != "" && u.Role != role })
 		for _, descending := range []bool{false, true} {
 			for key, want := range map[SortKey][]User{
-				SortName:    inOrder(meant, func(u User) string { return u.Name }, id, descending),
+				SortName:    inOrder(meant, func(u User) string { return strings.ToLower(u.Name) }, id, descending),
 				SortRole:    inOrder(meant, func(u User) int { return slices.Index(roles, u.Role) }, id, descending),
 				SortCreated: inOrder(meant, func(u User) int64 { return u.Created.UnixMicro() }, id, descending),
 				SortLogin:   inOrder(meant, func(u User) int64 { return u.LastLogin.UnixMicro() }, id, descending),
@@ -139,36 +139,50 @@ func TestSort(t *testing.T) {
 	})
 }
 
-// TestCursorsOfOtherOrders: the cursor of a list fits no other order or direction.
+// TestCursorsOfOtherOrders: no list takes the cursor of another order or direction.
 func TestCursorsOfOtherOrders(t *testing.T) {
 	s := openStore(t)
 	update(t, s, func(tx *Tx) error {
 		createNames(t, tx, "a", "b")
-		return nil
-	})
-	cursors := map[NamedQuery]Cursor{}
-	view(t, s, func(tx *Tx) error {
-		for _, key := range []SortKey{SortName, SortID, SortTransactions} {
-			for _, descending := range []bool{false, true} {
-				q := NamedQuery{Kind: KindAPI, Sort: Sort{key, descending}}
-				first := q
-				first.Limit = 1
-				slice, err := tx.ListNamed(first)
-				if err != nil {
-					return err
-				}
-				cursors[q] = slice.Next
+		for _, name := range []string{"a", "b"} {
+			if _, err := tx.CreateTransaction(Transaction{API: name, Status: name}); err != nil {
+				return err
 			}
 		}
-		for q, cursor := range cursors {
-			for of := range cursors {
-				asked := of
-				asked.After = cursor
-				_, err := tx.ListNamed(asked)
-				if of == q && err != nil {
-					t.Errorf("%+v: %v", q, err)
-				} else if of != q && problemOf(t, err, "cursor") == "" {
-					t.Errorf("the cursor of %+v was taken by %+v", q, of)
+		return nil
+	})
+	view(t, s, func(tx *Tx) error {
+		for _, group := range []struct {
+			keys []SortKey
+			list func(Sort, Page) (Cursor, error)
+		}{
+			{[]SortKey{SortName, SortID, SortTransactions}, func(by Sort, p Page) (Cursor, error) {
+				slice, err := tx.ListNamed(NamedQuery{Kind: KindAPI, Sort: by, Page: p})
+				return slice.Next, err
+			}},
+			{[]SortKey{SortID, SortModified, SortCreated, SortAmount}, func(by Sort, p Page) (Cursor, error) {
+				slice, err := tx.Transactions(TransactionQuery{Sort: by, Page: p})
+				return slice.Next, err
+			}},
+		} {
+			cursors := map[Sort]Cursor{}
+			for _, key := range group.keys {
+				for _, descending := range []bool{false, true} {
+					next, err := group.list(Sort{key, descending}, Page{Limit: 1})
+					if next == "" || err != nil {
+						t.Fatalf("%s: no next page, %v", key, err)
+					}
+					cursors[Sort{key, descending}] = next
+				}
+			}
+			for of, cursor := range cursors {
+				for by := range cursors {
+					_, err := group.list(by, Page{After: cursor})
+					if by == of && err != nil {
+						t.Errorf("%s: %v", by, err)
+					} else if by != of && problemOf(t, err, "cursor") == "" {
+						t.Errorf("the cursor of %s was taken by %s", of, by)
+					}
 				}
 			}
 		}

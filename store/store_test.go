@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -11,50 +10,6 @@ import (
 	"testing"
 	"time"
 )
-
-// wantErr checks that err is one of a class, where that is not nil, and says something.
-func wantErr(tb testing.TB, err, class error, says string) {
-	tb.Helper()
-	if err == nil || class != nil && !errors.Is(err, class) || !strings.Contains(err.Error(), says) {
-		tb.Errorf("the error is %v, want %v that says %q", err, class, says)
-	}
-}
-
-// foreign opens a connection as another program would, with the driver's defaults.
-func foreign(tb testing.TB, path string) *sql.Conn {
-	tb.Helper()
-	db, err := sql.Open("sqlite3", path)
-	check(tb, err)
-	conn, err := db.Conn(tb.Context())
-	check(tb, err)
-	tb.Cleanup(func() {
-		check(tb, conn.Close())
-		check(tb, db.Close())
-	})
-	return conn
-}
-
-func execOn(tb testing.TB, conn *sql.Conn, query string, args ...any) {
-	tb.Helper()
-	if _, err := conn.ExecContext(tb.Context(), query, args...); err != nil {
-		tb.Fatalf("%s: %v", query, err)
-	}
-}
-
-// number is what a query finds.
-func number(tb testing.TB, s *Store, query string, args ...any) (n int64) {
-	tb.Helper()
-	view(tb, s, func(tx *Tx) error { return tx.queryRow(query, args...).Scan(&n) })
-	return n
-}
-
-// newAPI inserts a row, of which there can be one.
-func newAPI(name string) func(*Tx) error {
-	return func(tx *Tx) error {
-		_, err := tx.exec("INSERT INTO apis (name, description, params) VALUES (?, '', '{}')", name)
-		return err
-	}
-}
 
 func TestOpenRefuses(t *testing.T) {
 	migrated := func(queries ...string) func(*testing.T, string) {
@@ -102,12 +57,12 @@ func TestOpenRefuses(t *testing.T) {
 			wantErr(t, err, nil, "open database "+path)
 			if errors.Is(test.class, os.ErrNotExist) {
 				if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-					t.Errorf("it was made: %v", err)
+					t.Errorf("it was created: %v", err)
 				}
 			}
 		})
 	}
-	t.Run("newer", func(t *testing.T) { // but this program may use it
+	t.Run("newer", func(t *testing.T) { // but not too new
 		path := filepath.Join(t.TempDir(), "x.db")
 		migrated("INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")(t, path)
 		s, err := Open(t.Context(), path, Options{})
@@ -116,7 +71,7 @@ func TestOpenRefuses(t *testing.T) {
 	})
 }
 
-// TestNow gives a View and an Update the time of the clock.
+// TestNow: the time of a transaction is in UTC and truncated.
 func TestNow(t *testing.T) {
 	fixed := time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.FixedZone("", 3600))
 	s := openStore(t, Options{now: func() time.Time { return fixed }})

@@ -139,41 +139,6 @@ func expected(all []Transaction, q TransactionQuery) (want []Transaction) {
 	return want
 }
 
-// TestTransactionsOfOtherLists: no list takes the cursor of another order or direction.
-func TestTransactionsOfOtherLists(t *testing.T) {
-	s := openStore(t)
-	update(t, s, func(tx *Tx) error {
-		createNames(t, tx, "a")
-		for range 2 {
-			if _, err := tx.CreateTransaction(Transaction{API: "a", Status: "a"}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	view(t, s, func(tx *Tx) error {
-		eachQuery(TransactionFilter{}, func(name string, q TransactionQuery) {
-			q.Limit = 1
-			got, err := tx.Transactions(q)
-			if got.Next == "" || err != nil {
-				t.Fatalf("%s: no next page, %v", name, err)
-			}
-			eachQuery(TransactionFilter{}, func(other string, o TransactionQuery) {
-				o.After = got.Next
-				_, err := tx.Transactions(o)
-				if o.Sort == q.Sort {
-					if err != nil {
-						t.Errorf("%s: %v", name, err)
-					}
-				} else if problemOf(t, err, "cursor") == "" {
-					t.Errorf("the cursor of %s was taken by %s", name, other)
-				}
-			})
-		})
-		return nil
-	})
-}
-
 // TestTransactionsThatStay: while others are added and deleted, those that stay are listed once each.
 func TestTransactionsThatStay(t *testing.T) {
 	s := openStore(t, Options{Synchronous: "normal"})

@@ -38,30 +38,8 @@ func TestUser(t *testing.T) {
 		return nil
 	})
 	update(t, s, func(tx *Tx) error { return tx.DeleteUser(1) })
-	if got := walk(t, s, 1, listUsers); len(got) != 0 {
-		t.Errorf("deleted, but %+v", got)
-	}
-}
-
-func listUsers(tx *Tx, p Page) (Slice[User], error) { return tx.Users(UserQuery{Page: p}) }
-
-func TestUsers(t *testing.T) {
-	s := openStore(t)
-	want := []string{"Ada", "bob", "Carol", "dave", "Eve"}
-	update(t, s, func(tx *Tx) error {
-		for _, i := range []int{3, 1, 0, 4, 2} {
-			if _, err := tx.CreateUser(User{Name: want[i], Role: RoleViewer}, dummyHash); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	var got []string
-	for _, u := range walk(t, s, 2, listUsers) {
-		got = append(got, u.Name)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	if n := number(t, s, "SELECT count(*) FROM users"); n != 0 {
+		t.Errorf("%d users after the deletion", n)
 	}
 }
 
@@ -92,7 +70,7 @@ func TestUserErrors(t *testing.T) {
 		},
 		{"update", func(tx *Tx) error { return tx.UpdateUser(User{ID: 1, Name: "Bob", Role: RoleViewer}) }, ErrExists, "user 1: exists already"},
 		{"update nothing", func(tx *Tx) error { return tx.UpdateUser(User{ID: 3, Name: "3", Role: RoleViewer}) }, ErrNotFound, "user 3: not found"},
-		{"password of nobody", func(tx *Tx) error { return tx.SetPassword(3, dummyHash) }, ErrNotFound, "user 3: not found"},
+		{"password of nothing", func(tx *Tx) error { return tx.SetPassword(3, dummyHash) }, ErrNotFound, "user 3: not found"},
 		{"delete nothing", func(tx *Tx) error { return tx.DeleteUser(3) }, ErrNotFound, "user 3: not found"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -199,7 +177,7 @@ func TestSetPassword(t *testing.T) {
 	})
 }
 
-// TestUserNameOfBefore: a user with a name that would not be allowed can be changed, e.g. shut out, by whoever sees it.
+// TestUserNameOfBefore: a user whose name is no longer allowed can still be changed.
 func TestUserNameOfBefore(t *testing.T) {
 	s := openStore(t)
 	update(t, s, func(tx *Tx) error {

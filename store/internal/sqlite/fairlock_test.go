@@ -154,18 +154,6 @@ func holdChild(args []string) error {
 	return proctest.UntilStopped()
 }
 
-// TestFairLockKilled: the lock of a killed process is free.
-func TestFairLockKilled(t *testing.T) {
-	lock := newLock(t)
-	holder := proctest.Start(t, "hold", lock.database)
-	holder.Line()
-	if lock.acquired(t) {
-		t.Fatal("the lock was free")
-	}
-	holder.Kill()
-	check(t, lock.acquire(t.Context()))
-}
-
 // TestFairLockRemoved: there is one lock again soon after its file was removed or replaced.
 func TestFairLockRemoved(t *testing.T) {
 	for name, remove := range map[string]func(path string) error{
