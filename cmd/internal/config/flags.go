@@ -32,7 +32,7 @@ type Setting struct {
 // are not listed in its help.
 func Flags(own ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
-		&cli.StringFlag{Name: "ini", Usage: "the server's configuration `FILE[:SECTION]`; its keys are flags, too: --KEY VALUE"},
+		&cli.StringFlag{Name: "ini", Usage: "read the configuration from `FILE[:SECTION]`; every key is also a flag: --KEY VALUE"},
 	}, own...)
 }
 
