@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -19,6 +20,22 @@ func NewLogger(format string, w io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, nil))
 	}
 	return slog.New(slog.NewTextHandler(w, nil))
+}
+
+// FaultLog logs a fault that repeats only once, until it changes or is gone. The zero value is ready to use; the callers must not
+// be concurrent.
+type FaultLog struct{ last string }
+
+// Log logs the error, if it is news. Nil is the end of a fault.
+func (f *FaultLog) Log(log *slog.Logger, level slog.Level, message string, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != f.last {
+		log.Log(context.Background(), level, message, "error", text) //nolint:sloglint // the callers' messages are constant
+	}
+	f.last = text
 }
 
 // PrintJSON writes the value as indented JSON.

@@ -50,14 +50,6 @@ func UnknownCommand(c *cli.Context) error {
 	return Usagef("no such command: %s", c.Args().First())
 }
 
-// NoArguments is the Before of a command that takes only flags.
-func NoArguments(c *cli.Context) error {
-	if c.NArg() > 0 {
-		return Usagef("%s takes no arguments, but got %q", c.Command.HelpName, c.Args().First())
-	}
-	return nil
-}
-
 // Action returns the action of a command with SkipFlagParsing and config.Flags. It parses the arguments, of which operands are
 // the command's own (see config.ParseFlags), prints help if that was requested, and else calls run.
 func Action(operands int, run func(*cli.Context, config.Arguments) error) cli.ActionFunc {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/internal/listen"
 	"multiproc/master"
 	"multiproc/mpmetrics"
@@ -48,7 +49,7 @@ type Master struct {
 	exits      *prometheus.CounterVec
 	reloads    *prometheus.CounterVec
 
-	fault     string                // of the last sweep
+	sweeps    cli.FaultLog
 	slots     map[handoff.Slot]bool // with series
 	listeners map[string]bool       // with series
 	cpuSeen   map[int]time.Duration // by pid, of the workers that run
@@ -131,7 +132,7 @@ func (m *Master) started(handoff.Identity) { m.starts.Inc() }
 
 func (m *Master) ended(_ handoff.Identity, why string) {
 	m.exits.WithLabelValues(why).Inc()
-	m.fault = warnOnce(m.log, "cannot sweep the metrics directory", m.fault, m.directory.Sweep())
+	m.sweeps.Log(m.log, slog.LevelWarn, "cannot sweep the metrics directory", m.directory.Sweep())
 }
 
 func (m *Master) reloaded(failed error) {

@@ -106,9 +106,9 @@ func (w *statusWriter) put(s master.Status) {
 
 func (w *statusWriter) run() {
 	defer close(w.done)
-	last := ""
+	var faults cli.FaultLog
 	for s := range w.newest {
-		last = warnOnce(w.log, "cannot write the master's status file", last, WriteStatusFile(w.dir, s))
+		faults.Log(w.log, slog.LevelWarn, "cannot write the master's status file", WriteStatusFile(w.dir, s))
 	}
 }
 
@@ -119,15 +119,4 @@ func (w *statusWriter) close() {
 	case <-w.done:
 	case <-time.After(cli.FlushTimeout):
 	}
-}
-
-// warnOnce logs an error unless it has the text of the last one, and returns its text, which is empty for nil.
-func warnOnce(log *slog.Logger, message, last string, err error) string {
-	if err == nil {
-		return ""
-	}
-	if err.Error() != last {
-		log.Warn(message, "error", err) //nolint:sloglint // constant in all callers
-	}
-	return err.Error()
 }

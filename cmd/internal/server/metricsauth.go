@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"multiproc/cmd/internal/cli"
+
 	"github.com/prometheus/exporter-toolkit/web"
 	"go.yaml.in/yaml/v2"
 	"golang.org/x/crypto/bcrypt"
@@ -62,12 +64,12 @@ type metricsAuth struct {
 	next http.Handler
 	log  *slog.Logger
 
-	mu      sync.Mutex // guards what follows
-	state   fileState  // of the file when it was read last
-	read    time.Time  // the time of that
-	policy  *authPolicy
-	fault   error // if policy is nil
-	lastLog string
+	mu     sync.Mutex // guards what follows
+	state  fileState  // of the file when it was read last
+	read   time.Time  // the time of that
+	policy *authPolicy
+	fault  error // if policy is nil
+	faults cli.FaultLog
 }
 
 // faultRecheck is the time after which a faulty file is read again although it has not changed: the fault may be in a
@@ -132,13 +134,7 @@ func (a *metricsAuth) current() (*authPolicy, error) {
 		a.policy, a.fault = readAuthPolicy(a.path)
 		a.state, a.read = state, time.Now()
 	}
-	switch {
-	case a.fault == nil:
-		a.lastLog = ""
-	case a.fault.Error() != a.lastLog:
-		a.lastLog = a.fault.Error()
-		a.log.Error("metrics unavailable", "error", a.fault)
-	}
+	a.faults.Log(a.log, slog.LevelError, "metrics unavailable", a.fault)
 	return a.policy, a.fault
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"multiproc/cmd/internal/cli"
 	"multiproc/internal/conn"
 	"multiproc/master"
 	"multiproc/mpmetrics"
@@ -39,7 +40,7 @@ type Server struct {
 	inspector *mpmetrics.Inspector
 	reader    requests.Reader
 	before    map[string]float64 // by id, the requests of earlier processes when the current one started
-	fault     string             // of the last reading
+	faults    cli.FaultLog
 }
 
 // New serves the pages on the listeners: over HTTP, or to whoever connects. It closes the listeners at Close.
@@ -149,19 +150,15 @@ func (s *Server) totalsLocked() (totals map[string]requests.Totals) {
 	if s.inspector == nil {
 		return nil // a request that outlived Close
 	}
-	fault := ""
+	var err error
 	defer func() {
 		if r := recover(); r != nil {
-			fault = fmt.Sprintf("BUG: %v\n%s", r, debug.Stack())
+			err = fmt.Errorf("BUG: %v\n%s", r, debug.Stack())
 		}
-		if fault != "" && fault != s.fault {
-			s.log.Warn("stats cannot read the metric files", "error", fault)
-		}
-		s.fault = fault
+		s.faults.Log(s.log, slog.LevelWarn, "stats cannot read the metric files", err)
 	}()
 	in, err := s.inspector.Look()
 	if err != nil {
-		fault = err.Error()
 		return nil
 	}
 	return s.reader.Read(in.Files)

@@ -47,7 +47,7 @@ func TestIdleClients(t *testing.T) {
 	for _, overHTTP := range []bool{false, true} {
 		s, hooks, dial := start(t, overHTTP, t.TempDir(), io.Discard)
 		var status master.Status
-		for slot := range handoff.Slot(5000) {
+		for slot := range handoff.Slot(1000) {
 			status.Workers = append(status.Workers, master.WorkerStatus{Slot: slot + 1, ID: fmt.Sprintf("w%d", slot+1), State: "ready"})
 		}
 		hooks.Status(status)
