@@ -97,7 +97,10 @@ func scrape(tb testing.TB, dir string) []byte {
 	return scrapeWith(tb, c)
 }
 
-func pageOfDir(tb testing.TB, dir string) page { return parsePage(tb, scrape(tb, dir)) }
+func pageOfDir(tb testing.TB, dir string) page {
+	tb.Helper()
+	return parsePage(tb, scrape(tb, dir))
+}
 
 func scrapeWith(tb testing.TB, c *mpmetrics.Collector) []byte {
 	tb.Helper()

@@ -61,7 +61,7 @@ func openShared(lease dir.Lease, k format.Kind) (f *sharedFile, setAside error, 
 		return nil, nil, err
 	}
 	f, err = continueShared(lease.Dir, name)
-	if _, ok := errors.AsType[*format.Damage](err); ok && lease.Valid() {
+	if _, ok := errors.AsType[*format.DamageError](err); ok && lease.Valid() {
 		setAside, err = err, fs.ErrNotExist
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -99,7 +99,7 @@ func continueShared(d dir.Dir, name string) (f *sharedFile, err error) {
 	case st.Nlink != 1:
 		return nil, fmt.Errorf("has %d links", st.Nlink)
 	case st.Size < format.HeaderSize || st.Size > format.MaxSize:
-		return nil, &format.Damage{Offset: 0, Problem: fmt.Sprintf("size %d", st.Size)}
+		return nil, &format.DamageError{Offset: 0, Problem: fmt.Sprintf("size %d", st.Size)}
 	}
 	// Read, not mapped: a file that is truncated meanwhile must not kill the process.
 	header := make(format.Image, format.HeaderSize)
@@ -108,7 +108,7 @@ func continueShared(d dir.Dir, name string) (f *sharedFile, err error) {
 	}
 	used := header.Used()
 	if used < format.HeaderSize || int64(used) > st.Size {
-		return nil, &format.Damage{Offset: 0, Problem: fmt.Sprintf("used is %d in a file of %d bytes", used, st.Size)}
+		return nil, &format.DamageError{Offset: 0, Problem: fmt.Sprintf("used is %d in a file of %d bytes", used, st.Size)}
 	}
 	content := make(format.Image, used)
 	if err := dir.ReadStart(fd, content); err != nil {

@@ -135,7 +135,7 @@ func (s *source) badKey(e entry) *Fault {
 
 func (s *source) fault(r Reason, err error) *Fault {
 	f := &Fault{s.file, -1, r, err}
-	if d, ok := errors.AsType[*format.Damage](err); ok {
+	if d, ok := errors.AsType[*format.DamageError](err); ok {
 		f.Offset, f.Err = d.Offset, errors.New(d.Problem)
 	}
 	return f

@@ -115,11 +115,11 @@ func (s *source) read(known *samples, like []entry) (err error) {
 		return nil
 	}
 	if s.used < format.HeaderSize {
-		return &format.Damage{Offset: 0, Problem: fmt.Sprintf("used is %d", s.used)}
+		return &format.DamageError{Offset: 0, Problem: fmt.Sprintf("used is %d", s.used)}
 	}
 	s.table, s.layout, err = readTable(s.image, min(s.used, len(s.image)), known, like)
 	if s.used > len(s.image) {
-		return &format.Damage{Offset: 0, Problem: fmt.Sprintf("used is %d in a file of %d bytes", s.used, len(s.image))}
+		return &format.DamageError{Offset: 0, Problem: fmt.Sprintf("used is %d in a file of %d bytes", s.used, len(s.image))}
 	}
 	return err
 }

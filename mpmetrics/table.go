@@ -31,7 +31,7 @@ func readTable(m format.Image, end int, known *samples, like []entry) ([]entry, 
 	return table16, format.Layout16, err16
 }
 
-// extendTable appends the entries from pos to end to a table, whose memory it does not change. The error is a *format.Damage.
+// extendTable appends the entries from pos to end to a table, whose memory it does not change. The error is a *format.DamageError.
 func extendTable(m format.Image, pos, end int, l format.Layout, known *samples, table, like []entry) ([]entry, error) {
 	if len(table) == 0 {
 		table = like[:sameEntries(m[:end], pos, l, like)]

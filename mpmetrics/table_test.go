@@ -54,7 +54,7 @@ func FuzzReadTable(f *testing.F) {
 			}
 			pos = at + int(l)
 		}
-		if d := (*format.Damage)(nil); err == nil && pos != end || err != nil && (!errors.As(err, &d) || d.Offset < pos || d.Offset > end) {
+		if d := (*format.DamageError)(nil); err == nil && pos != end || err != nil && (!errors.As(err, &d) || d.Offset < pos || d.Offset > end) {
 			t.Fatalf("read up to %d of %d: %v", pos, end, err)
 		}
 		if err == nil && l == format.Layout16 && !bytes.Equal(rewritten(m, table), m[format.HeaderSize:end]) {
@@ -144,7 +144,7 @@ func TestReadTableLayout(t *testing.T) {
 		m := alignedImage([]byte(string(format.AppendHeader(nil)) + entries))
 		table, l, err := readTable(m, len(m), &samples{typ: format.Counter}, nil)
 		off := 0
-		if d := (*format.Damage)(nil); errors.As(err, &d) {
+		if d := (*format.DamageError)(nil); errors.As(err, &d) {
 			off = d.Offset
 		} else if err != nil {
 			t.Errorf("%s: %v", name, err)

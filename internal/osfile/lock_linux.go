@@ -30,7 +30,9 @@ func TryLock(fd int, at int64, typ LockType) (bool, error) {
 }
 
 // Lock waits until it has locked a byte of a file. The wait cannot be cancelled and occupies a thread.
-func Lock(fd int, at int64, typ LockType) error { return setLock(fd, at, int16(typ), unix.F_OFD_SETLKW) }
+func Lock(fd int, at int64, typ LockType) error {
+	return setLock(fd, at, int16(typ), unix.F_OFD_SETLKW)
+}
 
 // Unlock gives up the lock on a byte, if there is one.
 func Unlock(fd int, at int64) error { return setLock(fd, at, unix.F_UNLCK, unix.F_OFD_SETLK) }

@@ -96,13 +96,13 @@ const (
 	Layout16 Layout = 16 // 0.18 and later, and ours
 )
 
-// Damage is an error: the place where the content of a file stops following the format.
-type Damage struct {
+// DamageError is an error: the place where the content of a file stops following the format.
+type DamageError struct {
 	Offset  int // in bytes
 	Problem string
 }
 
-func (d *Damage) Error() string {
+func (d *DamageError) Error() string {
 	return fmt.Sprintf("offset %d: %s", d.Offset, d.Problem)
 }
 
@@ -123,30 +123,30 @@ type Walk struct {
 func NewWalk(m Image, pos, used int, l Layout) Walk { return Walk{m, pos, used, l} }
 
 // Next returns the next entry's bytes before the value (length, key and padding) and the value's offset. The error is
-// ErrEnd, or a *Damage, after which the walk is over.
+// ErrEnd, or a *DamageError, after which the walk is over.
 func (w *Walk) Next() (encoded []byte, value int, err error) {
 	left := w.used - w.pos
 	if left == 0 {
 		return nil, 0, ErrEnd
 	}
 	if left < 4 {
-		return nil, 0, &Damage{w.pos, fmt.Sprintf("entry cut off: %d bytes left", left)}
+		return nil, 0, &DamageError{w.pos, fmt.Sprintf("entry cut off: %d bytes left", left)}
 	}
 	at := w.image[w.pos:w.used]
 	n := int(int32(binary.LittleEndian.Uint32(at)))
 	if n < len(`[""]`) {
-		return nil, 0, &Damage{w.pos, fmt.Sprintf("key length %d", n)}
+		return nil, 0, &DamageError{w.pos, fmt.Sprintf("key length %d", n)}
 	}
 	if n > left-4 || 4+n+padding(n)+int(w.layout) > left {
-		return nil, 0, &Damage{w.pos, fmt.Sprintf("key length %d passes the %d bytes in use", n, w.used)}
+		return nil, 0, &DamageError{w.pos, fmt.Sprintf("key length %d passes the %d bytes in use", n, w.used)}
 	}
 	key, pad := at[4:4+n], at[4+n:4+n+padding(n)]
 	if key[0] != '[' || key[1] != '"' || key[n-1] != ']' {
-		return nil, 0, &Damage{w.pos + 4, fmt.Sprintf("not a key: %.20q", key)}
+		return nil, 0, &DamageError{w.pos + 4, fmt.Sprintf("not a key: %.20q", key)}
 	}
 	for i, c := range pad {
 		if c != ' ' {
-			return nil, 0, &Damage{w.pos + 4 + n + i, fmt.Sprintf("padding is %#02x, not a space", c)}
+			return nil, 0, &DamageError{w.pos + 4 + n + i, fmt.Sprintf("padding is %#02x, not a space", c)}
 		}
 	}
 	encoded = at[:4+n+len(pad)]
