@@ -2,6 +2,7 @@ package mpmetrics
 
 import (
 	"log/slog"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
@@ -53,9 +54,9 @@ type Collector struct {
 	removed      int             // sources since the samples were last pruned
 	loggedFaults map[string]bool // by file and reason
 
-	valuesPool  sync.Pool // of *values
-	pages       sync.Pool // of *[]byte
-	compressors compressors
+	valuesPool sync.Pool // of *values
+	pages      sync.Pool // of *[]byte
+	handler    http.Handler
 }
 
 // NewCollector makes a Collector of the directory at path. The directory is opened for each reading, so it can be created,
@@ -70,6 +71,7 @@ func NewCollector(path string, opts CollectorOptions) *Collector {
 		loggedDuplicates: map[string]bool{},
 		dirents:          make([]byte, 1<<15),
 	}
+	c.handler = compressed(c.servePage)
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
