@@ -204,7 +204,7 @@ func (r *request) renderDeleteUser(status int, id int64, fault string) error {
 		u, err := tx.User(id)
 		return deletion{
 			One: "user", Name: u.Name, Path: userPath(id), Crumbs: userCrumbs(), stored: userForm(u),
-			Note: "All sessions of this user end. The user's actions and history stay. To stop the user from logging in only, make the user inactive instead.",
+			Note: "All sessions of this user end. The user's actions and history stay. To only prevent logins, make the user inactive instead.",
 		}, err
 	})
 }
