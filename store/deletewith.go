@@ -24,7 +24,7 @@ const DeletionPortion = 5000
 
 // DeleteMost deletes transactions in portions, until there is no more than one portion. Each is a call of update, which is
 // Store.Update or calls it, so that others write in between; and each is recorded as a change of the number of transactions,
-// so that the audit log has it whatever becomes of the rest. The error is ErrNotFound where there is no such API or status, or
+// so that the audit log has it whatever becomes of the rest. The error is ErrNotFound if there is no such API or status, or
 // that of update.
 func (d *Deletion) DeleteMost(update func(func(*Tx) error) error) error {
 	for more := true; more; {
@@ -39,7 +39,7 @@ func (d *Deletion) DeleteMost(update func(func(*Tx) error) error) error {
 	return nil
 }
 
-// deletePortion deletes nothing where there is no more than a portion. It reports whether there may be another one.
+// deletePortion deletes nothing if there is no more than a portion. It reports whether there may be another one.
 func (d *Deletion) deletePortion(tx *Tx) (more bool, err error) {
 	named, err := tx.Named(d.kind, d.id) // its name may have changed
 	if err != nil {
@@ -58,8 +58,8 @@ func (d *Deletion) deletePortion(tx *Tx) (more bool, err error) {
 	return n == DeletionPortion, err
 }
 
-// Delete deletes the API or status with its remaining transactions, and records what it was, with the number of transactions
-// that include those of DeleteMost. The error may be ErrNotFound.
+// Delete deletes the API or status with its remaining transactions, and records its fields and the number of all transactions that
+// were deleted with it, those of DeleteMost included. The error may be ErrNotFound.
 func (d *Deletion) Delete(tx *Tx) error {
 	named, err := tx.Named(d.kind, d.id)
 	if err != nil {

@@ -14,8 +14,24 @@ type keyset struct {
 	Page
 }
 
-// newest is the keyset of a list by id, the highest first.
+// newest returns the keyset of a list by id, the highest first.
 func newest(p Page) keyset { return keyset{list: "id", key: "id", id: "id", descending: true, Page: p} }
+
+// byName returns the keyset of a list that is sorted by name, or by one of these keys, given with their SQL expressions. The error
+// is an *InvalidError, for the sort.
+func byName(s Sort, p Page, keys map[SortKey]string) (keyset, error) {
+	k := keyset{list: string(s.By), key: keys[s.By], id: "id", descending: s.Descending, Page: p}
+	switch {
+	case s.By == "" || s.By == SortName:
+		k.list, k.key, k.text = "name", "name", true
+	case k.key == "":
+		return keyset{}, s.invalid()
+	}
+	if k.descending {
+		k.list += " down"
+	}
+	return k, nil
+}
 
 // direction returns the direction in which the page is read, and the operator of the rows that lie beyond a place.
 func (k keyset) direction() (direction, beyond string) {

@@ -140,20 +140,13 @@ type NamedQuery struct {
 // ListNamed lists the APIs or statuses that a query asks for. The error may be an *InvalidError, for the cursor or the sort.
 func (tx *Tx) ListNamed(q NamedQuery) (Slice[Named], error) {
 	t := q.Kind.named()
-	k, joins := keyset{list: string(q.Sort.By), id: "id", descending: q.Sort.Descending, Page: q.Page}, ""
-	switch q.Sort.By {
-	case "", SortName:
-		k.list, k.key, k.text = "name", "name", true
-	case SortID:
-		k.key = "id"
-	case SortTransactions:
-		k.key = "coalesce(n, 0)"
-		joins = "LEFT JOIN (SELECT " + t.foreign + " AS counted, SUM(n) AS n FROM counts_all GROUP BY counted) ON counted = id"
-	default:
-		return Slice[Named]{}, q.Sort.invalid()
+	k, err := byName(q.Sort, q.Page, map[SortKey]string{SortID: "id", SortTransactions: "coalesce(n, 0)"})
+	if err != nil {
+		return Slice[Named]{}, err
 	}
-	if k.descending {
-		k.list += " down"
+	joins := ""
+	if q.Sort.By == SortTransactions {
+		joins = "LEFT JOIN (SELECT " + t.foreign + " AS counted, SUM(n) AS n FROM counts_all GROUP BY counted) ON counted = id"
 	}
 	return nameTable[Named]{t.table, t.columns(), t.scan}.list(tx, k, joins, nameSearch(q.Search))
 }

@@ -83,7 +83,7 @@ func TestUserOrders(t *testing.T) {
 		if i%3 > 0 {
 			c.advance(time.Hour)
 		}
-		users = append(users, createUser(t, s, User{Name: string(rune([]rune{'a', 'A'}[i%2]+rune(i))) + "x", Role: roles[random.IntN(3)], Active: true}))
+		users = append(users, createUser(t, s, User{Name: string([]rune{'a', 'A'}[i%2]+rune(i)) + "x", Role: roles[random.IntN(3)], Active: true}))
 	}
 	for i := range users {
 		if i%4 > 0 {

@@ -115,21 +115,13 @@ type UserQuery struct {
 
 // Users lists the users that a query asks for. The error may be an *InvalidError, for the cursor or the sort.
 func (tx *Tx) Users(q UserQuery) (Slice[User], error) {
-	k := keyset{list: string(q.Sort.By), id: "id", descending: q.Sort.Descending, Page: q.Page}
-	switch q.Sort.By {
-	case "", SortName:
-		k.list, k.key, k.text = "name", "name", true
-	case SortRole:
-		k.key = "CASE role WHEN 'viewer' THEN 1 WHEN 'staff' THEN 2 ELSE 3 END"
-	case SortCreated:
-		k.key = "created"
-	case SortLogin:
-		k.key = "coalesce(last_login, 0)"
-	default:
-		return Slice[User]{}, q.Sort.invalid()
-	}
-	if k.descending {
-		k.list += " down"
+	k, err := byName(q.Sort, q.Page, map[SortKey]string{
+		SortRole:    "CASE role WHEN 'viewer' THEN 1 WHEN 'staff' THEN 2 ELSE 3 END",
+		SortCreated: "created",
+		SortLogin:   "coalesce(last_login, 0)",
+	})
+	if err != nil {
+		return Slice[User]{}, err
 	}
 	s := nameSearch(q.Search)
 	if q.Role != "" {
