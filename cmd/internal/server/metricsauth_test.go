@@ -26,6 +26,38 @@ import (
 	"multiproc/internal/proctest"
 )
 
+func TestParseMetricsToken(t *testing.T) {
+	if token, err := parseMetricsToken([]byte(" a-token\r\n")); token != "a-token" || err != nil {
+		t.Errorf("%q, %v", token, err)
+	}
+	for _, text := range []string{"", " \n", "two words", "tökén", "a\x00b"} {
+		if token, err := parseMetricsToken([]byte(text)); err == nil {
+			t.Errorf("%q is accepted as %q", text, token)
+		}
+	}
+}
+
+func TestRequireToken(t *testing.T) {
+	metrics := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	for header, want := range map[string]int{
+		"Bearer a-token": http.StatusOK, "bearer a-token": http.StatusOK,
+		"": 401, "Bearer": 401, "Bearer ": 401, "Bearer a-toke": 401, "Bearer a-token2": 401, "Basic a-token": 401, "a-token": 401, "Bearer  a-token": 401,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.Header.Set("Authorization", header)
+		w := httptest.NewRecorder()
+		requireToken("a-token", metrics).ServeHTTP(w, r)
+		if w.Code != want || (w.Header().Get("WWW-Authenticate") == "") != (want == http.StatusOK) {
+			t.Errorf("%q: %d %v, want %d", header, w.Code, w.Header(), want)
+		}
+	}
+	w := httptest.NewRecorder()
+	requireToken("", metrics).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	if w.Code != http.StatusOK {
+		t.Errorf("where no token is required: %d", w.Code)
+	}
+}
+
 // authServer is a server behind metricsAuth with a client that keeps one connection.
 type authServer struct {
 	t      *testing.T

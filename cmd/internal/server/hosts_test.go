@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bufio"
@@ -6,12 +6,18 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
+
+	"multiproc/cmd/internal/config"
 )
 
-// TestAllowedHosts asks in every way in which a request can name a host, and for more than one.
+// TestAllowedHosts names hosts in every way in which a request can, also more than one.
 func TestAllowedHosts(t *testing.T) {
-	s := startServer(t, "[multiproc]\nsocket = 127.0.0.1:0\nallowed-hosts = example.org, .example.net, [2001:db8::1], 127.0.0.1\n")
+	cfg := &config.Config{AllowedHosts: []string{"example.org", ".example.net", "[2001:db8::1]", "127.0.0.1"}, MetricsPath: "/metrics"}
+	routes := &routes{cfg: cfg, metrics: http.NotFoundHandler()}
+	server := httptest.NewServer(routes.main())
+	defer server.Close()
 	const ok, refused = http.StatusOK, http.StatusBadRequest
 	for head, want := range map[string]int{
 		"GET / HTTP/1.1\r\nHost: example.org":                                ok,
@@ -50,11 +56,11 @@ func TestAllowedHosts(t *testing.T) {
 		"GET / HTTP/1.1\r\nHost: example.org, evil.test":                     refused,
 		"GET / HTTP/1.1\r\nHost: evil.test\r\nX-Forwarded-Host: example.org": refused,
 		"GET /metrics HTTP/1.1\r\nHost: evil.test":                           refused,
-		"GET /livez HTTP/1.1\r\nHost: 10.1.2.3:8000":                         ok, // for load balancers, which ask for an address
+		"GET /livez HTTP/1.1\r\nHost: 10.1.2.3:8000":                         ok, // for load balancers, which request by address
 		"GET /readyz HTTP/1.1\r\nHost: evil.test":                            ok,
 	} {
 		t.Run(fmt.Sprintf("%q", head), func(t *testing.T) {
-			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.address)
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 			if err != nil {
 				t.Fatal(err)
 			}
