@@ -18,11 +18,8 @@ import (
 
 // Two Writers, usually in two processes, and the page that either of them can serve.
 func Example() {
-	dir, err := os.MkdirTemp("", "metrics") // usually PROMETHEUS_MULTIPROC_DIR
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	dir := tempDir() // usually PROMETHEUS_MULTIPROC_DIR
+	defer os.RemoveAll(dir)
 
 	for _, id := range []string{"w1", "w2"} {
 		w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
@@ -31,60 +28,27 @@ func Example() {
 		}
 		defer w.Close()
 
-		requests := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_requests_total",
-			Help: "Requests.",
-		}, []string{"code"}))
-		requests.WithLabelValues("200").Add(21)
-	}
-
-	metrics := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
-	defer metrics.Close()
-
-	scrape := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics?name[]=http_requests_total", nil)
-	response := httptest.NewRecorder()
-	metrics.ServeHTTP(response, scrape)
-	fmt.Print(response.Body)
-	// Output:
-	// # HELP http_requests_total Requests.
-	// # TYPE http_requests_total counter
-	// http_requests_total{code="200"} 42.0
-}
-
-// The vectors of a Writer are client_golang's own, so its instrumentation accepts them. A process that takes the id of an
-// earlier one continues its counters.
-func ExampleWriter() {
-	dir, err := os.MkdirTemp("", "metrics") // usually PROMETHEUS_MULTIPROC_DIR
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-
-	for range 2 { // one process after the other
-		w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
-		if err != nil {
-			log.Fatal(err)
-		}
-		requests, err := w.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_requests_total",
-			Help: "Requests.",
-		}, []string{"method", "code"})
-		if err != nil {
-			log.Fatal(err)
-		}
+		// The vectors are client_golang's own, so its instrumentation accepts them.
+		opts := prometheus.CounterOpts{Name: "http_requests_total", Help: "Requests."}
+		requests := mpmetrics.Must(w.NewCounterVec(opts, []string{"code"}))
 		handler := promhttp.InstrumentHandlerCounter(requests, http.NotFoundHandler())
 		request := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/", nil)
 		handler.ServeHTTP(httptest.NewRecorder(), request)
-		if err := w.Close(); err != nil {
-			log.Fatal(err)
-		}
 	}
 
 	printFamily(dir, "http_requests_total")
 	// Output:
 	// # HELP http_requests_total Requests.
 	// # TYPE http_requests_total counter
-	// http_requests_total{code="404",method="get"} 2.0
+	// http_requests_total{code="404"} 2.0
+}
+
+func tempDir() string {
+	dir, err := os.MkdirTemp("", "metrics")
+	if err != nil {
+		log.Fatal(err)
+	}
+	return dir
 }
 
 // printFamily prints one family of the page.
@@ -99,11 +63,8 @@ func printFamily(dir, name string) {
 
 // The mode of a gauge says how the values of several processes are merged.
 func ExampleWriter_NewGauge() {
-	dir, err := os.MkdirTemp("", "metrics") // usually PROMETHEUS_MULTIPROC_DIR
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	dir := tempDir() // usually PROMETHEUS_MULTIPROC_DIR
+	defer os.RemoveAll(dir)
 
 	for i, id := range []string{"w1", "w2"} {
 		w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
@@ -139,11 +100,8 @@ func ExampleWriter_NewGauge() {
 //
 //	http.Handle("/metrics", metrics)
 func ExampleCollector() {
-	dir, err := os.MkdirTemp("", "metrics") // usually PROMETHEUS_MULTIPROC_DIR
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	dir := tempDir() // usually PROMETHEUS_MULTIPROC_DIR
+	defer os.RemoveAll(dir)
 	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
 	if err != nil {
 		log.Fatal(err)
@@ -175,11 +133,8 @@ func ExampleCollector() {
 
 // The entries of each process.
 func ExampleInspector() {
-	dir, err := os.MkdirTemp("", "metrics") // usually PROMETHEUS_MULTIPROC_DIR
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	dir := tempDir() // usually PROMETHEUS_MULTIPROC_DIR
+	defer os.RemoveAll(dir)
 	for i, id := range []string{"w1", "w2"} {
 		w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
 		if err != nil {
@@ -210,11 +165,8 @@ func ExampleInspector() {
 
 // A master wipes the directory before it starts the first process, and keeps it locked: a second master is refused.
 func ExampleDirectory() {
-	dir, err := os.MkdirTemp("", "metrics") // usually PROMETHEUS_MULTIPROC_DIR
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	dir := tempDir() // usually PROMETHEUS_MULTIPROC_DIR
+	defer os.RemoveAll(dir)
 	directory, err := mpmetrics.OpenDirectory(dir, nil)
 	if err != nil {
 		log.Fatal(err)

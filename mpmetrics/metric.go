@@ -128,12 +128,8 @@ func (f *family) newChild(labelValues []string, keys ...format.Key) child {
 		k.Family, k.Help = f.name, f.help
 		s.keys[i] = k.Encode()
 	}
-	if f.kind.Type == format.Gauge {
-		s = f.w.adopt(s) // it is on the page once it is set
-	} else {
-		s = f.w.share(s)
-	}
-	return child{series: s, family: f, labelValues: labelValues}
+	lazy := f.kind.Type == format.Gauge // it is on the page once it is set
+	return child{series: f.w.adopt(s, lazy), family: f, labelValues: labelValues}
 }
 
 // labels returns the constant and the variable labels, sorted by name.

@@ -29,28 +29,27 @@ type metricOpts struct {
 }
 
 func (o metricOpts) make(w *mpmetrics.Writer) error {
+	opts := prometheus.Opts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit}
+	histogram := prometheus.HistogramOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit, Buckets: o.buckets}
+	summary := prometheus.SummaryOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit}
 	var err error
-	switch {
-	case o.typ == "counter" && o.labels == nil:
-		_, err = w.NewCounter(prometheus.CounterOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit})
-	case o.typ == "counter":
-		_, err = w.NewCounterVec(prometheus.CounterOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit}, o.labels)
-	case o.typ == "gauge" && o.labels == nil:
-		_, err = w.NewGauge(prometheus.GaugeOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit}, o.mode)
-	case o.typ == "gauge":
-		_, err = w.NewGaugeVec(prometheus.GaugeOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit}, o.mode, o.labels)
-	case o.typ == "histogram" && o.labels == nil:
-		_, err = w.NewHistogram(prometheus.HistogramOpts{
-			Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit, Buckets: o.buckets,
-		})
-	case o.typ == "histogram":
-		_, err = w.NewHistogramVec(prometheus.HistogramOpts{
-			Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit, Buckets: o.buckets,
-		}, o.labels)
-	case o.typ == "summary" && o.labels == nil:
-		_, err = w.NewSummary(prometheus.SummaryOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit})
-	case o.typ == "summary":
-		_, err = w.NewSummaryVec(prometheus.SummaryOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit}, o.labels)
+	switch typ, single := o.typ, o.labels == nil; {
+	case typ == "counter" && single:
+		_, err = w.NewCounter(prometheus.CounterOpts(opts))
+	case typ == "counter":
+		_, err = w.NewCounterVec(prometheus.CounterOpts(opts), o.labels)
+	case typ == "gauge" && single:
+		_, err = w.NewGauge(prometheus.GaugeOpts(opts), o.mode)
+	case typ == "gauge":
+		_, err = w.NewGaugeVec(prometheus.GaugeOpts(opts), o.mode, o.labels)
+	case typ == "histogram" && single:
+		_, err = w.NewHistogram(histogram)
+	case typ == "histogram":
+		_, err = w.NewHistogramVec(histogram, o.labels)
+	case single:
+		_, err = w.NewSummary(summary)
+	default:
+		_, err = w.NewSummaryVec(summary, o.labels)
 	}
 	return err
 }
@@ -154,37 +153,35 @@ func TestRefused(t *testing.T) {
 // TestRefusedKinds makes metrics that client_golang has and that metric files have no place for.
 func TestRefusedKinds(t *testing.T) {
 	w := newWriter(t, t.TempDir(), "w1")
-	f := func(opts prometheus.HistogramOpts) {
+	refused := func(err error, cause string) {
 		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), cause) {
+			t.Errorf("error %v, want one about %s", err, cause)
+		}
+	}
+	for _, opts := range []prometheus.HistogramOpts{
+		{NativeHistogramBucketFactor: 1.1},
+		{NativeHistogramBucketFactor: 1.1, Buckets: []float64{1}},
+		{NativeHistogramZeroThreshold: 1},
+		{NativeHistogramMaxBucketNumber: 1},
+		{NativeHistogramMinResetDuration: 1},
+		{NativeHistogramMaxZeroThreshold: 1},
+		{NativeHistogramMaxExemplars: 1},
+		{NativeHistogramExemplarTTL: 1},
+	} {
 		opts.Name = "h"
-		if _, err := w.NewHistogram(opts); err == nil || !strings.Contains(err.Error(), "native") {
-			t.Errorf("histogram: error %v", err)
-		}
-		if _, err := w.NewHistogramVec(opts, []string{"l"}); err == nil || !strings.Contains(err.Error(), "native") {
-			t.Errorf("vector of histograms: error %v", err)
-		}
+		_, err := w.NewHistogram(opts)
+		refused(err, "native")
+		_, err = w.NewHistogramVec(opts, []string{"l"})
+		refused(err, "native")
 	}
-	f(prometheus.HistogramOpts{NativeHistogramBucketFactor: 1.1})
-	f(prometheus.HistogramOpts{NativeHistogramBucketFactor: 1.1, Buckets: []float64{1}})
-	f(prometheus.HistogramOpts{NativeHistogramZeroThreshold: 1})
-	f(prometheus.HistogramOpts{NativeHistogramMaxBucketNumber: 1})
-	f(prometheus.HistogramOpts{NativeHistogramMinResetDuration: 1})
-	f(prometheus.HistogramOpts{NativeHistogramMaxZeroThreshold: 1})
-	f(prometheus.HistogramOpts{NativeHistogramMaxExemplars: 1})
-	f(prometheus.HistogramOpts{NativeHistogramExemplarTTL: 1})
-
 	opts := prometheus.SummaryOpts{Name: "s", Help: "Help.", Objectives: map[float64]float64{0.5: 0.05}}
-	if _, err := w.NewSummary(opts); err == nil || !strings.Contains(err.Error(), "quantiles") {
-		t.Errorf("summary: error %v", err)
-	}
-	if _, err := w.NewSummaryVec(opts, []string{"l"}); err == nil || !strings.Contains(err.Error(), "quantiles") {
-		t.Errorf("vector of summaries: error %v", err)
-	}
+	_, err := w.NewSummary(opts)
+	refused(err, "quantiles")
+	_, err = w.NewSummaryVec(opts, []string{"l"})
+	refused(err, "quantiles")
 	for _, labels := range [][]string{nil, {"l"}} {
-		o := metricOpts{typ: "gauge", name: "g", mode: mpmetrics.ModeLiveMostRecent + 1, labels: labels}
-		if err := o.make(w); err == nil || !strings.Contains(err.Error(), "mode") {
-			t.Errorf("gauge of no mode: error %v", err)
-		}
+		refused(metricOpts{typ: "gauge", name: "g", mode: mpmetrics.ModeLiveMostRecent + 1, labels: labels}.make(w), "mode")
 	}
 	// A refused metric takes no name.
 	mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help."}))

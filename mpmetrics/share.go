@@ -28,54 +28,35 @@ func (w *Writer) makeUnshared() error {
 	return nil
 }
 
-// share gives a series its place in the file, if there is room. It returns the series to use: see adoptLocked.
-func (w *Writer) share(s *series) *series {
+// adopt takes a new series. If one for the same labels was made before its vector was reset, and is not in the file, where it
+// would be found, it returns that one. Unless the series is lazy, it gets its place in the file, if there is room; a lazy one
+// gets it on its first update.
+func (w *Writer) adopt(s *series, lazy bool) *series {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s = w.adoptLocked(s)
-	if !s.tried {
+	if before := w.pending[s.name()]; before != nil {
+		s = before
+	} else {
+		w.pending[s.name()] = s
+	}
+	if !lazy && !s.tried {
 		w.shareLocked(s)
-	}
-	return s
-}
-
-// adopt is share for a series whose place in the file is taken by its first update.
-func (w *Writer) adopt(s *series) *series {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	s = w.adoptLocked(s)
-	if !s.tried {
-		w.untried[s.name()] = s
-	}
-	return s
-}
-
-// adoptLocked returns the series that was made for the same labels before its vector was reset, if that is not in the file,
-// where it would be found, and otherwise s.
-func (w *Writer) adoptLocked(s *series) *series {
-	name := s.name()
-	if before := w.kept[name]; before != nil {
-		return before
-	}
-	if before := w.untried[name]; before != nil {
-		return before
 	}
 	return s
 }
 
 func (w *Writer) shareLocked(s *series) {
 	s.tried = true
-	delete(w.untried, s.name())
 	if !w.loggedRemade && w.remadeLocked(s) {
 		w.loggedRemade = true
 		w.log.Warn("deleted series stay in the metric file", "id", w.lease.ID, "series", s.keys[0])
 	}
 	cells, err := w.placeLocked(s)
 	if err == nil {
+		delete(w.pending, s.name())
 		s.moveLocked(cells)
 		return
 	}
-	w.kept[s.name()] = s
 	w.keepLocked(len(s.values))
 	w.failedLocked(s, err)
 	if !s.final && w.retrying == nil {
@@ -92,8 +73,8 @@ func (w *Writer) shareKept() {
 	}
 	failed := map[format.Kind]bool{}
 	shared, again := 0, false
-	for name, s := range w.kept {
-		if s.final || failed[s.kind] {
+	for name, s := range w.pending {
+		if !s.tried || s.final || failed[s.kind] {
 			continue
 		}
 		cells, err := w.placeLocked(s)
@@ -103,7 +84,7 @@ func (w *Writer) shareKept() {
 			continue
 		}
 		s.moveLocked(cells)
-		delete(w.kept, name)
+		delete(w.pending, name)
 		shared++
 		w.keepLocked(-len(s.values))
 	}

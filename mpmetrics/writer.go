@@ -60,9 +60,8 @@ type Writer struct {
 	mu           sync.Mutex // guards what follows
 	registry     registry
 	files        map[format.Kind]*sharedFile
-	untried      map[string]*series // gauges that were never set, by series.name
-	kept         map[string]*series // in memory only, by series.name
-	nKept        int                // their number, where each bucket is one
+	pending      map[string]*series // not in a file: never set, or kept in memory for lack of room; by series.name
+	nKept        int                // values kept in memory
 	loggedCauses map[string]bool    // causes of keeping series in memory
 	closed       bool
 
@@ -81,8 +80,7 @@ func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 		maxSeries:    opts.MaxSeries,
 		registry:     registry{},
 		files:        map[format.Kind]*sharedFile{},
-		kept:         map[string]*series{},
-		untried:      map[string]*series{},
+		pending:      map[string]*series{},
 		loggedCauses: map[string]bool{},
 		retry:        retryInterval,
 	}
