@@ -20,7 +20,7 @@ func lsCommand() *urfave.Command {
 		Usage:     "list the metric files with their processes, sizes and faults",
 		ArgsUsage: "[INI]",
 		Description: "LIFE is the state of the process: by its lock, or without one by the process whose id is in the name and that has the\n" +
-			"file open; unknown if neither tells. CHANGED is the modification time: tmpfs does not update it for writes through a\n" +
+			"file open; or else unknown. CHANGED is the modification time: tmpfs does not update it for writes through a\n" +
 			"mapping, only for new series. Exits with 1 if a file is faulty.",
 		Flags:           dirFlags(jsonFlag()),
 		SkipFlagParsing: true,

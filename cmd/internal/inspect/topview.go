@@ -11,7 +11,7 @@ import (
 	"multiproc/worker/requests"
 )
 
-// topView is what top shows of two readings. It is the output in JSON, too.
+// topView is the content of top's screen, computed from two readings. It is the output in JSON, too.
 type topView struct {
 	Directory string        `json:"directory"`
 	At        time.Time     `json:"at"`

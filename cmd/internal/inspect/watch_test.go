@@ -2,8 +2,8 @@ package inspect
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"multiproc/internal/proctest"
@@ -167,35 +168,25 @@ func keepCreatingFiles(t *testing.T, dir string) (stop func()) {
 	}
 }
 
-func TestWatchJSON(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	keepCounting(t, mpmetrics.Must(newWriter(t, dir, "w1").NewCounter(prometheus.CounterOpts{Name: "seen_total", Help: "Help."})))
-	watch := startWatch(t, "--json", "--dir", dir)
-	next := func() (line watchedLine) {
-		if err := json.Unmarshal([]byte(watch.wait(`.*`)[0]), &line); err != nil {
+func TestJSONLines(t *testing.T) {
+	two, three := 2.0, 3.0
+	var out bytes.Buffer
+	show := jsonLines(&out)
+	at := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	for _, o := range []observation{
+		{at: at, elapsed: 2 * time.Second, changes: []change{{"a", &two, &three}, {"b", nil, new(math.Inf(1))}, {"c", &two, nil}}},
+		{at: at, file: "counter_w1.db", gone: true},
+	} {
+		if err := show(o); err != nil {
 			t.Fatal(err)
 		}
-		if line.Sample != "seen_total" || line.Value == nil || *line.Delta < 1 || time.Since(line.Time) > time.Hour {
-			t.Errorf("%+v", line)
-		}
-		return line
 	}
-	// There is a line for each interval in which something was counted. The rate is that of the time between them.
-	before := next()
-	for tries := 1; ; tries++ {
-		line := next()
-		elapsed := line.Time.Sub(before.Time).Seconds()
-		if *line.Value-*line.Delta != *before.Value {
-			t.Errorf("%v and %v more are not %v", *before.Value, *line.Delta, *line.Value)
-		}
-		if got := float64(*line.PerSecond) * elapsed; math.Abs(got-float64(*line.Delta)) < 0.01*float64(*line.Delta) {
-			break
-		}
-		if tries == 20 {
-			t.Fatalf("%v per second for %v in %v s", *line.PerSecond, *line.Delta, elapsed)
-		}
-		before = line
+	want := `{"time":"2026-11-25T12:00:00Z","sample":"a","value":3,"delta":1,"per_second":0.5}
+{"time":"2026-11-25T12:00:00Z","sample":"b","value":"+Inf","delta":"+Inf","per_second":"+Inf"}
+{"time":"2026-11-25T12:00:00Z","sample":"c","gone":true,"delta":-2,"per_second":-1}
+{"time":"2026-11-25T12:00:00Z","file":"counter_w1.db","gone":true}
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
-	watch.stop()
 }

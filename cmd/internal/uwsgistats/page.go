@@ -30,6 +30,7 @@ type Page struct {
 	Workers           []Worker   `json:"workers"`
 }
 
+// Socket is a listener.
 type Socket struct {
 	Name       string `json:"name"`
 	Proto      string `json:"proto"`

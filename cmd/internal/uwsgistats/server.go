@@ -43,7 +43,8 @@ type Server struct {
 	faults    cli.FaultLog
 }
 
-// New serves the pages on the listeners: over HTTP, or to whoever connects. It closes the listeners at Close.
+// New serves the page on the listeners, over HTTP or, as uWSGI does by default, to every connection without a request. Close closes the
+// listeners.
 func New(listeners []net.Listener, overHTTP bool, metricsDir string, log *slog.Logger) *Server {
 	s := &Server{
 		log:       log,
