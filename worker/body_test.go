@@ -15,6 +15,7 @@ import (
 
 // TestUnreadBody has a handler that does not read the body. net/http reads the rest to get to the next request.
 func TestUnreadBody(t *testing.T) {
+	t.Parallel()
 	w := start(t, limited(func(l *worker.Limits) { l.SocketTimeout = soon }), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	c := w.dial()
 	c.send(head("POST /", "Content-Length: 10") + "half")
@@ -29,6 +30,7 @@ func TestUnreadBody(t *testing.T) {
 }
 
 func TestBodyTooLarge(t *testing.T) {
+	t.Parallel()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/read", func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.ReadAll(r.Body)
@@ -110,6 +112,7 @@ func TestRequestCopy(t *testing.T) {
 
 // TestChunkOverhead sends chunk extensions and trailers, which do not count as a part of the body but are limited as well.
 func TestChunkOverhead(t *testing.T) {
+	t.Parallel()
 	errs := make(chan error, 1)
 	w := start(t, limited(func(l *worker.Limits) { l.MaxBody = 1 << 20 }), http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.Copy(io.Discard, r.Body)

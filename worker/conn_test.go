@@ -286,6 +286,7 @@ func TestBusyConnections(t *testing.T) {
 
 // TestSlowBodiesMakeRoom has clients that drip their bodies on all places. Others are served, and some of the drips are cut.
 func TestSlowBodiesMakeRoom(t *testing.T) {
+	t.Parallel()
 	const drips = 3
 	begun, cut := make(chan struct{}), make(chan error, drips)
 	w := start(t, limited(func(l *worker.Limits) { l.MaxConnections, l.SocketTimeout = drips, 300*time.Millisecond }), http.HandlerFunc(

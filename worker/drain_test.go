@@ -175,6 +175,7 @@ func TestDrainAwaitsRequestsThatHaveBegun(t *testing.T) {
 // TestDrainOfPipelinedRequests has a request that comes together with the one before it, whose answer began before the drain. The
 // deadline of an idle connection must not end it.
 func TestDrainOfPipelinedRequests(t *testing.T) {
+	t.Parallel()
 	begun, proceed := make(chan struct{}), make(chan struct{})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/first", func(w http.ResponseWriter, _ *http.Request) {

@@ -111,6 +111,7 @@ func TestHarakiri(t *testing.T) {
 // TestHarakiriWhileTheClientSends has a client that sends all of its body before it reads the answer, and a handler that does not
 // read it. On a busy machine the client may take too long for an answer, so it tries again.
 func TestHarakiriWhileTheClientSends(t *testing.T) {
+	t.Parallel()
 	const length = 8 << 20 // more than the kernel takes
 	// Accepted connections inherit a small buffer.
 	config := net.ListenConfig{Control: func(_, _ string, socket syscall.RawConn) error {

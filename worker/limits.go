@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"syscall"
 	"time"
 )
@@ -70,24 +71,9 @@ const minDrainIdle = 10 * time.Millisecond
 // validate returns an error for each negative field.
 func (l *Limits) validate() error {
 	var faults []error
-	for _, field := range []struct {
-		name  string
-		value int64
-	}{
-		{"MaxConnections", int64(l.MaxConnections)},
-		{"MaxHeader", int64(l.MaxHeader)},
-		{"MaxBody", l.MaxBody},
-		{"HTTPTimeout", int64(l.HTTPTimeout)},
-		{"SocketTimeout", int64(l.SocketTimeout)},
-		{"Harakiri", int64(l.Harakiri)},
-		{"HarakiriGrace", int64(l.HarakiriGrace)},
-		{"MaxRequests", int64(l.MaxRequests)},
-		{"MaxRequestsDelta", int64(l.MaxRequestsDelta)},
-		{"DrainIdle", int64(l.DrainIdle)},
-		{"DrainTimeout", int64(l.DrainTimeout)},
-	} {
-		if field.value < 0 {
-			faults = append(faults, fmt.Errorf("Limits.%s is negative", field.name))
+	for field, value := range reflect.ValueOf(*l).Fields() {
+		if value.Int() < 0 {
+			faults = append(faults, fmt.Errorf("limit %s is negative", field.Name))
 		}
 	}
 	return errors.Join(faults...)

@@ -17,6 +17,7 @@ import (
 
 // TestMaxHeader has heads of different lengths: the number of headers is limited by their total length.
 func TestMaxHeader(t *testing.T) {
+	t.Parallel()
 	w := start(t, limited(func(l *worker.Limits) { l.MaxHeader = 8 << 10 }), http.HandlerFunc(hello))
 	for name, test := range map[string]struct {
 		headers []string

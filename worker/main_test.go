@@ -23,6 +23,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if err := proctest.SideBySide(8); err != nil {
+		panic(err)
+	}
 	proctest.Main(m, map[string]proctest.Role{"worker": serveAsWorker})
 }
 

@@ -130,6 +130,7 @@ func TestMaxRequests(t *testing.T) {
 	if readAll(t, r); r.code != 200 || r.last {
 		t.Errorf("%d, last %v", r.code, r.last)
 	}
+	_ = c.Close()
 	w.stopped()
 
 	// Without a master, nothing would replace it.

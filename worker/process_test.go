@@ -1,7 +1,6 @@
 package worker_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -65,47 +64,35 @@ type process struct {
 // startProcess starts a worker on a copy of a socket. It is killed at the end of the test.
 func startProcess(t *testing.T, l net.Listener, identity handoff.Identity) *process {
 	t.Helper()
-	tether, lifeline, err := handoff.NewLifeline()
-	if err != nil {
-		t.Fatal(err)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
+	tether, lifeline, err := handoff.NewLifeline()
+	must(err)
 	defer lifeline.Close()
 	stdout, stdoutOfChild, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(err)
 	defer stdoutOfChild.Close()
-	stderr, stderrOfChild, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stderrOfChild.Close()
+	log, err := os.CreateTemp(t.TempDir(), "log")
+	must(err)
 	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(err)
 	outfit := handoff.Outfit{Identity: identity, Names: []string{"http", handoff.LifelineName}}
 	pid, err := syscall.ForkExec(exe, []string{exe}, &syscall.ProcAttr{
 		Env: append(outfit.Environ(os.Environ()), proctest.RoleEnv("worker")...),
 		Files: []uintptr{
-			0, descriptor(t, stdoutOfChild), descriptor(t, stderrOfChild),
-			descriptor(t, l.(syscall.Conn)), descriptor(t, lifeline),
+			0, descriptor(t, stdoutOfChild), descriptor(t, log), descriptor(t, l.(syscall.Conn)), descriptor(t, lifeline),
 		},
 		Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(err)
 	p := &process{
 		running: running{t: t, addr: l.Addr(), end: make(chan struct{})},
 		pid:     pid, tether: tether, stdout: stdout,
 	}
-	var log bytes.Buffer
-	logged := make(chan struct{})
-	go func() {
-		defer close(logged)
-		_, _ = io.Copy(&log, stderr)
-	}()
 	go func() {
 		defer close(p.end)
 		_, p.err = syscall.Wait4(pid, &p.status, 0, nil)
@@ -117,11 +104,10 @@ func startProcess(t *testing.T, l net.Listener, identity handoff.Identity) *proc
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 			<-p.end
 		}
-		<-logged
-		if t.Failed() {
-			t.Logf("log of the process:\n%s", &log)
+		if text, err := os.ReadFile(log.Name()); t.Failed() {
+			t.Logf("log of the process: %v\n%s", err, text)
 		}
-		_, _, _ = stdout.Close(), stderr.Close(), tether.Close()
+		_, _, _ = stdout.Close(), log.Close(), tether.Close()
 	})
 	return p
 }
@@ -145,6 +131,22 @@ func (p *process) signal(signals ...syscall.Signal) {
 		if err := syscall.Kill(p.pid, s); err != nil {
 			p.t.Fatalf("kill -%v: %v", s, err)
 		}
+	}
+}
+
+// tell sends a message of the master.
+func (p *process) tell(word handoff.Word) {
+	p.t.Helper()
+	if err := p.tether.Send(word); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// closeTether ends the master, as far as the worker can see.
+func (p *process) closeTether() {
+	p.t.Helper()
+	if err := p.tether.Close(); err != nil {
+		p.t.Fatal(err)
 	}
 }
 
@@ -182,7 +184,9 @@ func TestTermDrains(t *testing.T) {
 	p.ended()
 }
 
-func TestSignalsOfTheMaster(t *testing.T) {
+// TestSignals sends signals that are meant for a master. They have no effect on its workers, and keep their meaning in a program
+// that has no master.
+func TestSignals(t *testing.T) {
 	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
 	p.get("/")
 	p.signal(syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
@@ -191,11 +195,7 @@ func TestSignalsOfTheMaster(t *testing.T) {
 			t.Errorf("%d %q", code, body)
 		}
 	}
-}
-
-// TestSignalsWithoutAMaster checks that the signals of a master keep their meaning in a program that has none.
-func TestSignalsWithoutAMaster(t *testing.T) {
-	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), handoff.Identity{})
+	p = startProcess(t, listen(t, "tcp", "127.0.0.1:0"), handoff.Identity{})
 	p.get("/")
 	p.signal(syscall.SIGINT)
 	receive(t, "the end of the process", p.end)
@@ -222,12 +222,6 @@ func TestLogWithoutReader(t *testing.T) {
 
 func TestMessagesOfTheMaster(t *testing.T) {
 	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
-	tell := func(word handoff.Word) {
-		t.Helper()
-		if err := p.tether.Send(word); err != nil {
-			t.Fatal(err)
-		}
-	}
 	expect := func(path, part string) {
 		t.Helper()
 		proctest.Eventually(t, path+" to contain "+part, func() bool {
@@ -236,18 +230,18 @@ func TestMessagesOfTheMaster(t *testing.T) {
 		})
 	}
 	expect("/readyz", `"ok"`)
-	tell(handoff.Few)
+	p.tell(handoff.Few)
 	expect("/readyz", "fewer than min-ready workers are ready")
-	tell('?') // an unknown message
-	tell(handoff.Enough)
+	p.tell('?') // an unknown message
+	p.tell(handoff.Enough)
 	expect("/readyz", `"ok"`)
-	tell(handoff.Reopen)
+	p.tell(handoff.Reopen)
 	expect("/reopened", "1")
-	tell(handoff.Few)
-	tell(handoff.Unready)
+	p.tell(handoff.Few)
+	p.tell(handoff.Unready)
 	expect("/readyz", "made unready by the master")
-	tell(handoff.Enough)
-	tell(handoff.Reopen)
+	p.tell(handoff.Enough)
+	p.tell(handoff.Reopen)
 	expect("/reopened", "2")
 	if code, body := p.get("/readyz"); code != 503 {
 		t.Errorf("readyz: %d %s", code, body)
@@ -259,121 +253,85 @@ func TestMessagesOfTheMaster(t *testing.T) {
 
 // TestReadyzInTheDrain checks that a worker that is being replaced stays ready, unless the master has made it unready or is gone.
 func TestReadyzInTheDrain(t *testing.T) {
-	const draining = `{"status":"unavailable","reason":"draining"}` + "\n"
-	// begin starts a worker and opens connections to it, because the drain accepts no new ones.
-	begin := func(t *testing.T) (*process, []*client) {
-		t.Helper()
-		p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
-		conns := make([]*client, 100)
-		for i := range conns {
-			conns[i] = p.dial()
+	const ready, unready = `{"status":"ok"}`, `{"status":"unavailable","reason":"draining"}`
+	term := func(p *process) { p.signal(syscall.SIGTERM) }
+	// makeUnready waits for the effect of the message, because a signal could overtake it.
+	makeUnready := func(word handoff.Word) func(*process) {
+		return func(p *process) {
+			p.tell(word)
+			proctest.Eventually(t, "the effect of the message", func() bool {
+				code, _ := p.get("/readyz")
+				return code == 503
+			})
+			p.signal(syscall.SIGTERM)
 		}
-		readAll(t, conns[len(conns)-1].do("GET", "/", "")) // so that the others are accepted as well
-		return p, conns
 	}
-	// ask returns the answer in the drain. It uses two connections: the last answer on the first one may have been written before,
-	// and only shows that the drain has begun.
-	ask := func(t *testing.T, conns []*client) (int, string) {
-		t.Helper()
-		for last := false; !last; {
-			r := conns[0].do("GET", "/readyz", "")
-			readAll(t, r)
-			last = r.last
-		}
-		r := conns[1].do("GET", "/readyz", "")
-		if !r.last {
-			t.Error("an answer in the drain is not the last one")
-		}
-		return r.code, readAll(t, r)
+	for name, test := range map[string]struct {
+		drain   func(*process) // begins the drain
+		want    string
+		change  func(*process) // in the drain; nil: none
+		thenSay string
+	}{
+		"replaced":           {drain: makeUnready(handoff.Few), want: ready}, // the master does not revoke it in the drain
+		"made unready":       {drain: makeUnready(handoff.Unready), want: unready},
+		"made unready later": {term, ready, func(p *process) { p.tell(handoff.Unready) }, unready},
+		"master gone":        {drain: (*process).closeTether, want: unready},
+		"master gone later":  {term, ready, (*process).closeTether, unready},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
+			conns := make([]*client, 100) // the drain accepts no new ones
+			for i := range conns {
+				conns[i] = p.dial()
+			}
+			readAll(t, conns[len(conns)-1].do("GET", "/", "")) // so that the others are accepted as well
+			// ask returns the answer in the drain. It uses two connections: the last answer on the first one may have been written
+			// before, and only shows that the drain has begun.
+			ask := func() string {
+				t.Helper()
+				for last := false; !last; {
+					r := conns[0].do("GET", "/readyz", "")
+					readAll(t, r)
+					last = r.last
+				}
+				r := conns[1].do("GET", "/readyz", "")
+				if conns = conns[2:]; !r.last {
+					t.Error("an answer in the drain is not the last one")
+				}
+				return strings.TrimSpace(readAll(t, r))
+			}
+			test.drain(p)
+			if body := ask(); body != test.want {
+				t.Error(body)
+			}
+			if test.change != nil {
+				test.change(p)
+				proctest.Eventually(t, test.thenSay, func() bool { return ask() == test.thenSay })
+			}
+		})
 	}
-	t.Run("replaced", func(t *testing.T) {
-		p, conns := begin(t)
-		if err := p.tether.Send(handoff.Few); err != nil { // the master does not revoke this in the drain
-			t.Fatal(err)
-		}
-		proctest.Eventually(t, "the effect of the message", func() bool {
-			code, _ := p.get("/readyz")
-			return code == 503
-		})
-		p.signal(syscall.SIGTERM)
-		if code, body := ask(t, conns); code != 200 || body != `{"status":"ok"}`+"\n" {
-			t.Errorf("%d %s", code, body)
-		}
-		conns = conns[2:]
-		if err := p.tether.Close(); err != nil {
-			t.Fatal(err)
-		}
-		proctest.Eventually(t, "the effect of the end of the master", func() bool {
-			code, body := ask(t, conns)
-			conns = conns[2:]
-			return code == 503 && body == draining
-		})
-	})
-	t.Run("made unready", func(t *testing.T) {
-		p, conns := begin(t)
-		if err := p.tether.Send(handoff.Unready); err != nil {
-			t.Fatal(err)
-		}
-		proctest.Eventually(t, "the effect of the message", func() bool {
-			code, _ := p.get("/readyz")
-			return code == 503
-		})
-		p.signal(syscall.SIGTERM)
-		if code, body := ask(t, conns); code != 503 || body != draining {
-			t.Errorf("%d %s", code, body)
-		}
-	})
-	t.Run("made unready later", func(t *testing.T) {
-		p, conns := begin(t)
-		p.signal(syscall.SIGTERM)
-		if code, body := ask(t, conns); code != 200 {
-			t.Errorf("%d %s", code, body)
-		}
-		conns = conns[2:]
-		if err := p.tether.Send(handoff.Unready); err != nil {
-			t.Fatal(err)
-		}
-		proctest.Eventually(t, "the effect of the message", func() bool {
-			code, body := ask(t, conns)
-			conns = conns[2:]
-			return code == 503 && body == draining
-		})
-	})
-	t.Run("without a master", func(t *testing.T) {
-		p, conns := begin(t)
-		if err := p.tether.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if code, body := ask(t, conns); code != 503 || body != draining {
-			t.Errorf("%d %s", code, body)
-		}
-	})
 }
 
-func TestMasterIsGone(t *testing.T) {
-	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
-	c := p.dial()
-	c.send(head("POST /", "Expect: 100-continue", "Content-Length: 5"))
-	c.answer()
-	if err := p.tether.Close(); err != nil {
-		t.Fatal(err)
+// TestMasterLeaves has a request during which the master ends, or wants the worker to stop at once.
+func TestMasterLeaves(t *testing.T) {
+	begin := func() (*process, *client) {
+		p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
+		c := p.dial()
+		c.send(head("POST /", "Expect: 100-continue", "Content-Length: 5"))
+		c.answer()
+		return p, c
 	}
+	p, c := begin()
+	p.closeTether()
 	c.send("there")
 	if body := readAll(t, c.answer()); body != "hello there" {
 		t.Errorf("%q", body)
 	}
 	_ = c.Close()
 	p.ended()
-}
 
-func TestMasterCuts(t *testing.T) {
-	p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
-	c := p.dial()
-	c.send(head("POST /", "Expect: 100-continue", "Content-Length: 5"))
-	c.answer()
-	if err := p.tether.Send(handoff.Cut); err != nil {
-		t.Fatal(err)
-	}
+	p, _ = begin()
+	p.tell(handoff.Cut)
 	_ = p.tether.Send(handoff.Cut) // has no effect, if it arrives
 	receive(t, "the end of the process", p.end)
 	if p.status.ExitStatus() != 1 {

@@ -43,6 +43,7 @@ func plainOnly(t *testing.T, why string) {
 // TestOverTLS runs tests of this package over TLS: in the second tier all of them, because all that holds for a connection holds
 // there.
 func TestOverTLS(t *testing.T) {
+	t.Parallel()
 	plainOnly(t, "this is the test that starts the others")
 	args := []string{"-test.timeout=5m", "-test.short"}
 	if !proctest.IsLong() {
