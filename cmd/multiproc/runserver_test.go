@@ -36,7 +36,7 @@ func TestRunserver(t *testing.T) {
 	s := startDevelopment(t, dir, "127.0.0.1:0")
 	s.log.Wait(t, s.done, "level=INFO", "database migrated", "path="+filepath.Join(dir, "multiproc.db"), "from=0")
 	s.log.Wait(t, s.done, "level=INFO", "url=http://"+s.address+"/")
-	s.log.Wait(t, s.done, "the database is new", "populate --database="+filepath.Join(dir, "multiproc.db"))
+	s.log.Wait(t, s.done, "new database", "populate --database="+filepath.Join(dir, "multiproc.db"))
 	for _, path := range []string{"/", "/metrics", "/readyz"} {
 		if code, body := s.get(path); code != http.StatusOK {
 			t.Errorf("%s: %d %s", path, code, body)

@@ -34,8 +34,8 @@ func newFirstSteps(cfg *config.Config, program string, args ...string) firstStep
 // log logs the commands.
 func (s firstSteps) log(in *instance) {
 	if s.populate != "" {
-		in.log.Info("the database is new: add transactions", "try", s.populate)
-		in.log.Info("the database is new: create a user of the admin site", "try", s.createSuperuser)
+		in.log.Info("new database: add transactions", "try", s.populate)
+		in.log.Info("new database: create a user for the admin site", "try", s.createSuperuser)
 	}
 }
 
