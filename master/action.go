@@ -153,7 +153,7 @@ func (m *Master) publish() {
 	m.health.Store(&s)
 }
 
-// sampleInterval is how often the master measures its workers and the queues.
+// sampleInterval is the interval at which the master measures its workers and the queues.
 const sampleInterval = time.Second
 
 // sample measures what workers use and how long the queues are, once per interval.

@@ -11,7 +11,7 @@ import (
 // maxExits bounds for how many exited workers the beginning of their stderr is kept.
 const maxExits = 16
 
-// exited is what is kept of a worker that has exited.
+// exited records the exit of a worker.
 type exited struct {
 	serial  fleet.Serial
 	exit    fleet.Exit

@@ -34,7 +34,7 @@ type ExitStatus struct {
 	How    string    `json:"how"`    // for people, as in: was killed by signal 9 (killed)
 }
 
-// history is what the master remembers. It is bounded by a number of reloads and by the number of slots.
+// history records reloads, a bounded number of them, and the exits of each slot.
 type history struct {
 	reloads []ReloadStatus // the oldest first
 	slots   map[handoff.Slot]past

@@ -80,7 +80,7 @@ type Master struct {
 	last     error // the latest failure of a start
 }
 
-// message is what other goroutines send to the master's.
+// message is a call that another goroutine sends to the master's.
 type message func(m *Master)
 
 // child is a worker's process and what the master has observed of it.

@@ -2,7 +2,7 @@ package master
 
 import "multiproc/master/internal/proc"
 
-// Usage is what a process uses.
+// Usage is the memory and the CPU time that a process uses.
 type Usage = proc.Usage
 
 // ReadUsage returns what a process of this machine uses. A process that has ended and has not been reaped has no memory.

@@ -11,8 +11,8 @@ import (
 	"multiproc/internal/conn"
 )
 
-// maxServerConns is how many connections the control socket and each health address have at a time: the master needs
-// descriptors for more than its clients.
+// maxServerConns bounds the open connections of the control socket and of each health address: the master needs descriptors for more
+// than its clients.
 const maxServerConns = 64
 
 // serverTimeout bounds the wait for a client's request, and for a client of a health check to read the answer.

@@ -17,8 +17,8 @@ import (
 	"multiproc/master/internal/fleet"
 )
 
-// settleTime is how long a file must stay unchanged before its change is reported: files are often changed in several steps, and
-// together with others.
+// settleTime is the time that a file must stay unchanged before its change is reported: files are often changed in several steps,
+// and together with others.
 const settleTime = 100 * time.Millisecond
 
 // watcher reports changes of files. File system events only say when to look; what has changed is found out by stat.

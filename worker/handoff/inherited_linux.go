@@ -20,7 +20,7 @@ type Listener struct {
 	Name string // from LISTEN_FDNAMES
 }
 
-// Inherited is what this process has inherited from a master or from systemd.
+// Inherited contains everything that this process has inherited from a master or from systemd.
 type Inherited struct {
 	Identity  Identity   // zero without a master
 	Listeners []Listener // in the order of their descriptors

@@ -27,13 +27,13 @@ type Limits struct {
 const (
 	// unnotifiedReady is the age at which a worker that does not notify counts as ready.
 	unnotifiedReady = time.Second
-	// servedWell is how long a worker must have served for its death not to count as a failed start.
+	// servedWell is the time after which the death of a serving worker does not count as a failed start.
 	servedWell = time.Second
-	// servedLong is how long a worker must have served to make up for all failed starts of its slot.
+	// servedLong is the time after which a serving worker makes up for all failed starts of its slot.
 	servedLong = 10 * time.Second
-	// dumpTime is how long a worker has for a goroutine dump, from QUIT to KILL.
+	// dumpTime is the time for a goroutine dump, from QUIT to KILL.
 	dumpTime = 500 * time.Millisecond
-	// fastMercy is how long workers may drain in a fast stop.
+	// fastMercy bounds the drain in a fast stop.
 	fastMercy = time.Second
 	// drainingPerWorker bounds the number of draining workers, as a multiple of the wanted number of workers.
 	drainingPerWorker = 2

@@ -63,7 +63,7 @@ type result struct {
 	ended               bool
 }
 
-// expectation is what the result of an event must be.
+// expectation is the required result of an event.
 type expectation struct {
 	ending, killing []*actor // workers that must get QUIT, or KILL
 	start           *place   // must be filled at once

@@ -97,7 +97,7 @@ const (
 	ReasonCrash        Reason = "crash" // it was not asked to end
 )
 
-// Exit is how a process ended, or that it could not be started.
+// Exit is the exit of a process, or the failure to start it.
 type Exit struct {
 	Status syscall.WaitStatus
 	Err    error // it could not be started

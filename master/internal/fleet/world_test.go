@@ -12,7 +12,7 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// temper is how reliable the workers of a world are.
+// temper is the reliability of the workers of a world.
 type temper int
 
 const (

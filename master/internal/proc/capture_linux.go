@@ -14,8 +14,8 @@ import (
 // maxCaptured bounds how much of a process's stderr is kept, in bytes: the beginning, where a failed start is reported.
 const maxCaptured = 16 << 10
 
-// maxWrite is how much of a process's stderr is written at once, in bytes: PIPE_BUF, up to which the kernel does not mix it with
-// what other processes write to the same pipe.
+// maxWrite bounds a single write of a process's stderr, in bytes: PIPE_BUF, up to which the kernel does not mix it with the writes
+// of other processes to the same pipe.
 const maxWrite = 4096
 
 // outputTimeout bounds the wait for the rest of the output of a process that has exited: a process that it has started may hold

@@ -15,8 +15,8 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// Launch is what the workers of one generation are started from. It remains as it was when the generation began, whatever is
-// deployed in the meantime.
+// Launch contains everything that the workers of one generation are started from. It remains as it was when the generation began,
+// whatever is deployed in the meantime.
 type Launch struct {
 	Program   *Program
 	Args, Env []string
