@@ -31,6 +31,9 @@ func TestSimulation(t *testing.T) {
 	n := *sequences
 	if n == 0 {
 		n = proctest.Rounds(10_000, 100_000)
+		if testing.Short() {
+			n /= 5
+		}
 	}
 	var next atomic.Int64
 	var group sync.WaitGroup
