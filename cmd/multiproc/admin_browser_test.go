@@ -168,9 +168,7 @@ func TestAdminInBrowser(t *testing.T) {
 func (s *server) exec(statement string, args ...any) {
 	s.tb.Helper()
 	db, err := sql.Open("sqlite3", filepath.Join(s.dir, "transactions.db")+"?_busy_timeout=10000&_foreign_keys=on")
-	if err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, err)
 	defer db.Close()
 	if _, err := db.ExecContext(s.tb.Context(), statement, args...); err != nil {
 		s.tb.Fatalf("%s: %v", statement, err)

@@ -19,9 +19,7 @@ func TestAdminExport(t *testing.T) {
 	const n = 50_000 // more than all buffers on the way hold, with names of the maximum length
 	s := startAdmin(t, "harakiri = 1\n", "ada")
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(s.dir, "transactions.db")+"?mode=rw&_busy_timeout=60000")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer db.Close()
 	for _, add := range []string{
 		`INSERT INTO apis (id, name, description, params) VALUES (1, replace(hex(zeroblob(100)), '0', 'x'), '', '{}')`,
@@ -35,18 +33,14 @@ func TestAdminExport(t *testing.T) {
 		}
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url("/admin/transactions.csv"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	_, session, err := s.login("ada", adminPassword)
 	if err != nil || session == "" {
 		t.Fatalf("login: %q %v", session, err)
 	}
 	request.AddCookie(&http.Cookie{Name: sessionCookie, Value: session})
 	response, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer response.Body.Close()
 	lines := bufio.NewReader(response.Body)
 	if head, err := lines.ReadString('\n'); head != "id,api,status,amount,time_created,time_modified\n" {

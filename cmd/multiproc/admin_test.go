@@ -101,14 +101,10 @@ func (s *server) wantVisit(code int, path, session string) {
 func (s *server) mostAnonymous() (kib uint64) {
 	s.tb.Helper()
 	status, err := s.status()
-	if err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, err)
 	for _, w := range status.Workers {
 		of, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.PID))
-		if err != nil {
-			s.tb.Fatal(err)
-		}
+		check(s.tb, err)
 		value := func(name string) (n uint64) {
 			_, rest, _ := strings.Cut(string(of), "\n"+name+":")
 			if _, err := fmt.Sscanf(rest, "%d kB", &n); err != nil {
@@ -125,14 +121,10 @@ func (s *server) mostAnonymous() (kib uint64) {
 func (s *server) anonymous() (kib []uint64) {
 	s.tb.Helper()
 	status, err := s.status()
-	if err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, err)
 	for _, w := range status.Workers {
 		usage, err := master.ReadUsage(w.PID)
-		if err != nil {
-			s.tb.Fatal(err)
-		}
+		check(s.tb, err)
 		kib = append(kib, usage.AnonBytes>>10)
 	}
 	return kib
@@ -237,15 +229,11 @@ func TestSessionOutlivesWorkers(t *testing.T) {
 	}
 	s.wantVisit(http.StatusOK, "/admin/users", session)
 	status, err := s.status()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	dead := map[int]bool{}
 	for _, w := range status.Workers {
 		dead[w.PID] = true
-		if err := syscall.Kill(w.PID, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
+		check(t, syscall.Kill(w.PID, syscall.SIGKILL))
 	}
 	s.await("other workers", func(status master.Status) bool {
 		for _, w := range status.Workers {

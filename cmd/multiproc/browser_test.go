@@ -255,9 +255,7 @@ func (b *browser) picture(file string) {
 	defer cancel()
 	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	b.check(err)
-	if err := os.WriteFile(filepath.Join(pictures(), file), picture, 0o600); err != nil {
-		b.tb.Fatal(err)
-	}
+	check(b.tb, os.WriteFile(filepath.Join(pictures(), file), picture, 0o600))
 }
 
 //go:embed testdata/focus_check.js

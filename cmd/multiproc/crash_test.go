@@ -28,9 +28,7 @@ func TestCrashLoop(t *testing.T) {
 	if found, err := filepath.Glob(gauges); err != nil || len(found) == 0 {
 		t.Fatalf("no files of live gauges: %v", err)
 	}
-	if err := os.WriteFile(fault, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(fault, nil, 0o600))
 	before := proctest.CPUTime(t, s.cmd.Process.Pid)
 	proctest.Kill(t, s.workers()[0], 9)
 
@@ -73,9 +71,7 @@ func TestCrashLoop(t *testing.T) {
 		t.Errorf("live gauges of a worker that is dead: %q %v", found, err)
 	}
 	if !proctest.IsLong() { // in the long tier the next start is too far off
-		if err := os.Remove(fault); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Remove(fault))
 		s.await("a ready worker", func(status master.Status) bool { return status.Ready() == 1 })
 		if reason := s.unready(t, health); reason != "" {
 			t.Errorf("readyz says %q", reason)

@@ -54,13 +54,9 @@ func (a gridPos) overlaps(b gridPos) bool {
 func readDashboard(t *testing.T) dashboard {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(prometheusDir, "dashboard.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	var d dashboard
-	if err := json.Unmarshal(data, &d); err != nil {
-		t.Fatal(err)
-	}
+	check(t, json.Unmarshal(data, &d))
 	return d
 }
 
@@ -149,9 +145,7 @@ func TestDashboardExpressions(t *testing.T) {
 		fmt.Fprintf(&rules, "  - record: expression:%d\n    expr: %q\n", i, expr)
 	}
 	path := filepath.Join(t.TempDir(), "rules.yml")
-	if err := os.WriteFile(path, []byte(rules.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(path, []byte(rules.String()), 0o600))
 	if out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", path).CombinedOutput(); err != nil {
 		t.Errorf("promtool check rules: %v\n%s", err, out)
 	}

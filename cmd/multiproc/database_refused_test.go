@@ -20,9 +20,7 @@ func TestDatabaseRefused(t *testing.T) {
 			"no database", "",
 			func(t *testing.T, path string) {
 				t.Helper()
-				if err := os.WriteFile(path, garbage, 0o600); err != nil {
-					t.Fatal(err)
-				}
+				check(t, os.WriteFile(path, garbage, 0o600))
 			},
 			[]string{"not a database"},
 		},
@@ -30,9 +28,7 @@ func TestDatabaseRefused(t *testing.T) {
 			"no database, not migrated", "migrate = false\n",
 			func(t *testing.T, path string) {
 				t.Helper()
-				if err := os.WriteFile(path, garbage, 0o600); err != nil {
-					t.Fatal(err)
-				}
+				check(t, os.WriteFile(path, garbage, 0o600))
 			},
 			[]string{"not a database"},
 		},
@@ -40,9 +36,7 @@ func TestDatabaseRefused(t *testing.T) {
 			"a directory", "",
 			func(t *testing.T, path string) {
 				t.Helper()
-				if err := os.Mkdir(path, 0o700); err != nil {
-					t.Fatal(err)
-				}
+				check(t, os.Mkdir(path, 0o700))
 			},
 			nil,
 		},
@@ -51,9 +45,7 @@ func TestDatabaseRefused(t *testing.T) {
 			"empty, not migrated", "migrate = false\n",
 			func(t *testing.T, path string) {
 				t.Helper()
-				if err := os.WriteFile(path, nil, 0o600); err != nil {
-					t.Fatal(err)
-				}
+				check(t, os.WriteFile(path, nil, 0o600))
 			},
 			[]string{"multiproc migrate"},
 		},
@@ -72,9 +64,7 @@ func TestDatabaseRefused(t *testing.T) {
 			"another program's", "",
 			func(t *testing.T, path string) {
 				t.Helper()
-				if err := os.WriteFile(path, nil, 0o600); err != nil {
-					t.Fatal(err)
-				}
+				check(t, os.WriteFile(path, nil, 0o600))
 				execOutside(t, path, "CREATE TABLE theirs (x)")
 			},
 			[]string{"another program"},

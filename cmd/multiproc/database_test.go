@@ -140,9 +140,7 @@ func TestTokens(t *testing.T) {
 		t.Helper()
 		for _, w := range wires {
 			r, err := w.ask(k.request("GET", transactionsPath, "", "Authorization: Bearer "+token))
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			codes = append(codes, r.code)
 		}
 		return codes
@@ -193,9 +191,7 @@ func TestTransactionsWithoutMaster(t *testing.T) {
 	}
 	t.Run("no database", func(t *testing.T) {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "transactions.db"), []byte("no database"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.WriteFile(filepath.Join(dir, "transactions.db"), []byte("no database"), 0o600))
 		s, code := startFailing(t, "master = false\n"+databaseINI, in(dir))
 		if code == exitOK || s.log.Count("transactions.db") == 0 {
 			t.Errorf("exit code %d\n%s", code, s.log)

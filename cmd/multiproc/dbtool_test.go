@@ -44,9 +44,7 @@ func newDatabase(tb testing.TB) (dir, path string) {
 func openDatabase(tb testing.TB, path string) *store.Store {
 	tb.Helper()
 	s, err := store.Open(tb.Context(), path, store.Options{})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			tb.Error(err)
@@ -69,9 +67,7 @@ func countTransactions(tb testing.TB, s *store.Store) (all, recent int64) {
 		}
 		return err
 	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	return all, recent
 }
 
@@ -105,18 +101,14 @@ func TestDatabaseCommands(t *testing.T) {
 	}
 
 	me, err := user.Current()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	var entries []store.Entry
 	err = db.View(t.Context(), func(tx *store.Tx) error {
 		slice, err := tx.Entries(store.EntryQuery{})
 		entries = slice.Items
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	slices.Reverse(entries)
 	var got []string
 	for _, e := range entries {
@@ -141,13 +133,9 @@ func TestDatabaseCommandsDropPrivileges(t *testing.T) {
 	proctest.Root(t)
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
-	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Mkdir(data, 0o700), os.Chown(data, nobody, nobody)); err != nil {
-		t.Fatal(err)
-	}
+	check(t, errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Mkdir(data, 0o700), os.Chown(data, nobody, nobody)))
 	ini := filepath.Join(dir, "root.ini")
-	if err := os.WriteFile(ini, []byte("[multiproc]\nchdir = "+data+"\ndatabase = app.db\nuid = nobody\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(ini, []byte("[multiproc]\nchdir = "+data+"\ndatabase = app.db\nuid = nobody\n"), 0o600))
 	runIn(t, dir, "", "migrate", "--ini", ini, "--recount")
 	mustBeNobodys(t, data)
 	// Another connection keeps the files beside the database.
@@ -169,9 +157,7 @@ func TestUnprintedToken(t *testing.T) {
 	t.Parallel()
 	dir, path := newDatabase(t)
 	reader, writer, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer writer.Close()
 	_ = reader.Close()
 	cmd := commandIn(t, dir, multiprocPath(t), "token", "create", "--database", path, "gateway")
@@ -269,9 +255,7 @@ func TestPopulateInterrupted(t *testing.T) {
 		cmd := commandIn(t, dir, multiprocPath(t), "populate", "--database", path, "--transactions", "100000000")
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
+		check(t, cmd.Start())
 		proctest.Eventually(t, "some transactions", func() bool {
 			all, _ := countTransactions(t, db)
 			return all > before

@@ -28,9 +28,7 @@ type deployment struct {
 func newDeployment(tb testing.TB) *deployment {
 	tb.Helper()
 	dir, err := filepath.EvalSymlinks(tb.TempDir())
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	d := &deployment{tb, filepath.Join(dir, "multiproc")}
 	d.deploy(copyOf(tb, lookPath(tb, "multiproc"), filepath.Join(dir, "first")))
 	return d
@@ -40,9 +38,7 @@ func newDeployment(tb testing.TB) *deployment {
 func (d *deployment) deploy(file string) {
 	d.tb.Helper()
 	temporary := d.path + ".new"
-	if err := os.Link(file, temporary); err != nil {
-		d.tb.Fatal(err)
-	}
+	check(d.tb, os.Link(file, temporary))
 	if err := os.Rename(temporary, d.path); err != nil {
 		d.tb.Fatal(err)
 	}
@@ -57,18 +53,14 @@ func (d *deployment) deploy(file string) {
 func (d *deployment) shell() string {
 	d.tb.Helper()
 	path, err := exec.LookPath("sh")
-	if err != nil {
-		d.tb.Fatal(err)
-	}
+	check(d.tb, err)
 	return copyOf(d.tb, path, filepath.Join(filepath.Dir(d.path), "shell"))
 }
 
 // writeVerb writes the script for a verb.
 func (s *server) writeVerb(verb, does string) {
 	s.tb.Helper()
-	if err := os.WriteFile(filepath.Join(s.dir, verb), []byte(does+"\n"), 0o600); err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, os.WriteFile(filepath.Join(s.dir, verb), []byte(does+"\n"), 0o600))
 }
 
 // start starts a server by the deployment's path.
@@ -90,20 +82,14 @@ func calledBy(path string) func(*serverOptions) {
 func copyOf(tb testing.TB, from, to string) string {
 	tb.Helper()
 	in, err := os.Open(from)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	defer in.Close()
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	if _, err := io.Copy(out, in); err != nil {
 		tb.Fatal(err)
 	}
-	if err := out.Close(); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, out.Close())
 	return to
 }
 
@@ -113,9 +99,7 @@ func (s *server) mustRun(what string, program os.FileInfo) {
 	s.tb.Helper()
 	for _, w := range s.awaitNoneDraining().Workers {
 		running, err := os.Stat(fmt.Sprintf("/proc/%d/exe", w.PID))
-		if err != nil {
-			s.tb.Fatal(err)
-		}
+		check(s.tb, err)
 		if !os.SameFile(running, program) {
 			s.tb.Errorf("worker %s does not run %s\n%s", w.ID, what, s.log)
 		}
@@ -125,9 +109,7 @@ func (s *server) mustRun(what string, program os.FileInfo) {
 func fileInfo(tb testing.TB, path string) os.FileInfo {
 	tb.Helper()
 	info, err := os.Stat(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	return info
 }
 
@@ -140,9 +122,7 @@ func TestBadDeploys(t *testing.T) {
 	good := filepath.Join(filepath.Dir(d.path), "first")
 	shell := d.shell()
 	busy, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer busy.Close()
 
 	const base = "socket = 127.0.0.1:0\nprocesses = 2\ndrain-idle = 1\n"
@@ -253,22 +233,16 @@ func (s *server) in(tb testing.TB) *server {
 // TestDeployByLink deploys by changing a symlink: a reload runs its target of that moment, and nothing earlier does.
 func TestDeployByLink(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	programs := map[string]string{}
 	for _, version := range []string{"v1", "v2"} {
-		if err := os.Mkdir(filepath.Join(dir, version), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Mkdir(filepath.Join(dir, version), 0o700))
 		programs[version] = copyOf(t, lookPath(t, "multiproc"), filepath.Join(dir, version, "multiproc"))
 	}
 	current := filepath.Join(dir, "current")
 	deploy := func(version string) {
 		t.Helper()
-		if err := os.Symlink(version, current+".new"); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Symlink(version, current+".new"))
 		if err := os.Rename(current+".new", current); err != nil {
 			t.Fatal(err)
 		}
@@ -332,18 +306,14 @@ func TestProgramAway(t *testing.T) {
 		d := newDeployment(t)
 		s := d.start("socket = 127.0.0.1:0\nprocesses = 2\n")
 		pid := s.cmd.Process.Pid
-		if err := os.Rename(d.path, d.path+".away"); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Rename(d.path, d.path+".away"))
 		killed := s.workers()
 		for _, pid := range killed {
 			proctest.Kill(t, pid, syscall.SIGKILL)
 		}
 		s.awaitReplaced(killed...) // the file is still open
 		s.mustRefuse(d.path, "no such file")
-		if err := os.Rename(d.path+".away", d.path); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Rename(d.path+".away", d.path))
 		s.reload()
 		if status := s.awaitNoneDraining(); status.PID != pid {
 			t.Errorf("the master is %d, was %d", status.PID, pid)
@@ -354,18 +324,14 @@ func TestProgramAway(t *testing.T) {
 		app := copyOf(t, lookPath(t, "testapp"), filepath.Join(t.TempDir(), "testapp"))
 		s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ncommand = "+app+"\n")
 		pid := s.cmd.Process.Pid
-		if err := os.Rename(app, app+".away"); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Rename(app, app+".away"))
 		killed := s.workers()
 		for _, pid := range killed {
 			proctest.Kill(t, pid, syscall.SIGKILL)
 		}
 		s.log.Wait(t, s.done, app, "no such file")
 		s.await("no worker", func(status master.Status) bool { return status.Ready() == 0 })
-		if err := os.Rename(app+".away", app); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Rename(app+".away", app))
 		status := s.awaitReplaced(killed...)
 		if status.PID != pid {
 			t.Errorf("the master is %d, was %d", status.PID, pid)
@@ -466,31 +432,21 @@ func buildProgram(tb testing.TB, edits map[string]func(string) string) string {
 		proctest.Missing(tb, "there is no go to build another version of the program with")
 	}
 	root, err := filepath.Abs("../..")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	dir := tb.TempDir()
 	replace := map[string]string{}
 	for name, edit := range edits {
 		path := filepath.Join(root, name)
 		text, err := os.ReadFile(path)
-		if err != nil {
-			tb.Fatal(err)
-		}
+		check(tb, err)
 		edited := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))
-		if err := os.WriteFile(edited, []byte(edit(string(text))), 0o600); err != nil {
-			tb.Fatal(err)
-		}
+		check(tb, os.WriteFile(edited, []byte(edit(string(text))), 0o600))
 		replace[path] = edited
 	}
 	overlay := filepath.Join(dir, "overlay.json")
 	text, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := os.WriteFile(overlay, text, 0o600); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
+	check(tb, os.WriteFile(overlay, text, 0o600))
 	program := filepath.Join(dir, "multiproc")
 	build := exec.CommandContext(tb.Context(), goTool, "build", "-overlay", overlay, "-o", program, ".")
 	if output, err := build.CombinedOutput(); err != nil {

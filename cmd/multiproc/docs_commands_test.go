@@ -164,9 +164,7 @@ func (s *docSession) prepare(t *testing.T) {
 		t.Fatal(err)
 	}
 	sample, err := os.ReadFile(filepath.Join(s.top, "multiproc.ini"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	files := map[string]string{
 		// With fewer workers, and with the database in the temporary folder.
 		"multiproc.ini": strings.Replace(string(sample), "\nprocesses = 4\n", "\nprocesses = 2\nchdir = "+s.dir+"\n", 1),
@@ -182,9 +180,7 @@ func (s *docSession) prepare(t *testing.T) {
 	}
 	s.ports = strings.NewReplacer(ports...)
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(s.ports.Replace(text)), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.WriteFile(filepath.Join(s.dir, name), []byte(s.ports.Replace(text)), 0o600))
 	}
 }
 

@@ -39,13 +39,9 @@ func docPages(tb testing.TB) map[string]string {
 	pages := map[string]string{}
 	for _, path := range append(paths, filepath.Join(root, "README.md"), filepath.Join(root, "findings/README.md")) {
 		text, err := os.ReadFile(path)
-		if err != nil {
-			tb.Fatal(err)
-		}
+		check(tb, err)
 		name, err := filepath.Rel(root, path)
-		if err != nil {
-			tb.Fatal(err)
-		}
+		check(tb, err)
 		pages[name] = string(text)
 	}
 	return pages
@@ -199,9 +195,7 @@ func TestDocBlocks(t *testing.T) {
 			}
 		case "ini":
 			path := filepath.Join(t.TempDir(), block.file)
-			if err := os.WriteFile(path, []byte(block.text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			check(t, os.WriteFile(path, []byte(block.text), 0o600))
 			loaded, loadErr := config.Load(config.Arguments{Files: []string{path}}, config.System{})
 			if err = loadErr; err != nil {
 				break
@@ -292,9 +286,7 @@ func testNames(tb testing.TB, dirs ...string) []string {
 			}
 			return nil
 		})
-		if err != nil {
-			tb.Fatal(err)
-		}
+		check(tb, err)
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -68,9 +68,7 @@ func TestEndToEnd(t *testing.T) {
 
 	// Counters begin again when the master starts, and only then. A counter that was higher before must show a reset.
 	before, err := countsOfPage(e.server)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	s.stop()
 	next := startServer(t, ini, in(s.dir))
 	e.tracker = &tracker{next, e.database, e.token}
@@ -79,9 +77,7 @@ func TestEndToEnd(t *testing.T) {
 	}
 	e.awaitScrapes(2)
 	after, err := countsOfPage(e.server)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	reset := map[string]bool{}
 	for series, value := range before {
 		if now, there := after[series]; there && now < value {
@@ -138,9 +134,7 @@ func (e *endToEnd) disturb(d time.Duration) {
 			e.load.kill(e.awaitSeasoned(1)[0])
 		case 1:
 			status, err := e.status()
-			if err != nil {
-				e.t.Fatal(err)
-			}
+			check(e.t, err)
 			e.signal(syscall.SIGHUP)
 			e.await("the next generation", func(now master.Status) bool { return now.Generation > status.Generation })
 		case 3:

@@ -71,9 +71,7 @@ func (k *tracker) measure(after time.Duration) measurement {
 		}
 		return err
 	})
-	if err != nil {
-		k.tb.Fatal(err)
-	}
+	check(k.tb, err)
 	return measurement{after, []float64{
 		masterUsage[0], masterUsage[1], masterUsage[2], masterUsage[3], most[0], most[1], most[2], most[3],
 		k.valueOf("go_goroutines") / float64(len(workers)),
@@ -102,9 +100,7 @@ func processFigures(pid int) (values [4]float64) {
 func sizeOf(tb testing.TB, path string) int64 {
 	tb.Helper()
 	info, err := os.Stat(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	return info.Size()
 }
 

@@ -47,9 +47,7 @@ func TestFilesAreTheUsersThatTheServerRunsAs(t *testing.T) {
 	program := filepath.Join(dir, "multiproc")
 	copyProgram(t, program)
 	openTo(t, dir)
-	if err := os.Chown(dir, nobody, nobody); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Chown(dir, nobody, nobody))
 	s := startFiles(t, dir, "uid = nobody\n", withProgram(program))
 	mustHaveModes(t, dir, 0o077, nobody)
 	s.stop()
@@ -101,9 +99,7 @@ func mustHaveModes(tb testing.TB, dir string, mask fs.FileMode, uid int) {
 		}
 		return nil
 	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	if len(kinds) < 2 {
 		tb.Errorf("hardly anything was made: %v", kinds)
 	}
@@ -140,8 +136,6 @@ func TestSidecarReadsTheMetrics(t *testing.T) {
 func openTo(tb testing.TB, dir string) {
 	tb.Helper()
 	for _, dir := range []string{dir, filepath.Dir(dir)} {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			tb.Fatal(err)
-		}
+		check(tb, os.Chmod(dir, 0o755))
 	}
 }

@@ -153,9 +153,7 @@ func pythonINI(tb testing.TB) string {
 	tb.Helper()
 	python := pythonPath(tb)
 	path := filepath.Join(tb.TempDir(), "server.py")
-	if err := os.WriteFile(path, []byte(pythonServer), 0o600); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, os.WriteFile(path, []byte(pythonServer), 0o600))
 	return fmt.Sprintf("command = %s %s\n", python, path)
 }
 
@@ -255,9 +253,7 @@ func TestForeignLogIsReopened(t *testing.T) {
 	for _, log := range []string{"first", "second"} {
 		proctest.Eventually(t, "both in the "+log+" log", func() bool { return logHas(path, "this is stdout") && logHas(path, "this is stderr") })
 		if log == "first" {
-			if err := os.Rename(path, path+".old"); err != nil {
-				t.Fatal(err)
-			}
+			check(t, os.Rename(path, path+".old"))
 			s.signal(syscall.SIGUSR1)
 		}
 	}

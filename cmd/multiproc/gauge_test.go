@@ -55,9 +55,7 @@ func TestGauge(t *testing.T) {
 	for _, w := range wires {
 		before := after
 		r, err := w.ask(k.request("GET", "/metrics", ""))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		got := sum(seriesOf(t, r.body, "api_transactions"))
 		after = sum(k.counted())
 		if before < got || got < after || after < 900 || before > 1006 {
@@ -88,9 +86,7 @@ func (k *tracker) mustShow(want map[string]float64) {
 	defer hangUp(wires)
 	for _, w := range wires {
 		r, err := w.ask(k.request("GET", "/metrics", ""))
-		if err != nil {
-			k.tb.Fatal(err)
-		}
+		check(k.tb, err)
 		if got := seriesOf(k.tb, r.body, "api_transactions"); !maps.Equal(got, want) {
 			k.tb.Errorf("api_transactions is %v, want %v", got, want)
 		}

@@ -28,9 +28,7 @@ func gunicornCommand(t *testing.T, args ...string) []string {
 	t.Helper()
 	python := pythonPath(t)
 	path, err := filepath.Abs("testdata/gunicorn")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	check := commandIn(t, t.TempDir(), python, "-c", "import gunicorn.app.wsgiapp, prometheus_client.multiprocess")
 	check.Env = append(os.Environ(), pythonEnv()...)
 	if out, err := check.CombinedOutput(); err != nil {
@@ -54,12 +52,8 @@ func startProcess(t *testing.T, dir string, args, env []string) (*exec.Cmd, *pro
 	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // see Cleanup
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
+	check(t, cmd.Start())
 	log, done := new(proctest.Log), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -226,9 +220,7 @@ func livingPIDs(t *testing.T, page string) (pids []int) {
 	t.Helper()
 	for _, text := range regexp.MustCompile(`(?m)^python_liveall\{pid="(\d+)"\}`).FindAllStringSubmatch(page, -1) {
 		pid, err := strconv.Atoi(text[1])
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		pids = append(pids, pid)
 	}
 	slices.Sort(pids)

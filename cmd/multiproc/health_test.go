@@ -54,18 +54,14 @@ func TestReadyzSaysWhy(t *testing.T) {
 func TestReadyzBeforeTheFirst(t *testing.T) {
 	health := freeAddress(t)
 	gate := filepath.Join(t.TempDir(), "gate")
-	if err := syscall.Mkfifo(gate, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, syscall.Mkfifo(gate, 0o600))
 	command := script(t, "read line <"+gate, "exec "+lookPath(t, "testapp"))
 	s := startServer(t, "socket = 127.0.0.1:0\nhealth = "+health+"\ncommand = "+command+"\n", failing)
 	s.await("a worker", func(status master.Status) bool { return len(status.Workers) == 1 })
 	if reason := s.unready(t, health); reason == "" {
 		t.Error("ready without a ready worker")
 	}
-	if err := os.WriteFile(gate, []byte("go\n"), 0); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(gate, []byte("go\n"), 0))
 	s.await("a ready worker", func(status master.Status) bool { return status.Ready() == 1 })
 	if reason := s.unready(t, health); reason != "" {
 		t.Errorf("unready with a ready worker: %s", reason)

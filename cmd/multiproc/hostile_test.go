@@ -21,9 +21,7 @@ import (
 func TestLogThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer r.Close()
 	fill(t, w)
 	dir := t.TempDir()
@@ -31,18 +29,12 @@ func TestLogThatNobodyReads(t *testing.T) {
 	control := filepath.Join(dir, "control.sock")
 	text := fmt.Sprintf("[multiproc]\nsocket = 127.0.0.1:0\ndisable-logging = true\ncontrol = %s\nmetrics-dir = %s\n",
 		control, filepath.Join(dir, "metrics"))
-	if err := os.WriteFile(ini, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(ini, []byte(text), 0o600))
 	cmd := exec.Command(multiprocPath(t), "--ini", ini) //nolint:noctx // ended below
 	cmd.Stderr, cmd.Dir = w, dir
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, w.Close())
 	client := master.NewClient(control)
 	ready := func() bool {
 		s, err := client.Status(t.Context())
@@ -57,9 +49,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 	if o, err := client.Reload(t.Context()); err != nil || !o.OK {
 		t.Errorf("reload: %+v, %v", o, err)
 	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	check(t, cmd.Process.Signal(syscall.SIGTERM))
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	select {
@@ -76,9 +66,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 func fill(tb testing.TB, w *os.File) {
 	tb.Helper()
 	raw, err := w.SyscallConn()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	var failed error
 	err = raw.Control(func(fd uintptr) {
 		for _, size := range []int{4096, 1} {
@@ -106,18 +94,14 @@ func TestHealthFlood(t *testing.T) {
 	})
 	for range 200 {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", health)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		defer conn.Close()
 		if _, err := io.WriteString(conn, "GET /livez HTTP/1.1\r\nHost: x\r\n"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	before := s.await("ready", func(status master.Status) bool { return status.Ready() == 1 }).Workers[0].PID
-	if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	check(t, syscall.Kill(before, syscall.SIGKILL))
 	s.await("another worker", func(status master.Status) bool { return status.Ready() == 1 && status.Workers[0].PID != before })
 	s.stop()
 }
@@ -129,17 +113,13 @@ func TestWorkerLeavesChildren(t *testing.T) {
 	address := freeAddress(t)
 	script := filepath.Join(dir, "worker.sh")
 	text := fmt.Sprintf("#!/bin/sh\nsleep 1000 &\necho $! >>%s\nexec sleep 1000\n", children)
-	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(script, []byte(text), 0o700))
 	s := startServer(t, "socket = "+address+"\nnotify = false\ncommand = "+script+"\n")
 	s.reload()
 	s.awaitNoneDraining()
 	s.stop()
 	data, err := os.ReadFile(children)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	pids := strings.Fields(string(data))
 	if len(pids) != 2 {
 		t.Fatalf("%d workers have forked", len(pids))
@@ -150,8 +130,6 @@ func TestWorkerLeavesChildren(t *testing.T) {
 		}
 	}
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer l.Close()
 }

@@ -39,18 +39,12 @@ type certificate struct {
 func newCertificate(tb testing.TB, serial int64, until time.Time) certificate {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	template := &x509.Certificate{SerialNumber: big.NewInt(serial), NotAfter: until, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	return certificate{
 		serial: serial,
 		cert:   pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
@@ -68,9 +62,7 @@ func (c certificate) put(tb testing.TB, dir string) {
 	tb.Helper()
 	for name, content := range map[string][]byte{"cert.pem": c.cert, "key.pem": c.key} {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path+".new", content, 0o600); err != nil {
-			tb.Fatal(err)
-		}
+		check(tb, os.WriteFile(path+".new", content, 0o600))
 		if err := os.Rename(path+".new", path); err != nil {
 			tb.Fatal(err)
 		}
@@ -191,9 +183,7 @@ func TestCertificateIsRenewed(t *testing.T) {
 			t.Errorf("%s: the log has the key", name)
 		}
 	}
-	if err := os.Remove(filepath.Join(dir, "key.pem")); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Remove(filepath.Join(dir, "key.pem")))
 	s.mustRefuse("tls-key", "no such file")
 	s.mustShow(t, last.serial)
 	newCertificate(t, 8, time.Now().Add(-time.Hour)).put(t, dir)
@@ -216,9 +206,7 @@ func TestKeyIsNowhere(t *testing.T) {
 		for _, name := range []string{"environ", "cmdline"} {
 			path := fmt.Sprintf("/proc/%d/%s", pid, name)
 			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			places[path] = string(text)
 		}
 	}
@@ -245,9 +233,7 @@ func TestKeyIsNowhere(t *testing.T) {
 func descriptorsTo(tb testing.TB, pid int, name string) int {
 	tb.Helper()
 	descriptors, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	n := 0
 	for _, fd := range descriptors {
 		if target, err := os.Readlink(fd); err == nil && strings.Contains(target, name) {
@@ -261,27 +247,23 @@ func descriptorsTo(tb testing.TB, pid int, name string) int {
 func TestCheckLooksAtTheCertificate(t *testing.T) {
 	dir := t.TempDir()
 	s := &server{tb: t, dir: dir}
-	check := func() (string, exitCode) {
+	look := func() (string, exitCode) {
 		_, stderr, code := s.run("check", "--socket=127.0.0.1:0", "--tls-cert=cert.pem", "--tls-key=key.pem")
 		return stderr, code
 	}
-	if stderr, code := check(); code != exitUsage || !strings.Contains(stderr, "tls-cert: open "+dir) {
+	if stderr, code := look(); code != exitUsage || !strings.Contains(stderr, "tls-cert: open "+dir) {
 		t.Errorf("no files: %d %s", code, stderr)
 	}
 	valid(t, 1).put(t, dir)
-	if stderr, code := check(); code != 0 || stderr != "" {
+	if stderr, code := look(); code != 0 || stderr != "" {
 		t.Errorf("%d %s", code, stderr)
 	}
-	if err := os.Chmod(filepath.Join(dir, "key.pem"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if stderr, code := check(); code != 0 || !strings.Contains(stderr, "secret file is readable by everyone") {
+	check(t, os.Chmod(filepath.Join(dir, "key.pem"), 0o644))
+	if stderr, code := look(); code != 0 || !strings.Contains(stderr, "secret file is readable by everyone") {
 		t.Errorf("%d %s", code, stderr)
 	}
-	if err := errors.Join(os.Remove(filepath.Join(dir, "key.pem")), syscall.Mkfifo(filepath.Join(dir, "key.pem"), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	if stderr, code := check(); code != exitUsage || !strings.Contains(stderr, "not a regular file") {
+	check(t, errors.Join(os.Remove(filepath.Join(dir, "key.pem")), syscall.Mkfifo(filepath.Join(dir, "key.pem"), 0o600)))
+	if stderr, code := look(); code != exitUsage || !strings.Contains(stderr, "not a regular file") {
 		t.Errorf("a pipe: %d %s", code, stderr)
 	}
 }
@@ -311,9 +293,7 @@ func TestRootOnlyKey(t *testing.T) {
 	}
 	s, _ := startDropping(t, "socket = 127.0.0.1:0\nuid = nobody\ntls-cert = cert.pem\ntls-key = key.pem\n", func(dir string) {
 		valid(t, 1).put(t, dir)
-		if err := os.Chmod(filepath.Join(dir, "cert.pem"), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Chmod(filepath.Join(dir, "cert.pem"), 0o644))
 	})
 	s.log.Wait(t, s.done, "file not readable after dropping privileges", "key=tls-key")
 	all := func() []int { return append(s.workers(), s.cmd.Process.Pid) }
@@ -325,14 +305,10 @@ func TestRootOnlyKey(t *testing.T) {
 	s.mustShow(t, 1)
 
 	valid(t, 2).put(t, s.dir)
-	if err := os.Chmod(filepath.Join(s.dir, "cert.pem"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Chmod(filepath.Join(s.dir, "cert.pem"), 0o644))
 	s.mustRefuse("tls-key", "permission denied", "or restart")
 	s.mustShow(t, 1)
-	if err := os.Chown(filepath.Join(s.dir, "key.pem"), 0, nobody); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Chown(filepath.Join(s.dir, "key.pem"), 0, nobody))
 	if err := os.Chmod(filepath.Join(s.dir, "key.pem"), 0o640); err != nil {
 		t.Fatal(err)
 	}

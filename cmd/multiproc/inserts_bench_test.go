@@ -139,13 +139,9 @@ func openLoop(b *testing.B) *loop {
 		b.Fatal(err)
 	}
 	db, err := sql.Open("sqlite3", "file:"+path+"?_foreign_keys=on&_synchronous=full&_stmt_cache_size=16")
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	conn, err := db.Conn(b.Context())
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	b.Cleanup(func() {
 		_ = conn.Close()
 		_ = db.Close()

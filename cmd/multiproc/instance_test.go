@@ -54,9 +54,7 @@ func TestSecondServer(t *testing.T) {
 				ini += "metrics-dir = " + filepath.Join(home, "metrics") + "\n"
 			}
 			path := filepath.Join(home, "multiproc.ini")
-			if err := os.WriteFile(path, []byte(ini), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			check(t, os.WriteFile(path, []byte(ini), 0o600))
 			_, stderr, code := first.run("--ini", path)
 			if code != 4 {
 				t.Errorf("exit code %d, want 4", code)
@@ -81,9 +79,7 @@ func TestSecondServer(t *testing.T) {
 				}
 			}
 			entries, err := os.ReadDir(home)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			for _, entry := range entries {
 				if entry.Name() != "multiproc.ini" {
 					t.Errorf("%s is left in the second one's own directory", entry.Name())
@@ -137,9 +133,7 @@ func tree(tb testing.TB, dir string) map[string]string {
 		found[path] = text
 		return nil
 	})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	return found
 }
 
@@ -166,9 +160,7 @@ func TestPrivateMetricsDirectory(t *testing.T) {
 		private := filepath.Join(dir, "control.metrics")
 		keep := filepath.Join(private, "keep.txt")
 		if foreign {
-			if err := errors.Join(os.Mkdir(private, 0o700), os.WriteFile(keep, nil, 0o600)); err != nil {
-				t.Fatal(err)
-			}
+			check(t, errors.Join(os.Mkdir(private, 0o700), os.WriteFile(keep, nil, 0o600)))
 		}
 		s := startServer(t, "socket = 127.0.0.1:0\n", func(o *serverOptions) { o.dir, o.args = dir, []string{"--metrics-dir="} })
 		if _, err := os.Stat(filepath.Join(private, "counter_master.db")); err != nil {

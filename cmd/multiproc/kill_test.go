@@ -76,9 +76,7 @@ func TestKilledWorkers(t *testing.T) {
 	// However many workers there were, the files are those of the slots.
 	name := regexp.MustCompile(`^(counter|summary|histogram|gauge_[a-z]+)_(w[1-3]|master)\.db$`)
 	entries, err := os.ReadDir(s.metricsDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	for _, entry := range entries {
 		if strings.HasSuffix(entry.Name(), ".db") && !name.MatchString(entry.Name()) {
 			t.Errorf("a file of no slot is left: %s", entry.Name())
@@ -309,9 +307,7 @@ func (s *server) valueOf(series string) float64 {
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), " "); ok && name == series {
 			v, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				s.tb.Fatal(err)
-			}
+			check(s.tb, err)
 			return v
 		}
 	}
@@ -336,13 +332,9 @@ func testKilledMaster(t *testing.T, command string) {
 
 	// A request is in progress when the worker finds out that the master is dead.
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(proctest.Patience)); err != nil {
-		t.Fatal(err)
-	}
+	check(t, conn.SetDeadline(time.Now().Add(proctest.Patience)))
 	if _, err := io.WriteString(conn, "GET /readyz HTTP/1.1\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -351,9 +343,7 @@ func testKilledMaster(t *testing.T, command string) {
 		slow.start(4, 2*time.Second)
 	}
 
-	if err := s.stderr.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, s.stderr.Close())
 	proctest.Kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
 	proctest.AwaitGone(t, s.cmd.Process.Pid)
 	if _, err := io.WriteString(conn, "Host: server\r\n\r\n"); err != nil {

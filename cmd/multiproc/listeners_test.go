@@ -28,9 +28,7 @@ func ask(tb testing.TB, network, address, path string) (int, error) {
 		},
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://server"+path, nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
 		return 0, err
@@ -89,9 +87,7 @@ func TestReloadListeners(t *testing.T) {
 // worker was at fault.
 func TestReloadListenerFailed(t *testing.T) {
 	busy, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer busy.Close()
 	dir := t.TempDir()
 	tcp, kept, unix := freeAddress(t), filepath.Join(dir, "kept.sock"), filepath.Join(dir, "http.sock")

@@ -33,9 +33,7 @@ func TestMain(m *testing.M) {
 //	fraction FILE VALUE      create a metric file with a histogram whose only bucket has this value
 func TestScript(t *testing.T) {
 	golden, err := filepath.Abs("../../testdata")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,

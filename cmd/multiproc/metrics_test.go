@@ -50,9 +50,7 @@ func TestInspectStoppedServer(t *testing.T) {
 			Requests  float64 `json:"requests_per_second"`
 		}
 	}
-	if err := json.Unmarshal([]byte(stdout), &v); err != nil {
-		t.Fatal(err)
-	}
+	check(t, json.Unmarshal([]byte(stdout), &v))
 	if !v.Running || v.Master.PID != s.cmd.Process.Pid || v.Master.State != "stopped" || len(v.Workers) != 2 {
 		t.Errorf("%+v", v)
 	}
@@ -93,14 +91,10 @@ func TestWatchReaderGone(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 1\ndisable-logging = true\n")
 	startLoad(t, allKinds("tcp", s.address, "/", "/"))
 	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	cmd := commandIn(t, s.dir, multiprocPath(t), "metrics", "watch", "--interval", "100ms", "--ini", s.ini)
 	cmd.Stdout = write
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, cmd.Start())
 	_ = write.Close()
 	if _, err := io.ReadFull(read, make([]byte, 10)); err != nil {
 		t.Fatal(err)
@@ -129,9 +123,7 @@ func makeLargeDirectory(tb testing.TB, dir string, processes, counters int) {
 			binary.LittleEndian.PutUint64(file[at:], math.Float64bits(float64(p+i)))
 		}
 		path := filepath.Join(dir, fmt.Sprintf("counter_%d.db", 1_000_000_000+p)) // no such pids
-		if err := os.WriteFile(path, file, 0o600); err != nil {
-			tb.Fatal(err)
-		}
+		check(tb, os.WriteFile(path, file, 0o600))
 		if err := os.Truncate(path, 1<<16); err != nil {
 			tb.Fatal(err)
 		}
@@ -179,9 +171,7 @@ func TestLargeDirectory(t *testing.T) {
 			Merged float64
 		}
 	}
-	if err := json.Unmarshal(run("show", "--dir", dir, "--sample", "app_requests_total", "--match", "/7\"", "--json"), &shown); err != nil {
-		t.Fatal(err)
-	}
+	check(t, json.Unmarshal(run("show", "--dir", dir, "--sample", "app_requests_total", "--match", "/7\"", "--json"), &shown))
 	if len(shown.Columns) != largeProcesses || len(shown.Rows) != 1 || len(shown.Rows[0].Values) != largeProcesses {
 		t.Fatalf("show: %d columns, %d rows", len(shown.Columns), len(shown.Rows))
 	}

@@ -21,16 +21,12 @@ import (
 func scrapeOnce(tb testing.TB, url string, settings config.HTTPClientConfig) (int, string, error) {
 	tb.Helper()
 	client, err := config.NewClientFromConfig(settings, "test")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	defer client.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(tb.Context(), proctest.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	response, err := client.Do(request)
 	if err != nil {
 		return 0, "", err
@@ -46,9 +42,7 @@ func withCredentials(file string) config.HTTPClientConfig {
 
 func writeFile(tb testing.TB, path, text string) {
 	tb.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, os.WriteFile(path, []byte(text), 0o600))
 }
 
 // TestMetricsToken protects the metrics on the shared listener: a scrape needs the token, and nothing else does. After a
@@ -87,9 +81,7 @@ func TestMetricsToken(t *testing.T) {
 	writeFile(t, file, "")
 	s.mustRefuse("metrics-token-file", "file is empty")
 	writeFile(t, file, "third-token")
-	if err := os.Chmod(file, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Chmod(file, 0o644))
 	s.mustReload()
 	s.log.Wait(t, s.done, "secret file is readable by everyone", "key=metrics-token-file")
 	stdout, _, _ := s.run("check", "--snapshot", "--ini", s.ini)
@@ -130,9 +122,7 @@ func TestMetricsAuthFile(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "client.pem"), string(client.cert))
 	writeFile(t, filepath.Join(dir, "client-key.pem"), string(client.key))
 	hash, err := bcrypt.GenerateFromPassword([]byte("open sesame"), bcrypt.MinCost)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	users := fmt.Sprintf("basic_auth_users:\n  prometheus: %s\n", hash)
 	encrypted := "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n"
 	file := filepath.Join(dir, "web.yml")
@@ -171,18 +161,14 @@ func TestMetricsAuthFile(t *testing.T) {
 
 	// Reloads lose no scrape on a kept-alive connection.
 	client2, err := config.NewClientFromConfig(good, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer client2.CloseIdleConnections()
 	for range 3 {
 		before := s.workers()
 		s.mustReload()
 		for range 5 {
 			response, err := client2.Get("https://" + side + "/metrics") //nolint:noctx // the test's context has a deadline
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode != http.StatusOK || response.ProtoMajor != 1 ||
 				response.Header.Get("X-Frame-Options") != "deny" {
 				t.Errorf("%s %s, %v, %v", response.Proto, response.Status, response.Header, err)
@@ -221,9 +207,7 @@ func TestMetricsAuthFileIsForTheServersUser(t *testing.T) {
 	}
 	dir := t.TempDir()
 	openTo(t, dir)
-	if err := os.Chown(dir, nobody, nobody); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Chown(dir, nobody, nobody))
 	program := filepath.Join(dir, "multiproc")
 	copyProgram(t, program)
 	writeFile(t, filepath.Join(dir, "web.yml"), "http_server_config:\n  http2: false\n")
@@ -236,9 +220,7 @@ func TestMetricsAuthFileIsForTheServersUser(t *testing.T) {
 // BenchmarkMetricsAuth measures what a password of the usual cost adds to a scrape on one connection.
 func BenchmarkMetricsAuth(b *testing.B) {
 	hash, err := bcrypt.GenerateFromPassword([]byte("open sesame"), bcrypt.DefaultCost)
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	for name, text := range map[string]string{"open": "", "password": fmt.Sprintf("basic_auth_users:\n  prometheus: %s\n", hash)} {
 		b.Run(name, func(b *testing.B) {
 			dir := b.TempDir()
@@ -252,16 +234,12 @@ func BenchmarkMetricsAuth(b *testing.B) {
 			client, err := config.NewClientFromConfig(config.HTTPClientConfig{
 				BasicAuth: &config.BasicAuth{Username: "prometheus", Password: "open sesame"},
 			}, "test")
-			if err != nil {
-				b.Fatal(err)
-			}
+			check(b, err)
 			defer client.CloseIdleConnections()
 			first := time.Now()
 			for i := 0; b.Loop(); i++ {
 				response, err := client.Get("http://" + side + "/metrics") //nolint:noctx // a benchmark
-				if err != nil {
-					b.Fatal(err)
-				}
+				check(b, err)
 				_, _ = io.Copy(io.Discard, response.Body)
 				_ = response.Body.Close()
 				if response.StatusCode != http.StatusOK {

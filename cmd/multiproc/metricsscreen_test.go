@@ -55,9 +55,7 @@ func (e *emulator) startScreen(command, dir string) (pid int) {
 	e.line("sh -c 'echo $$ > " + dir + "/pid; exec " + multiprocPath(e.tb) + " metrics " + command + " --dir " + dir + "'; echo ended with $?")
 	e.awaitText("q quit")
 	text, err := os.ReadFile(dir + "/pid")
-	if err != nil {
-		e.tb.Fatal(err)
-	}
+	check(e.tb, err)
 	if _, err := fmt.Sscan(string(text), &pid); err != nil {
 		e.tb.Fatal(err)
 	}
@@ -168,9 +166,7 @@ func TestTop(t *testing.T) {
 func settingsOf(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	first, rest, ok := strings.Cut(string(text), "\n")
 	if !ok || !strings.Contains(first, "rows") {
 		t.Fatalf("not from stty: %s", text)
@@ -228,9 +224,7 @@ func TestTerminalIsGone(t *testing.T) {
 		leader.Stdin, leader.Stdout, leader.Stderr = line, line, line
 		leader.Env = append(os.Environ(), "TERM=xterm")
 		leader.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-		if err := leader.Start(); err != nil {
-			t.Fatal(err)
-		}
+		check(t, leader.Start())
 		_ = line.Close()
 		at := &terminal{tb: t, keys: keys}
 		go at.read()

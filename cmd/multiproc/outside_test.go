@@ -17,9 +17,7 @@ func (k *tracker) outside() *sql.DB {
 func openOutside(tb testing.TB, database string) *sql.DB {
 	tb.Helper()
 	db, err := sql.Open("sqlite3", "file:"+database+"?mode=rw&_busy_timeout=10000&_foreign_keys=on&_txlock=immediate")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	tb.Cleanup(func() { _ = db.Close() })
 	return db
 }
@@ -42,24 +40,18 @@ func (k *tracker) rows() map[int64]int64 {
 	db := k.outside()
 	defer db.Close()
 	rows, err := db.QueryContext(k.tb.Context(), "SELECT id, amount FROM transactions")
-	if err != nil {
-		k.tb.Fatal(err)
-	}
+	check(k.tb, err)
 	defer rows.Close()
 	found := map[int64]int64{}
 	for rows.Next() {
 		var id, amount int64
-		if err := rows.Scan(&id, &amount); err != nil {
-			k.tb.Fatal(err)
-		}
+		check(k.tb, rows.Scan(&id, &amount))
 		if amount%10000 != 2500 {
 			k.tb.Errorf("transaction %d has the amount %d", id, amount)
 		}
 		found[id] = amount / 10000
 	}
-	if err := rows.Err(); err != nil {
-		k.tb.Fatal(err)
-	}
+	check(k.tb, rows.Err())
 	return found
 }
 
@@ -96,21 +88,15 @@ func (k *tracker) counted() map[string]float64 {
 		SELECT apis.name, transaction_statuses.name, count(*) FROM transactions
 		JOIN apis ON apis.id = api_id JOIN transaction_statuses ON transaction_statuses.id = status_id
 		WHERE time_modified > ? AND time_modified <= ? GROUP BY 1, 2`, now-day, now)
-	if err != nil {
-		k.tb.Fatal(err)
-	}
+	check(k.tb, err)
 	defer rows.Close()
 	counts := map[string]float64{}
 	for rows.Next() {
 		var api, status string
 		var n float64
-		if err := rows.Scan(&api, &status, &n); err != nil {
-			k.tb.Fatal(err)
-		}
+		check(k.tb, rows.Scan(&api, &status, &n))
 		counts[fmt.Sprintf("{api=%q,status=%q}", api, status)] = n
 	}
-	if err := rows.Err(); err != nil {
-		k.tb.Fatal(err)
-	}
+	check(k.tb, rows.Err())
 	return counts
 }

@@ -17,9 +17,7 @@ func asNobody(t *testing.T) (dir string, run func(args ...string) (out string, c
 	program := filepath.Join(dir, "multiproc")
 	copyProgram(t, program)
 	for _, open := range []string{dir, filepath.Dir(dir)} {
-		if err := os.Chmod(open, 0o755); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Chmod(open, 0o755))
 	}
 	return dir, func(args ...string) (string, exitCode) {
 		t.Helper()
@@ -41,23 +39,15 @@ func TestInspectionWithoutPermission(t *testing.T) {
 	t.Parallel()
 	dir, run := asNobody(t)
 	entry, err := os.ReadFile("../../testdata/conformance/h16/worker_ids/counter_w1.db")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	metrics := filepath.Join(dir, "metrics")
 	for _, d := range []string{metrics, filepath.Join(dir, "closed")} {
-		if err := os.Mkdir(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Mkdir(d, 0o755))
 	}
 	for name, mode := range map[string]os.FileMode{"counter_1.db": 0o644, "counter_2.db": 0} {
-		if err := os.WriteFile(filepath.Join(metrics, name), entry, mode); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.WriteFile(filepath.Join(metrics, name), entry, mode))
 	}
-	if err := os.Chmod(filepath.Join(dir, "closed"), 0); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Chmod(filepath.Join(dir, "closed"), 0))
 	f := func(want exitCode, args string, parts ...string) {
 		t.Helper()
 		out, code := run(append([]string{"metrics"}, strings.Fields(args)...)...)
@@ -87,16 +77,12 @@ func TestInspectionWithoutPermission(t *testing.T) {
 
 	// A copy whose lock names a pid that is another process by now, whose descriptors this user may not see.
 	copied := filepath.Join(dir, "copied", ".mpm")
-	if err := os.MkdirAll(copied, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.MkdirAll(copied, 0o755))
 	for name, text := range map[string]string{
 		"w1.lock":     `{"pid": 1, "slot": 1}`,
 		"master.note": `{"at": "2026-01-01T00:00:00Z", "status": {"workers": [{"id": "w1", "pid": 1, "state": "ready", "resident_bytes": 1048576}]}}`,
 	} {
-		if err := os.WriteFile(filepath.Join(copied, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.WriteFile(filepath.Join(copied, name), []byte(text), 0o644))
 	}
 	f(0, "top --once --dir copied", "nothing runs here", "1.0 MiB")
 }

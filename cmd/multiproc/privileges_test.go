@@ -27,51 +27,37 @@ func startDropping(t *testing.T, ini string, prepare ...func(dir string)) (s *se
 		proctest.Missing(t, "only root can give up privileges")
 	}
 	dir := t.TempDir()
-	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Chmod(filepath.Dir(dir), 0o755))
 	program := filepath.Join(dir, "multiproc")
 	copyProgram(t, program)
 	metrics := filepath.Join(dir, "metrics")
-	if err := os.Mkdir(metrics, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Mkdir(metrics, 0o700))
 	if err := os.Chown(metrics, nobody, nobody); err != nil {
 		t.Fatal(err)
 	}
 	roots = filepath.Join(dir, "roots")
-	if err := os.Mkdir(roots, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Mkdir(roots, 0o755))
 	for _, prepare := range prepare {
 		prepare(dir)
 	}
 	s = startServer(t, ini+"processes = 2\npidfile = "+filepath.Join(roots, "multiproc.pid")+
 		"\nsocket = "+filepath.Join(roots, "http.sock")+"\nhealth = 127.0.0.1:0\nstats = "+filepath.Join(roots, "stats.sock")+"\n",
 		withProgram(program), func(o *serverOptions) { o.dir = dir })
-	if err := os.Chmod(s.ini, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Chmod(s.ini, 0o644))
 	return s, roots
 }
 
 func copyProgram(tb testing.TB, to string) {
 	tb.Helper()
 	from, err := os.Open(multiprocPath(tb))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	defer from.Close()
 	file, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	if _, err := io.Copy(file, from); err != nil {
 		tb.Fatal(err)
 	}
-	if err := file.Close(); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, file.Close())
 }
 
 // rootsPort returns an address that only root can listen on, on most machines.
@@ -192,9 +178,7 @@ func TestPrivilegesAndTheDefaultControl(t *testing.T) {
 	s, _ := startDropping(t, "socket = 127.0.0.1:0\nuid = nobody\n")
 	s.stop()
 	text, err := os.ReadFile(s.ini)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	// As it was, without the line that the harness adds.
 	var kept []string
 	for line := range strings.Lines(string(text)) {
@@ -203,9 +187,7 @@ func TestPrivilegesAndTheDefaultControl(t *testing.T) {
 		}
 	}
 	ini := filepath.Join(s.dir, "without.ini")
-	if err := os.WriteFile(ini, []byte(strings.Join(kept, "")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(ini, []byte(strings.Join(kept, "")), 0o600))
 	if err := os.Chmod(ini, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -233,9 +215,7 @@ func TestPrivilegesAndTheDefaultControl(t *testing.T) {
 func TestUnreadableProgramShutsItsProcesses(t *testing.T) {
 	t.Parallel()
 	s, _ := startDropping(t, "socket = 127.0.0.1:0\nuid = nobody\n", func(dir string) {
-		if err := os.Chmod(filepath.Join(dir, "multiproc"), 0o711); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Chmod(filepath.Join(dir, "multiproc"), 0o711))
 	})
 	check := func() {
 		t.Helper()

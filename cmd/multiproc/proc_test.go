@@ -33,9 +33,7 @@ func listening(tb testing.TB) map[string]bool {
 		{"/proc/net/unix", 3, 6, "00010000"}, // the flag of a listening socket
 	} {
 		text, err := os.ReadFile(table.path)
-		if err != nil {
-			tb.Fatal(err)
-		}
+		check(tb, err)
 		for line := range strings.Lines(string(text)) {
 			fields := strings.Fields(line)
 			if len(fields) > table.inode && fields[table.state] == table.listeningWhen {
@@ -94,9 +92,7 @@ func script(tb testing.TB, lines ...string) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "worker.sh")
 	text := "#!/bin/sh\n" + strings.Join(lines, "\n") + "\n"
-	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, os.WriteFile(path, []byte(text), 0o700))
 	return path
 }
 

@@ -27,9 +27,7 @@ import (
 func startEventful(t *testing.T) *server {
 	t.Helper()
 	ini, err := os.ReadFile(filepath.Join(initDir(t), "multiproc.ini"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	database := filepath.Join(t.TempDir(), "multiproc.db")
 	own := strings.NewReplacer("127.0.0.1:8000", "127.0.0.1:0", "/var/lib/multiproc/multiproc.db", database, "auto\n", "2\n")
 	s := startServer(t, own.Replace(string(ini)))
@@ -43,17 +41,11 @@ func startEventful(t *testing.T) *server {
 	s.awaitNoneDraining()
 
 	// Metrics that appear only when something is wrong: a file of another kind, and a family that another source already has.
-	if err := os.WriteFile(filepath.Join(s.metricsDir(), "other.db"), []byte("not a metric file"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(filepath.Join(s.metricsDir(), "other.db"), []byte("not a metric file"), 0o600))
 	w, err := mpmetrics.NewWriter(s.metricsDir(), "other", mpmetrics.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "multiproc_store_up", Help: "Another."}, mpmetrics.ModeMax)).Set(1)
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, w.Close())
 	return s
 }
 
@@ -101,9 +93,7 @@ func TestMetricsOfRulesExist(t *testing.T) {
 // TestReasonsOfRules checks that every exit reason in the alerts exists.
 func TestReasonsOfRules(t *testing.T) {
 	source, err := os.ReadFile("../../master/internal/fleet/worker.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	found := regexp.MustCompile(`reason=~?"([^"]*)"`).FindAllStringSubmatch(readRules(t), -1)
 	if len(found) == 0 {
 		t.Error("no reasons")
@@ -133,13 +123,9 @@ func startPrometheus(t *testing.T, dir string) *prometheusServer {
 	p := &prometheusServer{t, freeAddress(t)}
 	cmd := commandIn(t, dir, path, "--config.file=prometheus.yml", "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+p.address)
 	log, err := os.Create(filepath.Join(t.TempDir(), "prometheus.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -190,9 +176,7 @@ func (p *prometheusServer) rules() []prometheusRule {
 	var data struct {
 		Groups []struct{ Rules []prometheusRule }
 	}
-	if err := p.get("/api/v1/rules", &data); err != nil {
-		p.t.Fatal(err)
-	}
+	check(p.t, p.get("/api/v1/rules", &data))
 	var all []prometheusRule
 	for _, group := range data.Groups {
 		all = append(all, group.Rules...)
@@ -219,14 +203,10 @@ func TestPrometheus(t *testing.T) {
 	dir := initDir(t)
 	path := filepath.Join(dir, "prometheus.yml")
 	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	// As it is, except for the address and the interval.
 	text = []byte(strings.NewReplacer("127.0.0.1:8000", s.address, ": 15s", ": 200ms").Replace(string(text)))
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(path, text, 0o600))
 	began := time.Now()
 	p := startPrometheus(t, dir)
 	proctest.Eventually(t, "a scrape", func() bool { return p.samples(`up{job="multiproc"} == 1`) == 1 })

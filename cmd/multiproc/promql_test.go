@@ -80,9 +80,7 @@ func (p *prometheusServer) query(at time.Time, expr string) []promSeries {
 func (p *prometheusServer) counters() []string {
 	p.t.Helper()
 	var families map[string][]struct{ Type string }
-	if err := p.get("/api/v1/metadata", &families); err != nil {
-		p.t.Fatal(err)
-	}
+	check(p.t, p.get("/api/v1/metadata", &families))
 	var names []string
 	for name, found := range families {
 		switch {

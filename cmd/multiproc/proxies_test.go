@@ -26,16 +26,12 @@ func TestLoginsThroughProxy(t *testing.T) {
 		t.Helper()
 		form := url.Values{"username": {"root"}, "password": {password}}
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url("/admin/login"), strings.NewReader(form.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		request.Header.Set("X-Forwarded-For", "198.51.100.9, "+client)
 		request.Header.Set("X-Forwarded-Proto", "https")
 		response, err := by.RoundTrip(request)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		defer response.Body.Close()
 		for _, c := range response.Cookies() {
 			if strings.HasSuffix(c.Name, sessionCookie) {

@@ -93,9 +93,7 @@ func (s *server) awaitNoneDraining() master.Status {
 func entries(tb testing.TB, pid int, of string) int {
 	tb.Helper()
 	list, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), of))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	return len(list)
 }
 
@@ -149,14 +147,10 @@ func TestReloadSlowReader(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nworker-reload-mercy = 2\n"+appINI(t))
 	old := s.workers()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer conn.Close()
 	// So that the answer does not fit into the kernel's buffers.
-	if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
-		t.Fatal(err)
-	}
+	check(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
 	if _, err := io.WriteString(conn, "GET /big?size=10485760 HTTP/1.1\r\nHost: server\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -189,9 +183,7 @@ func TestReloadGap(t *testing.T) {
 	for range reloads {
 		s.reload()
 		status, err := s.status()
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		for _, w := range status.Workers {
 			if w.Generation == status.Generation && w.State != "ready" {
 				t.Errorf("worker %s is %s after the reload", w.ID, w.State)
@@ -385,9 +377,7 @@ func TestReloadUnchangeable(t *testing.T) {
 		"metrics-dir": fmt.Sprintf("[multiproc]\n%scontrol = %s\nmetrics-dir = %s\n", ini, s.control(), filepath.Join(dir, "metrics")),
 	} {
 		t.Run(key, func(t *testing.T) {
-			if err := os.WriteFile(s.ini, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			check(t, os.WriteFile(s.ini, []byte(text), 0o600))
 			s.mustRefuse(key)
 		})
 	}
@@ -415,9 +405,7 @@ func TestReloadReusePort(t *testing.T) {
 func (s *server) hold(text string) net.Conn {
 	s.tb.Helper()
 	conn, err := new(net.Dialer).DialContext(s.tb.Context(), "tcp", s.address)
-	if err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, err)
 	s.tb.Cleanup(func() { _ = conn.Close() })
 	if _, err := io.WriteString(conn, text); err != nil {
 		s.tb.Fatal(err)
@@ -440,9 +428,7 @@ func (s *server) holdPost() net.Conn {
 // mustEnd reads the answer to the one request on a connection, which must be good and the last one.
 func mustEnd(tb testing.TB, conn net.Conn, body string) {
 	tb.Helper()
-	if err := conn.SetReadDeadline(time.Now().Add(proctest.Patience)); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, conn.SetReadDeadline(time.Now().Add(proctest.Patience)))
 	answer, err := io.ReadAll(conn)
 	if text := string(answer); err != nil || !strings.HasPrefix(text, "HTTP/1.1 200 ") || !strings.HasSuffix(text, "\r\n\r\n"+body) {
 		tb.Errorf("the answer to a request that a reload came upon: %q %v", text, err)
@@ -509,9 +495,7 @@ func TestReloadWaitsForPlace(t *testing.T) {
 	}
 	mustEnd(t, held[0], "0123456789")
 	asking.Wait()
-	if err := held[1].Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, held[1].Close())
 	s.awaitNoneDraining()
 	s.stop()
 }

@@ -172,9 +172,7 @@ func balance(b *testing.B, s *server, workers int) (most, least float64) {
 			continue
 		}
 		dir := b.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			b.Fatal(err)
-		}
+		check(b, os.WriteFile(filepath.Join(dir, name), data, 0o600))
 		counts = append(counts, requestsIn(b, dir))
 	}
 	return slices.Max(counts), slices.Min(counts)
@@ -186,9 +184,7 @@ func requestsIn(b *testing.B, dir string) float64 {
 	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
 	defer collector.Close()
 	families, err := collector.Gather()
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	sum := 0.0
 	for _, family := range families {
 		if family.GetName() == "http_requests_total" {

@@ -30,9 +30,7 @@ func TestNothingOfRootIsLeft(t *testing.T) {
 				writeRootOnly(t, filepath.Join(dir, "secret"))
 				for _, name := range []string{"read", "denied"} {
 					path := filepath.Join(dir, name)
-					if err := os.WriteFile(path, nil, 0o600); err != nil {
-						t.Fatal(err)
-					}
+					check(t, os.WriteFile(path, nil, 0o600))
 					if err := os.Chown(path, nobody, nobody); err != nil {
 						t.Fatal(err)
 					}
@@ -90,9 +88,7 @@ func mustHoldNothingOfRoots(tb testing.TB, pids ...int) {
 // writeRootOnly writes a file that only root may read.
 func writeRootOnly(tb testing.TB, path string) {
 	tb.Helper()
-	if err := os.WriteFile(path, []byte("root's "+strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, os.WriteFile(path, []byte("root's "+strconv.Itoa(os.Getpid())+"\n"), 0o600))
 	if info, err := os.Stat(path); err != nil || info.Mode() != fs.FileMode(0o600) {
 		tb.Fatal(info, err)
 	}

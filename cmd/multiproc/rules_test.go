@@ -33,12 +33,8 @@ func TestPromtool(t *testing.T) {
 	promtool := proctest.Tool(t, "promtool", prometheusVersion)
 	dir := initDir(t)
 	tests, err := os.ReadFile(filepath.Join(prometheusDir, "rules_test.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "rules_test.yml"), tests, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
+	check(t, os.WriteFile(filepath.Join(dir, "rules_test.yml"), tests, 0o600))
 	for _, args := range [][]string{
 		{"check", "config", "prometheus.yml"},
 		{"check", "rules", "--lint=all", "--lint-fatal", "rules.yml"},
@@ -54,9 +50,7 @@ func TestPromtool(t *testing.T) {
 // TestAlertsAreTested checks that a test makes each alert fire.
 func TestAlertsAreTested(t *testing.T) {
 	tests, err := os.ReadFile(filepath.Join(prometheusDir, "rules_test.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	alerts := regexp.MustCompile(`(?m)^ *- alert: (\w+)$`).FindAllStringSubmatch(readRules(t), -1)
 	if len(alerts) < 6 {
 		t.Errorf("alerts are %q", alerts)
@@ -73,9 +67,7 @@ func TestAlertsAreTested(t *testing.T) {
 func readRules(t *testing.T) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(prometheusDir, "rules.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return string(data)
 }
 

@@ -54,9 +54,7 @@ func TestRunserver(t *testing.T) {
 
 	// Nothing remains but the database, which the next start uses.
 	entries, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	for _, entry := range entries {
 		if name := filepath.Base(entry); !strings.HasPrefix(name, "multiproc.db") && name != "multiproc.ini" {
 			t.Errorf("left behind: %s", entry)
@@ -80,9 +78,7 @@ func TestRunserverOfINI(t *testing.T) {
 	ini := filepath.Join(dir, "real.ini")
 	text := "[multiproc]\nsocket = " + taken + "\nprocesses = 4\ndatabase = real.db\nmigrate = false\ndisable-logging = true\n" +
 		"metrics-dir = metrics\n"
-	if err := os.WriteFile(ini, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(ini, []byte(text), 0o600))
 	s := startDevelopment(t, dir, "--ini", ini, "127.0.0.1:0")
 	if s.address == taken {
 		t.Errorf("served at the file's address %s, though another one was given", taken)
@@ -106,9 +102,7 @@ func TestRunserverOfINI(t *testing.T) {
 	s.stop()
 
 	occupied, err := new(net.ListenConfig).Listen(t.Context(), "tcp", taken)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer occupied.Close()
 	third := startRunserver(t, dir, "--ini", ini)
 	if code := third.exitCode(); code != exitInUse || third.log.Count(taken) == 0 {

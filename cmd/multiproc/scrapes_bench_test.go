@@ -56,9 +56,7 @@ func BenchmarkScrapes(b *testing.B) {
 func fillWindow(b *testing.B, path string, n int) {
 	b.Helper()
 	db, err := sql.Open("sqlite3", "file:"+path+"?_foreign_keys=on&_busy_timeout=5000")
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	defer db.Close()
 	exec := func(query string) {
 		if _, err := db.ExecContext(context.WithoutCancel(b.Context()), query); err != nil {
@@ -85,13 +83,9 @@ func scrapeFor(b *testing.B, s *server, n int) []time.Duration {
 	for i := range times {
 		begun := time.Now()
 		request, err := http.NewRequestWithContext(b.Context(), http.MethodGet, s.url("/metrics"), http.NoBody)
-		if err != nil {
-			b.Fatal(err)
-		}
+		check(b, err)
 		response, err := client.Do(request)
-		if err != nil {
-			b.Fatal(err)
-		}
+		check(b, err)
 		_, err = io.Copy(io.Discard, response.Body)
 		_ = response.Body.Close()
 		if err != nil || response.StatusCode != http.StatusOK {

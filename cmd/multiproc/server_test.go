@@ -66,13 +66,9 @@ func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *se
 	s.cmd.Dir = s.dir
 	s.cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), o.env...)
 	stderr, err := s.cmd.StderrPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	s.cmd.Stdout, s.stderr = io.Discard, stderr
-	if err := s.cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, s.cmd.Start())
 	tb.Cleanup(s.cleanup)
 	read := make(chan struct{})
 	go func() {
@@ -99,9 +95,7 @@ func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *se
 func multiprocPath(tb testing.TB) string {
 	tb.Helper()
 	path, err := exec.LookPath("multiproc")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	return path
 }
 
@@ -116,9 +110,7 @@ func (s *server) writeINI(ini string) {
 		ini += "metrics-dir = " + s.metricsDir() + "\n"
 	}
 	temporary := s.ini + ".new"
-	if err := os.WriteFile(temporary, []byte(ini), 0o600); err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, os.WriteFile(temporary, []byte(ini), 0o600))
 	if err := os.Rename(temporary, s.ini); err != nil {
 		s.tb.Fatal(err)
 	}
@@ -160,9 +152,7 @@ func (s *server) await(what string, is func(master.Status) bool) master.Status {
 // signal sends the master a signal.
 func (s *server) signal(signal syscall.Signal) {
 	s.tb.Helper()
-	if err := s.cmd.Process.Signal(signal); err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, s.cmd.Process.Signal(signal))
 }
 
 // exitCode waits for the exit of the master and of every process that holds its log.
@@ -235,9 +225,7 @@ func (s *server) get(path string) (int, string) {
 	ctx, cancel := context.WithTimeout(s.tb.Context(), proctest.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(path), nil)
-	if err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, err)
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {
@@ -249,6 +237,14 @@ func (s *server) get(path string) (int, string) {
 		s.tb.Fatalf("%v\n%s", err, s.log)
 	}
 	return response.StatusCode, string(body)
+}
+
+// check ends the test on an error.
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // hasAll reports whether a line has all these parts.
@@ -265,9 +261,7 @@ func hasAll(line string, parts []string) bool {
 func freeAddress(tb testing.TB) string {
 	tb.Helper()
 	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	defer l.Close()
 	return l.Addr().String()
 }
@@ -286,8 +280,6 @@ func failing(o *serverOptions) { o.failing = true }
 func appINI(tb testing.TB) string {
 	tb.Helper()
 	path, err := exec.LookPath("testapp")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	return fmt.Sprintf("command = %s\n", path)
 }

@@ -21,9 +21,7 @@ func startLogging(tb testing.TB, ini string) (s *server, path string) {
 	path = filepath.Join(dir, "multiproc.log")
 	s = startServer(tb, "socket = "+freeAddress(tb)+"\nlogto = "+path+"\n"+ini, failing, func(o *serverOptions) { o.dir = dir })
 	text, err := os.ReadFile(s.ini)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	_, s.address, _ = strings.Cut(string(text), "socket = ")
 	s.address, _, _ = strings.Cut(s.address, "\n")
 	s.await("enough workers ready", func(status master.Status) bool { return status.Ready() == status.Target })
@@ -52,9 +50,7 @@ func TestLogIsReopened(t *testing.T) {
 	const rotations = 3
 	for n := range rotations {
 		old := path + string(rune('1'+n))
-		if err := os.Rename(path, old); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Rename(path, old))
 		s.signal(syscall.SIGUSR1)
 		proctest.Eventually(t, "the master in the new log", func() bool { return logHas(path, "log reopened") })
 		for _, worker := range []string{"w1", "w2", "w3"} {
@@ -85,9 +81,7 @@ func TestLogIsReopened(t *testing.T) {
 			name = path
 		}
 		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		for line := range strings.Lines(string(text)) {
 			if !whole.MatchString(strings.TrimSuffix(line, "\n")) || strings.Count(line, "time=") != 1 {
 				t.Errorf("%s: %q", name, line)
@@ -113,9 +107,7 @@ func TestLogIsReopenedDuringStart(t *testing.T) {
 		s.await("a worker that starts", func(status master.Status) bool {
 			return len(status.Workers) > 2 || int(status.Generation) > round+1
 		})
-		if err := os.Rename(path, path+".old"); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Rename(path, path+".old"))
 		s.signal(syscall.SIGUSR1)
 		<-reloaded
 		proctest.Eventually(t, "all logging to the new log", func() bool {
@@ -132,9 +124,7 @@ func TestLogIsReopenedDuringStart(t *testing.T) {
 func TestLogCannotBeReopened(t *testing.T) {
 	s, path := startLogging(t, "")
 	old := path + ".old"
-	if err := os.Rename(path, old); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Rename(path, old))
 	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}

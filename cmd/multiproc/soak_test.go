@@ -157,9 +157,7 @@ func (k *soak) disturb() {
 func (k *soak) end(signal syscall.Signal) {
 	k.tb.Helper()
 	status, err := k.status()
-	if err != nil {
-		k.tb.Fatal(err)
-	}
+	check(k.tb, err)
 	serving := pidsOf(status, "ready")
 	if len(serving) == 0 {
 		k.tb.Fatalf("no worker serves: %+v", status)
@@ -193,9 +191,7 @@ func (k *soak) refuseReload() {
 // rotateLog renames the log and waits for a new one.
 func (k *soak) rotateLog() {
 	k.tb.Helper()
-	if err := os.Rename(k.logPath, k.logPath+".1"); err != nil {
-		k.tb.Fatal(err)
-	}
+	check(k.tb, os.Rename(k.logPath, k.logPath+".1"))
 	k.signal(syscall.SIGUSR1)
 	proctest.Eventually(k.tb, "a new log", func() bool { return fileExists(k.logPath) })
 }
@@ -211,9 +207,7 @@ func (k *soak) damage() (mend func()) {
 		return sum(seriesOf(k.tb, page, "multiproc_metric_files_faulty")) == 1
 	})
 	return func() {
-		if err := os.Remove(path); err != nil {
-			k.tb.Fatal(err)
-		}
+		check(k.tb, os.Remove(path))
 	}
 }
 
@@ -223,9 +217,7 @@ func (k *soak) mustHaveFilesOfSlots() {
 	k.tb.Helper()
 	name := regexp.MustCompile(`^(counter|summary|histogram|gauge_[a-z]+)_(w[1-5](-[1-9])?|master)\.db$`)
 	entries, err := os.ReadDir(k.metricsDir())
-	if err != nil {
-		k.tb.Fatal(err)
-	}
+	check(k.tb, err)
 	for _, entry := range entries {
 		if !entry.IsDir() && !name.MatchString(entry.Name()) {
 			k.tb.Errorf("a file of no slot: %s", entry.Name())
@@ -243,8 +235,6 @@ func (k *soak) goroutinesOfMaster() int {
 	k.exitCode()
 	proctest.AwaitGone(k.tb, workers...)
 	text, err := os.ReadFile(k.logPath)
-	if err != nil {
-		k.tb.Fatal(err)
-	}
+	check(k.tb, err)
 	return len(regexp.MustCompile(`(?m)^goroutine \d+.*\]:$`).FindAll(text, -1))
 }

@@ -32,14 +32,10 @@ func startAlone(tb testing.TB, ini string, options ...func(*serverOptions)) *ser
 func TestWithoutMaster(t *testing.T) {
 	dir := t.TempDir()
 	metrics := filepath.Join(dir, "metrics")
-	if err := os.Mkdir(metrics, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Mkdir(metrics, 0o700))
 	// Files of an earlier server are not this one's.
 	old := filepath.Join(metrics, "counter_w7.db")
-	if err := os.WriteFile(old, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(old, nil, 0o600))
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 		t.Run(signal.String(), func(t *testing.T) {
 			manager := newServiceManager(t)
@@ -85,23 +81,15 @@ func stallAlone(t *testing.T, ini string) (*server, *bufio.Reader) {
 	s := startServer(t, "master = false\nsocket = "+path+"\n"+ini, failing)
 	s.log.Wait(t, s.done, "msg=serving", "address=")
 	metrics, err := mpmetrics.NewWriter(s.metricsDir(), "long", mpmetrics.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	long, err := metrics.NewCounterVec(prometheus.CounterOpts{Name: "long_total", Help: "Makes the page long."}, []string{"text"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	for i := range 5000 {
 		long.WithLabelValues(strings.Repeat("x", 400) + strconv.Itoa(i)).Inc()
 	}
-	if err := metrics.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, metrics.Close())
 	conn, err := new(net.Dialer).DialContext(t.Context(), "unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 		t.Fatal(err)
@@ -156,9 +144,7 @@ func TestQuitWithoutMaster(t *testing.T) {
 			s.signal(signal)
 			s.log.Wait(t, s.done, "msg=draining")
 			response, err := http.ReadResponse(answer, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			defer response.Body.Close()
 			if page, err := io.ReadAll(response.Body); err != nil || strings.Count(string(page), "\nlong_total{") != 5000 {
 				t.Errorf("the answer is not whole: %d bytes, %v", len(page), err)
@@ -181,9 +167,7 @@ func TestWithoutMasterReopensLog(t *testing.T) {
 	s := startServer(t, "master = false\nsocket = "+address+"\nlogto = "+path+"\n", failing)
 	s.address = address
 	proctest.Eventually(t, "the log", func() bool { return logHas(path, "msg=serving") })
-	if err := os.Rename(path, path+".1"); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Rename(path, path+".1"))
 	s.signal(syscall.SIGUSR1)
 	proctest.Eventually(t, "the new log", func() bool {
 		s.get("/")

@@ -24,17 +24,11 @@ func readStats(tb testing.TB, network, address string) uwsgistats.Page {
 	ctx, cancel := context.WithTimeout(tb.Context(), proctest.Patience)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	defer conn.Close()
-	if err := conn.SetReadDeadline(time.Now().Add(proctest.Patience)); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, conn.SetReadDeadline(time.Now().Add(proctest.Patience)))
 	text, err := io.ReadAll(conn)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	return parseStats(tb, text)
 }
 
@@ -91,9 +85,7 @@ func TestStats(t *testing.T) {
 			!slices.ContainsFunc(p.Workers, func(w uwsgistats.Worker) bool { return w.RSS == 0 })
 	})
 	status, err := s.status()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	if p.PID != s.cmd.Process.Pid || p.UID != os.Getuid() || p.GID != os.Getgid() || p.Cwd != s.dir || len(p.Workers) != 2 ||
 		p.Sockets[0].Name != s.address || p.Sockets[0].MaxQueue < 1 || p.ListenQueue != 0 {
 		t.Errorf("%+v", p)
@@ -166,13 +158,9 @@ func TestStatsForms(t *testing.T) {
 	tcp, path := freeAddress(t), filepath.Join(t.TempDir(), "stats.sock")
 	s := startServer(t, "socket = 127.0.0.1:0\nstats = "+tcp+"\nstats = "+path+"\nstats-http\nchmod-socket = 660\n"+appINI(t))
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+tcp+"/anything?x=y", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "application/json" || !response.Close {

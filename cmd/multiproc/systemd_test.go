@@ -84,9 +84,7 @@ func newServiceManager(tb testing.TB) *serviceManager {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "notify.sock")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	tb.Cleanup(func() { _ = conn.Close() })
 	return &serviceManager{tb: tb, conn: conn, path: path}
 }
@@ -94,9 +92,7 @@ func newServiceManager(tb testing.TB) *serviceManager {
 // wait reads until a message has this line, and returns that message.
 func (m *serviceManager) wait(line string) string {
 	m.tb.Helper()
-	if err := m.conn.SetReadDeadline(time.Now().Add(proctest.Patience)); err != nil {
-		m.tb.Fatal(err)
-	}
+	check(m.tb, m.conn.SetReadDeadline(time.Now().Add(proctest.Patience)))
 	message := make([]byte, 4096)
 	for {
 		n, err := m.conn.Read(message)
@@ -118,9 +114,7 @@ func TestNotifiesSystemd(t *testing.T) {
 	manager := newServiceManager(t)
 	gate := filepath.Join(t.TempDir(), "gate")
 	for _, slot := range []string{"1", "2"} {
-		if err := syscall.Mkfifo(gate+slot, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		check(t, syscall.Mkfifo(gate+slot, 0o600))
 	}
 	command := script(t, "read line <"+gate+"$MULTIPROC_SLOT", "exec "+lookPath(t, "testapp"))
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nmin-ready = 2\ncommand = "+command+"\n",
@@ -128,9 +122,7 @@ func TestNotifiesSystemd(t *testing.T) {
 	manager.wait("STATUS=generation 1, 0 of 2 workers ready")
 	manager.wait("WATCHDOG=1")
 	open := func(slot string) {
-		if err := os.WriteFile(gate+slot, []byte("go\n"), 0); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.WriteFile(gate+slot, []byte("go\n"), 0))
 	}
 	open("1")
 	manager.wait("STATUS=generation 1, 1 of 2 workers ready")
@@ -150,9 +142,7 @@ func TestNotifiesSystemd(t *testing.T) {
 	}
 
 	var before unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &before); err != nil {
-		t.Fatal(err)
-	}
+	check(t, unix.ClockGettime(unix.CLOCK_MONOTONIC, &before))
 	reloaded := make(chan struct{})
 	go func() {
 		defer close(reloaded)

@@ -37,9 +37,7 @@ func openTerminal(t *testing.T) (keys, line *os.File) {
 	}
 	t.Cleanup(func() { _ = keys.Close() })
 	raw, err := keys.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	var number int
 	var failed error
 	err = raw.Control(func(fd uintptr) {
@@ -48,13 +46,9 @@ func openTerminal(t *testing.T) (keys, line *os.File) {
 			number, failed = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
 		}
 	})
-	if err := errors.Join(err, failed); err != nil {
-		t.Fatal(err)
-	}
+	check(t, errors.Join(err, failed))
 	line, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() { _ = line.Close() })
 	return keys, line
 }
@@ -65,9 +59,7 @@ func startAtTerminal(t *testing.T, dir string, args ...string) *terminal {
 	cmd := commandIn(t, dir, append([]string{multiprocPath(t)}, args...)...)
 	cmd.Stdin, cmd.Stderr = line, line
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, cmd.Start())
 	s := &terminal{tb: t, keys: keys, line: line, cmd: cmd, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)

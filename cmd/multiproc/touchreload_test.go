@@ -32,9 +32,7 @@ func TestTouchReload(t *testing.T) {
 			change: func(t *testing.T, path string, _ int) {
 				t.Helper()
 				now := time.Now()
-				if err := os.Chtimes(path, now, now); err != nil {
-					t.Fatal(err)
-				}
+				check(t, os.Chtimes(path, now, now))
 			},
 		},
 		{
@@ -69,9 +67,7 @@ func TestTouchReload(t *testing.T) {
 			change: func(t *testing.T, path string, n int) {
 				t.Helper()
 				writeRevision(t, filepath.Dir(path), filepath.Base(path), n)
-				if err := os.RemoveAll(filepath.Join(filepath.Dir(path), fmt.Sprintf("..%d", n-1))); err != nil {
-					t.Fatal(err)
-				}
+				check(t, os.RemoveAll(filepath.Join(filepath.Dir(path), fmt.Sprintf("..%d", n-1))))
 			},
 		},
 	} {
@@ -94,32 +90,24 @@ func TestTouchReload(t *testing.T) {
 
 func mustWrite(tb testing.TB, path, text string) {
 	tb.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, os.WriteFile(path, []byte(text), 0o600))
 }
 
 func mustRename(tb testing.TB, from, to string) {
 	tb.Helper()
-	if err := os.Rename(from, to); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, os.Rename(from, to))
 }
 
 func mustLink(tb testing.TB, to, path string) {
 	tb.Helper()
-	if err := os.Symlink(to, path); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, os.Symlink(to, path))
 }
 
 // writeRevision writes the file into a new directory and points ..data at it.
 func writeRevision(tb testing.TB, dir, name string, revision int) {
 	tb.Helper()
 	of := fmt.Sprintf("..%d", revision)
-	if err := os.Mkdir(filepath.Join(dir, of), 0o700); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, os.Mkdir(filepath.Join(dir, of), 0o700))
 	mustWrite(tb, filepath.Join(dir, of, name), fmt.Sprint(revision))
 	data := filepath.Join(dir, "..data")
 	mustLink(tb, of, data+"_tmp")

@@ -15,9 +15,7 @@ func TestDatabaseGone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
-	if err := os.Mkdir(data, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Mkdir(data, 0o700))
 	database := filepath.Join(data, "transactions.db")
 	k := newTracker(startServer(t, "socket = 127.0.0.1:0\nprocesses = 3\ndatabase = "+database+"\n"), database)
 	workers := k.workers()
@@ -65,13 +63,9 @@ func TestDatabaseGone(t *testing.T) {
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			k := k.within(t)
-			if err := way.take(); err != nil {
-				t.Fatal(err)
-			}
+			check(t, way.take())
 			k.mustBeGone(wires)
-			if err := way.give(); err != nil {
-				t.Fatal(err)
-			}
+			check(t, way.give())
 			number++
 			k.post(number)
 			k.mustHave(workers, "after the database was "+way.name)
@@ -95,9 +89,7 @@ func TestDatabaseGone(t *testing.T) {
 func contentOf(tb testing.TB, path string) [sha256.Size]byte {
 	tb.Helper()
 	data, err := os.ReadFile(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	return sha256.Sum256(data)
 }
 
@@ -145,16 +137,12 @@ func TestReloadWithoutDatabase(t *testing.T) {
 			}
 			move := func(from, to string) {
 				for _, suffix := range way.moved {
-					if err := os.Rename(from+suffix, to+suffix); err != nil {
-						t.Fatal(err)
-					}
+					check(t, os.Rename(from+suffix, to+suffix))
 				}
 			}
 			move(k.database, away)
 			if way.replace {
-				if err := os.Link(backup, k.database); err != nil {
-					t.Fatal(err)
-				}
+				check(t, os.Link(backup, k.database))
 			}
 			k.mustRefuse(k.database)
 			if fileExists(k.database) != way.replace {

@@ -23,18 +23,14 @@ func TestDiskFullOfTransactions(t *testing.T) {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		proctest.Missing(t, fmt.Sprintf("a small disk cannot be mounted, which takes root: %v", err))
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() {
 		if err := unix.Unmount(disk, unix.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
 	})
 	ballast := filepath.Join(disk, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(ballast, make([]byte, 1<<20), 0o600))
 	database := filepath.Join(disk, "transactions.db")
 	k := newTracker(startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ndatabase = "+database+"\n"), database)
 	workers := k.workers()
@@ -75,9 +71,7 @@ func TestDiskFullOfTransactions(t *testing.T) {
 	k.mustHave(workers, "on a full disk")
 	t.Logf("room for %d transactions", len(kept))
 
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Remove(ballast))
 	for range 4 {
 		if r := post(); r.code != http.StatusCreated {
 			t.Errorf("POST when there is room again: %s\n%s", r, k.log)
@@ -103,20 +97,14 @@ func TestReadOnlyDatabase(t *testing.T) {
 		proctest.Missing(t, "only root can have what the server may not write")
 	}
 	data := t.TempDir()
-	if err := errors.Join(os.Chmod(data, 0o755), os.Chmod(filepath.Dir(data), 0o755)); err != nil {
-		t.Fatal(err)
-	}
+	check(t, errors.Join(os.Chmod(data, 0o755), os.Chmod(filepath.Dir(data), 0o755)))
 	database := filepath.Join(data, "transactions.db")
 	writable := newTracker(startServer(t, "socket = 127.0.0.1:0\ndatabase = "+database+"\n"), database)
 	id := writable.post(4)
 	files, err := filepath.Glob(database + "*")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	for _, file := range files {
-		if err := os.Chmod(file, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.Chmod(file, 0o644))
 	}
 
 	s, _ := startDropping(t, "socket = "+freeAddress(t)+"\nuid = nobody\nmigrate = false\ndatabase = "+database+"\n")

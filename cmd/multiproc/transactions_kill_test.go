@@ -158,9 +158,7 @@ func TestKilledBetweenCommitAndAnswer(t *testing.T) {
 	k := startTracker(t, "processes = 4\ndisable-logging = true\n")
 	db := k.outside()
 	count, err := db.PrepareContext(t.Context(), "SELECT count(*) FROM transactions")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer count.Close()
 	hits, number := 0, int64(0)
 	for round := 0; round < 4 || hits == 0 && round < 20; round++ { // how often a kill is late depends on the machine

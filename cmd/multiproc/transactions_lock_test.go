@@ -32,9 +32,7 @@ func TestStoppedInTheLock(t *testing.T) {
 	t.Run("populate", func(t *testing.T) {
 		k := k.within(t)
 		populate := commandIn(t, k.dir, multiprocPath(t), "populate", "--ini", k.ini, "--transactions", "10000000")
-		if err := populate.Start(); err != nil {
-			t.Fatal(err)
-		}
+		check(t, populate.Start())
 		k.stopInLock(populate.Process.Pid)
 		k.mustBeBusy(wires)
 		proctest.Kill(t, populate.Process.Pid, syscall.SIGCONT)
@@ -47,9 +45,7 @@ func TestStoppedInTheLock(t *testing.T) {
 	t.Run("another program", func(t *testing.T) {
 		k := k.within(t)
 		conn, err := k.outside().Conn(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		defer conn.Close()
 		if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 			t.Fatal(err)
@@ -69,13 +65,9 @@ func TestStoppedInTheLock(t *testing.T) {
 func (k *tracker) lockOf(what int) (*os.File, unix.Flock_t) {
 	k.tb.Helper()
 	file, err := os.OpenFile(k.database+".lock", os.O_RDWR, 0)
-	if err != nil {
-		k.tb.Fatal(err)
-	}
+	check(k.tb, err)
 	lock := unix.Flock_t{Type: unix.F_WRLCK, Start: 1, Len: 1} // byte 0 is the gate to it
-	if err := unix.FcntlFlock(file.Fd(), what, &lock); err != nil {
-		k.tb.Fatal(err)
-	}
+	check(k.tb, unix.FcntlFlock(file.Fd(), what, &lock))
 	return file, lock
 }
 

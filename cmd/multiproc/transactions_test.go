@@ -142,9 +142,7 @@ func (k *tracker) post(number int64) (id int64) {
 	k.tb.Helper()
 	r := k.must(http.StatusCreated, "POST", transactionsPath, numbered(number))
 	id, err := idOf(r, number)
-	if err != nil {
-		k.tb.Fatal(err)
-	}
+	check(k.tb, err)
 	return id
 }
 

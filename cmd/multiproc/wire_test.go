@@ -36,19 +36,13 @@ func (s *server) wires(pid, n int) []*wire {
 	wires := make([]*wire, n)
 	for i := range wires {
 		conn, err := new(net.Dialer).DialContext(s.tb.Context(), "tcp", s.address)
-		if err != nil {
-			s.tb.Fatal(err)
-		}
+		check(s.tb, err)
 		s.tb.Cleanup(func() { _ = conn.Close() })
-		if err := conn.SetDeadline(time.Now().Add(proctest.Patience)); err != nil {
-			s.tb.Fatal(err)
-		}
+		check(s.tb, conn.SetDeadline(time.Now().Add(proctest.Patience)))
 		wires[i] = &wire{conn, bufio.NewReader(conn)}
 		// Only the worker that has the connection can answer.
 		request, err := http.NewRequestWithContext(s.tb.Context(), http.MethodGet, s.url("/livez"), http.NoBody)
-		if err != nil {
-			s.tb.Fatal(err)
-		}
+		check(s.tb, err)
 		if r, err := wires[i].ask(request); err != nil || r.code != http.StatusOK {
 			s.tb.Fatalf("/livez of worker %d: %s, %v\n%s", pid, r, err, s.log)
 		}
