@@ -165,7 +165,7 @@ func TestAdminInBrowser(t *testing.T) {
 }
 
 // exec changes the database as another program would.
-func (s *server) exec(statement string, args ...any) {
+func (s *testServer) exec(statement string, args ...any) {
 	s.tb.Helper()
 	db, err := sql.Open("sqlite3", filepath.Join(s.dir, "transactions.db")+"?_busy_timeout=10000&_foreign_keys=on")
 	check(s.tb, err)
@@ -177,7 +177,7 @@ func (s *server) exec(statement string, args ...any) {
 
 // hostileNames adds APIs and statuses, with ids from 1000, whose names strain a page's layout, and gives them the newest
 // transactions.
-func (s *server) hostileNames() {
+func (s *testServer) hostileNames() {
 	s.tb.Helper()
 	for i, name := range []string{
 		strings.Repeat("nobreakinit", 18), "read \u202eright to left \u0627\u0644\u0639\u0631\u0628\u064a\u0629", "👩‍👩‍👧𝔘𝔫𝔦" + strings.Repeat("𝔘", 190),

@@ -22,7 +22,7 @@ const (
 )
 
 // startAdmin starts a server with a database and these superusers.
-func startAdmin(tb testing.TB, ini string, names ...string) *server {
+func startAdmin(tb testing.TB, ini string, names ...string) *testServer {
 	tb.Helper()
 	s := startServer(tb, "socket = 127.0.0.1:0\ndatabase = transactions.db\n"+ini)
 	for _, name := range names {
@@ -32,7 +32,7 @@ func startAdmin(tb testing.TB, ini string, names ...string) *server {
 }
 
 // newSuperuser creates a superuser as an operator does.
-func (s *server) newSuperuser(name string) {
+func (s *testServer) newSuperuser(name string) {
 	s.tb.Helper()
 	ctx, cancel := context.WithTimeout(s.tb.Context(), proctest.Patience)
 	defer cancel()
@@ -44,7 +44,7 @@ func (s *server) newSuperuser(name string) {
 }
 
 // visit sends a GET, or a POST if there is a form, on a new connection. It follows no redirect.
-func (s *server) visit(path, session string, form url.Values, headers ...string) (reply, error) {
+func (s *testServer) visit(path, session string, form url.Values, headers ...string) (reply, error) {
 	method := http.MethodGet
 	if form != nil {
 		method = http.MethodPost
@@ -74,7 +74,7 @@ func (s *server) visit(path, session string, form url.Values, headers ...string)
 }
 
 // login logs in and returns the session.
-func (s *server) login(name, password string) (code int, session string, err error) {
+func (s *testServer) login(name, password string) (code int, session string, err error) {
 	r, err := s.visit("/admin/login", "", url.Values{"username": {name}, "password": {password}})
 	if err != nil {
 		return 0, "", err
@@ -88,7 +88,7 @@ func (s *server) login(name, password string) (code int, session string, err err
 }
 
 // wantVisit fails the test if the page has another status code.
-func (s *server) wantVisit(code int, path, session string) {
+func (s *testServer) wantVisit(code int, path, session string) {
 	s.tb.Helper()
 	r, err := s.visit(path, session, nil)
 	if err != nil || r.code != code {
@@ -98,7 +98,7 @@ func (s *server) wantVisit(code int, path, session string) {
 
 // mostAnonymous returns the highest anonymous memory of any worker. The kernel keeps a peak for all memory only; the
 // file-backed part is assumed to be what it is now.
-func (s *server) mostAnonymous() (kib uint64) {
+func (s *testServer) mostAnonymous() (kib uint64) {
 	s.tb.Helper()
 	status, err := s.status()
 	check(s.tb, err)
@@ -118,7 +118,7 @@ func (s *server) mostAnonymous() (kib uint64) {
 }
 
 // anonymous returns the private anonymous memory of each worker in KiB.
-func (s *server) anonymous() (kib []uint64) {
+func (s *testServer) anonymous() (kib []uint64) {
 	s.tb.Helper()
 	status, err := s.status()
 	check(s.tb, err)

@@ -59,7 +59,7 @@ func diedWithConn(err error) bool {
 }
 
 // getBy gets a page, which must have status 200.
-func (s *server) getBy(client *http.Client, path string, cookies ...*http.Cookie) (body string, err error) {
+func (s *testServer) getBy(client *http.Client, path string, cookies ...*http.Cookie) (body string, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), proctest.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(path), http.NoBody)
@@ -78,7 +78,7 @@ func (s *server) getBy(client *http.Client, path string, cookies ...*http.Cookie
 }
 
 // scrapeGrowing scrapes the metrics. No counter may be lower than at the previous scrape.
-func (s *server) scrapeGrowing(client *http.Client, last map[string]float64) error {
+func (s *testServer) scrapeGrowing(client *http.Client, last map[string]float64) error {
 	page, err := s.getBy(client, "/metrics")
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func TestDoOnce(t *testing.T) {
 		}
 	}))
 	defer proxy.Close()
-	s := &server{tb: t, address: proxy.Listener.Addr().String()}
+	s := &testServer{tb: t, address: proxy.Listener.Addr().String()}
 	client := dialingClient("tcp", s.address, true)
 	defer client.CloseIdleConnections()
 	if _, err := s.getBy(client, "/"); err != nil {

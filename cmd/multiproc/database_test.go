@@ -15,7 +15,7 @@ const databaseINI = "socket = 127.0.0.1:0\nprocesses = 2\ndatabase = transaction
 func migrated(tb testing.TB, dir string) (path string) {
 	tb.Helper()
 	path = filepath.Join(dir, "transactions.db")
-	s := &server{tb: tb, dir: dir}
+	s := &testServer{tb: tb, dir: dir}
 	if _, stderr, code := s.run("migrate", "--database", path); code != exitOK {
 		tb.Fatal(stderr)
 	}

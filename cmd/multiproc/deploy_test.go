@@ -58,13 +58,13 @@ func (d *deployment) shell() string {
 }
 
 // writeVerb writes the script for a verb.
-func (s *server) writeVerb(verb, does string) {
+func (s *testServer) writeVerb(verb, does string) {
 	s.tb.Helper()
 	check(s.tb, os.WriteFile(filepath.Join(s.dir, verb), []byte(does+"\n"), 0o600))
 }
 
 // start starts a server by the deployment's path.
-func (d *deployment) start(ini string) *server {
+func (d *deployment) start(ini string) *testServer {
 	d.tb.Helper()
 	return startServer(d.tb, ini, calledBy(d.path))
 }
@@ -95,7 +95,7 @@ func copyOf(tb testing.TB, from, to string) string {
 
 // mustRun fails the test unless every worker runs this program. It compares files, not paths: the path may belong to another
 // program by now.
-func (s *server) mustRun(what string, program os.FileInfo) {
+func (s *testServer) mustRun(what string, program os.FileInfo) {
 	s.tb.Helper()
 	for _, w := range s.awaitNoneDraining().Workers {
 		running, err := os.Stat(fmt.Sprintf("/proc/%d/exe", w.PID))
@@ -223,7 +223,7 @@ func TestBadDeploys(t *testing.T) {
 }
 
 // in returns the same server for a subtest.
-func (s *server) in(tb testing.TB) *server {
+func (s *testServer) in(tb testing.TB) *testServer {
 	tb.Helper()
 	part := *s
 	part.tb = tb

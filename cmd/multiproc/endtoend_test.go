@@ -67,7 +67,7 @@ func TestEndToEnd(t *testing.T) {
 	witness.mustHaveSeenAll(t)
 
 	// Counters begin again when the master starts, and only then. A counter that was higher before must show a reset.
-	before, err := countsOfPage(e.server)
+	before, err := countsOfPage(e.testServer)
 	check(t, err)
 	s.stop()
 	next := startServer(t, ini, in(s.dir))
@@ -76,7 +76,7 @@ func TestEndToEnd(t *testing.T) {
 		e.must(http.StatusCreated, "POST", transactionsPath, numbered(number))
 	}
 	e.awaitScrapes(2)
-	after, err := countsOfPage(e.server)
+	after, err := countsOfPage(e.testServer)
 	check(t, err)
 	reset := map[string]bool{}
 	for series, value := range before {
@@ -345,7 +345,7 @@ func pageSeries(tb testing.TB, page string) map[string]float64 {
 }
 
 // countsOfPage returns the values of all counters on a page, by name and labels.
-func countsOfPage(s *server) (map[string]float64, error) {
+func countsOfPage(s *testServer) (map[string]float64, error) {
 	_, page := s.get("/metrics")
 	counts := pageSeries(s.tb, page)
 	types := map[string]string{}
@@ -378,7 +378,7 @@ type witness struct {
 	seen    map[string]string // content type by job
 }
 
-func startWitness(s *server) *witness {
+func startWitness(s *testServer) *witness {
 	w := &witness{seen: map[string]string{}}
 	proxy := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, s.url("/metrics"), http.NoBody)

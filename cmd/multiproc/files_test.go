@@ -55,7 +55,7 @@ func TestFilesAreTheUsersThatTheServerRunsAs(t *testing.T) {
 }
 
 // startFiles starts the server in an empty directory.
-func startFiles(t *testing.T, dir, more string, options ...func(*serverOptions)) *server {
+func startFiles(t *testing.T, dir, more string, options ...func(*serverOptions)) *testServer {
 	t.Helper()
 	s := startServer(t, fmt.Sprintf(filesINI, dir, more), append(options, failing, in(dir))...)
 	s.address = filepath.Join(dir, "http.sock")
@@ -114,7 +114,7 @@ func TestSidecarReadsTheMetrics(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "multiproc")
 	copyProgram(t, program)
 	openTo(t, filepath.Dir(program))
-	sidecar := func(s *server) (string, error) {
+	sidecar := func(s *testServer) (string, error) {
 		openTo(t, s.dir)
 		cmd := exec.CommandContext(t.Context(), program, "metrics", "dump", "--dir", s.metricsDir())
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}

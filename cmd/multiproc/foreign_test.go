@@ -141,7 +141,7 @@ server.serve_forever()
 // pythonPath returns the real interpreter; python3 in PATH may be a wrapper.
 func pythonPath(tb testing.TB) string {
 	tb.Helper()
-	s := server{tb: tb, dir: tb.TempDir()}
+	s := testServer{tb: tb, dir: tb.TempDir()}
 	python, err := s.command("python3", "-c", "import sys; print(sys.executable)")
 	if err != nil {
 		proctest.Missing(tb, "there is no python3: "+err.Error())
@@ -225,7 +225,7 @@ func TestBlockingIsMended(t *testing.T) {
 }
 
 // mustNotBlock expects this many listening sockets, none of them blocking, in the master and in each worker.
-func (s *server) mustNotBlock(inWorker, inMaster int) {
+func (s *testServer) mustNotBlock(inWorker, inMaster int) {
 	s.tb.Helper()
 	sockets := listening(s.tb)
 	for i, pid := range append([]int{s.cmd.Process.Pid}, s.workers()...) {

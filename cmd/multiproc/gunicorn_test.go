@@ -87,9 +87,9 @@ func pythonProcesses(t *testing.T, gunicorn, n int) (pids []int) {
 }
 
 // beside starts multiproc metrics serve for a metrics directory.
-func beside(t *testing.T, dir string) *server {
+func beside(t *testing.T, dir string) *testServer {
 	t.Helper()
-	s := &server{tb: t}
+	s := &testServer{tb: t}
 	_, s.log = startProcess(t, t.TempDir(), []string{multiprocPath(t), "metrics", "serve", "--listen", "127.0.0.1:0", "--dir", dir}, nil)
 	line := s.log.Wait(t, nil, "serving metrics")
 	_, s.address, _ = strings.Cut(line, "url=http://")
@@ -186,7 +186,7 @@ func askPython(load *paced, client *http.Client) {
 // mustAgree compares the page of multiproc metrics serve with prometheus_client's own, which the application serves, once
 // gunicorn has finished recycling and while the Go master and workers, which write without requests, are stopped. Live gauges
 // must be those of gunicorn's processes. It returns the values.
-func mustAgree(t *testing.T, s, serve *server, client *http.Client, gunicorns ...int) map[string]float64 {
+func mustAgree(t *testing.T, s, serve *testServer, client *http.Client, gunicorns ...int) map[string]float64 {
 	t.Helper()
 	for _, pid := range append(s.workers(), s.cmd.Process.Pid) {
 		if !slices.Contains(gunicorns, pid) {

@@ -70,7 +70,7 @@ func (c certificate) put(tb testing.TB, dir string) {
 }
 
 // dialTLS connects and returns the certificate that the server presents.
-func (s *server) dialTLS(tb testing.TB) (*tls.Conn, int64) {
+func (s *testServer) dialTLS(tb testing.TB) (*tls.Conn, int64) {
 	tb.Helper()
 	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // the certificate is compared by the caller
 	conn, err := dialer.DialContext(tb.Context(), "tcp", s.address)
@@ -81,7 +81,7 @@ func (s *server) dialTLS(tb testing.TB) (*tls.Conn, int64) {
 	return over, over.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
 }
 
-func (s *server) mustShow(tb testing.TB, serial int64) {
+func (s *testServer) mustShow(tb testing.TB, serial int64) {
 	tb.Helper()
 	for range 10 { // any worker may answer
 		conn, shown := s.dialTLS(tb)
@@ -246,7 +246,7 @@ func descriptorsTo(tb testing.TB, pid int, name string) int {
 // TestCheckLooksAtTheCertificate has check refuse a wrong certificate before anything starts with it.
 func TestCheckLooksAtTheCertificate(t *testing.T) {
 	dir := t.TempDir()
-	s := &server{tb: t, dir: dir}
+	s := &testServer{tb: t, dir: dir}
 	look := func() (string, exitCode) {
 		_, stderr, code := s.run("check", "--socket=127.0.0.1:0", "--tls-cert=cert.pem", "--tls-key=key.pem")
 		return stderr, code

@@ -87,7 +87,7 @@ func TestKilledWorkers(t *testing.T) {
 
 // storm is a set of clients that know which worker they talk to and when one was killed.
 type storm struct {
-	server   *server
+	server   *testServer
 	stopping chan struct{}
 	stopOnce sync.Once
 	asking   sync.WaitGroup
@@ -301,7 +301,7 @@ func countsOf(text string) (map[string]float64, error) {
 }
 
 // valueOf returns the value of a series without labels, or NaN if it is absent.
-func (s *server) valueOf(series string) float64 {
+func (s *testServer) valueOf(series string) float64 {
 	s.tb.Helper()
 	_, text := s.get("/metrics")
 	for line := range strings.Lines(text) {
@@ -375,7 +375,7 @@ func testKilledMaster(t *testing.T, command string) {
 
 // slow is a set of slow requests.
 type slow struct {
-	server   *server
+	server   *testServer
 	asking   sync.WaitGroup
 	answered atomic.Int64
 
@@ -383,7 +383,7 @@ type slow struct {
 	failures []error
 }
 
-func newSlow(s *server) *slow {
+func newSlow(s *testServer) *slow {
 	w := &slow{server: s}
 	s.tb.Cleanup(w.asking.Wait)
 	return w

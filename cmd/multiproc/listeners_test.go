@@ -155,7 +155,7 @@ func TestReloadMetricsSocket(t *testing.T) {
 func TestReloadMasterKeys(t *testing.T) {
 	t.Parallel()
 	base := "socket = 127.0.0.1:0\n" + appINI(t)
-	refusedFor := func(t *testing.T, s *server, key string) bool {
+	refusedFor := func(t *testing.T, s *testServer, key string) bool {
 		t.Helper()
 		output, code := s.tryReload()
 		if code != exitOK && !strings.Contains(output, key) {

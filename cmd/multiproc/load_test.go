@@ -136,7 +136,7 @@ func (l *load) stop() {
 }
 
 // mustNotFail ends the load and fails the test if any request failed.
-func (l *load) mustNotFail(s *server) {
+func (l *load) mustNotFail(s *testServer) {
 	l.tb.Helper()
 	l.stop()
 	if len(l.failures) > 0 {

@@ -17,7 +17,7 @@ import (
 	"multiproc/cmd/internal/dbtool"
 	"multiproc/cmd/internal/inspect"
 	"multiproc/cmd/internal/scaffold"
-	serververbs "multiproc/cmd/internal/server"
+	"multiproc/cmd/internal/server"
 )
 
 // exitCode is the exit code of the process.
@@ -36,9 +36,9 @@ func exitCodeOf(err error) exitCode {
 	switch {
 	case err == nil:
 		return exitOK
-	case serververbs.NoneReady(err):
+	case server.NoneReady(err):
 		return exitNoneReady
-	case serververbs.InUse(err):
+	case server.InUse(err):
 		return exitInUse
 	case usage:
 		return exitUsage
@@ -53,7 +53,7 @@ func main() {
 func run(args []string) exitCode {
 	var err error
 	if app := newApp(); startsServer(app, args[1:]) {
-		err = serververbs.Run(context.Background(), args[1:])
+		err = server.Run(context.Background(), args[1:])
 	} else {
 		err = app.Run(args)
 	}
@@ -104,7 +104,7 @@ func newApp() *urfave.App {
 		HideHelpCommand: true,
 		Flags:           []urfave.Flag{urfave.HelpFlag}, // which urfave adds only without a command "help"
 		Commands: []*urfave.Command{
-			control.CheckCommand(serververbs.CheckFiles),
+			control.CheckCommand(server.CheckFiles),
 			control.StatusCommand(),
 			control.ReloadCommand(),
 			control.StopCommand(),
@@ -113,11 +113,11 @@ func newApp() *urfave.App {
 			dbtool.ChangePasswordCommand(),
 			dbtool.PopulateCommand(),
 			dbtool.TokenCommand(),
-			serververbs.RunserverCommand(),
+			server.RunserverCommand(),
 			scaffold.Command(),
 			inspect.Command(),
 			helpCommand(),
-			serververbs.WorkerCommand(),
+			server.WorkerCommand(),
 		},
 		Action:         cli.UnknownCommand,
 		OnUsageError:   cli.OnUsageError,

@@ -18,7 +18,7 @@ import (
 // paced is a set of clients that send requests at a steady rate, with the times of the answers and of the workers' deaths:
 // only requests that a worker had in its last moment may fail.
 type paced struct {
-	server   *server
+	server   *testServer
 	stopping chan struct{}
 	stopOnce sync.Once
 	asking   sync.WaitGroup
@@ -50,7 +50,7 @@ const lostByKill = 3
 const deathSlack = 100 * time.Millisecond
 
 // startPaced returns an empty set of clients, which run until stop or the end of the test.
-func startPaced(s *server) *paced {
+func startPaced(s *testServer) *paced {
 	p := &paced{server: s, stopping: make(chan struct{})}
 	s.tb.Cleanup(p.stop)
 	return p

@@ -28,7 +28,7 @@ func TestWorkerStoppedAtOnce(t *testing.T) {
 }
 
 // mustReplaceStopped stops a worker and waits for its successor.
-func (s *server) mustReplaceStopped(pid int) {
+func (s *testServer) mustReplaceStopped(pid int) {
 	s.tb.Helper()
 	began := time.Now()
 	proctest.Kill(s.tb, pid, syscall.SIGSTOP)

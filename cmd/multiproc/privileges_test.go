@@ -21,7 +21,7 @@ const nobody = 65534
 
 // startDropping starts a server as root that runs as nobody, in a directory that nobody cannot enter. Its pidfile and its
 // unix socket are where only root can write. prepare fills the directory before the start.
-func startDropping(t *testing.T, ini string, prepare ...func(dir string)) (s *server, roots string) {
+func startDropping(t *testing.T, ini string, prepare ...func(dir string)) (s *testServer, roots string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		proctest.Missing(t, "only root can give up privileges")

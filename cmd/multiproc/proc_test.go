@@ -68,7 +68,7 @@ func pidsOf(status master.Status, states ...master.State) []int {
 }
 
 // workers returns the processes of the workers.
-func (s *server) workers() []int {
+func (s *testServer) workers() []int {
 	s.tb.Helper()
 	status, err := s.status()
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *server) workers() []int {
 }
 
 // awaitReplaced waits until the target number of workers is ready and none of these is among them.
-func (s *server) awaitReplaced(pids ...int) master.Status {
+func (s *testServer) awaitReplaced(pids ...int) master.Status {
 	s.tb.Helper()
 	return s.await("other workers in their place", func(status master.Status) bool {
 		return status.Ready() == status.Target && !slices.ContainsFunc(pidsOf(status), func(pid int) bool {
@@ -114,7 +114,7 @@ func fileExists(path string) bool {
 }
 
 // startFailing starts a server that must not serve, and returns it once it has exited, with its exit code.
-func startFailing(tb testing.TB, ini string, options ...func(*serverOptions)) (*server, exitCode) {
+func startFailing(tb testing.TB, ini string, options ...func(*serverOptions)) (*testServer, exitCode) {
 	tb.Helper()
 	s := startServer(tb, ini, append(options, failing)...)
 	return s, s.exitCode()

@@ -24,7 +24,7 @@ import (
 
 // startEventful starts a server with the ini of multiproc init, on a free port, and makes everything happen that its metrics
 // count.
-func startEventful(t *testing.T) *server {
+func startEventful(t *testing.T) *testServer {
 	t.Helper()
 	ini, err := os.ReadFile(filepath.Join(initDir(t), "multiproc.ini"))
 	check(t, err)

@@ -82,7 +82,7 @@ func reloadUnderLoad(t *testing.T, reloads int, ini string, clients func(tcp str
 }
 
 // awaitNoneDraining waits until no worker drains.
-func (s *server) awaitNoneDraining() master.Status {
+func (s *testServer) awaitNoneDraining() master.Status {
 	s.tb.Helper()
 	return s.await("no worker draining", func(status master.Status) bool {
 		return status.Ready() == status.Target && len(status.Workers) == status.Target
@@ -99,7 +99,7 @@ func entries(tb testing.TB, pid int, of string) int {
 
 // goroutines ends the master by SIGABRT, at which the runtime dumps all goroutines, and counts them. The server must have
 // been started with GOTRACEBACK=all.
-func (s *server) goroutines() int {
+func (s *testServer) goroutines() int {
 	s.tb.Helper()
 	workers := s.workers()
 	s.signal(syscall.SIGABRT)
@@ -109,14 +109,14 @@ func (s *server) goroutines() int {
 }
 
 // tryReload requests a reload that may fail and returns its output. It does not read the ini itself.
-func (s *server) tryReload() (output string, code exitCode) {
+func (s *testServer) tryReload() (output string, code exitCode) {
 	s.tb.Helper()
 	stdout, stderr, code := s.run("reload", "--control", s.control())
 	return stdout + stderr, code
 }
 
 // mustReload is a tryReload that must succeed.
-func (s *server) mustReload() {
+func (s *testServer) mustReload() {
 	s.tb.Helper()
 	if output, code := s.tryReload(); code != exitOK {
 		s.tb.Fatalf("reload: exit code %d: %s\n%s", code, output, s.log)
@@ -124,7 +124,7 @@ func (s *server) mustReload() {
 }
 
 // mustRefuse requests a reload that must be refused with a line that has these parts, and must leave the workers alone.
-func (s *server) mustRefuse(parts ...string) {
+func (s *testServer) mustRefuse(parts ...string) {
 	s.tb.Helper()
 	before := s.awaitNoneDraining()
 	output, code := s.tryReload()
@@ -402,7 +402,7 @@ func TestReloadReusePort(t *testing.T) {
 }
 
 // hold opens a connection and writes the beginning of a request.
-func (s *server) hold(text string) net.Conn {
+func (s *testServer) hold(text string) net.Conn {
 	s.tb.Helper()
 	conn, err := new(net.Dialer).DialContext(s.tb.Context(), "tcp", s.address)
 	check(s.tb, err)
@@ -414,7 +414,7 @@ func (s *server) hold(text string) net.Conn {
 }
 
 // holdPost opens a connection with a request whose handler waits for the 10 bytes of its body.
-func (s *server) holdPost() net.Conn {
+func (s *testServer) holdPost() net.Conn {
 	s.tb.Helper()
 	conn := s.hold("POST /echo HTTP/1.1\r\nHost: server\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
 	const goOn = "HTTP/1.1 100 Continue\r\n\r\n" // which is sent when the handler reads

@@ -50,7 +50,7 @@ func benchmarkRequests(b *testing.B, keepAlive bool, workers int, reusePort bool
 	_, one.address, _ = strings.Cut(one.log.Wait(b, one.done, "msg=serving", "address="), "address=")
 	var rates [2][]float64
 	for b.Loop() {
-		for i, s := range []*server{several, one} {
+		for i, s := range []*testServer{several, one} {
 			rates[i] = append(rates[i], askFor(b, s.address, keepAlive, benchRound))
 		}
 	}
@@ -161,7 +161,7 @@ func answerLength(conn net.Conn) (int, error) {
 }
 
 // balance returns the requests of the busiest and of the idlest worker, from their own metric files.
-func balance(b *testing.B, s *server, workers int) (most, least float64) {
+func balance(b *testing.B, s *testServer, workers int) (most, least float64) {
 	b.Helper()
 	var counts []float64
 	for slot := 1; slot <= workers; slot++ {

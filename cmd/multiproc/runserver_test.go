@@ -12,7 +12,7 @@ import (
 )
 
 // startRunserver starts multiproc runserver in a directory.
-func startRunserver(t *testing.T, dir string, args ...string) *server {
+func startRunserver(t *testing.T, dir string, args ...string) *testServer {
 	t.Helper()
 	return startServer(t, "", failing, func(o *serverOptions) {
 		o.dir, o.args = dir, args
@@ -21,7 +21,7 @@ func startRunserver(t *testing.T, dir string, args ...string) *server {
 }
 
 // startDevelopment starts multiproc runserver and waits until it serves.
-func startDevelopment(t *testing.T, dir string, args ...string) *server {
+func startDevelopment(t *testing.T, dir string, args ...string) *testServer {
 	t.Helper()
 	s := startRunserver(t, dir, args...)
 	line := s.log.Wait(t, s.done, "msg=serving", "address=")

@@ -23,7 +23,7 @@ func BenchmarkScrapes(b *testing.B) {
 	if testing.Short() {
 		sizes = sizes[:2]
 	}
-	servers := make([]*server, len(sizes))
+	servers := make([]*testServer, len(sizes))
 	for i, n := range sizes {
 		servers[i] = startServer(b, "socket = 127.0.0.1:0\nprocesses = 2\ndisable-logging = true\ndatabase = transactions.db\n")
 		fillWindow(b, filepath.Join(servers[i].dir, "transactions.db"), n)
@@ -74,7 +74,7 @@ func fillWindow(b *testing.B, path string, n int) {
 }
 
 // scrapeFor scrapes on one connection and returns how long each scrape took.
-func scrapeFor(b *testing.B, s *server, n int) []time.Duration {
+func scrapeFor(b *testing.B, s *testServer, n int) []time.Duration {
 	b.Helper()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()

@@ -20,8 +20,8 @@ import (
 	"multiproc/master"
 )
 
-// server is a multiproc that a test started, as a process of its own.
-type server struct {
+// testServer is a multiproc that a test started, as a process of its own.
+type testServer struct {
 	tb      testing.TB
 	dir     string // its own; also its working directory
 	ini     string // path
@@ -45,13 +45,13 @@ type serverOptions struct {
 
 // startServer starts a server with this ini, a control socket and a metrics directory of its own, and waits until enough
 // workers are ready. At the end of the test it must stop cleanly.
-func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *server {
+func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *testServer {
 	tb.Helper()
 	var o serverOptions
 	for _, option := range options {
 		option(&o)
 	}
-	s := &server{tb: tb, dir: o.dir, log: new(proctest.Log), done: make(chan struct{})}
+	s := &testServer{tb: tb, dir: o.dir, log: new(proctest.Log), done: make(chan struct{})}
 	if s.dir == "" {
 		s.dir = tb.TempDir()
 	}
@@ -100,7 +100,7 @@ func multiprocPath(tb testing.TB) string {
 }
 
 // writeINI replaces the ini and adds what every server of a test needs.
-func (s *server) writeINI(ini string) {
+func (s *testServer) writeINI(ini string) {
 	s.tb.Helper()
 	if !strings.Contains(ini, "[") {
 		ini = "[multiproc]\n" + ini
@@ -116,21 +116,21 @@ func (s *server) writeINI(ini string) {
 	}
 }
 
-func (s *server) control() string { return filepath.Join(s.dir, "control.sock") }
+func (s *testServer) control() string { return filepath.Join(s.dir, "control.sock") }
 
-func (s *server) metricsDir() string { return filepath.Join(s.dir, "metrics") }
+func (s *testServer) metricsDir() string { return filepath.Join(s.dir, "metrics") }
 
-func (s *server) url(path string) string { return "http://" + s.address + path }
+func (s *testServer) url(path string) string { return "http://" + s.address + path }
 
 // status requests the master's status.
-func (s *server) status() (master.Status, error) {
+func (s *testServer) status() (master.Status, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), proctest.Patience)
 	defer cancel()
 	return master.NewClient(s.control()).Status(ctx)
 }
 
 // await polls the master's status until is returns true: there is no event that the outside could see.
-func (s *server) await(what string, is func(master.Status) bool) master.Status {
+func (s *testServer) await(what string, is func(master.Status) bool) master.Status {
 	s.tb.Helper()
 	deadline := time.Now().Add(proctest.Patience)
 	var last master.Status
@@ -150,13 +150,13 @@ func (s *server) await(what string, is func(master.Status) bool) master.Status {
 }
 
 // signal sends the master a signal.
-func (s *server) signal(signal syscall.Signal) {
+func (s *testServer) signal(signal syscall.Signal) {
 	s.tb.Helper()
 	check(s.tb, s.cmd.Process.Signal(signal))
 }
 
 // exitCode waits for the exit of the master and of every process that holds its log.
-func (s *server) exitCode() exitCode {
+func (s *testServer) exitCode() exitCode {
 	s.tb.Helper()
 	select {
 	case <-s.done:
@@ -167,7 +167,7 @@ func (s *server) exitCode() exitCode {
 }
 
 // stop stops it by TERM.
-func (s *server) stop() {
+func (s *testServer) stop() {
 	s.tb.Helper()
 	s.signal(syscall.SIGTERM)
 	if code := s.exitCode(); code != 0 {
@@ -176,7 +176,7 @@ func (s *server) stop() {
 }
 
 // cleanup ends it, also when the test has failed.
-func (s *server) cleanup() {
+func (s *testServer) cleanup() {
 	select {
 	case <-s.done:
 		return
@@ -196,7 +196,7 @@ func (s *server) cleanup() {
 }
 
 // run runs multiproc to its end.
-func (s *server) run(args ...string) (stdout, stderr string, code exitCode) {
+func (s *testServer) run(args ...string) (stdout, stderr string, code exitCode) {
 	s.tb.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 2*proctest.Patience)
 	defer cancel()
@@ -212,7 +212,7 @@ func (s *server) run(args ...string) (stdout, stderr string, code exitCode) {
 }
 
 // reload runs multiproc reload, which must succeed.
-func (s *server) reload() {
+func (s *testServer) reload() {
 	s.tb.Helper()
 	if stdout, stderr, code := s.run("reload", "--ini", s.ini); code != 0 {
 		s.tb.Fatalf("reload: exit code %d: %s%s\n%s", code, stdout, stderr, s.log)
@@ -220,7 +220,7 @@ func (s *server) reload() {
 }
 
 // get requests a path on a new connection.
-func (s *server) get(path string) (int, string) {
+func (s *testServer) get(path string) (int, string) {
 	s.tb.Helper()
 	ctx, cancel := context.WithTimeout(s.tb.Context(), proctest.Patience)
 	defer cancel()

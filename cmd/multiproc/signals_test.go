@@ -15,7 +15,7 @@ import (
 )
 
 // startLogging starts a server that logs to a file, and returns the file.
-func startLogging(tb testing.TB, ini string) (s *server, path string) {
+func startLogging(tb testing.TB, ini string) (s *testServer, path string) {
 	tb.Helper()
 	dir := tb.TempDir()
 	path = filepath.Join(dir, "multiproc.log")

@@ -19,7 +19,7 @@ import (
 )
 
 // startAlone starts a server without a master and waits until it serves.
-func startAlone(tb testing.TB, ini string, options ...func(*serverOptions)) *server {
+func startAlone(tb testing.TB, ini string, options ...func(*serverOptions)) *testServer {
 	tb.Helper()
 	s := startServer(tb, "master = false\nsocket = 127.0.0.1:0\n"+ini, append(options, failing)...)
 	line := s.log.Wait(tb, s.done, "msg=serving", "address=")
@@ -74,7 +74,7 @@ func TestWithoutMaster(t *testing.T) {
 
 // stallAlone starts a server without a master with a request in progress: its client reads nothing of a page that exceeds the
 // kernel's buffers.
-func stallAlone(t *testing.T, ini string) (*server, *bufio.Reader) {
+func stallAlone(t *testing.T, ini string) (*testServer, *bufio.Reader) {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "http.sock")

@@ -62,22 +62,22 @@ func TestStopIsBounded(t *testing.T) {
 func TestStopFast(t *testing.T) {
 	for _, way := range []struct {
 		name string
-		stop func(t *testing.T, s *server)
+		stop func(t *testing.T, s *testServer)
 	}{
-		{"INT", func(_ *testing.T, s *server) { s.signal(syscall.SIGINT) }},
-		{"TERM twice", func(t *testing.T, s *server) {
+		{"INT", func(_ *testing.T, s *testServer) { s.signal(syscall.SIGINT) }},
+		{"TERM twice", func(t *testing.T, s *testServer) {
 			t.Helper()
 			s.signal(syscall.SIGTERM)
 			s.log.Wait(t, s.done, "msg=stopping")
 			s.signal(syscall.SIGTERM)
 		}},
-		{"QUIT, then INT", func(t *testing.T, s *server) {
+		{"QUIT, then INT", func(t *testing.T, s *testServer) {
 			t.Helper()
 			s.signal(syscall.SIGQUIT)
 			s.log.Wait(t, s.done, "msg=stopping")
 			s.signal(syscall.SIGINT)
 		}},
-		{"stop --fast", func(t *testing.T, s *server) {
+		{"stop --fast", func(t *testing.T, s *testServer) {
 			t.Helper()
 			if stdout, stderr, code := s.run("stop", "--fast", "--ini", s.ini); code != 0 {
 				t.Errorf("stop --fast: exit code %d: %s%s", code, stdout, stderr)
@@ -153,7 +153,7 @@ func TestShutdownDelay(t *testing.T) {
 }
 
 // unready returns the reason that the readiness check at an address gives; empty if it is ready.
-func (s *server) unready(tb testing.TB, address string) string {
+func (s *testServer) unready(tb testing.TB, address string) string {
 	tb.Helper()
 	at := *s
 	at.address = address
@@ -233,7 +233,7 @@ func TestStopOfPID1(t *testing.T) {
 // unsharePath returns the program that makes namespaces, which needs root.
 func unsharePath(t *testing.T) string {
 	t.Helper()
-	s := server{tb: t, dir: t.TempDir()}
+	s := testServer{tb: t, dir: t.TempDir()}
 	path := "/usr/bin/unshare"
 	if !fileExists(path) {
 		proctest.Missing(t, "there is no "+path)
@@ -245,7 +245,7 @@ func unsharePath(t *testing.T) string {
 }
 
 // command runs a program to its end and returns its output.
-func (s *server) command(args ...string) (string, error) {
+func (s *testServer) command(args ...string) (string, error) {
 	cmd := commandIn(s.tb, s.dir, args...)
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err

@@ -122,7 +122,7 @@ func watchedINI(tb testing.TB, dir string, version int) string {
 }
 
 // awaitVersion waits until every worker has the configuration of this version.
-func (s *server) awaitVersion(version int) {
+func (s *testServer) awaitVersion(version int) {
 	s.tb.Helper()
 	s.await(fmt.Sprintf("version %d", version), func(status master.Status) bool {
 		return !slices.ContainsFunc(status.Workers, func(w master.WorkerStatus) bool {

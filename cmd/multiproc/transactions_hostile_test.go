@@ -108,7 +108,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 	}
 
 	s, _ := startDropping(t, "socket = "+freeAddress(t)+"\nuid = nobody\nmigrate = false\ndatabase = "+database+"\n")
-	k := &tracker{server: s, database: database, token: writable.token}
+	k := &tracker{testServer: s, database: database, token: writable.token}
 	workers := k.workers()
 	mustRunAsNobody(t, workers...)
 	readable := func() {

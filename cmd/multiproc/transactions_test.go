@@ -15,7 +15,7 @@ import (
 
 // tracker is a server with the application of transactions, seen by a client of its API.
 type tracker struct {
-	*server
+	*testServer
 	database string // path
 	token    string
 }
@@ -28,9 +28,9 @@ func startTracker(tb testing.TB, ini string, options ...func(*serverOptions)) *t
 }
 
 // newTracker creates a token for the API of a server, and APIs and statuses.
-func newTracker(s *server, database string) *tracker {
+func newTracker(s *testServer, database string) *tracker {
 	s.tb.Helper()
-	k := &tracker{server: s, database: database}
+	k := &tracker{testServer: s, database: database}
 	k.token = k.newToken("test")
 	for _, name := range []string{"Mpesa Express", "Mpesa B2C"} {
 		k.must(http.StatusCreated, "POST", "/api/v1/apis", fmt.Sprintf(`{"name":%q}`, name))
@@ -44,7 +44,7 @@ func newTracker(s *server, database string) *tracker {
 // within returns the same tracker for a subtest.
 func (k *tracker) within(t *testing.T) *tracker {
 	t.Helper()
-	s := *k.server
+	s := *k.testServer
 	s.tb = t
 	return &tracker{&s, k.database, k.token}
 }

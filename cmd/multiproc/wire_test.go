@@ -24,7 +24,7 @@ type wire struct {
 }
 
 // wires opens connections to a worker. The others are stopped meanwhile, so that they cannot accept them.
-func (s *server) wires(pid, n int) []*wire {
+func (s *testServer) wires(pid, n int) []*wire {
 	s.tb.Helper()
 	for _, other := range s.workers() {
 		if other == pid {
@@ -51,7 +51,7 @@ func (s *server) wires(pid, n int) []*wire {
 }
 
 // toEach opens a connection to each of the workers.
-func (s *server) toEach(workers []int) []*wire {
+func (s *testServer) toEach(workers []int) []*wire {
 	s.tb.Helper()
 	var wires []*wire
 	for _, pid := range workers {
@@ -92,7 +92,7 @@ func stopProcess(tb testing.TB, pid int) {
 }
 
 // awaitSeasoned waits for workers that have served long enough that their death is not an early one.
-func (s *server) awaitSeasoned(n int) (pids []int) {
+func (s *testServer) awaitSeasoned(n int) (pids []int) {
 	s.tb.Helper()
 	s.await("workers that have served for a second", func(status master.Status) bool {
 		pids = nil
@@ -107,7 +107,7 @@ func (s *server) awaitSeasoned(n int) (pids []int) {
 }
 
 // mustHave fails the test unless the workers are these.
-func (s *server) mustHave(workers []int, when string) {
+func (s *testServer) mustHave(workers []int, when string) {
 	s.tb.Helper()
 	if now := s.workers(); !slices.Equal(now, workers) {
 		s.tb.Errorf("the workers are %d %s, were %d\n%s", now, when, workers, s.log)
