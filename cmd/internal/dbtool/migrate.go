@@ -19,7 +19,7 @@ func MigrateCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:      "migrate",
 		Usage:     "create the database or update its schema; a server may be running",
-		ArgsUsage: "[FILE]",
+		ArgsUsage: "[FILE[:SECTION]]",
 		Flags: config.Flags(
 			&urfave.BoolFlag{Name: "recount", Usage: "also recount the transactions of each API and status"},
 			&urfave.BoolFlag{Name: "snapshot", Hidden: true},

@@ -28,7 +28,7 @@ func PopulateCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:      "populate",
 		Usage:     "add realistic transactions of the last 24 hours, to try things out with",
-		ArgsUsage: "[FILE]",
+		ArgsUsage: "[FILE[:SECTION]]",
 		Flags: config.Flags(
 			&urfave.IntFlag{Name: "transactions", Usage: "add `N` transactions", DefaultText: "required"},
 			&urfave.Uint64Flag{Name: "seed", Usage: "number `S`: the same seed gives the same transactions, relative to the current time", DefaultText: "random"},

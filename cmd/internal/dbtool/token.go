@@ -36,7 +36,7 @@ func TokenCommand() *urfave.Command {
 			{
 				Name:            "list",
 				Usage:           "list all tokens without their secrets",
-				ArgsUsage:       "[FILE]",
+				ArgsUsage:       "[FILE[:SECTION]]",
 				Flags:           config.Flags(&urfave.BoolFlag{Name: "json", Usage: "print JSON"}),
 				SkipFlagParsing: true,
 				Action:          action(0, listTokens),

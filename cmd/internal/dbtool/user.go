@@ -17,7 +17,7 @@ func CreateSuperuserCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:      "createsuperuser",
 		Usage:     "create a user with all permissions",
-		ArgsUsage: "[FILE]",
+		ArgsUsage: "[FILE[:SECTION]]",
 		Flags: config.Flags(
 			&urfave.StringFlag{Name: "username", Usage: "do not ask for the name, but use `NAME`"},
 			passwordFlag(),

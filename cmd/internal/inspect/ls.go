@@ -18,10 +18,10 @@ func lsCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:      "ls",
 		Usage:     "list the metric files with their processes, sizes and faults",
-		ArgsUsage: "[INI]",
-		Description: "LIFE is the state of the process: by its lock, or without one by the process whose id is in the name and that has the\n" +
-			"file open; or else unknown. CHANGED is the modification time: tmpfs does not update it for writes through a\n" +
-			"mapping, only for new series. Exits with 1 if a file is faulty.",
+		ArgsUsage: "[FILE[:SECTION]]",
+		Description: "STATE says whether the process is alive: by its lock or, for files of prometheus_client, by whether the process whose id\n" +
+			"is in the name has the file open. CHANGED is the modification time, which tmpfs updates for new series only. Exits with\n" +
+			"1 if a file is faulty.",
 		Flags:           dirFlags(jsonFlag()),
 		SkipFlagParsing: true,
 		Action:          dirAction(0, list),
@@ -61,7 +61,7 @@ func countFaulty(files []*mpmetrics.File) int {
 
 func printListing(to io.Writer, in *mpmetrics.Inspection) error {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tLIFE\tTYPE\tMODE\tSERIES\tUSED\tSIZE\tLAYOUT\tCHANGED\tFILE\tFAULTS")
+	fmt.Fprintln(w, "ID\tSTATE\tTYPE\tMODE\tSERIES\tUSED\tSIZE\tLAYOUT\tCHANGED\tFILE\tFAULTS")
 	for _, f := range in.Files {
 		id, life, typ, layout := "-", "-", "-", "-"
 		if f.Process != nil {
@@ -146,7 +146,7 @@ func verifyCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:            "verify",
 		Usage:           "print a line for each fault in the files, and exit with 1 if there are any",
-		ArgsUsage:       "[INI]",
+		ArgsUsage:       "[FILE[:SECTION]]",
 		Flags:           dirFlags(),
 		SkipFlagParsing: true,
 		Action:          dirAction(0, verify),

@@ -22,7 +22,7 @@ func dumpCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:            "dump",
 		Usage:           "print what a scrape returns: the merged metrics of all processes",
-		ArgsUsage:       "[INI]",
+		ArgsUsage:       "[FILE[:SECTION]]",
 		Flags:           dirFlags(&urfave.StringFlag{Name: "format", Usage: "output `FORMAT`, text or openmetrics", Value: "text"}),
 		SkipFlagParsing: true,
 		Action:          dirAction(0, dump),
@@ -43,8 +43,8 @@ func dump(c *urfave.Context, dir string, _ []string) error {
 func serveCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:            "serve",
-		Usage:           "serve the metrics to Prometheus, beside an application in any language",
-		ArgsUsage:       "[INI]",
+		Usage:           "serve the merged metrics to Prometheus, for an application in any language",
+		ArgsUsage:       "[FILE[:SECTION]]",
 		Flags:           dirFlags(&urfave.StringFlag{Name: "listen", Usage: "`ADDR` to listen on, as HOST:PORT", Value: "127.0.0.1:9394"}),
 		SkipFlagParsing: true,
 		Action:          dirAction(0, serve),

@@ -22,11 +22,11 @@ import (
 func showCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:      "show",
-		Usage:     "show the content of the files: which worker counted what",
+		Usage:     "show the content of metric files, and which worker counted what",
 		ArgsUsage: "[FILE...]",
-		Description: "With one FILE: its entries in order, each bucket of a histogram on its own. With several, which must be in one directory:\n" +
-			"a column for each file, with the page it would give alone, and a column with the page of the whole directory. Without:\n" +
-			"a column for each process of the directory.",
+		Description: "With one FILE: its entries in order, with one line for each bucket of a histogram. With several, which must be in one\n" +
+			"directory: a column for each file, as if it were alone, and a column for the merged page. Without FILE: a column for each\n" +
+			"process, and the merged page.",
 		Flags: dirFlags(
 			&urfave.StringFlag{Name: "sample", Usage: "only samples of the metric `NAME`, or with that name"},
 			matchFlag(), jsonFlag(),

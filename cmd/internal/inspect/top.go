@@ -15,9 +15,10 @@ import (
 func topCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:      "top",
-		Usage:     "show the load of each worker on the whole screen; reads only files, so it works even if all processes hang",
-		ArgsUsage: "[INI]",
-		Description: "Keys: < and > select the column to sort by, r reverses the order, / filters, a includes dead workers, arrow and page keys\n" +
+		Usage:     "show the load of each worker, on a full screen",
+		ArgsUsage: "[FILE[:SECTION]]",
+		Description: "It only reads files, so it works even if all processes hang.\n\n" +
+			"Keys: < and > select the column to sort by, r reverses the order, / filters, a includes dead workers, arrow and page keys\n" +
 			"scroll, q quits. Rates, p50 and p99 are those of the last interval.",
 		Flags: dirFlags(
 			intervalFlag(),
@@ -57,7 +58,8 @@ type top struct {
 	every  time.Duration
 
 	before, now   *topReading
-	err           error // of the last reading; the screen still shows the one before
+	view          *topView // of both
+	err           error    // of the last reading; the screen still shows the one before
 	keys          topKeys
 	width, height int
 }
@@ -69,6 +71,7 @@ func (t *top) read() {
 	r, err := t.reader.read()
 	if t.err = err; err == nil {
 		t.before, t.now = t.now, r
+		t.view = newTopView(t.dir, t.before, t.now)
 	}
 }
 
@@ -85,12 +88,11 @@ func (t *top) once(ctx context.Context, c *urfave.Context) error {
 	if t.err != nil {
 		return t.err
 	}
-	view := newTopView(t.dir, t.before, t.now)
 	if c.Bool("json") {
-		return cli.PrintJSON(c.App.Writer, view)
+		return cli.PrintJSON(c.App.Writer, t.view)
 	}
 	w := bufio.NewWriter(c.App.Writer)
-	for _, line := range newTopText(view, topOrder{}).lines() {
+	for _, line := range newTopText(t.view, topOrder{}).lines() {
 		fmt.Fprintln(w, line.text)
 	}
 	return w.Flush()
@@ -119,7 +121,7 @@ func (t *top) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // View implements [tea.Model].
 func (t *top) View() tea.View {
-	text := newTopText(newTopView(t.dir, t.before, t.now), t.keys.order)
+	text := newTopText(t.view, t.keys.order)
 	if t.err != nil {
 		text.head = append([]line{{cli.Printable(t.err.Error()), trouble}}, text.head...)
 	}
