@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -54,6 +55,9 @@ func run(args []string) exitCode {
 	var err error
 	if app := newApp(); startsServer(app, args[1:]) {
 		err = server.Run(context.Background(), args[1:])
+		if errors.Is(err, flag.ErrHelp) {
+			err = app.Run([]string{args[0], "--help"})
+		}
 	} else {
 		err = app.Run(args)
 	}

@@ -52,16 +52,14 @@ func ParseFlags(c *cli.Context, operands int) (Arguments, error) {
 		}
 	}
 	arguments, err := p.parse()
-	if err == nil && p.help {
-		err = cli.ShowSubcommandHelp(c)
-		if err == nil {
-			err = flag.ErrHelp
-		}
+	if errors.Is(err, flag.ErrHelp) {
+		err = errors.Join(cli.ShowSubcommandHelp(c), err)
 	}
 	return arguments, err
 }
 
-// ParseServerFlags parses the arguments of the server, which has no flags of its own.
+// ParseServerFlags parses the arguments of the server, which has no flags of its own. If help was requested, it returns
+// [flag.ErrHelp].
 func ParseServerFlags(args []string) (Arguments, error) { return newFlagParser(args).parse() }
 
 type flagParser struct {
@@ -102,6 +100,9 @@ func (p *flagParser) parse() (Arguments, error) {
 	}
 	if len(p.errs) > 0 {
 		return Arguments{}, errors.Join(p.errs...)
+	}
+	if p.help {
+		return Arguments{}, flag.ErrHelp
 	}
 	return p.arguments, nil
 }

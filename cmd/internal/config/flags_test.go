@@ -59,6 +59,7 @@ func TestParseServerFlags(t *testing.T) {
 		"--iny a":                             "unknown flag --iny: did you mean --ini?",
 		"--qqqqq":                             "unknown flag --qqqqq",
 		"--=x":                                "unknown flag --",
+		"--processes 4 --help":                "flag: help requested",
 		"-p 4":                                `unknown flag "-p": flags begin with two dashes`,
 		"-":                                   `unknown flag "-": flags begin with two dashes`,
 		"--processes":                         "flag --processes needs a value",
