@@ -48,7 +48,8 @@ func watchFiles(paths []string, changed func(path string)) (*watcher, error) {
 	for _, path := range paths {
 		w.files = append(w.files, &watchedFile{path: filepath.Clean(path)})
 	}
-	for err == nil && w.follow(&err) { // until nothing has changed since the directories are watched
+	for changed := true; changed && err == nil; { // until nothing has changed since the directories are watched
+		changed, err = w.follow()
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("watch files: %w", err), notify.Close())
@@ -97,7 +98,7 @@ func (w *watcher) run() {
 
 // look reports the files that have changed and are as they were at the look before. It returns true if another look must follow.
 func (w *watcher) look() (again bool) {
-	again = w.follow(new(error))
+	again, _ = w.follow() // a directory that cannot be watched now is tried again at the next look
 	for _, f := range w.files {
 		info, err := os.Stat(f.path)
 		if err != nil || same(info, f.reported) {
@@ -122,17 +123,17 @@ func same(a, b fs.FileInfo) bool {
 	return b != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// follow watches the directories that decide where the paths lead now, and no others. It returns true if they were not watched
-// before. A directory that cannot be watched is reported in failed.
-func (w *watcher) follow(failed *error) (changed bool) {
+// follow watches the directories that decide where the paths lead now, and no others. It reports whether these are other directories
+// than before.
+func (w *watcher) follow() (changed bool, err error) {
 	dirs := map[string]bool{}
 	for _, f := range w.files {
 		addDirs(dirs, f.path)
 	}
 	for dir := range dirs {
 		// Also if it is watched: another directory may have taken its place.
-		if err := w.notify.Add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			*failed = errors.Join(*failed, &fs.PathError{Op: "watch", Path: dir, Err: err})
+		if failed := w.notify.Add(dir); failed != nil && !errors.Is(failed, fs.ErrNotExist) {
+			err = errors.Join(err, &fs.PathError{Op: "watch", Path: dir, Err: failed})
 		}
 	}
 	for _, dir := range w.notify.WatchList() {
@@ -142,7 +143,7 @@ func (w *watcher) follow(failed *error) (changed bool) {
 	}
 	changed = !maps.Equal(dirs, w.dirs)
 	w.dirs = dirs
-	return changed
+	return changed, err
 }
 
 // addDirs adds the directories, free of symbolic links, with the entries that decide where a path leads: each symbolic link on

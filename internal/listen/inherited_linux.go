@@ -28,29 +28,32 @@ func adopt(fd int) (address string, err error) {
 	if listens == 0 || kind != unix.SOCK_STREAM {
 		return "", errors.New("the descriptor is not a listening stream socket")
 	}
-	if address, err = listenerAddress(fd); err != nil {
+	l, err := Listener(fd) // as workers do
+	if err != nil {
 		return "", err
 	}
+	defer l.Close()
 	unix.CloseOnExec(fd)
 	_, err = setNonblocking(fd) // service managers pass on blocking ones
-	return address, err
+	return l.Addr().String(), err
 }
 
-// listenerAddress returns where a socket listens. It finds out in the way in which workers make a listener of it, and may leave the
-// socket blocking or not.
-func listenerAddress(fd int) (string, error) {
+// Listener returns a listener on a copy of a descriptor, which may become non-blocking. Closing it leaves the file of a unix socket.
+func Listener(fd int) (net.Listener, error) {
 	copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
-		return "", os.NewSyscallError("fcntl", err)
+		return nil, os.NewSyscallError("fcntl", err)
 	}
 	file := os.NewFile(uintptr(copied), "descriptor "+strconv.Itoa(fd))
 	defer file.Close()
 	l, err := net.FileListener(file)
 	if err != nil {
-		return "", fmt.Errorf("the descriptor is not a socket of a known kind: %w", err)
+		return nil, fmt.Errorf("the descriptor is not a socket of a known kind: %w", err)
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	if unixListener, ok := l.(*net.UnixListener); ok {
+		unixListener.SetUnlinkOnClose(false)
+	}
+	return l, nil
 }
 
 // setNonblocking makes a socket non-blocking, and reports whether it was blocking. All processes that share the socket share the

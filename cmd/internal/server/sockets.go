@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"multiproc/cmd/internal/config"
 	"multiproc/internal/listen"
@@ -129,27 +128,11 @@ func (in *instance) listen(sockets ...listen.Socket) ([]handoff.Listener, error)
 	}
 	var listeners []handoff.Listener
 	for i, fd := range fds {
-		l, err := newListener(fd, names[i])
+		l, err := listen.Listener(fd)
 		if err != nil {
 			return nil, err
 		}
 		listeners = append(listeners, handoff.Listener{Listener: l, Name: names[i]})
 	}
 	return listeners, nil
-}
-
-// newListener returns a listener of a copy of the descriptor.
-func newListener(fd int, name string) (net.Listener, error) {
-	copied, err := syscall.Dup(fd)
-	if err != nil {
-		return nil, os.NewSyscallError("dup", err)
-	}
-	syscall.CloseOnExec(copied)
-	file := os.NewFile(uintptr(copied), name)
-	defer file.Close()
-	l, err := net.FileListener(file)
-	if unix, ok := l.(*net.UnixListener); ok {
-		unix.SetUnlinkOnClose(false) // the set unlinks the file
-	}
-	return l, err
 }
