@@ -179,7 +179,7 @@ func Keys() []Key {
 		},
 		{
 			Name: "uid", Unchangeable: true,
-			Help: "user to run as once the sockets are bound, a name or a number; implies its groups unless gid is set too",
+			Help: "user to run as once the sockets are bound, with its groups; a number with gid has only that group",
 			bind: func(c target) value { return userID(&c.UID, &c.UserName, c.sys) },
 		},
 		{
@@ -205,7 +205,7 @@ func Keys() []Key {
 
 		{
 			Name: "logto", Unchangeable: true,
-			Help: "file to append the log to instead of stderr; it is given to uid, which must be able to write its directory",
+			Help: "file to append the log to instead of stderr; uid must be able to write its directory to reopen it",
 			bind: func(c target) value { return path(&c.Logto, c.sys.Dir) },
 		},
 		{
