@@ -15,11 +15,11 @@ import (
 // upTo returns the migrations of a program of this version of the schema.
 func upTo(tb testing.TB, version int) fstest.MapFS {
 	tb.Helper()
-	names, err := fs.Glob(migrations, "migrations/*.sql")
+	names, err := fs.Glob(migrations(), "*.sql")
 	check(tb, err)
 	files := fstest.MapFS{}
 	for _, name := range names[:version] {
-		content, err := fs.ReadFile(migrations, name)
+		content, err := fs.ReadFile(migrations(), name)
 		check(tb, err)
 		files[filepath.Base(name)] = &fstest.MapFile{Data: content}
 	}

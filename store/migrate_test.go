@@ -42,8 +42,7 @@ func migrateChild(args []string) error {
 func later(tb testing.TB, migration string) fstest.MapFS {
 	tb.Helper()
 	files := fstest.MapFS{"99999_later.sql": {Data: []byte("-- +goose Up\n" + migration)}}
-	ours, err := fs.Sub(migrations, "migrations")
-	check(tb, err)
+	ours := migrations()
 	names, err := fs.Glob(ours, "*.sql")
 	check(tb, err)
 	for _, name := range names {

@@ -128,14 +128,14 @@ func TestCountsOfOldDatabase(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "multiproc.db")
 	conn := openConn(t, path)
-	first, err := fs.ReadFile(migrations, "migrations/00001_transactions.sql")
+	first, err := fs.ReadFile(migrations(), "00001_transactions.sql")
 	check(t, err)
 	_, err = conn.ExecContext(t.Context(), string(first))
 	check(t, err)
 	tx := &Tx{ctx: t.Context(), db: conn, now: time.Now()}
 	check(t, insertMany(tx, 1000, 10*window))
-	for _, name := range []string{"migrations/00002_counts.sql", "migrations/00005_totals.sql"} {
-		counts, err := fs.ReadFile(migrations, name)
+	for _, name := range []string{"00002_counts.sql", "00005_totals.sql"} {
+		counts, err := fs.ReadFile(migrations(), name)
 		check(t, err)
 		_, err = conn.ExecContext(t.Context(), string(counts))
 		check(t, err)
