@@ -64,7 +64,7 @@ func TestParseAmountRefuses(t *testing.T) {
 	}
 }
 
-// problemOf is what is wrong with the one field that an error is about.
+// problemOf returns the problem of the only field of an InvalidError.
 func problemOf(t *testing.T, err error, field string) string {
 	t.Helper()
 	invalid, ok := errors.AsType[*InvalidError](err)
@@ -96,7 +96,7 @@ func TestAmountRoundTrip(t *testing.T) {
 	}
 }
 
-// FuzzParseAmount compares with math/big.
+// FuzzParseAmount compares amounts with those of math/big.
 func FuzzParseAmount(f *testing.F) {
 	for _, text := range []string{"0", "-0.0", "10.50", "1e2", "1E-4", "1e-5", "99999999999999.9999", "1e14", "01", "1.", "0e-99"} {
 		f.Add(text)
@@ -111,7 +111,7 @@ func FuzzParseAmount(f *testing.F) {
 			return
 		}
 		if _, exponent, _ := strings.Cut(strings.ToLower(text), "e"); len(strings.TrimLeft(exponent, "+-0")) > 4 {
-			return // math/big would take for ever
+			return // math/big would take too long
 		}
 		want, _ := new(big.Rat).SetString(text)
 		want.Mul(want, big.NewRat(10_000, 1))

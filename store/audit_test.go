@@ -27,7 +27,7 @@ func TestAudit(t *testing.T) {
 		case 2, 4:
 			c.advance(time.Second)
 		case 5:
-			c.advance(-3 * time.Second) // the clock is put back
+			c.advance(-3 * time.Second) // the clock is set back
 		}
 		update(t, s, func(tx *Tx) error { return tx.Record(e) })
 		e.ID, e.Time = int64(i+1), c.now()
@@ -61,8 +61,8 @@ func TestAudit(t *testing.T) {
 			EntryQuery{Actor: "ada", Kinds: []Kind{"api", "status"}, Until: start.Add(time.Hour)},
 			func(e Entry) bool { return e.Actor == "ada" },
 		},
-		{"of nobody", EntryQuery{Actor: "Ada"}, func(Entry) bool { return false }},
-		{"of none", EntryQuery{Kind: "x"}, func(Entry) bool { return false }},
+		{"of an unknown actor", EntryQuery{Actor: "Ada"}, func(Entry) bool { return false }},
+		{"of an unknown kind", EntryQuery{Kind: "x"}, func(Entry) bool { return false }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var want []Entry
@@ -85,7 +85,7 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// TestCreations: a transaction that was created with a token has that for its first entry.
+// TestCreations: the first entry of a transaction that was created with a token is its creation.
 func TestCreations(t *testing.T) {
 	c := newClock()
 	s := openStore(t, Options{now: c.now})
@@ -119,8 +119,8 @@ func TestCreations(t *testing.T) {
 	}{
 		{"one", EntryQuery{Kind: "transaction", ObjectID: 2}, append(slices.Clone(want), creation)},
 		{"one of a time", EntryQuery{Kind: "transaction", ObjectID: 2, From: created, Until: created.Add(time.Second)}, []Entry{creation}},
-		{"one by somebody", EntryQuery{Kind: "transaction", ObjectID: 2, Actor: "token till"}, []Entry{creation}},
-		{"one that was created otherwise", EntryQuery{Kind: "transaction", ObjectID: 1}, nil},
+		{"one by an actor", EntryQuery{Kind: "transaction", ObjectID: 2, Actor: "token till"}, []Entry{creation}},
+		{"one created without a token", EntryQuery{Kind: "transaction", ObjectID: 1}, nil},
 		{"all", EntryQuery{Kind: "transaction"}, want},
 	} {
 		for limit := range 4 {
@@ -135,7 +135,7 @@ func TestCreations(t *testing.T) {
 	}
 }
 
-// TestAuditPlan: entries are found by an index in its order, and not sorted but where they are those of one object.
+// TestAuditPlan: entries are read by an index in its order, and only those of one object are sorted.
 func TestAuditPlan(t *testing.T) {
 	s := openStore(t)
 	now := time.Now()

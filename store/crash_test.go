@@ -105,7 +105,7 @@ func crashChild(args []string) error {
 					errs <- err
 					return
 				}
-				fmt.Fprintln(os.Stdout, int64(amount)) // one call of write each
+				fmt.Fprintln(os.Stdout, int64(amount)) // one write call each
 			}
 			errs <- nil
 		}()

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"encoding/json"
-	"strconv"
-)
+import "strconv"
 
 // Deletion deletes an API or a status with all its transactions, and records that in the audit log. It is not for concurrent
 // use.
@@ -80,13 +77,6 @@ func (d *Deletion) Delete(tx *Tx) error {
 
 func (d *Deletion) record(tx *Tx, action Action, named Named, changes Changes) error {
 	return tx.Record(Entry{Actor: d.actor, Action: action, Kind: d.kind, ObjectID: d.id, Object: named.Name, Changes: changes.JSON()})
-}
-
-// OfDeletion reports whether an entry records a portion of a Deletion: transactions that were deleted, and no other change.
-func (e Entry) OfDeletion() bool {
-	changes := map[string]json.RawMessage{}
-	err := json.Unmarshal(e.Changes, &changes)
-	return err == nil && e.Action == ActionChange && len(changes) == 1 && changes["transactions"] != nil
 }
 
 // plain formats a number for the audit log.

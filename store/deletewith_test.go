@@ -68,13 +68,13 @@ func TestDeletion(t *testing.T) {
 				"ada change " + kind + ` 1 a {"transactions":["10007","5007"]}`,
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("what is recorded (-want +got):\n%s", diff)
+				t.Errorf("audit log (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// TestDeletionWithWrongCounts ends where there are fewer transactions than the counts say.
+// TestDeletionWithWrongCounts: a deletion ends even if there are fewer transactions than the counts say.
 func TestDeletionWithWrongCounts(t *testing.T) {
 	s := openStore(t)
 	update(t, s, func(tx *Tx) error {

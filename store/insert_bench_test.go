@@ -24,12 +24,11 @@ const (
 )
 
 // BenchmarkInsert compares inserts through the store, by 4 processes of 8 goroutines, with a loop of single commits on one
-// connection, in turns: in each, first these insert for a while, then that one does. It reports the medians of the ratio
-// and of what both did in a second.
+// connection, in alternating turns. It reports the medians of both and of their ratio.
 func BenchmarkInsert(b *testing.B) {
 	for _, bc := range []struct {
 		name, synchronous string
-		pause             time.Duration // in each commit, in the lock, so that it takes longer
+		pause             time.Duration // added to each commit, in the lock
 	}{
 		{"full", "full", 0},
 		{"full,1ms", "full", time.Millisecond},
@@ -82,7 +81,7 @@ func median(of []float64) float64 {
 	return of[len(of)/2]
 }
 
-// insertOptions are those of the children: a synchronous and a pause in each commit.
+// insertOptions parses the arguments of the children: Synchronous, and a pause in each commit.
 func insertOptions(args []string, commits *atomic.Int64) (Options, error) {
 	pause, err := time.ParseDuration(args[1])
 	return Options{Synchronous: args[0], committing: func() {
@@ -93,7 +92,7 @@ func insertOptions(args []string, commits *atomic.Int64) (Options, error) {
 	}}, err
 }
 
-// insertChild inserts as long as it is told to, again and again, and reports how many it inserted in a second and in a commit.
+// insertChild inserts for each duration that it reads, and reports its inserts per second and per commit.
 func insertChild(args []string) error {
 	var commits atomic.Int64
 	options, err := insertOptions(args[1:], &commits)
@@ -137,7 +136,7 @@ func insertChild(args []string) error {
 	})
 }
 
-// loopChild does the same work in single commits on one connection.
+// loopChild does the same in single commits on one connection.
 func loopChild(args []string) error {
 	options, err := insertOptions(args[1:], new(atomic.Int64))
 	if err != nil {

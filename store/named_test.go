@@ -157,7 +157,7 @@ func TestNamedInvalid(t *testing.T) {
 	}
 }
 
-// hostile are texts that somebody might hope not to be taken as they are.
+// hostile holds texts that a careless program would not take literally.
 var hostile = []string{
 	`' OR '1'='1`, `"; DROP TABLE apis; --`, `<script>alert(1)</script>`, "a\nb\r\n\tc", "🏦 𝄞", "../../etc/passwd", "%s%n", "${HOME}",
 	" leading", "trailing ", "e\u0301", "é", "exe.\u202egpj", "a\x01\x7f", "b\u200b\u200db", "❤\ufe0f", "🏴\U000e0067\U000e0062\U000e007f", "NULL", "0", "-", `\`, "?1", strings.Repeat("𝄞", maxName),

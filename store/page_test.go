@@ -47,7 +47,7 @@ func TestNumberCursor(t *testing.T) {
 	}
 }
 
-// FuzzCursor: one that is taken is the one that the place has.
+// FuzzCursor: no cursor is taken but the one of its place.
 func FuzzCursor(f *testing.F) {
 	f.Add(string(numberCursor("id", 17, 17)))
 	f.Add(string(textCursor("id", "../'\n\x00")))
@@ -71,7 +71,7 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// walk gives all of a list, so many at a time, and does what is to be done between. Where that is nothing, it also goes back.
+// walk reads a whole list in pages, and calls between after each. Without that it also reads the list backwards.
 func walk[T any](tb testing.TB, s *Store, limit int, list func(*Tx, Page) (Slice[T], error), between ...func(*Tx) error) (items []T) {
 	tb.Helper()
 	for p := (Page{Limit: limit}); ; {
@@ -100,7 +100,7 @@ func walk[T any](tb testing.TB, s *Store, limit int, list func(*Tx, Page) (Slice
 	}
 }
 
-// walkBack goes back from the last part of a list, all of whose items are these.
+// walkBack reads a list backwards from its last page, and compares it with its items.
 func walkBack[T any](tb testing.TB, s *Store, limit int, list func(*Tx, Page) (Slice[T], error), last Slice[T], items []T) {
 	tb.Helper()
 	got := slices.Clone(last.Items)

@@ -23,7 +23,7 @@ var today = time.Date(2026, 1, 30, 10, 20, 30, 405_060_000, time.UTC).UnixMicro(
 type randomWrites struct {
 	ctx    context.Context // the test's
 	random *rand.Rand
-	now    atomic.Int64 // microseconds since 1970; what the Store's clock shows
+	now    atomic.Int64 // the clock of the Store in microseconds since 1970
 	store  *Store
 	other  *sql.Conn // the connection of another program
 	log    []string
@@ -68,7 +68,7 @@ func (p *randomWrites) step() error {
 	case 2:
 		atOnce := p.random.IntN(3)
 		p.logf("move %d at once", atOnce)
-		if err := p.tx(p.now.Load()).move(atOnce); err != nil { // a Store has moved it before
+		if err := p.tx(p.now.Load()).move(atOnce); err != nil { // a Store would have moved it before
 			return err
 		}
 	case 3:

@@ -13,7 +13,7 @@ func TestMoveWindow(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "multiproc.db")
 	openStoreAt(t, path)
-	// Not the Store, which moves the window before anything else.
+	// Not by the Store, which would move the window first.
 	tx := &Tx{ctx: t.Context(), db: openConn(t, path), now: time.UnixMicro(today).Truncate(time.Minute)}
 	const n, combinations, atOnce = 2 * 3 * 24 * 60, 30, 300
 	check(t, tx.Recount())
@@ -88,7 +88,7 @@ func checkWindow(t *testing.T, tx *Tx) {
 	}
 }
 
-// openClocked opens a Store whose clock shows today until it is set.
+// openClocked opens a Store whose clock stands at today.
 func openClocked(t *testing.T) (*Store, *atomic.Int64) {
 	t.Helper()
 	var now atomic.Int64

@@ -118,7 +118,7 @@ func TestUserOrders(t *testing.T) {
 	}
 }
 
-// TestSort reads back what it writes, and lists refuse the keys of others.
+// TestSort: ParseSort reads what String writes, and a list refuses the keys of other lists.
 func TestSort(t *testing.T) {
 	for text, want := range map[string]Sort{"": {}, "name": {By: SortName}, "-modified": {SortModified, true}, "--": {"-", true}} {
 		if got := ParseSort(text); got != want || got.String() != text {

@@ -23,10 +23,10 @@ func TestTimeline(t *testing.T) {
 			{"a", time.Hour},
 			{"b", 59*time.Minute + 30*time.Second},
 			{"b", 59*time.Minute + 31*time.Second},
-			{"c", 90*time.Minute - time.Microsecond}, // in the minute before them all
+			{"c", 90*time.Minute - time.Microsecond}, // in the minute before the first interval
 			{"c", 90 * time.Minute},
 			{"c", 90*time.Minute + 10*time.Second},
-			{"c", -time.Microsecond}, // the clock was put back
+			{"c", -time.Microsecond}, // the clock was set back
 			{"c", -time.Minute},
 		} {
 			at := now.Add(-made.ago)
@@ -49,7 +49,7 @@ func TestTimeline(t *testing.T) {
 	})
 }
 
-// BenchmarkTimeline counts a day with 30 combinations of API and status in each of its minutes.
+// BenchmarkTimeline counts a day with 30 pairs of API and status in each minute.
 func BenchmarkTimeline(b *testing.B) {
 	s := openStore(b, Options{Synchronous: "normal"})
 	update(b, s, func(tx *Tx) error { return insertMany(tx, 100_000, window) })

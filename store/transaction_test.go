@@ -99,7 +99,7 @@ func TestTransactionErrors(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		f       func(*Tx) error
-		want    error // or
+		want    error // or invalid
 		invalid []FieldError
 	}{
 		{name: "no transaction", f: func(tx *Tx) error { _, err := tx.Transaction(2); return err }, want: ErrNotFound},
@@ -109,7 +109,7 @@ func TestTransactionErrors(t *testing.T) {
 		{name: "unknown status", f: status(1, "A"), invalid: []FieldError{{"status", unknown}}},
 		{name: "update", f: change(Transaction{ID: 1, API: "a"}), invalid: []FieldError{{"status", unknown}}},
 		{
-			name: "update to all that is wrong", f: change(Transaction{ID: 1, API: "x", Status: "y", Amount: -amountEnd}),
+			name: "update with all fields invalid", f: change(Transaction{ID: 1, API: "x", Status: "y", Amount: -amountEnd}),
 			invalid: []FieldError{{"api", unknown}, {"status", unknown}, {"amount", large}},
 		},
 		{name: "no api", f: create(Transaction{Status: "a"}), invalid: []FieldError{{"api", unknown}}},
@@ -125,7 +125,7 @@ func TestTransactionErrors(t *testing.T) {
 			invalid: []FieldError{{"time_modified", years}},
 		},
 		{
-			name: "all that is wrong",
+			name: "all fields invalid",
 			f: create(Transaction{
 				API: "x", Status: "y", Amount: amountEnd,
 				Created: time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC), Modified: time.Unix(1<<60, 0),
@@ -154,7 +154,7 @@ func TestTransactionErrors(t *testing.T) {
 	})
 }
 
-// TestCascades: what is deleted takes its transactions with it, and no others.
+// TestCascades: an API or status is deleted with its transactions and no others.
 func TestCascades(t *testing.T) {
 	s := openStore(t)
 	update(t, s, func(tx *Tx) error {
@@ -181,7 +181,7 @@ func TestCascades(t *testing.T) {
 	}
 }
 
-// TestRenamed: transactions have the name that their API has now.
+// TestRenamed: transactions have the new name of their API or status.
 func TestRenamed(t *testing.T) {
 	s := openStore(t)
 	update(t, s, func(tx *Tx) error {

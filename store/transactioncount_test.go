@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestTotals counts what there is of each API in each status while it changes.
+// TestTotals: the numbers of transactions by API and status follow every change.
 func TestTotals(t *testing.T) {
 	s := openStore(t)
 	ids := map[string]int64{"a": 1, "b": 2}
@@ -65,7 +65,7 @@ func TestTotals(t *testing.T) {
 	totals()
 	view(t, s, checkTables)
 	if n := number(t, s, "SELECT COUNT(*) FROM counts_all"); n != 1 { // of a and b, 0
-		t.Errorf("%d rows of totals, want 1: what is deleted leaves none", n)
+		t.Errorf("%d rows of totals, want 1: a deleted API or status must leave none", n)
 	}
 }
 

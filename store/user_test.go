@@ -100,7 +100,7 @@ func TestUserName(t *testing.T) {
 		"a/b":                    characters,
 		"e\u0301":                characters,
 		"\u202ea":                characters,
-		"a\u3164":                characters, // a letter, which is blank
+		"a\u3164":                characters, // a blank letter
 		"\uffa0":                 characters,
 		"аda":                    alphabets, // the first letter is Cyrillic
 		"adο":                    alphabets, // the last one is Greek

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// BenchmarkWindowCounts counts windows of some and of many transactions in turns, with 30 combinations of API and status,
-// and reports what each costs and how much more that is than for the smallest.
+// BenchmarkWindowCounts counts windows of few and of many transactions in turns, with 30 pairs of API and status. It reports the
+// cost of each, and its ratio to that of the smallest.
 func BenchmarkWindowCounts(b *testing.B) {
 	sizes := []int{100, 100_000, 1_000_000}
 	stores := make([]*Store, len(sizes))
@@ -42,8 +42,8 @@ func BenchmarkWindowCounts(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkTriggers inserts transactions of this moment with and without the triggers that count them, in turns, and
-// reports the medians of what one costs and of the ratio.
+// BenchmarkTriggers inserts transactions of this moment with and without the triggers that count them, in turns. It reports the
+// medians of the cost of one, and of the ratio.
 func BenchmarkTriggers(b *testing.B) {
 	for _, bc := range []struct{ inserts, commits int }{{1, 200}, {1000, 5}} {
 		b.Run(fmt.Sprintf("%d per commit", bc.inserts), func(b *testing.B) {
@@ -72,7 +72,7 @@ func BenchmarkTriggers(b *testing.B) {
 	}
 }
 
-// insertMany inserts transactions of 30 combinations of API and status, modified evenly over a span before now.
+// insertMany inserts transactions of 30 pairs of API and status, modified at even intervals in a span before now.
 func insertMany(tx *Tx, n int, span time.Duration) error {
 	_, err := tx.exec(`
 		WITH RECURSIVE name (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM name WHERE i < 6)

@@ -22,7 +22,7 @@ var (
 )
 
 // TestWindowCounts changes transactions in all ways that SQL has, by a Store and by a connection of another program, while
-// the clock goes on, forth and back, and the window is moved or recounted at any time. After each step the counts must equal
+// the clock goes on or is set, and the window is moved or recounted at any time. After each step the counts must equal
 // those of a plain query, at this and at other moments, and the tables must agree with one another.
 func TestWindowCounts(t *testing.T) {
 	n := *sequences
@@ -110,7 +110,7 @@ func compareTimeline(tx *Tx, counts []Count) error {
 		want[c.Status] += c.N
 	}
 	statuses := slices.Sorted(maps.Keys(want))
-	statuses = statuses[:len(statuses)/2] // and the others
+	statuses = statuses[:len(statuses)/2] // the rest are the others
 	t, err := tx.Timeline(24, 60, statuses)
 	if err != nil {
 		return err
