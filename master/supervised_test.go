@@ -109,7 +109,7 @@ func generationChild(args []string) error {
 	case "linger":
 		return awaitGate()
 	}
-	if err := handoff.Address(); err != nil {
+	if err := handoff.AdoptEnviron(); err != nil {
 		return err
 	}
 	in, err := handoff.Inherit()

@@ -23,7 +23,7 @@ import (
 
 // serveAsWorker is the main function of a worker that a master started.
 func serveAsWorker([]string) error {
-	if err := handoff.Address(); err != nil {
+	if err := handoff.AdoptEnviron(); err != nil {
 		return err
 	}
 	mux := http.NewServeMux()

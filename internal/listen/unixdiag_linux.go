@@ -44,7 +44,7 @@ func unixQueue(fd int) (length, limit int, err error) {
 	if err := unix.Sendto(diag, unixDiagRequest(uint32(st.Ino)), 0, kernel); err != nil {
 		return 0, 0, os.NewSyscallError("sendto", err)
 	}
-	// The kernel has answered before it returned.
+	// The answer is queued when the request has been sent.
 	answer := make([]byte, os.Getpagesize())
 	n, _, err := unix.Recvfrom(diag, answer, unix.MSG_DONTWAIT)
 	if err != nil {

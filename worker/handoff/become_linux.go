@@ -14,9 +14,9 @@ import (
 // ErrMasterGone is the error of a worker whose master exited before the worker had started.
 var ErrMasterGone = errors.New("the master is gone")
 
-// Address sets the variables that restrict the sockets and the watchdog to one process to the pid of this one, which its parent
-// could not know. A program that replaces this one by exec keeps the pid.
-func Address() error {
+// AdoptEnviron makes the variables about sockets and the watchdog valid for this process only: it sets LISTEN_PID and WATCHDOG_PID to
+// its pid, which its parent could not know. A program that replaces this one by exec keeps the pid.
+func AdoptEnviron() error {
 	pid := strconv.Itoa(os.Getpid())
 	if err := os.Setenv(listenPID, pid); err != nil {
 		return err
@@ -38,7 +38,7 @@ func Become(path string, args []string) error {
 	// The request below is for this thread only, and exec keeps that of the thread that calls it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := Address(); err != nil {
+	if err := AdoptEnviron(); err != nil {
 		return fail(err)
 	}
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGTERM), 0, 0, 0); err != nil {

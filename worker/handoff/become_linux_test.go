@@ -79,12 +79,12 @@ func TestAddress(t *testing.T) {
 	pid := strconv.Itoa(os.Getpid())
 	t.Setenv("LISTEN_PID", "1")
 	t.Setenv("WATCHDOG_PID", "")
-	check(t, Address())
+	check(t, AdoptEnviron())
 	if os.Getenv("LISTEN_PID") != pid || os.Getenv("WATCHDOG_PID") != "" {
 		t.Errorf("LISTEN_PID %q, WATCHDOG_PID %q", os.Getenv("LISTEN_PID"), os.Getenv("WATCHDOG_PID"))
 	}
 	t.Setenv("WATCHDOG_USEC", "1")
-	check(t, Address())
+	check(t, AdoptEnviron())
 	if os.Getenv("WATCHDOG_PID") != pid {
 		t.Errorf("WATCHDOG_PID %q", os.Getenv("WATCHDOG_PID"))
 	}

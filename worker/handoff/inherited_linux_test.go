@@ -20,7 +20,7 @@ import (
 
 // inheritChild is a worker that reports what it has inherited, and the words of its master.
 func inheritChild() error {
-	if err := Address(); err != nil {
+	if err := AdoptEnviron(); err != nil {
 		return err
 	}
 	in, err := Inherit()

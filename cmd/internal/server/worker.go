@@ -39,7 +39,7 @@ func runWorker(c *urfave.Context) error {
 	if len(args) > 0 {
 		return cli.Usagef("worker: unexpected argument %q", args[0])
 	}
-	if err := handoff.Address(); err != nil {
+	if err := handoff.AdoptEnviron(); err != nil {
 		return err
 	}
 	in, err := handoff.Inherit()
