@@ -11,7 +11,7 @@ import (
 	"multiproc/store"
 )
 
-// TestTokens: all routes, asked with all kinds of tokens.
+// TestTokens sends every kind of token to every route.
 func TestTokens(t *testing.T) {
 	s := startAPI(t)
 	expired := s.createToken(store.Token{Name: "expired"})
@@ -28,7 +28,7 @@ func TestTokens(t *testing.T) {
 		`Bearer realm="multiproc", error="insufficient_scope"`
 	kinds := []struct {
 		name, header string
-		status       int // 0: whatever the route answers
+		status       int // 0: neither 401 nor 403
 		challenge    string
 	}{
 		{"no header", "", 401, bare},
@@ -49,7 +49,7 @@ func TestTokens(t *testing.T) {
 	}
 	for _, r := range s.api.Routes() {
 		for _, kind := range kinds {
-			// To a body that is no JSON, who may write is told that.
+			// A token that may write gets an error about the body.
 			c := call{
 				method: r.Method, path: strings.Replace(r.Path, "{id}", "4711", 1), body: "{",
 				header: http.Header{"Authorization": {kind.header}},
@@ -80,7 +80,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestRevokedAtOnce: a token that worked does not work any more when it is revoked.
+// TestRevokedAtOnce: a revoked token is refused at once, on every worker.
 func TestRevokedAtOnce(t *testing.T) {
 	s := startAPI(t)
 	s.get("/api/v1/transactions")
@@ -93,7 +93,7 @@ func TestRevokedAtOnce(t *testing.T) {
 	s.want(401, call{method: "POST", path: "/api/v1/transactions", body: pending})
 }
 
-// bodyFunc is a body that is read once.
+// bodyFunc is a body that is made when it is read.
 type bodyFunc func() string
 
 func (f *bodyFunc) Read(p []byte) (int, error) {
@@ -105,13 +105,13 @@ func (f *bodyFunc) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestRevokedWhileWaiting: a token that was good when the request came, but is not any more when it is its turn to write.
+// TestRevokedWhileWaiting: a token that is revoked or expires before the request may write is refused.
 func TestRevokedWhileWaiting(t *testing.T) {
 	for _, change := range []string{"revoked = 1", "expires = 1"} {
 		s := startAPI(t)
 		post := func(body string) response {
 			t.Helper()
-			asked := bodyFunc(func() string { // the server asks for it when it has looked at the token
+			asked := bodyFunc(func() string { // the server reads it after it has checked the token
 				s.exec("UPDATE api_tokens SET " + change + " WHERE name = 'till'")
 				return body
 			})

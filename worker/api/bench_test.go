@@ -19,9 +19,8 @@ func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discard) WriteHeader(status int)      { d.status = status }
 
-// BenchmarkRequests is what a request costs in a process, without the network: refused, where all that is done is to look
-// for its token, which reads and writes do too; read; and created and changed, by 32
-// at a time in one process.
+// BenchmarkRequests measures requests within a process, without the network. Refused ones only look up their token, as all
+// requests do; transactions are created and changed by 32 requests at a time.
 func BenchmarkRequests(b *testing.B) {
 	s := startAPI(b)
 	s.post("/api/v1/transactions", pending)

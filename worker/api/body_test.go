@@ -11,7 +11,7 @@ import (
 	"multiproc/worker/api"
 )
 
-// TestBodies: what is no JSON, or no body that is taken.
+// TestBodies sends bodies that are not JSON, too deep, too large or of the wrong kind.
 func TestBodies(t *testing.T) {
 	s := startAPI(t)
 	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
@@ -24,14 +24,14 @@ func TestBodies(t *testing.T) {
 		{"half an object", `{"api": `, 400, "the body is not JSON: at byte 8: unexpected end of JSON input"},
 		{"no quotes", `{api: 1}`, 400, "the body is not JSON: at byte 2: invalid character 'a' looking for beginning of object key string"},
 		{"single quotes", `{'api': 1}`, 400, ""},
-		{"a comma too many", `{"api": "x",}`, 400, ""},
+		{"a trailing comma", `{"api": "x",}`, 400, ""},
 		{"two values", pending + pending, 400, ""},
-		{"something behind it", pending + "x", 400, "the body is not JSON: at byte 65: invalid character 'x' after top-level value"},
+		{"trailing text", pending + "x", 400, "the body is not JSON: at byte 65: invalid character 'x' after top-level value"},
 		{"a comment", pending + "// x", 400, ""},
 		{"a byte order mark", "\ufeff" + pending, 400, ""},
 		{"NaN", `{"amount": NaN}`, 400, ""},
 		{"a number with a plus", `{"amount": +1}`, 400, ""},
-		{"a number with a zero before it", `{"amount": 01}`, 400, ""},
+		{"a number with a leading zero", `{"amount": 01}`, 400, ""},
 		{"a line break in a string", "{\"api\": \"a\nb\"}", 400, ""},
 		{"a bad escape", `{"api": "\x"}`, 400, ""},
 		{"not UTF-8", "{\"api\": \"\xff\"}", 400, "the body is not JSON: at byte 9: not UTF-8"},
@@ -40,10 +40,10 @@ func TestBodies(t *testing.T) {
 		{"unpaired surrogate", `{"api": "x\ud83d"}`, 400, "the body is not JSON: at byte 10: unpaired surrogate"},
 		{"the other half", `{"api": "\ude00\ud83d"}`, 400, "the body is not JSON: at byte 9: unpaired surrogate"},
 		{"half a pair and an escape", `{"api": "\ud83d\n"}`, 400, "the body is not JSON: at byte 9: unpaired surrogate"},
-		{"as deep as may be", deep(api.MaxDepth), 422, ""},
+		{"as deep as allowed", deep(api.MaxDepth), 422, ""},
 		{"deeper", deep(api.MaxDepth + 1), 400, "the body is not JSON: at byte 128: more than 128 levels deep"},
 		{"much deeper", deep(500_000), 400, ""},
-		{"as large as may be", strings.Repeat(" ", api.MaxBody-4) + "null", 422, ""},
+		{"as large as allowed", strings.Repeat(" ", api.MaxBody-4) + "null", 422, ""},
 		{"larger", strings.Repeat(" ", api.MaxBody-3) + "null", 413, "the body has more than 1048576 bytes"},
 		{"null", "null", 422, "body at #: is null, not an object or an array"},
 		{"a string", `"x"`, 422, "body at #: is a string, not an object or an array"},
@@ -84,8 +84,8 @@ func TestContentTypes(t *testing.T) {
 	s.want(415, call{method: "POST", path: "/api/v1/transactions", body: pending, header: http.Header{"Content-Encoding": {"gzip"}}})
 }
 
-// TestFaults: all that is wrong is told at once, where it is, and nothing is stored. The database is asked only about what is
-// right by itself.
+// TestFaults: all faults of a request are reported at once, with their places, and nothing is stored. The database checks only
+// requests without faults of their own.
 func TestFaults(t *testing.T) {
 	s := startAPI(t)
 	s.post("/api/v1/transactions", pending)
@@ -185,7 +185,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestManyFaults: some of them are told.
+// TestManyFaults: the number of reported faults is bounded.
 func TestManyFaults(t *testing.T) {
 	s := startAPI(t)
 	many := strings.TrimSuffix(strings.Repeat(`{"api": "x", "status": "y", "amount": 1},`, api.MaxTransactions), ",")

@@ -16,7 +16,7 @@ import (
 	"multiproc/worker/api"
 )
 
-// operation is the description of a method of a path, and that of its path.
+// operation returns the description of a method of a path, and that of the path.
 func (d description) operation(method, path string) (operation, item map[string]any) {
 	mux := http.NewServeMux()
 	for pattern := range d["paths"].(map[string]any) {
@@ -40,7 +40,7 @@ func (d description) operation(method, path string) (operation, item map[string]
 	return d.resolve(item[strings.ToLower(method)]), item
 }
 
-// parameters are those of an operation in the path, the query or the headers, by name.
+// parameters returns the parameters of an operation in the path, the query or the headers, by name.
 func (d description) parameters(operation, item map[string]any, in string) map[string]map[string]any {
 	all := map[string]map[string]any{}
 	for _, list := range []any{item["parameters"], operation["parameters"]} {
@@ -54,8 +54,7 @@ func (d description) parameters(operation, item map[string]any, in string) map[s
 	return all
 }
 
-// check is what differs between the description and what a call was answered, and between it and what was asked for if
-// that was done.
+// check compares an answer with the description, and the request too if it succeeded.
 func (d description) check(c call, got response) (faults []string) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	for name, value := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} {
@@ -101,7 +100,7 @@ func (d description) check(c call, got response) (faults []string) {
 	return faults
 }
 
-// response is the description of an answer.
+// response returns the description of an answer.
 func (d description) response(c call, status int) map[string]any {
 	operation, _ := d.operation(c.method, c.path)
 	var response map[string]any
@@ -124,13 +123,13 @@ func (d description) response(c call, status int) map[string]any {
 	return response
 }
 
-// checkAsked checks a request that was done.
+// checkAsked compares a request that succeeded with the description.
 func (d description) checkAsked(c call) (faults []string) {
 	operation, item := d.operation(c.method, c.path)
 	if body := d.resolve(operation["requestBody"]); body != nil {
 		schema := body["content"].(map[string]any)["application/json"].(map[string]any)["schema"]
 		if err := d.validJSON(schema, []byte(c.body)); err != nil {
-			faults = append(faults, fmt.Sprintf("asked for, and done: %v", err))
+			faults = append(faults, fmt.Sprintf("accepted: %v", err))
 		}
 	}
 	u, _ := url.Parse(c.path)
@@ -146,13 +145,13 @@ func (d description) checkAsked(c call) (faults []string) {
 			err = d.validJSON(schema, []byte(values[0]))
 		}
 		if err != nil {
-			faults = append(faults, fmt.Sprintf("parameter %s, which was taken: %v", name, err))
+			faults = append(faults, fmt.Sprintf("parameter %s was accepted: %v", name, err))
 		}
 	}
 	return faults
 }
 
-// TestDescription: what is served is the file; it describes the routes that there are, their parameters, and who may use them.
+// TestDescription: the file is served, and describes all routes, their parameters and the access to them.
 func TestDescription(t *testing.T) {
 	s := startAPI(t)
 	file, err := os.ReadFile("openapi.json")
@@ -168,10 +167,10 @@ func TestDescription(t *testing.T) {
 		Public bool
 		Key    bool
 	}
-	there, told := map[string]route{}, map[string]route{}
+	routes, documented := map[string]route{}, map[string]route{}
 	for _, r := range s.api.Routes() {
 		query := slices.Sorted(slices.Values(r.Query))
-		there[r.Method+" "+r.Path] = route{query, strings.Contains(r.Path, "{id}"), r.Public, r.Write}
+		routes[r.Method+" "+r.Path] = route{query, strings.Contains(r.Path, "{id}"), r.Public, r.Write}
 	}
 	operations := map[string]bool{}
 	for path, item := range described["paths"].(map[string]any) {
@@ -182,7 +181,7 @@ func TestDescription(t *testing.T) {
 			}
 			operation := operation.(map[string]any)
 			security, given := operation["security"].([]any)
-			told[strings.ToUpper(method)+" "+path] = route{
+			documented[strings.ToUpper(method)+" "+path] = route{
 				Query:  slices.Sorted(maps.Keys(described.parameters(operation, item, "query"))),
 				ID:     described.parameters(operation, item, "path")["id"] != nil,
 				Public: given && len(security) == 0,
@@ -191,11 +190,11 @@ func TestDescription(t *testing.T) {
 			operations[operation["operationId"].(string)] = true
 		}
 	}
-	if diff := cmp.Diff(there, told); diff != "" {
+	if diff := cmp.Diff(routes, documented); diff != "" {
 		t.Errorf("-routes +description:\n%s", diff)
 	}
-	if len(operations) != len(told) {
-		t.Errorf("%d operations have %d names", len(told), len(operations))
+	if len(operations) != len(documented) {
+		t.Errorf("%d operations have %d names", len(documented), len(operations))
 	}
 }
 
@@ -214,7 +213,7 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// TestEachDescribedAnswer gets each answer that the description has for each operation, and no other.
+// TestEachDescribedAnswer gets every described answer of every operation, and no other.
 func TestEachDescribedAnswer(t *testing.T) {
 	for _, r := range startAPI(t).api.Routes() {
 		t.Run(r.Method+" "+r.Path, func(t *testing.T) {
@@ -242,7 +241,7 @@ func TestEachDescribedAnswer(t *testing.T) {
 	}
 }
 
-// variants are calls of a route that differ in how they end. The first one succeeds unless something refers to what it is about.
+// variants returns calls of a route with different outcomes. The first one succeeds unless other objects refer to its object.
 func variants(r api.Route, reader string) []call {
 	good := call{method: r.Method, path: strings.Replace(r.Path, "{id}", "1", 1)}
 	calls := []call{good}
@@ -263,7 +262,7 @@ func variants(r api.Route, reader string) []call {
 	case strings.Contains(r.Path, "transactions"):
 	default:
 		good.body = bodies[r.Method]
-		for _, name := range []string{"Mpesa B2C", "Processed"} { // is another one's
+		for _, name := range []string{"Mpesa B2C", "Processed"} { // taken by another object
 			if good.body != "" {
 				add(func(c *call) { c.body = `{"name": "` + name + `"}` })
 			}

@@ -16,12 +16,12 @@ import (
 
 func withKey(key string) http.Header { return http.Header{"Idempotency-Key": {key}} }
 
-// replayed is what must be the same of the answers to the same request.
+// replayed returns the parts of an answer that must be the same in a replay.
 func replayed(r response) string {
 	return fmt.Sprintf("%d %s %s %s", r.status, r.header.Get("Location"), r.header.Get("Content-Type"), r.body)
 }
 
-// TestIdempotency: what is asked again under a key is done once, on any worker, and answered the same.
+// TestIdempotency: requests with the same key are done once, on any worker, and get the same answer.
 func TestIdempotency(t *testing.T) {
 	s := startAPI(t)
 	others := []*service{s, serveAPI(t, s.database)}
@@ -60,7 +60,7 @@ func TestIdempotency(t *testing.T) {
 	}
 }
 
-// TestKeysOfOthers: keys are a token's own, and of one request.
+// TestKeysOfOthers: a key belongs to one token and one request.
 func TestKeysOfOthers(t *testing.T) {
 	s := startAPI(t)
 	post := call{method: "POST", path: "/api/v1/transactions", body: pending, header: withKey("k")}
@@ -92,15 +92,15 @@ func TestKeysOfOthers(t *testing.T) {
 	s.want(204, call{method: "DELETE", path: "/api/v1/transactions/1", header: withKey("d")})
 	s.want(422, call{method: "DELETE", path: "/api/v1/transactions/2", header: withKey("d")})
 	s.want(422, call{method: "DELETE", path: "/api/v1/apis/1", header: withKey("d")})
-	// What is asked for in the query belongs to the request.
-	s.want(409, call{method: "DELETE", path: "/api/v1/apis/1", header: withKey("q")}) // it is not done, and its key is free
+	// The query is part of the request.
+	s.want(409, call{method: "DELETE", path: "/api/v1/apis/1", header: withKey("q")}) // not done, so the key stays free
 	s.want(204, call{method: "DELETE", path: "/api/v1/apis/2", header: withKey("q")})
 	s.want(422, call{method: "DELETE", path: "/api/v1/apis/2?cascade=true", header: withKey("q")})
-	// To read is to change nothing.
+	// Reads ignore keys.
 	s.want(200, call{method: "GET", path: "/api/v1/transactions/2", header: withKey("k")})
 }
 
-// TestFailuresAreNotKept: what failed may be asked for again under its key.
+// TestFailuresAreNotKept: a request that failed may be sent again with its key.
 func TestFailuresAreNotKept(t *testing.T) {
 	s := startAPI(t)
 	post := call{method: "POST", path: "/api/v1/transactions", header: withKey("k"), body: `{"api": "Card", "status": "Pending", "amount": 1}`}
@@ -150,7 +150,7 @@ func TestKeys(t *testing.T) {
 	same(400, []string{`"a"`, `"a"`})
 }
 
-// TestOneOfMany: of requests that come at once with the same key, to two workers, one is done.
+// TestOneOfMany: of concurrent requests with the same key, at two workers, one is done.
 func TestOneOfMany(t *testing.T) {
 	s := startAPI(t)
 	workers := []*service{s, serveAPI(t, s.database)}

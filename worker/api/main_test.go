@@ -1,15 +1,17 @@
 package api_test
 
 import (
-	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,12 +20,13 @@ import (
 
 	_ "github.com/mattn/go-sqlite3"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 	"multiproc/store"
 	"multiproc/worker/api"
 )
 
-// service is the API of a database as a worker serves it, on a port of its own.
+// service is the API of a database as a worker serves it, on its own port.
 type service struct {
 	tb       testing.TB
 	database string
@@ -31,7 +34,7 @@ type service struct {
 	api      *api.API
 	url      string
 	watch    watch
-	log      *logBuffer
+	log      *proctest.Log
 	metrics  *mpmetrics.Writer
 	pages    string // the directory of metrics
 
@@ -42,33 +45,56 @@ type service struct {
 // startAPI serves a new database with the APIs and statuses that the tests use.
 func startAPI(tb testing.TB, options ...store.Options) *service {
 	tb.Helper()
+	content, err := template()
+	if err != nil {
+		tb.Fatal(err)
+	}
 	database := filepath.Join(tb.TempDir(), "multiproc.db")
-	if _, _, err := store.Migrate(tb.Context(), database, store.Options{}); err != nil {
+	if err := os.WriteFile(database, content, 0o600); err != nil {
 		tb.Fatal(err)
 	}
 	s := serveAPI(tb, database, options...)
-	s.update(func(tx *store.Tx) error {
-		for _, name := range []string{"Mpesa Express", "Mpesa B2C"} {
-			if _, err := tx.CreateNamed(store.Named{Kind: store.KindAPI, Name: name}); err != nil {
-				return err
-			}
-		}
-		for _, name := range []string{"Pending", "Processed"} {
-			if _, err := tx.CreateNamed(store.Named{Kind: store.KindStatus, Name: name}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 	s.writer = s.createToken(store.Token{Name: "till"})
 	s.reader = s.createToken(store.Token{Name: "report", ReadOnly: true})
 	return s
 }
 
-// serveAPI serves a database that is there, with a Store of its own.
+// template returns the database that startAPI copies: migrations take long.
+var template = sync.OnceValues(func() (content []byte, err error) {
+	dir, err := os.MkdirTemp("", "api")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	database := filepath.Join(dir, "multiproc.db")
+	if _, _, err := store.Migrate(context.Background(), database, store.Options{}); err != nil {
+		return nil, err
+	}
+	s, err := store.Open(context.Background(), database, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	err = s.Update(context.Background(), func(tx *store.Tx) error {
+		for _, n := range []store.Named{
+			{Kind: store.KindAPI, Name: "Mpesa Express"}, {Kind: store.KindAPI, Name: "Mpesa B2C"},
+			{Kind: store.KindStatus, Name: "Pending"}, {Kind: store.KindStatus, Name: "Processed"},
+		} {
+			if _, err := tx.CreateNamed(n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(database)
+})
+
+// serveAPI serves an existing database with its own Store.
 func serveAPI(tb testing.TB, database string, options ...store.Options) *service {
 	tb.Helper()
-	s := &service{tb: tb, database: database, watch: watch{make(chan struct{}, 1), make(chan answered, 1)}, log: &logBuffer{}, pages: tb.TempDir()}
+	s := &service{tb: tb, database: database, watch: watch{make(chan struct{}, 1), make(chan answered, 1)}, log: &proctest.Log{}, pages: tb.TempDir()}
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	var o store.Options
 	if len(options) > 0 {
@@ -98,19 +124,19 @@ func serveAPI(tb testing.TB, database string, options ...store.Options) *service
 	return s
 }
 
-// watch tells of requests, if somebody asks.
+// watch reports requests to a test that receives from its channels.
 type watch struct {
 	begun    chan struct{}
 	answered chan answered
 }
 
-// answered is what a request is counted by.
+// answered is the pattern and the status that a request is counted by.
 type answered struct {
 	pattern string
 	status  int
 }
 
-// writer writes an answer as a worker's does: it is not net/http's own.
+// writer is an http.ResponseWriter that is not net/http's own, as in a worker.
 type writer struct {
 	http.ResponseWriter
 	status int
@@ -136,24 +162,6 @@ func (o watch) over(next http.Handler) http.Handler {
 	})
 }
 
-// logBuffer is a log in memory.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 func (s *service) update(f func(*store.Tx) error) {
 	s.tb.Helper()
 	if err := s.store.Update(s.tb.Context(), f); err != nil {
@@ -168,7 +176,7 @@ func (s *service) view(f func(*store.Tx) error) {
 	}
 }
 
-// createToken returns the secret.
+// createToken creates a token and returns its secret.
 func (s *service) createToken(t store.Token) (secret string) {
 	s.tb.Helper()
 	s.update(func(tx *store.Tx) (err error) {
@@ -178,7 +186,7 @@ func (s *service) createToken(t store.Token) (secret string) {
 	return secret
 }
 
-// open opens the database as somebody else would.
+// open opens the database as another program does.
 func (s *service) open() *sql.DB {
 	s.tb.Helper()
 	db, err := sql.Open("sqlite3", s.database)
@@ -199,7 +207,7 @@ func (s *service) exec(statements ...string) {
 	}
 }
 
-// transactions is how many there are.
+// transactions returns the number of transactions.
 func (s *service) transactions() (n int64) {
 	s.tb.Helper()
 	s.view(func(tx *store.Tx) (err error) {
@@ -214,18 +222,18 @@ type call struct {
 	method, path string
 	body         string
 	token        string      // empty: that of the writer
-	header       http.Header // besides
+	header       http.Header // more headers
 }
 
-// response is what a call was answered, all of it.
+// response is the answer to a call.
 type response struct {
 	status int
 	header http.Header
 	body   []byte
-	last   bool // on its connection
+	last   bool // the connection is closed after it
 }
 
-// do makes a call. Whatever is answered must be described.
+// do makes a call, and compares the answer with the description.
 func (s *service) do(c call) response {
 	s.tb.Helper()
 	got, err := s.try(c)
@@ -238,7 +246,7 @@ func (s *service) do(c call) response {
 	return got
 }
 
-// try makes a call. It may be called by any goroutine.
+// try makes a call. It is safe for concurrent use.
 func (s *service) try(c call) (response, error) {
 	r, err := http.NewRequestWithContext(s.tb.Context(), c.method, s.url+c.path, strings.NewReader(c.body))
 	if err != nil {
@@ -261,7 +269,7 @@ func (s *service) try(c call) (response, error) {
 	return response{answer.StatusCode, answer.Header, body, answer.Close}, err
 }
 
-// want makes a call that must be answered with this status.
+// want makes a call whose answer must have this status.
 func (s *service) want(status int, c call) response {
 	s.tb.Helper()
 	got := s.do(c)
@@ -281,7 +289,7 @@ func (s *service) post(path, body string) response {
 	return s.want(http.StatusCreated, call{method: "POST", path: path, body: body})
 }
 
-// transaction is one as clients get it.
+// transaction is a transaction as clients get it.
 type transaction struct {
 	ID       int64     `json:"id"`
 	API      string    `json:"api"`
@@ -325,7 +333,7 @@ func decode[T any](tb testing.TB, r response) (v T) {
 // pending is the body of a transaction.
 const pending = `{"api": "Mpesa Express", "status": "Pending", "amount": "10.50"}`
 
-// query is a path with parameters.
+// query returns a path with parameters.
 func query(path string, parameters ...string) string {
 	q := url.Values{}
 	for i := 0; i < len(parameters); i += 2 {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestHostileObjects: what is wrong with a body is looked for up to a bound, however often it is wrong.
+// TestHostileObjects: the search for faults in an object is bounded.
 func TestHostileObjects(t *testing.T) {
 	for name, member := range map[string]string{"unknown": `"":0,`, "known": `"api":0,`, "escaped": `"~/ %":0,`} {
 		body := "{" + strings.Repeat(member, maxBody/len(member)-1)
@@ -24,7 +24,7 @@ func TestHostileObjects(t *testing.T) {
 	}
 }
 
-// TestHostileArrays: nor is it looked for in each element.
+// TestHostileArrays: the search for faults in an array is bounded.
 func TestHostileArrays(t *testing.T) {
 	v, err := parse([]byte("[" + strings.Repeat("0,", maxBody/2-1) + "0]"))
 	if err != nil {

@@ -66,7 +66,7 @@ func TestWrongMethods(t *testing.T) {
 	}
 }
 
-// TestHead: it is answered as GET, without the body.
+// TestHead: HEAD is answered like GET, without the body.
 func TestHead(t *testing.T) {
 	s := startAPI(t)
 	s.post("/api/v1/transactions", pending)
@@ -85,7 +85,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// TestPatterns: requests carry the pattern of their route, which they are counted by, and Handler tells it beforehand.
+// TestPatterns: requests get the pattern that they are counted by, which Handler returns beforehand.
 func TestPatterns(t *testing.T) {
 	s := startAPI(t)
 	for _, test := range []struct{ method, path, pattern string }{
@@ -101,8 +101,8 @@ func TestPatterns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, told := s.api.Handler(r); got != test.pattern || told != test.pattern {
-			t.Errorf("%s %s: %q, told %q", test.method, test.path, got, told)
+		if _, before := s.api.Handler(r); got != test.pattern || before != test.pattern {
+			t.Errorf("%s %s: %q, before %q", test.method, test.path, got, before)
 		}
 	}
 }

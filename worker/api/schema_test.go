@@ -16,7 +16,7 @@ import (
 // description is the OpenAPI description of the API.
 type description map[string]any
 
-// described is what the API says of itself. It is the file, and a test sees to it that that is what is served.
+// described is the description in the file, which TestDescription compares with the one that is served.
 var described = func() (d description) {
 	text, err := os.ReadFile("openapi.json")
 	if err == nil {

@@ -13,7 +13,7 @@ import (
 	"multiproc/store"
 )
 
-// expectUnavailable makes calls that read and write, which must say that they may be tried again, and nothing more.
+// expectUnavailable makes calls whose answers must say that they may be tried again, and no more.
 func (s *service) expectUnavailable(status int, detail string, calls ...call) {
 	s.tb.Helper()
 	for _, c := range calls {
@@ -29,7 +29,7 @@ var (
 	writing = call{method: "POST", path: "/api/v1/transactions", body: pending}
 )
 
-// TestDatabaseGone: it comes back when the database does. The log is told, not flooded.
+// TestDatabaseGone: the API recovers when the database comes back. The log gets one line.
 func TestDatabaseGone(t *testing.T) {
 	s := startAPI(t)
 	s.want(201, writing)
@@ -54,14 +54,14 @@ func TestDatabaseGone(t *testing.T) {
 	}
 }
 
-// TestDatabaseBusy: somebody else writes for longer than a request waits.
+// TestDatabaseBusy: another process writes for longer than a request waits.
 func TestDatabaseBusy(t *testing.T) {
 	s := startAPI(t, store.Options{Timeout: 100 * time.Millisecond})
 	s.want(201, writing)
 	s.occupied(func() {
 		s.expectUnavailable(503, "the database is busy", writing, writing)
 		s.want(200, reading)
-		s.want(422, call{method: "POST", path: writing.path, body: "{}"}) // that needs no turn to write
+		s.want(422, call{method: "POST", path: writing.path, body: "{}"}) // found without writing
 	})
 	s.want(201, writing)
 	if n := s.transactions(); n != 2 {
@@ -72,7 +72,7 @@ func TestDatabaseBusy(t *testing.T) {
 	}
 }
 
-// occupied calls f while somebody else writes.
+// occupied calls f while another process writes.
 func (s *service) occupied(f func()) {
 	s.tb.Helper()
 	db := s.open()
@@ -92,7 +92,7 @@ func (s *service) occupied(f func()) {
 	}
 }
 
-// TestStopping: a worker whose store is closed.
+// TestStopping: a worker whose store is closed answers 503.
 func TestStopping(t *testing.T) {
 	s := startAPI(t)
 	if err := s.store.Close(); err != nil {
@@ -104,7 +104,7 @@ func TestStopping(t *testing.T) {
 	}
 }
 
-// TestClientGone: what a client does not wait for any more is not done, and nobody's error.
+// TestClientGone: a request whose client has disconnected is not done, and not logged as a failure.
 func TestClientGone(t *testing.T) {
 	s := startAPI(t)
 	s.occupied(func() {
@@ -136,7 +136,7 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
-// TestCut: a worker that does not wait any longer says so to those who are still there.
+// TestCut: a request that the worker cuts is answered 503.
 func TestCut(t *testing.T) {
 	s := startAPI(t)
 	ctx, cut := context.WithCancelCause(t.Context())

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// valueTexts are seeds: JSON, and what only looks like it.
+// valueTexts are seeds: JSON, and texts that resemble it.
 var valueTexts = []string{
 	`{}`, `[]`, `""`, `0`, `-1.5e+10`, `true`, `false`, `null`, " \t\r\n[ ] ", `{"a":1}`, `{ "a" : [ 1 , { "b" : "}" } , "]" ] , "c" : "\"" }`,
 	`[[],{},"",0,true,null]`, `{"":"","\\":"\\\"","\u0061":"\ud83d\ude00"}`, `["\ud83d"]`, `["\ude00\ud83d"]`, `["\\ud83d"]`, `["\ud83d\\u"]`,
@@ -17,7 +17,7 @@ var valueTexts = []string{
 	strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth),
 }
 
-// TestTruncated: whatever is cut off anywhere is refused or read, and never panics.
+// TestTruncated: no truncated text makes the parser panic.
 func TestTruncated(t *testing.T) {
 	for _, text := range valueTexts {
 		for i := range len(text) {
@@ -49,14 +49,14 @@ func checkValue(t *testing.T, text []byte) {
 		return
 	}
 	if err := decoder.Decode(&want); err != nil {
-		t.Errorf("%q is taken: %v", text, err)
+		t.Errorf("%q is accepted: %v", text, err)
 	}
-	if got := meaning(t, v); !reflect.DeepEqual(want, got) { // cmp.Diff would take years for what is nested deep
+	if got := meaning(t, v); !reflect.DeepEqual(want, got) { // cmp.Diff is too slow for deep nesting
 		t.Errorf("%q: %v, want %v", text, got, want)
 	}
 }
 
-// depthOf is that of well-formed JSON.
+// depthOf returns the nesting depth of well-formed JSON.
 func depthOf(text []byte) (most int) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	depth := 0
@@ -75,7 +75,7 @@ func depthOf(text []byte) (most int) {
 	}
 }
 
-// meaning is what encoding/json would make of a value.
+// meaning returns a value as encoding/json decodes it.
 func meaning(t *testing.T, v value) any {
 	t.Helper()
 	switch v.kind() {

@@ -14,7 +14,7 @@ import (
 	"multiproc/worker/api"
 )
 
-// TestTransaction: the life of one.
+// TestTransaction creates, reads, changes and deletes a transaction.
 func TestTransaction(t *testing.T) {
 	s := startAPI(t)
 	before := time.Now().Truncate(time.Microsecond)
@@ -55,7 +55,7 @@ func TestTransaction(t *testing.T) {
 	s.want(404, change)
 }
 
-// TestTransactionHistory: who has created, changed and deleted a transaction, once however often it is asked for.
+// TestTransactionHistory: the creation, change and deletion of a transaction are recorded once each, however often they are requested.
 func TestTransactionHistory(t *testing.T) {
 	s := startAPI(t)
 	history := func(q store.EntryQuery) (entries []entry) {
@@ -86,7 +86,7 @@ func TestTransactionHistory(t *testing.T) {
 	change := call{method: "PATCH", path: "/api/v1/transactions/2", body: `{"status": "Processed"}`, header: withKey("k")}
 	s.want(200, change)
 	s.want(200, change) // a replay
-	s.want(422, call{method: "PATCH", path: "/api/v1/transactions/2", body: `{"status": "nobody's"}`})
+	s.want(422, call{method: "PATCH", path: "/api/v1/transactions/2", body: `{"status": "no such"}`})
 	changed := entry{store.ActionChange, 2, "Mpesa Express 10.50", `{"status":["Pending","Processed"]}`}
 	want(one, changed, created)
 	want(all, changed)
@@ -98,7 +98,7 @@ func TestTransactionHistory(t *testing.T) {
 	want(store.EntryQuery{Kind: "transaction", ObjectID: 1}, entry{store.ActionCreate, 1, "Mpesa Express", "{}"})
 }
 
-// TestAmounts: they are kept to the last digit.
+// TestAmounts: amounts are exact.
 func TestAmounts(t *testing.T) {
 	s := startAPI(t)
 	for given, want := range map[string]string{
@@ -121,7 +121,7 @@ func TestAmounts(t *testing.T) {
 	}
 }
 
-// TestManyTransactions: those of an array are created all or none, in its order, at one time.
+// TestManyTransactions: an array of transactions is created completely or not at all, in its order, with one time.
 func TestManyTransactions(t *testing.T) {
 	s := startAPI(t)
 	bodies := make([]string, api.MaxTransactions)
@@ -138,7 +138,7 @@ func TestManyTransactions(t *testing.T) {
 			t.Fatalf("%d: %v", i, one)
 		}
 	}
-	bodies[api.MaxTransactions-1] = `{"api": "nobody's", "status": "Pending", "amount": 1}`
+	bodies[api.MaxTransactions-1] = `{"api": "no such", "status": "Pending", "amount": 1}`
 	refused := decode[problem](t, s.want(422, call{method: "POST", path: "/api/v1/transactions", body: "[" + strings.Join(bodies, ",") + "]"}))
 	if diff := cmp.Diff([]fault{{"api", "#/999/api", "no such name"}}, refused.Errors); diff != "" {
 		t.Error(diff)
@@ -151,7 +151,7 @@ func TestManyTransactions(t *testing.T) {
 	}
 }
 
-// TestPages goes through lists in parts of all sizes, by the cursor and by the link.
+// TestPages pages through lists with several limits, by the cursor and by the link.
 func TestPages(t *testing.T) {
 	s := startAPI(t)
 	const n = 23
@@ -214,7 +214,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestFilters: by names and by the time of modification, to the microsecond.
+// TestFilters filters by names and by the time of modification, to the microsecond.
 func TestFilters(t *testing.T) {
 	s := startAPI(t)
 	at := time.Date(2026, 3, 4, 5, 6, 7, 123456000, time.UTC)
@@ -235,7 +235,7 @@ func TestFilters(t *testing.T) {
 		{[]string{"api", "Mpesa Express"}, []int64{2, 1}},
 		{[]string{"status", "Pending"}, []int64{3, 1}},
 		{[]string{"api", "Mpesa Express", "status", "Pending"}, []int64{1}},
-		{[]string{"api", "nobody's"}, nil},
+		{[]string{"api", "no such"}, nil},
 		{[]string{"api", "mpesa express"}, nil},
 		{[]string{"from", "2026-03-04T05:06:07.123456Z"}, []int64{3, 2, 1}},
 		{[]string{"from", "2026-03-04T05:06:07.123457Z"}, []int64{3, 2}},
@@ -260,7 +260,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestOrder: transactions of a time are listed by their time, all others by id.
+// TestOrder: lists with a time are ordered by the time of modification, others by id.
 func TestOrder(t *testing.T) {
 	s := startAPI(t)
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -335,14 +335,14 @@ func TestBadQueries(t *testing.T) {
 	}
 }
 
-// hostileNames are names that something on their way might trip over.
+// hostileNames are names that a part of the system may misinterpret.
 var hostileNames = []string{
 	`"quoted"`, `back\slash`, "<script>alert(1)</script>", "a&b=c?d#e%41", "../../etc/passwd", "new\nline", "tab\ttab\r", "a\u0001\u001f\u007f",
 	"'; DROP TABLE apis; --", "ünïcödé", "\U0001F600 \U00010348", "a \u202egnirts", "e\u0301", "\ufffd", "a\u2028b\u2029c", "%s%n{{.}}${x}", "{", "null",
 	strings.Repeat("\U0001F600", 200),
 }
 
-// TestHostileNames: what is stored under a name comes back under it, wherever it is.
+// TestHostileNames: names come back as they were stored.
 func TestHostileNames(t *testing.T) {
 	s := startAPI(t)
 	quote := func(v any) string {

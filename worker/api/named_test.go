@@ -12,7 +12,7 @@ import (
 	"multiproc/store"
 )
 
-// entry is what the audit log says.
+// entry is an entry of the audit log.
 type entry struct {
 	Action  store.Action
 	ID      int64
@@ -20,7 +20,7 @@ type entry struct {
 	Changes string
 }
 
-// audit is what the log has about a kind, the oldest first.
+// audit returns the entries about a kind, the oldest first.
 func (s *service) audit(kind store.Kind) (entries []entry) {
 	s.tb.Helper()
 	s.view(func(tx *store.Tx) error {
@@ -36,7 +36,7 @@ func (s *service) audit(kind store.Kind) (entries []entry) {
 	return entries
 }
 
-// TestAPIs: the life of one.
+// TestAPIs creates, reads, changes and deletes an API.
 func TestAPIs(t *testing.T) {
 	s := startAPI(t)
 	got := s.post("/api/v1/apis", `{"name": "Card", "description": "<any> card", "params": {"b": [1, 2.50], "a": "\u00e9"}}`)
@@ -83,7 +83,7 @@ func TestAPIs(t *testing.T) {
 	}
 }
 
-// TestStatuses: the life of one, which has no params.
+// TestStatuses is TestAPIs for a status, which has no params.
 func TestStatuses(t *testing.T) {
 	s := startAPI(t)
 	got := s.post("/api/v1/statuses", `{"name": "Failed"}`)
@@ -106,7 +106,7 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// TestCascade: with its transactions an API or a status goes only if that is asked for.
+// TestCascade: an API or a status with transactions is deleted only with cascade=true.
 func TestCascade(t *testing.T) {
 	for _, path := range []string{"/api/v1/apis/2", "/api/v1/statuses/1"} {
 		s := startAPI(t)
@@ -129,8 +129,8 @@ func TestCascade(t *testing.T) {
 	}
 }
 
-// TestCascadeInPortions: of many transactions most are deleted before, so that others write in between, and only if all is
-// well with the request.
+// TestCascadeInPortions: many transactions are deleted in portions, so that others write in between, and only if the request is
+// valid.
 func TestCascadeInPortions(t *testing.T) {
 	s := startAPI(t)
 	const rest, n = 7, 2*store.DeletionPortion + 7
@@ -166,7 +166,7 @@ func TestCascadeInPortions(t *testing.T) {
 	s.exec("CREATE TRIGGER held BEFORE DELETE ON apis BEGIN SELECT RAISE(ABORT, 'held'); END")
 	deleting(500, "", "k", "")
 	expect(rest + 1)
-	// What was deleted is recorded, though the API is still there.
+	// The deleted portions are recorded, although the API still exists.
 	portions := []entry{
 		{store.ActionChange, 2, "Mpesa B2C", fmt.Sprintf(`{"transactions":["%d","%d"]}`, n, n-store.DeletionPortion)},
 		{store.ActionChange, 2, "Mpesa B2C", fmt.Sprintf(`{"transactions":["%d","%d"]}`, n-store.DeletionPortion, rest)},
