@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// BenchmarkPages asks for pages of a million transactions of the last 24 hours, in 6 APIs and 5 statuses: lists by
-// each order and with filters, the history, of as many entries, the overview, what is asked before a deletion, and an export of all.
+// BenchmarkPages requests pages over a million transactions of the last 24 hours, with 6 APIs and 5 statuses: lists in each order
+// and with filters, the history of as many entries, the overview, the question before a deletion, and an export of everything.
 func BenchmarkPages(b *testing.B) {
 	s := startData(b)
 	s.names("n1", "n2", "n3", "n4", "n5", "rare")

@@ -12,7 +12,7 @@ import (
 	"multiproc/store"
 )
 
-// TestBulk changes and deletes several transactions after asking, and records each.
+// TestBulk changes and deletes several transactions after a question, and records each.
 func TestBulk(t *testing.T) {
 	s := startData(t)
 	const n = 600 // more than are changed in a commit
@@ -96,13 +96,13 @@ func TestBulk(t *testing.T) {
 	s.want(http.StatusForbidden, path, "action", "delete", "all", "on", "confirmed", "yes")
 }
 
-// confirm says yes to a question, as a browser sends the form that is on its page.
+// confirm sends the form of a question.
 func (s *dataSite) confirm(question reply) reply {
 	s.tb.Helper()
 	return s.answer(http.StatusSeeOther, question)
 }
 
-// answer is confirm with another answer.
+// answer is confirm with another status of the reply.
 func (s *dataSite) answer(status int, question reply) reply {
 	s.tb.Helper()
 	var fields []string
@@ -114,8 +114,8 @@ func (s *dataSite) answer(status int, question reply) reply {
 	return s.want(status, "/admin/transactions", fields...)
 }
 
-// TestBulkOfWhatWasAskedAbout has transactions come and change between the question and the yes: it is done to
-// those that were asked about.
+// TestBulkOfWhatWasAskedAbout: transactions that are added or modified between the question and its confirmation are left
+// alone.
 func TestBulkOfWhatWasAskedAbout(t *testing.T) {
 	for _, test := range []struct {
 		filter []string
@@ -166,9 +166,9 @@ func TestBulkOfWhatWasAskedAbout(t *testing.T) {
 	}
 }
 
-// TestBulkOfMarkedThatChange has somebody else modify one of two marked transactions between the question and the yes: it
-// stays as it is, and the next page says so.
-func TestBulkOfMarkedThatChange(t *testing.T) {
+// TestBulkOfSelectedThatChange: a selected transaction that is modified before the confirmation is left alone, and the next page
+// says so.
+func TestBulkOfSelectedThatChange(t *testing.T) {
 	const path = "/admin/transactions"
 	for _, action := range [][]string{{"action", "delete"}, {"action", "status", "to", "3"}} {
 		s := startData(t)
@@ -193,8 +193,8 @@ func TestBulkOfMarkedThatChange(t *testing.T) {
 	}
 }
 
-// TestBulkOfNamesThatChange has somebody rename an API between the question and the yes, so that the search means it, too:
-// nothing is done, and it is asked again.
+// TestBulkOfNamesThatChange: if an API is renamed before the confirmation, so that the search matches it too, nothing is done and
+// the question is asked again.
 func TestBulkOfNamesThatChange(t *testing.T) {
 	s := startData(t)
 	s.names("foo", "bar")
@@ -217,7 +217,7 @@ func TestBulkOfNamesThatChange(t *testing.T) {
 	s.view(func(tx *store.Tx) error {
 		n, err := tx.CountTransactions(store.TransactionFilter{})
 		if n != 3 {
-			t.Errorf("%d are left before the second yes, want 3", n)
+			t.Errorf("%d are left before the second confirmation, want 3", n)
 		}
 		return err
 	})
@@ -231,7 +231,7 @@ func TestBulkOfNamesThatChange(t *testing.T) {
 	})
 }
 
-// TestBulkLater says yes half an hour after the question, which was of the last hour then.
+// TestBulkLater confirms half an hour after the question: the last hour is that before the question.
 func TestBulkLater(t *testing.T) {
 	s := startData(t)
 	s.names("a", "b")
@@ -260,8 +260,8 @@ func TestBulkLater(t *testing.T) {
 	}
 }
 
-// TestBulkCountsWhatItMeans: a clock that was put back has left a transaction of a time to come, which is not asked about.
-func TestBulkCountsWhatItMeans(t *testing.T) {
+// TestBulkCountsWhatItChanges: a transaction in the future, left by a clock that was set back, is not counted.
+func TestBulkCountsWhatItChanges(t *testing.T) {
 	s := startData(t)
 	s.many(3)
 	s.update(func(tx *store.Tx) error {
@@ -273,11 +273,11 @@ func TestBulkCountsWhatItMeans(t *testing.T) {
 		t.Errorf("it asks %q", heads)
 	}
 	if page := s.want(http.StatusOK, s.confirm(asked).header.Get("Location")); !strings.Contains(page.body, "Deleted 3 transactions.") {
-		t.Error("it does not do to so many what it asked about")
+		t.Error("it changes another number than it asked about")
 	}
 }
 
-// TestBulkAsksFirst does nothing to all of a filter that nobody was asked about, or about which a form sends nonsense.
+// TestBulkAsksFirst: nothing is done without a question, or with bounds of a question that are not valid.
 func TestBulkAsksFirst(t *testing.T) {
 	s := startData(t)
 	s.many(3)
@@ -306,7 +306,7 @@ func TestBulkAsksFirst(t *testing.T) {
 	})
 }
 
-// TestRenamedMeanwhile gives the status and the API of a bulk action other names between its portions: it is done to all.
+// TestRenamedMeanwhile: a bulk action continues when its status and its API are renamed between portions.
 func TestRenamedMeanwhile(t *testing.T) {
 	s := startData(t)
 	s.many(600)
@@ -323,8 +323,7 @@ func TestRenamedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestPartlyDeleted has the deletion of an API end after the first portion of its transactions, of which there are two, and the
-// rest.
+// TestPartlyDeleted: if the deletion of an API fails after a portion of its transactions, the page says how many were deleted.
 func TestPartlyDeleted(t *testing.T) {
 	const recorded = "AFTER INSERT ON audit_log WHEN NEW.action = 'change'"
 	for _, test := range []struct {
@@ -349,7 +348,7 @@ func TestPartlyDeleted(t *testing.T) {
 	}
 }
 
-// TestPartlyDone has a bulk action fail after some of its portions: the page says how many were done, and not that none were.
+// TestPartlyDone: if a bulk action fails after a portion, the page says how many transactions were changed.
 func TestPartlyDone(t *testing.T) {
 	const confirmed, undone = "action=status&to=2&all=on&highest=600&confirmed=yes&asked=9000-01-01T00:00:00Z", "Nothing was changed."
 	for _, test := range []struct {
@@ -374,7 +373,7 @@ func TestPartlyDone(t *testing.T) {
 			409, "The new status was deleted meanwhile. Changed before that: 125 transactions.",
 		},
 		{
-			"those that are marked", "BEFORE DELETE ON transactions WHEN OLD.id = 300 BEGIN SELECT RAISE(ABORT, 'no more'); END", "",
+			"selected transactions", "BEFORE DELETE ON transactions WHEN OLD.id = 300 BEGIN SELECT RAISE(ABORT, 'no more'); END", "",
 			500, "Something went wrong. It was logged. Deleted before that: 250 transactions.",
 		},
 	} {

@@ -54,11 +54,11 @@ func TestManyNamesInForm(t *testing.T) {
 		}
 	}
 	if page.input(t, "api_name") != "name 149" || !strings.Contains(page.body, `<option value="name 1499">`) {
-		t.Errorf("what was typed is %q, and the names that have it are not offered", page.input(t, "api_name"))
+		t.Errorf("what was typed is %q, and similar names are not offered", page.input(t, "api_name"))
 	}
 	s.want(http.StatusSeeOther, "/admin/transactions/add", "api_name", "name 1234", "api", "", "status_name", "name 0001", "amount", "1")
 
-	// A name that cannot be typed stays as it is.
+	// A name that cannot be typed stays unchanged.
 	s.update(func(tx *store.Tx) error {
 		return tx.UpdateNamed(store.Named{Kind: store.KindStatus, ID: 7, Name: "two\nlines"})
 	})
@@ -100,7 +100,7 @@ func TestManyNamesInFilter(t *testing.T) {
 	}
 	s.want(http.StatusUnprocessableEntity, path, "action", "status", "to_name", "", "id", "1")
 	if got := s.want(http.StatusUnprocessableEntity, path, "action", "status", "to_name", "nam", "id", "1"); !strings.Contains(got.body, "New status “nam”: no status has this name") {
-		t.Errorf("of a new status that there is not it says\n%s", got.body)
+		t.Errorf("of an unknown new status it says\n%s", got.body)
 	}
 	s.confirm(s.want(http.StatusOK, path, "action", "status", "to", "", "to_name", "name 1499", "all", "on", "api_name", "name 1500"))
 	s.view(func(tx *store.Tx) error {
@@ -126,6 +126,6 @@ func TestTypedTimes(t *testing.T) {
 	}
 	texts := s.want(http.StatusOK, "/admin/transactions?until=soon").texts(t, "p")
 	if want := "is not a date and time like 2026-03-01 12:30: “soon”"; !slices.Contains(texts, want) {
-		t.Errorf("of a time that is none it does not say %q: %q", want, texts)
+		t.Errorf("of an invalid time it does not say %q: %q", want, texts)
 	}
 }

@@ -6,12 +6,15 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"multiproc/store"
 )
 
-// interrupted is an answer in the midst of which something else happens.
+// interrupted is a response that calls a function after its first part.
 type interrupted struct {
 	*httptest.ResponseRecorder
 	meanwhile func()
@@ -25,8 +28,7 @@ func (w *interrupted) Write(p []byte) (int, error) {
 	return w.ResponseRecorder.Write(p)
 }
 
-// TestExportWhileRowsChange changes transactions after the first portion of an export was read, those that were read and those
-// that were not.
+// TestExportWhileRowsChange changes transactions after the first portion of an export, both exported ones and others.
 func TestExportWhileRowsChange(t *testing.T) {
 	const n = 2500 // three portions
 	var all, even []int64
@@ -117,7 +119,7 @@ func TestExportWhileRowsChange(t *testing.T) {
 				delete(times, id)
 			}
 			for id := range times {
-				t.Errorf("%d is exported, which is not meant", id)
+				t.Errorf("%d is exported, but does not match", id)
 			}
 			for _, id := range test.changed {
 				if amounts[id] != test.amount {
@@ -125,5 +127,59 @@ func TestExportWhileRowsChange(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestCSV: exports quote what CSV requires, and have no cell that a spreadsheet takes for a formula.
+func TestCSV(t *testing.T) {
+	s := startData(t)
+	s.names(hostileNames...)
+	s.update(func(tx *store.Tx) error {
+		for i, name := range hostileNames {
+			if _, err := tx.CreateTransaction(store.Transaction{API: name, Status: name, Amount: store.Amount(-i * 10_000)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for path, columns := range map[string][]int{
+		"/admin/apis.csv": {1}, "/admin/statuses.csv": {1}, "/admin/transactions.csv": {1, 2},
+	} {
+		got := s.want(http.StatusOK, path)
+		if kind := got.header.Get("Content-Type"); kind != "text/csv; charset=utf-8" {
+			t.Errorf("%s is %s", path, kind)
+		}
+		if !strings.HasPrefix(got.header.Get("Content-Disposition"), "attachment; ") {
+			t.Errorf("%s is not to be saved", path)
+		}
+		rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, column := range columns {
+			var names, want []string
+			for _, row := range rows[1:] {
+				names = append(names, row[column])
+			}
+			for _, name := range hostileNames {
+				if strings.ContainsAny(name[:1], "=+-@\t\r") {
+					name = "'" + name
+				}
+				want = append(want, strings.ReplaceAll(name, "\r\n", "\n")) // as encoding/csv reads it
+			}
+			slices.Sort(names)
+			slices.Sort(want)
+			if diff := cmp.Diff(want, names); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", path, diff)
+			}
+		}
+		for _, row := range rows {
+			for at, text := range row {
+				negative := rows[0][at] == "amount" && strings.HasPrefix(text, "-")
+				if text != "" && strings.ContainsAny(text[:1], "=+-@\t\r") && !negative {
+					t.Errorf("%s: a cell begins as a formula: %q", path, text)
+				}
+			}
+		}
 	}
 }

@@ -39,7 +39,7 @@ func startData(tb testing.TB) *dataSite {
 	return s
 }
 
-// at returns the same people at another worker of the database.
+// at returns the same sessions at another worker of the database.
 func (s *dataSite) at(other *site) *dataSite {
 	there := &dataSite{site: other, metrics: s.metrics, browsers: map[store.Role]*browser{}, role: s.role}
 	for role, b := range s.browsers {
@@ -49,7 +49,7 @@ func (s *dataSite) at(other *site) *dataSite {
 	return there
 }
 
-// writer writes metrics into the directory of the site.
+// writer returns a writer of metrics in the directory of the site.
 func (s *dataSite) writer(id string, options mpmetrics.WriterOptions) *mpmetrics.Writer {
 	s.tb.Helper()
 	w, err := mpmetrics.NewWriter(s.metrics, id, options)
@@ -64,7 +64,7 @@ func (s *dataSite) writer(id string, options mpmetrics.WriterOptions) *mpmetrics
 	return w
 }
 
-// names makes an API and a status of each name.
+// names creates an API and a status with each name.
 func (s *dataSite) names(names ...string) {
 	s.tb.Helper()
 	s.update(func(tx *store.Tx) error {
@@ -112,7 +112,7 @@ type element struct {
 	text       string
 }
 
-// elements are those of a page with this tag. The page must be well formed, as far as HTML has to be.
+// elements returns the elements of a page with this tag. The page must be well formed.
 func (r reply) elements(tb testing.TB, tag string) (found []element) {
 	tb.Helper()
 	d := xml.NewDecoder(strings.NewReader(r.body))
@@ -148,7 +148,7 @@ func (r reply) elements(tb testing.TB, tag string) (found []element) {
 	}
 }
 
-// texts are those of the elements with this tag.
+// texts returns the texts of the elements with this tag.
 func (r reply) texts(tb testing.TB, tag string) (texts []string) {
 	tb.Helper()
 	for _, e := range r.elements(tb, tag) {
@@ -157,7 +157,7 @@ func (r reply) texts(tb testing.TB, tag string) (texts []string) {
 	return texts
 }
 
-// link is the address of the link with this text; empty: there is none.
+// link returns the address of the link with this text, empty if there is none.
 func (r reply) link(tb testing.TB, text string) string {
 	tb.Helper()
 	for _, e := range r.elements(tb, "a") {
@@ -168,7 +168,7 @@ func (r reply) link(tb testing.TB, text string) string {
 	return ""
 }
 
-// input is what stands in a field of a form.
+// input returns the value of a field of a form.
 func (r reply) input(tb testing.TB, name string) string {
 	tb.Helper()
 	for _, e := range r.elements(tb, "input") {

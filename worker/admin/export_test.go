@@ -2,10 +2,10 @@ package admin
 
 import "net/http"
 
-// Route is a route as the tests see it.
+// Route is a route, for tests.
 type Route struct{ Method, Path string }
 
-// Routes are all that there are.
+// Routes returns all routes.
 func (a *Admin) Routes() (routes []Route) {
 	for _, r := range a.routes() {
 		routes = append(routes, Route{r.method, r.path})
@@ -13,20 +13,20 @@ func (a *Admin) Routes() (routes []Route) {
 	return routes
 }
 
-// Panicking is a route whose handler panics.
+// Panicking returns a route whose handler panics.
 func (a *Admin) Panicking(value any) http.Handler {
 	return a.handler(route{least: everybody, handle: func(*request) error { panic(value) }})
 }
 
-// Unruled is a route of which nobody has said who may take it.
+// Unruled returns a route without an access.
 func (a *Admin) Unruled() http.Handler {
 	return a.handler(route{handle: func(r *request) error { return r.redirect(home) }})
 }
 
-// OwnPath is where the browser goes after a login.
+// OwnPath is ownPath.
 func OwnPath(next string) string { return ownPath(next) }
 
-// How long a session lasts, and limits of forms.
+// Limits of sessions and forms.
 const (
 	SessionIdle     = sessionIdle
 	SessionAbsolute = sessionAbsolute

@@ -10,7 +10,7 @@ import (
 	"multiproc/worker/admin"
 )
 
-// TestInternals: what a request fails for is in the log, and on the page only where that is asked for.
+// TestInternals: the cause of a failure is in the log, and on the page only in debug mode.
 func TestInternals(t *testing.T) {
 	for _, debug := range []bool{false, true} {
 		s := startSite(t, func(c *admin.Config) { c.Debug = debug })
@@ -38,12 +38,12 @@ func TestInternals(t *testing.T) {
 			}
 		}
 		if r := b.get("/admin/users"); strings.Contains(r.body, "debug = true") != debug {
-			t.Errorf("debug %v: whether it is, is not told:\n%s", debug, r.body)
+			t.Errorf("debug %v: the page shows the mode: %v\n%s", debug, !debug, r.body)
 		}
 	}
 }
 
-// TestAbort: a handler that wants the connection closed gets that.
+// TestAbort: a handler can abort the connection.
 func TestAbort(t *testing.T) {
 	s := startSite(t)
 	defer func() {
@@ -67,7 +67,7 @@ func TestDatabaseGone(t *testing.T) {
 	}
 }
 
-// TestFormLimits: what is more than a form is, is refused, and sooner from those who have not logged in.
+// TestFormLimits: forms that are too large are refused, with a smaller limit before the login.
 func TestFormLimits(t *testing.T) {
 	s := startSite(t)
 	visitor, b := s.visitor(), s.as("superuser")
@@ -86,7 +86,7 @@ func TestFormLimits(t *testing.T) {
 	}
 }
 
-// TestClientGone: nobody is told of a client that went away.
+// TestClientGone: a client that disconnects is not logged as a failure.
 func TestClientGone(t *testing.T) {
 	s := startSite(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -104,7 +104,7 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
-// statusWriter keeps the status of an answer.
+// statusWriter is an http.ResponseWriter that keeps the status.
 type statusWriter struct {
 	header http.Header
 	status int

@@ -1,25 +1,22 @@
 package admin_test
 
 import (
-	"encoding/csv"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"multiproc/store"
 )
 
-// hostileNames are names that mean something to somebody: to HTML, to SQL, to URLs, to spreadsheets, to terminals.
+// hostileNames are names with a meaning in HTML, SQL, URLs, spreadsheets or terminals.
 var hostileNames = []string{
 	`"><script>alert(1)</script>`, `'; DROP TABLE apis; --`, "</textarea><b>bold", `{{.Secret}}`, "&lt;&amp;", "😀𝔘𝔫𝔦", "read \u202eright to left",
 	"=1+1", "+1", "-1", "@SUM(A1)", "\ttab", "\rreturn", "line\nbreak", "CR\r\nLF", "../../etc/passwd", `..\..\x`, "%2e%2e%2f", "a/b?c#d&e=f",
 	`quo"te`, "back`tick", "javascript:alert(1)", " blanks ", "%_", `\`,
 }
 
-// TestHostileNames stores names as they are given, and shows them as they are stored, on every page that has any.
+// TestHostileNames: names are stored as given and shown as stored, on every page.
 func TestHostileNames(t *testing.T) {
 	s := startData(t)
 	s.names(hostileNames...)
@@ -56,7 +53,7 @@ func TestHostileNames(t *testing.T) {
 		shows("/admin/apis/"+id+"/delete", "b", name)
 		shows("/admin/transactions/"+id, "a", name)
 
-		// What a browser sends of a form that nobody has changed changes nothing.
+		// An unchanged form, as a browser sends it, changes nothing.
 		form := s.want(http.StatusOK, "/admin/apis/"+id)
 		sent := strings.NewReplacer("\r", "", "\n", "").Replace(form.input(t, "name"))
 		s.save(http.StatusSeeOther, "/admin/apis/"+id, "name", sent, "description", "", "params", "{}")
@@ -74,10 +71,10 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// oneBreak is how a parser of HTML or XML reads line breaks.
+// oneBreak returns a text with line breaks as a parser of HTML or XML reads them.
 func oneBreak(text string) string { return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text) }
 
-// TestHostileInput adds what a form sends as it is sent.
+// TestHostileInput: names are stored as a form sends them.
 func TestHostileInput(t *testing.T) {
 	s := startData(t)
 	for _, name := range hostileNames {
@@ -97,8 +94,8 @@ func TestHostileInput(t *testing.T) {
 	})
 }
 
-// TestPathsThatAreNone asks for files and objects by paths that lead elsewhere.
-func TestPathsThatAreNone(t *testing.T) {
+// TestUnknownObjects requests files and objects by paths that do not name any.
+func TestUnknownObjects(t *testing.T) {
 	s := startData(t)
 	for _, path := range []string{
 		"/admin/workers/files/..%2f..%2fetc%2fpasswd", "/admin/workers/files/%2e%2e", "/admin/workers/files/counter_w9.db",
@@ -107,59 +104,5 @@ func TestPathsThatAreNone(t *testing.T) {
 		"/admin/transactions?after=x", "/admin/apis?before=%00", "/admin/history?kind=x", "/admin/history?kind=user", "/admin/history?object=1",
 	} {
 		s.want(http.StatusNotFound, path)
-	}
-}
-
-// TestCSV exports what a spreadsheet is not to take for a formula, and what CSV has to quote.
-func TestCSV(t *testing.T) {
-	s := startData(t)
-	s.names(hostileNames...)
-	s.update(func(tx *store.Tx) error {
-		for i, name := range hostileNames {
-			if _, err := tx.CreateTransaction(store.Transaction{API: name, Status: name, Amount: store.Amount(-i * 10_000)}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	for path, columns := range map[string][]int{
-		"/admin/apis.csv": {1}, "/admin/statuses.csv": {1}, "/admin/transactions.csv": {1, 2},
-	} {
-		got := s.want(http.StatusOK, path)
-		if kind := got.header.Get("Content-Type"); kind != "text/csv; charset=utf-8" {
-			t.Errorf("%s is %s", path, kind)
-		}
-		if !strings.HasPrefix(got.header.Get("Content-Disposition"), "attachment; ") {
-			t.Errorf("%s is not to be saved", path)
-		}
-		rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, column := range columns {
-			var names, want []string
-			for _, row := range rows[1:] {
-				names = append(names, row[column])
-			}
-			for _, name := range hostileNames {
-				if strings.ContainsAny(name[:1], "=+-@\t\r") {
-					name = "'" + name
-				}
-				want = append(want, strings.ReplaceAll(name, "\r\n", "\n")) // as encoding/csv reads it
-			}
-			slices.Sort(names)
-			slices.Sort(want)
-			if diff := cmp.Diff(want, names); diff != "" {
-				t.Errorf("%s (-want +got):\n%s", path, diff)
-			}
-		}
-		for _, row := range rows {
-			for at, text := range row {
-				negative := rows[0][at] == "amount" && strings.HasPrefix(text, "-")
-				if text != "" && strings.ContainsAny(text[:1], "=+-@\t\r") && !negative {
-					t.Errorf("%s: a cell begins as a formula: %q", path, text)
-				}
-			}
-		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"multiproc/store"
 )
 
-// TestOverview: the chart, its table and the totals say the same.
+// TestOverview: the chart, its table and the totals agree.
 func TestOverview(t *testing.T) {
 	s := startData(t)
 	page := s.want(http.StatusOK, "/admin/")
@@ -50,7 +50,7 @@ func TestOverview(t *testing.T) {
 	if len(heads) < len(want) || !slices.Equal(heads[:len(want)], want) {
 		t.Errorf("the table has %q", heads)
 	}
-	// Each part of a bar is as high as its share of the scale.
+	// The height of each part of a bar is its share of the scale.
 	height, total := 0, 0
 	for _, rect := range page.elements(t, "rect") {
 		if class := rect.attributes["class"]; strings.HasPrefix(class, "s") && rect.attributes["x"] != "" {
@@ -76,7 +76,7 @@ func TestOverview(t *testing.T) {
 		t.Fatal(err)
 	}
 	if total != shown || total < n || total > n+13 {
-		t.Errorf("the bars have %d, the total is %d, want both alike and at least %d", total, shown, n)
+		t.Errorf("the bars have %d, the total is %d, want them equal and at least %d", total, shown, n)
 	}
 	if want := total * 240 / 60; height < want*97/100 || height > want*103/100 { // 45 in a bar, or some more, of 60
 		t.Errorf("the bars are %d high together, want about %d", height, want)

@@ -39,7 +39,7 @@ func TestTokens(t *testing.T) {
 		}
 		path := "/admin/tokens/" + strconv.FormatInt(token.ID, 10) + "/revoke"
 		if page := b.want(200, b.get(path)); !page.shows(name) {
-			t.Errorf("the page does not say what is to be revoked:\n%s", page.body)
+			t.Errorf("the page does not name the token:\n%s", page.body)
 		}
 		b.want(303, b.post(path))
 		err := s.store.View(t.Context(), func(tx *store.Tx) error {
@@ -47,7 +47,7 @@ func TestTokens(t *testing.T) {
 			return err
 		})
 		if !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("the token is still good: %v", err)
+			t.Errorf("the token still works: %v", err)
 		}
 		b.want(409, b.get(path))
 		b.want(409, b.post(path))
@@ -71,7 +71,7 @@ func TestTokens(t *testing.T) {
 		{},
 	} {
 		if r := b.want(422, b.post("/admin/tokens/add", form...)); !strings.Contains(r.body, "aria-invalid") {
-			t.Errorf("%q: nothing is said to be wrong:\n%s", form, r.body)
+			t.Errorf("%q: no field is marked as wrong:\n%s", form, r.body)
 		}
 	}
 	want := []string{

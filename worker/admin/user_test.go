@@ -13,7 +13,7 @@ import (
 	"multiproc/store"
 )
 
-// hostile are names that would do something where they are not escaped.
+// hostile returns names that must be escaped.
 func hostile() []string {
 	return []string{
 		`"><script>alert(1)</script>`, `' onmouseover='alert(1)`, "{{.}}${7*7}", "</title></textarea><!--", "a\nb\r\nSet-Cookie: x=y",
@@ -33,7 +33,7 @@ func TestUsers(t *testing.T) {
 	}
 	r := b.want(303, b.post("/admin/users/add", form("Ada.Lovelace+1@example.org", "staff", "on")...))
 	if page := b.want(200, b.get(r.header.Get("Location"))); !page.shows("The user Ada.Lovelace+1@example.org was added.") {
-		t.Errorf("nothing says that the user was added:\n%s", page.body)
+		t.Errorf("there is no message:\n%s", page.body)
 	}
 	ada := s.user("ada.lovelace+1@example.org")
 	if ada.Role != store.RoleStaff || !ada.Active {
@@ -54,7 +54,7 @@ func TestUsers(t *testing.T) {
 	}
 	ada.Name = "ada"
 	if !hers.get("/admin/").toLogin() {
-		t.Error("the session of who was made inactive goes on")
+		t.Error("the session of an inactive user goes on")
 	}
 	login(401, password)
 	b.want(303, b.save(path, "username", "ada", "role", "viewer", "active", "on"))
@@ -66,12 +66,12 @@ func TestUsers(t *testing.T) {
 	hers = login(303, "battery staple")
 
 	if page := b.want(200, b.get(path+"/delete")); !page.shows("All sessions of this user end.") {
-		t.Errorf("the page does not say what is to be deleted:\n%s", page.body)
+		t.Errorf("the page does not say what is deleted:\n%s", page.body)
 	}
 	s.user("ada") // is still there
 	b.want(303, b.save(path+"/delete"))
 	if !hers.get("/admin/").toLogin() {
-		t.Error("the session of who was deleted goes on")
+		t.Error("the session of a deleted user goes on")
 	}
 	b.want(404, b.get(path))
 	b.want(404, b.post(path, "username", "ada", "role", "viewer"))
@@ -91,7 +91,7 @@ func TestUsers(t *testing.T) {
 	}
 }
 
-// TestUserProblems: what is wrong stands at its field, with what was given; passwords are given anew.
+// TestUserProblems: a fault is shown at its field with what was typed, except passwords.
 func TestUserProblems(t *testing.T) {
 	s := startSite(t)
 	b := s.as("superuser")
@@ -124,7 +124,7 @@ func TestUserProblems(t *testing.T) {
 	}
 }
 
-// TestLastSuperuser: there is always somebody who can manage users.
+// TestLastSuperuser: the last active superuser stays one.
 func TestLastSuperuser(t *testing.T) {
 	s := startSite(t)
 	b := s.as("superuser")
@@ -138,29 +138,18 @@ func TestLastSuperuser(t *testing.T) {
 			t.Errorf("%d:\n%s", r.status, r.body)
 		}
 	}
-	s.createUsers(store.User{Name: "idle", Role: store.RoleSuperuser}) // who is none that counts
+	s.createUsers(store.User{Name: "idle", Role: store.RoleSuperuser}) // inactive, so not counted
 	b.want(409, b.save(path+"/delete"))
 	s.createUsers(store.User{Name: "second", Role: store.RoleSuperuser, Active: true})
 	b.want(303, b.save(path, "username", "superuser", "role", "staff", "active", "on"))
 	if !b.get("/admin/").toLogin() {
-		t.Error("who has given up a role goes on with it")
+		t.Error("the session goes on with the old role")
 	}
 	second := s.as("second")
 	second.want(409, second.save("/admin/users/"+strconv.FormatInt(s.user("second").ID, 10)+"/delete"))
 }
 
-// TestOwnPasswordByNumber: one's own password is not changed without the old one.
-func TestOwnPasswordByNumber(t *testing.T) {
-	s := startSite(t)
-	b := s.as("superuser")
-	path := "/admin/users/" + strconv.FormatInt(s.user("superuser").ID, 10) + "/password"
-	if r := b.want(303, b.get(path)); r.header.Get("Location") != "/admin/password" {
-		t.Errorf("sent to %q", r.header.Get("Location"))
-	}
-	b.want(403, b.post(path, "password", "battery staple", "again", "battery staple"))
-}
-
-// TestFindUsers searches among users, and goes from page to page there and back.
+// TestFindUsers searches users, and pages through the result.
 func TestFindUsers(t *testing.T) {
 	s := startSite(t)
 	var users []store.User
@@ -192,8 +181,8 @@ func TestFindUsers(t *testing.T) {
 	}
 }
 
-// TestJunkPlaces asks each list for what comes after a place that is none.
-func TestJunkPlaces(t *testing.T) {
+// TestInvalidCursors requests each list at invalid cursors.
+func TestInvalidCursors(t *testing.T) {
 	s := startSite(t)
 	b := s.as("superuser")
 	for _, list := range []string{"users", "tokens", "apis", "statuses", "transactions", "history"} {
@@ -202,5 +191,18 @@ func TestJunkPlaces(t *testing.T) {
 				t.Errorf("%s%.20s: %d", list, query, r.status)
 			}
 		}
+	}
+}
+
+// TestUsersOfRole lists users of one role.
+func TestUsersOfRole(t *testing.T) {
+	s := startData(t)
+	s.role = store.RoleSuperuser
+	s.createUsers(store.User{Name: "grace", Role: store.RoleStaff, Active: true})
+	if got := s.want(http.StatusOK, "/admin/users?role=staff").heads(t); !slices.Equal(got, []string{"grace", "staff"}) {
+		t.Errorf("staff are %q", got)
+	}
+	if got := s.want(http.StatusOK, "/admin/users?role=staff&q=gra&sort=-role").heads(t); !slices.Equal(got, []string{"grace"}) {
+		t.Errorf("found are %q", got)
 	}
 }

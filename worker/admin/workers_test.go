@@ -15,7 +15,7 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// TestWorkers shows who writes metrics, how they are, and what is in their files.
+// TestWorkers shows processes, their metrics and the values in their files.
 func TestWorkers(t *testing.T) {
 	s := startData(t)
 	worker := s.writer("w2", mpmetrics.WriterOptions{Slot: 2, Generation: 3})
@@ -77,6 +77,6 @@ func TestWorkers(t *testing.T) {
 	}
 	page = s.want(http.StatusOK, "/admin/workers/files/histogram_w2.db?q=script%3E77%22")
 	if rows := len(page.elements(t, "tr")) - 1; rows != 3 {
-		t.Errorf("%d values of what is searched for, want 3", rows)
+		t.Errorf("the search finds %d values, want 3", rows)
 	}
 }

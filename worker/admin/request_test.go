@@ -10,7 +10,7 @@ import (
 	"multiproc/store"
 )
 
-// TestRightLost has somebody lose the right to what a request asks for, after it was let in.
+// TestRightLost: a user who loses the right to a route while a request waits is refused.
 func TestRightLost(t *testing.T) {
 	for name, lost := range map[string]string{
 		"the role":     "UPDATE users SET role = 'staff' WHERE name = 'superuser'",
@@ -25,7 +25,7 @@ func TestRightLost(t *testing.T) {
 				return err
 			})
 			b := s.as("superuser")
-			// The body is asked for when the request has been let in.
+			// The server reads the body after it has admitted the request.
 			letIn := make(chan struct{})
 			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { close(letIn) }})
 			body, rest := io.Pipe()

@@ -14,8 +14,7 @@ import (
 	"multiproc/worker/admin"
 )
 
-// rules are who may take which route, at least. It is written by hand: a route that is not in it is a mistake, until somebody
-// has thought about who may take it.
+// rules has the least access of each route. It is written by hand, so that a new route needs a decision here too.
 func rules() map[string]string {
 	return map[string]string{
 		"GET /admin/{$}":                  "viewer",
@@ -107,8 +106,8 @@ func TestDocRoutes(t *testing.T) {
 	}
 }
 
-// TestWhoMay goes through all routes and methods, without a login and with each role.
-func TestWhoMay(t *testing.T) {
+// TestAccess tries all routes and methods, without a login and with each role.
+func TestAccess(t *testing.T) {
 	s := startSite(t)
 	s.createUsers(store.User{Name: "another", Role: store.RoleStaff, Active: true})
 	s.update(func(tx *store.Tx) error {
@@ -122,7 +121,7 @@ func TestWhoMay(t *testing.T) {
 		name := route.Method + " " + route.Path
 		least, ruled := rules[name]
 		if !ruled {
-			t.Errorf("%s: there is no rule who may take it", name)
+			t.Errorf("%s: no rule for this route", name)
 			continue
 		}
 		delete(rules, name)
@@ -163,7 +162,7 @@ func TestWhoMay(t *testing.T) {
 		}
 	}
 	for name := range rules {
-		t.Errorf("%s: there is a rule, but no such route", name)
+		t.Errorf("%s: a rule without a route", name)
 	}
 	for path, methods := range paths {
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "NONSENSE"} {
@@ -179,11 +178,11 @@ func TestWhoMay(t *testing.T) {
 		}
 	}
 	for _, b := range []*browser{s.visitor(), s.as("superuser")} {
-		b.want(http.StatusForbidden, b.serve(s.admin.Unruled())) // as long as nobody has said who may
+		b.want(http.StatusForbidden, b.serve(s.admin.Unruled())) // the zero access
 	}
 }
 
-// pathOf is a path of a route, at which there is something where the route has an id. It is not of the users who ask.
+// pathOf returns a path of a route, with the id of an existing object that is none of the users in the test.
 func pathOf(route admin.Route) string {
 	path := strings.TrimSuffix(route.Path, "{$}")
 	id := "1"
@@ -211,5 +210,25 @@ func TestUnknownPaths(t *testing.T) {
 		b.want(404, b.get("/admin/users/"+id))
 		b.want(404, b.post("/admin/users/"+id+"/delete"))
 		b.want(404, b.post("/admin/tokens/"+id+"/revoke"))
+	}
+}
+
+// TestPatterns: Handler returns the pattern that requests are counted by.
+func TestPatterns(t *testing.T) {
+	s := startSite(t)
+	for _, test := range []struct{ method, path, pattern string }{
+		{"GET", "/admin/", "GET /admin/{$}"},
+		{"HEAD", "/admin/users/7", "GET /admin/users/{id}"},
+		{"POST", "/admin/users/add", "POST /admin/users/add"},
+		{"PUT", "/admin/users/7", "/admin/users/{id}"},
+		{"GET", "/admin/nothing", "/admin/"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), test.method, test.path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, pattern := s.admin.Handler(r); pattern != test.pattern {
+			t.Errorf("%s %s: %q, want %q", test.method, test.path, pattern, test.pattern)
+		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// dripping gives a byte every 5 s, without end.
+// dripping is an endless reader of one byte every 5 s.
 type dripping struct{}
 
 func (dripping) Read(p []byte) (int, error) {
@@ -18,7 +18,7 @@ func (dripping) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-// TestTimedBody reads a form that never stops to arrive.
+// TestTimedBody: a form that arrives endlessly is cut.
 func TestTimedBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
