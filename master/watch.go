@@ -196,5 +196,10 @@ func (m *Master) watch(paths []string) {
 		m.log.Error("cannot watch files", "error", err)
 		return
 	}
+	for _, path := range paths {
+		if _, err := os.Stat(filepath.Dir(path)); err != nil { // it may be created later, or the path is wrong
+			m.log.Warn("directory of watched file is missing", "path", path, "error", err)
+		}
+	}
 	m.watcher, m.watched = watcher, paths
 }

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -199,6 +200,18 @@ func TestWatchDirectoryReplaced(t *testing.T) {
 	w.expect(path)
 	touch(t, path, 1)
 	w.expect(path)
+}
+
+// A missing directory is waited for, but may be a mistake.
+func TestWatchMissingDirectory(t *testing.T) {
+	var log proctest.Log
+	m := &Master{log: slog.New(slog.NewTextHandler(&log, nil))}
+	path := t.TempDir() + "/missing/touch"
+	m.watch([]string{path})
+	defer m.watcher.close()
+	if log.Count("level=WARN", "directory of watched file is missing", "path="+path) != 1 {
+		t.Errorf("the log is %q", log.String())
+	}
 }
 
 // close does not wait for a call that waits for the caller of close, and there are no calls after that one.
