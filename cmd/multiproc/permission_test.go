@@ -72,7 +72,7 @@ func TestInspectionWithoutPermission(t *testing.T) {
 	f(1, "show metrics/counter_1.db metrics/counter_2.db", line, "counter_2.db: permission denied\n")
 	f(1, "show metrics/counter_2.db", "counter_2.db: permission denied\n")
 	f(0, "dump --dir metrics", line, `multiproc_metric_files_faulty{reason="unreadable"} 1.0`)
-	f(0, "top --once --dir metrics", "1 files are faulty")
+	f(0, "top --once --dir metrics", "faulty files: 1")
 	f(0, "watch --count 1 --dir metrics")
 
 	// A copy whose lock names a pid that is another process by now, whose descriptors this user may not see.
@@ -84,5 +84,5 @@ func TestInspectionWithoutPermission(t *testing.T) {
 	} {
 		check(t, os.WriteFile(filepath.Join(copied, name), []byte(text), 0o644))
 	}
-	f(0, "top --once --dir copied", "nothing runs here", "1.0 MiB")
+	f(0, "top --once --dir copied", "nothing is running", "1.0 MiB")
 }
