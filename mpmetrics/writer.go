@@ -46,7 +46,7 @@ type WriterOptions struct {
 // Differences from metrics in memory:
 //
 //   - A process that takes the id of an earlier one continues its counters, histograms and summaries, and its gauges that
-//     are not live.
+//     are not live. A file that is damaged is set aside in the subdirectory .mpm, and its metrics begin at 0.
 //   - A gauge that was never set is not on the page; one in memory would be 0.
 //   - Delete, DeleteLabelValues, DeletePartialMatch and Reset of a vector drop the series in this process, but not in the
 //     file: it stays on the page, and continues from its value if it is made again. This is logged once.
