@@ -21,14 +21,14 @@ import (
 // TestKilledWriters kills processes that take the same id one after the other, each while it works. After each death the
 // files must be whole, and the page must have everything that was reported as done and at most the batch in progress besides.
 func TestKilledWriters(t *testing.T) {
-	lives := proctest.Rounds(12, 48) // fewer lives with more series each would mostly test the reader
+	processes := proctest.Rounds(12, 48) // fewer processes with more series each would mostly test the reader
 	for i := range proctest.Rounds(2, 5) {
 		t.Run(fmt.Sprint("directory", i), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			before := crashPage{fresh: map[string]float64{}}
-			for life := range lives {
-				c := startCrashChild(t, dir, life)
+			for process := range processes {
+				c := startCrashChild(t, dir, process)
 				for range rand.N(40) {
 					c.count(t, c.Line())
 				}
@@ -59,10 +59,10 @@ func TestKilledMakingFiles(t *testing.T) {
 		}
 		before := c.check(t, crashPage{fresh: map[string]float64{}})
 
-		successor := &crashWriter{dir: dir, life: 1}
+		successor := &crashWriter{dir: dir, process: 1}
 		w, err := makeCrashMetrics(dir)
 		check(t, err)
-		w.batch(successor.life, 0)
+		w.batch(successor.process, 0)
 		successor.done = 1
 		check(t, w.writer.Close())
 		successor.check(t, before)
@@ -74,14 +74,14 @@ func TestKilledMakingFiles(t *testing.T) {
 type crashWriter struct {
 	*proctest.Child
 	dir  string
-	life int // number of holders of the id before
+	process int // number of holders of the id before
 	done int // batches reported
 }
 
 // startCrashChild returns when the child is about to open the directory.
-func startCrashChild(t *testing.T, dir string, life int) *crashWriter {
+func startCrashChild(t *testing.T, dir string, process int) *crashWriter {
 	t.Helper()
-	c := &crashWriter{Child: proctest.Start(t, "crash", dir, strconv.Itoa(life)), dir: dir, life: life}
+	c := &crashWriter{Child: proctest.Start(t, "crash", dir, strconv.Itoa(process)), dir: dir, process: process}
 	if line := c.Line(); line != "starting" {
 		t.Fatalf("report %q, want starting", line)
 	}
@@ -129,37 +129,37 @@ type crashPage struct {
 	fresh   map[string]float64 // the values of crash_fresh_total by its label
 }
 
-// check compares the page with the one before this life and the batches reported since.
+// check compares the page with the one before the process and the batches reported since.
 func (c *crashWriter) check(t *testing.T, before crashPage) crashPage {
 	t.Helper()
 	after := c.read(t)
 	for sample, amount := range crashBatch {
 		grown := after.samples[sample] - before.samples[sample]
 		if least := amount * float64(c.done); grown < least || grown > least+amount {
-			t.Errorf("life %d reported %d batches: %s grew by %v, want %v to %v",
-				c.life, c.done, sample, grown, least, least+amount)
+			t.Errorf("process %d reported %d batches: %s grew by %v, want %v to %v",
+				c.process, c.done, sample, grown, least, least+amount)
 		}
 	}
 	want := maps.Clone(before.fresh)
 	for batch := range c.done {
-		want[freshLabel(c.life, batch)] = 3
+		want[freshLabel(c.process, batch)] = 3
 	}
-	last := freshLabel(c.life, c.done) // in progress
+	last := freshLabel(c.process, c.done) // in progress
 	if v, ok := after.fresh[last]; ok && (v == 0 || v == 3) {
 		want[last] = v
 	}
 	for label, v := range want {
 		if got, ok := after.fresh[label]; !ok || got != v {
-			t.Errorf("life %d: fresh series %.10s is %v on the page (%v), want %v", c.life, label, got, ok, v)
+			t.Errorf("process %d: fresh series %.10s is %v on the page (%v), want %v", c.process, label, got, ok, v)
 		}
 	}
 	for label := range after.fresh {
 		if _, ok := want[label]; !ok {
-			t.Errorf("life %d: fresh series %.10s is on the page, but was never made", c.life, label)
+			t.Errorf("process %d: fresh series %.10s is on the page, but was never made", c.process, label)
 		}
 	}
 	if t.Failed() {
-		t.FailNow() // the following lives would fail likewise
+		t.FailNow() // the following processes would fail likewise
 	}
 	return after
 }
@@ -176,7 +176,7 @@ func (c *crashWriter) read(t *testing.T) crashPage {
 	for _, f := range families {
 		switch f.GetName() {
 		case "multiproc_metric_files_faulty":
-			t.Fatalf("life %d left faulty files: %v", c.life, f)
+			t.Fatalf("process %d left faulty files: %v", c.process, f)
 		case "crash_fresh_total":
 			for _, m := range f.GetMetric() {
 				fresh[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
@@ -214,7 +214,7 @@ func checkFiles(t *testing.T, dir string) {
 
 func crashChild(args []string) error {
 	dir := args[0]
-	life, err := strconv.Atoi(args[1])
+	process, err := strconv.Atoi(args[1])
 	if err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func crashChild(args []string) error {
 		return err
 	}
 	for batch := range 10_000 {
-		m.batch(life, batch)
+		m.batch(process, batch)
 		if _, err := fmt.Printf("batch %d done\n", batch); err != nil {
 			return err
 		}
@@ -265,7 +265,7 @@ func makeCrashMetrics(dir string) (*crashMetrics, error) {
 }
 
 // batch adds the amounts of crashBatch. The lengths of its entries vary, so that they end anywhere in a page.
-func (m *crashMetrics) batch(life, batch int) {
+func (m *crashMetrics) batch(process, batch int) {
 	for range 100 {
 		m.plain.Inc()
 	}
@@ -280,9 +280,9 @@ func (m *crashMetrics) batch(life, batch int) {
 	for _, g := range m.batches {
 		g.Add(1)
 	}
-	m.fresh.WithLabelValues(freshLabel(life, batch)).Add(3)
+	m.fresh.WithLabelValues(freshLabel(process, batch)).Add(3)
 }
 
-func freshLabel(life, batch int) string {
-	return fmt.Sprintf("%d-%d-%s", life, batch, strings.Repeat("x", batch*397%2000))
+func freshLabel(process, batch int) string {
+	return fmt.Sprintf("%d-%d-%s", process, batch, strings.Repeat("x", batch*397%2000))
 }

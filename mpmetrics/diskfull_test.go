@@ -64,7 +64,7 @@ func testDiskFull(t *testing.T, disk string) {
 	if shown < 1000 || shown > diskFullSeries-500 {
 		t.Errorf("%d of %d series had room, want some, but not all", shown, diskFullSeries)
 	}
-	// The histogram, of four series, finds no room for a file of its own.
+	// The histogram, of four series, finds no room for its file.
 	kept := float64(diskFullSeries - shown + 4)
 	if got.Samples[unshared] != kept {
 		t.Errorf("%v series unshared on the page, want %v", got.Samples[unshared], kept)

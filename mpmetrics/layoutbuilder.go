@@ -96,10 +96,10 @@ func newPageLayout(sources []*source, directory *Fault) *pageLayout {
 	return out
 }
 
-// steps returns the steps of a file, as yet with indexes in found, and its conflicts with the files before it.
+// steps returns the steps of a file, still with indexes in found, and its conflicts with the files before it.
 func (b *layoutBuilder) steps(s *source) (steps []step, conflicts []*Fault) {
 	if b.placed == nil {
-		// The first table mostly has what the others have too.
+		// Most of its samples are in the other tables, too.
 		b.found = slices.Grow(b.found, len(s.table))
 		b.placed = make(map[*sample]placed, len(s.table))
 	}

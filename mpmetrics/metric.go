@@ -12,7 +12,7 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// family is what the metrics that one constructor makes have in common, with or without labels.
+// family has the properties that the metrics of one constructor share.
 type family struct {
 	w      *Writer
 	kind   format.Kind
@@ -65,7 +65,7 @@ func (w *Writer) newFamily(k format.Kind, o prometheus.Opts, labelNames []string
 // registry has a Writer's families by their exposed names. Two families with one name would be one on the page.
 type registry map[string]*registration
 
-// registration is what families of one name must agree in, as in client_golang's registry. They must differ in the values of
+// registration has the properties in which families of one name must agree. They must differ in the values of
 // their constant labels.
 type registration struct {
 	kind        format.Kind
@@ -113,7 +113,7 @@ func exposedNames(t format.Type, family string) []string {
 	}
 }
 
-// child is what metrics of all types have in common: one series of a family. A metric embeds it.
+// child is one series of a family. Metrics of all types embed it.
 type child struct {
 	*series
 	family      *family

@@ -360,7 +360,7 @@ func TestDeletedSeries(t *testing.T) {
 // TestContinuedSeries: series of the id's last holder are not taken for series made again.
 func TestContinuedSeries(t *testing.T) {
 	dir := t.TempDir()
-	for life := range 3 {
+	for holder := range 3 {
 		log := &proctest.Log{}
 		w := newWriterWith(t, dir, "w1", mpmetrics.WriterOptions{Logger: textLogger(log)})
 		v := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"l"}))
@@ -368,14 +368,14 @@ func TestContinuedSeries(t *testing.T) {
 		v.WithLabelValues("y").Add(7)
 		g := mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "Help."}, mpmetrics.ModeMax))
 		g.Add(1)
-		lives := float64(life + 1)
-		want := map[string]float64{`c_total{l="x"}`: 5 * lives, `c_total{l="y"}`: 7 * lives, "g{}": lives, unshared: 0}
+		holders := float64(holder + 1)
+		want := map[string]float64{`c_total{l="x"}`: 5 * holders, `c_total{l="y"}`: 7 * holders, "g{}": holders, unshared: 0}
 		checkSamples(t, want, pageOfDir(t, dir))
 		check(t, w.Close())
 		delete(want, unshared)
 		checkSamples(t, want, pageOfDir(t, dir))
 		if text := log.String(); text != "" {
-			t.Errorf("life %d: log:\n%s", life, text)
+			t.Errorf("holder %d: log:\n%s", holder, text)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // ID identifies a file on this machine, whatever its name. IDs are comparable; the zero ID is no file's.
 //
-// The kernel may give the same ID to a new file once the old one has no name and nobody has it open.
+// The kernel may give the same ID to a new file once the old one has no name and no process has it open.
 type ID struct{ Device, Inode uint64 }
 
 // IDFromStat returns the ID in the result of a stat call.

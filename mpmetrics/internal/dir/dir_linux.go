@@ -83,7 +83,7 @@ func (d Dir) openOwn() (Dir, error) {
 	return Dir{fd, d.Join(Own)}, err
 }
 
-// makeOwn makes the subdirectory Own, and checks that nobody else has put something in its place.
+// makeOwn makes the subdirectory Own, and checks that nothing else is in its place.
 func (d Dir) makeOwn() error {
 	if err := unix.Mkdirat(d.fd, Own, dirMode); err != nil && !errors.Is(err, unix.EEXIST) {
 		return &fs.PathError{Op: "mkdir", Path: d.Join(Own), Err: err}

@@ -140,7 +140,7 @@ func (l Lease) take(who Holder) (taken bool, err error) {
 	return true, nil
 }
 
-// waitLock locks a byte as soon as it is free. It polls, since a blocking call cannot be told to stop, and a stopped process
+// waitLock locks a byte as soon as it is free. It polls, since a blocking call cannot be cancelled, and a stopped process
 // keeps its locks.
 func waitLock(fd int, at int64, patience time.Duration) error {
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {

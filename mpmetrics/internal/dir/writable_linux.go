@@ -48,7 +48,7 @@ func (d Dir) checkFit(log *slog.Logger) error {
 		return err
 	}
 	if int(st.Uid) != os.Geteuid() && st.Uid != 0 {
-		return fmt.Errorf("belongs to user %d, who is neither root nor this user, %d", st.Uid, os.Geteuid())
+		return fmt.Errorf("belongs to user %d, neither root nor this user, %d", st.Uid, os.Geteuid())
 	}
 	if d.isSharedPlace(osfile.IDFromStat(&st)) {
 		return errors.New("holds other files than metrics: use a directory that holds nothing else")

@@ -14,7 +14,7 @@ type FileName struct {
 // FileSuffix ends the name of every metric file.
 const FileSuffix = ".db"
 
-// String returns the name as it stands in the directory.
+// String returns the file name.
 func (n FileName) String() string { return n.Prefix() + n.ID + FileSuffix }
 
 // ParseFileName reports false if the name is not one of a metric file. It accepts any id that is not empty, since other

@@ -18,11 +18,11 @@ type Key struct {
 	Help   string
 }
 
-// Encode returns the key as it stands in a file. It is, to the byte, what Python's
+// Encode returns the key as it is in a file: byte for byte the result of Python's
 //
 //	json.dumps([family, sample, labels, help], sort_keys=True)
 //
-// returns, because prometheus_client looks keys up by their text. encoding/json differs in its separators, in what
+// since prometheus_client looks keys up by their text. encoding/json differs in its separators, in what
 // it escapes, and in that it writes characters outside ASCII as they are.
 func (k Key) Encode() string {
 	var b []byte

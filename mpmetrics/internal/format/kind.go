@@ -53,7 +53,7 @@ func (m Mode) Live() bool { return m%2 == 1 }
 // Base returns the mode without regard to live processes: Sum for LiveSum and Sum.
 func (m Mode) Base() Mode { return m &^ 1 }
 
-// Kind is what all metrics in a file have in common. The mode is 0 unless the type is gauge.
+// Kind has the properties that all metrics in a file share. The mode is 0 unless the type is gauge.
 type Kind struct {
 	Type Type
 	Mode Mode
