@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
 
@@ -141,7 +143,15 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 		hooks = stats.Join(hooks)
 	}
 	steps := newFirstSteps(in.cfg, os.Args[0], call.args...)
+	catchLateSignals()
 	return m.Run(ctx, steps.logWhenReady(in, hooks))
+}
+
+// catchLateSignals keeps the signals that stop a server from killing the process between the end of the server and the exit,
+// which would change the exit code.
+func catchLateSignals() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT, syscall.SIGHUP,
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
 }
 
 // NoneReady reports whether a server stopped because no worker became ready.

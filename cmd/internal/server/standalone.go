@@ -103,6 +103,7 @@ func (in *instance) handleSignals(ctx context.Context) (stopped context.Context,
 	stopped, stop := context.WithCancelCause(ctx)
 	fast := make(chan struct{})
 	signals := make(chan os.Signal, 8)
+	catchLateSignals()
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT, syscall.SIGUSR1,
 		syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
 	ended := make(chan struct{})
