@@ -46,7 +46,7 @@ func (d *Deletion) deletePortion(tx *Tx) (more bool, err error) {
 	if err != nil || count <= DeletionPortion {
 		return false, err
 	}
-	n, err := tx.DeleteTransactions(named.Filter(), DeletionPortion)
+	n, err := tx.deleteTransactions(named.Filter(), DeletionPortion)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -66,7 +66,7 @@ func (d *Deletion) Delete(tx *Tx) error {
 	if err != nil {
 		return err
 	}
-	if err := tx.DeleteNamed(d.kind, d.id); err != nil {
+	if err := tx.deleteNamed(d.kind, d.id); err != nil {
 		return err
 	}
 	lost := Changes{"transactions": {plain(d.deleted + count), nil}}

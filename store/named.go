@@ -123,8 +123,8 @@ func (tx *Tx) UpdateNamed(n Named) error {
 	return tx.change(fmt.Sprintf("%s %d", n.Kind, n.ID), "UPDATE "+t.table+" SET "+set+" WHERE id = ?", append(args, n.ID)...)
 }
 
-// DeleteNamed deletes an API or a status and its transactions. The error may be ErrNotFound.
-func (tx *Tx) DeleteNamed(k Kind, id int64) error {
+// deleteNamed deletes an API or a status and its transactions. The error may be ErrNotFound.
+func (tx *Tx) deleteNamed(k Kind, id int64) error {
 	return tx.change(fmt.Sprintf("%s %d", k, id), "DELETE FROM "+k.named().table+" WHERE id = ?", id)
 }
 

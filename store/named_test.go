@@ -46,7 +46,7 @@ func TestNamed(t *testing.T) {
 				want.Params = json.RawMessage("{}")
 			}
 			stored()
-			update(t, s, func(tx *Tx) error { return tx.DeleteNamed(kind, 1) })
+			update(t, s, func(tx *Tx) error { return tx.deleteNamed(kind, 1) })
 			update(t, s, func(tx *Tx) error {
 				next, err := tx.CreateNamed(asked)
 				if next.ID == 1 {
@@ -80,7 +80,7 @@ func TestNamedErrors(t *testing.T) {
 			{"create", create(Named{Kind: k, Name: "one"}), ErrExists, `%s "one": exists already`},
 			{"update", update(Named{Kind: k, ID: 1, Name: "two"}), ErrExists, "%s 1: exists already"},
 			{"update nothing", update(Named{Kind: k, ID: 3, Name: "3"}), ErrNotFound, "%s 3: not found"},
-			{"delete nothing", func(tx *Tx) error { return tx.DeleteNamed(k, 3) }, ErrNotFound, "%s 3: not found"},
+			{"delete nothing", func(tx *Tx) error { return tx.deleteNamed(k, 3) }, ErrNotFound, "%s 3: not found"},
 		} {
 			t.Run(string(k)+" "+test.name, func(t *testing.T) {
 				text := fmt.Sprintf(test.text, k)

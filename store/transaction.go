@@ -131,9 +131,9 @@ func (tx *Tx) DeleteTransaction(id int64) error {
 	return tx.change(fmt.Sprintf("transaction %d", id), "DELETE FROM transactions WHERE id = ?", id)
 }
 
-// DeleteTransactions deletes transactions that match the filter, at most limit of them, and returns their number. So many can be
+// deleteTransactions deletes transactions that match the filter, at most limit of them, and returns their number. So many can be
 // deleted in portions, between which others write.
-func (tx *Tx) DeleteTransactions(f TransactionFilter, limit int) (int, error) {
+func (tx *Tx) deleteTransactions(f TransactionFilter, limit int) (int, error) {
 	s := f.searchAny(false)
 	result, err := tx.exec(fmt.Sprintf("DELETE FROM transactions WHERE id IN (SELECT t.id FROM %s WHERE %s LIMIT ?)", s.from, s.where),
 		append(s.args, limit)...)

@@ -168,8 +168,8 @@ func TestCascades(t *testing.T) {
 		}
 		return nil
 	})
-	update(t, s, func(tx *Tx) error { return tx.DeleteNamed(KindAPI, 2) })
-	update(t, s, func(tx *Tx) error { return tx.DeleteNamed(KindStatus, 3) })
+	update(t, s, func(tx *Tx) error { return tx.deleteNamed(KindAPI, 2) })
+	update(t, s, func(tx *Tx) error { return tx.deleteNamed(KindStatus, 3) })
 	var left []string
 	for _, transaction := range walk(t, s, 2, func(tx *Tx, p Page) (Slice[Transaction], error) {
 		return tx.Transactions(TransactionQuery{Page: p, Sort: Sort{By: SortID}})

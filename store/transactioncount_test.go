@@ -59,9 +59,9 @@ func TestTotals(t *testing.T) {
 	totals(Count{"a", "a", 1}, Count{"a", "b", 1}, Count{"b", "b", 2})
 	update(t, s, func(tx *Tx) error { return tx.DeleteTransaction(3) })
 	totals(Count{"a", "a", 1}, Count{"b", "b", 2})
-	update(t, s, func(tx *Tx) error { return tx.DeleteNamed(KindAPI, 2) })
+	update(t, s, func(tx *Tx) error { return tx.deleteNamed(KindAPI, 2) })
 	totals(Count{"a", "a", 1})
-	update(t, s, func(tx *Tx) error { return tx.DeleteNamed(KindStatus, 1) })
+	update(t, s, func(tx *Tx) error { return tx.deleteNamed(KindStatus, 1) })
 	totals()
 	view(t, s, checkTables)
 	if n := number(t, s, "SELECT COUNT(*) FROM counts_all"); n != 1 { // of a and b, 0

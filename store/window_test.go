@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"multiproc/internal/proctest"
+	"multiproc/store/internal/sqlite"
 )
 
 var (
@@ -85,6 +87,22 @@ func TestWindowCountsWhileWriting(t *testing.T) {
 		default:
 		}
 	}
+}
+
+// TestWindowCountsWaitForNoView counts while all connections of View are in use.
+func TestWindowCountsWaitForNoView(t *testing.T) {
+	s := openStore(t)
+	ctx, cancel := context.WithTimeout(t.Context(), proctest.Patience)
+	defer cancel()
+	var views func(n int) error
+	views = func(n int) error {
+		if n == 0 {
+			_, err := s.WindowCounts(ctx)
+			return err
+		}
+		return s.View(ctx, func(*Tx) error { return views(n - 1) })
+	}
+	check(t, views(sqlite.MaxViews))
 }
 
 // compareCounts compares the counts with those of a plain query.
