@@ -57,7 +57,7 @@ var template = sync.OnceValues(func() (content []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	database := filepath.Join(dir, "multiproc.db")
 	if _, _, err := store.Migrate(context.Background(), database, store.Options{}); err != nil {
 		return nil, err

@@ -76,7 +76,10 @@ func viewTransactions(tx *store.Tx, r *request, list listURL) (view transactions
 	sort := list.sort(view.Filter.sort())
 	q := store.TransactionQuery{TransactionFilter: view.Filter.meant, Sort: sort, Page: r.storePage()}
 	view.Columns = []column{
-		list.column("ID", store.SortID, "number", sort), {Label: "API"}, {Label: "Status"}, list.column("Amount", store.SortAmount, "number", sort),
+		list.column("ID", store.SortID, "number", sort),
+		{Label: "API"},
+		{Label: "Status"},
+		list.column("Amount", store.SortAmount, "number", sort),
 		list.column("Created (UTC)", store.SortCreated, "time", sort), list.column("Modified (UTC)", store.SortModified, "time", sort),
 	}
 	view.Hidden = list.hiddenFields(filterNames[:]...)

@@ -49,7 +49,8 @@ func listUsers(r *request) error {
 	view.Filtered = view.Search != "" || view.Role.Value != ""
 	sort := list.sort(store.Sort{By: store.SortName})
 	view.Columns = []column{
-		list.column("User name", store.SortName, "", sort), list.column("Role", store.SortRole, "", sort), {Label: "Active"},
+		list.column("User name", store.SortName, "", sort), list.column("Role", store.SortRole, "", sort),
+		{Label: "Active"},
 		list.column("Last login (UTC)", store.SortLogin, "time", sort), list.column("Created (UTC)", store.SortCreated, "time", sort),
 	}
 	q := store.UserQuery{Search: view.Search, Role: store.Role(view.Role.Value), Sort: sort, Page: r.storePage()}

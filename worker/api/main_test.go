@@ -65,7 +65,7 @@ var template = sync.OnceValues(func() (content []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	database := filepath.Join(dir, "multiproc.db")
 	if _, _, err := store.Migrate(context.Background(), database, store.Options{}); err != nil {
 		return nil, err
@@ -76,8 +76,10 @@ var template = sync.OnceValues(func() (content []byte, err error) {
 	}
 	err = s.Update(context.Background(), func(tx *store.Tx) error {
 		for _, n := range []store.Named{
-			{Kind: store.KindAPI, Name: "Mpesa Express"}, {Kind: store.KindAPI, Name: "Mpesa B2C"},
-			{Kind: store.KindStatus, Name: "Pending"}, {Kind: store.KindStatus, Name: "Processed"},
+			{Kind: store.KindAPI, Name: "Mpesa Express"},
+			{Kind: store.KindAPI, Name: "Mpesa B2C"},
+			{Kind: store.KindStatus, Name: "Pending"},
+			{Kind: store.KindStatus, Name: "Processed"},
 		} {
 			if _, err := tx.CreateNamed(n); err != nil {
 				return err

@@ -6,15 +6,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
+	"sync"
+	"time"
 )
-
-// ID returns the id in the path of a request, the wildcard {id}. Only the canonical form of a positive number is one.
-func ID(r *http.Request) (id int64, ok bool) {
-	text := r.PathValue("id")
-	id, err := strconv.ParseInt(text, 10, 64)
-	return id, err == nil && id > 0 && strconv.FormatInt(id, 10) == text
-}
 
 // StatusClientGone counts a request whose client disconnected and reads no answer: no failure of the server. The code is
 // nginx's.
@@ -33,4 +27,28 @@ func LogFailure(log *slog.Logger, r *http.Request, err error) (id string) {
 	id = rand.Text()[:12]
 	log.Error("request failed", "id", id, "method", r.Method, "path", r.URL.Path, "error", err)
 	return id
+}
+
+// throttleInterval is the shortest time between two log messages about one kind of failure.
+const throttleInterval = 30 * time.Second
+
+// Throttle bounds the log messages about a failure that any number of requests may have. The zero value is ready to use, from any
+// number of goroutines.
+type Throttle struct {
+	mu    sync.Mutex
+	quiet time.Time // no message before
+	n     int       // failures since the last message
+}
+
+// Next counts a failure and reports whether it should be logged, with the number of failures since the last one that was.
+func (t *Throttle) Next() (n int, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n++
+	now := time.Now()
+	if now.Before(t.quiet) {
+		return 0, false
+	}
+	n, t.n, t.quiet = t.n, 0, now.Add(throttleInterval)
+	return n, true
 }
