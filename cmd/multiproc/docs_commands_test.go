@@ -345,7 +345,7 @@ func TestDocSpans(t *testing.T) {
 	}
 }
 
-// commandHelps is what each command prints when it is asked for help.
+// commandHelps returns the help of every command.
 func commandHelps(t *testing.T) map[string]string {
 	t.Helper()
 	helps := map[string]string{}

@@ -37,8 +37,8 @@ func Flags(own ...cli.Flag) []cli.Flag {
 }
 
 // ParseFlags parses the arguments of a command with SkipFlagParsing. Its own flags are in c then, and everything else in the result.
-// operands is how many arguments other than flags the command takes itself, -1 for any number; with 0 these are ini files. If help
-// was requested, ParseFlags prints it and returns [flag.ErrHelp].
+// operands is the maximum number of its own arguments other than flags, -1 for any number; with 0 these are ini files. If help was
+// requested, ParseFlags prints it and returns [flag.ErrHelp].
 //
 // Unlike the parser of the flag package it accepts flags anywhere, the keys that are ignored by prefix, and reports all faults at
 // once. A flag takes the next argument as its value, unless it can stand alone: then a value must follow an equals sign, as in

@@ -21,7 +21,7 @@ type value interface {
 
 var errEmpty = errors.New("missing value")
 
-// target is what values are bound to: the Config to fill, and the System to fill it from.
+// target has the Config to fill and the System to fill it from.
 type target struct {
 	*Config
 	sys *System
@@ -190,7 +190,7 @@ func octal(field **uint32, one uint32) value {
 // auto stands for a number or a duration that is computed once the other keys are known.
 const auto = -1
 
-// autoText is how auto is written.
+// autoText is the text of auto.
 const autoText = "auto"
 
 // orAuto accepts auto besides the scalar's own values.
