@@ -37,8 +37,8 @@ type watchedFile struct {
 	seen, reported fs.FileInfo // at the latest look, and at the latest report; nil: it did not exist
 }
 
-// watchFiles watches files, by absolute paths; they need not exist. It calls changed for each file that has a new content, from
-// a goroutine of its own. The removal of a file is not a change.
+// watchFiles watches files, by absolute paths; they need not exist. A goroutine of its own calls changed for each file that was
+// created, touched, written or replaced. The removal of a file is not a change.
 func watchFiles(paths []string, changed func(path string)) (*watcher, error) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
