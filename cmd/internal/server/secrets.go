@@ -12,7 +12,10 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"multiproc/cmd/internal/config"
+	"multiproc/internal/osfile"
 )
 
 // secrets are passed to workers in a file in memory of their own: the settings are printed, and others can read the environment
@@ -76,9 +79,9 @@ type secretFile struct {
 
 // fileState identifies a version of a file: every change of a file changes its state.
 type fileState struct {
-	device, inode uint64
-	size          int64
-	changed       syscall.Timespec
+	id      osfile.ID
+	size    int64
+	changed unix.Timespec
 }
 
 // maxSecret bounds the size of a file, in bytes: a certificate with a long chain has some 10 KiB.
@@ -139,7 +142,7 @@ func (f *secretFiles) content(key, path string) ([]byte, error) {
 	file, err := readSecret(path)
 	if errors.Is(err, fs.ErrPermission) {
 		if kept, known := f.kept[path]; known {
-			if now, failed := stateOf(os.Stat(path)); failed == nil && now == kept.state {
+			if now, failed := stateAt(path); failed == nil && now == kept.state {
 				return kept.content, nil
 			}
 			return nil, fmt.Errorf("%s: %w: user %d cannot see whether the file has changed: make it readable for that user, or restart the server", key, err, os.Getuid())
@@ -190,16 +193,12 @@ func readSecret(path string) (secretFile, error) {
 		return secretFile{}, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return secretFile{}, err
+	var st unix.Stat_t
+	if err := unix.Fstat(int(osfile.FD(file)), &st); err != nil {
+		return secretFile{}, os.NewSyscallError("fstat", err)
 	}
-	if !info.Mode().IsRegular() {
+	if !osfile.IsRegular(&st) {
 		return fail("not a regular file")
-	}
-	state, err := stateOf(info, nil)
-	if err != nil {
-		return secretFile{}, err
 	}
 	content, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
 	switch {
@@ -210,18 +209,19 @@ func readSecret(path string) (secretFile, error) {
 	case len(content) == 0:
 		return fail("file is empty")
 	}
-	return secretFile{content, state}, nil
+	return secretFile{content, newFileState(&st)}, nil
 }
 
-func stateOf(info fs.FileInfo, err error) (fileState, error) {
-	if err != nil {
-		return fileState{}, err
+func newFileState(st *unix.Stat_t) fileState {
+	return fileState{osfile.IDFromStat(st), st.Size, st.Ctim}
+}
+
+func stateAt(path string) (fileState, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return fileState{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return fileState{}, errors.New("no stat structure")
-	}
-	return fileState{stat.Dev, stat.Ino, stat.Size, stat.Ctim}, nil
+	return newFileState(&st), nil
 }
 
 // CheckFiles reads and checks the files that the settings name. Files that only the server's user may read are not faults: their

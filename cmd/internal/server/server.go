@@ -95,7 +95,7 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 	if err != nil {
 		return err
 	}
-	health, err := in.listenHealth()
+	health, err := in.listenUnnamed(healthSockets(in.cfg)) // the master itself answers there
 	if err != nil {
 		return err
 	}

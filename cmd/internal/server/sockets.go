@@ -89,11 +89,6 @@ func (in *instance) listenControl() (net.Listener, error) {
 	return listeners[0].Listener, nil
 }
 
-// listenHealth opens the addresses where the master itself answers health checks.
-func (in *instance) listenHealth() ([]net.Listener, error) {
-	return in.listenUnnamed(healthSockets(in.cfg))
-}
-
 // listenStats opens the addresses of uWSGI's stats.
 func (in *instance) listenStats() ([]net.Listener, error) {
 	listeners, err := in.listenUnnamed(processSockets(statsListener, in.cfg.Stats, in.cfg))
