@@ -52,7 +52,7 @@ type clientConn struct {
 	detached bool
 	// lost is set once a write below TLS has failed: the client would not take the last message of TLS either.
 	lost bool
-	// closing is set while TLS sends that message.
+	// closing is set once that message is being sent, or the connection is being closed.
 	closing bool
 	closed  bool
 	// abandoned is set when the worker ends before the handler.
@@ -227,7 +227,7 @@ func (c *clientConn) IdleSince() time.Time {
 }
 
 func (c *clientConn) idleLocked() bool {
-	return c.req == nil && !c.readingBody && !c.hijacked && !c.closed
+	return c.req == nil && !c.readingBody && !c.hijacked && !c.closing
 }
 
 // Evict makes room for another connection.
