@@ -12,7 +12,7 @@ type Limits = fleet.Limits
 type Plan struct {
 	Limits  Limits
 	Args    []string // of the workers' process; the first is only the name that ps shows
-	Env     []string // of the workers, NAME=value; handoff.Outfit adds the identity
+	Env     []string // of the workers, NAME=value; handoff.WorkerEnv adds the identity
 	Dir     string   // working directory of the workers; empty: the master's
 	Foreign bool     // the worker becomes another program, which gets sockets only; see handoff.Become
 

@@ -80,9 +80,9 @@ func startProcess(t *testing.T, l net.Listener, identity handoff.Identity) *proc
 	must(err)
 	exe, err := os.Executable()
 	must(err)
-	outfit := handoff.Outfit{Identity: identity, Names: []string{"http", handoff.LifelineName}}
+	env := handoff.WorkerEnv{Identity: identity, Names: []string{"http", handoff.LifelineName}}
 	pid, err := syscall.ForkExec(exe, []string{exe}, &syscall.ProcAttr{
-		Env: append(outfit.Environ(os.Environ()), proctest.RoleEnv("worker")...),
+		Env: append(env.Environ(os.Environ()), proctest.RoleEnv("worker")...),
 		Files: []uintptr{
 			0, descriptor(t, stdoutOfChild), descriptor(t, log), descriptor(t, l.(syscall.Conn)), descriptor(t, lifeline),
 		},

@@ -33,7 +33,7 @@ func masterChild() error {
 	if err != nil {
 		return err
 	}
-	if _, err := forkRaw("become", Outfit{Names: []string{"http"}}, os.Stdout, null, lifeline); err != nil {
+	if _, err := forkRaw("become", WorkerEnv{Names: []string{"http"}}, os.Stdout, null, lifeline); err != nil {
 		return err
 	}
 	_, err = io.Copy(io.Discard, os.NewFile(3, "never"))
@@ -42,7 +42,7 @@ func masterChild() error {
 
 func TestBecome(t *testing.T) {
 	_, lifeline := newLifeline(t)
-	c := fork(t, "become", Outfit{Names: []string{"http"}}, listenOn(t, "tcp", "127.0.0.1:0").(syscall.Conn), lifeline.file)
+	c := fork(t, "become", WorkerEnv{Names: []string{"http"}}, listenOn(t, "tcp", "127.0.0.1:0").(syscall.Conn), lifeline.file)
 	if want := fmt.Sprintf("pid %d %d fds 1\nhas 3", c.pid, c.pid); c.rest() != want {
 		t.Errorf("want %s", want)
 	}
@@ -51,7 +51,7 @@ func TestBecome(t *testing.T) {
 func TestBecomeWithoutAMaster(t *testing.T) {
 	tether, lifeline := newLifeline(t)
 	check(t, tether.Close())
-	c := fork(t, "become", Outfit{Names: []string{"http"}}, listenOn(t, "tcp", "127.0.0.1:0").(syscall.Conn), lifeline.file)
+	c := fork(t, "become", WorkerEnv{Names: []string{"http"}}, listenOn(t, "tcp", "127.0.0.1:0").(syscall.Conn), lifeline.file)
 	if rest := c.rest(); rest != "start /bin/sh: "+ErrMasterGone.Error() {
 		t.Error(rest)
 	}
@@ -61,7 +61,7 @@ func TestBecomeWithoutAMaster(t *testing.T) {
 func TestBecomeEndsWithItsMaster(t *testing.T) {
 	tether, lifeline := newLifeline(t)
 	defer tether.Close()
-	master := fork(t, "master", Outfit{}, lifeline.file)
+	master := fork(t, "master", WorkerEnv{}, lifeline.file)
 	pid, err := strconv.Atoi(strings.Fields(master.line())[1])
 	check(t, err)
 	t.Cleanup(func() {

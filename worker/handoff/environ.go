@@ -27,23 +27,23 @@ const (
 	watchdogMicro = "WATCHDOG_USEC"
 )
 
-// Outfit is the part of a worker's environment that differs from that of its master.
-type Outfit struct {
+// WorkerEnv is the part of a worker's environment that differs from that of its master.
+type WorkerEnv struct {
 	Identity Identity
 	Names    []string      // of the descriptors from 3 on, in order
 	Notify   string        // address of the notify socket; empty: none
 	Watchdog time.Duration // longest interval between two heartbeats; 0: no limit
 }
 
-// Environ returns the environment of a worker: base without the variables that are meant for another process, and the outfit.
-func (o Outfit) Environ(base []string) []string {
-	env := append(CleanEnviron(base), o.Identity.environ()...)
-	env = append(env, listenFDs+"="+strconv.Itoa(len(o.Names)), listenNames+"="+strings.Join(o.Names, ":"))
-	if o.Notify != "" {
-		env = append(env, notifySocket+"="+o.Notify)
+// Environ returns the environment of a worker: base without the variables that are meant for another process, and its own.
+func (e WorkerEnv) Environ(base []string) []string {
+	env := append(CleanEnviron(base), e.Identity.environ()...)
+	env = append(env, listenFDs+"="+strconv.Itoa(len(e.Names)), listenNames+"="+strings.Join(e.Names, ":"))
+	if e.Notify != "" {
+		env = append(env, notifySocket+"="+e.Notify)
 	}
-	if o.Notify != "" && o.Watchdog > 0 {
-		env = append(env, watchdogMicro+"="+strconv.FormatInt(o.Watchdog.Microseconds(), 10))
+	if e.Notify != "" && e.Watchdog > 0 {
+		env = append(env, watchdogMicro+"="+strconv.FormatInt(e.Watchdog.Microseconds(), 10))
 	}
 	return env
 }

@@ -17,24 +17,24 @@ func TestEnviron(t *testing.T) {
 	kept := []string{"PATH=/bin", "MULTIPROC_PORT=tcp://10.0.0.1", "LISTEN_FDS_OF_MINE=1", "EMPTY=", "ODD"}
 	identity := []string{"MULTIPROC_SLOT=2", "MULTIPROC_ID=w2-1", "MULTIPROC_GENERATION=3"}
 	cases := map[string]struct {
-		outfit Outfit
-		added  []string
+		own   WorkerEnv
+		added []string
 	}{
 		"all": {
-			Outfit{Identity{2, "w2-1", 3}, []string{"http", "metrics", "config"}, "@notify", 1500 * time.Millisecond},
+			WorkerEnv{Identity{2, "w2-1", 3}, []string{"http", "metrics", "config"}, "@notify", 1500 * time.Millisecond},
 			slices.Concat(identity, []string{
 				"LISTEN_FDS=3", "LISTEN_FDNAMES=http:metrics:config", "NOTIFY_SOCKET=@notify", "WATCHDOG_USEC=1500000",
 			}),
 		},
 		"watchdog without a notify socket": {
-			Outfit{Identity{2, "w2-1", 3}, []string{"http"}, "", time.Second},
+			WorkerEnv{Identity{2, "w2-1", 3}, []string{"http"}, "", time.Second},
 			slices.Concat(identity, []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=http"}),
 		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			given := slices.Clone(base)
-			env := c.outfit.Environ(base)
+			env := c.own.Environ(base)
 			if want := slices.Concat(kept, c.added); !slices.Equal(env, want) {
 				t.Errorf("environment\n%q, want\n%q", env, want)
 			}

@@ -97,8 +97,8 @@ func TestInherit(t *testing.T) {
 	secrets := memory(t, "a key")
 	for _, identity := range []Identity{{1, "w1", 5}, {2, "w2-1", 5}} {
 		tether, lifeline := newLifeline(t)
-		outfit := Outfit{Identity: identity, Names: []string{"http", "side", ConfigName, LifelineName, SecretsName}}
-		c := fork(t, "inherit", outfit, tcp.(syscall.Conn), unixSocket.(syscall.Conn), config, lifeline.file, secrets)
+		env := WorkerEnv{Identity: identity, Names: []string{"http", "side", ConfigName, LifelineName, SecretsName}}
+		c := fork(t, "inherit", env, tcp.(syscall.Conn), unixSocket.(syscall.Conn), config, lifeline.file, secrets)
 		for _, want := range []string{
 			fmt.Sprintf("identity %+v", identity),
 			"listener http " + tcp.Addr().String(),
@@ -148,7 +148,7 @@ func TestInheritBlockingSocket(t *testing.T) {
 	fd, err := rawDescriptor(l)
 	check(t, err)
 	check(t, unix.SetNonblock(int(fd), false))
-	c := fork(t, "inherit", Outfit{Names: []string{"http"}}, l)
+	c := fork(t, "inherit", WorkerEnv{Names: []string{"http"}}, l)
 	if line := c.line(); line != "identity {Slot:0 ID: Generation:0}" {
 		t.Error(line)
 	}
@@ -162,13 +162,13 @@ func TestInheritFaults(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	check(t, err)
 	defer null.Close()
-	c := fork(t, "inherit", Outfit{Names: []string{"http"}}, null)
+	c := fork(t, "inherit", WorkerEnv{Names: []string{"http"}}, null)
 	if rest := c.rest(); !strings.Contains(rest, "take over inherited descriptors: http (descriptor 3)") {
 		t.Errorf("not a socket: %s", rest)
 	}
 	large := memory(t, "")
 	check(t, large.Truncate(maxConfig+1))
-	c = fork(t, "inherit", Outfit{Names: []string{ConfigName}}, large)
+	c = fork(t, "inherit", WorkerEnv{Names: []string{ConfigName}}, large)
 	if rest := c.rest(); !strings.Contains(rest, "config (descriptor 3): "+syscall.EFBIG.Error()) {
 		t.Errorf("a config too large: %s", rest)
 	}

@@ -37,13 +37,13 @@ type child struct {
 	lines *bufio.Reader
 }
 
-// fork starts a child with an outfit and these descriptors from 3 on. It is killed at the end of the test.
-func fork(t *testing.T, role string, outfit Outfit, files ...syscall.Conn) *child {
+// fork starts a child with an environment and these descriptors from 3 on. It is killed at the end of the test.
+func fork(t *testing.T, role string, env WorkerEnv, files ...syscall.Conn) *child {
 	t.Helper()
 	r, w, err := os.Pipe()
 	check(t, err)
 	defer w.Close()
-	pid, err := forkRaw(role, outfit, w, files...)
+	pid, err := forkRaw(role, env, w, files...)
 	check(t, err)
 	check(t, r.SetReadDeadline(time.Now().Add(proctest.Patience)))
 	t.Cleanup(func() {
@@ -55,7 +55,7 @@ func fork(t *testing.T, role string, outfit Outfit, files ...syscall.Conn) *chil
 }
 
 // forkRaw starts a process with raw descriptors, whose flags it does not change. The first one is its output.
-func forkRaw(role string, outfit Outfit, output syscall.Conn, files ...syscall.Conn) (pid int, err error) {
+func forkRaw(role string, env WorkerEnv, output syscall.Conn, files ...syscall.Conn) (pid int, err error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return 0, err
@@ -69,7 +69,7 @@ func forkRaw(role string, outfit Outfit, output syscall.Conn, files ...syscall.C
 		descriptors = append(descriptors, fd)
 	}
 	return syscall.ForkExec(exe, []string{exe}, &syscall.ProcAttr{
-		Env:   append(outfit.Environ(os.Environ()), proctest.RoleEnv(role)...),
+		Env:   append(env.Environ(os.Environ()), proctest.RoleEnv(role)...),
 		Files: descriptors,
 	})
 }

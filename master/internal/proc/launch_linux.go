@@ -68,7 +68,7 @@ func (l *Launch) Start(who handoff.Identity, sockets []int, names []string) (_ *
 	}
 	defer null.Close()
 
-	out := handoff.Outfit{Identity: who, Names: names, Notify: p.Mailbox.Address(), Watchdog: l.Heartbeat}
+	out := handoff.WorkerEnv{Identity: who, Names: names, Notify: p.Mailbox.Address(), Watchdog: l.Heartbeat}
 	files := []uintptr{osfile.FD(null), 1, osfile.FD(stderr)}
 	if l.Foreign {
 		files[1] = files[2] // it cannot reopen the log
