@@ -20,7 +20,7 @@ func TestDeletion(t *testing.T) {
 		{KindStatus, `{"description":["d",null],"transactions":["5007",null]}`},
 	} {
 		t.Run(string(test.kind), func(t *testing.T) {
-			s := openStore(t, Options{Synchronous: "normal"})
+			s := openStore(t)
 			update(t, s, func(tx *Tx) error {
 				_, api := tx.CreateNamed(Named{Kind: KindAPI, Name: "a", Description: "d"})
 				_, status := tx.CreateNamed(Named{Kind: KindStatus, Name: "a", Description: "d"})

@@ -31,6 +31,9 @@ func openStoreAt(tb testing.TB, path string, options ...Options) *Store {
 	if len(options) > 0 {
 		o = options[0]
 	}
+	if o.Synchronous == "" {
+		o.Synchronous = "normal" // tests crash processes, not the machine
+	}
 	if _, _, err := Migrate(tb.Context(), path, o); err != nil {
 		tb.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func newRandomWrites(t *testing.T, seed uint64) *randomWrites {
 	t.Helper()
 	p := &randomWrites{ctx: t.Context(), random: rand.New(rand.NewPCG(seed, 0))}
 	p.now.Store(today)
-	options := Options{Synchronous: "normal", now: func() time.Time { return time.UnixMicro(p.now.Load()) }}
+	options := Options{now: func() time.Time { return time.UnixMicro(p.now.Load()) }}
 	path := filepath.Join(t.TempDir(), "random.db")
 	p.store = openStoreAt(t, path, options)
 	p.other = openConn(t, path)

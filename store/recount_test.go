@@ -93,7 +93,7 @@ func openClocked(t *testing.T) (*Store, *atomic.Int64) {
 	t.Helper()
 	var now atomic.Int64
 	now.Store(today)
-	s := openStore(t, Options{Synchronous: "normal", now: func() time.Time { return time.UnixMicro(now.Load()) }})
+	s := openStore(t, Options{now: func() time.Time { return time.UnixMicro(now.Load()) }})
 	return s, &now
 }
 

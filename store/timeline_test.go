@@ -51,7 +51,7 @@ func TestTimeline(t *testing.T) {
 
 // BenchmarkTimeline counts a day with 30 pairs of API and status in each minute.
 func BenchmarkTimeline(b *testing.B) {
-	s := openStore(b, Options{Synchronous: "normal"})
+	s := openStore(b)
 	update(b, s, func(tx *Tx) error { return insertMany(tx, 100_000, window) })
 	for b.Loop() {
 		view(b, s, func(tx *Tx) error {

@@ -141,7 +141,7 @@ func expected(all []Transaction, q TransactionQuery) (want []Transaction) {
 
 // TestTransactionsThatStay: while others are added and deleted, those that stay are listed once each.
 func TestTransactionsThatStay(t *testing.T) {
-	s := openStore(t, Options{Synchronous: "normal"})
+	s := openStore(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	create := func(tx *Tx) (Transaction, error) {

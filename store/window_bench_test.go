@@ -12,7 +12,7 @@ func BenchmarkWindowCounts(b *testing.B) {
 	sizes := []int{100, 100_000, 1_000_000}
 	stores := make([]*Store, len(sizes))
 	for i, n := range sizes {
-		stores[i] = openStore(b, Options{Synchronous: "normal"})
+		stores[i] = openStore(b)
 		update(b, stores[i], func(tx *Tx) error { return insertMany(tx, n, window) })
 		update(b, stores[i], (*Tx).moveWindow)
 	}
@@ -47,7 +47,8 @@ func BenchmarkWindowCounts(b *testing.B) {
 func BenchmarkTriggers(b *testing.B) {
 	for _, bc := range []struct{ inserts, commits int }{{1, 200}, {1000, 5}} {
 		b.Run(fmt.Sprintf("%d per commit", bc.inserts), func(b *testing.B) {
-			counted, plain := openStore(b), openStore(b)
+			full := Options{Synchronous: "full"}
+			counted, plain := openStore(b, full), openStore(b, full)
 			update(b, plain, func(tx *Tx) error {
 				_, err := tx.exec("DROP TRIGGER counts_insert")
 				return err

@@ -50,7 +50,7 @@ func TestWindowCounts(t *testing.T) {
 func TestWindowCountsWhileWriting(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "multiproc.db")
-	stores := []*Store{openStoreAt(t, path, Options{Synchronous: "normal"}), openStoreAt(t, path, Options{Synchronous: "normal"})}
+	stores := []*Store{openStoreAt(t, path), openStoreAt(t, path)}
 	done := make(chan struct{})
 	var writers sync.WaitGroup
 	for _, s := range stores {
