@@ -20,9 +20,7 @@ import (
 func lockPidfile(t *testing.T, path string) *Pidfile {
 	t.Helper()
 	p, err := LockPidfile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return p
 }
 

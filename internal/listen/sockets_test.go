@@ -26,9 +26,7 @@ import (
 func open(t *testing.T, s *Sockets, want ...Socket) *Set {
 	t.Helper()
 	set, err := s.Open(want)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() { check(t, set.Close(true)) })
 	return set
 }
@@ -36,9 +34,7 @@ func open(t *testing.T, s *Sockets, want ...Socket) *Set {
 func descriptors(t *testing.T, set *Set, slot int) []int {
 	t.Helper()
 	fds, names, err := set.Descriptors(slot)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	if len(fds) != len(names) {
 		t.Errorf("%d descriptors with %d names", len(fds), len(names))
 	}
@@ -54,9 +50,7 @@ func dial(network, address string) (net.Conn, error) {
 func connect(t *testing.T, network, address string) {
 	t.Helper()
 	conn, err := dial(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() { check(t, conn.Close()) })
 }
 

@@ -75,9 +75,7 @@ func TestNoticesOfOtherUsersAreIgnored(t *testing.T) {
 		}
 		sent <- sendRaw(box.Address(), []byte("WATCHDOG=trigger"), nil)
 	}()
-	if err := <-sent; err != nil {
-		t.Fatal(err)
-	}
+	check(t, <-sent)
 	check(t, notifier.Send(Notice{Alive: true}))
 	box.expect(t, Notice{Alive: true})
 }
