@@ -62,10 +62,6 @@ type top struct {
 	err           error    // of the last reading; the screen still shows the one before
 	keys          topKeys
 	width, height int
-
-	text  topText // of shown in this order, kept for keys that only scroll
-	shown *topView
-	order topOrder
 }
 
 // tick asks for the next reading.
@@ -125,10 +121,7 @@ func (t *top) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // View implements [tea.Model].
 func (t *top) View() tea.View {
-	if t.shown != t.view || t.order != t.keys.order {
-		t.shown, t.order, t.text = t.view, t.keys.order, newTopText(t.view, t.keys.order)
-	}
-	text := t.text
+	text := newTopText(t.view, t.keys.order)
 	if t.err != nil {
 		text.head = append([]line{{cli.Printable(t.err.Error()), trouble}}, text.head...)
 	}

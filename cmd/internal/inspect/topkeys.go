@@ -80,14 +80,14 @@ const (
 // line of help.
 func (k *topKeys) arrange(t topText, height int) []line {
 	room := max(0, height-len(t.head)-1)
-	foot := min(len(t.foot), max(minFoot, room-len(t.table)), max(0, room-min(minTable, len(t.table))))
-	table := min(len(t.table), max(0, room-foot))
-	rows := t.table[min(1, len(t.table)):]
+	whole := 1 + len(t.rows)
+	foot := min(len(t.foot), max(minFoot, room-whole), max(0, room-min(minTable, whole)))
+	table := min(whole, max(0, room-foot))
 	k.page = max(1, table-1)
-	k.scroll = max(0, min(k.scroll, len(rows)-k.page))
-	shown := rows[k.scroll:min(len(rows), k.scroll+k.page)]
+	k.scroll = max(0, min(k.scroll, len(t.rows)-k.page))
+	shown := t.rows[k.scroll:min(len(t.rows), k.scroll+k.page)]
 
-	lines := slices.Concat(t.head, t.table[:min(1, table)], shown, t.foot[:foot])
+	lines := slices.Concat(t.head, t.table(shown), t.foot[:foot])
 	for len(lines) < height-1 {
 		lines = append(lines, line{})
 	}

@@ -66,13 +66,19 @@ type topOrder struct {
 }
 
 // rows returns the selected workers in order.
-func (o topOrder) rows(v *topView, columns []topColumn) []topWorker {
-	rows := slices.DeleteFunc(slices.Clone(v.Workers), func(w topWorker) bool { return w.gone && !o.all || !o.passes(&w, columns) })
-	slices.SortStableFunc(rows, func(a, b topWorker) int {
-		if o.reverse {
-			a, b = b, a
+func (o topOrder) rows(v *topView, columns []topColumn) []*topWorker {
+	var rows []*topWorker
+	for i := range v.Workers {
+		if w := &v.Workers[i]; (o.all || !w.gone) && o.passes(w, columns) {
+			rows = append(rows, w)
 		}
-		return columns[o.column].order(&a, &b)
+	}
+	slices.SortFunc(rows, func(a, b *topWorker) int {
+		x, y := a, b
+		if o.reverse {
+			x, y = b, a
+		}
+		return cmp.Or(columns[o.column].order(x, y), cmp.Compare(a.place, b.place))
 	})
 	return rows
 }
@@ -87,17 +93,22 @@ func (o topOrder) passes(w *topWorker, columns []topColumn) bool {
 // topText is top's view as text. A screen that is too small shows only part of the table and the foot.
 type topText struct {
 	head  []line
-	table []line // the first has the headings
+	rows  []*topWorker
+	table func(rows []*topWorker) []line // the first line has the headings
 	foot  []line
 }
 
 func newTopText(v *topView, order topOrder) topText {
 	columns := topColumns()
-	rows := order.rows(v, columns)
-	return topText{head: headOf(v), table: tableOf(rows, columns, order), foot: footOf(v)}
+	return topText{
+		head:  headOf(v),
+		rows:  order.rows(v, columns),
+		table: func(rows []*topWorker) []line { return tableOf(rows, columns, order) },
+		foot:  footOf(v),
+	}
 }
 
-func (t topText) lines() []line { return slices.Concat(t.head, t.table, t.foot) }
+func (t topText) lines() []line { return slices.Concat(t.head, t.table(t.rows), t.foot) }
 
 func headOf(v *topView) []line {
 	lines := []line{{cli.Printable(v.Directory), title}}
@@ -139,14 +150,14 @@ func headOf(v *topView) []line {
 	return append(lines, line{})
 }
 
-func tableOf(rows []topWorker, columns []topColumn, order topOrder) []line {
+func tableOf(rows []*topWorker, columns []topColumn, order topOrder) []line {
 	cells := make([][]string, len(rows)+1)
 	widths := make([]int, len(columns))
 	for i := range cells {
 		for j, c := range columns {
 			text := c.name
 			if i > 0 {
-				text = c.text(&rows[i-1])
+				text = c.text(rows[i-1])
 			} else if j == order.column {
 				text += map[bool]string{false: "▾", true: "▴"}[order.reverse]
 			}

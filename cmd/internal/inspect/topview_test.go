@@ -239,9 +239,15 @@ func TestTopKeys(t *testing.T) {
 func TestTopArrange(t *testing.T) {
 	for _, rows := range []int{0, 1, 5, 19} {
 		for _, foot := range []int{0, 1, 11} {
-			text := topText{head: []line{{text: "head"}}, table: []line{{text: "TABLE"}}}
+			text := topText{head: []line{{text: "head"}}, table: func(rows []*topWorker) []line {
+				lines := []line{{text: "TABLE"}}
+				for _, w := range rows {
+					lines = append(lines, line{text: w.ID})
+				}
+				return lines
+			}}
 			for i := range rows {
-				text.table = append(text.table, line{text: string(rune('a' + i))})
+				text.rows = append(text.rows, &topWorker{ID: string(rune('a' + i))})
 			}
 			for range foot {
 				text.foot = append(text.foot, line{text: "foot"})
