@@ -22,29 +22,6 @@ import (
 // ErrNoneReady is the error of Run if no worker became ready at the start.
 var ErrNoneReady = fleet.ErrNoneReady
 
-// Config configures a Master.
-type Config struct {
-	Plan    Plan            // of the first generation
-	Program string          // path of the workers' executable; symbolic links in it are resolved again for each generation
-	Sockets *listen.Sockets // may have sockets already; the master opens those of the plan and closes them
-
-	// Check is the command with which the program prints the settings of the next generation; the first element is the name. It
-	// runs in CheckDir, an absolute path, with the environment CheckEnv. Read makes a plan of what it has printed; the goroutine
-	// of Run calls it and waits for it.
-	Check    []string
-	CheckEnv []string
-	CheckDir string
-	Read     func(settings []byte) (Plan, error)
-
-	Control net.Listener   // accepts commands; nil: none. The master closes it
-	Health  []net.Listener // answer health checks. The master closes them
-	Pidfile *Pidfile       // gets the pid when the first workers are ready; nil: none. The caller closes it
-	Unlink  bool           // remove the files of unix sockets at the end
-
-	Reopen func() error // reopens the log; nil: there is none to reopen
-	Logger *slog.Logger // nil: discard
-}
-
 // Master runs workers. All its state belongs to the goroutine of Run; other goroutines send it messages.
 type Master struct {
 	config  Config
@@ -226,6 +203,39 @@ func (m *Master) readAll() {
 			return
 		}
 	}
+}
+
+func (m *Master) signalled(s os.Signal) {
+	switch s {
+	case syscall.SIGTERM, syscall.SIGQUIT:
+		m.handle(fleet.StopRequested{})
+	case syscall.SIGINT:
+		m.handle(fleet.StopRequested{Fast: true})
+	case syscall.SIGHUP:
+		m.handle(fleet.ReloadRequested{})
+	case syscall.SIGUSR1:
+		m.reopenLogs()
+	case syscall.SIGTTIN:
+		m.handle(fleet.Resized{By: +1})
+	case syscall.SIGTTOU:
+		m.handle(fleet.Resized{By: -1})
+	default:
+		m.log.Info("signal ignored", "signal", s.String())
+	}
+}
+
+// reopenLogs reopens the log and makes the workers reopen it.
+func (m *Master) reopenLogs() {
+	if m.config.Reopen != nil {
+		if err := m.config.Reopen(); err != nil {
+			m.log.Error("cannot reopen log, continuing with the old one", "error", err)
+			return
+		}
+	}
+	for _, c := range m.children {
+		m.sendWord(c, handoff.Reopen)
+	}
+	m.log.Info("log reopened")
 }
 
 // finish releases everything and returns the error of Run.

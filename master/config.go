@@ -1,9 +1,35 @@
 package master
 
 import (
+	"log/slog"
+	"net"
+
 	"multiproc/internal/listen"
 	"multiproc/master/internal/fleet"
 )
+
+// Config configures a Master.
+type Config struct {
+	Plan    Plan            // of the first generation
+	Program string          // path of the workers' executable; symbolic links in it are resolved again for each generation
+	Sockets *listen.Sockets // may have sockets already; the master opens those of the plan and closes them
+
+	// Check is the command with which the program prints the settings of the next generation; the first element is the name. It
+	// runs in CheckDir, an absolute path, with the environment CheckEnv. Read makes a plan of what it has printed; the goroutine
+	// of Run calls it and waits for it.
+	Check    []string
+	CheckEnv []string
+	CheckDir string
+	Read     func(settings []byte) (Plan, error)
+
+	Control net.Listener   // accepts commands; nil: none. The master closes it
+	Health  []net.Listener // answer health checks. The master closes them
+	Pidfile *Pidfile       // gets the pid when the first workers are ready; nil: none. The caller closes it
+	Unlink  bool           // remove the files of unix sockets at the end
+
+	Reopen func() error // reopens the log; nil: there is none to reopen
+	Logger *slog.Logger // nil: discard
+}
 
 // Limits are the numbers that the master's decisions depend on. They belong to one generation.
 type Limits = fleet.Limits
