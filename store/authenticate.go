@@ -29,7 +29,7 @@ func (s *Store) Login(ctx context.Context, c Credentials, before string) (sessio
 				return err
 			}
 			user := session.User
-			return tx.Record(Entry{Actor: user.Name, Action: ActionLogin, Kind: "user", ObjectID: user.ID, Object: user.Name})
+			return tx.Record(Entry{Actor: user.Name, Action: ActionLogin, Kind: KindUser, ObjectID: user.ID, Object: user.Name})
 		})
 	})
 	if err != nil {

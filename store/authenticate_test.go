@@ -39,11 +39,11 @@ func TestAuthenticate(t *testing.T) {
 		{"no user", "", "correct horse", false, 1},
 		{"inactive user", "gone", "correct horse", false, 1},
 		{"inactive user, wrong password", "gone", "wrong horse", false, 1},
-		{"unknown user, password of nobody", "Bob", "", false, 1},
+		{"unknown user, no password", "Bob", "", false, 1},
 		{"SQL", "' OR 1=1 --", "' OR 1=1 --", false, 1},
 		{"NUL", "Ada\x00", "correct horse", false, 1},
 		{"long password", "Ada", strings.Repeat("a", 1025), false, 0},
-		{"long password of nobody", "Bob", strings.Repeat("a", 1025), false, 0},
+		{"unknown user, long password", "Bob", strings.Repeat("a", 1025), false, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			hashes := watchHashes(t, s)
@@ -101,7 +101,7 @@ func TestLogin(t *testing.T) {
 		return err
 	})
 
-	// What is done to the user between the look at the password and the session.
+	// The user changes between the check of the password and the session.
 	_, hash, err := s.authenticate(t.Context(), "ada", "correct horse")
 	check(t, err)
 	refused := func(when string) {
@@ -111,7 +111,7 @@ func TestLogin(t *testing.T) {
 			return err
 		})
 		if !errors.Is(err, ErrCredentials) {
-			t.Errorf("a session for who has %s: %v", when, err)
+			t.Errorf("a session of a user who has %s: %v", when, err)
 		}
 	}
 	idle := ada
@@ -124,7 +124,7 @@ func TestLogin(t *testing.T) {
 		return err
 	})
 	if !errors.Is(err, ErrNotFound) {
-		t.Errorf("the session of one who was inactive for a while: %v", err)
+		t.Errorf("the session of a user who was inactive meanwhile: %v", err)
 	}
 	other, err := s.HashPassword(t.Context(), "correct horse")
 	check(t, err)

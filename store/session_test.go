@@ -153,7 +153,7 @@ func TestExpireSessions(t *testing.T) {
 	}
 }
 
-// TestSecretsAreNotKept: whoever reads the files of the database cannot use what is in them.
+// TestSecretsAreNotKept: the files of the database have no usable secret.
 func TestSecretsAreNotKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "multiproc.db")
 	s := openStoreAt(t, path)
@@ -174,7 +174,7 @@ func TestSecretsAreNotKept(t *testing.T) {
 		}
 		return nil
 	})
-	// Not by this process: with the file it would close SQLite's locks.
+	// By another process: closing the file in this one would release the locks of SQLite.
 	content, err := exec.CommandContext(t.Context(), "cat", path, path+"-wal").Output()
 	if err != nil || !bytes.Contains(content, []byte("argon2id")) {
 		t.Fatalf("%v, or the hash of the password is not to be seen", err)

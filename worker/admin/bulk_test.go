@@ -183,13 +183,9 @@ func TestBulkOfSelectedThatChange(t *testing.T) {
 		if !strings.Contains(page.body, "Left alone, because modified meanwhile: 1 transaction.") {
 			t.Errorf("%q: it does not say what it left: %q", action, page.texts(t, "p"))
 		}
-		s.view(func(tx *store.Tx) error {
-			left, err := tx.Transaction(1)
-			if err == nil && left.Status != "b" {
-				t.Errorf("%q: it is %+v", action, left)
-			}
-			return err
-		})
+		if left := s.transaction(1); left.Status != "b" {
+			t.Errorf("%q: it is %+v", action, left)
+		}
 	}
 }
 
@@ -198,14 +194,11 @@ func TestBulkOfSelectedThatChange(t *testing.T) {
 func TestBulkOfNamesThatChange(t *testing.T) {
 	s := startData(t)
 	s.names("foo", "bar")
-	s.update(func(tx *store.Tx) error {
-		for _, name := range []string{"foo", "bar", "bar"} {
-			if _, err := tx.CreateTransaction(store.Transaction{API: name, Status: name}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	var all []store.Transaction
+	for _, name := range []string{"foo", "bar", "bar"} {
+		all = append(all, store.Transaction{API: name, Status: name})
+	}
+	s.create(all...)
 	question := s.want(http.StatusOK, "/admin/transactions", "action", "delete", "all", "on", "q", "foo")
 	s.update(func(tx *store.Tx) error {
 		return tx.UpdateNamed(store.Named{Kind: store.KindAPI, ID: 2, Name: "foo 2"})
@@ -214,21 +207,13 @@ func TestBulkOfNamesThatChange(t *testing.T) {
 	if heads := again.texts(t, "h1"); heads[0] != "Delete 3 transactions?" {
 		t.Errorf("it says %q", heads)
 	}
-	s.view(func(tx *store.Tx) error {
-		n, err := tx.CountTransactions(store.TransactionFilter{})
-		if n != 3 {
-			t.Errorf("%d are left before the second confirmation, want 3", n)
-		}
-		return err
-	})
+	if n := s.transactions(); n != 3 {
+		t.Errorf("%d are left before the second confirmation, want 3", n)
+	}
 	s.confirm(again)
-	s.view(func(tx *store.Tx) error {
-		n, err := tx.CountTransactions(store.TransactionFilter{})
-		if n != 0 {
-			t.Errorf("%d are left, want none", n)
-		}
-		return err
-	})
+	if n := s.transactions(); n != 0 {
+		t.Errorf("%d are left, want none", n)
+	}
 }
 
 // TestBulkLater confirms half an hour after the question: the last hour is that before the question.
@@ -297,13 +282,9 @@ func TestBulkAsksFirst(t *testing.T) {
 		t.Errorf("of an unknown time it says %q", texts)
 	}
 	s.want(http.StatusBadRequest, path+".csv?last=2h")
-	s.view(func(tx *store.Tx) error {
-		n, err := tx.CountTransactions(store.TransactionFilter{})
-		if n != 3 {
-			t.Errorf("%d are left, want 3", n)
-		}
-		return err
-	})
+	if n := s.transactions(); n != 3 {
+		t.Errorf("%d are left, want 3", n)
+	}
 }
 
 // TestRenamedMeanwhile: a bulk action continues when its status and its API are renamed between portions.

@@ -19,10 +19,7 @@ func startManyNames(t *testing.T) *dataSite {
 		names = append(names, fmt.Sprintf("name %04d", i+1))
 	}
 	s.names(names...)
-	s.update(func(tx *store.Tx) error {
-		_, err := tx.CreateTransaction(store.Transaction{API: "name 1500", Status: "name 1500", Amount: 10_000})
-		return err
-	})
+	s.create(store.Transaction{API: "name 1500", Status: "name 1500", Amount: 10_000})
 	return s
 }
 
@@ -34,16 +31,9 @@ func TestManyNamesInForm(t *testing.T) {
 	if page.input(t, "api") != "1500" || page.input(t, "api_name") != "name 1500" || page.input(t, "status_name") != "name 1500" {
 		t.Fatalf("the form has %q, %q", page.input(t, "api"), page.input(t, "api_name"))
 	}
-	saved := func() (saved store.Transaction) {
-		s.view(func(tx *store.Tx) (err error) {
-			saved, err = tx.Transaction(1)
-			return err
-		})
-		return saved
-	}
 	// The typed name beats the id, which is of the earlier choice.
 	s.save(http.StatusSeeOther, path, "api", "1500", "api_name", "name 1500", "status", "1500", "status_name", "name 0007", "amount", "2")
-	if got := saved(); got.API != "name 1500" || got.Status != "name 0007" || got.Amount != 20_000 {
+	if got := s.transaction(1); got.API != "name 1500" || got.Status != "name 0007" || got.Amount != 20_000 {
 		t.Errorf("it is %+v", got)
 	}
 	page = s.save(http.StatusUnprocessableEntity, path, "api", "1500", "api_name", "name 149", "status", "7", "status_name", "", "amount", "2")
@@ -63,7 +53,7 @@ func TestManyNamesInForm(t *testing.T) {
 		return tx.UpdateNamed(store.Named{Kind: store.KindStatus, ID: 7, Name: "two\nlines"})
 	})
 	s.save(http.StatusSeeOther, path, "api", "1500", "api_name", "name 1500", "status", "7", "status_name", "twolines", "amount", "3")
-	if got := saved(); got.Status != "two\nlines" || got.Amount != 30_000 {
+	if got := s.transaction(1); got.Status != "two\nlines" || got.Amount != 30_000 {
 		t.Errorf("it is %+v", got)
 	}
 }
@@ -103,13 +93,9 @@ func TestManyNamesInFilter(t *testing.T) {
 		t.Errorf("of an unknown new status it says\n%s", got.body)
 	}
 	s.confirm(s.want(http.StatusOK, path, "action", "status", "to", "", "to_name", "name 1499", "all", "on", "api_name", "name 1500"))
-	s.view(func(tx *store.Tx) error {
-		got, err := tx.Transaction(1)
-		if got.Status != "name 1499" {
-			t.Errorf("it is %+v", got)
-		}
-		return err
-	})
+	if got := s.transaction(1); got.Status != "name 1499" {
+		t.Errorf("it is %+v", got)
+	}
 }
 
 // TestTypedTimes: inputs show the times of an address in the format that browsers require.

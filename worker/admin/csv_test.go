@@ -134,14 +134,11 @@ func TestExportWhileRowsChange(t *testing.T) {
 func TestCSV(t *testing.T) {
 	s := startData(t)
 	s.names(hostileNames...)
-	s.update(func(tx *store.Tx) error {
-		for i, name := range hostileNames {
-			if _, err := tx.CreateTransaction(store.Transaction{API: name, Status: name, Amount: store.Amount(-i * 10_000)}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	var all []store.Transaction
+	for i, name := range hostileNames {
+		all = append(all, store.Transaction{API: name, Status: name, Amount: store.Amount(-i * 10_000)})
+	}
+	s.create(all...)
 	for path, columns := range map[string][]int{
 		"/admin/apis.csv": {1}, "/admin/statuses.csv": {1}, "/admin/transactions.csv": {1, 2},
 	} {

@@ -187,10 +187,7 @@ func (r reply) input(tb testing.TB, name string) string {
 func TestDataPages(t *testing.T) {
 	s := startData(t)
 	s.names("Mpesa", "Card")
-	s.update(func(tx *store.Tx) error {
-		_, err := tx.CreateTransaction(store.Transaction{API: "Mpesa", Status: "Card", Amount: 105_000})
-		return err
-	})
+	s.create(store.Transaction{API: "Mpesa", Status: "Card", Amount: 105_000})
 	for _, path := range []string{
 		"/admin/", "/admin/apis", "/admin/apis?q=x", "/admin/apis/add", "/admin/apis/1", "/admin/apis/1/delete", "/admin/apis.csv",
 		"/admin/statuses", "/admin/statuses/add", "/admin/statuses/1", "/admin/statuses/1/delete", "/admin/statuses.csv",

@@ -54,10 +54,7 @@ func startEdits(t *testing.T) *dataSite {
 	s := startData(t)
 	s.role = store.RoleSuperuser
 	s.names("a", "b")
-	s.update(func(tx *store.Tx) error {
-		_, err := tx.CreateTransaction(store.Transaction{API: "a", Status: "a", Amount: 10_000})
-		return err
-	})
+	s.create(store.Transaction{API: "a", Status: "a", Amount: 10_000})
 	return s
 }
 

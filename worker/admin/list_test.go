@@ -52,14 +52,11 @@ func TestSortedLists(t *testing.T) {
 	s := startData(t)
 	s.role = store.RoleSuperuser
 	s.names("b", "a", "c")
-	s.update(func(tx *store.Tx) error {
-		for _, name := range []string{"a", "b", "b", "c", "c", "c"} {
-			if _, err := tx.CreateTransaction(store.Transaction{API: name, Status: name}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	var all []store.Transaction
+	for _, name := range []string{"a", "b", "b", "c", "c", "c"} {
+		all = append(all, store.Transaction{API: name, Status: name})
+	}
+	s.create(all...)
 	s.exec("UPDATE users SET created = id, last_login = CASE name WHEN 'staff' THEN 5 END")
 	for _, test := range []struct {
 		path, column string

@@ -136,6 +136,39 @@ func createUsers(ctx context.Context, s *store.Store, users ...store.User) error
 	})
 }
 
+// create creates transactions.
+func (s *site) create(transactions ...store.Transaction) {
+	s.tb.Helper()
+	s.update(func(tx *store.Tx) error {
+		for _, t := range transactions {
+			if _, err := tx.CreateTransaction(t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// transaction returns the transaction with an id.
+func (s *site) transaction(id int64) (t store.Transaction) {
+	s.tb.Helper()
+	s.view(func(tx *store.Tx) (err error) {
+		t, err = tx.Transaction(id)
+		return err
+	})
+	return t
+}
+
+// transactions returns the number of transactions.
+func (s *site) transactions() (n int64) {
+	s.tb.Helper()
+	s.view(func(tx *store.Tx) (err error) {
+		n, err = tx.CountTransactions(store.TransactionFilter{})
+		return err
+	})
+	return n
+}
+
 func (s *site) user(name string) (u store.User) {
 	s.tb.Helper()
 	s.view(func(tx *store.Tx) (err error) {

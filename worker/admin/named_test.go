@@ -56,14 +56,11 @@ func TestAPIForm(t *testing.T) {
 func TestListsCount(t *testing.T) {
 	s := startData(t)
 	s.names("a", "b", "c")
-	s.update(func(tx *store.Tx) error {
-		for _, status := range []string{"a", "b", "b"} {
-			if _, err := tx.CreateTransaction(store.Transaction{API: "c", Status: status}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	var all []store.Transaction
+	for _, status := range []string{"a", "b", "b"} {
+		all = append(all, store.Transaction{API: "c", Status: status})
+	}
+	s.create(all...)
 	for path, want := range map[string][]string{"/admin/apis": {"0", "0", "3"}, "/admin/statuses": {"1", "2", "0"}} {
 		var got []string
 		for _, td := range s.want(http.StatusOK, path).elements(t, "td") {
@@ -91,26 +88,19 @@ func TestDeleteWithTransactions(t *testing.T) {
 	s := startData(t)
 	s.names("a", "b")
 	s.save(http.StatusSeeOther, "/admin/apis/1", "name", "a", "description", "what it is", "params", `{"timeout": 60}`)
-	s.update(func(tx *store.Tx) error {
-		for i := range 5100 {
-			if _, err := tx.CreateTransaction(store.Transaction{API: []string{"a", "b"}[i/5050], Status: "a"}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	var all []store.Transaction
+	for i := range 5100 {
+		all = append(all, store.Transaction{API: []string{"a", "b"}[i/5050], Status: "a"})
+	}
+	s.create(all...)
 	page := s.want(http.StatusOK, "/admin/apis/1/delete")
 	if !strings.Contains(strings.Join(page.texts(t, "p"), " "), "5,050 transactions") {
 		t.Errorf("it does not announce them: %q", page.texts(t, "p"))
 	}
 	s.save(http.StatusSeeOther, "/admin/apis/1/delete")
-	s.view(func(tx *store.Tx) error {
-		n, err := tx.CountTransactions(store.TransactionFilter{})
-		if n != 50 {
-			t.Errorf("%d transactions are left, want 50", n)
-		}
-		return err
-	})
+	if n := s.transactions(); n != 50 {
+		t.Errorf("%d transactions are left, want 50", n)
+	}
 	s.want(http.StatusNotFound, "/admin/apis/1/delete", "x", "")
 	want := []string{
 		`staff delete api a {"description":["what it is",null],"params":["{\"timeout\": 60}",null],"transactions":["5050",null]}`,

@@ -126,13 +126,9 @@ func TestTransactionForm(t *testing.T) {
 	}
 	s.want(http.StatusUnprocessableEntity, "/admin/transactions/1", "api", "2", "status", "1", "amount", "1e20")
 	s.save(http.StatusSeeOther, "/admin/transactions/1", "api", "1", "status", "1", "amount", "2")
-	s.view(func(tx *store.Tx) error {
-		made, err := tx.Transaction(1)
-		if made.API != "a" || made.Status != "a" || made.Amount != 20_000 {
-			t.Errorf("it is %+v", made)
-		}
-		return err
-	})
+	if made := s.transaction(1); made.API != "a" || made.Status != "a" || made.Amount != 20_000 {
+		t.Errorf("it is %+v", made)
+	}
 	s.want(http.StatusOK, "/admin/transactions/1/delete")
 	s.save(http.StatusSeeOther, "/admin/transactions/1/delete")
 	s.want(http.StatusNotFound, "/admin/transactions/1")
