@@ -20,7 +20,7 @@ type Config struct {
 	TLS *tls.Config
 	// NamedTLS is the same for the listeners in Named, by name.
 	NamedTLS map[string]*tls.Config
-	// TrustedProxies are the peers whose word counts for a request's RemoteAddr and for Secure.
+	// TrustedProxies are the peers whose headers set the RemoteAddr of a request, and count for Secure.
 	TrustedProxies TrustedProxies
 
 	// Logger gets the events of the worker. If nil, they are discarded.
@@ -31,7 +31,7 @@ type Config struct {
 	// Metrics creates the metrics of the requests and of the process; their names must be free. Requests that net/http
 	// refuses by itself, such as malformed ones, are not counted. If nil, there are no metrics. Run does not close it.
 	Metrics *mpmetrics.Writer
-	// Reopen is called when the master wants the log reopened, from one goroutine at a time. Its error is logged.
+	// Reopen is called to reopen the log at the request of the master, from one goroutine at a time. Its error is logged.
 	Reopen func() error
 
 	// Limits bound what clients and requests may take. If nil, DefaultLimits apply. Run does not change them.

@@ -35,7 +35,7 @@ type clientConn struct {
 	// waiting is set until the first byte of a request: in the drain, for at most Limits.DrainIdle.
 	waiting   bool
 	idleSince time.Time // when it began to wait for the request that is to come
-	// readDeadline is what net/http asked for. While waiting, the real deadline may be earlier.
+	// readDeadline is the one that net/http has set. While waiting, the real deadline may be earlier.
 	readDeadline time.Time
 	// readingBody is set while reads are of a request's body, each of which has a deadline.
 	readingBody bool

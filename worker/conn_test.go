@@ -193,7 +193,7 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 	}
 }
 
-// occupy sends a request and returns once its handler says that it has begun. A client on the last place is evicted if its request
+// occupy sends a request and returns once its handler reports its beginning. A client on the last place is evicted if its request
 // is still on its way while no other connection is idle: then occupy tries again.
 func (w *running) occupy(request string, begun <-chan struct{}) *client {
 	w.t.Helper()

@@ -26,7 +26,7 @@
 //
 // At the harakiri deadline of a request its context is cancelled with the cause ErrHarakiri, and the client gets a 503, or the
 // end of its connection if the answer had begun. A handler that does not return within Limits.HarakiriGrace cannot be stopped;
-// the worker then asks its master for a replacement. A hijacked connection has no deadline.
+// the worker then requests a replacement from its master. A hijacked connection has no deadline.
 //
 // # Metrics
 //

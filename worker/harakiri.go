@@ -159,7 +159,7 @@ func (req *request) endHarakiri() {
 	req.harakiri.grace.Stop()
 }
 
-// reportStuck is called HarakiriGrace after the deadline. If the handler has not returned, it asks the master for a replacement.
+// reportStuck is called HarakiriGrace after the deadline. If the handler has not returned, it requests a replacement of the worker.
 func (req *request) reportStuck() {
 	<-req.harakiri.done
 	c := req.conn
@@ -170,7 +170,7 @@ func (req *request) reportStuck() {
 	s.dumpOnce.Do(func() {
 		dump := make([]byte, maxDump)
 		dump = dump[:runtime.Stack(dump, true)]
-		s.cfg.Logger.Error("harakiri: handler does not return, asking to be replaced", "method", req.original.Method,
+		s.cfg.Logger.Error("harakiri: handler does not return, requesting replacement", "method", req.original.Method,
 			"path", req.path, "goroutines", string(dump))
 	})
 	s.notify.reportStuck()

@@ -21,7 +21,7 @@ func (s *server) obeyMaster(lifeline *handoff.Lifeline, stop context.CancelCause
 		if errors.Is(err, os.ErrClosed) {
 			return
 		}
-		if err != nil { // io.EOF, or the master cannot be heard any more
+		if err != nil { // io.EOF, or the lifeline is broken
 			s.health.masterAlive.Store(false)
 			stop(handoff.ErrMasterGone)
 			return

@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// Limits bound what clients and requests may take. In each field, 0 means that there is no limit, or that no time is given; it
-// never stands for a default. Start from DefaultLimits and change what differs.
+// Limits bound what clients and requests may take. 0 never stands for a default: it means that there is no limit or, for a time
+// that the worker gives, that there is none. Start from DefaultLimits and change what differs.
 type Limits struct {
 	// MaxConnections is the most connections at a time on the main listeners together. Further ones wait in the kernel's
 	// queue, and those without a request make room for them, the longest idle first. The listeners in Config.Named share
 	// places of their own, as many but at least 8 and at most 64. All listeners together never use more than three quarters
 	// of the descriptors that the process may open.
 	MaxConnections int
-	// MaxHeader is the most bytes in the head of a request, approximately. A longer one is answered with 431. 0 is 1 MiB, the
-	// limit of net/http.
+	// MaxHeader is the most bytes in the head of a request, approximately. A longer one is answered with 431. At 0 only the
+	// limit of net/http applies, 1 MiB.
 	MaxHeader int
 	// MaxBody is the most bytes in the body of a request. A longer one is answered with 413, at once if the request gives its
 	// length; otherwise the handler's read fails with *http.MaxBytesError.
@@ -28,19 +28,20 @@ type Limits struct {
 	// HTTPTimeout is how long the head of a request may take, and how long a connection may be idle.
 	HTTPTimeout time.Duration
 	// SocketTimeout is how long a client may take nothing of an answer, or send nothing of a body that the handler reads,
-	// before it is cut off. While all connections are taken, it must also do so at 500 bytes per second on average.
+	// before it is cut off. While all connections are taken, a client is also cut off if it takes or sends less than 500 bytes
+	// per second on average over this time.
 	SocketTimeout time.Duration
 
 	// Harakiri is how long a request may take, see ExtendDeadline.
 	Harakiri time.Duration
-	// HarakiriGrace is how much longer its handler may take to return before the worker asks to be replaced. 0: it must have
+	// HarakiriGrace is how much longer its handler may take to return before the worker requests a replacement. 0: it must have
 	// returned when the client has its answer.
 	HarakiriGrace time.Duration
 
-	// MaxRequests is the number of requests after which the worker asks its master to replace it.
+	// MaxRequests is the number of requests after which the worker requests a replacement from its master.
 	MaxRequests int
 	// MaxRequestsDelta is the upper bound of a random number that is added to MaxRequests, so that workers that started
-	// together do not ask together.
+	// together are not replaced together.
 	MaxRequestsDelta int
 
 	// DrainIdle is how long a connection may be idle in the drain before it is closed. 0: a request that is not in the

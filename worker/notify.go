@@ -36,10 +36,10 @@ func (n *notify) send(notice handoff.Notice) {
 	}
 }
 
-// requestReplacement asks for another worker; this one serves until it has one. It does not block.
+// requestReplacement requests another worker; this one serves until then. It does not block.
 func (n *notify) requestReplacement() { n.set(&n.stopping) }
 
-// reportStuck asks for another worker at once. It does not block.
+// reportStuck requests another worker at once. It does not block.
 func (n *notify) reportStuck() { n.set(&n.stuck) }
 
 func (n *notify) set(flag *atomic.Bool) {

@@ -99,12 +99,12 @@ func TestMaxRequests(t *testing.T) {
 	m := openMailbox(t)
 	setWatchdog(t)
 	stopping := func(n handoff.Notice) bool { return n.Stopping }
-	// beat waits for a heartbeat, and fails the test if the worker wants to be replaced by then.
+	// beat waits for a heartbeat, and fails the test if the worker has requested a replacement by then.
 	beat := func() {
 		t.Helper()
 		for _, notice := range m.await(func(n handoff.Notice) bool { return n.Alive }) {
 			if notice.Stopping {
-				t.Fatal("it asks to be replaced")
+				t.Fatal("it requests a replacement")
 			}
 		}
 	}

@@ -312,7 +312,7 @@ func TestReadyzInTheDrain(t *testing.T) {
 	}
 }
 
-// TestMasterLeaves has a request during which the master ends, or wants the worker to stop at once.
+// TestMasterLeaves has a request during which the master ends, or makes the worker stop at once.
 func TestMasterLeaves(t *testing.T) {
 	begin := func() (*process, *client) {
 		p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)

@@ -64,8 +64,8 @@ func TestTrustedProxies(t *testing.T) {
 	}
 }
 
-// TestProxiesThatAreNotTrusted says the same where nobody is believed, or others are.
-func TestProxiesThatAreNotTrusted(t *testing.T) {
+// TestUntrustedProxies checks that headers of other peers have no effect.
+func TestUntrustedProxies(t *testing.T) {
 	others := proxies("10.0.0.0/8", "203.0.113.7/32", "::1/128")
 	others.Unix = true
 	for _, trusted := range []worker.TrustedProxies{{}, others} {
@@ -80,7 +80,7 @@ func TestProxiesThatAreNotTrusted(t *testing.T) {
 	}
 }
 
-// TestProxiesOnUnixSockets have no address, and are trusted or not as a whole.
+// TestProxiesOnUnixSockets has peers without an address, which are trusted together or not at all.
 func TestProxiesOnUnixSockets(t *testing.T) {
 	for trusted, want := range map[bool]string{true: "203.0.113.7:0", false: "@"} {
 		l := listenOn(t, "unix")
@@ -92,7 +92,7 @@ func TestProxiesOnUnixSockets(t *testing.T) {
 	}
 }
 
-// TestProxiesOnBothFamilies: where a socket takes IPv6 and IPv4, the kernel gives the one as a part of the other.
+// TestProxiesOnBothFamilies has a socket for IPv6 and IPv4, on which the addresses of IPv4 are mapped into IPv6.
 func TestProxiesOnBothFamilies(t *testing.T) {
 	w := startOn(t, listen(t, "tcp", ":0"), worker.Config{TrustedProxies: proxies("127.0.0.1/32")}, http.HandlerFunc(echoClient))
 	w.addr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: w.addr.(*net.TCPAddr).Port}

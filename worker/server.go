@@ -132,7 +132,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if s.started.Add(1) == s.maxRequests && s.hasMaster {
-		s.cfg.Logger.Info("max-requests reached, asking to be replaced", "requests", s.maxRequests)
+		s.cfg.Logger.Info("max-requests reached, requesting replacement", "requests", s.maxRequests)
 		s.notify.requestReplacement()
 	}
 	req := newRequest(c, w, r)
