@@ -35,7 +35,7 @@ func migrations() fs.FS {
 func Migrate(ctx context.Context, database string, options Options) (before, after int64, err error) {
 	path, err := sqlite.Path(database)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, fmt.Errorf("migrate database: %w", err)
 	}
 	before, after, err = migrate(ctx, path, options, migrations())
 	if err != nil {

@@ -84,7 +84,7 @@ type Store struct {
 func Open(ctx context.Context, database string, options Options) (*Store, error) {
 	path, err := sqlite.Path(database)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open database: %w", err)
 	}
 	engine := options.engine()
 	engine.Check = checkSchema
@@ -95,9 +95,7 @@ func Open(ctx context.Context, database string, options Options) (*Store, error)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	return &Store{
-		db: db, hashing: make(chan struct{}, 1), places: make(chan struct{}, maxHashing),
-	}, nil
+	return &Store{db: db, hashing: make(chan struct{}, 1), places: make(chan struct{}, maxHashing)}, nil
 }
 
 // Close closes the database once the current commit is done. Updates that still wait fail with ErrClosed, as do later calls of

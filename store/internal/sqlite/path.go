@@ -10,19 +10,15 @@ import (
 // Path returns the path in a path or an sqlite:// URL: all that follows the scheme, as it stands.
 func Path(database string) (string, error) {
 	path := strings.TrimPrefix(database, "sqlite://")
-	var err error
 	switch scheme, _, ok := strings.Cut(path, "://"); {
 	case path == "":
-		err = errors.New("no path")
+		return "", errors.New("no path")
 	case ok: // the rest may contain a password
-		err = fmt.Errorf("%s:// is not supported, only sqlite://", scheme)
+		return "", fmt.Errorf("%s:// is not supported, only sqlite://", scheme)
 	case path == ":memory:" || strings.HasPrefix(path, "file:"):
-		err = fmt.Errorf("%q is not the path of a file that processes can share", path)
+		return "", fmt.Errorf("%q is not the path of a file that processes can share", path)
 	case strings.ContainsRune(path, 0):
-		err = fmt.Errorf("NUL in the path %q", path)
-	}
-	if err != nil {
-		return "", fmt.Errorf("open database: %w", err)
+		return "", fmt.Errorf("NUL in the path %q", path)
 	}
 	return path, nil
 }
