@@ -50,7 +50,7 @@ func (m *Master) perform(a fleet.Action) {
 		}
 	case fleet.Ended:
 		m.remember(a)
-		m.hooks.ended(a.Identity, a.Reason)
+		m.hooks.Ended(a.Identity, string(a.Reason))
 	case fleet.Prepare:
 		m.checkConfig(a.Generation)
 	case fleet.Retire:
@@ -78,7 +78,7 @@ func (m *Master) spawn(a fleet.Spawn) {
 	m.slots = max(m.slots, a.Identity.Slot)
 	m.children[a.Serial] = &child{Process: process, before: m.history.started(a.Identity.Slot)}
 	m.pids[process.PID] = a.Serial
-	m.hooks.started(a.Identity)
+	m.hooks.Started(a.Identity)
 	m.log.Info("worker started", "worker", a.Identity.ID, "generation", int(a.Identity.Generation), "pid", process.PID)
 	go process.Stderr.Copy(os.Stderr)
 	go m.receive(a.Serial, process.Mailbox)
@@ -149,7 +149,7 @@ func (m *Master) releaseSlots() {
 func (m *Master) publish() {
 	s := m.status()
 	m.manager.status(s)
-	m.hooks.status(s)
+	m.hooks.Status(s)
 	m.health.Store(&s)
 }
 

@@ -1,9 +1,6 @@
 package master
 
-import (
-	"multiproc/master/internal/fleet"
-	"multiproc/worker/handoff"
-)
+import "multiproc/worker/handoff"
 
 // Hooks report what happens. The goroutine of Run calls them, one at a time, and they must not block. Each may be nil.
 type Hooks struct {
@@ -21,26 +18,19 @@ type Hooks struct {
 	Status func(Status)
 }
 
-func (h Hooks) started(who handoff.Identity) {
-	if h.Started != nil {
-		h.Started(who)
+// complete returns hooks of which none is nil.
+func (h Hooks) complete() Hooks {
+	if h.Started == nil {
+		h.Started = func(handoff.Identity) {}
 	}
-}
-
-func (h Hooks) ended(who handoff.Identity, why fleet.Reason) {
-	if h.Ended != nil {
-		h.Ended(who, string(why))
+	if h.Ended == nil {
+		h.Ended = func(handoff.Identity, string) {}
 	}
-}
-
-func (h Hooks) reloaded(failed error) {
-	if h.Reloaded != nil {
-		h.Reloaded(failed)
+	if h.Reloaded == nil {
+		h.Reloaded = func(error) {}
 	}
-}
-
-func (h Hooks) status(s Status) {
-	if h.Status != nil {
-		h.Status(s)
+	if h.Status == nil {
+		h.Status = func(Status) {}
 	}
+	return h
 }

@@ -118,7 +118,7 @@ const pauseNoticed = 500 * time.Millisecond
 //
 // It reaps all children of the process, so nothing else in the process may start any.
 func (m *Master) Run(ctx context.Context, hooks Hooks) error {
-	m.hooks = hooks
+	m.hooks = hooks.complete()
 	// The kernel kills foreign workers with the thread that started them.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

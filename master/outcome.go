@@ -49,7 +49,7 @@ func answer(callers []chan<- Outcome, o Outcome) {
 // reloaded ends a reload.
 func (m *Master) reloaded(r fleet.Reloaded) {
 	m.manager.ready()
-	m.hooks.reloaded(r.Err)
+	m.hooks.Reloaded(r.Err)
 	waiting := m.callers.take()
 	status := ReloadStatus{Began: r.Began, Took: time.Since(r.Began), Generation: r.Generation, Outcome: Committed}
 	if r.Err == nil {
