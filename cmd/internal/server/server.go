@@ -1,4 +1,9 @@
 // Package server runs one server: a master with its workers, or a single process without a master.
+//
+// Run acquires an instance, the resources that only one server can hold, and then either supervises workers by package master or
+// runs standalone. Each generation of workers follows from a configuration by generations. A worker, which a master starts by
+// WorkerCommand, and a standalone server are a process: it opens the application, if there is a database, and serves its routes
+// by package worker.
 package server
 
 import (
