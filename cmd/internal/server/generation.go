@@ -12,7 +12,7 @@ import (
 	"multiproc/master"
 )
 
-// generations makes a master's plan of each generation of settings.
+// generations makes the plan of each generation from its settings.
 type generations struct {
 	first      *config.Config // of the master itself
 	env        []string       // the environment that the master was started with
@@ -103,7 +103,7 @@ func (g *generations) environ(cfg *config.Config) []string {
 	for _, variable := range set {
 		gone = append(gone, variableName(variable))
 	}
-	// Of two variables with one name, it depends on a program's language which of them it sees.
+	// Each name once: which of two a program sees depends on its language.
 	env := slices.DeleteFunc(slices.Clone(g.env), func(variable string) bool {
 		return slices.Contains(gone, variableName(variable))
 	})
@@ -121,10 +121,8 @@ func variableName(variable string) string {
 }
 
 // programArgs returns the argument vector of another program. A command line with shell syntax is left to a shell, as make
-// does.
-//
-// The pid must stay the one that the master knows, so a single command replaces its shell. Of several, the last one should
-// be written with exec.
+// does. The pid must stay the one that the master knows, so a single command replaces its shell; in a list of commands, the
+// user should begin the last one with exec.
 func programArgs(command string) []string {
 	words := strings.Fields(command)
 	several := strings.ContainsAny(command, "|&;(){}\n")

@@ -14,8 +14,8 @@ import (
 	"multiproc/cmd/internal/cli"
 )
 
-// openLog opens or creates the log file as stdout and stderr of this process, and so of those that it starts. Each line is
-// appended whole, whoever else writes there.
+// openLog opens or creates the log file as stdout and stderr of this process and its children. Each write is appended whole, so
+// lines of several processes do not mix.
 func openLog(path string) error {
 	// Non-blocking, since it may be a pipe without a reader.
 	const flags = unix.O_WRONLY | unix.O_APPEND | unix.O_CREAT | unix.O_CLOEXEC | unix.O_NOCTTY | unix.O_NONBLOCK
@@ -35,7 +35,7 @@ func openLog(path string) error {
 	return nil
 }
 
-// copyStderr returns the stderr of now, which stays what it is when descriptor 2 changes.
+// copyStderr returns a copy of stderr, which stays the same when descriptor 2 is replaced.
 func copyStderr() (*os.File, error) {
 	fd, err := unix.FcntlInt(uintptr(unix.Stderr), unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
@@ -82,7 +82,7 @@ func (q *logQueue) run(w io.Writer, log *slog.Logger) {
 	write := func(line []byte) {
 		_, _ = w.Write(line) // an error of the log has nowhere to go
 		if dropped := q.dropped.Swap(0); dropped > 0 {
-			log.Warn("log lines dropped: nobody read them in time", "lines", dropped)
+			log.Warn("log lines dropped: the reader is too slow", "lines", dropped)
 		}
 	}
 	for {

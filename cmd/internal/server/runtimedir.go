@@ -36,8 +36,8 @@ func (in *instance) findMetricsDir() (string, error) {
 	return dir, nil
 }
 
-// makeRuntimeDir makes the directory of control sockets and private metrics directories. In /tmp somebody else may have made
-// it first.
+// makeRuntimeDir makes the directory of control sockets and private metrics directories. In /tmp, another user may have made it
+// first.
 func (in *instance) makeRuntimeDir(path string) error {
 	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("make runtime directory: %w", err)
@@ -59,5 +59,5 @@ func (in *instance) makeRuntimeDir(path string) error {
 	return nil
 }
 
-// passage is the mode with which others can open what they know the name of in a directory, but not list it.
+// passage is the mode of a directory that others can pass through but not list.
 const passage fs.FileMode = 0o011

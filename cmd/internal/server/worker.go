@@ -14,7 +14,7 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// WorkerCommand returns the verb that a master starts its workers by.
+// WorkerCommand returns the verb with which a master starts workers.
 func WorkerCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:            "worker",
