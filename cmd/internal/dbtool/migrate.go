@@ -13,8 +13,8 @@ import (
 	"multiproc/store"
 )
 
-// MigrateCommand returns the verb migrate. It has two switches for the master only: --snapshot reads the configuration from standard input, as workers
-// get it, and --existing refuses to create a database.
+// MigrateCommand returns the verb migrate. It has two hidden flags for the master: --snapshot reads the configuration from standard
+// input, as workers get it, and --existing refuses to create a database.
 func MigrateCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:      "migrate",
