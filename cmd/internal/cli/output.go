@@ -22,11 +22,11 @@ func NewLogger(format string, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, nil))
 }
 
-// FaultLog logs a fault that repeats only once, until it changes or is gone. The zero value is ready to use; the callers must not
-// be concurrent.
+// FaultLog logs a repeated error once, until it changes or goes away. The zero value is ready to use. It is not safe for
+// concurrent use.
 type FaultLog struct{ last string }
 
-// Log logs the error, if it is news. Nil is the end of a fault.
+// Log logs err unless the last call had the same one. A nil err ends a fault.
 func (f *FaultLog) Log(log *slog.Logger, level slog.Level, message string, err error) {
 	text := ""
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package cli holds what the commands of the program share: usage errors, printing and the logger.
+// Package cli holds what the commands share: usage errors, the parsing of flags, printing and the logger.
 package cli
 
 import (
@@ -11,12 +11,12 @@ import (
 	"multiproc/cmd/internal/config"
 )
 
-// UsageError is an error in how a command was called: in its arguments or its configuration.
+// UsageError is an error in the arguments of a command or in its configuration.
 type UsageError struct{ err error }
 
 func (e *UsageError) Error() string { return e.err.Error() }
 
-// Unwrap returns the error without its mark.
+// Unwrap returns the marked error.
 func (e *UsageError) Unwrap() error { return e.err }
 
 // Usage marks an error as one of usage.

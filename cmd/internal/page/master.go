@@ -158,7 +158,7 @@ func (m *Master) status(s master.Status) {
 	m.file.put(s)
 }
 
-// setSlots shows the start time of each slot's newest worker and the memory of all workers that carry the slot. The gauges of an
+// setSlots sets the start time to that of each slot's newest worker, and the memory to that of all its workers. The gauges of an
 // empty slot are 0.
 func (m *Master) setSlots(workers []master.WorkerStatus) {
 	memory, started, cpu := map[handoff.Slot]uint64{}, map[handoff.Slot]time.Time{}, map[int]time.Duration{}

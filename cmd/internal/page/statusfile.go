@@ -34,8 +34,8 @@ type StatusFile struct {
 	Status master.Status `json:"status"`
 }
 
-// ReadStatusFile returns what the master of the metrics directory has left, or nil if there is nothing or it is of another
-// version.
+// ReadStatusFile returns the status that a master has left in the metrics directory, or nil if there is none that this version
+// can read.
 func ReadStatusFile(dir string) *StatusFile {
 	fd, err := osfile.Open(filepath.Join(dir, statusFile), unix.O_RDONLY, 0)
 	if err != nil {
@@ -112,7 +112,7 @@ func (w *statusWriter) run() {
 	}
 }
 
-// close writes what waits, but waits for that only cli.FlushTimeout.
+// close writes the last status. It waits at most cli.FlushTimeout.
 func (w *statusWriter) close() {
 	close(w.newest)
 	select {
