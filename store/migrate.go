@@ -26,8 +26,8 @@ func migrations() fs.FS {
 }
 
 // Migrate creates the database if there is none, and brings its schema up to that of this program. It returns the versions
-// before and after, which are the same if there was nothing to do. Concurrent calls, of other processes too, do so one after
-// the other; processes that have the database open go on, and their writes wait.
+// before and after, which are the same if there was nothing to do. Concurrent calls, including those of other processes,
+// run one after the other; processes that have the database open can still read, and their updates wait.
 //
 // Each version is a transaction: if Migrate is killed, the next call does the rest. It fails with ErrBusy if others write for
 // longer than Options.Timeout. A file that is no database of this program is left as it is, and so is one whose schema is too

@@ -128,20 +128,24 @@ func TestViewIsCancelled(t *testing.T) {
 	}
 }
 
-// TestViewWaits: a view waits for a connection, no longer than its ctx allows.
-func TestViewWaits(t *testing.T) {
+// TestViewReserved: a view waits for a connection, no longer than its ctx allows; ViewReserved has one of its own.
+func TestViewReserved(t *testing.T) {
 	db := openDB(t)
+	ctx, cancel := context.WithTimeout(t.Context(), proctest.Patience)
+	defer cancel()
+	nothing := func(Tx) error { return nil }
 	var views func(n int) error
 	views = func(n int) error {
-		if n == 0 {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-			defer cancel()
-			return db.View(ctx, func(Tx) error { return nil })
+		if n > 0 {
+			return db.View(ctx, func(Tx) error { return views(n - 1) })
 		}
-		return db.View(t.Context(), func(Tx) error { return views(n - 1) })
+		late, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+		defer cancel()
+		wantErr(t, db.View(late, nothing), context.DeadlineExceeded, "")
+		return db.ViewReserved(ctx, nothing)
 	}
-	wantErr(t, views(MaxViews), context.DeadlineExceeded, "")
-	check(t, views(MaxViews-1))
+	check(t, views(MaxViews))
+	check(t, db.View(ctx, nothing))
 }
 
 // TestViewPanics: a panic takes no connection.
@@ -247,36 +251,6 @@ func TestOddPaths(t *testing.T) {
 	if _, err := os.Lstat("real/linked.db.lock"); err != nil {
 		t.Error("two names of a database have two locks:", err)
 	}
-}
-
-// TestViewReserved reads while all connections of View are in use.
-func TestViewReserved(t *testing.T) {
-	db := openDB(t)
-	begun, end := make(chan struct{}), make(chan struct{})
-	var viewing sync.WaitGroup
-	for range MaxViews {
-		viewing.Go(func() {
-			err := db.View(t.Context(), func(Tx) error {
-				begun <- struct{}{}
-				<-end
-				return nil
-			})
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	for range MaxViews {
-		<-begun
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	check(t, db.ViewReserved(ctx, func(Tx) error { return nil }))
-	late, cancelLate := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancelLate()
-	wantErr(t, db.View(late, func(Tx) error { return nil }), context.DeadlineExceeded, "")
-	close(end)
-	viewing.Wait()
 }
 
 // TestMigrateWaits for other processes that write, but not endlessly.
