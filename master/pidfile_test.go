@@ -177,7 +177,7 @@ func TestPidfileConcurrentMasters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.pid")
 	var children []*proctest.Child
 	for range 4 {
-		children = append(children, proctest.Start(t, "pidfile", "contend", path))
+		children = append(children, proctest.Start(t, "pidfile", "contend", path, strconv.Itoa(proctest.Rounds(25, 100))))
 	}
 	for _, c := range children {
 		if got := c.Line(); got != "done" {
@@ -213,7 +213,7 @@ func pidfileChild(args []string) error {
 		fmt.Println("idle")
 		return proctest.UntilStopped()
 	case "contend":
-		return contendForPidfile(args[1])
+		return contendForPidfile(args[1], args[2])
 	}
 	p, err := LockPidfile(args[1])
 	if err != nil {
@@ -238,8 +238,12 @@ func pidfileChild(args []string) error {
 }
 
 // contendForPidfile locks the file many times, and checks each time that no other process holds it.
-func contendForPidfile(path string) error {
-	for taken := 0; taken < proctest.Rounds(25, 100); {
+func contendForPidfile(path, times string) error {
+	rounds, err := strconv.Atoi(times)
+	if err != nil {
+		return err
+	}
+	for taken := 0; taken < rounds; {
 		p, err := LockPidfile(path)
 		if errors.Is(err, ErrRunning) {
 			continue
