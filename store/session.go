@@ -12,7 +12,7 @@ type Session struct {
 	Created, Seen time.Time // UTC; for Seen see TouchSession
 }
 
-// sessionsKept is how long a session is kept, whatever its use.
+// sessionsKept bounds the age of a session, whatever its use.
 const sessionsKept = 14 * 24 * time.Hour
 
 // CreateSession begins a session of a user, sets the user's last login and returns the session's secret, of which only a hash

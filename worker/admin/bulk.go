@@ -11,7 +11,7 @@ import (
 )
 
 // bulkPortion is the number of transactions that one commit changes or deletes and records in the audit log: about 20 ms, during
-// which nobody else writes.
+// which all other writers wait.
 const bulkPortion = 250
 
 // bulkAction changes the status of several transactions, or deletes them, after the user has confirmed a question. It leaves

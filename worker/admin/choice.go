@@ -16,7 +16,7 @@ const maxChoices = 300
 func typedName(field string) string { return field + "_name" }
 
 // choice returns a field that chooses an API or status: a select or, if there are too many, an input for the name. The label none
-// is that of no choice.
+// is shown before a choice.
 func (c collection) choice(tx *store.Tx, name, label, none string) (*field, error) {
 	f := &field{Name: name, Label: label}
 	slice, err := tx.ListNamed(store.NamedQuery{Kind: c.kind, Page: store.Page{Limit: maxChoices}})
@@ -56,7 +56,7 @@ func (c collection) choose(tx *store.Tx, f *field, values url.Values) (store.Nam
 			return store.Named{}, err
 		}
 	}
-	// A typed name beats the id, unless it is that of the id as far as a browser can send it.
+	// A typed name beats the id, unless it is the name of the id as a browser sends it.
 	if values.Has(typedName(f.Name)) && sentLine(chosen.Name, f.Typed) != chosen.Name {
 		chosen, f.Value = store.Named{}, ""
 		if f.Typed != "" {

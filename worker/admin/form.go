@@ -84,7 +84,7 @@ func (f *form) fill(r *request) {
 var errStale = errors.New("changed meanwhile")
 
 // versioned makes the form one of a stored object, whose values it has. A change or deletion is accepted only for the version that
-// the form was sent with, so that nobody overwrites unseen what somebody else did meanwhile.
+// the form was sent with, so that no change of another user is overwritten unseen.
 func (f *form) versioned() *form {
 	hash := sha256.New()
 	for _, field := range f.Fields {

@@ -151,7 +151,7 @@ func objectProblem(text string) string {
 		if !ok {
 			return "is not JSON: " + err.Error()
 		}
-		at, problem := max(0, int(syntax.Offset)-1), syntax.Error() // the offset is that of the next byte
+		at, problem := max(0, int(syntax.Offset)-1), syntax.Error() // the offset points behind the byte
 		if strings.HasPrefix(problem, "unexpected end") {
 			at = len(text)
 		} else if c, _ := utf8.DecodeRuneInString(text[at:]); c >= utf8.RuneSelf && c != utf8.RuneError {

@@ -116,7 +116,7 @@ func (r *request) navigation() []navItem {
 const contentPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// secure tells browsers what they may do with an answer.
+// secure sets the security headers of an answer.
 func secure(header http.Header) {
 	header.Set("Content-Security-Policy", contentPolicy)
 	header.Set("X-Content-Type-Options", "nosniff")

@@ -24,7 +24,7 @@ type request struct {
 	session store.Session // zero for a route that everybody may take
 }
 
-// request returns the request for a route. Its answer tells browsers to be careful with it.
+// request returns the request for a route. Its answer has the security headers.
 func (a *Admin) request(w http.ResponseWriter, r *http.Request, route route) *request {
 	secure(w.Header())
 	return &request{Request: r, admin: a, route: route, w: &answer{ResponseWriter: w}}
@@ -106,7 +106,7 @@ func (r *request) readForm(most int64) error {
 	return nil
 }
 
-// formTimeout is how long a form may take to arrive. The worker also limits the time between two pieces of it.
+// formTimeout bounds the time in which a form must arrive. The worker also limits the time between two pieces of it.
 const formTimeout = 30 * time.Second
 
 // errSlowForm reports a form that takes longer.
@@ -137,7 +137,7 @@ func (r *request) id() (int64, error) {
 // view is the store's View.
 func (r *request) view(f func(*store.Tx) error) error { return r.admin.store.View(r.Context(), f) }
 
-// portionTime is how long one portion of a long request may take.
+// portionTime bounds one portion of a long request.
 const portionTime = time.Minute
 
 // progress extends the deadline of a long request by the time of its next portion.

@@ -43,7 +43,7 @@ type transactionRow struct {
 	Path string
 }
 
-// countedUpTo is how far a list counts transactions whose number is not stored.
+// countedUpTo bounds the counting of transactions whose number is not stored.
 const countedUpTo = 10_000
 
 func listTransactions(r *request) error {

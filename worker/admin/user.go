@@ -179,7 +179,7 @@ func changeUser(r *request) error {
 // errLastSuperuser reports a change that would leave no active superuser.
 var errLastSuperuser = errors.New("last active superuser")
 
-const lastSuperuser = "Nothing was changed: this is the last active superuser, and nobody else could manage users."
+const lastSuperuser = "Nothing was changed: this is the last active superuser, and no other user could manage users."
 
 // keepSuperuser fails if the transaction leaves no active superuser. Writers take turns, so two superusers cannot demote each
 // other at once.

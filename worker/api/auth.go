@@ -47,7 +47,7 @@ func bearer(authorization string) (token string, ok bool) {
 	return token, token != "" && strings.EqualFold(scheme, "bearer")
 }
 
-// challenge is that of RFC 6750.
+// challenge is the authentication challenge of RFC 6750.
 const challenge = `Bearer realm="multiproc"`
 
 func unauthorized(parameters, detail string) error {

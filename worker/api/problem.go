@@ -71,14 +71,14 @@ func unavailable(detail string) *problemError {
 	}
 }
 
-// fault is what is wrong with one part of a request.
+// fault is an error in one part of a request.
 type fault struct {
 	Field   string `json:"field,omitempty"`   // a field of the body, a parameter of the query or a header
 	Pointer string `json:"pointer,omitempty"` // the place in the body: a JSON pointer as a URI fragment
 	Detail  string `json:"detail"`
 }
 
-// faults collects what is wrong with a request.
+// faults collects the faults of a request.
 type faults struct {
 	listed []fault // at most maxFaults, and one for each place
 	found  int     // all
