@@ -144,6 +144,23 @@ func (f *field) shown() string {
 	return f.Value
 }
 
+// saved answers a form after the transaction that saves it: by a redirect, by the form with its faults, or by the form that adds a
+// deleted object again (nil for a form that adds one). The form is nil if the object was not found. The field unique is the one that
+// must be unique.
+func (r *request) saved(err error, f *form, unique, path string, render func(status int) error, deleted func() error) error {
+	switch {
+	case f == nil && deleted != nil && errors.Is(err, store.ErrNotFound):
+		return deleted()
+	case errors.Is(err, errStale):
+		return render(http.StatusConflict)
+	case err != nil && (f == nil || !f.blame(err, unique)):
+		return err
+	case f.Bad():
+		return render(http.StatusUnprocessableEntity)
+	}
+	return r.redirect(path)
+}
+
 // renderDeleted answers a change of an object that was deleted meanwhile: with the form that adds one, filled in with what was
 // typed.
 func (r *request) renderDeleted(add *form, path string, crumbs []crumb) error {

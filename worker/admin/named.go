@@ -199,13 +199,7 @@ func (c collection) add(r *request) error {
 		ch.say("The %s “%s” was added.", c.one, n.Name)
 		return ch.record(store.ActionCreate, c.kind, n.ID, n.Name, changes)
 	})
-	if err != nil {
-		if f.blame(err, "name") {
-			return c.renderAdd(r, http.StatusUnprocessableEntity, f)
-		}
-		return err
-	}
-	return r.redirect(pathOf(c.kind, n.ID))
+	return r.saved(err, f, "name", pathOf(c.kind, n.ID), func(status int) error { return c.renderAdd(r, status, f) }, nil)
 }
 
 func (c collection) change(r *request) error {
@@ -241,17 +235,8 @@ func (c collection) change(r *request) error {
 		ch.say("The %s “%s” was changed.", c.one, after.Name)
 		return ch.record(store.ActionChange, c.kind, id, after.Name, changes)
 	})
-	switch {
-	case f == nil && errors.Is(err, store.ErrNotFound):
-		return c.renderDeleted(r)
-	case errors.Is(err, errStale):
-		return c.renderOne(r, http.StatusConflict, id, f)
-	case err != nil && (f == nil || !f.blame(err, "name")):
-		return err
-	case f.Bad():
-		return c.renderOne(r, http.StatusUnprocessableEntity, id, f)
-	}
-	return r.redirect(pathOf(c.kind, id))
+	again := func(status int) error { return c.renderOne(r, status, id, f) }
+	return r.saved(err, f, "name", pathOf(c.kind, id), again, func() error { return c.renderDeleted(r) })
 }
 
 func (c collection) showDelete(r *request) error {

@@ -167,13 +167,7 @@ func addTransaction(r *request) error {
 		changes := store.Changes{"api": {"", made.API}, "status": {"", made.Status}, "amount": {"", made.Amount.String()}}
 		return ch.record(store.ActionCreate, store.KindTransaction, made.ID, transactionName(made), changes)
 	})
-	switch {
-	case err != nil && (f == nil || !f.blame(err, "")):
-		return err
-	case f.Bad():
-		return renderAddTransaction(r, http.StatusUnprocessableEntity, f)
-	}
-	return r.redirect(pathOf(store.KindTransaction, made.ID))
+	return r.saved(err, f, "", pathOf(store.KindTransaction, made.ID), func(status int) error { return renderAddTransaction(r, status, f) }, nil)
 }
 
 func changeTransaction(r *request) error {
@@ -204,17 +198,8 @@ func changeTransaction(r *request) error {
 		ch.say("Transaction %d was changed.", id)
 		return ch.updateTransaction(before, after)
 	})
-	switch {
-	case f == nil && errors.Is(err, store.ErrNotFound):
-		return renderDeletedTransaction(r)
-	case errors.Is(err, errStale):
-		return renderTransaction(r, http.StatusConflict, id, f)
-	case err != nil && (f == nil || !f.blame(err, "")):
-		return err
-	case f.Bad():
-		return renderTransaction(r, http.StatusUnprocessableEntity, id, f)
-	}
-	return r.redirect(pathOf(store.KindTransaction, id))
+	again := func(status int) error { return renderTransaction(r, status, id, f) }
+	return r.saved(err, f, "", pathOf(store.KindTransaction, id), again, func() error { return renderDeletedTransaction(r) })
 }
 
 // transactionName returns the name of a transaction in the audit log.

@@ -114,13 +114,7 @@ func addUser(r *request) error {
 		changes := store.Changes{"role": {"", user.Role}, "active": {false, user.Active}}
 		return c.record(store.ActionCreate, store.KindUser, user.ID, user.Name, changes)
 	})
-	switch {
-	case err == nil:
-		return r.redirect(usersPath)
-	case f.blame(err, "username"):
-		return r.renderNewUser(http.StatusUnprocessableEntity, f)
-	}
-	return err
+	return r.saved(err, f, "username", usersPath, func(status int) error { return r.renderNewUser(status, f) }, nil)
 }
 
 func changeUser(r *request) error {
@@ -158,22 +152,13 @@ func changeUser(r *request) error {
 		c.say("The user %s was changed.", after.Name) // unless that has ended the session
 		return c.record(store.ActionChange, store.KindUser, after.ID, after.Name, changes)
 	})
-	switch {
-	case err == nil:
-		return r.redirect(usersPath)
-	case f == nil && errors.Is(err, store.ErrNotFound):
-		return r.renderDeleted(newUserForm(), usersPath+"/add", userCrumbs())
-	case f == nil:
-		return err
-	case errors.Is(err, errStale):
-		return r.renderUser(http.StatusConflict, before, f)
-	case errors.Is(err, errLastSuperuser):
-		f.Fault = lastSuperuser
-		return r.renderUser(http.StatusUnprocessableEntity, before, f)
-	case f.blame(err, "username"):
-		return r.renderUser(http.StatusUnprocessableEntity, before, f)
+	if errors.Is(err, errLastSuperuser) {
+		f.Fault, err = lastSuperuser, nil
 	}
-	return err
+	again := func(status int) error { return r.renderUser(status, before, f) }
+	return r.saved(err, f, "username", usersPath, again, func() error {
+		return r.renderDeleted(newUserForm(), usersPath+"/add", userCrumbs())
+	})
 }
 
 // errLastSuperuser reports a change that would leave no active superuser.
