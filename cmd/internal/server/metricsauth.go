@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -94,6 +95,14 @@ func (a *metricsAuth) tlsConfig() *tls.Config {
 		settings, err := web.ConfigToTLSConfig(&policy.config.TLSConfig)
 		if err != nil {
 			return nil, err
+		}
+		if verify := settings.VerifyPeerCertificate; verify != nil {
+			settings.VerifyPeerCertificate = func(certificates [][]byte, chains [][]*x509.Certificate) error {
+				if len(certificates) == 0 { // the toolkit's function expects one
+					return errors.New("no client certificate")
+				}
+				return verify(certificates, chains)
+			}
 		}
 		settings.NextProtos = []string{"http/1.1"}
 		settings.SessionTicketsDisabled = true // a resumed session is not checked against allowed names
@@ -202,14 +211,22 @@ func parseAuthPolicy(path string) (*authPolicy, error) {
 
 // allowsConnection reports whether the connection has what the file requires of it. It may be older than the file.
 func (p *authPolicy) allowsConnection(state *tls.ConnectionState) bool {
-	switch {
-	case !p.config.TLSConfig.IsEnabled():
+	settings := &p.config.TLSConfig
+	if !settings.IsEnabled() {
 		return true
-	case state == nil:
+	}
+	if state == nil {
 		return false
-	case p.clientAuth == tls.RequireAnyClientCert:
-		return len(state.PeerCertificates) > 0
-	case p.clientAuth == tls.RequireAndVerifyClientCert:
+	}
+	certificates := state.PeerCertificates
+	if settings.ClientAllowedSans != nil &&
+		(len(certificates) == 0 || settings.VerifyPeerCertificate([][]byte{certificates[0].Raw}, nil) != nil) {
+		return false
+	}
+	switch p.clientAuth {
+	case tls.RequireAnyClientCert:
+		return len(certificates) > 0
+	case tls.RequireAndVerifyClientCert:
 		return len(state.VerifiedChains) > 0
 	}
 	return true

@@ -73,8 +73,10 @@ func startAuth(t *testing.T, text string) *authServer {
 	writeCertificate(t, filepath.Dir(s.path))
 	write(t, s.path, text)
 	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") })
-	auth := newMetricsAuth(s.path, metrics, slog.New(slog.NewTextHandler(s.log, nil)))
+	handler := slog.NewTextHandler(s.log, nil)
+	auth := newMetricsAuth(s.path, metrics, slog.New(handler))
 	server := httptest.NewUnstartedServer(auth)
+	server.Config.ErrorLog = slog.NewLogLogger(handler, slog.LevelWarn)
 	if server.TLS = auth.tlsConfig(); server.TLS != nil {
 		server.StartTLS()
 	} else {
@@ -128,7 +130,7 @@ func writeCertificate(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"a.example"}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -243,6 +245,28 @@ func TestMetricsAuthOldConnection(t *testing.T) {
 		s.want(http.StatusServiceUnavailable, "prometheus")
 	}
 	write(t, s.path, usersYAML(t)+encryptedYAML)
+	s.want(http.StatusOK, "prometheus")
+}
+
+// TestMetricsAuthAllowedNames has clients with and without a certificate of an allowed name, and the names change.
+func TestMetricsAuthAllowedNames(t *testing.T) {
+	t.Parallel()
+	text := usersYAML(t) + encryptedYAML + "  client_auth_type: RequestClientCert\n  client_allowed_sans: [%s]\n"
+	s := startAuth(t, fmt.Sprintf(text, "a.example"))
+	if response, err := s.client.Get(s.url); err == nil { //nolint:noctx // it fails at once
+		_ = response.Body.Close()
+		t.Errorf("without a certificate: %s", response.Status)
+	}
+	s.log.Wait(t, nil, "TLS handshake error", "no client certificate")
+	pair, err := tls.LoadX509KeyPair(filepath.Join(filepath.Dir(s.path), "cert.pem"), filepath.Join(filepath.Dir(s.path), "key.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.client.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{pair}
+	s.want(http.StatusOK, "prometheus")
+	write(t, s.path, fmt.Sprintf(text, "b.example"))
+	s.want(http.StatusServiceUnavailable, "prometheus")
+	write(t, s.path, fmt.Sprintf(text, "b.example, a.example"))
 	s.want(http.StatusOK, "prometheus")
 }
 
