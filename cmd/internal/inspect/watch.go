@@ -142,7 +142,8 @@ func (w *watch) run(ctx context.Context) error {
 	return err
 }
 
-// followFiles watches the directory for new and removed files. It fails if the kernel's limit of watchers is reached.
+// followFiles watches the directory for new and removed files. Readings alone would miss the file of a crashed worker, which its
+// successor creates again at once. It fails if the kernel's limit of watchers is reached.
 func (w *watch) followFiles() error {
 	files, err := fsnotify.NewWatcher()
 	if err != nil {
