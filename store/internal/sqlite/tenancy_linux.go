@@ -21,7 +21,7 @@ import (
 // tenancy is none.
 type tenancy struct{ fd int }
 
-var errReplaced = errors.New("other processes have the file open that was at this path before: stop them to replace it")
+var errReplaced = errors.New("other processes still have another file open that was at this path: stop them, then try again")
 
 // enter fails with ErrUnavailable if other processes have another file open. Without create it makes no lock file: where there
 // is none, no process has the database open, and the tenancy is nil. So it is if the process has no right to write the lock
