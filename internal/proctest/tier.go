@@ -27,7 +27,8 @@ func Long(tb testing.TB) {
 	}
 }
 
-// Rounds returns how often a test repeats what it repeats: short in the first tier and under -short, long in the second.
+// Rounds returns how often a test repeats what it repeats: short in the first tier and under -short, long in the second. It
+// must not be called in a child, which has not parsed the flags of go test.
 func Rounds(short, long int) int {
 	if IsLong() && !testing.Short() {
 		return long
