@@ -69,7 +69,7 @@ func total(p uwsgistats.Page, of func(uwsgistats.Worker) uint64) uint64 {
 func TestStats(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)
-	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nstats = "+address+"\n"+appINI(t))
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ndrain-idle = 1\nstats = "+address+"\n"+appINI(t))
 	sent := 0
 	for range 18 {
 		_, body := s.get("/pid")
@@ -137,8 +137,9 @@ func TestStats(t *testing.T) {
 	for _, pid := range s.workers() {
 		proctest.Kill(t, pid, syscall.SIGSTOP)
 	}
+	var waiting []net.Conn
 	p = awaitStats(t, address, "a queue", func(p uwsgistats.Page) bool {
-		s.hold("") // a first one may still be accepted
+		waiting = append(waiting, s.hold("")) // a first one may still be accepted
 		return p.ListenQueue >= 3
 	})
 	if p.Sockets[0].Queue != p.ListenQueue || p.Load != p.ListenQueue {
@@ -146,6 +147,9 @@ func TestStats(t *testing.T) {
 	}
 	for _, w := range p.Workers {
 		proctest.Kill(t, w.PID, syscall.SIGCONT)
+	}
+	for _, conn := range waiting {
+		_ = conn.Close() // the stop would wait for their requests
 	}
 	s.stop()
 	if !refused(t, "tcp", address) {
