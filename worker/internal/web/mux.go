@@ -27,11 +27,11 @@ func NewMux(root string, routes []Route, refuse func(w http.ResponseWriter, r *h
 	for _, r := range routes {
 		p := paths[r.Path]
 		if p == nil {
-			p = &methods{path: r.Path, refuse: refuse, handlers: map[string]http.Handler{}}
+			p = &methods{path: r.Path, refuse: refuse, handlers: map[string]handler{}}
 			paths[r.Path] = p
 			m.paths.Handle(r.Path, p)
 		}
-		p.handlers[r.Method] = r.Handler
+		p.handlers[r.Method] = handler{r.Handler, r.Method + " " + r.Path}
 	}
 	m.paths.HandleFunc(root, func(w http.ResponseWriter, r *http.Request) { refuse(w, r, nil) })
 	return m
@@ -44,7 +44,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.paths.ServeH
 func (m *Mux) Handler(r *http.Request) (h http.Handler, pattern string) {
 	h, pattern = m.paths.Handler(r)
 	if p, ok := h.(*methods); ok {
-		_, pattern = p.handler(r.Method)
+		pattern = p.handler(r.Method).pattern
 	}
 	return h, pattern
 }
@@ -52,30 +52,37 @@ func (m *Mux) Handler(r *http.Request) (h http.Handler, pattern string) {
 // methods serves the routes of one path.
 type methods struct {
 	path     string
-	handlers map[string]http.Handler // by method
+	handlers map[string]handler // by method
 	refuse   func(w http.ResponseWriter, r *http.Request, allowed []string)
 }
 
 // ServeHTTP also sets the request's pattern.
 func (p *methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var h http.Handler
-	if h, r.Pattern = p.handler(r.Method); h == nil {
+	h := p.handler(r.Method)
+	r.Pattern = h.pattern
+	if h.Handler == nil {
 		p.refuse(w, r, p.allowed())
 		return
 	}
 	h.ServeHTTP(w, r)
 }
 
-// handler returns the handler of a method, or nil, and the pattern.
-func (p *methods) handler(method string) (http.Handler, string) {
-	if method == http.MethodHead && p.handlers[method] == nil {
-		method = http.MethodGet
+// handler returns the handler of a method, or only a pattern if the path does not allow it.
+func (p *methods) handler(method string) handler {
+	h, ok := p.handlers[method]
+	if !ok && method == http.MethodHead {
+		h, ok = p.handlers[http.MethodGet]
 	}
-	h := p.handlers[method]
-	if h == nil {
-		return nil, p.path
+	if !ok {
+		return handler{pattern: p.path}
 	}
-	return h, method + " " + p.path
+	return h
+}
+
+// handler is the handler of a route with its pattern.
+type handler struct {
+	http.Handler
+	pattern string
 }
 
 func (p *methods) allowed() []string {
