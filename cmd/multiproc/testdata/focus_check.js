@@ -1,4 +1,4 @@
-// Watches where the focus goes, from the start of the page on, and says how many times to press Tab to come through all of it.
+// Follows the focus from the start of the page, and returns how many times to press Tab to reach all elements.
 (() => {
 	const called = (e) => e.outerHTML.slice(0, 120).replace(/\s+/g, " ");
 	const stops = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]
@@ -6,15 +6,15 @@
 	const faults = [];
 	const reached = new Set();
 	let last = null;
-	let round = true; // the first one
+	let round = true; // the first round
 	window.scrollTo(0, 0);
 	document.body.tabIndex = -1;
-	document.body.focus(); // from where Tab goes on
+	document.body.focus(); // Tab starts here
 	document.body.removeAttribute("tabindex");
 	document.addEventListener("focusin", ({ target: now }) => {
-		if (!round || now === last) return; // one of its parts: of a date, the month
+		if (!round || now === last) return; // a part of an element, such as the month of a date
 		if (reached.has(now)) {
-			round = false; // it has begun again
+			round = false; // the second round has begun
 			return;
 		}
 		reached.add(now);

@@ -1,4 +1,4 @@
-// What is wrong with a page for those who do not see it, do not see it well, or have fingers: a list of sentences.
+// Returns the accessibility faults of the page as a list of sentences.
 (() => {
 	const faults = [];
 	const visible = (e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".hidden, .skip");
@@ -14,7 +14,7 @@
 	for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) faults.push(`two elements have the id ${id}`);
 	for (const e of document.querySelectorAll("[aria-describedby], [aria-labelledby]")) {
 		for (const id of `${e.getAttribute("aria-describedby") || ""} ${e.getAttribute("aria-labelledby") || ""}`.trim().split(/\s+/)) {
-			if (!document.getElementById(id)) faults.push(`${called(e)} refers to ${id}, which there is not`);
+			if (!document.getElementById(id)) faults.push(`${called(e)} refers to ${id}, which does not exist`);
 		}
 	}
 
@@ -81,7 +81,7 @@
 		if (contrast < enough) faults.push(`contrast ${contrast.toFixed(2)}: ${called(e)}`);
 	}
 
-	// Links within a sentence are as high as its lines are.
+	// Links within a sentence have the height of its lines.
 	for (const e of document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary")) {
 		if (!visible(e) || getComputedStyle(e).display === "inline") continue;
 		const { width, height } = e.getBoundingClientRect();

@@ -9,13 +9,13 @@ MODES = (
 )
 
 requests = Counter("python_requests", "Requests, by method.", ["method"])
-bodies = Histogram("python_body_bytes", "Bytes of requests' bodies.", buckets=[1, 16, 256, 4096])
-paths = Summary("python_path_bytes", "Bytes of requests' paths, with \\ and\na new line.", ["method"])
+bodies = Histogram("python_body_bytes", "Size of request bodies in bytes.", buckets=[1, 16, 256, 4096])
+paths = Summary("python_path_bytes", "Size of request paths in bytes, with \\ and\na new line.", ["method"])
 gauges = {mode: Gauge("python_" + mode, "Of mode " + mode + ".", multiprocess_mode=mode) for mode in MODES}
 
 
 def application(environ, start_response):
-    """Counts requests, except those for the library's own page, and answers them with the process's id."""
+    """Counts requests, except those for the page of the library itself, and answers with the process id."""
     if environ["PATH_INFO"] == "/metrics":
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)

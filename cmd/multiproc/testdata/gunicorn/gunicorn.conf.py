@@ -4,5 +4,5 @@ from prometheus_client import multiprocess
 
 
 def child_exit(server, worker):
-    """Has the dead's live gauges removed, as prometheus_client's documentation says."""
+    """Removes the live gauges of a dead process, as prometheus_client's documentation says."""
     multiprocess.mark_process_dead(worker.pid)
