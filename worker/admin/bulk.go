@@ -23,8 +23,8 @@ type bulkAction struct {
 	all       bool        // all that match the filter instead of ids
 	list      listURL     // with the filter
 	filter    transactionFilter
-	asked     time.Time // of the question; zero: not asked yet
-	highest   int64     // id then
+	asked     time.Time // time of the question: now, or that of the confirmed one
+	highest   int64     // highest id then
 	names     string    // what the search matched then; see store.Tx.SearchedNames
 	confirmed bool
 	again     bool // confirmed, but the search matches other names by now
