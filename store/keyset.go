@@ -122,13 +122,19 @@ func list[T any](tx *Tx, k keyset, scan func(row) (T, error), at func(T) (any, i
 type nameTable[T any] struct {
 	table, columns string
 	scan           func(row) (T, error)
+	name           func(T) string
 }
 
-// list reads a page of the rows that a search finds. The joins may add what the key is computed from. It finds the ids first, so
-// that what is sorted is small.
+// list reads a page of the rows that a search finds. The joins may add what the key is computed from. By a number it finds the ids
+// first, so that what is sorted is small.
 func (t nameTable[T]) list(tx *Tx, k keyset, joins string, s clause) (Slice[T], error) {
 	if err := k.beyond(&s); err != nil {
 		return Slice[T]{}, err
+	}
+	if k.text {
+		at := func(item T) (any, int64) { return t.name(item), 0 }
+		query := fmt.Sprintf("SELECT %s FROM %s WHERE %s %s LIMIT ?", t.columns, t.table, s.where, k.order())
+		return list(tx, k, t.scan, at, query, s.args...)
 	}
 	direction, _ := k.direction()
 	query := fmt.Sprintf(`SELECT %s, key, found FROM (SELECT id AS found, %s AS key FROM %s %s WHERE %s %s LIMIT ?)
@@ -140,9 +146,8 @@ func (t nameTable[T]) list(tx *Tx, k keyset, joins string, s clause) (Slice[T], 
 
 // placed is a row with its place in a list.
 type placed[T any] struct {
-	item T
-	key  any
-	id   int64
+	item    T
+	key, id int64
 }
 
 func (t nameTable[T]) scanPlaced(r row) (p placed[T], err error) {
@@ -153,8 +158,7 @@ func (t nameTable[T]) scanPlaced(r row) (p placed[T], err error) {
 // placedRow is a row that has its place after its columns.
 type placedRow struct {
 	row
-	key *any
-	id  *int64
+	key, id *int64
 }
 
 func (r placedRow) Scan(dest ...any) error { return r.row.Scan(append(dest, r.key, r.id)...) }

@@ -148,5 +148,5 @@ func (tx *Tx) ListNamed(q NamedQuery) (Slice[Named], error) {
 	if q.Sort.By == SortTransactions {
 		joins = "LEFT JOIN (SELECT " + t.foreign + " AS counted, SUM(n) AS n FROM counts_all GROUP BY counted) ON counted = id"
 	}
-	return nameTable[Named]{t.table, t.columns(), t.scan}.list(tx, k, joins, nameSearch(q.Search))
+	return nameTable[Named]{t.table, t.columns(), t.scan, func(n Named) string { return n.Name }}.list(tx, k, joins, nameSearch(q.Search))
 }

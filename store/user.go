@@ -127,7 +127,7 @@ func (tx *Tx) Users(q UserQuery) (Slice[User], error) {
 	if q.Role != "" {
 		s.and("role = ?", string(q.Role))
 	}
-	return nameTable[User]{"users", userColumns, scanUser}.list(tx, k, "", s)
+	return nameTable[User]{"users", userColumns, scanUser, func(u User) string { return u.Name }}.list(tx, k, "", s)
 }
 
 // UpdateUser stores Name, Role and Active of the user with u's ID. The sessions of a user that is not active, or whose role has
