@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"multiproc/internal/proctest"
 
@@ -206,41 +205,5 @@ func TestMetricsAuthFileIsForTheServersUser(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\nmetrics-socket = 127.0.0.1:0\nuid = nobody\nmetrics-auth-file = web.yml\n", failing, in(dir), withProgram(program))
 	if code := s.exitCode(); code != exitUsage || s.log.Count("metrics-auth-file", "permission denied") == 0 {
 		t.Errorf("exit code %d\n%s", code, s.log)
-	}
-}
-
-// BenchmarkMetricsAuth measures what a password of the usual cost adds to a scrape on one connection.
-func BenchmarkMetricsAuth(b *testing.B) {
-	hash, err := bcrypt.GenerateFromPassword([]byte("open sesame"), bcrypt.DefaultCost)
-	check(b, err)
-	for name, text := range map[string]string{"open": "", "password": fmt.Sprintf("basic_auth_users:\n  prometheus: %s\n", hash)} {
-		b.Run(name, func(b *testing.B) {
-			dir := b.TempDir()
-			side := freeAddress(b)
-			ini := "socket = 127.0.0.1:0\nmetrics-socket = " + side + "\n"
-			if text != "" {
-				writeFile(b, filepath.Join(dir, "web.yml"), text)
-				ini += "metrics-auth-file = web.yml\n"
-			}
-			startServer(b, ini, in(dir))
-			client, err := config.NewClientFromConfig(config.HTTPClientConfig{
-				BasicAuth: &config.BasicAuth{Username: "prometheus", Password: "open sesame"},
-			}, "test")
-			check(b, err)
-			defer client.CloseIdleConnections()
-			first := time.Now()
-			for i := 0; b.Loop(); i++ {
-				response, err := client.Get("http://" + side + "/metrics") //nolint:noctx // a benchmark
-				check(b, err)
-				_, _ = io.Copy(io.Discard, response.Body)
-				_ = response.Body.Close()
-				if response.StatusCode != http.StatusOK {
-					b.Fatal(response.Status)
-				}
-				if i == 0 {
-					b.ReportMetric(float64(time.Since(first).Microseconds()), "first-µs")
-				}
-			}
-		})
 	}
 }

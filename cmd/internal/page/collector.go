@@ -3,11 +3,9 @@
 package page
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,7 +55,7 @@ func (g *gauge) Gather() ([]*dto.MetricFamily, error) {
 		up = 0
 	}
 	return []*dto.MetricFamily{
-		gaugeFamily("api_transactions", "API Transactions", transactionMetrics(merged(counts))...),
+		gaugeFamily("api_transactions", "API Transactions", transactionMetrics(counts)...),
 		gaugeFamily("multiproc_store_up", "Whether the database can be read.", &dto.Metric{Gauge: &dto.Gauge{Value: &up}}),
 	}, nil
 }
@@ -98,32 +96,13 @@ func (g *gauge) logChange(err error) {
 	g.down = err != nil
 }
 
-// merged replaces invalid UTF-8 in the names, which other writers of the database may have put there, and sums the counts
-// whose names are then equal: one such name must not fail the whole page.
-func merged(counts []store.Count) []store.Count {
-	for i := range counts {
-		c := &counts[i]
-		c.API, c.Status = strings.ToValidUTF8(c.API, "\ufffd"), strings.ToValidUTF8(c.Status, "\ufffd")
-	}
-	slices.SortFunc(counts, func(a, b store.Count) int {
-		return cmp.Or(cmp.Compare(a.API, b.API), cmp.Compare(a.Status, b.Status))
-	})
-	var sums []store.Count
-	for _, c := range counts {
-		if last := len(sums) - 1; last >= 0 && sums[last].API == c.API && sums[last].Status == c.Status {
-			sums[last].N += c.N
-		} else {
-			sums = append(sums, c)
-		}
-	}
-	return sums
-}
-
+// transactionMetrics replaces invalid UTF-8 in names, which other writers of the database may have put there.
 func transactionMetrics(counts []store.Count) []*dto.Metric {
 	metrics := make([]*dto.Metric, len(counts))
 	for i, c := range counts {
+		api, status := strings.ToValidUTF8(c.API, "\ufffd"), strings.ToValidUTF8(c.Status, "\ufffd")
 		metrics[i] = &dto.Metric{
-			Label: []*dto.LabelPair{{Name: new("api"), Value: &c.API}, {Name: new("status"), Value: &c.Status}},
+			Label: []*dto.LabelPair{{Name: new("api"), Value: &api}, {Name: new("status"), Value: &status}},
 			Gauge: &dto.Gauge{Value: new(float64(c.N))},
 		}
 	}

@@ -2,10 +2,7 @@ package page
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -59,26 +56,14 @@ func ReadStatusFile(dir string) *StatusFile {
 func WriteStatusFile(dir string, s StatusFile) error {
 	s.Status.Reloads = nil
 	text, err := json.Marshal(s)
-	if err == nil && len(text) > maxStatusFile {
-		err = fmt.Errorf("write status file in %s: %d bytes are too many", dir, len(text))
-	}
 	if err != nil {
 		return err
 	}
 	path := filepath.Join(dir, statusFile)
-	temp := path + ".new"
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a master that was killed
+	if err := os.WriteFile(path+".new", text, 0o644); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	return os.Rename(temp, path)
+	return os.Rename(path+".new", path)
 }
 
 // statusWriter writes status files from a goroutine of its own: a master must not wait for a disk.

@@ -7,47 +7,23 @@ import (
 	"strings"
 
 	"multiproc/cmd/internal/config"
-	"multiproc/master"
 )
 
-// firstSteps are the commands that a new user can try next. The zero value has none.
-type firstSteps struct {
-	populate, createSuperuser string
-}
-
-// newFirstSteps returns the commands for a server that is about to create its database; for other servers there are none. The
-// arguments are those that the server was started with: the commands take the same.
-func newFirstSteps(cfg *config.Config, program string, args ...string) firstSteps {
+// firstSteps returns the commands that a new user can try next: those that fill a database which the server is about to create. The
+// arguments are the server's own: the commands take the same.
+func firstSteps(cfg *config.Config, program string, args ...string) []string {
 	if _, err := os.Stat(cfg.Database); !hasDatabase(cfg) || !errors.Is(err, fs.ErrNotExist) {
-		return firstSteps{}
+		return nil
 	}
 	if strings.Contains(program, "/go-build") {
 		program = "go run ./cmd/multiproc"
 	}
 	words := strings.Join(args, " ")
-	return firstSteps{
-		populate:        program + " populate " + words + " --transactions 1000",
-		createSuperuser: program + " createsuperuser " + words,
-	}
+	return []string{program + " populate " + words + " --transactions 1000", program + " createsuperuser " + words}
 }
 
-// log logs the commands.
-func (s firstSteps) log(in *instance) {
-	if s.populate != "" {
-		in.log.Info("new database: add transactions", "try", s.populate)
-		in.log.Info("new database: create a user for the admin site", "try", s.createSuperuser)
+func (in *instance) logFirstSteps(args ...string) {
+	for _, command := range firstSteps(in.cfg, os.Args[0], args...) {
+		in.log.Info("new database, a command to try next", "command", command)
 	}
-}
-
-// logWhenReady adds to hooks that the commands are logged when the server has become ready.
-func (s firstSteps) logWhenReady(in *instance, hooks master.Hooks) master.Hooks {
-	status, logged := hooks.Status, false
-	hooks.Status = func(now master.Status) {
-		status(now)
-		if !logged && now.Ready() >= now.Target {
-			logged = true
-			s.log(in)
-		}
-	}
-	return hooks
 }

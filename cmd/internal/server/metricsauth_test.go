@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,7 +17,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -226,7 +224,9 @@ func TestMetricsAuthUnusable(t *testing.T) {
 // TestMetricsAuthUnusableAtStart starts a worker while the file is broken: it serves all the rest.
 func TestMetricsAuthUnusableAtStart(t *testing.T) {
 	t.Parallel()
-	s := startAuth(t, "")
+	s := startAuth(t, usersYAML(t)+"tls_server_config:\n  cert_file: late.pem\n  key_file: key.pem\n")
+	s.want(http.StatusServiceUnavailable, "prometheus")
+	write(t, filepath.Join(filepath.Dir(s.path), "late.pem"), "")
 	s.want(http.StatusServiceUnavailable, "prometheus")
 	write(t, s.path, usersYAML(t))
 	s.want(http.StatusOK, "prometheus")
@@ -281,26 +281,6 @@ func TestMetricsAuthPlainConnection(t *testing.T) {
 	s.want(http.StatusServiceUnavailable, "")
 	write(t, s.path, users)
 	s.want(http.StatusOK, "prometheus")
-}
-
-// TestMetricsAuthRecheck puts a missing certificate right: the file is not read for each request, but again after a while.
-func TestMetricsAuthRecheck(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "web.yml")
-	write(t, path, usersYAML(t)+encryptedYAML)
-	synctest.Test(t, func(t *testing.T) {
-		auth := newMetricsAuth(path, nil, slog.New(slog.DiscardHandler))
-		_, first := auth.current()
-		writeCertificate(t, filepath.Dir(path))
-		<-time.After(faultRecheck / 2)
-		if _, err := auth.current(); first == nil || !errors.Is(err, first) {
-			t.Errorf("at first %v, soon after %v", first, err)
-		}
-		<-time.After(faultRecheck / 2)
-		if _, err := auth.current(); err != nil {
-			t.Errorf("later: %v", err)
-		}
-	})
 }
 
 // TestMetricsAuthOptionalCertificate has a file that verifies certificates but does not require them: it needs users.

@@ -84,9 +84,6 @@ type fileState struct {
 	changed unix.Timespec
 }
 
-// maxSecret bounds the size of a file, in bytes: a certificate with a long chain has some 10 KiB.
-const maxSecret = 1 << 20
-
 func newSecretFiles(log *slog.Logger) *secretFiles {
 	return &secretFiles{log: log, kept: map[string]secretFile{}}
 }
@@ -117,21 +114,6 @@ func (f *secretFiles) read(cfg *config.Config) (*secrets, error) {
 	}
 	f.warnOpen("metrics-token-file", cfg.MetricsTokenFile)
 	return s, nil
-}
-
-// warnUnreadable logs which files a reload cannot read again.
-func (f *secretFiles) warnUnreadable(cfg *config.Config) {
-	for _, file := range [][2]string{
-		{"tls-cert", cfg.TLSCert}, {"tls-key", cfg.TLSKey}, {"metrics-token-file", cfg.MetricsTokenFile},
-	} {
-		key, path := file[0], file[1]
-		if path == "" {
-			continue
-		}
-		if _, err := readSecret(path); errors.Is(err, fs.ErrPermission) {
-			f.log.Warn("file not readable after dropping privileges: changing it needs a restart", "key", key, "path", path, "uid", os.Getuid())
-		}
-	}
 }
 
 // content returns the content of a file; nil for an empty path.
@@ -185,9 +167,6 @@ func (f *secretFiles) warnOpen(key, path string) {
 
 // readSecret reads a regular file. It does not wait for the other end of a pipe.
 func readSecret(path string) (secretFile, error) {
-	fail := func(cause string) (secretFile, error) {
-		return secretFile{}, &fs.PathError{Op: "read", Path: path, Err: errors.New(cause)}
-	}
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return secretFile{}, err
@@ -198,18 +177,13 @@ func readSecret(path string) (secretFile, error) {
 		return secretFile{}, os.NewSyscallError("fstat", err)
 	}
 	if !osfile.IsRegular(&st) {
-		return fail("not a regular file")
+		return secretFile{}, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
 	}
-	content, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
-	switch {
-	case err != nil:
-		return secretFile{}, err
-	case len(content) > maxSecret:
-		return fail(fmt.Sprintf("more than %d bytes", maxSecret))
-	case len(content) == 0:
-		return fail("file is empty")
+	content, err := io.ReadAll(file)
+	if err == nil && len(content) == 0 { // without a certificate there is no TLS
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("file is empty")}
 	}
-	return secretFile{content, newFileState(&st)}, nil
+	return secretFile{content, newFileState(&st)}, err
 }
 
 func newFileState(st *unix.Stat_t) fileState {

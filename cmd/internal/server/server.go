@@ -130,7 +130,6 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 	if err := in.enter(); err != nil {
 		return err
 	}
-	generations.secrets.warnUnreadable(in.cfg)
 	if err := checkMetricsAuth(in.cfg.MetricsAuthFile); err != nil { // as the user that will read it
 		return cli.Usage(err)
 	}
@@ -147,9 +146,9 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 		defer stats.Close()
 		hooks = stats.Join(hooks)
 	}
-	steps := newFirstSteps(in.cfg, os.Args[0], call.args...)
+	in.logFirstSteps(call.args...)
 	catchLateSignals()
-	return m.Run(ctx, steps.logWhenReady(in, hooks))
+	return m.Run(ctx, hooks)
 }
 
 // catchLateSignals keeps the signals that stop a server from killing the process between the end of the server and the exit,

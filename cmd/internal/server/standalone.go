@@ -25,7 +25,7 @@ func runStandalone(ctx context.Context, in *instance) error {
 		return err
 	}
 	inherited := &handoff.Inherited{Listeners: listeners}
-	steps := newFirstSteps(in.cfg, os.Args[0], "--database="+in.cfg.Database)
+	in.logFirstSteps("--database=" + in.cfg.Database)
 	secrets, err := in.prepareStandalone(ctx)
 	if err != nil {
 		return errors.Join(err, inherited.Close())
@@ -40,7 +40,6 @@ func runStandalone(ctx context.Context, in *instance) error {
 	if url := browserURL(listeners, in.cfg.TLSCert != ""); url != "" {
 		in.log.Info("ready for browsers", "url", url)
 	}
-	steps.log(in)
 	ctx, fastStop, release := in.handleSignals(ctx)
 	defer release()
 	p := process{
