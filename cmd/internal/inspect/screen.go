@@ -53,10 +53,10 @@ func render(lines []line, width int) tea.View {
 	return view
 }
 
-var errNoTerminal = errors.New("stdin and stdout are not a terminal")
-
+// onTerminal reports whether a screen can be drawn. bubbletea would write control sequences to a dumb terminal, too.
 func onTerminal() bool {
-	return term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
+	dumb := os.Getenv("TERM") == "" || os.Getenv("TERM") == "dumb"
+	return !dumb && term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
 }
 
 // screen shows a model on the terminal. To bubbletea it adds that the program ends with the terminal, and can be suspended by a

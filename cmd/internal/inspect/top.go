@@ -43,7 +43,7 @@ func runTop(c *urfave.Context, dir string, _ []string) error {
 		return t.once(ctx, c)
 	}
 	if !onTerminal() {
-		return cli.Usage(fmt.Errorf("%w: use top --once or --json", errNoTerminal))
+		return cli.Usagef("stdin and stdout are not a terminal with a screen: use top --once or --json")
 	}
 	if t.read(); t.err != nil {
 		return t.err
