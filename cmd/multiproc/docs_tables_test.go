@@ -105,6 +105,6 @@ func isIgnored(name string) bool {
 // isRefused reports whether the program refuses a key because of its meaning in uWSGI.
 func isRefused(t *testing.T, name string) bool {
 	t.Helper()
-	_, err := config.Load(config.Arguments{Settings: []config.Setting{{Key: name, Value: "x"}}, Activated: true}, config.System{})
+	_, err := config.Load(config.Arguments{Settings: []config.Setting{{Key: name, Value: "x"}}, Activated: true})
 	return err != nil && !strings.Contains(err.Error(), "unknown")
 }

@@ -196,7 +196,7 @@ func TestDocBlocks(t *testing.T) {
 		case "ini":
 			path := filepath.Join(t.TempDir(), block.file)
 			check(t, os.WriteFile(path, []byte(block.text), 0o600))
-			loaded, loadErr := config.Load(config.Arguments{Files: []string{path}}, config.System{})
+			loaded, loadErr := config.Load(config.Arguments{Files: []string{path}})
 			if err = loadErr; err != nil {
 				break
 			}

@@ -5,46 +5,42 @@ import (
 	"strings"
 )
 
-// assignment is a key with its expanded value and their origin.
+// assignment is a setting whose value is expanded.
 type assignment struct {
-	key         string
-	value       string
-	alone       bool // the key has no value
-	placeholder bool // it is for %(key) only
-	uwsgi       bool // it is from uWSGI's section
-	origin      Origin
+	Setting
+	uwsgi bool // from uWSGI's section
 }
 
 // unwrap turns set = key=value into key = value.
 func (a *assignment) unwrap() error {
-	switch a.key {
+	switch a.Key {
 	case "set":
 	case "set-placeholder", "set-ph":
-		a.placeholder = true
+		a.Placeholder = true
 	default:
 		return nil
 	}
-	key, value, ok := strings.Cut(a.value, "=")
+	key, value, ok := strings.Cut(a.Value, "=")
 	key = strings.TrimSpace(key)
 	if !ok || key == "" {
-		return fmt.Errorf("%s: use %s = KEY=VALUE", a.key, a.key)
+		return fmt.Errorf("%s: use %s = KEY=VALUE", a.Key, a.Key)
 	}
-	a.key, a.value, a.alone = key, strings.TrimSpace(value), false
+	a.Key, a.Value, a.Alone = key, strings.TrimSpace(value), false
 	return nil
 }
 
 // text returns the replacement of %(key).
 func (a assignment) text() string {
-	if a.alone {
+	if a.Alone {
 		return "true"
 	}
-	return a.value
+	return a.Value
 }
 
 // fault returns the fault of the value. It names the key, unless the origin is a flag, which does.
 func (a assignment) fault(err error) Remark {
-	if a.origin.Line == 0 {
-		return Remark{a.origin, err.Error()}
+	if a.Origin.Line == 0 {
+		return Remark{a.Origin, err.Error()}
 	}
-	return Remark{a.origin, printable(a.key) + ": " + err.Error()}
+	return Remark{a.Origin, printable(a.Key) + ": " + err.Error()}
 }

@@ -11,7 +11,7 @@ import (
 // binder binds every key to its field.
 type binder struct {
 	remarks
-	sys     *System
+	sys     *system
 	table   *table
 	config  *Config
 	origins map[string][]Origin // of each value of a key, by the name of the key; none for the default
@@ -20,7 +20,7 @@ type binder struct {
 	unknown []assignment
 }
 
-func newBinder(sys *System, keys *table, used, tried map[string]bool) *binder {
+func newBinder(sys *system, keys *table, used, tried map[string]bool) *binder {
 	return &binder{
 		sys:     sys,
 		table:   keys,
@@ -38,7 +38,7 @@ func newConfig(t *table) *Config {
 		if k.Default == "" {
 			continue
 		}
-		if err := k.bind(target{c, new(System)}).set(k.Default); err != nil {
+		if err := k.bind(target{c, new(system)}).set(k.Default); err != nil {
 			panic(fmt.Sprintf("BUG: default of %s: %v", k.Name, err))
 		}
 	}
@@ -49,7 +49,7 @@ func newConfig(t *table) *Config {
 func (b *binder) assign(files, commandLine []assignment) {
 	replaced := map[string]bool{}
 	for _, a := range commandLine {
-		if k, ok := b.table.find(a.key); ok && !k.adds {
+		if k, ok := b.table.find(a.Key); ok && !k.adds {
 			replaced[k.Name] = true
 		}
 	}
@@ -61,9 +61,9 @@ func (b *binder) assign(files, commandLine []assignment) {
 			continue
 		}
 		if at, ok := seen[k.Name]; ok && !k.Repeatable {
-			b.note(a.origin, "%s replaces the value from %s", a.key, at)
+			b.note(a.Origin, "%s replaces the value from %s", a.Key, at)
 		}
-		seen[k.Name] = a.origin
+		seen[k.Name] = a.Origin
 		if replaced[k.Name] {
 			b.set(scratch, k, a)
 		} else {
@@ -81,7 +81,7 @@ func (b *binder) assign(files, commandLine []assignment) {
 func (b *binder) assignPresets(presets []Setting) {
 	set := maps.Clone(b.tried)
 	for _, p := range presets {
-		a := assignment{key: p.Key, value: p.Value, alone: p.Alone, origin: p.Origin}
+		a := assignment{Setting: p}
 		if k, ok := b.find(a); ok && !set[k.Name] {
 			b.set(b.config, k, a)
 		}
@@ -90,24 +90,24 @@ func (b *binder) assignPresets(presets []Setting) {
 
 // find returns the key of an assignment. If there is none, it reports the reason.
 func (b *binder) find(a assignment) (Key, bool) {
-	k, ok := b.table.find(a.key)
+	k, ok := b.table.find(a.Key)
 	switch {
-	case ok && a.placeholder:
-		b.fault(a.origin, "%s is a key, so it cannot be a placeholder", a.key)
+	case ok && a.Placeholder:
+		b.fault(a.Origin, "%s is a key, so it cannot be a placeholder", a.Key)
 		return k, false
 	case ok:
-		if a.key != k.Name {
-			b.note(a.origin, "%s is another name of %s", a.key, k.Name)
+		if a.Key != k.Name {
+			b.note(a.Origin, "%s is another name of %s", a.Key, k.Name)
 		}
-		if a.uwsgi && a.key == "socket" && strings.ContainsRune(a.value, '/') && !strings.HasPrefix(a.value, fdScheme) {
-			b.note(a.origin, "socket speaks HTTP, not uWSGI's protocol: use proxy_pass instead of uwsgi_pass in nginx")
+		if a.uwsgi && a.Key == "socket" && strings.ContainsRune(a.Value, '/') && !strings.HasPrefix(a.Value, fdScheme) {
+			b.note(a.Origin, "socket speaks HTTP, not uWSGI's protocol: use proxy_pass instead of uwsgi_pass in nginx")
 		}
 		return k, true
 	}
-	if ignored, ok := b.table.ignored(a.key); ok {
-		b.note(a.origin, "%s is ignored: %s", a.key, ignored.Reason)
-	} else if why, refused := refusal(a.key); refused {
-		b.fault(a.origin, "%s is not supported: %s", a.key, why)
+	if ignored, ok := b.table.ignored(a.Key); ok {
+		b.note(a.Origin, "%s is ignored: %s", a.Key, ignored.Reason)
+	} else if why, refused := refusal(a.Key); refused {
+		b.fault(a.Origin, "%s is not supported: %s", a.Key, why)
 	} else {
 		b.unknown = append(b.unknown, a) // strict may be set later
 	}
@@ -116,10 +116,10 @@ func (b *binder) find(a assignment) (Key, bool) {
 
 func (b *binder) set(c *Config, k Key, a assignment) {
 	b.tried[k.Name] = true
-	text := a.value
-	if a.alone {
+	text := a.Value
+	if a.Alone {
 		if text = k.alone; text == "" {
-			b.fault(a.origin, "%s: missing value: use %s = %s", a.key, a.key, k.Kind)
+			b.fault(a.Origin, "%s: missing value: use %s = %s", a.Key, a.Key, k.Kind)
 			return
 		}
 	}
@@ -130,7 +130,7 @@ func (b *binder) set(c *Config, k Key, a assignment) {
 		return
 	}
 	if c == b.config {
-		b.origins[k.Name] = trace(b.origins[k.Name], a.origin, before, v.texts())
+		b.origins[k.Name] = trace(b.origins[k.Name], a.Origin, before, v.texts())
 	}
 }
 
@@ -169,12 +169,12 @@ func (b *binder) failed(key string) bool { return b.tried[key] && !b.isSet(key) 
 func (b *binder) reportUnknown() {
 	for _, a := range b.unknown {
 		switch {
-		case b.used[a.key] || a.placeholder:
-			b.note(a.origin, "%s is a placeholder", printable(a.key))
+		case b.used[a.Key] || a.Placeholder:
+			b.note(a.Origin, "%s is a placeholder", printable(a.Key))
 		case b.config.Strict:
-			b.fault(a.origin, "unknown key %s%s", quoted(a.key), suggestion(a.key, "", b.table.names))
+			b.fault(a.Origin, "unknown key %s%s", quoted(a.Key), suggestion(a.Key, "", b.table.names))
 		default:
-			b.note(a.origin, "unknown key %s is ignored because strict is false%s", quoted(a.key), suggestion(a.key, "", b.table.names))
+			b.note(a.Origin, "unknown key %s is ignored because strict is false%s", quoted(a.Key), suggestion(a.Key, "", b.table.names))
 		}
 	}
 }

@@ -10,11 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of expansion: repeated, it can turn a few lines into many bytes.
-const (
-	maxExpanded = 64 << 10 // bytes of one value, and of a file in @(file)
-	maxNested   = 8        // levels of parentheses
-)
+// maxExpanded is the maximum size of an expanded value, and of a file in @(file), in bytes: repeated, expansion can turn a few lines
+// into many bytes.
+const maxExpanded = 64 << 10
 
 // expander replaces references in one value, from left to right. It does not look at replacements again.
 //
@@ -27,7 +25,7 @@ const (
 //
 // A doubled sign stands for itself: %%, $$( and @@(. References in other and in file are replaced too.
 type expander struct {
-	sys    *System
+	sys    *system
 	ini    string                           // absolute path of the ini file; empty on the command line
 	lookup func(key string) (string, error) // the value of a key that is set above
 	rest   string
@@ -37,7 +35,7 @@ type expander struct {
 // expand returns the text with all references replaced.
 func (x *expander) expand(text string) (string, error) {
 	x.rest, x.size = text, 0
-	expanded, err := x.until("", 0)
+	expanded, err := x.until("")
 	if err != nil {
 		return "", err
 	}
@@ -48,7 +46,7 @@ func (x *expander) expand(text string) (string, error) {
 }
 
 // until expands up to the first of the stops, or to the end.
-func (x *expander) until(stops string, depth int) (string, error) {
+func (x *expander) until(stops string) (string, error) {
 	var b strings.Builder
 	for x.rest != "" {
 		plain := strings.IndexAny(x.rest, "%$@"+stops)
@@ -63,7 +61,7 @@ func (x *expander) until(stops string, depth int) (string, error) {
 				return b.String(), nil
 			}
 			var replaced string
-			if replaced, err = x.reference(depth); err != nil {
+			if replaced, err = x.reference(); err != nil {
 				return "", err
 			}
 			piece += replaced
@@ -77,7 +75,7 @@ func (x *expander) until(stops string, depth int) (string, error) {
 }
 
 // reference reads a reference, which begins with one of the three signs.
-func (x *expander) reference(depth int) (string, error) {
+func (x *expander) reference() (string, error) {
 	sign := x.rest[0]
 	switch {
 	case strings.HasPrefix(x.rest, "%%"):
@@ -90,18 +88,15 @@ func (x *expander) reference(depth int) (string, error) {
 	case len(x.rest) > 1 && x.rest[1] == '(':
 		whole := x.rest
 		x.rest = x.rest[2:]
-		if depth == maxNested {
-			return "", fmt.Errorf("more than %d levels of parentheses", maxNested)
-		}
 		var text string
 		var err error
 		switch sign {
 		case '%':
 			text, err = x.key()
 		case '$':
-			text, err = x.variable(depth + 1)
+			text, err = x.variable()
 		default:
-			text, err = x.file(depth + 1)
+			text, err = x.file()
 		}
 		if errors.Is(err, errOpen) {
 			err = fmt.Errorf("%s has no closing parenthesis; write %[2]c%[2]c( for a literal %[2]c(", quoted(whole), sign)
@@ -129,8 +124,8 @@ func (x *expander) name(stops string) (string, error) {
 }
 
 // nested reads the inside of parentheses and the closing one.
-func (x *expander) nested(depth int) (string, error) {
-	text, err := x.until(")", depth)
+func (x *expander) nested() (string, error) {
+	text, err := x.until(")")
 	if err == nil && x.rest == "" {
 		err = errOpen
 	}
@@ -149,7 +144,7 @@ func (x *expander) key() (string, error) {
 	return x.lookup(strings.TrimSpace(key))
 }
 
-func (x *expander) variable(depth int) (string, error) {
+func (x *expander) variable() (string, error) {
 	name, err := x.name(":-)")
 	if err != nil {
 		return "", err
@@ -172,15 +167,15 @@ func (x *expander) variable(depth int) (string, error) {
 	default:
 		return "", fmt.Errorf("%s cannot be the name of a variable: use $(NAME) or $(NAME:-default)", quoted(name+":"))
 	}
-	other, err := x.nested(depth)
+	other, err := x.nested()
 	if err != nil || !set {
 		return other, err
 	}
 	return value, nil
 }
 
-func (x *expander) file(depth int) (string, error) {
-	name, err := x.nested(depth)
+func (x *expander) file() (string, error) {
+	name, err := x.nested()
 	if err != nil {
 		return "", err
 	}

@@ -66,7 +66,6 @@ type flagParser struct {
 	table     *table
 	own       map[string]cli.Flag // the command's, by name
 	context   *cli.Context        // takes the values of own flags
-	seen      map[string]bool     // names of own flags so far
 	operands  int
 	rest      []string
 	help      bool
@@ -75,7 +74,7 @@ type flagParser struct {
 }
 
 func newFlagParser(args []string) *flagParser {
-	return &flagParser{table: newTable(), own: map[string]cli.Flag{}, seen: map[string]bool{}, rest: args}
+	return &flagParser{table: newTable(), own: map[string]cli.Flag{}, rest: args}
 }
 
 func (p *flagParser) parse() (Arguments, error) {
@@ -144,11 +143,10 @@ func (p *flagParser) flag(text string) {
 
 // ownFlag sets a flag of the command's own in its context.
 func (p *flagParser) ownFlag(own cli.Flag, name, value string, valued bool) {
-	kind, again := "valid", p.seen[name]
-	p.seen[name] = true
+	kind := "valid"
 	switch own.(type) {
 	case *cli.BoolFlag:
-		kind, again = "true or false", false
+		kind = "true or false"
 		if !valued {
 			value, valued = "true", true
 		} else if v, err := parseBool(value); err == nil {
@@ -160,10 +158,7 @@ func (p *flagParser) ownFlag(own cli.Flag, name, value string, valued bool) {
 		kind = "a duration such as 720h or 500ms"
 	}
 	value, ok := p.value(name, value, valued)
-	if again {
-		p.fault("flag --%s is given twice", name)
-	}
-	if !ok || again {
+	if !ok {
 		return
 	}
 	if err := p.context.Set(name, value); err != nil {

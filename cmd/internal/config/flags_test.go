@@ -141,19 +141,18 @@ func TestParseFlags(t *testing.T) {
 		}
 	}
 	for line, want := range map[string]string{
-		"--help --json":             "flag: help requested",
-		"-h":                        "flag: help requested",
-		"--expires":                 "flag --expires needs a value",
-		"--expires --quiet":         "flag --expires needs a value",
-		"--expires 1h --expires=1h": "flag --expires is given twice",
-		"--expires tomorrow":        `flag --expires: "tomorrow" is not a duration such as 720h or 500ms`,
-		"--seed=":                   `flag --seed: "" is not a number`,
-		"--expire 1h":               "unknown flag --expire: did you mean --expires?",
-		"--jsn":                     "unknown flag --jsn: did you mean --json?",
-		"x y a.ini":                 `unexpected argument "a.ini": use --ini for an ini file`,
-		"x -- y --quiet":            `unexpected argument "--quiet": use --ini for an ini file`,
-		"--quiet=1h --nope x y z":   "flag --quiet: \"1h\" is not true or false\nunknown flag --nope\nunexpected argument \"z\": use --ini for an ini file",
-		"--processes --help":        "flag --processes needs a value",
+		"--help --json":           "flag: help requested",
+		"-h":                      "flag: help requested",
+		"--expires":               "flag --expires needs a value",
+		"--expires --quiet":       "flag --expires needs a value",
+		"--expires tomorrow":      `flag --expires: "tomorrow" is not a duration such as 720h or 500ms`,
+		"--seed=":                 `flag --seed: "" is not a number`,
+		"--expire 1h":             "unknown flag --expire: did you mean --expires?",
+		"--jsn":                   "unknown flag --jsn: did you mean --json?",
+		"x y a.ini":               `unexpected argument "a.ini": use --ini for an ini file`,
+		"x -- y --quiet":          `unexpected argument "--quiet": use --ini for an ini file`,
+		"--quiet=1h --nope x y z": "flag --quiet: \"1h\" is not true or false\nunknown flag --nope\nunexpected argument \"z\": use --ini for an ini file",
+		"--processes --help":      "flag --processes needs a value",
 	} {
 		got, err := run(2, line)
 		if err == nil || err.Error() != want {

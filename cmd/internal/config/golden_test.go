@@ -17,8 +17,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 const goldenDir = "../../../testdata/ini"
 
-// goldenSystem returns a System with the golden ini files in its working directory.
-func goldenSystem() System {
+// goldenSystem returns a system with the golden ini files in its working directory.
+func goldenSystem() *system {
 	sys := testSystem(nil)
 	sys.Open = func(path string) (io.ReadCloser, error) {
 		name, err := filepath.Rel(sys.Dir, path)
@@ -39,7 +39,7 @@ func TestGolden(t *testing.T) {
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			var got bytes.Buffer
-			loaded, err := Load(Arguments{Files: []string{filepath.Base(path)}}, goldenSystem())
+			loaded, err := load(Arguments{Files: []string{filepath.Base(path)}}, goldenSystem())
 			if err != nil {
 				fmt.Fprintln(&got, err)
 			} else {

@@ -8,11 +8,8 @@ import (
 	"strings"
 )
 
-// Limits of inclusion. They stop a few files that multiply; a file that includes itself is a fault anyway.
-const (
-	maxIncludes = 256 // in total
-	maxDepth    = 16  // files that include files
-)
+// maxIncludes stops a few files that multiply. A file that includes itself is a fault anyway.
+const maxIncludes = 256
 
 // inclusion is a section that is being read.
 type inclusion struct {
@@ -43,7 +40,7 @@ func splitSpec(spec string) (path, section string) {
 // reader reads files and their includes into one list of assignments.
 type reader struct {
 	remarks
-	sys         *System
+	sys         *system
 	table       *table
 	parsed      map[string]*file // by absolute path
 	found       bool             // a file could be opened
@@ -58,7 +55,7 @@ type reader struct {
 	incomplete  bool // a file is missing, so any key may be
 }
 
-func newReader(sys *System, keys *table) *reader {
+func newReader(sys *system, keys *table) *reader {
 	return &reader{
 		sys:    sys,
 		table:  keys,
@@ -127,21 +124,21 @@ func (r *reader) parse(i inclusion, asked Origin) *file {
 
 func (r *reader) entry(e entry) {
 	in := r.chain[len(r.chain)-1]
-	a := assignment{key: e.key, value: e.value, alone: e.alone, uwsgi: in.uwsgi, origin: Origin{in.name, e.line}}
+	a := assignment{Setting{Key: e.key, Value: e.value, Alone: e.alone, Origin: Origin{in.name, e.line}}, in.uwsgi}
 	if err := a.unwrap(); err != nil {
-		r.fault(a.origin, "%v", err)
+		r.fault(a.Origin, "%v", err)
 		return
 	}
 	value, ok := r.expand(a, in.path)
 	if !ok {
 		return
 	}
-	a.value = value
-	if a.key == "ini" || a.key == "include" {
-		r.include(a.value, a.origin)
+	a.Value = value
+	if a.Key == "ini" || a.Key == "include" {
+		r.include(a.Value, a.Origin)
 		return
 	}
-	name := r.table.canonical(a.key)
+	name := r.table.canonical(a.Key)
 	r.above[name] = a.text()
 	delete(r.broken, name)
 	r.assignments = append(r.assignments, a)
@@ -169,8 +166,6 @@ func (r *reader) include(spec string, origin Origin) {
 	switch r.included++; {
 	case slices.ContainsFunc(r.chain, same):
 		r.fault(origin, "includes itself: %s", r.chainTo(to))
-	case len(r.chain) == maxDepth:
-		r.fault(origin, "more than %d files deep: %s", maxDepth, r.chainTo(to))
 	case r.included == maxIncludes+1:
 		r.fault(origin, "more than %d includes", maxIncludes)
 	case r.included > maxIncludes:
@@ -224,17 +219,17 @@ func (r *reader) choose(f *file, i *inclusion, asked Origin) (ok bool) {
 // expand reports whether the value could be expanded. Values of ignored keys need not be: some have their own syntax.
 func (r *reader) expand(a assignment, ini string) (string, bool) {
 	x := expander{sys: r.sys, ini: ini, lookup: r.lookup}
-	value, err := x.expand(a.value)
+	value, err := x.expand(a.Value)
 	if err == nil {
 		return value, true
 	}
-	if _, ignored := r.table.ignored(a.key); ignored {
+	if _, ignored := r.table.ignored(a.Key); ignored {
 		return "", true
 	}
-	if k, ok := r.table.find(a.key); ok && k.lenient {
-		return a.value, true
+	if k, ok := r.table.find(a.Key); ok && k.lenient {
+		return a.Value, true
 	}
-	r.broken[r.table.canonical(a.key)] = true
+	r.broken[r.table.canonical(a.Key)] = true
 	if !errors.Is(err, errBroken) {
 		r.faults = append(r.faults, a.fault(err))
 	}
@@ -275,13 +270,13 @@ func (r *reader) lookup(key string) (string, error) {
 func (r *reader) commandLine(settings []Setting) []assignment {
 	var assignments []assignment
 	for _, s := range settings {
-		a := assignment{key: s.Key, value: s.Value, alone: s.Alone, placeholder: s.Placeholder, origin: s.Origin}
+		a := assignment{Setting: s}
 		value, ok := r.expand(a, "")
 		if !ok {
 			continue
 		}
-		a.value = value
-		r.given[r.table.canonical(a.key)] = a.text()
+		a.Value = value
+		r.given[r.table.canonical(a.Key)] = a.text()
 		assignments = append(assignments, a)
 	}
 	return assignments

@@ -339,7 +339,7 @@ func Keys() []Key {
 	}
 	for i := range keys {
 		k := &keys[i]
-		k.Kind = k.bind(target{new(Config), new(System)}).kind()
+		k.Kind = k.bind(target{new(Config), new(system)}).kind()
 		if k.Kind == kindBoolean {
 			k.alone = "true"
 		}

@@ -30,6 +30,11 @@ func TestTables(t *testing.T) {
 		if k.Kind == "" || k.Help == "" || len(k.Help) > 110 || strings.HasSuffix(k.Help, ".") || unicode.IsUpper(rune(k.Help[0])) {
 			t.Errorf("%s: kind %q, help %q", k.Name, k.Kind, k.Help)
 		}
+		kind, _, _ := strings.Cut(k.Kind, " ")
+		numeric := slices.Contains([]string{"number", "size", "duration"}, kind)
+		if numeric && k.bind(target{new(Config), newSystem()}).set("0") == nil && !strings.Contains(k.Help, "; 0: ") {
+			t.Errorf("%s can be 0, and its help is %q", k.Name, k.Help)
+		}
 		for _, known := range append(k.Aliases, k.Name) {
 			if row, ignored := keys.ignored(known); ignored {
 				t.Errorf("%s is a key, and ignored by %s", known, row.Name)
@@ -56,20 +61,6 @@ func TestTables(t *testing.T) {
 	for _, name := range []string{"uwsgi-socket", "daemonize", "if-env", "chroot", "https"} {
 		if _, ok := refusal(name); !ok {
 			t.Errorf("%s is not refused", name)
-		}
-	}
-}
-
-// TestZeroHelp checks that the help of every key that can be 0 explains it.
-func TestZeroHelp(t *testing.T) {
-	for _, k := range Keys() {
-		sys := testSystem(nil)
-		kind, _, _ := strings.Cut(k.Kind, " ")
-		if !slices.Contains([]string{"number", "size", "duration"}, kind) || k.bind(target{new(Config), &sys}).set("0") != nil {
-			continue
-		}
-		if !strings.Contains(k.Help, "; 0: ") {
-			t.Errorf("%s can be 0, and its help is %q", k.Name, k.Help)
 		}
 	}
 }
@@ -105,7 +96,7 @@ func TestKeysChangeFields(t *testing.T) {
 		}
 		c := newConfig(keys)
 		sys := testSystem(nil)
-		v := k.bind(target{c, &sys})
+		v := k.bind(target{c, sys})
 		if k.Default != "" && !slices.Equal(v.texts(), []string{k.Default}) && k.Default != "60s" {
 			t.Errorf("%s has the default %s, which is %q", k.Name, k.Default, v.texts())
 		}

@@ -24,7 +24,7 @@ var errEmpty = errors.New("missing value")
 // target has the Config to fill and the System to fill it from.
 type target struct {
 	*Config
-	sys *System
+	sys *system
 }
 
 // scalar is a field with one value.

@@ -18,7 +18,9 @@ type Effective struct {
 
 // Load reads the files and binds every key. It returns all faults at once, as a *Faults. It opens ini files and the files that
 // they name by @(file), looks up users and groups, and does nothing else.
-func Load(args Arguments, sys System) (*Loaded, error) {
+func Load(args Arguments) (*Loaded, error) { return load(args, newSystem()) }
+
+func load(args Arguments, sys *system) (*Loaded, error) {
 	r, b := bind(args, sys)
 	if err := allFaults(r, b); err != nil {
 		return nil, err
@@ -31,7 +33,9 @@ func Load(args Arguments, sys System) (*Loaded, error) {
 
 // ControlPath returns the key control of a configuration even if other keys have faults, so that a running server with a broken ini
 // file can still be asked and stopped. It is empty if there is no control socket.
-func ControlPath(args Arguments, sys System) (string, error) {
+func ControlPath(args Arguments) (string, error) { return controlPath(args, newSystem()) }
+
+func controlPath(args Arguments, sys *system) (string, error) {
 	r, b := bind(args, sys)
 	if b.config.Control == "" {
 		return "", allFaults(r, b)
@@ -41,7 +45,9 @@ func ControlPath(args Arguments, sys System) (string, error) {
 
 // MetricsDir returns the metrics directory of a server with this configuration, which may have faults but must exist. It is empty
 // if neither a directory nor a control socket is set: such a server names its directory by its pid.
-func MetricsDir(args Arguments, sys System) (string, error) {
+func MetricsDir(args Arguments) (string, error) { return metricsDir(args, newSystem()) }
+
+func metricsDir(args Arguments, sys *system) (string, error) {
 	r, b := bind(args, sys)
 	switch c := b.config; {
 	case c.MetricsDir != "":
@@ -52,16 +58,15 @@ func MetricsDir(args Arguments, sys System) (string, error) {
 	return "", allFaults(r, b)
 }
 
-func bind(args Arguments, sys System) (*reader, *binder) {
-	sys = sys.filled()
+func bind(args Arguments, sys *system) (*reader, *binder) {
 	keys := newTable()
-	r := newReader(&sys, keys)
+	r := newReader(sys, keys)
 	commandLine := r.commandLine(args.Settings)
 	for _, spec := range args.Files {
 		r.top(spec)
 	}
 
-	b := newBinder(&sys, keys, r.used, r.broken)
+	b := newBinder(sys, keys, r.used, r.broken)
 	b.assign(r.assignments, commandLine)
 	b.assignPresets(args.Presets)
 	b.reportUnknown()

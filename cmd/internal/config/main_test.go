@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// testSystem returns a System that is the same on every machine, with these files by absolute path.
-func testSystem(files map[string]string, env ...string) System {
-	return System{
+// testSystem returns a system that is the same on every machine, with these files by absolute path.
+func testSystem(files map[string]string, env ...string) *system {
+	return &system{
 		Dir:      "/srv/app",
 		Hostname: "host7",
 		Cores:    4,
@@ -66,7 +66,7 @@ func testSystem(files map[string]string, env ...string) System {
 
 // loadText loads the lines as the section of a file in the working directory.
 func loadText(lines string, env ...string) (*Loaded, error) {
-	return Load(Arguments{Files: []string{"a.ini"}}, testSystem(map[string]string{"/srv/app/a.ini": "[multiproc]\n" + lines}, env...))
+	return load(Arguments{Files: []string{"a.ini"}}, testSystem(map[string]string{"/srv/app/a.ini": "[multiproc]\n" + lines}, env...))
 }
 
 // mustLoad loads the lines and a socket, without faults.
@@ -110,4 +110,14 @@ func setting(loaded *Loaded, key string) (values, origins []string) {
 		}
 	}
 	return values, origins
+}
+
+// settingText returns the values of a key, each followed by its origin.
+func settingText(loaded *Loaded, key string) string {
+	values, origins := setting(loaded, key)
+	var all []string
+	for i := range values {
+		all = append(all, values[i], origins[i])
+	}
+	return strings.Join(all, " ")
 }

@@ -8,12 +8,8 @@ import (
 	"strings"
 )
 
-// Limits of a file. A larger one is not an ini file.
-const (
-	maxFile = 1 << 20  // bytes
-	maxLine = 64 << 10 // bytes
-	maxKey  = 100      // bytes
-)
+// maxFile is the maximum size of a file in bytes. A larger one is not an ini file.
+const maxFile = 1 << 20
 
 // file is a parsed ini file.
 type file struct {
@@ -99,10 +95,6 @@ func (p *parser) fault(line int, format string, args ...any) {
 }
 
 func (p *parser) line(line int, text string) {
-	if len(text) > maxLine {
-		p.fault(line, "has %d bytes: a line can have at most %d", len(text), maxLine)
-		return
-	}
 	if what := unprintable(text, "\t"); what != "" {
 		p.fault(line, "has %s", what)
 		return
@@ -135,10 +127,6 @@ func (p *parser) entry(line int, text string) {
 	key, value = strings.TrimRight(key, " \t"), strings.TrimLeft(value, " \t")
 	if key == "" {
 		p.fault(line, "missing key")
-		return
-	}
-	if len(key) > maxKey {
-		p.fault(line, "%s is not a key: it has %d bytes", quoted(key), len(key))
 		return
 	}
 	if len(p.file.sections) == 0 {

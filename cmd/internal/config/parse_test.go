@@ -54,9 +54,6 @@ func TestParse(t *testing.T) {
 		"UTF-16":                 {text: "\xff\xfe[\x00a\x00", faults: "x:1: has byte 0xff, which is not UTF-8\n"},
 		"carriage return within": {text: "[a]\rk = v\n", faults: "x:1: has the control character U+000D\n"},
 		"escape":                 {text: "; \x1b[31m\n", faults: "x:1: has the control character U+001B\n"},
-		"longest line":           {text: "[a]\nk=" + strings.Repeat("v", maxLine-2), want: "1 [a]\n2 \"k\" = \"" + strings.Repeat("v", maxLine-2) + "\"\n"},
-		"line too long":          {text: "[a]\nk=" + strings.Repeat("v", maxLine-1) + "\nl\n", want: "1 [a]\n3 \"l\"\n", faults: "x:2: has 65537 bytes: a line can have at most 65536\n"},
-		"key too long":           {text: "[a]\n" + strings.Repeat("k", maxKey+1) + "\n", want: "1 [a]\n", faults: "x:2: \"" + strings.Repeat("k", 80) + "\"… is not a key: it has 101 bytes\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, faults := parse("x", strings.NewReader(test.text))
@@ -107,39 +104,6 @@ func seeds(tb testing.TB) [][]byte {
 		}
 	}
 	return all
-}
-
-// TestParseTruncated cuts the golden files at every length: the lines before the cut must parse as before.
-func TestParseTruncated(t *testing.T) {
-	for _, text := range seeds(t) {
-		whole, _ := parse("x", strings.NewReader(string(text)))
-		for n := range text {
-			f, faults := parse("x", strings.NewReader(string(text[:n])))
-			checkParsed(t, string(text[:n]), f, faults)
-			cut := strings.Count(string(text[:n]), "\n") + 1
-			if got, want := before(f, cut), before(whole, cut); got != want {
-				t.Fatalf("cut at %d:\n%swant\n%s", n, got, want)
-			}
-		}
-	}
-}
-
-// before dumps the file above a line.
-func before(f *file, line int) string {
-	var above file
-	for _, s := range f.sections {
-		if s.line >= line {
-			continue
-		}
-		kept := section{name: s.name, line: s.line}
-		for _, e := range s.entries {
-			if e.line < line {
-				kept.entries = append(kept.entries, e)
-			}
-		}
-		above.sections = append(above.sections, kept)
-	}
-	return dump(&above)
 }
 
 // checkParsed checks what must hold for every input: faults are on existing lines, and a parsed file can be written and parsed

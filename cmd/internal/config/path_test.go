@@ -83,45 +83,6 @@ func TestParseDatabase(t *testing.T) {
 	}
 }
 
-// TestDatabase sets the key in files and on the command line.
-func TestDatabase(t *testing.T) {
-	sys := testSystem(map[string]string{
-		"/srv/app/a.ini": "[uwsgi]\nsocket = :1\ndatabase = a.db\nchdir = /data",
-		"/srv/app/b.ini": "[uwsgi]\nsocket = :1\ndatabase\ndatabase = sqlite://\ndatabase = $(NUL)\nset = database = /x/\nmigrate = %(database)",
-	}, "NUL=a\x00b")
-	for line, want := range map[string]string{
-		"a.ini":                                   "/data/a.db a.ini:3",
-		"a.ini --database b.db":                   "/data/b.db --database",
-		"a.ini --database=sqlite://b.db":          "/data/b.db --database",
-		"a.ini --set database=/b.db --chdir=/x":   "/b.db --set database",
-		"--database b.db --socket :1":             "/srv/app/b.db --database",
-		"--migrate a.ini --database-timeout 1500": "/data/a.db a.ini:3",
-	} {
-		arguments, err := ParseServerFlags(strings.Fields(line))
-		if err != nil {
-			t.Fatal(err)
-		}
-		loaded, err := Load(arguments, sys)
-		if err != nil {
-			t.Errorf("%s: %v", line, err)
-			continue
-		}
-		values, origins := setting(loaded, "database")
-		if got := values[0] + " " + origins[0]; got != want || loaded.Config.Database != values[0] {
-			t.Errorf("%s: %s, in the field %s; want %s", line, got, loaded.Config.Database, want)
-		}
-	}
-	_, err := Load(Arguments{Files: []string{"b.ini"}}, sys)
-	want := "b.ini:3: database: missing value: use database = path\n" +
-		"b.ini:4: database: missing value\n" +
-		"b.ini:5: database: the expanded value has a NUL byte\n" +
-		"b.ini:6: database: \"/x/\" is a directory: use the path of a file\n" +
-		"b.ini:7: migrate: \"/x/\" is neither true nor false"
-	if err == nil || err.Error() != want {
-		t.Errorf("%v\nwant\n%s", err, want)
-	}
-}
-
 func TestRuntimeDir(t *testing.T) {
 	for _, test := range []struct {
 		uid       int

@@ -1,29 +1,19 @@
 package config
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
-	"unicode/utf8"
 )
 
 // WriteSettings writes every setting with its origin, in aligned columns.
 func WriteSettings(w io.Writer, loaded *Loaded) error {
-	const widest = 48 // a longer value shifts only its own origin
-	var keys, values int
+	columns := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 	for _, e := range loaded.Settings {
-		keys = max(keys, len(e.Key))
-		if width := utf8.RuneCountInString(printable(e.Value)); width <= widest {
-			values = max(values, width)
-		}
+		fmt.Fprintf(columns, "%s\t= %s\t %s\n", e.Key, printable(e.Value), e.Origin)
 	}
-	buffered := bufio.NewWriter(w)
-	for _, e := range loaded.Settings {
-		fmt.Fprintf(buffered, "%-*s = %-*s  %s\n", keys, e.Key, values, printable(e.Value), e.Origin)
-	}
-	return buffered.Flush()
+	return columns.Flush()
 }
 
 // WriteKeys writes the table of keys and then the table of uWSGI's ignored keys, in aligned columns.

@@ -26,7 +26,7 @@ func ParseSnapshot(data []byte) (*Config, error) {
 	if err := json.Unmarshal(data, c); err != nil {
 		return nil, fmt.Errorf("read snapshot: %w", err)
 	}
-	scratch := target{new(Config), &System{
+	scratch := target{new(Config), &system{
 		LookupUser:  func(string) (*user.User, error) { return nil, errNumber },
 		LookupGroup: func(string) (*user.Group, error) { return nil, errNumber },
 	}}
@@ -54,7 +54,7 @@ func (c *Config) Unchangeable(other *Config) []string {
 		if !k.Unchangeable {
 			continue
 		}
-		mine, theirs := k.bind(target{c, new(System)}).texts(), k.bind(target{other, new(System)}).texts()
+		mine, theirs := k.bind(target{c, new(system)}).texts(), k.bind(target{other, new(system)}).texts()
 		if !slices.Equal(mine, theirs) {
 			names = append(names, k.Name)
 		}

@@ -20,7 +20,7 @@ func full(t *testing.T) *Config {
 	c := new(Config)
 	sys := testSystem(nil)
 	for _, k := range Keys() {
-		if err := k.bind(target{c, &sys}).set(samples()[k.Name]); err != nil {
+		if err := k.bind(target{c, sys}).set(samples()[k.Name]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,12 +8,11 @@ import (
 	"time"
 )
 
-// System is the environment that a configuration depends on. Zero fields stand for those of this process and machine; tests set
-// what they need.
-type System struct {
-	Dir          string // the working directory at the start, the base of relative paths
-	Hostname     string
-	Cores        int // by default as many as the process may use, with regard to its cgroup's limit
+// system is the environment that a configuration depends on.
+type system struct {
+	Dir          string // the working directory at the start, the base of relative paths; empty: not known
+	Hostname     string // empty: not known
+	Cores        int    // as many as the process may use, with regard to its cgroup's limit
 	Now          time.Time
 	Getuid       func() int
 	Getgid       func() int
@@ -24,40 +23,21 @@ type System struct {
 	Open         func(path string) (io.ReadCloser, error) // for ini files and @(file)
 }
 
-// filled returns s without zero fields. A working directory or a hostname that is not known stays empty.
-func (s System) filled() System {
-	if s.Dir == "" {
-		s.Dir, _ = os.Getwd()
+// newSystem returns that of this process and machine.
+func newSystem() *system {
+	dir, _ := os.Getwd()
+	hostname, _ := os.Hostname()
+	return &system{
+		Dir:          dir,
+		Hostname:     hostname,
+		Cores:        runtime.GOMAXPROCS(0),
+		Now:          time.Now(),
+		Getuid:       os.Getuid,
+		Getgid:       os.Getgid,
+		LookupEnv:    os.LookupEnv,
+		LookupUser:   user.Lookup,
+		LookupUserID: user.LookupId,
+		LookupGroup:  user.LookupGroup,
+		Open:         func(path string) (io.ReadCloser, error) { return os.Open(path) },
 	}
-	if s.Hostname == "" {
-		s.Hostname, _ = os.Hostname()
-	}
-	if s.Cores == 0 {
-		s.Cores = runtime.GOMAXPROCS(0)
-	}
-	if s.Now.IsZero() {
-		s.Now = time.Now()
-	}
-	if s.Getuid == nil {
-		s.Getuid = os.Getuid
-	}
-	if s.Getgid == nil {
-		s.Getgid = os.Getgid
-	}
-	if s.LookupEnv == nil {
-		s.LookupEnv = os.LookupEnv
-	}
-	if s.LookupUser == nil {
-		s.LookupUser = user.Lookup
-	}
-	if s.LookupUserID == nil {
-		s.LookupUserID = user.LookupId
-	}
-	if s.LookupGroup == nil {
-		s.LookupGroup = user.LookupGroup
-	}
-	if s.Open == nil {
-		s.Open = func(path string) (io.ReadCloser, error) { return os.Open(path) }
-	}
-	return s
 }

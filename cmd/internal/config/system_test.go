@@ -1,20 +1,9 @@
 package config
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 )
-
-// TestSystemFilled checks that no field stays zero.
-func TestSystemFilled(t *testing.T) {
-	filled := reflect.ValueOf(System{}.filled())
-	for i := range filled.NumField() {
-		if filled.Field(i).IsZero() {
-			t.Errorf("%s is zero", filled.Type().Field(i).Name)
-		}
-	}
-}
 
 // TestSystem loads with the real machine.
 func TestSystem(t *testing.T) {
@@ -27,7 +16,7 @@ func TestSystem(t *testing.T) {
 		{Key: "uid", Value: "root"},
 		{Key: "gid", Value: "root"},
 		{Key: "processes", Value: "auto"},
-	}}, System{})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +27,11 @@ func TestSystem(t *testing.T) {
 	if *c.UID != 0 || *c.GID != 0 || c.UserName != "root" || c.Processes < 1 {
 		t.Errorf("%+v", c)
 	}
-	if _, err := Load(Arguments{Files: []string{dir + "/none.ini"}}, System{}); err == nil ||
+	if _, err := Load(Arguments{Files: []string{dir + "/none.ini"}}); err == nil ||
 		err.Error() != dir+"/none.ini: cannot be opened: no such file or directory" {
 		t.Errorf("no file: %v", err)
 	}
-	if _, err := Load(Arguments{Files: []string{dir}}, System{}); err == nil || err.Error() != dir+": cannot be read: is a directory" {
+	if _, err := Load(Arguments{Files: []string{dir}}); err == nil || err.Error() != dir+": cannot be read: is a directory" {
 		t.Errorf("a directory: %v", err)
 	}
 }

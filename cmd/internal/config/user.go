@@ -6,7 +6,7 @@ import (
 )
 
 // userID is the number of a user, who may be given by name. The name stays empty if a number is given; see setGroup.
-func userID(field **int, name *string, sys *System) value {
+func userID(field **int, name *string, sys *system) value {
 	parse := func(text string) (*int, error) {
 		if id, ok := parseID(text); ok {
 			*name = ""
@@ -27,7 +27,7 @@ func userID(field **int, name *string, sys *System) value {
 }
 
 // groupID is the number of a group, which may be given by name.
-func groupID(field **int, sys *System) value {
+func groupID(field **int, sys *system) value {
 	parse := func(text string) (*int, error) {
 		id, ok := parseID(text)
 		if !ok {

@@ -57,7 +57,7 @@ func jsonFlag() urfave.Flag { return &urfave.BoolFlag{Name: "json", Usage: "prin
 func clientAction(run func(*urfave.Context, *master.Client) error) urfave.ActionFunc {
 	return cli.Action(0, func(c *urfave.Context, arguments config.Arguments) error {
 		arguments.Activated = true // the server may have its sockets from systemd
-		path, err := config.ControlPath(arguments, config.System{})
+		path, err := config.ControlPath(arguments)
 		if err == nil && path == "" {
 			err = errors.New("which server? give --ini FILE or --control PATH")
 		}

@@ -55,7 +55,7 @@ func load(c *urfave.Context, arguments config.Arguments) (*config.Config, error)
 		return config.ParseSnapshot(data)
 	}
 	arguments.Activated = true // the database does not depend on the sockets, which systemd may open
-	loaded, err := config.Load(arguments, config.System{})
+	loaded, err := config.Load(arguments)
 	if err != nil {
 		return nil, err
 	}

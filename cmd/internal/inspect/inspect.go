@@ -79,7 +79,7 @@ func metricsPath(c *urfave.Context, arguments config.Arguments) (string, error) 
 		return "", errors.New("both --dir and a configuration name a directory: give only one of them")
 	case configured:
 		arguments.Activated = true // the directory does not depend on the sockets, which systemd may open
-		path, err := config.MetricsDir(arguments, config.System{})
+		path, err := config.MetricsDir(arguments)
 		if err == nil && path == "" {
 			err = errors.New("the configuration has neither metrics-dir nor control: give --dir")
 		}

@@ -74,7 +74,7 @@ func TestUnitFitsINI(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "site")
 	initSite(t, "/usr/bin/multiproc", dir)
 	settings := unitSettings(t, dir)
-	loaded, err := config.Load(config.Arguments{Files: []string{filepath.Join(dir, iniFile)}}, config.System{})
+	loaded, err := config.Load(config.Arguments{Files: []string{filepath.Join(dir, iniFile)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func RunserverCommand() *urfave.Command {
 }
 
 func runserver(c *urfave.Context, arguments config.Arguments) error {
-	loaded, err := config.Load(forDevelopment(arguments), config.System{})
+	loaded, err := config.Load(forDevelopment(arguments))
 	if err != nil {
 		return cli.Usage(err)
 	}

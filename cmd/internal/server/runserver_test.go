@@ -1,6 +1,7 @@
 package server
 
 import (
+	"path/filepath"
 	"testing"
 
 	urfave "github.com/urfave/cli/v2"
@@ -15,7 +16,7 @@ func development(t *testing.T, args ...string) *config.Config {
 	var loaded *config.Loaded
 	command := RunserverCommand()
 	command.Action = cli.Action(1, func(_ *urfave.Context, arguments config.Arguments) (err error) {
-		loaded, err = config.Load(forDevelopment(arguments), config.System{Dir: "/srv"})
+		loaded, err = config.Load(forDevelopment(arguments))
 		return err
 	})
 	app := &urfave.App{Commands: []*urfave.Command{command}}
@@ -46,7 +47,7 @@ func TestDevelopmentSettings(t *testing.T) {
 			if len(cfg.Sockets) != 1 || cfg.Sockets[0].Address != c.want {
 				t.Errorf("serves at %v, want %s", cfg.Sockets, c.want)
 			}
-			if cfg.Master || !cfg.Migrate || cfg.DisableLogging || cfg.Database != "/srv/multiproc.db" {
+			if cfg.Master || !cfg.Migrate || cfg.DisableLogging || filepath.Base(cfg.Database) != "multiproc.db" {
 				t.Errorf("%+v", cfg)
 			}
 		})

@@ -58,7 +58,7 @@ func limitsOf(t *testing.T, flags ...string) *worker.Limits {
 	if err != nil {
 		t.Fatal(err)
 	}
-	loaded, err := config.Load(arguments, config.System{})
+	loaded, err := config.Load(arguments)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func Run(ctx context.Context, args []string) error {
 	activated := activation.Files(true) // and unset systemd's variables, which must not reach the workers
 	call.activated = len(activated) > 0
 	arguments.Activated = call.activated
-	loaded, err := config.Load(arguments, config.System{})
+	loaded, err := config.Load(arguments)
 	if err != nil {
 		return cli.Usage(err)
 	}
