@@ -16,8 +16,8 @@ import (
 // histogram is a sum, then a bucket per bound with the observations of this bucket only, in this order in the file, as
 // prometheus_client writes them. Readers cumulate the buckets and take the count from them.
 type histogram struct {
-	child
 	bounds []float64 // without +Inf
+	child
 }
 
 // Values of a histogram: bucket i is firstBucket+i. The last bucket, +Inf, has no bound.
@@ -89,7 +89,7 @@ func newHistogram(f *family, labelValues []string) prometheus.Histogram {
 		le := format.Label{Name: "le", Value: string(appendFloat(nil, b))}
 		keys = append(keys, format.Key{Sample: f.name + "_bucket", Labels: slices.Insert(slices.Clone(labels), at, le)})
 	}
-	h := &histogram{f.newChild(labelValues, keys...), f.bounds}
+	h := &histogram{f.bounds, f.newChild(labelValues, keys...)}
 	h.metric = h
 	return h
 }

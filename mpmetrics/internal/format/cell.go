@@ -52,8 +52,6 @@ const (
 
 // addContended spins before each try: the core that has the cache line gets more done than two that keep taking it from each
 // other.
-//
-//go:noinline
 func (c *Cell) addContended(v float64) {
 	for spin := firstSpin; ; spin = min(2*spin, lastSpin) {
 		for range spin {
