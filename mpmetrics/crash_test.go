@@ -73,9 +73,9 @@ func TestKilledMakingFiles(t *testing.T) {
 // crashWriter is a process that works in batches, and reports each that is done, until it is killed.
 type crashWriter struct {
 	*proctest.Child
-	dir  string
+	dir     string
 	process int // number of holders of the id before
-	done int // batches reported
+	done    int // batches reported
 }
 
 // startCrashChild returns when the child is about to open the directory.
