@@ -19,14 +19,6 @@ import (
 // MasterID is the id of the master's metric files.
 const MasterID = "master"
 
-// MasterOptions are the options of NewMaster. All fields are required.
-type MasterOptions struct {
-	Path      string // of Directory
-	Directory *mpmetrics.Directory
-	MaxSeries int // 0: no limit
-	Logger    *slog.Logger
-}
-
 // Master publishes the master's own metrics and its status file, and sweeps the metrics directory when a worker has ended.
 //
 // Gauges are set from the master's table of workers, never counted up and down. The label of a worker is its slot, which bounds
@@ -55,15 +47,16 @@ type Master struct {
 	cpuSeen   map[int]time.Duration // by pid, of the workers that run
 }
 
-// NewMaster makes the metrics. The caller passes Hooks to the master and closes the Master when that has returned.
-func NewMaster(o MasterOptions) (*Master, error) {
-	w, err := mpmetrics.NewWriter(o.Path, MasterID, mpmetrics.WriterOptions{Logger: o.Logger, MaxSeries: o.MaxSeries})
+// NewMaster makes the metrics in the directory at path. The caller passes Hooks to the master and closes the Master when that has
+// returned. maxSeries is as in [mpmetrics.WriterOptions].
+func NewMaster(path string, directory *mpmetrics.Directory, maxSeries int, log *slog.Logger) (*Master, error) {
+	w, err := mpmetrics.NewWriter(path, MasterID, mpmetrics.WriterOptions{Logger: log, MaxSeries: maxSeries})
 	if err != nil {
 		return nil, err
 	}
 	m := &Master{
-		directory: o.Directory,
-		log:       o.Logger,
+		directory: directory,
+		log:       log,
 		writer:    w,
 		slots:     map[handoff.Slot]bool{},
 		listeners: map[string]bool{},
@@ -72,7 +65,7 @@ func NewMaster(o MasterOptions) (*Master, error) {
 	if err := m.register(); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
-	m.file = newStatusWriter(o.Path, o.Logger)
+	m.file = newStatusWriter(path, log)
 	return m, nil
 }
 

@@ -191,7 +191,6 @@ func TestMetricsAuthUnusable(t *testing.T) {
 	for text, says := range map[string]string{
 		"":                                      "requires no authentication",
 		"rate_limit:\n  burst: 5\n":             "requires no authentication",
-		"rate_limit:\n  interval: 1s\n":         "without burst",
 		"rate_limit:\n  interval: 1s\n" + users: "without burst",
 		"nonsense: true\n":                      "nonsense",
 		"basic_auth_users:\n  prometheus: plain\n":                           "too short",

@@ -133,9 +133,7 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 	if err := checkMetricsAuth(in.cfg.MetricsAuthFile); err != nil { // as the user that will read it
 		return cli.Usage(err)
 	}
-	metrics, err := page.NewMaster(page.MasterOptions{
-		Path: in.metricsDir, Directory: in.directory, MaxSeries: in.cfg.MetricsMaxSeries, Logger: in.log,
-	})
+	metrics, err := page.NewMaster(in.metricsDir, in.directory, in.cfg.MetricsMaxSeries, in.log)
 	if err != nil {
 		return err
 	}
