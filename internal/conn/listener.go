@@ -2,6 +2,7 @@ package conn
 
 import (
 	"net"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -10,6 +11,19 @@ import (
 // room for a new one when all places are taken. Closing the returned listener closes l.
 func Listen(l net.Listener, n int) net.Listener {
 	return &listener{Listener: l, limit: NewLimit(n), closed: make(chan struct{})}
+}
+
+// ConnState is the hook of an http.Server that serves a listener of Listen and keeps connections alive. It lets them make room
+// between two requests as well.
+func ConnState(c net.Conn, state http.ConnState) {
+	l, ok := c.(*limited)
+	switch {
+	case !ok:
+	case state == http.StateIdle:
+		l.setIdleSince(time.Now())
+	case state == http.StateActive:
+		l.setIdleSince(time.Time{})
+	}
 }
 
 type listener struct {
@@ -45,26 +59,26 @@ type limited struct {
 	release sync.Once
 
 	mu        sync.Mutex // guards idleSince
-	idleSince time.Time  // zero once something was read or written
+	idleSince time.Time  // zero once something was read or written; see ConnState
 }
 
 func (c *limited) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
-		c.use()
+		c.setIdleSince(time.Time{})
 	}
 	return n, err
 }
 
 func (c *limited) Write(p []byte) (int, error) {
-	c.use()
+	c.setIdleSince(time.Time{})
 	return c.Conn.Write(p)
 }
 
-func (c *limited) use() {
+func (c *limited) setIdleSince(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.idleSince = time.Time{}
+	c.idleSince = t
 }
 
 func (c *limited) Close() error {

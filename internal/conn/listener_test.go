@@ -1,10 +1,13 @@
 package conn_test
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"testing"
+	"time"
 
 	"multiproc/internal/conn"
 	"multiproc/internal/proctest"
@@ -107,6 +110,49 @@ func TestListenEvicts(t *testing.T) {
 	}
 	if err := ask(used); err != nil {
 		t.Errorf("a client that is served was evicted: %v", err)
+	}
+}
+
+// TestConnState has clients that keep their connections alive. They make room for others.
+func TestConnState(t *testing.T) {
+	l, dial := listen(t, 3)
+	server := &http.Server{Handler: http.NotFoundHandler(), ConnState: conn.ConnState, ReadHeaderTimeout: proctest.Patience}
+	go func() { _ = server.Serve(l) }()
+	defer server.Close()
+	request := func(c net.Conn) error {
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
+			return err
+		}
+		r, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			return err
+		}
+		return r.Body.Close()
+	}
+	first := dial()
+	for request(first) != nil { // evicted while its request was on its way, as in served
+		first = dial()
+	}
+	evicted := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, first)
+		evicted <- err
+	}()
+	for deadline := time.Now().Add(proctest.Patience); ; {
+		c := dial()
+		_ = c.SetDeadline(deadline)
+		_ = request(c)
+		select {
+		case err := <-evicted:
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+			if time.Now().After(deadline) {
+				t.Fatal("the first client was not evicted")
+			}
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"multiproc/cmd/internal/cli"
+	"multiproc/internal/conn"
 	"multiproc/mpmetrics"
 )
 
@@ -74,6 +75,9 @@ func serve(c *urfave.Context, dir string, _ []string) error {
 // shutdownTimeout bounds how long requests in flight may go on after the context is done.
 const shutdownTimeout = 5 * time.Second
 
+// maxConnections is how many connections metrics serve has at a time. Idle ones make room for others.
+const maxConnections = 64
+
 // serveUntil serves until the context is done and then shuts down gracefully.
 func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
 	server := &http.Server{
@@ -83,10 +87,11 @@ func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler
 		WriteTimeout:      time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
+		ConnState:         conn.ConnState,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(conn.Listen(listener, maxConnections)) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
