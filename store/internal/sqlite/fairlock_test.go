@@ -69,8 +69,8 @@ func TestFairLockTurns(t *testing.T) {
 		t.Fatalf("%d turns were noted, want %d: two processes held the lock at once", len(notes), processes*turns)
 	}
 	order, waited := bytes.ToUpper(notes), 0
-	for i, who := range notes[:len(notes)-1] {
-		if who == order[i] {
+	for i, process := range notes[:len(notes)-1] {
+		if process == order[i] {
 			continue
 		}
 		waited++
