@@ -11,6 +11,8 @@
 // An [Inspector] reads a directory file by file, for people, and [Verify] returns its faults. A [Directory] is for the
 // process that starts the others: it wipes the directory at the start and sweeps up after dead processes.
 //
+// All of it is safe against processes that are killed at any instruction, and against damaged, truncated and foreign files.
+//
 // The package consists of a writing half (Writer, the four metric types, series, sharedFile) and a reading half (source,
 // sample and table for a file; pageLayout and values for the page; Collector and Inspector on top). They share only
 // internal/format, the bytes of a file, and internal/dir, the directory.

@@ -19,7 +19,7 @@ import (
 // Two Writers, usually in two processes, and the page that either of them can serve.
 func Example() {
 	dir := tempDir() // usually PROMETHEUS_MULTIPROC_DIR
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	for _, id := range []string{"w1", "w2"} {
 		w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
@@ -46,7 +46,7 @@ func Example() {
 func tempDir() string {
 	dir, err := os.MkdirTemp("", "metrics")
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	return dir
 }
@@ -64,7 +64,7 @@ func printFamily(dir, name string) {
 // The mode of a gauge says how the values of several processes are merged.
 func ExampleWriter_NewGauge() {
 	dir := tempDir() // usually PROMETHEUS_MULTIPROC_DIR
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	for i, id := range []string{"w1", "w2"} {
 		w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
@@ -101,7 +101,7 @@ func ExampleWriter_NewGauge() {
 //	http.Handle("/metrics", metrics)
 func ExampleCollector() {
 	dir := tempDir() // usually PROMETHEUS_MULTIPROC_DIR
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
 	if err != nil {
 		log.Fatal(err)
@@ -134,7 +134,7 @@ func ExampleCollector() {
 // The entries of each process.
 func ExampleInspector() {
 	dir := tempDir() // usually PROMETHEUS_MULTIPROC_DIR
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	for i, id := range []string{"w1", "w2"} {
 		w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
 		if err != nil {
@@ -166,7 +166,7 @@ func ExampleInspector() {
 // A master wipes the directory before it starts the first process, and keeps it locked: a second master is refused.
 func ExampleDirectory() {
 	dir := tempDir() // usually PROMETHEUS_MULTIPROC_DIR
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	directory, err := mpmetrics.OpenDirectory(dir, nil)
 	if err != nil {
 		log.Fatal(err)
