@@ -156,6 +156,8 @@ func TestTop(t *testing.T) {
 	if modes := e.modes(); modes != "0 1\n" {
 		t.Errorf("top leaves its screen or no cursor: %s", modes)
 	}
+	e.line("TERM=dumb " + multiprocPath(t) + " metrics top --ini " + s.ini)
+	e.awaitText("use top --once")
 	before, after := settingsOf(t, s.dir+"/before"), settingsOf(t, s.dir+"/after")
 	if before != after {
 		t.Errorf("the terminal was\n%s\nand is\n%s", before, after)
