@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -89,36 +90,29 @@ func crashChild(args []string) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	errs := make(chan error)
+	errs := make(chan error, insertGoroutines)
 	for i := range insertGoroutines {
 		go func() {
-			for n := 0; ctx.Err() == nil; n++ {
+			for n := 0; ; n++ {
 				amount := Amount((child*insertGoroutines+i)*1_000_000 + n)
 				err := s.Update(ctx, func(tx *Tx) error {
 					_, err := tx.CreateTransaction(Transaction{API: strconv.Itoa(i), Status: "1", Amount: amount})
 					return err
 				})
-				if ctx.Err() != nil {
-					break
-				}
 				if err != nil {
 					errs <- err
 					return
 				}
 				fmt.Fprintln(os.Stdout, int64(amount)) // one write call each
 			}
-			errs <- nil
 		}()
 	}
 	err = proctest.UntilStopped()
 	cancel()
 	for range insertGoroutines {
-		if e := <-errs; err == nil {
-			err = e
+		if e := <-errs; !errors.Is(e, context.Canceled) {
+			err = errors.Join(err, e)
 		}
 	}
-	if e := s.Close(); err == nil {
-		err = e
-	}
-	return err
+	return errors.Join(err, s.Close())
 }
