@@ -26,10 +26,15 @@ import (
 
 // Run runs the server that the arguments describe, an ini file and flags that are keys, in the foreground until it stops.
 func Run(ctx context.Context, args []string) error {
-	call, err := newInvocation(args)
+	dir, err := os.Getwd()
 	if err != nil {
 		return err
 	}
+	program, err := master.Invoked(os.Args[0])
+	if err != nil {
+		return err
+	}
+	call := invocation{program: program, args: args, env: os.Environ(), dir: dir}
 	arguments, err := config.ParseServerFlags(args)
 	if err != nil {
 		return cli.Usage(err)
@@ -56,18 +61,6 @@ type invocation struct {
 	env       []string
 	dir       string
 	activated bool // by systemd, with sockets
-}
-
-func newInvocation(args []string) (invocation, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return invocation{}, err
-	}
-	program, err := master.Invoked(os.Args[0])
-	if err != nil {
-		return invocation{}, err
-	}
-	return invocation{program: program, args: args, env: os.Environ(), dir: dir}, nil
 }
 
 // checkCommand returns the command that prints the settings these arguments stand for now.
