@@ -8,7 +8,7 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// cutGrace is how long handlers may take to return after their requests were cut. Those that follow their context need less.
+// cutGrace is the time that handlers have to return after their requests were cut. Those that follow their context need less.
 const cutGrace = time.Second
 
 // errCut is the cause of the contexts of requests that are cut.

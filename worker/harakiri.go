@@ -14,7 +14,7 @@ import (
 // ErrHarakiri is the cause of a request's context when Limits.Harakiri has passed.
 var ErrHarakiri = errors.New("harakiri: the request took too long")
 
-// lastAnswerTimeout is how long a client has to take the answer that its request took too long, and then to close the
+// lastAnswerTimeout is the time that a client has to take the answer that its request took too long, and then to close the
 // connection: if the worker closed it first while the client still sends, the answer could be lost.
 const lastAnswerTimeout = 500 * time.Millisecond
 

@@ -25,16 +25,16 @@ type Limits struct {
 	// length; otherwise the handler's read fails with *http.MaxBytesError.
 	MaxBody int64
 
-	// HTTPTimeout is how long the head of a request may take, and how long a connection may be idle.
+	// HTTPTimeout limits the time for the head of a request, and the time that a connection may be idle.
 	HTTPTimeout time.Duration
-	// SocketTimeout is how long a client may take nothing of an answer, or send nothing of a body that the handler reads,
+	// SocketTimeout limits the time that a client may take nothing of an answer, or send nothing of a body that the handler reads,
 	// before it is cut off. While all connections are taken, a client is also cut off if it takes or sends less than 500 bytes
 	// per second on average over this time.
 	SocketTimeout time.Duration
 
-	// Harakiri is how long a request may take, see ExtendDeadline.
+	// Harakiri limits the time for a request, see ExtendDeadline.
 	Harakiri time.Duration
-	// HarakiriGrace is how much longer its handler may take to return before the worker requests a replacement. 0: it must have
+	// HarakiriGrace is the time that its handler then has to return before the worker requests a replacement. 0: it must have
 	// returned when the client has its answer.
 	HarakiriGrace time.Duration
 
@@ -44,10 +44,10 @@ type Limits struct {
 	// together are not replaced together.
 	MaxRequestsDelta int
 
-	// DrainIdle is how long a connection may be idle in the drain before it is closed. 0: a request that is not in the
+	// DrainIdle limits the time that a connection may be idle in the drain before it is closed. 0: a request that is not in the
 	// kernel yet is lost.
 	DrainIdle time.Duration
-	// DrainTimeout is how long the drain may take. 0: requests are cut at once.
+	// DrainTimeout limits the time for the drain. 0: requests are cut at once.
 	DrainTimeout time.Duration
 }
 

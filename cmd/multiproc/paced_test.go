@@ -46,7 +46,7 @@ type death struct {
 // lostByKill is the number of requests that a killed worker may have had, for each of many: they take a few milliseconds.
 const lostByKill = 3
 
-// deathSlack is how long after a worker's death a client that keeps a connection may still write to it.
+// deathSlack is the time after a worker's death in which a client that keeps a connection may still write to it.
 const deathSlack = 100 * time.Millisecond
 
 // startPaced returns an empty set of clients, which run until stop or the end of the test.

@@ -25,7 +25,7 @@ import (
 // benchConnections is the number of concurrent clients.
 const benchConnections = 32
 
-// benchRound is how long each of the two servers is measured in turn, so that the machine's load affects both.
+// benchRound is the time for which each of the two servers is measured in turn, so that the machine's load affects both.
 const benchRound = 500 * time.Millisecond
 
 // BenchmarkRequests compares workers of one thread each with one process that has all cores, side by side. One iteration is a

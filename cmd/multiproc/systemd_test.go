@@ -21,7 +21,7 @@ import (
 	"multiproc/master"
 )
 
-// activate is what systemd does for a service that it opens sockets for, as main function of a program:
+// activate does what systemd does for a socket-activated service, as the main function of a program:
 //
 //	activate NAME=IP:PORT... -- PROGRAM ARG...
 //

@@ -29,7 +29,7 @@ type Member interface {
 }
 
 const (
-	// evictionInterval is how often a listener that waits for a place looks for idle connections.
+	// evictionInterval is the interval at which a listener that waits for a place looks for idle connections.
 	evictionInterval = 50 * time.Millisecond
 	// evictionShare is the share of the places that is cleared at once, as 1/n: finding idle connections costs more than
 	// closing them.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Patience is how long a test waits for an event that is to come at once: long, since machines are shared. No test waits this
+// Patience limits the wait of a test for an event that must come at once. It is long, since machines are shared. No test waits this
 // long for something that must not happen.
 const Patience = 30 * time.Second
 

@@ -75,7 +75,7 @@ func serve(c *urfave.Context, dir string, _ []string) error {
 // shutdownTimeout bounds how long requests in flight may go on after the context is done.
 const shutdownTimeout = 5 * time.Second
 
-// maxConnections is how many connections metrics serve has at a time. Idle ones make room for others.
+// maxConnections is the maximum number of connections of metrics serve. Idle ones make room for others.
 const maxConnections = 64
 
 // serveUntil serves until the context is done and then shuts down gracefully.
