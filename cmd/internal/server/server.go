@@ -9,8 +9,10 @@ package server
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -140,6 +142,25 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 	in.logFirstSteps(call.args...)
 	catchLateSignals()
 	return m.Run(ctx, hooks)
+}
+
+// firstSteps returns the commands that a new user can try next: those that fill a database which the server is about to create. The
+// arguments are the server's own: the commands take the same.
+func firstSteps(cfg *config.Config, program string, args ...string) []string {
+	if _, err := os.Stat(cfg.Database); !hasDatabase(cfg) || !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if strings.Contains(program, "/go-build") {
+		program = "go run ./cmd/multiproc"
+	}
+	words := strings.Join(args, " ")
+	return []string{program + " populate " + words + " --transactions 1000", program + " createsuperuser " + words}
+}
+
+func (in *instance) logFirstSteps(args ...string) {
+	for _, command := range firstSteps(in.cfg, os.Args[0], args...) {
+		in.log.Info("new database, a command to try next", "command", command)
+	}
 }
 
 // catchLateSignals keeps the signals that stop a server from killing the process between the end of the server and the exit,
