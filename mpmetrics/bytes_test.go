@@ -263,7 +263,7 @@ func splitFileName(t *testing.T, name string) (prefix, id string) {
 	name = strings.TrimSuffix(name, ".db")
 	i := strings.LastIndexByte(name, '_')
 	if i < 0 {
-		t.Fatalf("%s is no name of a metric file", name)
+		t.Fatalf("%s is not the name of a metric file", name)
 	}
 	return name[:i], name[i+1:]
 }

@@ -87,17 +87,17 @@ func TestFaultyFile(t *testing.T) {
 		{name: "16 value bytes, then 8", content: metricFile(with(sharedKey, 4), with(ownKey, 8)[:len(with(ownKey, 8))-8], with(afterKey, 9)), reason: mpmetrics.ReasonDamaged, more: withBoth},
 		{name: "SQLite in a metric file's name", content: sqlite, reason: mpmetrics.ReasonDamaged},
 
-		{name: "key is no JSON", content: around(`["own", "own_total", nonsense]`), reason: mpmetrics.ReasonKey, more: withBoth},
+		{name: "key is not JSON", content: around(`["own", "own_total", nonsense]`), reason: mpmetrics.ReasonKey, more: withBoth},
 		{name: "key is of three strings", content: around(`["own", "own_total", "x"]`), reason: mpmetrics.ReasonKey, more: withBoth},
 		{name: "a histogram's sample among counters", content: around(`["x", "x_bucket", {"le": "1.0"}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
 		{name: "sample of another family", content: around(`["x", "y_total", {}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
-		{name: "no name of a family", content: around(`["", "_total", {}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
-		{name: "sample of no family", content: around(`["x", "_total", {}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
+		{name: "empty family name", content: around(`["", "_total", {}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
+		{name: "sample without its family", content: around(`["x", "_total", {}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
 		{name: "NUL in a name", content: around(`["x\u0000", "x\u0000_total", {}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
 		{name: "NUL in a label's name", content: around(`["x", "x_total", {"l\u0000": "y"}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
 		{name: "label __name__", content: around(`["x", "x_total", {"__name__": "y"}, ""]`), reason: mpmetrics.ReasonKey, more: withBoth},
 		{
-			name: "no name of a label", file: "gauge_max_1.db",
+			name: "empty label name", file: "gauge_max_1.db",
 			content: metricFile(with(`["g", "g", {"": "1"}, ""]`, 9), with(`["g", "g", {}, ""]`, 5)),
 			reason:  mpmetrics.ReasonKey, more: map[string]float64{"g{}": 5},
 		},
@@ -106,7 +106,7 @@ func TestFaultyFile(t *testing.T) {
 			content: metricFile(with(`["duration", "duration_bucket", {}, "Help."]`, 9)), reason: mpmetrics.ReasonKey,
 		},
 		{
-			name: "le is no number", file: "histogram_1.db",
+			name: "le is not a number", file: "histogram_1.db",
 			content: metricFile(with(`["duration", "duration_bucket", {"le": "high"}, "Help."]`, 9)), reason: mpmetrics.ReasonKey,
 		},
 		{

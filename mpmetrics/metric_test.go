@@ -69,7 +69,7 @@ func TestRefused(t *testing.T) {
 		{"no name", nil, opts{typ: "gauge"}, "name"},
 		{"name that is not UTF-8", nil, opts{typ: "gauge", name: "a\xff"}, "not a valid metric name"},
 		{"label that is not UTF-8", nil, opts{typ: "gauge", name: "g", labels: labels("a\xff")}, "not a valid label name"},
-		{"label of the system", nil, opts{typ: "gauge", name: "g", labels: labels("__a")}, "not a valid label name"},
+		{"reserved label", nil, opts{typ: "gauge", name: "g", labels: labels("__a")}, "not a valid label name"},
 		{"label twice", nil, opts{typ: "gauge", name: "g", labels: labels("a", "a")}, "duplicate label"},
 		{
 			"label and constant label",
@@ -85,9 +85,9 @@ func TestRefused(t *testing.T) {
 		{"unit of a gauge", nil, opts{typ: "gauge", name: "a", unit: "bytes"}, "unit"},
 		{"unit of a histogram", nil, opts{typ: "histogram", name: "a", unit: "bytes"}, "unit"},
 		{"unit of a summary", nil, opts{typ: "summary", name: "a", unit: "bytes"}, "unit"},
-		{"bounds that fall", nil, opts{typ: "histogram", name: "h", buckets: []float64{1, 3, 2}}, "must increase"},
-		{"bounds that stay", nil, opts{typ: "histogram", name: "h", buckets: []float64{1, 1}}, "must increase"},
-		{"bound that is no number", nil, opts{typ: "histogram", name: "h", buckets: []float64{math.NaN(), 1}}, "must increase"},
+		{"decreasing bounds", nil, opts{typ: "histogram", name: "h", buckets: []float64{1, 3, 2}}, "must increase"},
+		{"equal bounds", nil, opts{typ: "histogram", name: "h", buckets: []float64{1, 1}}, "must increase"},
+		{"bound that is not a number", nil, opts{typ: "histogram", name: "h", buckets: []float64{math.NaN(), 1}}, "must increase"},
 		{"bound after infinity", nil, opts{typ: "histogram", name: "h", buckets: []float64{math.Inf(+1), math.Inf(+1)}}, "must increase"},
 		{"same name twice", []opts{{typ: "counter", name: "a_total"}}, opts{typ: "counter", name: "a_total"}, "exists already"},
 		{
