@@ -18,7 +18,7 @@ func TestWriteKeys(t *testing.T) {
 		"^KEY +OTHER NAMES",
 		"processes +workers +number or auto +1 +number of workers; auto: one per core$",
 		"env +NAME=VALUE … +environment variable to set$",
-		"module +multiproc starts Go programs; command runs any other one$",
+		"module +multiproc starts Go programs; command runs other programs$",
 	} {
 		if !regexp.MustCompile("(?m)^" + want).MatchString(b.String()) {
 			t.Errorf("no line %q", want)

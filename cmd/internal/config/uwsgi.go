@@ -15,7 +15,7 @@ func Ignored() []IgnoredKey {
 	var keys []IgnoredKey
 	for _, group := range []struct{ reason, valued, alone string }{
 		{
-			reason: "multiproc starts Go programs; command runs any other one",
+			reason: "multiproc starts Go programs; command runs other programs",
 			valued: "module wsgi wsgi-file file callable app mount worker-mount paste ini-paste ini-paste-logged eval pump " +
 				"py-* python* pyargv pyrun pyimport import shared-import virtualenv venv home pyhome pythonpath pp " +
 				"plugin plugins plugin-dir plugins-dir need-plugin need-plugins wsgi-* " +
