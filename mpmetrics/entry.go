@@ -1,10 +1,10 @@
 package mpmetrics
 
 import (
+	"time"
+
 	"multiproc/mpmetrics/internal/format"
 )
-
-import "time"
 
 // Entry is a value in a metric file.
 type Entry struct {

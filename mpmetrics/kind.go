@@ -1,10 +1,10 @@
 package mpmetrics
 
 import (
+	dto "github.com/prometheus/client_model/go"
+
 	"multiproc/mpmetrics/internal/format"
 )
-
-import dto "github.com/prometheus/client_model/go"
 
 // Mode says how the values that several processes give to one gauge become one value on the page. The modes are those of
 // prometheus_client. The live ones leave out the values of dead processes.

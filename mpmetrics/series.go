@@ -1,10 +1,10 @@
 package mpmetrics
 
 import (
+	"sync/atomic"
+
 	"multiproc/mpmetrics/internal/format"
 )
-
-import "sync/atomic"
 
 // series has the values of one set of labels of one metric: one for a counter or gauge, a count and a sum for a
 // summary, the sum and one per bucket for a histogram. They go into the file together or not at all.
