@@ -18,7 +18,7 @@ import (
 func (m *Master) handle(e fleet.Event) {
 	m.events = append(m.events, e)
 	if len(m.events) > 1 {
-		return // a caller of this one goes on with it
+		return // the outer call handles it
 	}
 	for len(m.events) > 0 {
 		actions := m.fleet.Handle(time.Now(), m.events[0])

@@ -14,7 +14,7 @@ import (
 // checkTimeout bounds how long a program may take to read its settings.
 const checkTimeout = 30 * time.Second
 
-// checkConfig makes the program of the next generation read its settings: only its own code knows what they mean.
+// checkConfig makes the program of the next generation read its settings: only its own code can interpret them.
 func (m *Master) checkConfig(g handoff.Generation) {
 	m.callers.begin()
 	m.manager.reloading()

@@ -30,7 +30,7 @@ func NewClient(path string) *Client {
 	return c
 }
 
-// statusTimeout bounds how long a master may take to report its status, which it has at hand.
+// statusTimeout bounds the wait for the status, which a master reports at once.
 const statusTimeout = 5 * time.Second
 
 // Status requests the status. It fails after 5 s without an answer.

@@ -1,9 +1,9 @@
-// Package master is the supervisor of a pre-fork server: it opens the sockets, starts workers that share them, replaces workers
-// that die or have served their time, and reloads without losing a request.
+// Package master is the supervisor of a pre-fork server: it opens the sockets, starts workers that share them, replaces
+// workers that die or reach a limit, and reloads without losing a request.
 //
-// It knows no HTTP application, no database and no metric files: it must outlive what it supervises. A worker is described by
-// data (Plan); events are reported through Hooks. The protocol between master and workers is in package handoff, the decisions
-// are in internal/fleet, processes in internal/proc, sockets in internal/listen.
+// It depends on no HTTP application, database or metric files, so that it outlives the workers that do. A worker is described
+// by data (Plan); events are reported through Hooks. The protocol between master and workers is in package handoff, the
+// decisions are in internal/fleet, processes in internal/proc, sockets in internal/listen.
 //
 //	sockets := listen.NewSockets(activation.Files(true))
 //	m, err := master.New(master.Config{Plan: plan, Program: program, Sockets: sockets, Logger: log})

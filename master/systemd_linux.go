@@ -13,7 +13,7 @@ import (
 // manager notifies the service manager, if there is one; see sd_notify(3).
 type manager struct {
 	notifier *handoff.Notifier
-	watchdog time.Duration // how often it expects a sign of life; 0: never
+	watchdog time.Duration // how often it expects a watchdog message; 0: never
 	log      *slog.Logger
 	last     string // the latest status text, which is not repeated
 	ending   bool   // STOPPING=1 was sent
@@ -32,7 +32,7 @@ func (m *manager) extend(by time.Duration) {
 	m.notify(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", by.Microseconds()))
 }
 
-// interval returns how often the master must sample, and send a sign of life.
+// interval returns how often the master must sample, and send a watchdog message.
 func (m *manager) interval() time.Duration {
 	if m.watchdog > 0 {
 		return min(sampleInterval, m.watchdog/2)
@@ -46,7 +46,7 @@ func (m *manager) alive() {
 	}
 }
 
-// reloading sends the time as well, without which systemd cannot tell this reload from the one before.
+// reloading sends the time as well, without which systemd cannot distinguish this reload from the one before.
 func (m *manager) reloading() {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {

@@ -72,7 +72,7 @@ func (in *Inspection) Page(wanted func(name, sample string) bool) []Row {
 	return rows
 }
 
-// comparison is a Compare under way.
+// comparison is the state of a Compare.
 type comparison struct {
 	layout  *pageLayout
 	rows    []Row
@@ -85,7 +85,7 @@ type comparison struct {
 	done    map[*mergedSeries]bool
 }
 
-// comparedValue says what a number of the layout is to the comparison.
+// comparedValue is the place of a number of the layout in the comparison.
 type comparedValue struct {
 	row    int           // -1 if it has none
 	family *mergedFamily // nil if the series has no row

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// Reason says why a file, or part of it, could not be used. It is the label of the gauge multiproc_metric_files_faulty, which
-// counts files.
+// Reason is the reason why a file, or part of it, could not be used. It is the label of the gauge
+// multiproc_metric_files_faulty, which counts files.
 type Reason string
 
 // Reasons.

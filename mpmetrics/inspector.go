@@ -93,7 +93,7 @@ func (i *Inspector) Look() (*Inspection, error) {
 }
 
 // Verify reads a metrics directory and returns all faults, by file and offset: the first place where a file is damaged, and
-// every entry whose key is not a sample of the file's type. The error says that the directory cannot be read.
+// every entry whose key is not a sample of the file's type. It returns an error if the directory cannot be read.
 func Verify(path string) ([]*Fault, error) {
 	c := NewCollector(path, CollectorOptions{})
 	defer c.Close()

@@ -6,7 +6,7 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// Mode says how the values that several processes give to one gauge become one value on the page. The modes are those of
+// Mode determines how the values that several processes give to one gauge are merged on the page. The modes are those of
 // prometheus_client. The live ones leave out the values of dead processes.
 type Mode format.Mode
 

@@ -10,7 +10,7 @@ import (
 	"multiproc/internal/osfile"
 )
 
-// Liveness says whether the process that writes a file is alive.
+// Liveness is the state of the process that writes a file.
 type Liveness uint8
 
 // States of a process.
@@ -27,7 +27,7 @@ func (l Liveness) String() string { return [...]string{"unknown", "alive", "dead
 func (l Liveness) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // livenessByFD reports whether a process is alive that has a file open, given the file's name without its directory. The pid
-// alone would not do: it may have been reused, or be that of a machine from which the directory was copied.
+// alone is not enough: it may have been reused, or be that of a machine from which the directory was copied.
 func livenessByFD(pid int, name string, file osfile.ID) Liveness {
 	open := "/proc/" + strconv.Itoa(pid) + "/fd"
 	dir, err := os.Open(open)

@@ -14,8 +14,8 @@ import (
 // faultyFiles is the name of a gauge that is in no file. A file that has it conflicts with it.
 const faultyFiles = "multiproc_metric_files_faulty"
 
-// pageLayout says where each value of each file goes, and what the page consists of. It is made when the entries of the
-// directory's files change, is immutable, and reduces a scrape to a loop over numbers.
+// pageLayout maps each value of each file to its place on the page, and has everything on the page but the values. It is made
+// when the entries of the directory's files change, is immutable, and reduces a scrape to a loop over numbers.
 type pageLayout struct {
 	families   []*mergedFamily // by name
 	parts      []filePart      // by file name: sums of floats must come out the same each time

@@ -99,7 +99,7 @@ func (w *Writer) shareKept() {
 	}
 }
 
-// failedLocked logs, once for each cause, that a series is kept in memory.
+// failedLocked logs once for each cause that a series is kept in memory.
 func (w *Writer) failedLocked(s *series, err error) {
 	s.final = errors.Is(err, errFull) || errors.Is(err, dir.ErrWiped) || errors.Is(err, errClosed)
 	if once := err.Error(); !w.loggedCauses[once] {

@@ -68,7 +68,7 @@ func (s *source) refresh(sc *scan, known *samples, like []entry) (changed bool) 
 	return reasons != s.reasons() || !slices.Equal(table, s.table)
 }
 
-// change says how a file has changed since it was read.
+// change is the kind of change of a file since it was read.
 type change int
 
 const (

@@ -45,7 +45,7 @@ type attempt struct {
 	id      int64
 	name    []byte // a hash: a name may be a password typed into the wrong field
 	address string // empty: unknown
-	shared  bool   // the address does not identify few people: it does not lock by itself
+	shared  bool   // many clients may share the address: it does not lock by itself
 }
 
 func newAttempt(c Credentials) attempt {
@@ -56,7 +56,7 @@ func newAttempt(c Credentials) attempt {
 	addr := c.From.Unmap().WithZone("")
 	a := attempt{name: name[:], address: addr.String()}
 	if addr.Is6() {
-		// The owner of one address has the 2^64 of its network.
+		// The owner of one address controls the 2^64 addresses of its network.
 		a.address = netip.PrefixFrom(addr, 64).Masked().String()
 	}
 	// These may belong to a proxy with every client behind it.

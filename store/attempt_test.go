@@ -307,14 +307,14 @@ func TestLoginEndsSessionBefore(t *testing.T) {
 	})
 }
 
-// TestAttemptsExpire: attempts that no longer count are deleted, a portion with each commit.
+// TestAttemptsExpire: attempts that no longer count are deleted, a batch with each commit.
 func TestAttemptsExpire(t *testing.T) {
 	c := newClock()
 	s := openStore(t, Options{now: c.now})
 	failAttempts(t, s, expiredAtOnce+1, from("127.0.0.1", "ada", ""))
 	c.advance(attemptWindow)
 	failAttempts(t, s, 1, from("127.0.0.1", "ada", ""))
-	for _, want := range []int64{2, 1} { // a portion with each commit
+	for _, want := range []int64{2, 1} { // a batch with each commit
 		if n := number(t, s, "SELECT count(*) FROM login_attempts"); n != want {
 			t.Errorf("%d attempts, want %d", n, want)
 		}

@@ -64,7 +64,7 @@ func (tx *Tx) login(userID int64, hash PasswordHash) (Session, string, error) {
 }
 
 // authenticate returns the active user with this name, in upper or lower case, and password, and the password's hash; else
-// ErrCredentials. It hashes once in every case, so that its time does not tell whether the user exists.
+// ErrCredentials. It hashes once in every case, so that its duration does not reveal whether the user exists.
 func (s *Store) authenticate(ctx context.Context, name, password string) (User, PasswordHash, error) {
 	if len(password) > maxPassword {
 		return User{}, "", ErrCredentials

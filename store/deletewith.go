@@ -16,17 +16,17 @@ func NewDeletion(k Kind, id int64, actor string) *Deletion {
 	return &Deletion{kind: k, id: id, actor: actor}
 }
 
-// DeletionPortion is the number of transactions that are deleted in one commit.
-const DeletionPortion = 5000
+// DeletionBatch is the number of transactions that are deleted in one commit.
+const DeletionBatch = 5000
 
-// DeleteMost deletes transactions in portions, until there is no more than one portion. Each is a call of update, which is
+// DeleteMost deletes transactions in batches, until there is no more than one batch. Each is a call of update, which is
 // Store.Update or calls it, so that others write in between; and each is recorded as a change of the number of transactions,
 // so that the audit log has it whatever becomes of the rest. The error is ErrNotFound if there is no such API or status, or
 // that of update.
 func (d *Deletion) DeleteMost(update func(func(*Tx) error) error) error {
 	for more := true; more; {
 		err := update(func(tx *Tx) (err error) {
-			more, err = d.deletePortion(tx)
+			more, err = d.deleteBatch(tx)
 			return err
 		})
 		if err != nil {
@@ -36,23 +36,23 @@ func (d *Deletion) DeleteMost(update func(func(*Tx) error) error) error {
 	return nil
 }
 
-// deletePortion deletes nothing if there is no more than a portion. It reports whether there may be another one.
-func (d *Deletion) deletePortion(tx *Tx) (more bool, err error) {
+// deleteBatch deletes nothing if there is no more than a batch. It reports whether there may be another one.
+func (d *Deletion) deleteBatch(tx *Tx) (more bool, err error) {
 	named, err := tx.Named(d.kind, d.id) // its name may have changed
 	if err != nil {
 		return false, err
 	}
 	count, err := tx.CountTransactions(named.Filter())
-	if err != nil || count <= DeletionPortion {
+	if err != nil || count <= DeletionBatch {
 		return false, err
 	}
-	n, err := tx.deleteTransactions(named.Filter(), DeletionPortion)
+	n, err := tx.deleteTransactions(named.Filter(), DeletionBatch)
 	if err != nil || n == 0 {
 		return false, err
 	}
 	d.deleted += int64(n)
 	err = d.record(tx, ActionChange, named, Changes{"transactions": {plain(count), plain(count - int64(n))}})
-	return n == DeletionPortion, err
+	return n == DeletionBatch, err
 }
 
 // Delete deletes the API or status with its remaining transactions, and records its fields and the number of all transactions that

@@ -8,10 +8,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestDeletion deletes an API and a status with more transactions than go into a commit, and records each portion, even before
+// TestDeletion deletes an API and a status with more transactions than go into a commit, and records each batch, even before
 // one that fails.
 func TestDeletion(t *testing.T) {
-	const n = 2*DeletionPortion + 7
+	const n = 2*DeletionBatch + 7
 	for _, test := range []struct {
 		kind Kind
 		last string
@@ -36,7 +36,7 @@ func TestDeletion(t *testing.T) {
 					t.Fatalf("%d transactions, want %d", got, want)
 				}
 			}
-			calls, failure := 0, errors.New("the second portion")
+			calls, failure := 0, errors.New("the second batch")
 			err := NewDeletion(test.kind, 1, "ada").DeleteMost(func(f func(*Tx) error) error {
 				if calls++; calls == 2 {
 					return failure
@@ -46,7 +46,7 @@ func TestDeletion(t *testing.T) {
 			if !errors.Is(err, failure) {
 				t.Errorf("%v, want %v", err, failure)
 			}
-			transactions(n + 1 - DeletionPortion)
+			transactions(n + 1 - DeletionBatch)
 
 			again := NewDeletion(test.kind, 1, "ada")
 			check(t, again.DeleteMost(func(f func(*Tx) error) error { return s.Update(t.Context(), f) }))

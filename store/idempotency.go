@@ -10,7 +10,7 @@ import (
 // ErrKeyReused is the error of an idempotency key that was used for another request.
 var ErrKeyReused = errors.New("idempotency key was used for another request")
 
-// answersKept is the minimum age at which an answer is removed.
+// answersKept is the minimum age at which a stored answer is removed.
 const answersKept = 24 * time.Hour
 
 // IdempotencyKey identifies a request of a client, so that it can be repeated without taking effect twice.

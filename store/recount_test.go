@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestMoveWindow sets the clock forward by months, back, and forward again: the tables follow in portions, and come to rest.
+// TestMoveWindow sets the clock forward by months, back, and forward again: the tables follow in batches, and come to rest.
 func TestMoveWindow(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "multiproc.db")

@@ -36,8 +36,8 @@ func (tx *Tx) CreateSession(userID int64) (Session, string, error) {
 	return Session{ID: id, User: user, Created: tx.now, Seen: tx.now}, secret, nil
 }
 
-// SessionBySecret returns the session with this secret, or ErrNotFound: also if it was last seen idle ago or begun absolute ago,
-// or if its user is inactive.
+// SessionBySecret returns the session with this secret, or ErrNotFound: also if it was last seen longer than idle ago, began
+// longer than absolute ago, or its user is inactive.
 func (tx *Tx) SessionBySecret(secret string, idle, absolute time.Duration) (Session, error) {
 	hash, ok := hashSecret(secret)
 	if !ok {

@@ -9,7 +9,7 @@ type Sort struct {
 	Descending bool
 }
 
-// SortKey names what a list is sorted by.
+// SortKey names the column that a list is sorted by.
 type SortKey string
 
 // Sort keys. The queries that have a Sort say which of them they take; the others are an *InvalidError of "sort".

@@ -29,7 +29,7 @@ type Options struct {
 	Logger *slog.Logger
 
 	now        func() time.Time // for tests; nil: time.Now
-	committing func()           // for tests; called in the lock, before each commit
+	committing func()           // for tests; called before each commit, with the lock held
 	idle       time.Duration    // for tests; see idleInterval
 }
 

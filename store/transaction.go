@@ -132,7 +132,7 @@ func (tx *Tx) DeleteTransaction(id int64) error {
 }
 
 // deleteTransactions deletes transactions that match the filter, at most limit of them, and returns their number. So many can be
-// deleted in portions, between which others write.
+// deleted in batches, between which others write.
 func (tx *Tx) deleteTransactions(f TransactionFilter, limit int) (int, error) {
 	s := f.searchAny(false)
 	result, err := tx.exec(fmt.Sprintf("DELETE FROM transactions WHERE id IN (SELECT t.id FROM %s WHERE %s LIMIT ?)", s.from, s.where),

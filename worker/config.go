@@ -20,7 +20,7 @@ type Config struct {
 	TLS *tls.Config
 	// NamedTLS is the same for the listeners in Named, by name.
 	NamedTLS map[string]*tls.Config
-	// TrustedProxies are the peers whose headers set the RemoteAddr of a request, and count for Secure.
+	// TrustedProxies are the peers whose headers determine the RemoteAddr of a request and the result of Secure.
 	TrustedProxies TrustedProxies
 
 	// Logger gets the events of the worker. If nil, they are discarded.

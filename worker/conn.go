@@ -34,7 +34,7 @@ type clientConn struct {
 	mu sync.Mutex // guards the rest
 	// waiting is set until the first byte of a request: in the drain, for at most Limits.DrainIdle.
 	waiting   bool
-	idleSince time.Time // when it began to wait for the request that is to come
+	idleSince time.Time // when it began to wait for the next request
 	// readDeadline is the one that net/http has set. While waiting, the real deadline may be earlier.
 	readDeadline time.Time
 	// readingBody is set while reads are of a request's body, each of which has a deadline.
@@ -47,17 +47,17 @@ type clientConn struct {
 	answering bool
 	// hijacked is set once the handler has taken over the connection, deadlines included.
 	hijacked bool
-	// detached is set when the time of the request or the worker is up: net/http and the handler can no longer use the
-	// connection, and expire or cut closes it.
+	// detached is set when the deadline of the request or the worker has passed: net/http and the handler can no longer use
+	// the connection, and expire or cut closes it.
 	detached bool
-	// lost is set once a write below TLS has failed: the client would not take the last message of TLS either.
+	// lost is set once a write below TLS has failed: the client would not take a close_notify either.
 	lost bool
-	// closing is set once that message is being sent, or the connection is being closed.
+	// closing is set once a close_notify is being sent, or the connection is being closed.
 	closing bool
 	closed  bool
 	// abandoned is set when the worker ends before the handler.
 	abandoned bool
-	// served is set once net/http is done with the connection. It does not say so of a hijacked one.
+	// served is set once net/http is done with the connection; never for a hijacked one.
 	served bool
 
 	req *request // that is being handled, or nil
@@ -133,7 +133,8 @@ func (c *clientConn) Close() error {
 	return c.close()
 }
 
-// close closes detached connections, too: without the last message of TLS, which could take seconds, as for lost ones.
+// close also closes detached connections. For these and for lost ones it skips the close_notify of TLS, which could take
+// seconds.
 func (c *clientConn) close() error {
 	c.mu.Lock()
 	c.closing = true
@@ -149,7 +150,7 @@ func (c *clientConn) close() error {
 	return err
 }
 
-// CloseWrite tells the client that nothing more will come. net/http uses it to deliver a last answer.
+// CloseWrite signals the end of the stream to the client. net/http uses it to deliver a last answer.
 func (c *clientConn) CloseWrite() error {
 	c.mu.Lock()
 	c.closing = true

@@ -12,10 +12,10 @@
 // # The drain
 //
 // To stop, a worker accepts the connections that the kernel has queued for it and closes its copy of the listeners; other
-// processes go on with theirs. Each open connection gets one more answer, marked as the last one by Connection: close, unless it
-// is idle for Limits.DrainIdle. Closing idle connections at once, as http.Server.Shutdown does, loses the requests that are on
-// their way. Requests without an answer after Limits.DrainTimeout are cut. Meanwhile Readyz reports that the worker is not ready,
-// unless a living master has not made it unready: then the worker is being replaced.
+// processes go on with theirs. Each open connection gets one more answer, marked as the last one by Connection: close, unless
+// it is idle for Limits.DrainIdle. Closing idle connections at once, as http.Server.Shutdown does, loses the requests that are
+// on their way. Requests without an answer after Limits.DrainTimeout are cut. Meanwhile Readyz reports that the worker is not
+// ready, unless its master runs and has not made it unready: then it is being replaced.
 //
 // # Time limits
 //

@@ -13,14 +13,14 @@ type health struct {
 	draining    atomic.Bool
 	masterAlive atomic.Bool // there is a master, and it runs
 	madeUnready atomic.Bool // by the master
-	tooFewReady atomic.Bool // the master wants more ready workers before any of them is
+	tooFewReady atomic.Bool // fewer than min-ready workers are ready
 }
 
 // unreadyReason returns why the worker should get no more requests; empty: it is ready.
 //
-// While a worker that drains has a master that has not made it unready, it is being replaced: other workers have its sockets and
-// get the next requests. If it reported itself as unready, each reload would take the service off the air. The master does not
-// tell a draining worker how many others are ready.
+// While a worker that drains has a master that has not made it unready, it is being replaced: other workers have its sockets
+// and get the next requests. If it reported itself as unready, each reload would make the service unavailable. The master does
+// not report the number of ready workers to a draining one.
 func (h *health) unreadyReason() string {
 	switch {
 	case h.draining.Load():

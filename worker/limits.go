@@ -10,26 +10,26 @@ import (
 	"time"
 )
 
-// Limits bound what clients and requests may take. 0 never stands for a default: it means that there is no limit or, for a time
-// that the worker gives, that there is none. Start from DefaultLimits and change what differs.
+// Limits bound what clients and requests may take. 0 never stands for a default: it means no limit or, for a time that the
+// worker grants, no time at all. Start from DefaultLimits and change what differs.
 type Limits struct {
-	// MaxConnections is the most connections at a time on the main listeners together. Further ones wait in the kernel's
-	// queue, and those without a request make room for them, the longest idle first. The listeners in Config.Named share
-	// places of their own, as many but at least 8 and at most 64. All listeners together never use more than three quarters
-	// of the descriptors that the process may open.
+	// MaxConnections is the maximum number of open connections on the main listeners together. Further ones wait in the
+	// kernel's queue, and those without a request make room for them, the longest idle first. The listeners in Config.Named
+	// share places of their own, as many but at least 8 and at most 64. All listeners together never use more than three
+	// quarters of the descriptors that the process may open.
 	MaxConnections int
-	// MaxHeader is the most bytes in the head of a request, approximately. A longer one is answered with 431. At 0 only the
-	// limit of net/http applies, 1 MiB.
+	// MaxHeader is the maximum size of a request's head in bytes, approximately. A longer one is answered with 431. At 0 only
+	// the limit of net/http applies, 1 MiB.
 	MaxHeader int
-	// MaxBody is the most bytes in the body of a request. A longer one is answered with 413, at once if the request gives its
-	// length; otherwise the handler's read fails with *http.MaxBytesError.
+	// MaxBody is the maximum size of a request's body in bytes. A longer one is answered with 413, at once if the request
+	// gives its length; otherwise the handler's read fails with *http.MaxBytesError.
 	MaxBody int64
 
 	// HTTPTimeout limits the time for the head of a request, and the time that a connection may be idle.
 	HTTPTimeout time.Duration
-	// SocketTimeout limits the time that a client may take nothing of an answer, or send nothing of a body that the handler reads,
-	// before it is cut off. While all connections are taken, a client is also cut off if it takes or sends less than 500 bytes
-	// per second on average over this time.
+	// SocketTimeout limits how long a client may take nothing of an answer, or send nothing of a body that the handler is
+	// reading; then it is cut off. While all connections are taken, a client is also cut off if it takes or sends less than
+	// 500 bytes per second on average over this time.
 	SocketTimeout time.Duration
 
 	// Harakiri limits the time for a request, see ExtendDeadline.
@@ -51,9 +51,9 @@ type Limits struct {
 	DrainTimeout time.Duration
 }
 
-// DefaultLimits returns the limits of a worker that is not configured: 10,000 connections, heads of 64 KiB, an HTTPTimeout and
-// a SocketTimeout of 60 s, a HarakiriGrace of 5 s, a DrainIdle of 5 s and a DrainTimeout of 60 s. Bodies and the duration and
-// number of requests are not limited.
+// DefaultLimits returns the default limits: 10,000 connections, heads of 64 KiB, an HTTPTimeout and a SocketTimeout of 60 s, a
+// HarakiriGrace of 5 s, a DrainIdle of 5 s and a DrainTimeout of 60 s. Bodies and the duration and number of requests are not
+// limited.
 func DefaultLimits() Limits {
 	return Limits{
 		MaxConnections: 10_000,

@@ -47,7 +47,7 @@ func (s ciphertext) Write(p []byte) (int, error) {
 }
 
 // writesTimed reports whether each write has a deadline of its own. The last ones have other deadlines: TLS sets one for its
-// last message, and writeTimeout for its answer.
+// close_notify, and writeTimeout one for its answer.
 func (c *clientConn) writesTimed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,7 +12,7 @@ const (
 	LongVariable = "MULTIPROC_TEST_LONG"
 	// SoakVariable holds a duration and adds storms and runs of a million requests. It is set by hand.
 	SoakVariable = "MULTIPROC_TEST_SOAK"
-	// RequireVariable, set to all, turns a skip for want of other software into a failure. .ci/run sets it for root.
+	// RequireVariable, set to all, turns a skip for missing software into a failure. .ci/run sets it for root.
 	RequireVariable = "MULTIPROC_TEST_REQUIRE"
 )
 
@@ -50,8 +50,8 @@ func Soak(tb testing.TB) time.Duration {
 	return d
 }
 
-// Missing skips a test because the machine lacks something. Where RequireVariable says that everything is there, so that
-// green means that every test ran, it fails the test instead.
+// Missing skips a test because the machine lacks something. If RequireVariable is set it fails the test instead, so that green
+// means that every test ran.
 func Missing(tb testing.TB, why string) {
 	tb.Helper()
 	if os.Getenv(RequireVariable) == "all" {

@@ -10,9 +10,9 @@ import (
 	"multiproc/store"
 )
 
-// bulkPortion is the number of transactions that one commit changes or deletes and records in the audit log: about 20 ms, during
+// bulkBatch is the number of transactions that one commit changes or deletes and records in the audit log: about 20 ms, during
 // which all other writers wait.
-const bulkPortion = 250
+const bulkBatch = 250
 
 // bulkAction changes the status of several transactions, or deletes them, after the user has confirmed a question. It leaves
 // alone every transaction that was added or modified after the question, so that it changes only what the user saw.
@@ -45,7 +45,7 @@ type bulkView struct {
 	Submit string
 }
 
-// shownBeforeBulk is the number of transactions that the question lists.
+// shownBeforeBulk is the maximum number of transactions that the question lists.
 const shownBeforeBulk = 20
 
 // bulk asks, and acts when the question is confirmed.
@@ -195,16 +195,16 @@ func transactionsWith(tx *store.Tx, ids []int64) (found []store.Transaction, err
 	return found, nil
 }
 
-// do acts in portions, each of which is a transaction of the database, so that others write in between. What was done before
+// do acts in batches, each of which is a transaction of the database, so that others write in between. What was done before
 // something fails stays done, and the page says how much.
 func (b bulkAction) do(r *request) error {
 	var done, left int64
-	ids, page := b.ids, store.Page{Limit: bulkPortion}
+	ids, page := b.ids, store.Page{Limit: bulkBatch}
 	for more := true; more; {
 		r.progress()
 		var changed, skipped int64
 		err := r.change(func(ch *change) error {
-			now, err := readBulk(ch.Tx, r) // names may have changed since the last portion
+			now, err := readBulk(ch.Tx, r) // names may have changed since the last batch
 			if err != nil {
 				return err
 			}
@@ -222,11 +222,11 @@ func (b bulkAction) do(r *request) error {
 				}
 				found, page.After, more = slice.Items, slice.Next, slice.Next != ""
 			default:
-				portion := ids[:min(len(ids), bulkPortion)]
-				if found, err = transactionsWith(ch.Tx, portion); err != nil {
+				batch := ids[:min(len(ids), bulkBatch)]
+				if found, err = transactionsWith(ch.Tx, batch); err != nil {
 					return err
 				}
-				ids = ids[len(portion):]
+				ids = ids[len(batch):]
 				more = len(ids) > 0
 			}
 			for _, t := range found {

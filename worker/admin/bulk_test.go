@@ -287,7 +287,7 @@ func TestBulkAsksFirst(t *testing.T) {
 	}
 }
 
-// TestRenamedMeanwhile: a bulk action continues when its status and its API are renamed between portions.
+// TestRenamedMeanwhile: a bulk action continues when its status and its API are renamed between batches.
 func TestRenamedMeanwhile(t *testing.T) {
 	s := startData(t)
 	s.many(600)
@@ -304,7 +304,7 @@ func TestRenamedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestPartlyDeleted: if the deletion of an API fails after a portion of its transactions, the page says how many were deleted.
+// TestPartlyDeleted: if the deletion of an API fails after a batch of its transactions, the page says how many were deleted.
 func TestPartlyDeleted(t *testing.T) {
 	const recorded = "AFTER INSERT ON audit_log WHEN NEW.action = 'change'"
 	for _, test := range []struct {
@@ -329,7 +329,7 @@ func TestPartlyDeleted(t *testing.T) {
 	}
 }
 
-// TestPartlyDone: if a bulk action fails after a portion, the page says how many transactions were changed.
+// TestPartlyDone: if a bulk action fails after a batch, the page says how many transactions were changed.
 func TestPartlyDone(t *testing.T) {
 	const confirmed, undone = "action=status&to=2&all=on&highest=600&confirmed=yes&asked=9000-01-01T00:00:00Z", "Nothing was changed."
 	for _, test := range []struct {
@@ -338,11 +338,11 @@ func TestPartlyDone(t *testing.T) {
 		says                string
 	}{
 		{
-			"the third portion", "BEFORE UPDATE ON transactions WHEN OLD.id = 99 BEGIN SELECT RAISE(ABORT, 'no more'); END", confirmed,
+			"the third batch", "BEFORE UPDATE ON transactions WHEN OLD.id = 99 BEGIN SELECT RAISE(ABORT, 'no more'); END", confirmed,
 			500, "Something went wrong. It was logged. Changed before that: 250 transactions.",
 		},
 		{
-			"the first portion", "BEFORE UPDATE ON transactions WHEN OLD.id = 599 BEGIN SELECT RAISE(ABORT, 'none'); END", confirmed,
+			"the first batch", "BEFORE UPDATE ON transactions WHEN OLD.id = 599 BEGIN SELECT RAISE(ABORT, 'none'); END", confirmed,
 			500, "Something went wrong. It was logged. " + undone,
 		},
 		{

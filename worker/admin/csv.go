@@ -12,12 +12,12 @@ import (
 	"multiproc/store"
 )
 
-// exportPortion is the number of rows of an export that are read at once. Between portions no transaction is open: a slow client
+// exportBatch is the number of rows of an export that are read at once. Between batches no transaction is open: a slow client
 // would otherwise make the database's log grow.
-const exportPortion = 1000
+const exportBatch = 1000
 
 // export streams a list as CSV. The function next returns the rows after a place in the list, and the place after them, empty at
-// the end. Each portion is of a later state of the database; exportTransactions and (collection).export say what that means for
+// the end. Each batch is of a later state of the database; exportTransactions and (collection).export say what that means for
 // rows that change meanwhile.
 func (r *request) export(name string, header []string, next func(tx *store.Tx, p store.Page) (rows [][]string, after store.Cursor, err error)) error {
 	h := r.w.Header()
@@ -31,7 +31,7 @@ func (r *request) export(name string, header []string, next func(tx *store.Tx, p
 		r.progress()
 		var rows [][]string
 		err := r.view(func(tx *store.Tx) (err error) {
-			rows, place, err = next(tx, store.Page{After: place, Limit: exportPortion})
+			rows, place, err = next(tx, store.Page{After: place, Limit: exportBatch})
 			return err
 		})
 		if err != nil {
@@ -62,12 +62,12 @@ func cell(text string) string {
 	return text
 }
 
-// exportTransactions exports the transactions that match the filter, in an order in which each portion costs the same.
+// exportTransactions exports the transactions that match the filter, in an order in which each batch costs the same.
 //
 // Without a time that is by descending id, which never changes: a transaction that matches all the while is exported once. With a
 // time it is by ascending modification time: a transaction that is modified meanwhile moves to the end and is exported there, again
 // if it was before. No transaction that matches all the while is missed, unless the clock is set back; the last line of an id
-// is its latest state. What is modified after the end of the time is left out unless its portion was read before.
+// is its latest state. What is modified after the end of the time is left out unless its batch was read before.
 //
 // Transactions that are created after the start are not exported.
 func exportTransactions(r *request) error {
@@ -98,7 +98,7 @@ func exportTransactions(r *request) error {
 	sort.Descending = !f.Timed()
 	header := []string{"id", "api", "status", "amount", "time_created", "time_modified"}
 	return r.export("transactions", header, func(tx *store.Tx, p store.Page) ([][]string, store.Cursor, error) {
-		f, err := readFilter(tx, list, asked) // names may have changed since the last portion
+		f, err := readFilter(tx, list, asked) // names may have changed since the last batch
 		if err != nil || f.Nothing || highest == 0 {
 			return nil, "", err
 		}

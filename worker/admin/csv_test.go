@@ -28,9 +28,9 @@ func (w *interrupted) Write(p []byte) (int, error) {
 	return w.ResponseRecorder.Write(p)
 }
 
-// TestExportWhileRowsChange changes transactions after the first portion of an export, both exported ones and others.
+// TestExportWhileRowsChange changes transactions after the first batch of an export, both exported ones and others.
 func TestExportWhileRowsChange(t *testing.T) {
-	const n = 2500 // three portions
+	const n = 2500 // three batches
 	var all, even []int64
 	for id := int64(1); id <= n; id++ {
 		if all = append(all, id); id%2 == 0 {

@@ -29,7 +29,7 @@ var (
 	errSessionGone = &failure{status: http.StatusForbidden, detail: "Your session has ended. Log in again.", undone: true}
 )
 
-// partlyError is the failure of a request after some of its portions, which stay done.
+// partlyError is the failure of a request after some of its batches, which stay done.
 type partlyError struct {
 	done string // a sentence
 	err  error
@@ -38,7 +38,7 @@ type partlyError struct {
 func (e *partlyError) Error() string { return e.err.Error() }
 func (e *partlyError) Unwrap() error { return e.err }
 
-// outcome says what a failed request has done.
+// outcome describes what a failed request has done.
 func (f *failure) outcome(err error) string {
 	if partly, ok := errors.AsType[*partlyError](err); ok {
 		return partly.done
@@ -79,7 +79,7 @@ func (r *request) failureOf(err error) (f *failure, known bool) {
 
 // fail answers a failed request, and logs a cause that is not the client's.
 func (r *request) fail(err error) {
-	if r.w.begun { // half an answer must not pass for a whole one
+	if r.w.begun { // the client must not take half an answer for a whole one
 		r.log(err)
 		panic(http.ErrAbortHandler)
 	}

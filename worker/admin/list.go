@@ -37,7 +37,8 @@ func listAt(path string, values url.Values, names ...string) listURL {
 	return l
 }
 
-// with returns the address with other values of some parameters: names and values by turns. An empty value removes a parameter.
+// with returns the address with other values of some parameters, given as alternating names and values. An empty value removes
+// a parameter.
 func (l listURL) with(pairs ...string) string {
 	query := url.Values{}
 	maps.Copy(query, l.query)

@@ -19,7 +19,7 @@ const (
 // collection is the APIs or the statuses.
 type collection struct {
 	kind      store.Kind
-	one, many string // as people call them
+	one, many string // as pages show them
 	title     string
 	path      string
 }
@@ -259,7 +259,7 @@ func (c collection) renderDelete(r *request, status int, id int64, fault string)
 	})
 }
 
-// delete deletes an API or status with its transactions. Most of these go in portions before; what was done before something
+// delete deletes an API or status with its transactions. Most of these go in batches before; what was done before something
 // fails stays done, and the page says how much.
 func (c collection) delete(r *request) error {
 	id, err := r.id()
@@ -280,22 +280,22 @@ func (c collection) delete(r *request) error {
 		})
 	}
 	steps, deleted := store.NewDeletion(c.kind, id, r.session.User.Name), int64(0)
-	err = steps.DeleteMost(func(deletePortion func(*store.Tx) error) error {
-		portion := int64(0)
+	err = steps.DeleteMost(func(deleteBatch func(*store.Tx) error) error {
+		batch := int64(0)
 		err := checked(func(ch *change, n store.Named) error {
 			before, err := ch.CountTransactions(n.Filter())
 			if err != nil {
 				return err
 			}
-			if err := deletePortion(ch.Tx); err != nil {
+			if err := deleteBatch(ch.Tx); err != nil {
 				return err
 			}
 			left, err := ch.CountTransactions(n.Filter())
-			portion = before - left
+			batch = before - left
 			return err
 		})
 		if err == nil {
-			deleted += portion
+			deleted += batch
 		}
 		return err
 	})

@@ -39,7 +39,7 @@ func ownPasswordForm(user store.User) *form {
 		Submit: "Change password",
 		Cancel: home,
 		Fields: append([]*field{
-			// Password managers want to know the user.
+			// Password managers need the name of the user.
 			{Name: "username", Label: "User name", Value: user.Name, Autocomplete: "username", Fixed: true},
 			{Name: "old", Label: "Old password", Kind: "password", Required: true, Autocomplete: "current-password", Focus: true},
 		}, passwordFields()...),

@@ -30,7 +30,7 @@ func (a *Admin) request(w http.ResponseWriter, r *http.Request, route route) *re
 	return &request{Request: r, admin: a, route: route, w: &answer{ResponseWriter: w}}
 }
 
-// answer is an http.ResponseWriter that knows whether the answer has begun.
+// answer is an http.ResponseWriter that records whether the answer has begun.
 type answer struct {
 	http.ResponseWriter
 	begun bool
@@ -137,11 +137,11 @@ func (r *request) id() (int64, error) {
 // view is the store's View.
 func (r *request) view(f func(*store.Tx) error) error { return r.admin.store.View(r.Context(), f) }
 
-// portionTime bounds one portion of a long request.
-const portionTime = time.Minute
+// batchTime bounds one batch of a long request.
+const batchTime = time.Minute
 
-// progress extends the deadline of a long request by the time of its next portion.
-func (r *request) progress() { worker.ExtendDeadline(r.Context(), portionTime) }
+// progress extends the deadline of a long request by the time of its next batch.
+func (r *request) progress() { worker.ExtendDeadline(r.Context(), batchTime) }
 
 // redirect sends the browser to another page of the site.
 func (r *request) redirect(path string) error {
@@ -157,8 +157,8 @@ type change struct {
 	message string     // for the next page
 }
 
-// change calls f with a transaction that writes. Everything that f does is done or nothing of it, and the message that f leaves is
-// shown only then. The user may have lost the right to the route since the request came; then f is not called.
+// change calls f with a transaction that writes. All changes of f are committed or none, and its message is shown only if they
+// are. The user may have lost the right to the route since the request came; then f is not called.
 func (r *request) change(f func(*change) error) error {
 	var c change
 	err := r.admin.store.Update(r.Context(), func(tx *store.Tx) error {
@@ -190,5 +190,5 @@ func (c *change) record(action store.Action, kind store.Kind, id int64, name str
 	return c.Record(store.Entry{Actor: c.actor.Name, Action: action, Kind: kind, ObjectID: id, Object: name, Changes: changes.JSON()})
 }
 
-// say leaves a message for the next page.
+// say sets the message for the next page.
 func (c *change) say(format string, args ...any) { c.message = fmt.Sprintf(format, args...) }

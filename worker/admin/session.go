@@ -15,8 +15,8 @@ import (
 	"multiproc/worker"
 )
 
-// How long a session lasts: after the last change that its user made, and after the login. Pages that only read do not count,
-// as they never write to the database: a working day of reading must fit.
+// Limits on a session: the time after the last change that its user made, and after the login. Pages that only read do not
+// count, as they never write to the database: a working day of reading must fit.
 const (
 	sessionIdle     = 8 * time.Hour
 	sessionAbsolute = 12 * time.Hour

@@ -3,7 +3,7 @@
 //
 // Errors are application/problem+json (RFC 9457). Everything that is wrong with a request by itself is reported at once; if
 // nothing is, everything that the database finds wrong with it. A request is one transaction of the database, answered after its
-// commit, except that the transactions of an API or a status are deleted with it in portions. A request with an Idempotency-Key is
+// commit, except that the transactions of an API or a status are deleted with it in batches. A request with an Idempotency-Key is
 // done once, however often it is sent and to whichever worker.
 //
 // Changes are recorded in the audit log, in the same transaction, as done by the token. The creation of transactions is not, as

@@ -151,7 +151,7 @@ func (c collection) delete(a *API, r *request) (answer, error) {
 	})
 }
 
-// deleteMost deletes transactions in portions, as many as should not be deleted in one commit. It does nothing if the request
+// deleteMost deletes most of the transactions in batches, so that no commit deletes too many. It does nothing if the request
 // was done before, with the same Idempotency-Key.
 func (c collection) deleteMost(a *API, r *request, id int64, deletion *store.Deletion) error {
 	key, err := r.key()
@@ -174,7 +174,7 @@ func (c collection) deleteMost(a *API, r *request, id int64, deletion *store.Del
 	}
 	err = deletion.DeleteMost(func(f func(*store.Tx) error) error { return a.update(r, f) })
 	if errors.Is(err, store.ErrNotFound) {
-		return nil // deleted meanwhile, perhaps by the same request: the caller finds out
+		return nil // deleted meanwhile, perhaps by the same request: the caller reports it
 	}
 	return err
 }

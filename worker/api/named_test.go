@@ -129,11 +129,11 @@ func TestCascade(t *testing.T) {
 	}
 }
 
-// TestCascadeInPortions: many transactions are deleted in portions, so that others write in between, and only if the request is
+// TestCascadeInBatches: many transactions are deleted in batches, so that others write in between, and only if the request is
 // valid.
-func TestCascadeInPortions(t *testing.T) {
+func TestCascadeInBatches(t *testing.T) {
 	s := startAPI(t)
-	const rest, n = 7, 2*store.DeletionPortion + 7
+	const rest, n = 7, 2*store.DeletionBatch + 7
 	s.update(func(tx *store.Tx) error {
 		for range n {
 			if _, err := tx.CreateTransaction(store.Transaction{API: "Mpesa B2C", Status: "Processed"}); err != nil {
@@ -166,13 +166,13 @@ func TestCascadeInPortions(t *testing.T) {
 	s.exec("CREATE TRIGGER held BEFORE DELETE ON apis BEGIN SELECT RAISE(ABORT, 'held'); END")
 	deleting(500, "", "k", "")
 	expect(rest + 1)
-	// The deleted portions are recorded, although the API still exists.
-	portions := []entry{
-		{store.ActionChange, 2, "Mpesa B2C", fmt.Sprintf(`{"transactions":["%d","%d"]}`, n, n-store.DeletionPortion)},
-		{store.ActionChange, 2, "Mpesa B2C", fmt.Sprintf(`{"transactions":["%d","%d"]}`, n-store.DeletionPortion, rest)},
+	// The deleted batches are recorded, although the API still exists.
+	batches := []entry{
+		{store.ActionChange, 2, "Mpesa B2C", fmt.Sprintf(`{"transactions":["%d","%d"]}`, n, n-store.DeletionBatch)},
+		{store.ActionChange, 2, "Mpesa B2C", fmt.Sprintf(`{"transactions":["%d","%d"]}`, n-store.DeletionBatch, rest)},
 	}
-	if diff := cmp.Diff(portions, s.audit("api")[2:]); diff != "" {
-		t.Errorf("portions (-want +got):\n%s", diff)
+	if diff := cmp.Diff(batches, s.audit("api")[2:]); diff != "" {
+		t.Errorf("batches (-want +got):\n%s", diff)
 	}
 	s.exec("DROP TRIGGER held")
 	deleting(204, "", "k", "")
@@ -180,7 +180,7 @@ func TestCascadeInPortions(t *testing.T) {
 	if again := deleting(204, "", "k", ""); again.header.Get("Idempotency-Replayed") != "true" {
 		t.Errorf("%v", again.header)
 	}
-	deleted := append(portions, entry{store.ActionDelete, 2, "Mpesa B2C", `{"params":["{}",null],"transactions":["7",null]}`})
+	deleted := append(batches, entry{store.ActionDelete, 2, "Mpesa B2C", `{"params":["{}",null],"transactions":["7",null]}`})
 	if diff := cmp.Diff(deleted, s.audit("api")[2:]); diff != "" {
 		t.Errorf("deleted (-want +got):\n%s", diff)
 	}

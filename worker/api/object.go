@@ -96,6 +96,6 @@ func (o *object) amount(field string) store.Amount {
 		text = v.text()
 	}
 	amount, err := store.ParseAmount(text)
-	_ = o.faults.addInvalid(o.at, err) // it is no other error
+	_ = o.faults.addInvalid(o.at, err) // ParseAmount returns no other error
 	return amount
 }

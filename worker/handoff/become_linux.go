@@ -27,12 +27,12 @@ func AdoptEnviron() error {
 	return os.Setenv(watchdogPID, pid)
 }
 
-// Become replaces this process by another program, which is the worker from then on: it has the same pid and of the descriptors
-// the sockets only. Become returns only with an error.
+// Become replaces this process by another program, which is the worker from then on: it keeps the pid and, of the descriptors,
+// only the sockets. Become returns only with an error.
 //
-// The program does not know the lifeline, so the kernel sends it TERM when its master exits. This depends on the thread that started
-// the process, which a Master keeps for as long as it runs. The lifeline, which the master passes without a name after the sockets,
-// shows whether the master exited before the kernel was asked.
+// The program does not read the lifeline, so the kernel sends it TERM when its master exits. This depends on the thread that
+// started the process, which a Master keeps for as long as it runs. The lifeline, which the master passes without a name after
+// the sockets, shows whether the master exited before the kernel was asked.
 func Become(path string, args []string) error {
 	fail := func(err error) error { return fmt.Errorf("start %s: %w", path, err) }
 	// The request below is for this thread only, and exec keeps that of the thread that calls it.

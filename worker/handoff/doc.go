@@ -15,6 +15,6 @@
 //     LifelineName (see Lifeline), LogName (see Inherited.UseLog) and, if there are any, SecretsName. Another program gets sockets
 //     only.
 //
-// Signals to a worker: TERM asks it to finish its requests and exit; QUIT comes shortly before KILL, for a dump of what it does. The
-// master does not send INT, HUP, USR1 or USR2.
+// Signals to a worker: TERM asks it to finish its requests and exit; QUIT precedes KILL by a moment, for a dump of its
+// goroutines or the like. The master does not send INT, HUP, USR1 or USR2.
 package handoff

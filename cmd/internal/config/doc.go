@@ -20,10 +20,10 @@
 // file are resolved against the working directory at the start, before any chdir; only metrics-dir and database are relative to
 // chdir.
 //
-// The command line replaces values of the files and of %(key) in them; only env and unenv add to them. Keys that only uWSGI has are
-// reported and ignored; those without which the server would do something else are faults.
+// The command line replaces values of the files and of %(key) in them; only env and unenv add to them. Keys that only uWSGI
+// has are reported and ignored; those that would change what the server does are faults.
 //
-// Differences from uWSGI: paths of included files are relative to the including file, not to the working directory; %(key) needs the
-// key above it, is the last value and not the first, and does no arithmetic; there are no conditions and loops; and environment
-// variables are not keys.
+// Differences from uWSGI: paths of included files are relative to the including file, not to the working directory; %(key)
+// needs the key above it, is the last value and not the first, and does no arithmetic; there are no conditions and loops; and
+// environment variables do not set keys.
 package config

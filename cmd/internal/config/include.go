@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// maxIncludes stops a few files that multiply. A file that includes itself is a fault anyway.
+// maxIncludes bounds the number of inclusions: in a chain of files that each include the next one twice, it doubles with every
+// file. A file that includes itself is a fault anyway.
 const maxIncludes = 256
 
 // inclusion is a section that is being read.

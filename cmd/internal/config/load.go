@@ -31,8 +31,8 @@ func load(args Arguments, sys *system) (*Loaded, error) {
 	return &Loaded{b.config, b.effective(), slices.Compact(notes)}, nil
 }
 
-// ControlPath returns the key control of a configuration even if other keys have faults, so that a running server with a broken ini
-// file can still be asked and stopped. It is empty if there is no control socket.
+// ControlPath returns the key control of a configuration even if other keys have faults, so that the commands still reach a
+// running server whose ini file is broken by now. It is empty if there is no control socket.
 func ControlPath(args Arguments) (string, error) { return controlPath(args, newSystem()) }
 
 func controlPath(args Arguments, sys *system) (string, error) {

@@ -20,7 +20,7 @@ func newTable() *table {
 		keys:   Keys(),
 		byName: map[string]int{},
 		exact:  map[string]IgnoredKey{},
-		names:  []string{"ini", "include", "set"}, // these are not keys, they act where they stand
+		names:  []string{"ini", "include", "set"}, // not keys: they take effect where they stand
 	}
 	for i, k := range t.keys {
 		t.byName[k.Name] = i

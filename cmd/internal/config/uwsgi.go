@@ -174,7 +174,7 @@ func Ignored() []IgnoredKey {
 	return keys
 }
 
-// refusal returns the reason to refuse a key of uWSGI's: without it the server would not do what its file says.
+// refusal returns the reason to refuse a key of uWSGI's that would change what the server does.
 func refusal(key string) (why string, refused bool) {
 	for _, group := range []struct{ why, keys string }{
 		{

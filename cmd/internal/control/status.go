@@ -9,7 +9,7 @@ import (
 	"multiproc/master"
 )
 
-// printStatus prints a status for people. The status texts of workers are printable: the master sees to that.
+// printStatus prints a status as text. The master has made the status texts of workers printable.
 func printStatus(to io.Writer, s master.Status, now time.Time) error {
 	state := "serving"
 	if s.Unready() != "" {

@@ -46,7 +46,7 @@ func withInstance(loaded *config.Loaded, sockets *listen.Sockets, run func(*inst
 		err = run(in)
 	}
 	if err != nil && in.terminal != nil {
-		fmt.Fprintln(in.terminal, "multiproc:", err) // where people see it: stderr is a file by now
+		fmt.Fprintln(in.terminal, "multiproc:", err) // where the user sees it: stderr is a file by now
 	}
 	return err
 }

@@ -54,11 +54,12 @@ func requireToken(token string, metrics http.Handler) http.Handler {
 }
 
 // metricsAuth authenticates requests by the web configuration of Prometheus's exporter-toolkit in a file: TLS, client
-// certificates, users with passwords, headers, a rate limit. HTTP/2 is not spoken, whatever the file says.
+// certificates, users with passwords, headers, a rate limit. HTTP/2 is not served, whatever the file says.
 //
 // The file is read again when it has changed, so the user that the server runs as must be able to read it. Users, headers and
-// the rate take effect at once, certificates for new connections. All requests are refused while the file cannot be used or does
-// not require authentication, as it may be while somebody writes it, and on a connection that falls short of the file.
+// the rate take effect at once, certificates for new connections. All requests are refused while the file cannot be used or
+// does not require authentication, as may be the case while it is being written, and so are those on a connection that does
+// not meet the requirements of the file.
 type metricsAuth struct {
 	path string
 	next http.Handler
@@ -161,7 +162,7 @@ func checkMetricsAuth(path string) error {
 	return err
 }
 
-// readAuthPolicy reads and checks the file. It must require authentication: one that does not is more likely a mistake.
+// readAuthPolicy reads and checks the file. It must require authentication: a file that does not is probably a mistake.
 func readAuthPolicy(path string) (*authPolicy, error) {
 	policy, err := parseAuthPolicy(path)
 	if err != nil {

@@ -155,7 +155,7 @@ func (f *secretFiles) checkTLS(cfg *config.Config, s *secrets) error {
 	return nil
 }
 
-// warnOpen logs that everybody on the machine can read a secret, or that others than its owner can change it.
+// warnOpen logs that all users of the machine can read a secret, or that users other than its owner can change it.
 func (f *secretFiles) warnOpen(key, path string) {
 	if path == "" {
 		return

@@ -22,7 +22,8 @@ const (
 	statsListener   = "stats"  // of a master
 )
 
-// workerSockets returns the sockets that workers serve. For a socket from systemd that the settings name, the settings count.
+// workerSockets returns the sockets that workers serve. For a socket from systemd that the settings name too, the settings
+// take precedence.
 func workerSockets(cfg *config.Config, activated []listen.Socket) []listen.Socket {
 	var sockets []listen.Socket
 	for _, a := range cfg.Sockets {
@@ -47,7 +48,7 @@ func healthSockets(cfg *config.Config) []listen.Socket {
 	return processSockets(healthListener, cfg.Health, cfg)
 }
 
-// processSockets returns sockets that are one process's and no slot's.
+// processSockets returns the sockets that belong to one process, not to a slot.
 func processSockets(name string, addresses []config.Address, cfg *config.Config) []listen.Socket {
 	var sockets []listen.Socket
 	for _, a := range addresses {

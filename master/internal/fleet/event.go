@@ -18,8 +18,8 @@ type (
 	// Tick is the passing of time. Only a tick judges deadlines, and the master sends it when it has handled all pending
 	// messages: the notice that a worker is judged by may be behind the notice of another.
 	Tick struct{}
-	// Paused is the passing of time in which the master itself did not run, and so knows nothing of its workers. It must come
-	// before the events that are handled after the pause, since it would move their deadlines too.
+	// Paused is the passing of time in which the master itself did not run and read no notices. It must come before the events
+	// that are handled after the pause, since it would move their deadlines too.
 	Paused struct{ By time.Duration }
 	// Noticed is a notice of a worker.
 	Noticed struct {

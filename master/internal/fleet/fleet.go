@@ -15,7 +15,7 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// Fleet is the workers of a master and what is in progress with them. It belongs to one goroutine.
+// Fleet holds the workers of a master, and the reload or the stop that is in progress. It belongs to one goroutine.
 type Fleet struct {
 	random         *rand.Rand
 	current        generation
@@ -97,7 +97,7 @@ func (f *Fleet) Find(s Serial) *Worker {
 	return nil
 }
 
-// Vacancies returns the slots without a worker that get one, and the time from which on they may.
+// Vacancies returns the empty slots that will get a worker, and the earliest time of its start.
 func (f *Fleet) Vacancies() iter.Seq2[handoff.Slot, time.Time] {
 	return func(yield func(handoff.Slot, time.Time) bool) {
 		if f.stop != nil || !f.begun {
@@ -112,7 +112,7 @@ func (f *Fleet) Vacancies() iter.Seq2[handoff.Slot, time.Time] {
 	}
 }
 
-// Wake returns when something is due if no event comes before; zero: never.
+// Wake returns the time of the next deadline; zero: there is none.
 func (f *Fleet) Wake() time.Time {
 	var next time.Time
 	at := func(t time.Time) {

@@ -30,7 +30,7 @@ func (f *Fleet) shrink(now time.Time) {
 	}
 }
 
-// vacant reports whether a slot of the current generation needs one more worker, and from when on it may have it.
+// vacant reports whether a slot of the current generation needs one more worker, and returns the earliest time of its start.
 func (f *Fleet) vacant(slot handoff.Slot) (from time.Time, wanted bool) {
 	from = f.backoff(slot).notBefore
 	holders := f.holders(f.current.number, slot)
@@ -38,7 +38,7 @@ func (f *Fleet) vacant(slot handoff.Slot) (from time.Time, wanted bool) {
 	case len(holders) == 0:
 		return from, !f.gaveUp(slot)
 	case len(holders) == 1 && holders[0].Leaving != "" && f.mayRecycle():
-		// A worker that wants to leave as soon as it is ready must not get around the backoff.
+		// A worker that requests a replacement as soon as it is ready must not bypass the backoff.
 		if served := holders[0].readyAt.Add(servedWell); served.After(from) {
 			from = served
 		}
@@ -47,8 +47,8 @@ func (f *Fleet) vacant(slot handoff.Slot) (from time.Time, wanted bool) {
 	return time.Time{}, false
 }
 
-// gaveUp reports whether a worker of the slot died before any worker was ever ready. The master does not try again then: it ends,
-// and its exit code says so to whatever started it.
+// gaveUp reports whether a worker of the slot died before any worker was ever ready. The master does not try again then: it
+// exits, and its exit code shows the reason.
 func (f *Fleet) gaveUp(slot handoff.Slot) bool { return f.cold && f.backoff(slot).deaths > 0 }
 
 // start adds a worker.

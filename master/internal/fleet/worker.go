@@ -42,7 +42,7 @@ type Worker struct {
 // active reports whether it holds its slot: it serves or is starting.
 func (w *Worker) active() bool { return w.Phase <= Ready }
 
-// served returns for how long it has served.
+// served returns how long it has served.
 func (w *Worker) served(now time.Time) time.Duration {
 	if w.readyAt.IsZero() {
 		return 0

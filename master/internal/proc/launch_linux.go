@@ -37,8 +37,8 @@ type Process struct {
 	Stderr   *Capture
 }
 
-// Start starts a worker that listens on sockets with these names. It must be called on a thread that exists for as long as the
-// worker shall: see handoff.Become.
+// Start starts a worker that listens on sockets with these names. It must be called on a thread that outlives the worker: see
+// handoff.Become.
 //
 // Everything is passed as a raw descriptor: os/exec, and everything else that calls File.Fd, makes a socket blocking for all
 // processes that share it.

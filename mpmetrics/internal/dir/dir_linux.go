@@ -1,5 +1,5 @@
-// Package dir opens metrics directories, holds ids in them, wipes and sweeps them. It knows the names of files and the
-// library's own subdirectory, but not what metric files mean.
+// Package dir opens metrics directories, holds ids in them, wipes and sweeps them. It handles the names of files and the
+// library's own subdirectory, but does not interpret metric files.
 package dir
 
 import (

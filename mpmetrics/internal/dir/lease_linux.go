@@ -23,8 +23,8 @@ var (
 	ErrWiped = errors.New("the metrics directory was wiped by another process")
 )
 
-// A process that writes metrics under an id holds a lock on the first byte of .mpm/<id>.lock until its end. Any process can
-// ask whether it is held, and asking takes nothing.
+// A process that writes metrics under an id holds a lock on the first byte of .mpm/<id>.lock until it exits. Any process can
+// test whether it is held, and the test takes no lock.
 //
 // The second byte is locked while an id is being taken or swept, so that a sweeper cannot remove files that a process which
 // takes the id at that moment has just made.

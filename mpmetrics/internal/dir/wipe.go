@@ -48,7 +48,7 @@ func (d Dir) Wipe(log *slog.Logger) error {
 			return err
 		}
 	}
-	// A process that has taken an id meanwhile may have lost files, and must see so by its lock.
+	// A process that has taken an id meanwhile may have lost files: its lock file must go, so that it notices.
 	if err := d.wipeOwn(); err != nil {
 		return err
 	}

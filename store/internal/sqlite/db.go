@@ -1,5 +1,5 @@
-// Package sqlite is the embedded engine of the store: SQLite in WAL mode, shared by any number of processes. It knows
-// connections, commits and locks, and nothing of what the tables mean.
+// Package sqlite is the embedded engine of the store: SQLite in WAL mode, shared by any number of processes. It handles
+// connections, commits and locks, and does not depend on the schema.
 //
 // Each process has a few connections for reading, which wait for no writer, and one for writing, on which updates that are
 // requested at the same time become one commit. A fair lock on a file beside the database lets the processes write in turn.
@@ -32,7 +32,7 @@ type Options struct {
 	Maintain func(Tx) (done bool, err error)
 	// Idle is the interval of the commits of a process that writes nothing, made for the sake of Maintain.
 	Idle time.Duration
-	// Committing, if set, is called before each commit, in the lock; for tests.
+	// Committing, if set, is called before each commit, with the lock held; for tests.
 	Committing func()
 }
 
