@@ -20,12 +20,8 @@ import (
 // TestClientThatTakesNothing has clients that do not read their answers. Over TLS, nothing more is sent to them either.
 func TestClientThatTakesNothing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(file, 1<<30); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(file, nil, 0o600))
+	check(t, os.Truncate(file, 1<<30))
 	for _, network := range []string{"tcp", "unix"} {
 		for _, path := range []string{"/write", "/file"} {
 			t.Run(network+path, func(t *testing.T) {
@@ -202,9 +198,7 @@ func (w *running) occupy(request string, begun <-chan struct{}) *client {
 	limit := time.After(proctest.Patience)
 	for {
 		c, err := dial(w.t.Context(), w.addr)
-		if err != nil {
-			w.t.Fatal(err)
-		}
+		check(w.t, err)
 		c.t = w.t
 		w.t.Cleanup(func() { _ = c.Close() })
 		_, err = io.WriteString(c, request)

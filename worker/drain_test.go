@@ -418,10 +418,9 @@ func TestDrainAcceptsQueuedConnections(t *testing.T) {
 
 func TestDrainKeepsTheSocketFile(t *testing.T) {
 	a := listenOn(t, "unix")
-	b := copyOf(t, a)
-	w := startOn(t, a, worker.Config{}, http.HandlerFunc(hello))
+	w := startOn(t, copyOf(t, a), worker.Config{}, http.HandlerFunc(hello))
 	w.stopped()
-	other := startOn(t, b, worker.Config{}, http.HandlerFunc(hello))
+	other := startOn(t, a, worker.Config{}, http.HandlerFunc(hello))
 	if code, body := other.get("/"); code != 200 {
 		t.Errorf("at the other worker: %d %q", code, body)
 	}

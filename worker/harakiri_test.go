@@ -123,9 +123,7 @@ func TestHarakiriWhileTheClientSends(t *testing.T) {
 	}}
 	config.SetMultipathTCP(false)
 	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	w := startOn(t, l, limited(func(l *worker.Limits) { l.Harakiri = soon }), http.HandlerFunc(wait))
 	for range 5 {
 		c := w.dial()

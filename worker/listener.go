@@ -29,10 +29,6 @@ type listener struct {
 }
 
 func newListener(s *server, l handoff.Listener, main http.Handler) *listener {
-	// The path belongs to the process that created it, and other workers listen there.
-	if unixListener, ok := l.Listener.(*net.UnixListener); ok {
-		unixListener.SetUnlinkOnClose(false)
-	}
 	handler, settings, limit := s.cfg.Named[l.Name], s.cfg.NamedTLS[l.Name], s.namedLimit
 	if handler == nil {
 		handler, settings, limit = main, s.cfg.TLS, s.limit

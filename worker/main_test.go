@@ -29,6 +29,13 @@ func TestMain(m *testing.M) {
 	proctest.Main(m, map[string]proctest.Role{"worker": serveAsWorker})
 }
 
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
 // limits returns the default limits with a change.
 func limits(change func(l *worker.Limits)) *worker.Limits {
 	l := worker.DefaultLimits()
@@ -141,9 +148,7 @@ func listen(t *testing.T, network, address string) net.Listener {
 	var config net.ListenConfig
 	config.SetMultipathTCP(false)
 	l, err := config.Listen(t.Context(), network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
@@ -161,14 +166,10 @@ func listenOn(t *testing.T, network string) net.Listener {
 func copyOf(t *testing.T, l net.Listener) net.Listener {
 	t.Helper()
 	file, err := l.(interface{ File() (*os.File, error) }).File()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer file.Close()
 	c, err := net.FileListener(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
@@ -203,15 +204,11 @@ func dial(ctx context.Context, addr net.Addr) (*client, error) {
 func (w *running) dial() *client {
 	w.t.Helper()
 	c, err := dial(w.t.Context(), w.addr)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	check(w.t, err)
 	c.t = w.t
 	w.t.Cleanup(func() { _ = c.Close() })
 	if over, ok := c.Conn.(*tls.Conn); ok {
-		if err := over.HandshakeContext(w.t.Context()); err != nil {
-			w.t.Fatal(err)
-		}
+		check(w.t, over.HandshakeContext(w.t.Context()))
 	}
 	return c
 }

@@ -29,9 +29,7 @@ func openMetrics(t *testing.T) (*mpmetrics.Writer, page) {
 	t.Helper()
 	path := t.TempDir()
 	w, err := mpmetrics.NewWriter(path, "w1", mpmetrics.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() {
 		if err := w.Close(); err != nil {
 			t.Error(err)
@@ -46,9 +44,7 @@ func (p page) lines(prefix string) (lines []string) {
 	collector := mpmetrics.NewCollector(p.path, mpmetrics.CollectorOptions{})
 	defer collector.Close()
 	var text bytes.Buffer
-	if err := collector.Write(&text, expfmt.NewFormat(expfmt.TypeTextPlain)); err != nil {
-		p.t.Fatal(err)
-	}
+	check(p.t, collector.Write(&text, expfmt.NewFormat(expfmt.TypeTextPlain)))
 	for line := range strings.Lines(text.String()) {
 		if strings.HasPrefix(line, prefix) {
 			lines = append(lines, strings.TrimSpace(line))
@@ -188,9 +184,7 @@ func TestHarakiriMetrics(t *testing.T) {
 func TestByteMetrics(t *testing.T) {
 	metrics, page := openMetrics(t)
 	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, make([]byte, 100_000), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(file, make([]byte, 100_000), 0o600))
 	mux := http.NewServeMux()
 	mux.HandleFunc("/write", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1000)) })
 	mux.HandleFunc("/string", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "0123456789") })

@@ -20,9 +20,7 @@ type mailbox struct {
 func openMailbox(t *testing.T) *mailbox {
 	t.Helper()
 	box, err := handoff.NewMailbox()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Setenv("NOTIFY_SOCKET", box.Address())
 	m := &mailbox{t, make(chan handoff.Notice, 1000)}
 	go func() {

@@ -64,22 +64,16 @@ type process struct {
 // startProcess starts a worker on a copy of a socket. It is killed at the end of the test.
 func startProcess(t *testing.T, l net.Listener, identity handoff.Identity) *process {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 	tether, lifeline, err := handoff.NewLifeline()
-	must(err)
+	check(t, err)
 	defer lifeline.Close()
 	stdout, stdoutOfChild, err := os.Pipe()
-	must(err)
+	check(t, err)
 	defer stdoutOfChild.Close()
 	log, err := os.CreateTemp(t.TempDir(), "log")
-	must(err)
+	check(t, err)
 	exe, err := os.Executable()
-	must(err)
+	check(t, err)
 	env := handoff.WorkerEnv{Identity: identity, Names: []string{"http", handoff.LifelineName}}
 	pid, err := syscall.ForkExec(exe, []string{exe}, &syscall.ProcAttr{
 		Env: append(env.Environ(os.Environ()), proctest.RoleEnv("worker")...),
@@ -88,7 +82,7 @@ func startProcess(t *testing.T, l net.Listener, identity handoff.Identity) *proc
 		},
 		Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
-	must(err)
+	check(t, err)
 	p := &process{
 		running: running{t: t, addr: l.Addr(), end: make(chan struct{})},
 		pid:     pid, tether: tether, stdout: stdout,
@@ -119,9 +113,7 @@ func descriptor(t *testing.T, c syscall.Conn) (fd uintptr) {
 	if err == nil {
 		err = raw.Control(func(d uintptr) { fd = d })
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return fd
 }
 
@@ -137,17 +129,13 @@ func (p *process) signal(signals ...syscall.Signal) {
 // tell sends a message of the master.
 func (p *process) tell(word handoff.Word) {
 	p.t.Helper()
-	if err := p.tether.Send(word); err != nil {
-		p.t.Fatal(err)
-	}
+	check(p.t, p.tether.Send(word))
 }
 
 // closeTether ends the master, as far as the worker can see.
 func (p *process) closeTether() {
 	p.t.Helper()
-	if err := p.tether.Close(); err != nil {
-		p.t.Fatal(err)
-	}
+	check(p.t, p.tether.Close())
 }
 
 // ended waits for the end of the process, which must exit with 0.
@@ -210,9 +198,7 @@ func TestLogWithoutReader(t *testing.T) {
 	if _, err := p.get("/log"); err != "<nil>" {
 		t.Errorf("write to the log: %s", err)
 	}
-	if err := p.stdout.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, p.stdout.Close())
 	for range 2 {
 		if _, err := p.get("/log"); !strings.Contains(err, "broken pipe") {
 			t.Errorf("write to the log: %s", err)

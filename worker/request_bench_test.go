@@ -60,18 +60,14 @@ func BenchmarkRequest(b *testing.B) {
 func benchListener(b *testing.B) net.Listener {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // nothing to cancel
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	return l
 }
 
 func benchmarkRequests(b *testing.B, addr net.Addr) {
 	b.Helper()
 	c, err := net.Dial("tcp", addr.String()) //nolint:noctx // nothing to cancel
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	defer c.Close()
 	r := bufio.NewReader(c)
 	request := []byte("GET /items/1 HTTP/1.1\r\nHost: test\r\n\r\n")

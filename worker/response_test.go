@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,9 +22,7 @@ import (
 // TestResponses compares answers with those of net/http.
 func TestResponses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file.txt")
-	if err := os.WriteFile(file, bytes.Repeat([]byte("0123456789"), 10000), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(file, bytes.Repeat([]byte("0123456789"), 10000), 0o600))
 	mux := http.NewServeMux()
 	handle := func(path string, h http.HandlerFunc) { mux.HandleFunc(path, h) }
 	handle("/empty", func(http.ResponseWriter, *http.Request) {})
@@ -81,13 +78,9 @@ func TestResponses(t *testing.T) {
 			body = strings.NewReader("there")
 		}
 		r, err := http.NewRequestWithContext(t.Context(), method, base+path, body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		answer, err := plain.Client().Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		defer answer.Body.Close()
 		answer.Header.Del("Date")
 		all, err := httputil.DumpResponse(answer, true)
@@ -114,9 +107,7 @@ func TestSendfile(t *testing.T) {
 	plainOnly(t, "the process encrypts the file")
 	const size = 32 << 20
 	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(file, make([]byte, size), 0o600))
 	w := start(t, worker.Config{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/copied" {
 			f, err := os.Open(file)
@@ -148,51 +139,11 @@ func TestSendfile(t *testing.T) {
 func writeCalls(t *testing.T) int {
 	t.Helper()
 	data, err := os.ReadFile("/proc/self/io")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	_, after, _ := strings.Cut(string(data), "syscw: ")
 	n, err := strconv.Atoi(strings.Fields(after)[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return n
-}
-
-func TestPanic(t *testing.T) {
-	w := start(t, worker.Config{}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/abort" {
-			panic(http.ErrAbortHandler)
-		}
-		panic(fmt.Errorf("oh no"))
-	}))
-	for _, path := range []string{"/abort", "/panic"} {
-		c := w.dial()
-		c.send(head("GET " + path))
-		c.expectEnd()
-	}
-	if line := w.await("panic"); !strings.Contains(line, "oh no") || !strings.Contains(line, "response_test.go") {
-		t.Error(line)
-	}
-	if lines := w.log.Lines("/abort"); len(lines) > 0 {
-		t.Errorf("log %q", lines)
-	}
-}
-
-func TestReverseProxy(t *testing.T) {
-	backend := start(t, worker.Config{}, http.HandlerFunc(hello))
-	target, err := url.Parse(backend.url(""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{TLSClientConfig: trusting()}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.Transport = transport
-	t.Cleanup(transport.CloseIdleConnections)
-	front := start(t, limited(func(l *worker.Limits) { l.Harakiri = later }), proxy)
-	if code, body := front.do("POST", "/", "through a proxy"); code != 200 || body != "hello through a proxy" {
-		t.Errorf("%d %q", code, body)
-	}
 }
 
 func TestAccessLog(t *testing.T) {

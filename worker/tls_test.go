@@ -59,9 +59,7 @@ func TestOverTLS(t *testing.T) {
 func testTLS(tb testing.TB) *tls.Config {
 	tb.Helper()
 	settings, err := selfSigned()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	return settings
 }
 
@@ -91,9 +89,7 @@ func startOverTLS(t *testing.T, cfg worker.Config, handler http.Handler) *runnin
 func (c *client) handshake(settings *tls.Config) tls.ConnectionState {
 	c.t.Helper()
 	over := tls.Client(c.Conn, settings)
-	if err := over.HandshakeContext(c.t.Context()); err != nil {
-		c.t.Fatal(err)
-	}
+	check(c.t, over.HandshakeContext(c.t.Context()))
 	c.Conn, c.r = over, bufio.NewReader(over)
 	return over.ConnectionState()
 }

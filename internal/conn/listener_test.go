@@ -13,21 +13,24 @@ import (
 	"multiproc/internal/proctest"
 )
 
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // listen returns a listener with a limit, and a function that connects to it.
 func listen(t *testing.T, n int) (l net.Listener, dial func() net.Conn) {
 	t.Helper()
 	inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	l = conn.Listen(inner, n)
 	t.Cleanup(func() { _ = l.Close() })
 	return l, func() net.Conn {
 		t.Helper()
 		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		t.Cleanup(func() { _ = c.Close() })
 		return c
 	}

@@ -24,23 +24,17 @@ func pair(t *testing.T, network string) (server, client net.Conn) {
 		address = filepath.Join(t.TempDir(), "socket")
 	}
 	l, err := new(net.ListenConfig).Listen(t.Context(), network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer l.Close()
 	client, err = new(net.Dialer).DialContext(t.Context(), network, l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	if server, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = server.Close(), client.Close() })
 	if tcp, ok := client.(*net.TCPConn); ok {
 		// With more, the kernels would not tell each other for too long that something was taken.
-		if err := tcp.SetReadBuffer(32 << 10); err != nil {
-			t.Fatal(err)
-		}
+		check(t, tcp.SetReadBuffer(32<<10))
 	}
 	return server, client
 }
@@ -80,17 +74,15 @@ func read(c io.Reader, part int, interval, while time.Duration) (data []byte, er
 func TestSocketWrites(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcde\n"), 1<<19)
 	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(file, content, 0o600))
 	const timeout = 300 * time.Millisecond
 	slow := func(c net.Conn) ([]byte, error) { return read(c, 4<<10, 20*time.Millisecond, 5*timeout/2) }
 	all := []string{"tcp write", "tcp file", "unix write"}
 	for name, test := range map[string]struct {
-		by   []string
-		full bool
-		take func(client net.Conn) ([]byte, error)
-		cut  bool
+		by              []string
+		full, unlimited bool
+		take            func(client net.Conn) ([]byte, error)
+		cut             bool
 	}{
 		"nothing": {by: all, take: func(net.Conn) ([]byte, error) { return nil, nil }, cut: true},
 		// So slowly that a write, which continues when a good part of the kernel's queue is free, exceeds the timeout.
@@ -99,6 +91,10 @@ func TestSocketWrites(t *testing.T) {
 		"a drip when full": {by: all[:1], full: true, cut: true, take: func(c net.Conn) ([]byte, error) {
 			return read(c, 5, 50*time.Millisecond, 3*timeout)
 		}},
+		"nothing for long, without a timeout": {by: all[:1], unlimited: true, take: func(net.Conn) ([]byte, error) {
+			<-time.After(2 * timeout)
+			return nil, nil
+		}},
 	} {
 		for _, how := range test.by {
 			t.Run(name+", "+how, func(t *testing.T) {
@@ -106,6 +102,9 @@ func TestSocketWrites(t *testing.T) {
 				network, by, _ := strings.Cut(how, " ")
 				server, client := pair(t, network)
 				s := &conn.Socket{Conn: server, Timeout: timeout}
+				if test.unlimited {
+					s.Timeout = 0
+				}
 				if test.full {
 					s.Limit = fullLimit(t)
 				}

@@ -50,9 +50,6 @@ func Listener(fd int) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the descriptor is not a socket of a known kind: %w", err)
 	}
-	if unixListener, ok := l.(*net.UnixListener); ok {
-		unixListener.SetUnlinkOnClose(false)
-	}
 	return l, nil
 }
 

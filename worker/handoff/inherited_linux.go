@@ -65,7 +65,6 @@ func Inherit() (*Inherited, error) {
 		default:
 			var l net.Listener
 			if l, err = net.FileListener(file); err == nil {
-				keepPath(l)
 				in.Listeners = append(in.Listeners, Listener{l, file.Name()})
 			}
 		}
@@ -74,13 +73,6 @@ func Inherit() (*Inherited, error) {
 		}
 	}
 	return &in, nil
-}
-
-// keepPath makes Close keep the path of a unix socket, which belongs to the process that created it and is used by other workers.
-func keepPath(l net.Listener) {
-	if unix, ok := l.(*net.UnixListener); ok {
-		unix.SetUnlinkOnClose(false)
-	}
 }
 
 // readAll reads from the beginning, whatever the offset, which all workers share.
