@@ -51,22 +51,18 @@ func showHistory(r *request) error {
 	if clear := list.with("actor", "", "from", "", "until", ""); clear != list.with() {
 		view.Clear = clear
 	}
-	err = r.view(func(tx *store.Tx) error {
+	return r.show(http.StatusOK, "history", func(tx *store.Tx) (page, error) {
 		if from.Problem != "" || until.Problem != "" {
-			return nil
+			return page{Title: title, Data: view}, nil
 		}
 		entries, err := tx.Entries(q)
 		if err != nil {
-			return badAddress(err)
+			return page{}, badAddress(err)
 		}
 		view.Entries, err = entryViews(tx, entries.Items)
 		view.Pager = pagerOf(list, q.Page, entries)
-		return err
+		return page{Title: title, Data: view}, err
 	})
-	if err != nil {
-		return err
-	}
-	return r.render(http.StatusOK, "history", page{Title: title, Data: view})
 }
 
 // entryQuery returns the query of a list and its title.
@@ -117,10 +113,7 @@ var did = map[store.Action]string{
 func entryViews(tx *store.Tx, entries []store.Entry) ([]entryView, error) {
 	views := make([]entryView, len(entries))
 	for i, e := range entries {
-		v := entryView{Entry: e, Did: did[e.Action], Changed: changesOf(e.Changes)}
-		if v.Did == "" {
-			v.Did = string(e.Action)
-		}
+		v := entryView{Entry: e, Did: cmp.Or(did[e.Action], string(e.Action)), Changed: changesOf(e.Changes)}
 		there, err := exists(tx, e.Kind, e.ObjectID)
 		if err != nil {
 			return nil, err
@@ -136,10 +129,8 @@ func entryViews(tx *store.Tx, entries []store.Entry) ([]entryView, error) {
 func exists(tx *store.Tx, kind store.Kind, id int64) (bool, error) {
 	var err error
 	switch kind {
-	case store.KindAPI:
-		_, err = tx.Named(store.KindAPI, id)
-	case store.KindStatus:
-		_, err = tx.Named(store.KindStatus, id)
+	case store.KindAPI, store.KindStatus:
+		_, err = tx.Named(kind, id)
 	case store.KindTransaction:
 		_, err = tx.Transaction(id)
 	default:
@@ -151,9 +142,11 @@ func exists(tx *store.Tx, kind store.Kind, id int64) (bool, error) {
 	return err == nil, err
 }
 
-// pathOf returns the path of an API, a status or a transaction.
+// pathOf returns the path of an object.
 func pathOf(kind store.Kind, id int64) string {
-	path := map[store.Kind]string{store.KindAPI: apisPath, store.KindStatus: statusesPath, store.KindTransaction: transactionsPath}[kind]
+	path := map[store.Kind]string{
+		store.KindAPI: apisPath, store.KindStatus: statusesPath, store.KindTransaction: transactionsPath, store.KindUser: usersPath, store.KindToken: tokensPath,
+	}[kind]
 	return path + "/" + strconv.FormatInt(id, 10)
 }
 

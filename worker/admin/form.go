@@ -23,6 +23,9 @@ type form struct {
 	Danger bool   // what it does cannot be undone
 	Fault  string // what is wrong with the form as a whole
 
+	title  string // of its page; see renderForm
+	crumbs []crumb
+
 	Version string  // of the object that the user saw; empty: the form is not about a stored object
 	current string  // version of the object now
 	stored  []field // fields of the object now
@@ -147,27 +150,35 @@ func (f *field) shown() string {
 // saved answers a form after the transaction that saves it: by a redirect, by the form with its faults, or by the form that adds a
 // deleted object again (nil for a form that adds one). The form is nil if the object was not found. The field unique is the one that
 // must be unique.
-func (r *request) saved(err error, f *form, unique, path string, render func(status int) error, deleted func() error) error {
+func (r *request) saved(err error, f *form, unique, path string, render func(*request, int, *form) error, deleted func(*request) error) error {
 	switch {
-	case f == nil && deleted != nil && errors.Is(err, store.ErrNotFound):
-		return deleted()
+	case f == nil:
 	case errors.Is(err, errStale):
-		return render(http.StatusConflict)
-	case err != nil && (f == nil || !f.blame(err, unique)):
-		return err
+		err = render(r, http.StatusConflict, f)
+	case err != nil && !f.blame(err, unique):
 	case f.Bad():
-		return render(http.StatusUnprocessableEntity)
+		err = render(r, http.StatusUnprocessableEntity, f)
+	default:
+		return r.redirect(path)
 	}
-	return r.redirect(path)
+	if deleted != nil && errors.Is(err, store.ErrNotFound) {
+		return deleted(r)
+	}
+	return err
+}
+
+// renderForm answers with a page that has only a form.
+func (r *request) renderForm(status int, f *form) error {
+	return r.render(status, "form", page{Title: f.title, Crumbs: f.crumbs, Data: f})
 }
 
 // renderDeleted answers a change of an object that was deleted meanwhile: with the form that adds one, filled in with what was
 // typed.
-func (r *request) renderDeleted(add *form, path string, crumbs []crumb) error {
+func (r *request) renderDeleted(add *form, path string) error {
 	add.fill(r)
-	add.Version, add.Action, add.Submit = "", path, "Add again"
+	add.title, add.Version, add.Action, add.Submit = "Deleted", "", path, "Add again"
 	add.Fault = "Nothing was saved: this was deleted meanwhile. Your input is kept and can be added again."
-	return r.render(http.StatusNotFound, "form", page{Title: "Deleted", Crumbs: crumbs, Data: add})
+	return r.renderForm(http.StatusNotFound, add)
 }
 
 // blame shows the faults of an error at the fields and reports whether the error has any. The field unique is the one that must
@@ -221,6 +232,46 @@ func (f *field) Described() string {
 // hasOption reports whether the value of a select is one of its options.
 func (f *field) hasOption() bool {
 	return slices.ContainsFunc(f.Options, func(o option) bool { return o.Value == f.Value })
+}
+
+// deletion is an object on the page that asks whether to delete it.
+type deletion struct {
+	One, Name    string // the kind and the name of the object
+	Path         string
+	Crumbs       []crumb
+	Transactions int64  // that are deleted with it
+	List         string // address of these; empty: the kind has none
+	Note         string
+	Form         *form
+
+	stored *form // the form of the object, for its version
+}
+
+// renderDeletion asks whether to delete an object, after a fault if there is one.
+func (r *request) renderDeletion(status int, fault string, load func(*store.Tx) (deletion, error)) error {
+	return r.show(status, "delete", func(tx *store.Tx) (page, error) {
+		d, err := load(tx)
+		if err != nil {
+			return page{}, err
+		}
+		submit := "Yes, delete it"
+		if d.Transactions > 0 {
+			submit += " and its " + transactionCount(d.Transactions)
+		}
+		d.Form = &form{Submit: submit, Danger: true, Cancel: d.Path, Fault: fault, Version: d.stored.current}
+		return page{Title: "Delete " + d.One + " " + d.Name + "?", Crumbs: append(d.Crumbs, crumb{d.Name, d.Path}), Data: d}, nil
+	})
+}
+
+// changedBeforeDeletion is the fault of a deletion that failed with errStale.
+const changedBeforeDeletion = "Nothing was deleted: this was changed meanwhile. Check it again."
+
+// checkDeletion fails with errStale unless the deletion was confirmed for the current version of an object, given by its form.
+func (r *request) checkDeletion(stored *form) error {
+	if r.PostForm.Get("version") != stored.current {
+		return errStale
+	}
+	return nil
 }
 
 // Browsers cannot send every text: the value of an input has no line breaks, and those of a textarea become CR LF. A text that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -66,41 +67,29 @@ type namedView struct {
 	History      objectHistory
 }
 
-func (c collection) show(r *request) error {
-	id, err := r.id()
-	if err != nil {
-		return err
-	}
-	return c.renderOne(r, http.StatusOK, id, nil)
-}
+func (c collection) show(r *request) error { return c.renderOne(r, http.StatusOK, nil) }
 
 // renderOne shows an API or status; f is the form as it was filled in, or nil.
-func (c collection) renderOne(r *request, status int, id int64, f *form) error {
-	view := namedView{List: c.transactionsOf(id), Delete: pathOf(c.kind, id) + "/delete", Form: f}
-	err := r.view(func(tx *store.Tx) (err error) {
-		if view.Item, err = tx.Named(c.kind, id); err != nil {
-			return err
+func (c collection) renderOne(r *request, status int, f *form) error {
+	return r.show(status, "named", func(tx *store.Tx) (page, error) {
+		view := namedView{List: c.transactionsOf(r.id), Delete: pathOf(c.kind, r.id) + "/delete", Form: f}
+		var err error
+		if view.Item, err = tx.Named(c.kind, r.id); err != nil {
+			return page{}, err
 		}
 		if view.Transactions, err = tx.CountTransactions(view.Item.Filter()); err != nil {
-			return err
+			return page{}, err
 		}
 		if f == nil && r.may(staff) {
 			view.Form = c.form(view.Item).versioned()
 		}
-		view.History, err = historyOf(tx, c.kind, id)
-		return err
+		view.History, err = historyOf(tx, c.kind, r.id)
+		return page{Title: view.Item.Name, Crumbs: c.crumbs(), Data: view}, err
 	})
-	if f != nil && errors.Is(err, store.ErrNotFound) {
-		return c.renderDeleted(r)
-	}
-	if err != nil {
-		return err
-	}
-	return r.render(status, "named", page{Title: view.Item.Name, Crumbs: c.crumbs(), Data: view})
 }
 
 func (c collection) renderDeleted(r *request) error {
-	return r.renderDeleted(c.form(store.Named{}), c.path+"/add", c.crumbs())
+	return r.renderDeleted(c.form(store.Named{}), c.path+"/add")
 }
 
 // form returns the form of n.
@@ -112,6 +101,8 @@ func (c collection) form(n store.Named) *form {
 		},
 		Submit: "Save",
 		Cancel: c.path,
+		title:  "Add " + c.one,
+		crumbs: c.crumbs(),
 	}
 	if c.kind == store.KindAPI {
 		params := string(n.Params)
@@ -169,15 +160,7 @@ func objectProblem(text string) string {
 }
 
 func (c collection) showAdd(r *request) error {
-	return c.renderAdd(r, http.StatusOK, c.form(store.Named{}))
-}
-
-func (c collection) renderAdd(r *request, status int, f *form) error {
-	title := "Add status"
-	if c.kind == store.KindAPI {
-		title = "Add API"
-	}
-	return r.render(status, "form", page{Title: title, Crumbs: c.crumbs(), Data: f})
+	return r.renderForm(http.StatusOK, c.form(store.Named{}))
 }
 
 func (c collection) add(r *request) error {
@@ -187,7 +170,7 @@ func (c collection) add(r *request) error {
 		f.problem("name", "is empty") // at the same time as faults of the params
 	}
 	if f.Bad() {
-		return c.renderAdd(r, http.StatusUnprocessableEntity, f)
+		return r.renderForm(http.StatusUnprocessableEntity, f)
 	}
 	err := r.change(func(ch *change) (err error) {
 		if n, err = ch.CreateNamed(n); err != nil {
@@ -199,17 +182,13 @@ func (c collection) add(r *request) error {
 		ch.say("The %s “%s” was added.", c.one, n.Name)
 		return ch.record(store.ActionCreate, c.kind, n.ID, n.Name, changes)
 	})
-	return r.saved(err, f, "name", pathOf(c.kind, n.ID), func(status int) error { return c.renderAdd(r, status, f) }, nil)
+	return r.saved(err, f, "name", pathOf(c.kind, n.ID), (*request).renderForm, nil)
 }
 
 func (c collection) change(r *request) error {
-	id, err := r.id()
-	if err != nil {
-		return err
-	}
 	var f *form
-	err = r.change(func(ch *change) error {
-		before, err := ch.Named(c.kind, id)
+	err := r.change(func(ch *change) error {
+		before, err := ch.Named(c.kind, r.id)
 		if err != nil {
 			return err
 		}
@@ -233,27 +212,20 @@ func (c collection) change(r *request) error {
 			return err
 		}
 		ch.say("The %s “%s” was changed.", c.one, after.Name)
-		return ch.record(store.ActionChange, c.kind, id, after.Name, changes)
+		return ch.record(store.ActionChange, c.kind, r.id, after.Name, changes)
 	})
-	again := func(status int) error { return c.renderOne(r, status, id, f) }
-	return r.saved(err, f, "name", pathOf(c.kind, id), again, func() error { return c.renderDeleted(r) })
+	return r.saved(err, f, "name", pathOf(c.kind, r.id), c.renderOne, c.renderDeleted)
 }
 
-func (c collection) showDelete(r *request) error {
-	id, err := r.id()
-	if err != nil {
-		return err
-	}
-	return c.renderDelete(r, http.StatusOK, id, "")
-}
+func (c collection) showDelete(r *request) error { return c.renderDelete(r, http.StatusOK, "") }
 
-func (c collection) renderDelete(r *request, status int, id int64, fault string) error {
+func (c collection) renderDelete(r *request, status int, fault string) error {
 	return r.renderDeletion(status, fault, func(tx *store.Tx) (d deletion, err error) {
-		n, err := tx.Named(c.kind, id)
+		n, err := tx.Named(c.kind, r.id)
 		if err != nil {
 			return d, err
 		}
-		d = deletion{One: c.one, Name: n.Name, Path: pathOf(c.kind, id), Crumbs: c.crumbs(), List: c.transactionsOf(id), stored: c.form(n).versioned()}
+		d = deletion{One: c.one, Name: n.Name, Path: pathOf(c.kind, r.id), Crumbs: c.crumbs(), List: c.transactionsOf(r.id), stored: c.form(n).versioned()}
 		d.Transactions, err = tx.CountTransactions(n.Filter())
 		return d, err
 	})
@@ -262,14 +234,10 @@ func (c collection) renderDelete(r *request, status int, id int64, fault string)
 // delete deletes an API or status with its transactions. Most of these go in batches before; what was done before something
 // fails stays done, and the page says how much.
 func (c collection) delete(r *request) error {
-	id, err := r.id()
-	if err != nil {
-		return err
-	}
 	checked := func(f func(*change, store.Named) error) error {
 		r.progress()
 		return r.change(func(ch *change) error {
-			n, err := ch.Named(c.kind, id)
+			n, err := ch.Named(c.kind, r.id)
 			if err != nil {
 				return err
 			}
@@ -279,8 +247,8 @@ func (c collection) delete(r *request) error {
 			return f(ch, n)
 		})
 	}
-	steps, deleted := store.NewDeletion(c.kind, id, r.session.User.Name), int64(0)
-	err = steps.DeleteMost(func(deleteBatch func(*store.Tx) error) error {
+	steps, deleted := store.NewDeletion(c.kind, r.id, r.session.User.Name), int64(0)
+	err := steps.DeleteMost(func(deleteBatch func(*store.Tx) error) error {
 		batch := int64(0)
 		err := checked(func(ch *change, n store.Named) error {
 			before, err := ch.CountTransactions(n.Filter())
@@ -310,11 +278,86 @@ func (c collection) delete(r *request) error {
 	case err == nil:
 		return r.redirect(c.path)
 	case errors.Is(err, errStale) && deleted > 0:
-		return c.renderDelete(r, http.StatusConflict, id, "This was changed meanwhile. Check it again. "+done)
+		return c.renderDelete(r, http.StatusConflict, "This was changed meanwhile. Check it again. "+done)
 	case errors.Is(err, errStale):
-		return c.renderDelete(r, http.StatusConflict, id, changedBeforeDeletion)
+		return c.renderDelete(r, http.StatusConflict, changedBeforeDeletion)
 	case deleted > 0:
 		return &partlyError{done, err}
 	}
 	return err
+}
+
+// namedListView is the page of a list of APIs or statuses.
+type namedListView struct {
+	Title, Path string
+	Search      string
+	Hidden      []hidden // of the search form
+	Columns     []column
+	Rows        []namedRow
+	Pager       pager
+	CSV         string // address
+	Add         string // address; empty: not for this role
+}
+
+type namedRow struct {
+	store.Named
+	Path         string
+	Transactions int64
+	List         string // address of its transactions
+}
+
+func (c collection) list(r *request) error {
+	list := r.listURL(c.path, "q")
+	view := namedListView{
+		Title: c.title, Path: c.path, Search: list.query.Get("q"), Hidden: list.hiddenFields("q"),
+		CSV: listURL{c.path + ".csv", list.query}.without("rows", "sort"),
+	}
+	if r.may(staff) {
+		view.Add = c.path + "/add"
+	}
+	sort := list.sort(store.Sort{By: store.SortName})
+	q := store.NamedQuery{Kind: c.kind, Search: view.Search, Sort: sort, Page: r.storePage()}
+	view.Columns = []column{
+		list.column("Name", store.SortName, "", sort), {Label: "Description"}, list.column("Transactions", store.SortTransactions, "number", sort),
+	}
+	return r.show(http.StatusOK, "named_list", func(tx *store.Tx) (page, error) {
+		slice, err := tx.ListNamed(q)
+		if err != nil {
+			return page{}, badAddress(err)
+		}
+		view.Pager = pagerOf(list, q.Page, slice)
+		counts, err := tx.CountBy(c.kind)
+		for _, n := range slice.Items {
+			view.Rows = append(view.Rows, namedRow{n, pathOf(c.kind, n.ID), counts[n.ID], c.transactionsOf(n.ID)})
+		}
+		return page{Title: c.title, Data: view}, err
+	})
+}
+
+// export exports the list by id, so that an item that is renamed meanwhile is exported once.
+func (c collection) export(r *request) error {
+	header := []string{"id", "name", "description"}
+	if c.kind == store.KindAPI {
+		header = append(header, "params")
+	}
+	search := r.URL.Query().Get("q")
+	return r.export(c.many, append(header, "transactions"), func(tx *store.Tx, p store.Page) ([][]string, store.Cursor, error) {
+		slice, err := tx.ListNamed(store.NamedQuery{Kind: c.kind, Search: search, Sort: store.Sort{By: store.SortID}, Page: p})
+		if err != nil {
+			return nil, "", err
+		}
+		counts, err := tx.CountBy(c.kind)
+		if err != nil {
+			return nil, "", err
+		}
+		rows := make([][]string, len(slice.Items))
+		for i, n := range slice.Items {
+			rows[i] = []string{strconv.FormatInt(n.ID, 10), cell(n.Name), cell(n.Description)}
+			if c.kind == store.KindAPI {
+				rows[i] = append(rows[i], cell(string(n.Params)))
+			}
+			rows[i] = append(rows[i], strconv.FormatInt(counts[n.ID], 10))
+		}
+		return rows, slice.Next, nil
+	})
 }

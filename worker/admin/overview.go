@@ -39,16 +39,16 @@ type shareView struct {
 }
 
 func showOverview(r *request) error {
-	view := overviewView{History: historyPath}
-	err := r.view(func(tx *store.Tx) error {
+	return r.show(http.StatusOK, "overview", func(tx *store.Tx) (page, error) {
+		view := overviewView{History: historyPath}
 		window, err := tx.WindowCounts()
 		if err != nil {
-			return err
+			return page{}, err
 		}
 		statuses, others := charted(window)
 		line, err := tx.Timeline(overviewIntervals, overviewMinutes, statuses)
 		if err != nil {
-			return err
+			return page{}, err
 		}
 		view.Chart = newChart(line, statuses, others)
 		var inWindow int64
@@ -56,20 +56,16 @@ func showOverview(r *request) error {
 		view.Window = number(inWindow)
 		all, err := tx.CountTransactions(store.TransactionFilter{})
 		if err != nil {
-			return err
+			return page{}, err
 		}
 		view.All = number(all)
 		entries, err := tx.Entries(store.EntryQuery{Kinds: r.kinds(), Page: store.Page{Limit: 10}})
 		if err != nil {
-			return err
+			return page{}, err
 		}
 		view.Recent, err = entryViews(tx, entries.Items)
-		return err
+		return page{Title: "Overview", Data: view}, err
 	})
-	if err != nil {
-		return err
-	}
-	return r.render(http.StatusOK, "overview", page{Title: "Overview", Data: view})
 }
 
 // sharesShown is the number of APIs and statuses that the page names.

@@ -77,6 +77,19 @@ func moment(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
+// show answers with a page that f makes of the database.
+func (r *request) show(status int, name string, f func(*store.Tx) (page, error)) error {
+	var p page
+	err := r.view(func(tx *store.Tx) (err error) {
+		p, err = f(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return r.render(status, name, p)
+}
+
 // render answers with a page. It sends the whole page or fails.
 func (r *request) render(status int, name string, p page) error {
 	p.Debug = r.admin.debug

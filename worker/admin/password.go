@@ -36,6 +36,7 @@ func (r *request) newPassword(f *form) (store.PasswordHash, error) {
 
 func ownPasswordForm(user store.User) *form {
 	return &form{
+		title:  "Change password",
 		Submit: "Change password",
 		Cancel: home,
 		Fields: append([]*field{
@@ -46,28 +47,24 @@ func ownPasswordForm(user store.User) *form {
 	}
 }
 
-func (r *request) renderOwnPassword(status int, f *form) error {
-	return r.render(status, "form", page{Title: "Change password", Data: f})
-}
-
 func showOwnPassword(r *request) error {
-	return r.renderOwnPassword(http.StatusOK, ownPasswordForm(r.session.User))
+	return r.renderForm(http.StatusOK, ownPasswordForm(r.session.User))
 }
 
 // changeOwnPassword ends all sessions of the user, and begins a new one in place of this.
 func changeOwnPassword(r *request) error {
 	f := ownPasswordForm(r.session.User)
 	if r.checkRepeated(f); f.Bad() {
-		return r.renderOwnPassword(http.StatusUnprocessableEntity, f)
+		return r.renderForm(http.StatusUnprocessableEntity, f)
 	}
 	// The old password first: its failures are limited, and only a user who knows it may cause the work of a new hash.
 	err := r.admin.store.Confirm(r.Context(), r.credentials(r.session.User.Name, r.PostForm.Get("old")))
 	switch {
 	case errors.Is(err, store.ErrCredentials):
 		f.problem("old", "is not your password")
-		return r.renderOwnPassword(http.StatusUnprocessableEntity, f)
+		return r.renderForm(http.StatusUnprocessableEntity, f)
 	case r.refuseLogin(f, err):
-		return r.renderOwnPassword(http.StatusTooManyRequests, f)
+		return r.renderForm(http.StatusTooManyRequests, f)
 	case err != nil:
 		return err
 	}
@@ -76,7 +73,7 @@ func changeOwnPassword(r *request) error {
 		return err
 	}
 	if f.Bad() {
-		return r.renderOwnPassword(http.StatusUnprocessableEntity, f)
+		return r.renderForm(http.StatusUnprocessableEntity, f)
 	}
 	err = r.change(func(c *change) error {
 		if err := c.SetPassword(c.actor.ID, hash); err != nil {
@@ -95,42 +92,47 @@ func changeOwnPassword(r *request) error {
 	return r.redirect(home)
 }
 
-func userPasswordForm(u store.User) *form {
-	fields := passwordFields()
+// userPassword returns the user in the path and the form for a new password.
+func (r *request) userPassword() (user store.User, f *form, err error) {
+	err = r.view(func(tx *store.Tx) error {
+		user, err = tx.User(r.id)
+		return err
+	})
+	if err != nil {
+		return user, nil, err
+	}
+	path, fields := pathOf(store.KindUser, r.id), passwordFields()
 	fields[0].Focus = true
-	return &form{Fields: fields, Submit: "Set password", Cancel: userPath(u.ID)}
-}
-
-func (r *request) renderUserPassword(status int, u store.User, f *form) error {
-	return r.render(status, "form", page{Title: "Set password", Crumbs: append(userCrumbs(), crumb{u.Name, userPath(u.ID)}), Data: f})
+	return user, &form{
+		title: "Set password", crumbs: append(userCrumbs(), crumb{user.Name, path}), Fields: fields, Submit: "Set password", Cancel: path,
+	}, nil
 }
 
 func showUserPassword(r *request) error {
-	user, err := r.user()
-	if err != nil {
+	_, f, err := r.userPassword()
+	switch {
+	case err != nil:
 		return err
-	}
-	if user.ID == r.session.User.ID {
+	case r.id == r.session.User.ID:
 		return r.redirect(home + "password") // which asks for the old one
 	}
-	return r.renderUserPassword(http.StatusOK, user, userPasswordForm(user))
+	return r.renderForm(http.StatusOK, f)
 }
 
 func changeUserPassword(r *request) error {
-	user, err := r.user()
+	user, f, err := r.userPassword()
 	if err != nil {
 		return err
 	}
-	if user.ID == r.session.User.ID {
+	if r.id == r.session.User.ID {
 		return errForbidden
 	}
-	f := userPasswordForm(user)
 	hash, err := r.newPassword(f)
 	if err != nil {
 		return err
 	}
 	if f.Bad() {
-		return r.renderUserPassword(http.StatusUnprocessableEntity, user, f)
+		return r.renderForm(http.StatusUnprocessableEntity, f)
 	}
 	err = r.change(func(c *change) error {
 		if err := c.SetPassword(user.ID, hash); err != nil {
@@ -142,5 +144,5 @@ func changeUserPassword(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.redirect(userPath(user.ID))
+	return r.redirect(pathOf(store.KindUser, r.id))
 }

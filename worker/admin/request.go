@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"multiproc/store"
@@ -20,6 +21,7 @@ type request struct {
 	route route
 	w     *answer
 
+	id      int64         // in the path; 0: the path has none
 	secret  string        // of the session
 	session store.Session // zero for a route that everybody may take
 }
@@ -73,7 +75,13 @@ func (r *request) admit() error {
 	if !r.may(r.route.least) {
 		return errForbidden
 	}
-	return r.readForm(maxForm)
+	if err := r.readForm(maxForm); err != nil {
+		return err
+	}
+	if r.id = web.ID(r.Request); r.id == 0 && strings.Contains(r.route.path, "{id}") {
+		return errNoPage
+	}
+	return nil
 }
 
 // may reports whether the user has an access.
@@ -123,15 +131,6 @@ func (b *timedBody) Read(p []byte) (int, error) {
 		return 0, errSlowForm
 	}
 	return b.ReadCloser.Read(p)
-}
-
-// id returns the id in the path.
-func (r *request) id() (int64, error) {
-	id, ok := web.ID(r.Request)
-	if !ok {
-		return 0, errNoPage
-	}
-	return id, nil
 }
 
 // view is the store's View.

@@ -34,15 +34,12 @@ type tokenRow struct {
 }
 
 func listTokens(r *request) error {
-	var view tokensView
-	p := r.storePage()
-	err := r.view(func(tx *store.Tx) error {
+	return r.show(http.StatusOK, "tokens", func(tx *store.Tx) (page, error) {
+		var view tokensView
+		p := r.storePage()
 		tokens, err := tx.Tokens(p)
-		if err != nil {
-			return badAddress(err)
-		}
 		for _, t := range tokens.Items {
-			row := tokenRow{t, "active", tokenPath(t.ID) + "/revoke"}
+			row := tokenRow{t, "active", pathOf(store.KindToken, t.ID) + "/revoke"}
 			switch {
 			case !t.Revoked.IsZero():
 				row.State, row.Revoke = "revoked "+moment(t.Revoked)+" UTC", ""
@@ -52,20 +49,16 @@ func listTokens(r *request) error {
 			view.Tokens = append(view.Tokens, row)
 		}
 		view.Pager = pagerOf(r.listURL(tokensPath), p, tokens)
-		return nil
+		return page{Title: "Tokens", Data: view}, badAddress(err)
 	})
-	if err != nil {
-		return err
-	}
-	return r.render(http.StatusOK, "tokens", page{Title: "Tokens", Data: view})
 }
-
-func tokenPath(id int64) string { return tokensPath + "/" + strconv.FormatInt(id, 10) }
 
 func tokenCrumbs() []crumb { return []crumb{{"Tokens", tokensPath}} }
 
 func newTokenForm() *form {
 	return &form{
+		title:  "Create token",
+		crumbs: tokenCrumbs(),
 		Submit: "Create token",
 		Cancel: tokensPath,
 		Fields: []*field{
@@ -82,11 +75,7 @@ func newTokenForm() *form {
 	}
 }
 
-func (r *request) renderNewToken(status int, f *form) error {
-	return r.render(status, "form", page{Title: "Create token", Crumbs: tokenCrumbs(), Data: f})
-}
-
-func showNewToken(r *request) error { return r.renderNewToken(http.StatusOK, newTokenForm()) }
+func showNewToken(r *request) error { return r.renderForm(http.StatusOK, newTokenForm()) }
 
 // createdToken is the page that shows the secret.
 type createdToken struct{ Name, Secret string }
@@ -101,7 +90,7 @@ func addToken(r *request) error {
 		}
 	}
 	if f.Bad() {
-		return r.renderNewToken(http.StatusUnprocessableEntity, f)
+		return r.renderForm(http.StatusUnprocessableEntity, f)
 	}
 	var secret string
 	token := store.Token{Name: f.field("name").Value, ReadOnly: f.field("read_only").Value == "yes"}
@@ -121,56 +110,36 @@ func addToken(r *request) error {
 	case err == nil:
 		return r.render(http.StatusOK, "token", page{Title: "Token created", Crumbs: tokenCrumbs(), Data: createdToken{token.Name, secret}})
 	case f.blame(err, "name"):
-		return r.renderNewToken(http.StatusUnprocessableEntity, f)
+		return r.renderForm(http.StatusUnprocessableEntity, f)
 	}
 	return err
 }
 
 // token returns the token in the path, unless it was revoked.
-func (r *request) token() (token store.Token, err error) {
-	id, err := r.id()
-	if err != nil {
-		return store.Token{}, err
-	}
-	err = r.view(func(tx *store.Tx) error {
-		token, err = tx.Token(id)
-		return err
-	})
+func (r *request) token(tx *store.Tx) (store.Token, error) {
+	token, err := tx.Token(r.id)
 	if err == nil && !token.Revoked.IsZero() {
-		err = errRevoked
+		err = &failure{status: http.StatusConflict, detail: "This token is already revoked."}
 	}
 	return token, err
 }
 
-var errRevoked = &failure{status: http.StatusConflict, detail: "This token is already revoked."}
-
 func confirmTokenRevocation(r *request) error {
-	token, err := r.token()
-	if err != nil {
-		return err
-	}
-	return r.render(http.StatusOK, "form", page{
-		Title:  "Revoke token",
-		Crumbs: tokenCrumbs(),
-		Data: &form{
+	return r.show(http.StatusOK, "form", func(tx *store.Tx) (page, error) {
+		token, err := r.token(tx)
+		f := &form{
 			Submit: "Revoke token", Cancel: tokensPath, Danger: true,
 			Text: []string{fmt.Sprintf("Programs that use the token %s will be refused. This cannot be undone.", token.Name)},
-		},
+		}
+		return page{Title: "Revoke token", Crumbs: tokenCrumbs(), Data: f}, err
 	})
 }
 
 func revokeToken(r *request) error {
-	token, err := r.token()
-	if err != nil {
-		return err
-	}
-	err = r.change(func(c *change) error {
-		token, err := c.Token(token.ID)
+	err := r.change(func(c *change) error {
+		token, err := r.token(c.Tx)
 		if err != nil {
 			return err
-		}
-		if !token.Revoked.IsZero() {
-			return errRevoked
 		}
 		if err := c.RevokeToken(token.ID); err != nil {
 			return err

@@ -9,6 +9,110 @@ import (
 	"multiproc/store"
 )
 
+const transactionsPath = home + "transactions"
+
+func (a *Admin) transactionRoutes() []route {
+	const all, one = transactionsPath, transactionsPath + "/{id}"
+	return []route{
+		{method: "GET", path: all, least: viewers, handle: listTransactions, nav: "Transactions"},
+		{method: "GET", path: all + ".csv", least: viewers, handle: exportTransactions},
+		{method: "POST", path: all, least: staff, handle: bulk},
+		{method: "GET", path: all + "/add", least: staff, handle: showAddTransaction},
+		{method: "POST", path: all + "/add", least: staff, handle: addTransaction},
+		{method: "GET", path: one, least: viewers, handle: showTransaction},
+		{method: "POST", path: one, least: staff, handle: changeTransaction},
+		{method: "GET", path: one + "/delete", least: staff, handle: showDeleteTransaction},
+		{method: "POST", path: one + "/delete", least: staff, handle: deleteTransaction},
+	}
+}
+
+// transactionsView is the page of a list of transactions.
+type transactionsView struct {
+	Filter  transactionFilter
+	Hidden  []hidden // of the filter form
+	Columns []column
+	Rows    []transactionRow
+	Count   string
+	Pager   pager
+	Clear   string // address of the list without a filter; empty: none
+	CSV     string
+	Add     string   // path; empty: not for this role
+	Bulk    []hidden // of the form of bulk actions
+	To      *field   // the status that they set
+}
+
+type transactionRow struct {
+	store.Transaction
+	Path string
+}
+
+// countedUpTo bounds the counting of transactions whose number is not stored.
+const countedUpTo = 10_000
+
+func listTransactions(r *request) error {
+	return r.show(http.StatusOK, "transactions", func(tx *store.Tx) (page, error) {
+		view, err := viewTransactions(tx, r)
+		return page{Title: "Transactions", Data: view}, err
+	})
+}
+
+func viewTransactions(tx *store.Tx, r *request) (view transactionsView, err error) {
+	list := filteredList(transactionsPath, r.URL.Query())
+	if view.Filter, err = readFilter(tx, list, tx.Now()); err != nil {
+		return view, err
+	}
+	if view.Filter.Any() {
+		view.Clear = listURL{transactionsPath, list.query}.without(filterNames[:]...)
+	}
+	view.CSV = listURL{transactionsPath + ".csv", list.query}.without("rows", "sort")
+	if r.may(staff) {
+		view.Add, view.Bulk = transactionsPath+"/add", list.hiddenFields()
+		if view.To, err = statuses().choice(tx, "to", "New status", "choose…"); err != nil {
+			return view, err
+		}
+	}
+	sort := list.sort(view.Filter.sort())
+	q := store.TransactionQuery{TransactionFilter: view.Filter.meant, Sort: sort, Page: r.storePage()}
+	view.Columns = []column{
+		list.column("ID", store.SortID, "number", sort),
+		{Label: "API"},
+		{Label: "Status"},
+		list.column("Amount", store.SortAmount, "number", sort),
+		list.column("Created (UTC)", store.SortCreated, "time", sort), list.column("Modified (UTC)", store.SortModified, "time", sort),
+	}
+	view.Hidden = list.hiddenFields(filterNames[:]...)
+	if view.Filter.Nothing || view.Filter.Problem != "" {
+		view.Count = transactionCount(0)
+		return view, nil
+	}
+	slice, err := tx.Transactions(q)
+	if err != nil {
+		return view, badAddress(err)
+	}
+	for _, t := range slice.Items {
+		view.Rows = append(view.Rows, transactionRow{t, pathOf(store.KindTransaction, t.ID)})
+	}
+	view.Pager = pagerOf(list, q.Page, slice)
+	view.Count, err = countOf(tx, q.TransactionFilter, len(slice.Items), slice.Next == "" && slice.Previous == "")
+	return view, err
+}
+
+// countOf returns the number of transactions that match a filter, in words. If all are rows of the page, it does not ask the
+// database.
+func countOf(tx *store.Tx, f store.TransactionFilter, rows int, all bool) (string, error) {
+	n := int64(rows)
+	if !all {
+		var err error
+		if n, err = tx.CountTransactionsUpTo(f, countedUpTo+1); err != nil {
+			return "", err
+		}
+		if n == countedUpTo+1 && (f.Search != "" || !f.From.IsZero() || !f.Until.IsZero()) {
+			return "more than " + transactionCount(countedUpTo), nil
+		}
+	}
+	return transactionCount(n), nil
+}
+
 // transactionView is the page of one transaction.
 type transactionView struct {
 	Item    store.Transaction
@@ -21,65 +125,49 @@ type transactionView struct {
 
 func transactionCrumbs() []crumb { return []crumb{{"Transactions", transactionsPath}} }
 
-func transactionTitle(id int64) string { return fmt.Sprintf("Transaction %d", id) }
-
-func showTransaction(r *request) error {
-	id, err := r.id()
-	if err != nil {
-		return err
-	}
-	return renderTransaction(r, http.StatusOK, id, nil)
-}
+func showTransaction(r *request) error { return renderTransaction(r, http.StatusOK, nil) }
 
 // renderTransaction shows a transaction; f is the form as it was filled in, or nil.
-func renderTransaction(r *request, status int, id int64, f *form) error {
-	view := transactionView{Form: f, Delete: pathOf(store.KindTransaction, id) + "/delete"}
-	err := r.view(func(tx *store.Tx) (err error) {
-		if view.Item, err = tx.Transaction(id); err != nil {
-			return err
-		}
-		api, err := tx.NamedByName(store.KindAPI, view.Item.API)
+func renderTransaction(r *request, status int, f *form) error {
+	return r.show(status, "transaction", func(tx *store.Tx) (page, error) {
+		t, err := tx.Transaction(r.id)
 		if err != nil {
-			return err
+			return page{}, err
 		}
-		status, err := tx.NamedByName(store.KindStatus, view.Item.Status)
+		api, err := tx.NamedByName(store.KindAPI, t.API)
 		if err != nil {
-			return err
+			return page{}, err
 		}
-		view.API, view.Status = pathOf(store.KindAPI, api.ID), pathOf(store.KindStatus, status.ID)
+		status, err := tx.NamedByName(store.KindStatus, t.Status)
+		if err != nil {
+			return page{}, err
+		}
+		view := transactionView{
+			Item: t, API: pathOf(store.KindAPI, api.ID), Status: pathOf(store.KindStatus, status.ID),
+			Form: f, Delete: pathOf(store.KindTransaction, r.id) + "/delete",
+		}
 		if f == nil && r.may(staff) {
-			if view.Form, err = transactionForm(tx, view.Item); err != nil {
-				return err
+			if view.Form, err = transactionForm(tx, t); err != nil {
+				return page{}, err
 			}
 		}
-		view.History, err = historyOf(tx, store.KindTransaction, id)
+		view.History, err = historyOf(tx, store.KindTransaction, r.id)
 		view.History.Note = "Creations through the API are shown here, but not in the history of everything, as there can be thousands per second."
-		return err
+		return page{Title: fmt.Sprintf("Transaction %d", r.id), Crumbs: transactionCrumbs(), Data: view}, err
 	})
-	if f != nil && errors.Is(err, store.ErrNotFound) {
-		return renderDeletedTransaction(r)
-	}
-	if err != nil {
-		return err
-	}
-	return r.render(status, "transaction", page{Title: transactionTitle(id), Crumbs: transactionCrumbs(), Data: view})
 }
 
 func renderDeletedTransaction(r *request) error {
-	var f *form
-	err := r.view(func(tx *store.Tx) (err error) {
-		f, err = transactionForm(tx, store.Transaction{})
-		return err
-	})
+	f, err := addTransactionForm(r)
 	if err != nil {
 		return err
 	}
-	return r.renderDeleted(f, transactionsPath+"/add", transactionCrumbs())
+	return r.renderDeleted(f, transactionsPath+"/add")
 }
 
 // transactionForm returns the form of a transaction: versioned, or empty if the transaction has no id.
 func transactionForm(tx *store.Tx, t store.Transaction) (*form, error) {
-	f := &form{Submit: "Save", Cancel: transactionsPath}
+	f := &form{Submit: "Save", Cancel: transactionsPath, title: "Add transaction", crumbs: transactionCrumbs()}
 	for _, c := range []struct {
 		collection collection
 		name       string
@@ -133,20 +221,21 @@ func readTransaction(tx *store.Tx, r *request, f *form, t store.Transaction) (st
 	return t, nil
 }
 
-func showAddTransaction(r *request) error {
-	var f *form
-	err := r.view(func(tx *store.Tx) (err error) {
+// addTransactionForm returns the form of a new transaction.
+func addTransactionForm(r *request) (f *form, err error) {
+	err = r.view(func(tx *store.Tx) error {
 		f, err = transactionForm(tx, store.Transaction{})
 		return err
 	})
+	return f, err
+}
+
+func showAddTransaction(r *request) error {
+	f, err := addTransactionForm(r)
 	if err != nil {
 		return err
 	}
-	return renderAddTransaction(r, http.StatusOK, f)
-}
-
-func renderAddTransaction(r *request, status int, f *form) error {
-	return r.render(status, "form", page{Title: "Add transaction", Crumbs: transactionCrumbs(), Data: f})
+	return r.renderForm(http.StatusOK, f)
 }
 
 func addTransaction(r *request) error {
@@ -167,17 +256,13 @@ func addTransaction(r *request) error {
 		changes := store.Changes{"api": {"", made.API}, "status": {"", made.Status}, "amount": {"", made.Amount.String()}}
 		return ch.record(store.ActionCreate, store.KindTransaction, made.ID, transactionName(made), changes)
 	})
-	return r.saved(err, f, "", pathOf(store.KindTransaction, made.ID), func(status int) error { return renderAddTransaction(r, status, f) }, nil)
+	return r.saved(err, f, "", pathOf(store.KindTransaction, made.ID), (*request).renderForm, nil)
 }
 
 func changeTransaction(r *request) error {
-	id, err := r.id()
-	if err != nil {
-		return err
-	}
 	var f *form
-	err = r.change(func(ch *change) error {
-		before, err := ch.Transaction(id)
+	err := r.change(func(ch *change) error {
+		before, err := ch.Transaction(r.id)
 		if err != nil {
 			return err
 		}
@@ -195,11 +280,10 @@ func changeTransaction(r *request) error {
 		if err := f.checkVersion(); err != nil {
 			return err
 		}
-		ch.say("Transaction %d was changed.", id)
+		ch.say("Transaction %d was changed.", r.id)
 		return ch.updateTransaction(before, after)
 	})
-	again := func(status int) error { return renderTransaction(r, status, id, f) }
-	return r.saved(err, f, "", pathOf(store.KindTransaction, id), again, func() error { return renderDeletedTransaction(r) })
+	return r.saved(err, f, "", pathOf(store.KindTransaction, r.id), renderTransaction, renderDeletedTransaction)
 }
 
 // transactionName returns the name of a transaction in the audit log.
@@ -226,23 +310,17 @@ func (c *change) removeTransaction(t store.Transaction) error {
 	return c.record(store.ActionDelete, store.KindTransaction, t.ID, transactionName(t), changes)
 }
 
-func showDeleteTransaction(r *request) error {
-	id, err := r.id()
-	if err != nil {
-		return err
-	}
-	return renderDeleteTransaction(r, http.StatusOK, id, "")
-}
+func showDeleteTransaction(r *request) error { return renderDeleteTransaction(r, http.StatusOK, "") }
 
-func renderDeleteTransaction(r *request, status int, id int64, fault string) error {
+func renderDeleteTransaction(r *request, status int, fault string) error {
 	return r.renderDeletion(status, fault, func(tx *store.Tx) (d deletion, err error) {
-		t, err := tx.Transaction(id)
+		t, err := tx.Transaction(r.id)
 		if err != nil {
 			return d, err
 		}
 		d = deletion{
 			One: "transaction", Name: fmt.Sprintf("%d (%s, %s, %s)", t.ID, t.API, t.Status, t.Amount),
-			Path: pathOf(store.KindTransaction, id), Crumbs: transactionCrumbs(), Note: "Nothing else is deleted. Its history stays.",
+			Path: pathOf(store.KindTransaction, r.id), Crumbs: transactionCrumbs(), Note: "Nothing else is deleted. Its history stays.",
 		}
 		d.stored, err = transactionForm(tx, t)
 		return d, err
@@ -250,12 +328,8 @@ func renderDeleteTransaction(r *request, status int, id int64, fault string) err
 }
 
 func deleteTransaction(r *request) error {
-	id, err := r.id()
-	if err != nil {
-		return err
-	}
-	err = r.change(func(ch *change) error {
-		t, err := ch.Transaction(id)
+	err := r.change(func(ch *change) error {
+		t, err := ch.Transaction(r.id)
 		if err != nil {
 			return err
 		}
@@ -266,11 +340,11 @@ func deleteTransaction(r *request) error {
 		if err := r.checkDeletion(stored); err != nil {
 			return err
 		}
-		ch.say("Transaction %d was deleted.", id)
+		ch.say("Transaction %d was deleted.", r.id)
 		return ch.removeTransaction(t)
 	})
 	if errors.Is(err, errStale) {
-		return renderDeleteTransaction(r, http.StatusConflict, id, changedBeforeDeletion)
+		return renderDeleteTransaction(r, http.StatusConflict, changedBeforeDeletion)
 	}
 	if err != nil {
 		return err

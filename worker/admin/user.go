@@ -3,12 +3,67 @@ package admin
 import (
 	"errors"
 	"net/http"
-	"strconv"
 
 	"multiproc/store"
 )
 
-func userPath(id int64) string { return usersPath + "/" + strconv.FormatInt(id, 10) }
+const usersPath = home + "users"
+
+func (a *Admin) userRoutes() []route {
+	const one = usersPath + "/{id}"
+	return []route{
+		{method: "GET", path: usersPath, least: superusers, handle: listUsers, nav: "Users"},
+		{method: "GET", path: usersPath + "/add", least: superusers, handle: showNewUser},
+		{method: "POST", path: usersPath + "/add", least: superusers, handle: addUser},
+		{method: "GET", path: one, least: superusers, handle: showUser},
+		{method: "POST", path: one, least: superusers, handle: changeUser},
+		{method: "GET", path: one + "/password", least: superusers, handle: showUserPassword},
+		{method: "POST", path: one + "/password", least: superusers, handle: changeUserPassword},
+		{method: "GET", path: one + "/delete", least: superusers, handle: showDeleteUser},
+		{method: "POST", path: one + "/delete", least: superusers, handle: deleteUser},
+	}
+}
+
+// usersView is the page of the list of users.
+type usersView struct {
+	Path     string
+	Search   string
+	Role     *field
+	Filtered bool
+	Hidden   []hidden // of the filter form
+	Columns  []column
+	Users    []userRow
+	Pager    pager
+}
+
+type userRow struct {
+	store.User
+	Path string
+}
+
+func listUsers(r *request) error {
+	list := r.listURL(usersPath, "q", "role")
+	view := usersView{Path: usersPath, Search: list.query.Get("q"), Hidden: list.hiddenFields("q", "role")}
+	view.Role = &field{Name: "role", Label: "Role", Kind: "select", Value: list.query.Get("role"), Options: []option{
+		{"", "any"}, {string(store.RoleViewer), "viewer"}, {string(store.RoleStaff), "staff"}, {string(store.RoleSuperuser), "superuser"},
+	}}
+	view.Filtered = view.Search != "" || view.Role.Value != ""
+	sort := list.sort(store.Sort{By: store.SortName})
+	view.Columns = []column{
+		list.column("User name", store.SortName, "", sort), list.column("Role", store.SortRole, "", sort),
+		{Label: "Active"},
+		list.column("Last login (UTC)", store.SortLogin, "time", sort), list.column("Created (UTC)", store.SortCreated, "time", sort),
+	}
+	q := store.UserQuery{Search: view.Search, Role: store.Role(view.Role.Value), Sort: sort, Page: r.storePage()}
+	return r.show(http.StatusOK, "users", func(tx *store.Tx) (page, error) {
+		users, err := tx.Users(q)
+		for _, u := range users.Items {
+			view.Users = append(view.Users, userRow{u, pathOf(store.KindUser, u.ID)})
+		}
+		view.Pager = pagerOf(list, q.Page, users)
+		return page{Title: "Users", Data: view}, badAddress(err)
+	})
+}
 
 func userCrumbs() []crumb { return []crumb{{"Users", usersPath}} }
 
@@ -46,7 +101,7 @@ func userForm(u store.User) *form {
 func newUserForm() *form {
 	fields := userFields(store.User{Role: store.RoleViewer, Active: true})
 	fields[0].Focus = true
-	return &form{Fields: append(fields, passwordFields()...), Submit: "Add user", Cancel: usersPath}
+	return &form{title: "Add user", crumbs: userCrumbs(), Fields: append(fields, passwordFields()...), Submit: "Add user", Cancel: usersPath}
 }
 
 // userView is the page of one user.
@@ -56,44 +111,27 @@ type userView struct {
 	History objectHistory
 }
 
-// user returns the user in the path.
-func (r *request) user() (user store.User, err error) {
-	id, err := r.id()
-	if err != nil {
-		return store.User{}, err
-	}
-	err = r.view(func(tx *store.Tx) error {
-		user, err = tx.User(id)
-		return err
+func showUser(r *request) error { return renderUser(r, http.StatusOK, nil) }
+
+// renderUser shows a user; f is the form as it was filled in, or nil.
+func renderUser(r *request, status int, f *form) error {
+	return r.show(status, "user", func(tx *store.Tx) (page, error) {
+		u, err := tx.User(r.id)
+		if err != nil {
+			return page{}, err
+		}
+		view := userView{Path: pathOf(store.KindUser, r.id), Form: f}
+		if f == nil {
+			view.Form = userForm(u)
+		}
+		view.History, err = historyOf(tx, store.KindUser, r.id)
+		return page{Title: u.Name, Crumbs: userCrumbs(), Data: view}, err
 	})
-	return user, err
 }
 
-func showUser(r *request) error {
-	user, err := r.user()
-	if err != nil {
-		return err
-	}
-	return r.renderUser(http.StatusOK, user, userForm(user))
-}
+func renderDeletedUser(r *request) error { return r.renderDeleted(newUserForm(), usersPath+"/add") }
 
-func (r *request) renderUser(status int, u store.User, f *form) error {
-	view := userView{Path: userPath(u.ID), Form: f}
-	err := r.view(func(tx *store.Tx) (err error) {
-		view.History, err = historyOf(tx, store.KindUser, u.ID)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return r.render(status, "user", page{Title: u.Name, Crumbs: userCrumbs(), Data: view})
-}
-
-func showNewUser(r *request) error { return r.renderNewUser(http.StatusOK, newUserForm()) }
-
-func (r *request) renderNewUser(status int, f *form) error {
-	return r.render(status, "form", page{Title: "Add user", Crumbs: userCrumbs(), Data: f})
-}
+func showNewUser(r *request) error { return r.renderForm(http.StatusOK, newUserForm()) }
 
 func addUser(r *request) error {
 	f := newUserForm()
@@ -103,7 +141,7 @@ func addUser(r *request) error {
 		return err
 	}
 	if f.Bad() {
-		return r.renderNewUser(http.StatusUnprocessableEntity, f)
+		return r.renderForm(http.StatusUnprocessableEntity, f)
 	}
 	err = r.change(func(c *change) error {
 		user, err := c.CreateUser(userOf(r), hash)
@@ -114,18 +152,14 @@ func addUser(r *request) error {
 		changes := store.Changes{"role": {"", user.Role}, "active": {false, user.Active}}
 		return c.record(store.ActionCreate, store.KindUser, user.ID, user.Name, changes)
 	})
-	return r.saved(err, f, "username", usersPath, func(status int) error { return r.renderNewUser(status, f) }, nil)
+	return r.saved(err, f, "username", usersPath, (*request).renderForm, nil)
 }
 
 func changeUser(r *request) error {
-	id, err := r.id()
-	if err != nil {
-		return err
-	}
-	var before store.User
 	var f *form
-	err = r.change(func(c *change) (err error) {
-		if before, err = c.User(id); err != nil {
+	err := r.change(func(c *change) error {
+		before, err := c.User(r.id)
+		if err != nil {
 			return err
 		}
 		f = userForm(before)
@@ -155,10 +189,7 @@ func changeUser(r *request) error {
 	if errors.Is(err, errLastSuperuser) {
 		f.Fault, err = lastSuperuser, nil
 	}
-	again := func(status int) error { return r.renderUser(status, before, f) }
-	return r.saved(err, f, "username", usersPath, again, func() error {
-		return r.renderDeleted(newUserForm(), usersPath+"/add", userCrumbs())
-	})
+	return r.saved(err, f, "username", usersPath, renderUser, renderDeletedUser)
 }
 
 // errLastSuperuser reports a change that would leave no active superuser.
@@ -176,53 +207,43 @@ func (c *change) keepSuperuser() error {
 	return err
 }
 
-func showDeleteUser(r *request) error {
-	user, err := r.user()
-	if err != nil {
-		return err
-	}
-	return r.renderDeleteUser(http.StatusOK, user.ID, "")
-}
+func showDeleteUser(r *request) error { return r.renderDeleteUser(http.StatusOK, "") }
 
-func (r *request) renderDeleteUser(status int, id int64, fault string) error {
+func (r *request) renderDeleteUser(status int, fault string) error {
 	return r.renderDeletion(status, fault, func(tx *store.Tx) (deletion, error) {
-		u, err := tx.User(id)
+		u, err := tx.User(r.id)
 		return deletion{
-			One: "user", Name: u.Name, Path: userPath(id), Crumbs: userCrumbs(), stored: userForm(u),
+			One: "user", Name: u.Name, Path: pathOf(store.KindUser, r.id), Crumbs: userCrumbs(), stored: userForm(u),
 			Note: "All sessions of this user end. The user's actions and history stay. To only prevent logins, make the user inactive instead.",
 		}, err
 	})
 }
 
 func deleteUser(r *request) error {
-	id, err := r.id()
-	if err != nil {
-		return err
-	}
-	err = r.change(func(c *change) error {
-		user, err := c.User(id)
+	err := r.change(func(c *change) error {
+		user, err := c.User(r.id)
 		if err != nil {
 			return err
 		}
 		if err := r.checkDeletion(userForm(user)); err != nil {
 			return err
 		}
-		if err := c.DeleteUser(id); err != nil {
+		if err := c.DeleteUser(r.id); err != nil {
 			return err
 		}
 		if err := c.keepSuperuser(); err != nil {
 			return err
 		}
 		c.say("The user %s was deleted.", user.Name)
-		return c.record(store.ActionDelete, store.KindUser, id, user.Name, nil)
+		return c.record(store.ActionDelete, store.KindUser, r.id, user.Name, nil)
 	})
 	switch {
 	case err == nil:
 		return r.redirect(usersPath)
 	case errors.Is(err, errStale):
-		return r.renderDeleteUser(http.StatusConflict, id, changedBeforeDeletion)
+		return r.renderDeleteUser(http.StatusConflict, changedBeforeDeletion)
 	case errors.Is(err, errLastSuperuser):
-		return r.renderDeleteUser(http.StatusConflict, id, lastSuperuser)
+		return r.renderDeleteUser(http.StatusConflict, lastSuperuser)
 	}
 	return err
 }

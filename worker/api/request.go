@@ -41,8 +41,8 @@ const maxBody = 1 << 20
 
 // id returns the id in the path.
 func (r *request) id() (int64, error) {
-	id, ok := web.ID(r.Request)
-	if !ok {
+	id := web.ID(r.Request)
+	if id == 0 {
 		return 0, &problemError{Status: http.StatusNotFound, Detail: "the path does not end in an id"}
 	}
 	return id, nil

@@ -100,9 +100,13 @@ func (p *methods) allowed() []string {
 // Allow returns the value of the Allow header for methods.
 func Allow(methods []string) string { return strings.Join(methods, ", ") }
 
-// ID returns the id in the path of a request, the wildcard {id}. Only the canonical form of a positive number is one.
-func ID(r *http.Request) (id int64, ok bool) {
+// ID returns the id in the path of a request, the wildcard {id}; 0 if there is none. Only the canonical form of a positive number is
+// one.
+func ID(r *http.Request) int64 {
 	text := r.PathValue("id")
 	id, err := strconv.ParseInt(text, 10, 64)
-	return id, err == nil && id > 0 && strconv.FormatInt(id, 10) == text
+	if err != nil || strconv.FormatInt(id, 10) != text {
+		return 0
+	}
+	return max(id, 0)
 }
