@@ -123,7 +123,6 @@ func (m *Master) closeSockets() {
 		return
 	}
 	m.closing = true
-	m.callers.answerAll(Outcome{Error: fleet.ErrStopping.Error()})
 	for g, l := range m.launches {
 		if err := l.sockets.Close(m.config.Unlink); err != nil {
 			m.log.Warn("cannot close sockets", "generation", int(g), "error", err)

@@ -59,7 +59,7 @@ func (m *Master) reloadFor(reply chan<- Outcome) {
 		reply <- Outcome{Error: fleet.ErrStopping.Error()}
 		return
 	}
-	m.callers.add(reply)
+	m.callers.queued = append(m.callers.queued, reply)
 	m.handle(fleet.ReloadRequested{})
 }
 

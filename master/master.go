@@ -244,7 +244,6 @@ func (m *Master) finish(closeServers func()) error {
 	if m.watcher != nil {
 		m.watcher.close()
 	}
-	m.callers.answerAll(Outcome{Error: fleet.ErrStopping.Error()})
 	closeServers()
 	var errs []error
 	for _, l := range m.launches {

@@ -15,29 +15,15 @@ type Outcome struct {
 	Error      string             `json:"error,omitempty"` // why it was rolled back
 }
 
-// callers wait for reloads: active ones for a reload that has begun to read the settings, queued ones for the next.
+// callers wait for reloads: active ones for a reload that has begun to read the settings, queued ones for the next. Each channel
+// has room for its outcome.
 type callers struct {
 	active, queued []chan<- Outcome
 }
 
-// add takes a channel with room for one outcome.
-func (c *callers) add(answer chan<- Outcome) { c.queued = append(c.queued, answer) }
-
 // begin makes the queued callers wait for the reload that begins now.
 func (c *callers) begin() {
 	c.active, c.queued = append(c.active, c.queued...), nil
-}
-
-// take returns the callers whose reload has ended and forgets them.
-func (c *callers) take() []chan<- Outcome {
-	active := c.active
-	c.active = nil
-	return active
-}
-
-func (c *callers) answerAll(o Outcome) {
-	c.begin()
-	answer(c.take(), o)
 }
 
 func answer(callers []chan<- Outcome, o Outcome) {
@@ -50,7 +36,11 @@ func answer(callers []chan<- Outcome, o Outcome) {
 func (m *Master) reloaded(r fleet.Reloaded) {
 	m.manager.ready()
 	m.hooks.Reloaded(r.Err)
-	waiting := m.callers.take()
+	if m.fleet.Stopping() {
+		m.callers.begin() // no other reload follows
+	}
+	waiting := m.callers.active
+	m.callers.active = nil
 	status := ReloadStatus{Began: r.Began, Took: time.Since(r.Began), Generation: r.Generation, Outcome: Committed}
 	if r.Err == nil {
 		m.log.Info("reload committed", "generation", int(r.Generation))

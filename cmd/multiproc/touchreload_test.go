@@ -7,111 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"multiproc/master"
 )
 
 func inDir(dir string) func(*serverOptions) {
 	return func(o *serverOptions) { o.dir = dir }
-}
-
-// TestTouchReload changes a watched file in every way in which files change. Each change causes one reload, and the watch
-// goes on.
-func TestTouchReload(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		name string
-		make func(t *testing.T, path string) // present at the start
-		// change makes the nth change; the first is 1.
-		change func(t *testing.T, path string, n int)
-	}{
-		{
-			name: "touched",
-			make: func(t *testing.T, path string) { t.Helper(); mustWrite(t, path, "") },
-			change: func(t *testing.T, path string, _ int) {
-				t.Helper()
-				now := time.Now()
-				check(t, os.Chtimes(path, now, now))
-			},
-		},
-		{
-			name:   "written",
-			make:   func(t *testing.T, path string) { t.Helper(); mustWrite(t, path, "") },
-			change: func(t *testing.T, path string, n int) { t.Helper(); mustWrite(t, path, fmt.Sprint(n)) },
-		},
-		{
-			name: "replaced by rename",
-			make: func(t *testing.T, path string) { t.Helper(); mustWrite(t, path, "") },
-			change: func(t *testing.T, path string, n int) {
-				t.Helper()
-				mustWrite(t, path+".new", fmt.Sprint(n))
-				mustRename(t, path+".new", path)
-			},
-		},
-		{
-			name:   "made",
-			make:   func(*testing.T, string) {},
-			change: func(t *testing.T, path string, n int) { t.Helper(); mustWrite(t, path, fmt.Sprint(n)) },
-		},
-		{
-			// As Kubernetes mounts a ConfigMap: the file is a link into ..data, which is a link to a directory, and only that
-			// link is ever replaced.
-			name: "in another directory",
-			make: func(t *testing.T, path string) {
-				t.Helper()
-				dir := filepath.Dir(path)
-				writeRevision(t, dir, filepath.Base(path), 0)
-				mustLink(t, filepath.Join("..data", filepath.Base(path)), path)
-			},
-			change: func(t *testing.T, path string, n int) {
-				t.Helper()
-				writeRevision(t, filepath.Dir(path), filepath.Base(path), n)
-				check(t, os.RemoveAll(filepath.Join(filepath.Dir(path), fmt.Sprintf("..%d", n-1))))
-			},
-		},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "touched")
-			test.make(t, path)
-			s := startServer(t, "socket = 127.0.0.1:0\ntouch-reload = "+path+"\n"+appINI(t))
-			for n := range 3 {
-				test.change(t, path, n+1)
-				s.await("a reload", func(status master.Status) bool { return int(status.Generation) == n+2 && !status.Reloading })
-			}
-			s.awaitNoneDraining()
-			if n := s.log.Count("file changed", "path="+path); n != 3 {
-				t.Errorf("%d changes are told of, there were 3\n%s", n, s.log)
-			}
-			s.stop()
-		})
-	}
-}
-
-func mustWrite(tb testing.TB, path, text string) {
-	tb.Helper()
-	check(tb, os.WriteFile(path, []byte(text), 0o600))
-}
-
-func mustRename(tb testing.TB, from, to string) {
-	tb.Helper()
-	check(tb, os.Rename(from, to))
-}
-
-func mustLink(tb testing.TB, to, path string) {
-	tb.Helper()
-	check(tb, os.Symlink(to, path))
-}
-
-// writeRevision writes the file into a new directory and points ..data at it.
-func writeRevision(tb testing.TB, dir, name string, revision int) {
-	tb.Helper()
-	of := fmt.Sprintf("..%d", revision)
-	check(tb, os.Mkdir(filepath.Join(dir, of), 0o700))
-	mustWrite(tb, filepath.Join(dir, of, name), fmt.Sprint(revision))
-	data := filepath.Join(dir, "..data")
-	mustLink(tb, of, data+"_tmp")
-	mustRename(tb, data+"_tmp", data)
 }
 
 // watchedINI returns an ini that names itself in touch-reload and sets a version in the workers' environment.
@@ -152,6 +53,9 @@ func TestTouchReloadOfINI(t *testing.T) {
 
 	s.writeINI(watchedINI(t, dir, 4))
 	s.awaitVersion(4)
+	if n := s.log.Count("file changed", "path="+filepath.Join(dir, "multiproc.ini")); n != 3 {
+		t.Errorf("%d changes in the log, there were 3\n%s", n, s.log)
+	}
 	l.mustNotFail(s)
 	s.stop()
 }

@@ -5,32 +5,20 @@ import "multiproc/mpmetrics"
 // Reader adds up the request metrics of each process in a metrics directory. The zero value is ready to use. It remembers
 // samples from one call to the next, so all calls must get files of the same Inspector. It is not safe for concurrent use.
 type Reader struct {
-	fields  map[mpmetrics.Sample]field
+	adders  map[mpmetrics.Sample]adder
 	entries []mpmetrics.Entry // reused
 }
 
-// maxFields bounds the samples that a Reader remembers in a directory whose files come and go.
-const maxFields = 1 << 20
+// maxAdders bounds the samples that a Reader remembers in a directory whose files come and go.
+const maxAdders = 1 << 20
 
-// field says which of the Totals a sample adds to.
-type field int
-
-const (
-	fieldNone field = iota
-	fieldRequests
-	fieldErrors // and requests
-	fieldInFlight
-	fieldSeconds
-	fieldBuckets
-	fieldBytes
-	fieldPanics
-	fieldHarakiris
-)
+// adder adds the value of a sample to the totals of its process; nil: it is not a request metric.
+type adder func(t *Totals, value float64)
 
 // Read returns the totals of each process that has a file, by id. files are those of an Inspection.
 func (r *Reader) Read(files []*mpmetrics.File) map[string]Totals {
-	if r.fields == nil || len(r.fields) > maxFields {
-		r.fields = map[mpmetrics.Sample]field{}
+	if r.adders == nil || len(r.adders) > maxAdders {
+		r.adders = map[mpmetrics.Sample]adder{}
 	}
 	totals := map[string]Totals{}
 	for _, f := range files {
@@ -40,68 +28,49 @@ func (r *Reader) Read(files []*mpmetrics.File) map[string]Totals {
 		t := totals[f.Process.ID]
 		r.entries = f.AppendEntries(r.entries[:0])
 		for _, e := range r.entries {
-			r.add(&t, e)
+			add, ok := r.adders[e.Sample]
+			if !ok {
+				add = adderOf(e.Sample)
+				r.adders[e.Sample] = add
+			}
+			if add != nil {
+				t.Known = true
+				add(&t, e.Value)
+			}
 		}
 		totals[f.Process.ID] = t
 	}
 	return totals
 }
 
-func (r *Reader) add(t *Totals, e mpmetrics.Entry) {
-	to, ok := r.fields[e.Sample]
-	if !ok {
-		to = fieldOf(e.Sample)
-		r.fields[e.Sample] = to
-	}
-	switch to {
-	case fieldNone:
-		return
-	case fieldErrors:
-		t.Errors += e.Value
-		t.Requests += e.Value
-	case fieldRequests:
-		t.Requests += e.Value
-	case fieldInFlight:
-		t.InFlight += e.Value
-	case fieldSeconds:
-		t.Seconds += e.Value
-	case fieldBytes:
-		t.Bytes += e.Value
-	case fieldPanics:
-		t.Panics += e.Value
-	case fieldHarakiris:
-		t.Harakiris += e.Value
-	case fieldBuckets:
-		if t.Buckets == nil {
-			t.Buckets = map[float64]float64{}
-		}
-		t.Buckets[e.Sample.Bound()] += e.Value
-	}
-	t.Known = true
-}
-
-func fieldOf(s mpmetrics.Sample) field {
+func adderOf(s mpmetrics.Sample) adder {
 	if s.Err() != nil {
-		return fieldNone
+		return nil
 	}
 	switch s.Name() {
 	case Total:
 		if code := s.Label(LabelCode); len(code) == 3 && code[0] == '5' {
-			return fieldErrors
+			return func(t *Totals, n float64) { t.Requests += n; t.Errors += n }
 		}
-		return fieldRequests
+		return func(t *Totals, n float64) { t.Requests += n }
 	case InFlight:
-		return fieldInFlight
+		return func(t *Totals, n float64) { t.InFlight += n }
 	case Duration + "_sum":
-		return fieldSeconds
+		return func(t *Totals, seconds float64) { t.Seconds += seconds }
 	case Duration + "_bucket":
-		return fieldBuckets
+		bound := s.Bound()
+		return func(t *Totals, n float64) {
+			if t.Buckets == nil {
+				t.Buckets = map[float64]float64{}
+			}
+			t.Buckets[bound] += n
+		}
 	case Bytes:
-		return fieldBytes
+		return func(t *Totals, n float64) { t.Bytes += n }
 	case Panics:
-		return fieldPanics
+		return func(t *Totals, n float64) { t.Panics += n }
 	case Harakiri:
-		return fieldHarakiris
+		return func(t *Totals, n float64) { t.Harakiris += n }
 	}
-	return fieldNone
+	return nil
 }
