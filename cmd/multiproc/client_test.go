@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +19,15 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// dialingClient returns a client whose connections all go to one address, tcp or unix.
+// dialingClient returns a client whose connections all go to one address, whatever the URL. The network is tcp, unix or tls.
 func dialingClient(network, address string, keepAlive bool) *http.Client {
 	return &http.Client{Timeout: proctest.Patience, Transport: &http.Transport{
 		DisableKeepAlives: !keepAlive,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if network == "tls" {
+				overTLS := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // other tests compare certificates
+				return overTLS.DialContext(ctx, "tcp", address)
+			}
 			return new(net.Dialer).DialContext(ctx, network, address)
 		},
 	}}
@@ -75,6 +80,29 @@ func (s *testServer) getBy(client *http.Client, path string, cookies ...*http.Co
 	}
 	r, err := replyOf(response)
 	return r.body, wantCode(http.StatusOK, r, err)
+}
+
+// requestBy sends a request as a load does: a POST with a body if the path is /echo, which must come back.
+func (s *testServer) requestBy(client *http.Client, path string) error {
+	if path != "/echo" {
+		_, err := s.getBy(client, path)
+		return err
+	}
+	text := strings.Repeat("x", 1000)
+	// No request that net/http could retry by itself.
+	request, err := http.NewRequestWithContext(context.WithoutCancel(s.tb.Context()), http.MethodPost, s.url(path), io.MultiReader(strings.NewReader(text)))
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	r, err := replyOf(response)
+	if err == nil && r.body != text {
+		err = fmt.Errorf("another answer than what was sent: %s", r)
+	}
+	return wantCode(http.StatusOK, r, err)
 }
 
 // scrapeGrowing scrapes the metrics. No counter may be lower than at the previous scrape.

@@ -36,7 +36,7 @@ type endToEnd struct {
 	*tracker
 	t     *testing.T
 	p     *prometheusServer
-	load  *paced
+	load  *load
 	began time.Time
 }
 
@@ -47,7 +47,7 @@ func TestEndToEnd(t *testing.T) {
 	t.Parallel()
 	ini := "socket = " + freeAddress(t) + "\ndatabase = transactions.db\nprocesses = 3\nmax-requests = 100\ndisable-logging = true\n"
 	s := startServer(t, ini)
-	e := &endToEnd{tracker: newTracker(s, filepath.Join(s.dir, "transactions.db")), t: t, load: startPaced(s)}
+	e := &endToEnd{tracker: newTracker(s, filepath.Join(s.dir, "transactions.db")), t: t, load: startLoad(s)}
 	witness := startWitness(s)
 	e.p = startPrometheus(t, scrapeConfiguration(t, s.address, witness.address))
 	e.startLoad()

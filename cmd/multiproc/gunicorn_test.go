@@ -110,7 +110,7 @@ func TestPythonBesideGo(t *testing.T) {
 	log.Wait(t, nil, "Listening at")
 	serve := beside(t, s.metricsDir())
 
-	toPython, toGo := startPaced(s), startPaced(s)
+	toPython, toGo := startLoad(s), startLoad(s)
 	askPython(toPython, dialingClient("unix", socket, false))
 	for _, keepAlive := range []bool{true, false} {
 		client := dialingClient("tcp", s.address, keepAlive)
@@ -120,7 +120,7 @@ func TestPythonBesideGo(t *testing.T) {
 		})
 	}
 	counts := map[string]float64{}
-	scrapes := startPaced(serve)
+	scrapes := startLoad(serve)
 	scraping := dialingClient("tcp", serve.address, true)
 	scrapes.ask(50*time.Millisecond, true, func() error { return serve.scrapeGrowing(scraping, counts) })
 	toPython.await(50)
@@ -149,7 +149,7 @@ func TestGunicornAsCommand(t *testing.T) {
 		t.Errorf("it says %q", says)
 	}
 	serve := beside(t, s.metricsDir())
-	load := startPaced(s)
+	load := startLoad(s)
 	askPython(load, dialingClient("tcp", s.address, false))
 	load.await(50)
 	before := s.workers()
@@ -165,7 +165,7 @@ func TestGunicornAsCommand(t *testing.T) {
 }
 
 // askPython has clients send requests to a gunicorn, half of them with bodies.
-func askPython(load *paced, client *http.Client) {
+func askPython(load *load, client *http.Client) {
 	s := load.server
 	for i := range 4 {
 		load.ask(50*time.Millisecond, false, func() error {
@@ -254,7 +254,7 @@ func sortedLines(tb testing.TB, page string) []string {
 }
 
 // mustCountPython checks that each metric has counted every answer.
-func mustCountPython(page map[string]float64, load *paced) {
+func mustCountPython(page map[string]float64, load *load) {
 	for metric, counted := range map[string]float64{
 		"python_requests_total":   page[`python_requests_total{method="GET"}`] + page[`python_requests_total{method="POST"}`],
 		"python_body_bytes_count": page["python_body_bytes_count"],

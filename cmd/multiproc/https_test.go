@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -14,12 +13,10 @@ import (
 	"io"
 	"math/big"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -63,9 +60,7 @@ func (c certificate) put(tb testing.TB, dir string) {
 	for name, content := range map[string][]byte{"cert.pem": c.cert, "key.pem": c.key} {
 		path := filepath.Join(dir, name)
 		check(tb, os.WriteFile(path+".new", content, 0o600))
-		if err := os.Rename(path+".new", path); err != nil {
-			tb.Fatal(err)
-		}
+		check(tb, os.Rename(path+".new", path))
 	}
 }
 
@@ -92,42 +87,6 @@ func (s *testServer) mustShow(tb testing.TB, serial int64) {
 	}
 }
 
-// askOverTLS sends requests on one connection until the server announces its end, and then on a new one. The server may close
-// a connection only after that.
-func askOverTLS(address string, stopping <-chan struct{}, answered *atomic.Int64) error {
-	dialer := &net.Dialer{Timeout: proctest.Patience}
-	for {
-		conn, err := tls.DialWithDialer(dialer, "tcp", address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec,noctx // as above
-		if err != nil {
-			return err
-		}
-		reader := bufio.NewReader(conn)
-		for last := false; !last; {
-			select {
-			case <-stopping:
-				return conn.Close()
-			default:
-			}
-			_ = conn.SetDeadline(time.Now().Add(proctest.Patience))
-			if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
-				return err
-			}
-			answer, err := http.ReadResponse(reader, nil)
-			if err != nil {
-				return err
-			}
-			body, err := io.ReadAll(answer.Body)
-			_ = answer.Body.Close()
-			if err != nil || answer.StatusCode != http.StatusOK {
-				return fmt.Errorf("%s %q %w", answer.Status, body, err)
-			}
-			answered.Add(1)
-			last = answer.Close
-		}
-		_ = conn.Close()
-	}
-}
-
 // TestCertificateIsRenewed reloads with one certificate after another while clients keep connections: none of them notices,
 // and new connections get the new certificate. A certificate that does not match its key is refused, and the old one stays.
 func TestCertificateIsRenewed(t *testing.T) {
@@ -138,21 +97,12 @@ func TestCertificateIsRenewed(t *testing.T) {
 	s := startServer(t, httpsINI+"processes = 2\ndrain-idle = 1\n", in(dir))
 	s.mustShow(t, 1)
 
-	stopping, failures := make(chan struct{}), make(chan error, 8)
-	var clients sync.WaitGroup
-	var answered atomic.Int64
-	for range cap(failures) {
-		clients.Go(func() {
-			if err := askOverTLS(s.address, stopping, &answered); err != nil {
-				failures <- err
-			}
-		})
-	}
+	l := startLoad(s, slices.Repeat([]client{{"tls", s.address, "/", true}}, 8)...)
 	last := first
 	for serial := int64(2); serial <= 6; serial++ {
 		last = valid(t, serial)
 		last.put(t, dir)
-		before, asked := s.workers(), answered.Load()
+		before := s.workers()
 		if serial%2 == 0 {
 			s.signal(syscall.SIGHUP)
 		} else {
@@ -160,15 +110,9 @@ func TestCertificateIsRenewed(t *testing.T) {
 		}
 		s.awaitReplaced(before...)
 		s.mustShow(t, serial)
-		proctest.Eventually(t, "the new workers have requests", func() bool { return answered.Load() > asked+100 || len(failures) > 0 })
+		l.await(100) // of the new workers
 	}
-	close(stopping)
-	clients.Wait()
-	close(failures)
-	for err := range failures {
-		t.Errorf("a request is lost: %v", err)
-	}
-	t.Logf("%d requests answered", answered.Load())
+	l.mustHaveLostNone()
 
 	other := valid(t, 7)
 	for name, broken := range map[string]certificate{
@@ -308,9 +252,7 @@ func TestRootOnlyKey(t *testing.T) {
 	s.mustRefuse("tls-key", "permission denied", "or restart")
 	s.mustShow(t, 1)
 	check(t, os.Chown(filepath.Join(s.dir, "key.pem"), 0, nobody))
-	if err := os.Chmod(filepath.Join(s.dir, "key.pem"), 0o640); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Chmod(filepath.Join(s.dir, "key.pem"), 0o640))
 	before := s.workers()
 	s.mustReload()
 	s.awaitReplaced(before...)

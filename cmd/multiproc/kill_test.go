@@ -10,8 +10,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -28,7 +26,7 @@ import (
 func TestKilledWorkers(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 3\n"+appINI(t))
-	load := startPaced(s)
+	load := startLoad(s)
 	for i := range 6 {
 		keeps := i%2 == 0
 		client := dialingClient("tcp", s.address, keeps)
@@ -124,9 +122,9 @@ func testKilledMaster(t *testing.T, command string) {
 
 	// A request is in progress when the worker finds out that the master is dead.
 	conn := s.hold("GET /readyz HTTP/1.1\r\n")
-	slow := newSlow(s)
+	slow := startLoad(s)
 	if command != "" {
-		slow.start(4, 2*time.Second)
+		slow = startSlow(s, 4, 2*time.Second)
 	}
 
 	check(t, s.stderr.Close())
@@ -139,9 +137,9 @@ func testKilledMaster(t *testing.T, command string) {
 	if answer, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 ") {
 		t.Errorf("the request that had begun: %q %v", answer, err)
 	}
-	slow.wait()
-	for _, err := range slow.failures {
-		t.Errorf("a request that was being handled: %v", err)
+	slow.stop()
+	for _, f := range slow.failures {
+		t.Errorf("a request that was being handled: %v", f.err)
 	}
 	proctest.AwaitGone(t, workers...)
 
@@ -154,43 +152,3 @@ func testKilledMaster(t *testing.T, command string) {
 	}
 	next.stop()
 }
-
-// slow is a set of slow requests.
-type slow struct {
-	server   *testServer
-	asking   sync.WaitGroup
-	answered atomic.Int64
-
-	mu       sync.Mutex
-	failures []error
-}
-
-func newSlow(s *testServer) *slow {
-	w := &slow{server: s}
-	s.tb.Cleanup(w.asking.Wait)
-	return w
-}
-
-// start sends requests that take this long to the application of the tests, and waits until all are being handled.
-func (w *slow) start(n int, d time.Duration) {
-	s := w.server
-	s.tb.Helper()
-	client := dialingClient("tcp", s.address, false)
-	for range n {
-		w.asking.Go(func() {
-			if _, err := s.getBy(client, "/slow?for="+d.String()); err != nil {
-				w.mu.Lock()
-				defer w.mu.Unlock()
-				w.failures = append(w.failures, err)
-				return
-			}
-			w.answered.Add(1)
-		})
-	}
-	proctest.Eventually(s.tb, "all requests in flight", func() bool {
-		return s.valueOf("http_requests_in_flight") >= float64(n+1) // this connection, too
-	})
-}
-
-// wait waits until every request has been answered or has failed.
-func (w *slow) wait() { w.asking.Wait() }

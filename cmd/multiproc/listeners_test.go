@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,19 +16,8 @@ import (
 )
 
 // ask requests a path on a new connection and returns the status code.
-func ask(tb testing.TB, network, address, path string) (int, error) {
-	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), proctest.Patience)
-	defer cancel()
-	transport := &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, address)
-		},
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://server"+path, nil)
-	check(tb, err)
-	response, err := (&http.Client{Transport: transport}).Do(request)
+func ask(network, address, path string) (int, error) {
+	response, err := dialingClient(network, address, false).Get("http://server" + path) //nolint:noctx // it has a timeout
 	if err != nil {
 		return 0, err
 	}
@@ -38,15 +26,14 @@ func ask(tb testing.TB, network, address, path string) (int, error) {
 
 func mustAnswer(tb testing.TB, network, address, path string, want int) {
 	tb.Helper()
-	if code, err := ask(tb, network, address, path); err != nil || code != want {
+	if code, err := ask(network, address, path); err != nil || code != want {
 		tb.Errorf("%s at %s: %d %v, want %d", path, address, code, err, want)
 	}
 }
 
 // refused reports whether an address refuses connections.
-func refused(tb testing.TB, network, address string) bool {
-	tb.Helper()
-	_, err := ask(tb, network, address, "/")
+func refused(network, address string) bool {
+	_, err := ask(network, address, "/")
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
 }
 
@@ -59,7 +46,7 @@ func TestReloadListeners(t *testing.T) {
 	base := "processes = 2\ndrain-idle = 1\nsocket = 127.0.0.1:0\nsocket = " + kept + "\n" + appINI(t)
 	more := "socket = " + tcp + "\nsocket = " + unix + "\n"
 	s := startServer(t, base)
-	l := startLoad(t, append(allKinds("tcp", s.address, "/pid", "/echo"), allKinds("unix", kept, "/pid", "/echo")...))
+	l := startLoad(s, append(allKinds("tcp", s.address), allKinds("unix", kept)...)...)
 	descriptors := entries(t, s.cmd.Process.Pid, "fd")
 	for range 3 {
 		s.writeINI(base + more)
@@ -71,14 +58,14 @@ func TestReloadListeners(t *testing.T) {
 		s.writeINI(base)
 		s.reload()
 		proctest.Eventually(t, "refusal at what is no listener any more", func() bool {
-			return refused(t, "tcp", tcp) && refused(t, "unix", unix)
+			return refused("tcp", tcp) && refused("unix", unix)
 		})
 		if fileExists(unix) {
 			t.Error("the file of a unix socket that has gone is still there")
 		}
 	}
 	s.awaitNoneDraining()
-	l.mustNotFail(s)
+	l.mustHaveLostNone()
 	proctest.Eventually(t, "no more descriptors than before", func() bool { return entries(t, s.cmd.Process.Pid, "fd") <= descriptors })
 	s.stop()
 }
@@ -104,7 +91,7 @@ func TestReloadListenerFailed(t *testing.T) {
 			s.writeINI(base + more + bad.ini)
 			s.mustRefuse(bad.says)
 			proctest.Eventually(t, "refusal at the listeners of a reload that was taken back", func() bool {
-				return refused(t, "tcp", tcp) && refused(t, "unix", unix)
+				return refused("tcp", tcp) && refused("unix", unix)
 			})
 			if fileExists(unix) {
 				t.Error("the file of its unix socket is still there")
@@ -144,7 +131,7 @@ func TestReloadMetricsSocket(t *testing.T) {
 		mustAnswer(t, "tcp", s.address, "/", http.StatusOK)
 		s.writeINI(base)
 		s.reload()
-		proctest.Eventually(t, "refusal at what is no listener any more", func() bool { return refused(t, "tcp", metrics) })
+		proctest.Eventually(t, "refusal at what is no listener any more", func() bool { return refused("tcp", metrics) })
 		s.awaitNoneDraining()
 	}
 	s.stop()

@@ -1,150 +1,288 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"net/http"
+	"net"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"multiproc/internal/proctest"
 )
 
-// load sends requests to a server as long as a test wants, and records what failed.
+// load is a set of clients that send requests at a steady rate, with the times of the answers and of the workers' deaths:
+// only requests that a killed worker had in its last moment may fail.
 type load struct {
-	tb       testing.TB
+	server   *testServer
 	stopping chan struct{}
-	workers  sync.WaitGroup
-	answered atomic.Int64
+	stopOnce sync.Once
+	asking   sync.WaitGroup
+	kept     int // clients with keep-alive
 
 	mu       sync.Mutex
-	failures []string
-	last     time.Time     // between two answers
-	longest  time.Duration // without an answer
+	answers  []time.Time // in the order of arrival
+	failures []failedRequest
+	deaths   []death
 }
 
-// client is one source of the load.
+// failedRequest got no answer, or not the expected one.
+type failedRequest struct {
+	began, ended time.Time
+	keeps        bool // its client keeps connections
+	err          error
+}
+
+// death is the time in which a worker was killed, as far as it is known.
+type death struct {
+	from, to time.Time
+	stopped  bool // before, since clients have waited for it
+}
+
+// lostByKill is the number of requests that a killed worker may have had, for each of many: they take a few milliseconds.
+const lostByKill = 3
+
+// deathSlack is the time after a worker's death in which a client that keeps a connection may still write to it.
+const deathSlack = 100 * time.Millisecond
+
+// client is one source of a load.
 type client struct {
-	network   string // tcp or unix
+	network   string // tcp, unix or tls
 	address   string
+	path      string // to /echo it posts
 	keepAlive bool
-	post      bool
-	path      string
 }
 
-// startLoad starts a goroutine per client. They stop at stop or at the end of the test.
-func startLoad(tb testing.TB, clients []client) *load {
-	tb.Helper()
-	l := &load{tb: tb, stopping: make(chan struct{})}
+// startLoad starts clients, which run until stop or the end of the test. Its pace is moderate: at full speed the load would take
+// the processors from the reloads and starts that it is to meet, and so meet fewer.
+func startLoad(s *testServer, clients ...client) *load {
+	l := &load{server: s, stopping: make(chan struct{})}
 	for _, c := range clients {
-		l.workers.Go(func() { l.ask(c) })
+		by := dialingClient(c.network, c.address, c.keepAlive)
+		l.ask(10*time.Millisecond, c.keepAlive, func() error {
+			if err := s.requestBy(by, c.path); err != nil {
+				return fmt.Errorf("%+v: %w", c, err)
+			}
+			return nil
+		})
 	}
-	tb.Cleanup(func() { l.stop() })
+	s.tb.Cleanup(l.stop)
 	return l
 }
 
-// allKinds returns clients with and without keep-alive, half of each with POST.
-func allKinds(network, address, getPath, postPath string) []client {
-	var clients []client
-	for _, keepAlive := range []bool{true, false} {
-		clients = append(clients,
-			client{network, address, keepAlive, false, getPath},
-			client{network, address, keepAlive, true, postPath})
-	}
-	return clients
-}
-
-func (l *load) ask(c client) {
-	asking := dialingClient(c.network, c.address, c.keepAlive)
-	defer asking.CloseIdleConnections()
-	body := bytes.Repeat([]byte("x"), 1000)
-	// At full speed the load would take the processors from the reloads and starts that it is to meet, and so meet fewer.
-	pace := time.NewTicker(10 * time.Millisecond)
-	defer pace.Stop()
-	for {
-		select {
-		case <-l.stopping:
-			return
-		case <-pace.C:
-		}
-		if err := l.once(asking, c, body); err != nil {
-			l.fail(fmt.Sprintf("%s keep-alive=%t post=%t: %v", c.network, c.keepAlive, c.post, err))
-		} else {
-			l.succeed()
-		}
+// allKinds returns clients of the application of the tests, with and without keep-alive, half of each with POST.
+func allKinds(network, address string) []client {
+	return []client{
+		{network, address, "/pid", true},
+		{network, address, "/echo", true},
+		{network, address, "/pid", false},
+		{network, address, "/echo", false},
 	}
 }
 
-func (l *load) succeed() {
-	l.answered.Add(1)
+// startSlow sends requests that take this long to the application of the tests, and waits until all are being handled.
+func startSlow(s *testServer, n int, d time.Duration) *load {
+	s.tb.Helper()
+	l := startLoad(s)
+	by := dialingClient("tcp", s.address, false)
+	for range n {
+		l.asking.Go(func() { l.record(false, func() error { return s.requestBy(by, "/slow?for="+d.String()) }) })
+	}
+	proctest.Eventually(s.tb, "all requests in flight", func() bool {
+		return s.valueOf("http_requests_in_flight") >= float64(n+1) // this connection, too
+	})
+	return l
+}
+
+// mustAnswer waits for slow requests, all of which must have been answered.
+func (l *load) mustAnswer(n int) {
+	l.server.tb.Helper()
+	l.asking.Wait()
+	if len(l.answers) != n {
+		l.server.tb.Errorf("%d of %d requests were answered: %v\n%s", len(l.answers), n, l.failures, l.server.log)
+	}
+}
+
+// ask adds a client that sends a request at this interval, with or without keep-alive. A client that waits longer for an
+// answer skips some.
+func (l *load) ask(every time.Duration, keeps bool, once func() error) {
+	if keeps {
+		l.kept++
+	}
+	l.asking.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-l.stopping:
+				return
+			case <-ticker.C:
+			}
+			l.record(keeps, once)
+		}
+	})
+}
+
+// record sends a request and records when it was answered, or why not.
+func (l *load) record(keeps bool, once func() error) {
+	began := time.Now()
+	err := once()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	if !l.last.IsZero() {
-		l.longest = max(l.longest, now.Sub(l.last))
+	if ended := time.Now(); err == nil {
+		l.answers = append(l.answers, ended)
+	} else {
+		l.failures = append(l.failures, failedRequest{began, ended, keeps, err})
 	}
-	l.last = now
 }
 
-func (l *load) once(asking *http.Client, c client, body []byte) error {
-	method, reader := http.MethodGet, io.Reader(http.NoBody)
-	if c.post {
-		// No request that net/http could retry by itself.
-		method, reader = http.MethodPost, io.MultiReader(bytes.NewReader(body))
-	}
-	request, err := http.NewRequestWithContext(context.WithoutCancel(l.tb.Context()), method, "http://server"+c.path, reader)
-	if err != nil {
-		return err
-	}
-	response, err := doOnce(asking, request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s", response.Status)
-	}
-	if c.post && !bytes.Equal(answer, body) {
-		return fmt.Errorf("another answer than what was sent: %d bytes", len(answer))
-	}
-	return nil
-}
-
-func (l *load) fail(text string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.failures = append(l.failures, text)
-}
-
-// stop ends the load and waits for the last answers.
 func (l *load) stop() {
-	l.mu.Lock()
-	select {
-	case <-l.stopping:
-	default:
-		close(l.stopping)
-	}
-	l.mu.Unlock()
-	l.workers.Wait()
+	l.stopOnce.Do(func() { close(l.stopping) })
+	l.asking.Wait()
 }
 
-// mustNotFail ends the load and fails the test if any request failed.
-func (l *load) mustNotFail(s *testServer) {
-	l.tb.Helper()
+// await waits for n more answers.
+func (l *load) await(n int) {
+	l.server.tb.Helper()
+	count := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.answers)
+	}
+	from := count()
+	proctest.Eventually(l.server.tb, "answers", func() bool { return count() >= from+n })
+}
+
+// kill kills a worker.
+func (l *load) kill(pid int) {
+	from := time.Now()
+	proctest.Kill(l.server.tb, pid, syscall.SIGKILL)
+	proctest.AwaitGone(l.server.tb, pid)
+	l.died(from)
+}
+
+// awaitDeath waits until the master has killed a worker that was stopped at a time.
+func (l *load) awaitDeath(pid int, stopped time.Time) {
+	l.server.tb.Helper()
+	proctest.AwaitGone(l.server.tb, pid)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deaths = append(l.deaths, death{stopped, time.Now(), true})
+}
+
+func (l *load) died(from time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deaths = append(l.deaths, death{from, time.Now(), false})
+}
+
+// diedWithin reports whether a worker was killed in a period.
+func (l *load) diedWithin(from, to time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.deaths, func(d death) bool {
+		return !from.After(d.to) && !to.Before(d.from)
+	})
+}
+
+// excused reports whether a request can have failed because the worker that had its connection was killed.
+func (l *load) excused(f failedRequest) bool {
+	from := f.began
+	if f.keeps {
+		from = from.Add(-deathSlack)
+	}
+	return diedWithConn(f.err) && l.diedWithin(from, f.ended)
+}
+
+// mayLose returns the number of requests that may be lost with the killed workers. Every client with keep-alive may be
+// waiting for a stopped worker.
+func (l *load) mayLose() int {
+	n := 0
+	for _, d := range l.deaths {
+		n += lostByKill
+		if d.stopped {
+			n += l.kept
+		}
+	}
+	return n
+}
+
+// between returns the number of answers in a period.
+func (l *load) between(from, to time.Time) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, at := range l.answers {
+		if at.After(from) && !at.After(to) {
+			n++
+		}
+	}
+	return n
+}
+
+// mustHaveLostNone stops the clients and fails the test for each failed request that no killed worker can have had.
+func (l *load) mustHaveLostNone() {
+	tb := l.server.tb
+	tb.Helper()
 	l.stop()
-	if len(l.failures) > 0 {
-		l.tb.Errorf("%d of %d requests failed:\n%s\n%s", len(l.failures), l.answered.Load()+int64(len(l.failures)),
-			strings.Join(l.failures[:min(10, len(l.failures))], "\n"), s.log)
+	var wrong []string
+	for _, f := range l.failures {
+		if !l.excused(f) {
+			wrong = append(wrong, fmt.Sprintf("from %s for %s: %v", f.began.Format(time.StampMicro), f.ended.Sub(f.began), f.err))
+		}
 	}
-	if l.answered.Load() == 0 {
-		l.tb.Error("no request was answered")
+	if len(wrong) > 0 {
+		tb.Errorf("%d requests failed that no killed worker can have had:\n%s\n%s", len(wrong),
+			strings.Join(wrong[:min(10, len(wrong))], "\n"), l.server.log)
 	}
-	l.tb.Logf("%d requests answered", l.answered.Load())
+	if len(l.answers) == 0 || len(l.failures) > l.mayLose() {
+		tb.Errorf("%d of %d requests failed, at %d deaths of workers, with which at most %d may be lost",
+			len(l.failures), len(l.answers)+len(l.failures), len(l.deaths), l.mayLose())
+	}
+	tb.Logf("%d requests answered, %d failed with the worker that had them; %d workers were killed",
+		len(l.answers), len(l.failures)-len(wrong), len(l.deaths))
+}
+
+// mustBeCounted compares the counted requests with the answers, allowing for those that a killed process had.
+func (l *load) mustBeCounted(by string, counted float64) {
+	l.server.tb.Helper()
+	answered, lost := len(l.answers), len(l.failures)
+	l.server.tb.Logf("%s: %g requests are counted, %d were answered and %d lost", by, counted, answered, lost)
+	if counted < float64(answered) || counted > float64(answered+lost) {
+		l.server.tb.Errorf("%s: %g requests are counted, %d were answered and %d lost", by, counted, answered, lost)
+	}
+}
+
+// TestExcused excuses a lost connection only at the time of a death, and only so many.
+func TestExcused(t *testing.T) {
+	at := func(ms int) time.Time { return time.UnixMilli(1_000_000 + int64(ms)) }
+	l := &load{kept: 2, deaths: []death{{from: at(1000), to: at(1010)}}}
+	for _, test := range []struct {
+		began, ended int
+		keeps        bool
+		err          error
+		want         bool
+	}{
+		{900, 1005, false, io.EOF, true},
+		{900, 999, false, io.EOF, false},
+		{1050, 1060, false, io.EOF, false},
+		{1050, 1060, true, io.EOF, true},
+		{1111, 1120, true, io.EOF, false},
+		{900, 1005, true, fmt.Errorf("read: %w", syscall.ECONNRESET), true},
+		{900, 1005, true, &net.OpError{Op: "dial", Err: syscall.ECONNRESET}, false},
+		{900, 1005, true, context.DeadlineExceeded, false},
+		{900, 1005, true, wantCode(200, reply{code: 500}, nil), false},
+	} {
+		if got := l.excused(failedRequest{at(test.began), at(test.ended), test.keeps, test.err}); got != test.want {
+			t.Errorf("%+v: %t", test, got)
+		}
+	}
+	l.deaths = append(l.deaths, death{stopped: true})
+	if got := l.mayLose(); got != 2*lostByKill+2 {
+		t.Errorf("%d may be lost", got)
+	}
 }

@@ -89,7 +89,7 @@ func TestStatusFileOfServer(t *testing.T) {
 func TestWatchReaderGone(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 1\ndisable-logging = true\n")
-	startLoad(t, allKinds("tcp", s.address, "/", "/"))
+	startLoad(s, client{"tcp", s.address, "/", true})
 	read, write, err := os.Pipe()
 	check(t, err)
 	cmd := commandIn(t, s.dir, multiprocPath(t), "metrics", "watch", "--interval", "100ms", "--ini", s.ini)
@@ -124,9 +124,7 @@ func makeLargeDirectory(tb testing.TB, dir string, processes, counters int) {
 		}
 		path := filepath.Join(dir, fmt.Sprintf("counter_%d.db", 1_000_000_000+p)) // no such pids
 		check(tb, os.WriteFile(path, file, 0o600))
-		if err := os.Truncate(path, 1<<16); err != nil {
-			tb.Fatal(err)
-		}
+		check(tb, os.Truncate(path, 1<<16))
 	}
 }
 

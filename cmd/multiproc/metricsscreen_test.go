@@ -102,7 +102,7 @@ func TestTop(t *testing.T) {
 	t.Parallel()
 	e := startEmulator(t, 140, 40)
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 4\ndisable-logging = true\n")
-	startLoad(t, allKinds("tcp", s.address, "/", "/"))
+	startLoad(s, client{"tcp", s.address, "/", true})
 
 	e.line("stty -a > " + s.dir + "/before; " + multiprocPath(t) + " metrics top --interval 200ms --ini " + s.ini + "; echo ended with $?")
 	screen := e.await("four workers at work", func(screen string) bool {
@@ -245,7 +245,7 @@ func TestWatchOnTerminal(t *testing.T) {
 	t.Parallel()
 	e := startEmulator(t, 120, 30)
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ndisable-logging = true\n")
-	startLoad(t, allKinds("tcp", s.address, "/", "/"))
+	startLoad(s, client{"tcp", s.address, "/", true})
 	e.line(multiprocPath(t) + " metrics watch --interval 200ms --ini " + s.ini + " requests_total; echo ended with $?")
 	e.await("counted requests", func(screen string) bool {
 		return strings.Contains(screen, "PER SECOND") && strings.Contains(screen, `http_requests_total{code="200"`)

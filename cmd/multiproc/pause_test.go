@@ -49,9 +49,7 @@ func TestStoppedMaster(t *testing.T) {
 	// As a clock, and to show that the workers do not need the master for it.
 	ask := func(d time.Duration) {
 		t.Helper()
-		requests := newSlow(s)
-		requests.start(1, d)
-		requests.mustAnswer(1)
+		startSlow(s, 1, d).mustAnswer(1)
 	}
 	ask(time.Second) // in which they send heartbeats
 	rounds := proctest.Rounds(3, 6)

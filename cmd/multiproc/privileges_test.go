@@ -32,9 +32,7 @@ func startDropping(t *testing.T, ini string, prepare ...func(dir string)) (s *te
 	copyProgram(t, program)
 	metrics := filepath.Join(dir, "metrics")
 	check(t, os.Mkdir(metrics, 0o700))
-	if err := os.Chown(metrics, nobody, nobody); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Chown(metrics, nobody, nobody))
 	roots = filepath.Join(dir, "roots")
 	check(t, os.Mkdir(roots, 0o755))
 	for _, prepare := range prepare {
@@ -188,9 +186,7 @@ func TestPrivilegesAndTheDefaultControl(t *testing.T) {
 	}
 	ini := filepath.Join(s.dir, "without.ini")
 	check(t, os.WriteFile(ini, []byte(strings.Join(kept, "")), 0o600))
-	if err := os.Chmod(ini, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Chmod(ini, 0o644))
 	settings, _, _ := s.run("check", "--ini", ini)
 	control := ""
 	for line := range strings.Lines(settings) {

@@ -10,11 +10,6 @@ import (
 	"multiproc/master"
 )
 
-// recycled returns how many replaced workers a test of recycling waits for.
-func recycled() int {
-	return proctest.Rounds(4, 12)
-}
-
 // TestMaxRequests replaces workers all the time under load. No client may notice.
 func TestMaxRequests(t *testing.T) {
 	t.Parallel()
@@ -30,19 +25,15 @@ func TestMaxLifetime(t *testing.T) {
 func testRecycling(t *testing.T, ini, reason string) {
 	t.Helper()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ndrain-idle = 1\ndisable-logging = true\n"+ini)
-	l := startLoad(t, []client{
-		{"tcp", s.address, true, false, "/"},
-		{"tcp", s.address, false, false, "/"},
-		{"tcp", s.address, false, false, "/metrics"},
-	})
+	l := startLoad(s, client{"tcp", s.address, "/", true}, client{"tcp", s.address, "/", false}, client{"tcp", s.address, "/metrics", false})
 	proctest.Eventually(t, "workers replaced", func() bool {
 		// The successor starts first.
 		if status, err := s.status(); err != nil || status.Ready() < status.Target {
 			t.Fatalf("%d of %d workers ready, %v\n%s", status.Ready(), status.Target, err, s.log)
 		}
-		return s.log.Count(`msg="worker exited"`, reason) >= recycled()
+		return s.log.Count(`msg="worker exited"`, reason) >= proctest.Rounds(4, 12)
 	})
-	l.mustNotFail(s)
+	l.mustHaveLostNone()
 	if ended := s.log.Lines("worker exited"); slices.ContainsFunc(ended, func(line string) bool {
 		return !hasAll(line, []string{reason, "exited with code 0"})
 	}) {

@@ -31,9 +31,7 @@ func TestNothingOfRootIsLeft(t *testing.T) {
 				for _, name := range []string{"read", "denied"} {
 					path := filepath.Join(dir, name)
 					check(t, os.WriteFile(path, nil, 0o600))
-					if err := os.Chown(path, nobody, nobody); err != nil {
-						t.Fatal(err)
-					}
+					check(t, os.Chown(path, nobody, nobody))
 				}
 			})
 			check := func() {

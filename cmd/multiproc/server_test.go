@@ -111,9 +111,7 @@ func (s *testServer) writeINI(ini string) {
 	}
 	temporary := s.ini + ".new"
 	check(s.tb, os.WriteFile(temporary, []byte(ini), 0o600))
-	if err := os.Rename(temporary, s.ini); err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, os.Rename(temporary, s.ini))
 }
 
 func (s *testServer) control() string { return filepath.Join(s.dir, "control.sock") }

@@ -20,7 +20,7 @@ import (
 // soak is a server to which everything happens at once, again and again.
 type soak struct {
 	*tracker
-	load    *paced
+	load    *load
 	logPath string
 	session *http.Cookie
 	began   time.Time
@@ -102,7 +102,7 @@ func startSoak(t *testing.T) *soak {
 	s.await("enough workers ready", func(status master.Status) bool { return status.Ready() == status.Target })
 	k := &soak{
 		tracker: newTracker(s, filepath.Join(dir, "transactions.db")),
-		load:    startPaced(s),
+		load:    startLoad(s),
 		logPath: filepath.Join(dir, "multiproc.log"),
 		began:   time.Now(),
 		rand:    rand.New(rand.NewPCG(1, 2)),

@@ -14,89 +14,66 @@ import (
 	"multiproc/master"
 )
 
-// TestStop stops a server with requests in progress: all of them are answered, short and long.
+// TestStop stops a busy server: it is ready until then, and all of its requests are answered.
 func TestStop(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t))
-	requests := newSlow(s)
-	requests.start(50, 3*time.Second)
+	health := freeAddress(t)
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nhealth = "+health+"\n"+appINI(t))
+	requests := startSlow(s, 100, 3*time.Second)
+	for _, address := range []string{s.address, health} {
+		if reason := s.unready(t, address); reason != "" {
+			t.Errorf("a busy server is unready: %s", reason)
+		}
+	}
 	s.signal(syscall.SIGTERM)
 	if code := s.exitCode(); code != 0 {
 		t.Errorf("exit code %d\n%s", code, s.log)
 	}
-	requests.mustAnswer(50)
+	requests.mustAnswer(100)
 	if s.log.Count("msg=stopped", "workers_drained=2", "workers_cut=0") != 1 {
 		t.Errorf("the log does not say that both workers have drained:\n%s", s.log)
 	}
 }
 
-// mustAnswer waits for the requests, all of which must have been answered.
-func (w *slow) mustAnswer(n int64) {
-	w.server.tb.Helper()
-	w.wait()
-	if answered := w.answered.Load(); answered != n {
-		w.server.tb.Errorf("%d of %d requests were answered: %v\n%s", answered, n, w.failures, w.server.log)
-	}
-}
-
-// TestStopIsBounded has requests that take longer than stop-mercy: they are cut and logged, and the exit code is 0.
-func TestStopIsBounded(t *testing.T) {
-	t.Parallel()
-	s := startServer(t, "socket = 127.0.0.1:0\nstop-mercy = 1\n"+appINI(t))
-	requests := newSlow(s)
-	requests.start(1, time.Minute)
-	began := time.Now()
-	s.signal(syscall.SIGTERM)
-	if code := s.exitCode(); code != 0 {
-		t.Errorf("exit code %d\n%s", code, s.log)
-	}
-	if took := time.Since(began); took > 30*time.Second {
-		t.Errorf("stopped after %s", took)
-	}
-	if s.log.Count("msg=stopped", "workers_drained=0", "workers_cut=1") != 1 {
-		t.Errorf("the log does not say that a worker was cut:\n%s", s.log)
-	}
-}
-
-// TestStopFast stops a server at once although it has a long request. The exit code is 0.
+// TestStopFast stops a server at once, or after stop-mercy, although it has a long request. The exit code is 0.
 func TestStopFast(t *testing.T) {
+	const long = "stop-mercy = 1h\n"
 	for _, way := range []struct {
-		name string
-		stop func(t *testing.T, s *testServer)
+		name    string
+		ini     string
+		signals []syscall.Signal // none: the command
 	}{
-		{"INT", func(_ *testing.T, s *testServer) { s.signal(syscall.SIGINT) }},
-		{"TERM twice", func(t *testing.T, s *testServer) {
-			t.Helper()
-			s.signal(syscall.SIGTERM)
-			s.log.Wait(t, s.done, "msg=stopping")
-			s.signal(syscall.SIGTERM)
-		}},
-		{"QUIT, then INT", func(t *testing.T, s *testServer) {
-			t.Helper()
-			s.signal(syscall.SIGQUIT)
-			s.log.Wait(t, s.done, "msg=stopping")
-			s.signal(syscall.SIGINT)
-		}},
-		{"stop --fast", func(t *testing.T, s *testServer) {
-			t.Helper()
-			if stdout, stderr, code := s.run("stop", "--fast", "--ini", s.ini); code != 0 {
-				t.Errorf("stop --fast: exit code %d: %s%s", code, stdout, stderr)
-			}
-		}},
+		{"INT", long, []syscall.Signal{syscall.SIGINT}},
+		{"TERM twice", long, []syscall.Signal{syscall.SIGTERM, syscall.SIGTERM}},
+		{"QUIT, then INT", long, []syscall.Signal{syscall.SIGQUIT, syscall.SIGINT}},
+		{"stop --fast", long, nil},
+		{"stop-mercy", "stop-mercy = 1\n", []syscall.Signal{syscall.SIGTERM}},
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()
-			s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t))
-			requests := newSlow(s)
-			requests.start(4, time.Minute)
+			s := startServer(t, "socket = 127.0.0.1:0\n"+way.ini+appINI(t))
+			startSlow(s, 4, time.Minute)
 			workers := s.workers()
 			began := time.Now()
-			way.stop(t, s)
+			for i, signal := range way.signals {
+				if i > 0 {
+					s.log.Wait(t, s.done, "msg=stopping")
+				}
+				s.signal(signal)
+			}
+			if len(way.signals) == 0 {
+				if stdout, stderr, code := s.run("stop", "--fast", "--ini", s.ini); code != 0 {
+					t.Errorf("stop --fast: exit code %d: %s%s", code, stdout, stderr)
+				}
+			}
 			if code := s.exitCode(); code != 0 {
 				t.Errorf("exit code %d\n%s", code, s.log)
 			}
 			if took := time.Since(began); took > 20*time.Second {
 				t.Errorf("stopped after %s", took)
+			}
+			if s.log.Count("msg=stopped", "workers_drained=0", "workers_cut=1") != 1 {
+				t.Errorf("the log does not say that a worker was cut:\n%s", s.log)
 			}
 			proctest.AwaitGone(t, workers...)
 		})
@@ -222,8 +199,7 @@ func TestStopOfPID1(t *testing.T) {
 	}
 	proctest.Eventually(t, "the end of all orphans", func() bool { return len(proctest.Children(inside[0])) == 2 })
 
-	requests := newSlow(s)
-	requests.start(10, time.Second)
+	requests := startSlow(s, 10, time.Second)
 	proctest.Kill(t, inside[0], syscall.SIGTERM)
 	if code := s.exitCode(); code != 0 {
 		t.Errorf("exit code %d\n%s", code, s.log)

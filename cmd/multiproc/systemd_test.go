@@ -108,16 +108,16 @@ func (m *serviceManager) wait(line string) string {
 }
 
 // TestNotifiesSystemd is Type=notify-reload with WatchdogSec=: systemd is notified of readiness, of reloads with a time, of
-// the stop, and by heartbeats in between.
+// the stop, and by heartbeats in between. The health address agrees.
 func TestNotifiesSystemd(t *testing.T) {
 	t.Parallel()
 	manager := newServiceManager(t)
-	gate := filepath.Join(t.TempDir(), "gate")
+	gate, health := filepath.Join(t.TempDir(), "gate"), freeAddress(t)
 	for _, slot := range []string{"1", "2"} {
 		check(t, syscall.Mkfifo(gate+slot, 0o600))
 	}
 	command := script(t, "read line <"+gate+"$MULTIPROC_SLOT", "exec "+lookPath(t, "testapp"))
-	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nmin-ready = 2\ncommand = "+command+"\n",
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nmin-ready = 2\nhealth = "+health+"\ncommand = "+command+"\n",
 		withEnv("NOTIFY_SOCKET="+manager.path, "WATCHDOG_USEC=2000000"), failing)
 	manager.wait("STATUS=generation 1, 0 of 2 workers ready")
 	manager.wait("WATCHDOG=1")
@@ -129,8 +129,14 @@ func TestNotifiesSystemd(t *testing.T) {
 	if slices.ContainsFunc(manager.got, func(text string) bool { return strings.Contains(text, "READY=1") }) {
 		t.Errorf("told that it is ready too early: %q", manager.got)
 	}
+	if reason := s.unready(t, health); reason == "" {
+		t.Error("readyz says ready too early")
+	}
 	open("2")
 	manager.wait("READY=1")
+	if reason := s.unready(t, health); reason != "" {
+		t.Errorf("notified of readiness, but readyz says %q", reason)
+	}
 	s.await("all ready", func(status master.Status) bool { return status.Ready() == 2 })
 	for _, pid := range s.workers() {
 		for _, variable := range proctest.Environ(t, pid) {

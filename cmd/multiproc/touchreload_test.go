@@ -11,10 +11,6 @@ import (
 	"multiproc/master"
 )
 
-func inDir(dir string) func(*serverOptions) {
-	return func(o *serverOptions) { o.dir = dir }
-}
-
 // watchedINI returns an ini that names itself in touch-reload and sets a version in the workers' environment.
 func watchedINI(tb testing.TB, dir string, version int) string {
 	tb.Helper()
@@ -38,8 +34,8 @@ func (s *testServer) awaitVersion(version int) {
 func TestTouchReloadOfINI(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := startServer(t, watchedINI(t, dir, 1), inDir(dir))
-	l := startLoad(t, allKinds("tcp", s.address, "/pid", "/echo"))
+	s := startServer(t, watchedINI(t, dir, 1), in(dir))
+	l := startLoad(s, allKinds("tcp", s.address)...)
 	s.awaitVersion(1)
 	s.writeINI(watchedINI(t, dir, 2))
 	s.awaitVersion(2)
@@ -56,7 +52,7 @@ func TestTouchReloadOfINI(t *testing.T) {
 	if n := s.log.Count("file changed", "path="+filepath.Join(dir, "multiproc.ini")); n != 3 {
 		t.Errorf("%d changes in the log, there were 3\n%s", n, s.log)
 	}
-	l.mustNotFail(s)
+	l.mustHaveLostNone()
 	s.stop()
 }
 
@@ -65,7 +61,7 @@ func TestTouchReloadOfINI(t *testing.T) {
 func TestTouchReloadMeanwhile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := startServer(t, watchedINI(t, dir, 0), inDir(dir))
+	s := startServer(t, watchedINI(t, dir, 0), in(dir))
 	for version := 1; version <= 9; version += 2 {
 		begun := s.log.Count("new generation")
 		s.writeINI(watchedINI(t, dir, version))
