@@ -31,6 +31,32 @@ func (c Changes) Differ(field string, before, after any) {
 	}
 }
 
+// Changes returns the fields that differ after a change of n.
+func (n Named) Changes(after Named) Changes {
+	c := Changes{}
+	c.Differ("name", n.Name, after.Name)
+	c.Differ("description", n.Description, after.Description)
+	c.Differ("params", string(n.Params), string(after.Params))
+	return c
+}
+
+// Changes returns the fields that differ after a change of t.
+func (t Transaction) Changes(after Transaction) Changes {
+	c := Changes{}
+	c.Differ("api", t.API, after.API)
+	c.Differ("status", t.Status, after.Status)
+	c.Differ("amount", t.Amount.String(), after.Amount.String())
+	return c
+}
+
+// Lost returns the fields that are lost with t.
+func (t Transaction) Lost() Changes {
+	return Changes{"api": {t.API, nil}, "status": {t.Status, nil}, "amount": {t.Amount.String(), nil}}
+}
+
+// Label returns what the audit log calls t: a transaction has no name.
+func (t Transaction) Label() string { return t.API + " " + t.Amount.String() }
+
 // lose adds a field that was lost, unless it was empty.
 func (c Changes) lose(field, before string) {
 	if before != "" {

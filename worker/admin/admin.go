@@ -57,7 +57,7 @@ func New(c Config) (*Admin, error) {
 	if a.pages, err = a.loadPages(); err != nil {
 		return nil, err
 	}
-	a.register(a.routes())
+	a.register()
 	return a, nil
 }
 

@@ -59,10 +59,6 @@ func (a *Admin) assetURL(name string) (string, error) {
 	return home + "assets/" + asset.hash + "/" + name, nil
 }
 
-func (a *Admin) assetRoutes() []route {
-	return []route{{method: "GET", path: home + "assets/{hash}/{name}", least: everybody, handle: serveAsset}}
-}
-
 // serveAsset serves a file. During a reload the page may be of another generation: it gets the file of this one.
 func serveAsset(r *request) error {
 	asset, ok := r.admin.assets[r.PathValue("name")]

@@ -17,10 +17,6 @@ const historyPath = home + "history"
 // dataKinds are the kinds whose history every user may read. Those of users and tokens are for superusers.
 var dataKinds = [...]store.Kind{store.KindAPI, store.KindStatus, store.KindTransaction}
 
-func (a *Admin) historyRoutes() []route {
-	return []route{{method: "GET", path: historyPath, least: viewers, handle: showHistory, nav: "History"}}
-}
-
 // historyView is the page of the audit log, the newest entry first.
 type historyView struct {
 	Fields  []*field // of the filter

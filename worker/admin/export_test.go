@@ -6,11 +6,11 @@ import "net/http"
 type Route struct{ Method, Path string }
 
 // Routes returns all routes.
-func (a *Admin) Routes() (routes []Route) {
-	for _, r := range a.routes() {
-		routes = append(routes, Route{r.method, r.path})
+func Routes() (all []Route) {
+	for _, r := range routes() {
+		all = append(all, Route{r.method, r.path})
 	}
-	return routes
+	return all
 }
 
 // Panicking returns a route whose handler panics.

@@ -10,16 +10,6 @@ import (
 	"multiproc/store"
 )
 
-func (a *Admin) accountRoutes() []route {
-	return []route{
-		{method: "GET", path: home + "login", least: everybody, handle: showLogin},
-		{method: "POST", path: home + "login", least: everybody, handle: login},
-		{method: "POST", path: home + "logout", least: viewers, handle: logout},
-		{method: "GET", path: home + "password", least: viewers, handle: showOwnPassword},
-		{method: "POST", path: home + "password", least: viewers, handle: changeOwnPassword},
-	}
-}
-
 func loginForm(name string) *form {
 	return &form{
 		Submit: "Log in",

@@ -176,11 +176,8 @@ func (c collection) add(r *request) error {
 		if n, err = ch.CreateNamed(n); err != nil {
 			return err
 		}
-		changes := store.Changes{}
-		changes.Differ("description", "", n.Description)
-		changes.Differ("params", "", string(n.Params))
 		ch.say("The %s “%s” was added.", c.one, n.Name)
-		return ch.record(store.ActionCreate, c.kind, n.ID, n.Name, changes)
+		return ch.record(store.ActionCreate, c.kind, n.ID, n.Name, store.Named{Name: n.Name}.Changes(n))
 	})
 	return r.saved(err, f, "name", pathOf(c.kind, n.ID), (*request).renderForm, nil)
 }
@@ -197,10 +194,7 @@ func (c collection) change(r *request) error {
 		if f.Bad() {
 			return nil
 		}
-		changes := store.Changes{}
-		changes.Differ("name", before.Name, after.Name)
-		changes.Differ("description", before.Description, after.Description)
-		changes.Differ("params", string(before.Params), string(after.Params))
+		changes := before.Changes(after)
 		if len(changes) == 0 {
 			ch.say("Nothing was changed.")
 			return nil

@@ -8,10 +8,6 @@ import (
 	"multiproc/store"
 )
 
-func (a *Admin) overviewRoutes() []route {
-	return []route{{method: "GET", path: home + "{$}", least: viewers, handle: showOverview, nav: "Overview"}}
-}
-
 // The chart shows the last 24 hours by half hours.
 const (
 	overviewIntervals = 48

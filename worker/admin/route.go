@@ -43,25 +43,56 @@ func accessOf(role store.Role) access {
 }
 
 // routes returns all routes; those of the navigation in its order.
-func (a *Admin) routes() []route {
-	return slices.Concat(
-		a.overviewRoutes(),
-		a.transactionRoutes(),
-		apis().routes(),
-		statuses().routes(),
-		a.historyRoutes(),
-		a.workerRoutes(),
-		a.userRoutes(),
-		a.tokenRoutes(),
-		a.accountRoutes(),
-		a.assetRoutes(),
-	)
+func routes() []route {
+	const transaction, user, token = transactionsPath + "/{id}", usersPath + "/{id}", tokensPath + "/{id}"
+	return slices.Concat([]route{
+		{method: "GET", path: home + "{$}", least: viewers, handle: showOverview, nav: "Overview"},
+
+		{method: "GET", path: transactionsPath, least: viewers, handle: listTransactions, nav: "Transactions"},
+		{method: "GET", path: transactionsPath + ".csv", least: viewers, handle: exportTransactions},
+		{method: "POST", path: transactionsPath, least: staff, handle: bulk},
+		{method: "GET", path: transactionsPath + "/add", least: staff, handle: showAddTransaction},
+		{method: "POST", path: transactionsPath + "/add", least: staff, handle: addTransaction},
+		{method: "GET", path: transaction, least: viewers, handle: showTransaction},
+		{method: "POST", path: transaction, least: staff, handle: changeTransaction},
+		{method: "GET", path: transaction + "/delete", least: staff, handle: showDeleteTransaction},
+		{method: "POST", path: transaction + "/delete", least: staff, handle: deleteTransaction},
+	}, apis().routes(), statuses().routes(), []route{
+		{method: "GET", path: historyPath, least: viewers, handle: showHistory, nav: "History"},
+
+		{method: "GET", path: workersPath, least: staff, handle: showWorkers, nav: "Workers"},
+		{method: "GET", path: workersPath + "/files/{file}", least: staff, handle: showMetricFile},
+
+		{method: "GET", path: usersPath, least: superusers, handle: listUsers, nav: "Users"},
+		{method: "GET", path: usersPath + "/add", least: superusers, handle: showNewUser},
+		{method: "POST", path: usersPath + "/add", least: superusers, handle: addUser},
+		{method: "GET", path: user, least: superusers, handle: showUser},
+		{method: "POST", path: user, least: superusers, handle: changeUser},
+		{method: "GET", path: user + "/password", least: superusers, handle: showUserPassword},
+		{method: "POST", path: user + "/password", least: superusers, handle: changeUserPassword},
+		{method: "GET", path: user + "/delete", least: superusers, handle: showDeleteUser},
+		{method: "POST", path: user + "/delete", least: superusers, handle: deleteUser},
+
+		{method: "GET", path: tokensPath, least: superusers, handle: listTokens, nav: "Tokens"},
+		{method: "GET", path: tokensPath + "/add", least: superusers, handle: showNewToken},
+		{method: "POST", path: tokensPath + "/add", least: superusers, handle: addToken},
+		{method: "GET", path: token + "/revoke", least: superusers, handle: confirmTokenRevocation},
+		{method: "POST", path: token + "/revoke", least: superusers, handle: revokeToken},
+
+		{method: "GET", path: home + "login", least: everybody, handle: showLogin},
+		{method: "POST", path: home + "login", least: everybody, handle: login},
+		{method: "POST", path: home + "logout", least: viewers, handle: logout},
+		{method: "GET", path: home + "password", least: viewers, handle: showOwnPassword},
+		{method: "POST", path: home + "password", least: viewers, handle: changeOwnPassword},
+
+		{method: "GET", path: home + "assets/{hash}/{name}", least: everybody, handle: serveAsset},
+	})
 }
 
-// register serves routes.
-func (a *Admin) register(routes []route) {
+// register serves the routes.
+func (a *Admin) register() {
 	var table []web.Route
-	for _, r := range routes {
+	for _, r := range routes() {
 		table = append(table, web.Route{Method: r.method, Path: r.path, Handler: a.handler(r)})
 		if r.nav != "" {
 			a.navigation = append(a.navigation, r)

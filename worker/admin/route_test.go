@@ -52,7 +52,7 @@ func TestAccess(t *testing.T) {
 	roles := []string{"", "viewer", "staff", "superuser"} // each may what those before it may
 	rules := rules(t)
 	paths := map[string][]string{}
-	for _, route := range s.admin.Routes() {
+	for _, route := range admin.Routes() {
 		name := route.Method + " " + route.Path
 		least, ruled := rules[name]
 		if !ruled {

@@ -11,16 +11,6 @@ import (
 
 const tokensPath = home + "tokens"
 
-func (a *Admin) tokenRoutes() []route {
-	return []route{
-		{method: "GET", path: tokensPath, least: superusers, handle: listTokens, nav: "Tokens"},
-		{method: "GET", path: tokensPath + "/add", least: superusers, handle: showNewToken},
-		{method: "POST", path: tokensPath + "/add", least: superusers, handle: addToken},
-		{method: "GET", path: tokensPath + "/{id}/revoke", least: superusers, handle: confirmTokenRevocation},
-		{method: "POST", path: tokensPath + "/{id}/revoke", least: superusers, handle: revokeToken},
-	}
-}
-
 // tokensView is the page of the list of tokens.
 type tokensView struct {
 	Tokens []tokenRow

@@ -11,21 +11,6 @@ import (
 
 const transactionsPath = home + "transactions"
 
-func (a *Admin) transactionRoutes() []route {
-	const all, one = transactionsPath, transactionsPath + "/{id}"
-	return []route{
-		{method: "GET", path: all, least: viewers, handle: listTransactions, nav: "Transactions"},
-		{method: "GET", path: all + ".csv", least: viewers, handle: exportTransactions},
-		{method: "POST", path: all, least: staff, handle: bulk},
-		{method: "GET", path: all + "/add", least: staff, handle: showAddTransaction},
-		{method: "POST", path: all + "/add", least: staff, handle: addTransaction},
-		{method: "GET", path: one, least: viewers, handle: showTransaction},
-		{method: "POST", path: one, least: staff, handle: changeTransaction},
-		{method: "GET", path: one + "/delete", least: staff, handle: showDeleteTransaction},
-		{method: "POST", path: one + "/delete", least: staff, handle: deleteTransaction},
-	}
-}
-
 // transactionsView is the page of a list of transactions.
 type transactionsView struct {
 	Filter  transactionFilter
@@ -254,7 +239,7 @@ func addTransaction(r *request) error {
 		}
 		ch.say("Transaction %d was added.", made.ID)
 		changes := store.Changes{"api": {"", made.API}, "status": {"", made.Status}, "amount": {"", made.Amount.String()}}
-		return ch.record(store.ActionCreate, store.KindTransaction, made.ID, transactionName(made), changes)
+		return ch.record(store.ActionCreate, store.KindTransaction, made.ID, made.Label(), changes)
 	})
 	return r.saved(err, f, "", pathOf(store.KindTransaction, made.ID), (*request).renderForm, nil)
 }
@@ -286,19 +271,12 @@ func changeTransaction(r *request) error {
 	return r.saved(err, f, "", pathOf(store.KindTransaction, r.id), renderTransaction, renderDeletedTransaction)
 }
 
-// transactionName returns the name of a transaction in the audit log.
-func transactionName(t store.Transaction) string { return fmt.Sprintf("%s %s", t.API, t.Amount) }
-
 // updateTransaction stores a changed transaction, and records the change.
 func (c *change) updateTransaction(before, after store.Transaction) error {
 	if err := c.UpdateTransaction(after); err != nil {
 		return err
 	}
-	changes := store.Changes{}
-	changes.Differ("api", before.API, after.API)
-	changes.Differ("status", before.Status, after.Status)
-	changes.Differ("amount", before.Amount.String(), after.Amount.String())
-	return c.record(store.ActionChange, store.KindTransaction, after.ID, transactionName(after), changes)
+	return c.record(store.ActionChange, store.KindTransaction, after.ID, after.Label(), before.Changes(after))
 }
 
 // removeTransaction deletes a transaction, and records the deletion.
@@ -306,8 +284,7 @@ func (c *change) removeTransaction(t store.Transaction) error {
 	if err := c.DeleteTransaction(t.ID); err != nil {
 		return err
 	}
-	changes := store.Changes{"api": {t.API, nil}, "status": {t.Status, nil}, "amount": {t.Amount.String(), nil}}
-	return c.record(store.ActionDelete, store.KindTransaction, t.ID, transactionName(t), changes)
+	return c.record(store.ActionDelete, store.KindTransaction, t.ID, t.Label(), t.Lost())
 }
 
 func showDeleteTransaction(r *request) error { return renderDeleteTransaction(r, http.StatusOK, "") }

@@ -9,21 +9,6 @@ import (
 
 const usersPath = home + "users"
 
-func (a *Admin) userRoutes() []route {
-	const one = usersPath + "/{id}"
-	return []route{
-		{method: "GET", path: usersPath, least: superusers, handle: listUsers, nav: "Users"},
-		{method: "GET", path: usersPath + "/add", least: superusers, handle: showNewUser},
-		{method: "POST", path: usersPath + "/add", least: superusers, handle: addUser},
-		{method: "GET", path: one, least: superusers, handle: showUser},
-		{method: "POST", path: one, least: superusers, handle: changeUser},
-		{method: "GET", path: one + "/password", least: superusers, handle: showUserPassword},
-		{method: "POST", path: one + "/password", least: superusers, handle: changeUserPassword},
-		{method: "GET", path: one + "/delete", least: superusers, handle: showDeleteUser},
-		{method: "POST", path: one + "/delete", least: superusers, handle: deleteUser},
-	}
-}
-
 // usersView is the page of the list of users.
 type usersView struct {
 	Path     string

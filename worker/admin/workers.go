@@ -15,13 +15,6 @@ import (
 
 const workersPath = home + "workers"
 
-func (a *Admin) workerRoutes() []route {
-	return []route{
-		{method: "GET", path: workersPath, least: staff, handle: showWorkers, nav: "Workers"},
-		{method: "GET", path: workersPath + "/files/{file}", least: staff, handle: showMetricFile},
-	}
-}
-
 // workersView is the page of the workers, as their metric files describe them.
 type workersView struct {
 	Processes []processView

@@ -53,11 +53,11 @@ func New(c Config) (*API, error) {
 			return nil, err
 		}
 	}
-	var routes []web.Route
-	for _, r := range a.routes() {
-		routes = append(routes, web.Route{Method: r.method, Path: r.path, Handler: a.handler(r)})
+	var table []web.Route
+	for _, r := range routes() {
+		table = append(table, web.Route{Method: r.method, Path: r.path, Handler: a.handler(r)})
 	}
-	a.mux = web.NewMux("/api/v1/", routes, refuse)
+	a.mux = web.NewMux("/api/v1/", table, refuse)
 	return a, nil
 }
 

@@ -26,8 +26,8 @@ func (r *request) authenticate(tx *store.Tx) error {
 }
 
 // update is the store's Update. It checks the token again, which may have been revoked or expired while the request waited.
-func (a *API) update(r *request, f func(*store.Tx) error) error {
-	return a.store.Update(r.Context(), func(tx *store.Tx) error {
+func (r *request) update(f func(*store.Tx) error) error {
+	return r.api.store.Update(r.Context(), func(tx *store.Tx) error {
 		token, err := tx.Token(r.token.ID)
 		expired := !token.Expires.IsZero() && !token.Expires.After(tx.Now())
 		switch {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"multiproc/store"
+	"multiproc/worker/api"
 )
 
 // TestTokens sends every kind of token to every route.
@@ -47,7 +48,7 @@ func TestTokens(t *testing.T) {
 		{"a writer's token", "Bearer " + s.writer, 0, ""},
 		{"a writer's token, in lower case", "bearer  " + s.writer, 0, ""},
 	}
-	for _, r := range s.api.Routes() {
+	for _, r := range api.Routes() {
 		for _, kind := range kinds {
 			// A token that may write gets an error about the body.
 			c := call{

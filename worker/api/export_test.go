@@ -7,12 +7,12 @@ type Route struct {
 	Public, Write bool
 }
 
-// Routes are all that there are.
-func (a *API) Routes() (routes []Route) {
-	for _, r := range a.routes() {
-		routes = append(routes, Route{r.method, r.path, r.query, r.public != nil, r.write != nil})
+// Routes returns all routes.
+func Routes() (all []Route) {
+	for _, r := range routes() {
+		all = append(all, Route{r.method, r.path, r.query, r.public != nil, r.write != nil})
 	}
-	return routes
+	return all
 }
 
 // Limits.

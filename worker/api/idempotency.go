@@ -18,13 +18,13 @@ const keyHeader = "Idempotency-Key"
 //
 // With an Idempotency-Key only the first request does the work. Its answer is stored in the same transaction, and later requests
 // with the key get it: from any worker, even if the first client never did.
-func (a *API) change(r *request, work func(*store.Tx) (outcome, error)) (result answer, err error) {
+func (r *request) change(work func(*store.Tx) (outcome, error)) (result answer, err error) {
 	key, err := r.key()
 	if err != nil {
 		return answer{}, err
 	}
 	var done outcome
-	err = a.update(r, func(tx *store.Tx) error {
+	err = r.update(func(tx *store.Tx) error {
 		var err error
 		if key.Key == "" {
 			done, err = work(tx)

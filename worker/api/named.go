@@ -33,17 +33,14 @@ func statuses() collection {
 	return collection{store.KindStatus, "/api/v1/statuses", []string{"name", "description"}}
 }
 
-func (a *API) namedRoutes(c collection) []route {
-	bound := func(f func(*API, *request) (answer, error)) func(*request) (answer, error) {
-		return func(r *request) (answer, error) { return f(a, r) }
-	}
+func (c collection) routes() []route {
 	one := c.path + "/{id}"
 	return []route{
 		{method: "GET", path: c.path, read: c.list, query: []string{"limit", "cursor"}},
-		{method: "POST", path: c.path, write: bound(c.create)},
+		{method: "POST", path: c.path, write: c.create},
 		{method: "GET", path: one, read: c.get},
-		{method: "PATCH", path: one, write: bound(c.change)},
-		{method: "DELETE", path: one, write: bound(c.delete), query: []string{"cascade"}},
+		{method: "PATCH", path: one, write: c.change},
+		{method: "DELETE", path: one, write: c.delete, query: []string{"cascade"}},
 	}
 }
 
@@ -56,18 +53,14 @@ func (c collection) list(tx *store.Tx, r *request) (answer, error) {
 }
 
 func (c collection) get(tx *store.Tx, r *request) (answer, error) {
-	id, err := r.id()
-	if err != nil {
-		return answer{}, err
-	}
-	n, err := tx.Named(c.kind, id)
+	n, err := tx.Named(c.kind, r.id)
 	if err != nil {
 		return answer{}, err
 	}
 	return encoded(http.StatusOK, namedOf(n))
 }
 
-func (c collection) create(a *API, r *request) (answer, error) {
+func (c collection) create(r *request) (answer, error) {
 	o, err := r.readObject(c.fields...)
 	if err != nil {
 		return answer{}, err
@@ -75,12 +68,12 @@ func (c collection) create(a *API, r *request) (answer, error) {
 	o.required("name", "a string")
 	n := store.Named{Kind: c.kind}
 	c.set(&n, &o)
-	return a.change(r, func(tx *store.Tx) (outcome, error) {
+	return r.change(func(tx *store.Tx) (outcome, error) {
 		n, err := tx.CreateNamed(n)
 		if err != nil {
 			return outcome{}, err
 		}
-		changes := difference(store.Named{Name: n.Name}, n)
+		changes := store.Named{Name: n.Name}.Changes(n)
 		if err := r.record(tx, store.ActionCreate, c.kind, n.ID, n.Name, changes); err != nil {
 			return outcome{}, err
 		}
@@ -101,28 +94,24 @@ func (c collection) set(n *store.Named, o *object) {
 }
 
 // change changes the fields that the body has.
-func (c collection) change(a *API, r *request) (answer, error) {
-	id, err := r.id()
-	if err != nil {
-		return answer{}, err
-	}
+func (c collection) change(r *request) (answer, error) {
 	o, err := r.readObject(c.fields...)
 	if err != nil {
 		return answer{}, err
 	}
 	c.set(new(store.Named), &o) // finds the faults before the request waits for its turn to write
-	return a.change(r, func(tx *store.Tx) (outcome, error) {
-		before, err := tx.Named(c.kind, id)
+	return r.change(func(tx *store.Tx) (outcome, error) {
+		before, err := tx.Named(c.kind, r.id)
 		if err != nil {
 			return outcome{}, err
 		}
 		after := before
 		c.set(&after, &o)
-		if changes := difference(before, after); len(changes) > 0 {
+		if changes := before.Changes(after); len(changes) > 0 {
 			if err := tx.UpdateNamed(after); err != nil {
 				return outcome{}, err
 			}
-			if err := r.record(tx, store.ActionChange, c.kind, id, after.Name, changes); err != nil {
+			if err := r.record(tx, store.ActionChange, c.kind, r.id, after.Name, changes); err != nil {
 				return outcome{}, err
 			}
 		}
@@ -130,20 +119,16 @@ func (c collection) change(a *API, r *request) (answer, error) {
 	})
 }
 
-func (c collection) delete(a *API, r *request) (answer, error) {
-	id, err := r.id()
-	if err != nil {
-		return answer{}, err
-	}
-	all, deletion := r.flag("cascade"), store.NewDeletion(c.kind, id, r.actor())
+func (c collection) delete(r *request) (answer, error) {
+	all, deletion := r.flag("cascade"), store.NewDeletion(c.kind, r.id, r.actor())
 	if all {
-		if err := c.deleteMost(a, r, id, deletion); err != nil {
+		if err := c.deleteMost(r, deletion); err != nil {
 			return answer{}, err
 		}
 	}
-	return a.change(r, func(tx *store.Tx) (outcome, error) {
+	return r.change(func(tx *store.Tx) (outcome, error) {
 		if !all {
-			if err := c.checkUnused(tx, id); err != nil {
+			if err := c.checkUnused(tx, r.id); err != nil {
 				return outcome{}, err
 			}
 		}
@@ -153,26 +138,26 @@ func (c collection) delete(a *API, r *request) (answer, error) {
 
 // deleteMost deletes most of the transactions in batches, so that no commit deletes too many. It does nothing if the request
 // was done before, with the same Idempotency-Key.
-func (c collection) deleteMost(a *API, r *request, id int64, deletion *store.Deletion) error {
+func (c collection) deleteMost(r *request, deletion *store.Deletion) error {
 	key, err := r.key()
 	if err != nil {
 		return err
 	}
 	done := false
-	err = a.store.View(r.Context(), func(tx *store.Tx) error {
+	err = r.api.store.View(r.Context(), func(tx *store.Tx) error {
 		if key.Key != "" {
 			_, err := tx.Answer(key)
 			if done = err == nil; done || !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
 		}
-		_, err := tx.Named(c.kind, id)
+		_, err := tx.Named(c.kind, r.id)
 		return err
 	})
 	if err != nil || done {
 		return err
 	}
-	err = deletion.DeleteMost(func(f func(*store.Tx) error) error { return a.update(r, f) })
+	err = deletion.DeleteMost(r.update)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil // deleted meanwhile, perhaps by the same request: the caller reports it
 	}
@@ -190,13 +175,4 @@ func (c collection) checkUnused(tx *store.Tx, id int64) error {
 		err = &problemError{Status: http.StatusConflict, Detail: "it has transactions: add ?cascade=true to delete them too"}
 	}
 	return err
-}
-
-// difference returns what has changed.
-func difference(before, after store.Named) store.Changes {
-	changes := store.Changes{}
-	changes.Differ("name", before.Name, after.Name)
-	changes.Differ("description", before.Description, after.Description)
-	changes.Differ("params", string(before.Params), string(after.Params))
-	return changes
 }

@@ -12,17 +12,17 @@ import (
 	"strings"
 	"time"
 
-	"multiproc/worker/internal/web"
-
 	"multiproc/store"
 )
 
 // request is a request that is being answered.
 type request struct {
 	*http.Request
+	api    *API
 	w      http.ResponseWriter
 	route  route
 	token  store.Token // zero for a public route
+	id     int64       // in the path; 0: the path has none
 	query  url.Values
 	body   []byte // see readBody
 	faults faults // found so far; a request with faults changes nothing
@@ -38,15 +38,6 @@ func (r *request) record(tx *store.Tx, action store.Action, kind store.Kind, id 
 
 // maxBody bounds a body, in bytes. The server may have a smaller limit of its own.
 const maxBody = 1 << 20
-
-// id returns the id in the path.
-func (r *request) id() (int64, error) {
-	id := web.ID(r.Request)
-	if id == 0 {
-		return 0, &problemError{Status: http.StatusNotFound, Detail: "the path does not end in an id"}
-	}
-	return id, nil
-}
 
 // readBody reads a body of JSON.
 func (r *request) readBody() (value, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"multiproc/store"
 	"multiproc/worker/internal/web"
@@ -19,22 +20,22 @@ type route struct {
 	write  func(*request) (answer, error)            // needs a token that may write
 }
 
-func (a *API) routes() []route {
+func routes() []route {
 	const all, one = transactionsPath, transactionsPath + "/{id}"
 	return slices.Concat([]route{
 		{method: "GET", path: "/api/v1/openapi.json", public: description},
 		{method: "GET", path: all, read: listTransactions, query: []string{"api", "status", "from", "until", "limit", "cursor"}},
-		{method: "POST", path: all, write: a.createTransactions},
+		{method: "POST", path: all, write: createTransactions},
 		{method: "GET", path: one, read: getTransaction},
-		{method: "PATCH", path: one, write: a.changeTransaction},
-		{method: "DELETE", path: one, write: a.deleteTransaction},
-	}, a.namedRoutes(apis()), a.namedRoutes(statuses()))
+		{method: "PATCH", path: one, write: changeTransaction},
+		{method: "DELETE", path: one, write: deleteTransaction},
+	}, apis().routes(), statuses().routes())
 }
 
 // handler serves a route.
 func (a *API) handler(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		result, err := a.answer(&request{Request: r, w: w, route: route})
+		result, err := a.answer(&request{Request: r, api: a, w: w, route: route})
 		if err != nil {
 			result = a.failed(r, err)
 		}
@@ -51,8 +52,14 @@ func (a *API) answer(r *request) (result answer, err error) {
 		if err := r.authenticate(tx); err != nil {
 			return err
 		}
-		if err := r.readQuery(); err != nil || route.read == nil {
+		if err := r.readQuery(); err != nil {
 			return err
+		}
+		if r.id = web.ID(r.Request); r.id == 0 && strings.Contains(route.path, "{id}") {
+			return &problemError{Status: http.StatusNotFound, Detail: "the path does not end in an id"}
+		}
+		if route.read == nil {
+			return nil
 		}
 		var err error
 		result, err = route.read(tx, r)

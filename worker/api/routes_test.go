@@ -49,7 +49,7 @@ func TestWrongMethods(t *testing.T) {
 		"/api/v1/statuses":          "GET, HEAD, POST",
 		"/api/v1/statuses/{id}":     "DELETE, GET, HEAD, PATCH",
 	}
-	for _, r := range s.api.Routes() {
+	for _, r := range api.Routes() {
 		allow := allowed[r.Path]
 		if !strings.Contains(allow, r.Method) {
 			t.Errorf("%s is not allowed for %s: %s", r.Method, r.Path, allow)
@@ -117,7 +117,7 @@ func TestCounterNameTaken(t *testing.T) {
 // TestDocRoutes compares docs/api-and-admin.md with the routes.
 func TestDocRoutes(t *testing.T) {
 	var want []string
-	for _, r := range startAPI(t).api.Routes() {
+	for _, r := range api.Routes() {
 		want = append(want, r.Method+" "+r.Path)
 	}
 	page, err := os.ReadFile("../../docs/api-and-admin.md")

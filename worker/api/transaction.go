@@ -60,11 +60,7 @@ func listTransactions(tx *store.Tx, r *request) (answer, error) {
 }
 
 func getTransaction(tx *store.Tx, r *request) (answer, error) {
-	id, err := r.id()
-	if err != nil {
-		return answer{}, err
-	}
-	t, err := tx.Transaction(id)
+	t, err := tx.Transaction(r.id)
 	if err != nil {
 		return answer{}, err
 	}
@@ -72,14 +68,14 @@ func getTransaction(tx *store.Tx, r *request) (answer, error) {
 }
 
 // createTransactions creates a transaction, or those of an array: all of them or none.
-func (a *API) createTransactions(r *request) (answer, error) {
+func createTransactions(r *request) (answer, error) {
 	body, err := r.readBody()
 	if err != nil {
 		return answer{}, err
 	}
 	asked := readTransactions(body, &r.faults)
 	var created []store.Transaction
-	result, err := a.change(r, func(tx *store.Tx) (outcome, error) {
+	result, err := r.change(func(tx *store.Tx) (outcome, error) {
 		created = make([]store.Transaction, len(asked))
 		for i, t := range asked {
 			var err error
@@ -100,7 +96,7 @@ func (a *API) createTransactions(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a.count(created) // empty if the answer is a replay
+	r.api.count(created) // empty if the answer is a replay
 	return result, nil
 }
 
@@ -147,47 +143,36 @@ func readTransaction(list []newTransaction, v value, at string, f *faults) []new
 	return append(list, newTransaction{at, t})
 }
 
-func (a *API) changeTransaction(r *request) (answer, error) {
-	id, err := r.id()
-	if err != nil {
-		return answer{}, err
-	}
+func changeTransaction(r *request) (answer, error) {
 	o, err := r.readObject("status")
 	if err != nil {
 		return answer{}, err
 	}
 	status := o.text("status")
-	return a.change(r, func(tx *store.Tx) (outcome, error) {
-		before, after, err := tx.SetTransactionStatus(id, status)
+	return r.change(func(tx *store.Tx) (outcome, error) {
+		before, after, err := tx.SetTransactionStatus(r.id, status)
 		if err != nil {
 			return outcome{}, err
 		}
-		changes := store.Changes{}
-		changes.Differ("status", before.Status, after.Status)
-		return outcome{status: http.StatusOK, value: transactionOf(after)}, r.recordTransaction(tx, store.ActionChange, after, changes)
+		return outcome{status: http.StatusOK, value: transactionOf(after)}, r.recordTransaction(tx, store.ActionChange, after, before.Changes(after))
 	})
 }
 
-func (a *API) deleteTransaction(r *request) (answer, error) {
-	id, err := r.id()
-	if err != nil {
-		return answer{}, err
-	}
-	return a.change(r, func(tx *store.Tx) (outcome, error) {
-		t, err := tx.Transaction(id)
+func deleteTransaction(r *request) (answer, error) {
+	return r.change(func(tx *store.Tx) (outcome, error) {
+		t, err := tx.Transaction(r.id)
 		if err != nil {
 			return outcome{}, err
 		}
-		if err := tx.DeleteTransaction(id); err != nil {
+		if err := tx.DeleteTransaction(r.id); err != nil {
 			return outcome{}, err
 		}
-		lost := store.Changes{"api": {t.API, nil}, "status": {t.Status, nil}, "amount": {t.Amount.String(), nil}}
-		return outcome{status: http.StatusNoContent}, r.recordTransaction(tx, store.ActionDelete, t, lost)
+		return outcome{status: http.StatusNoContent}, r.recordTransaction(tx, store.ActionDelete, t, t.Lost())
 	})
 }
 
 func (r *request) recordTransaction(tx *store.Tx, action store.Action, t store.Transaction, changes store.Changes) error {
-	return r.record(tx, action, "transaction", t.ID, t.API+" "+t.Amount.String(), changes)
+	return r.record(tx, action, store.KindTransaction, t.ID, t.Label(), changes)
 }
 
 func newRecorded(w *mpmetrics.Writer) (*prometheus.CounterVec, error) {
