@@ -2,7 +2,9 @@ package page
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -60,10 +62,20 @@ func WriteStatusFile(dir string, s StatusFile) error {
 		return err
 	}
 	path := filepath.Join(dir, statusFile)
-	if err := os.WriteFile(path+".new", text, 0o644); err != nil {
+	temp := path + ".new"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a master that was killed
 		return err
 	}
-	return os.Rename(path+".new", path)
+	// Exclusively: others may be able to write to the directory, and a symbolic link must not lead to another file.
+	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return os.Rename(temp, path)
 }
 
 // statusWriter writes status files from a goroutine of its own: a master must not wait for a disk.

@@ -42,6 +42,27 @@ func TestStatusFile(t *testing.T) {
 	}
 }
 
+// TestStatusFileFollowsNoLink has a symbolic link in the place of the temporary file, as another user could put it into a
+// directory that others can write to.
+func TestStatusFileFollowsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	victim, path := filepath.Join(dir, "victim"), filepath.Join(dir, statusFile)
+	for _, err := range []error{
+		os.WriteFile(victim, []byte("precious"), 0o600), os.Mkdir(filepath.Dir(path), 0o755), os.Symlink(victim, path+".new"),
+		WriteStatusFile(dir, StatusFile{At: time.Now()}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
+		t.Errorf("the file that the link leads to has %.20q, %v", text, err)
+	}
+	if ReadStatusFile(dir) == nil {
+		t.Error("no status was written")
+	}
+}
+
 // TestStatusWriterDoesNotBlock queues more than can be written at the moment: the newest status counts.
 func TestStatusWriterDoesNotBlock(t *testing.T) {
 	w := &statusWriter{newest: make(chan StatusFile, 1)}
