@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/osfile"
 	"multiproc/internal/proctest"
 	"multiproc/worker"
 	"multiproc/worker/handoff"
@@ -78,7 +79,7 @@ func startProcess(t *testing.T, l net.Listener, identity handoff.Identity) *proc
 	pid, err := syscall.ForkExec(exe, []string{exe}, &syscall.ProcAttr{
 		Env: append(env.Environ(os.Environ()), proctest.RoleEnv("worker")...),
 		Files: []uintptr{
-			0, descriptor(t, stdoutOfChild), descriptor(t, log), descriptor(t, l.(syscall.Conn)), descriptor(t, lifeline),
+			0, osfile.FD(stdoutOfChild), osfile.FD(log), osfile.FD(l.(syscall.Conn)), osfile.FD(lifeline),
 		},
 		Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
@@ -104,17 +105,6 @@ func startProcess(t *testing.T, l net.Listener, identity handoff.Identity) *proc
 		_, _, _ = stdout.Close(), log.Close(), tether.Close()
 	})
 	return p
-}
-
-// descriptor returns the descriptor of c. Fd would set it to blocking mode, for all processes that share it.
-func descriptor(t *testing.T, c syscall.Conn) (fd uintptr) {
-	t.Helper()
-	raw, err := c.SyscallConn()
-	if err == nil {
-		err = raw.Control(func(d uintptr) { fd = d })
-	}
-	check(t, err)
-	return fd
 }
 
 func (p *process) signal(signals ...syscall.Signal) {
@@ -329,7 +319,7 @@ func TestMasterLeaves(t *testing.T) {
 func TestSharedListenerStaysNonblocking(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		l := listenOn(t, network)
-		fd := int(descriptor(t, l.(syscall.Conn)))
+		fd := int(osfile.FD(l.(syscall.Conn)))
 		check := func(when string) {
 			t.Helper()
 			flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)

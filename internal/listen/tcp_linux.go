@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
 )
 
 // resolveTimeout bounds the lookup of a host name.
@@ -66,20 +68,7 @@ func explainTCP(err error) error {
 	return err
 }
 
-// copyDescriptor does not use File or Fd, which make the socket blocking for all processes that share it.
 func copyDescriptor(l net.Listener) (int, error) {
-	conn, ok := l.(syscall.Conn)
-	if !ok {
-		return -1, fmt.Errorf("BUG: no descriptor in a %T", l)
-	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	copied := -1
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		copied, failed = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-	})
-	return copied, errors.Join(err, os.NewSyscallError("fcntl", failed))
+	fd, err := unix.FcntlInt(osfile.FD(l.(syscall.Conn)), unix.F_DUPFD_CLOEXEC, 0)
+	return fd, os.NewSyscallError("fcntl", err)
 }

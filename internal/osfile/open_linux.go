@@ -3,7 +3,7 @@ package osfile
 import (
 	"errors"
 	"io/fs"
-	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,9 +28,9 @@ func OpenAt(dir int, path string, flags int, mode uint32) (int, error) {
 	return fd, nil
 }
 
-// FD returns the descriptor of a file like [os.File.Fd], but never makes the file blocking, which would affect everyone that
-// shares it. The file must stay open while the descriptor is in use; the descriptor of a closed file is ^uintptr(0).
-func FD(file *os.File) uintptr {
+// FD returns the descriptor of a file or socket like [os.File.Fd], but never makes it blocking, which would affect everyone that
+// shares it. It must stay open while the descriptor is in use; the descriptor of a closed file is ^uintptr(0).
+func FD(file syscall.Conn) uintptr {
 	fd := ^uintptr(0)
 	if raw, err := file.SyscallConn(); err == nil {
 		_ = raw.Control(func(f uintptr) { fd = f }) // fails only if the file is closed

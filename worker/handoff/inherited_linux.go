@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
+
+	"multiproc/internal/osfile"
 )
 
 // maxConfig bounds the size of the settings and that of the secrets, in bytes.
@@ -90,22 +92,10 @@ func (in *Inherited) UseLog() error {
 	if in.log == nil {
 		return nil
 	}
-	err := onDescriptor(in.log, func(fd int) error { return os.NewSyscallError("dup3", syscall.Dup3(fd, 2, 0)) })
-	if err != nil {
-		return fmt.Errorf("use log: %w", err)
+	if err := syscall.Dup3(int(osfile.FD(in.log)), 2, 0); err != nil {
+		return fmt.Errorf("use log: %w", os.NewSyscallError("dup3", err))
 	}
 	return in.log.Close()
-}
-
-// onDescriptor calls do with a descriptor. Unlike File.Fd it does not make it blocking.
-func onDescriptor(c syscall.Conn, do func(fd int) error) error {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = raw.Control(func(fd uintptr) { failed = do(int(fd)) })
-	return errors.Join(err, failed)
 }
 
 // Close closes the listeners, the lifeline and the log, unless they are closed already.

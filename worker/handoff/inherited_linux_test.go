@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/osfile"
 	"multiproc/internal/proctest"
 )
 
@@ -145,9 +146,7 @@ func askOnce(t *testing.T, addr net.Addr) string {
 // systemd passes on blocking sockets.
 func TestInheritBlockingSocket(t *testing.T) {
 	l := listenOn(t, "tcp", "127.0.0.1:0").(syscall.Conn)
-	fd, err := rawDescriptor(l)
-	check(t, err)
-	check(t, unix.SetNonblock(int(fd), false))
+	check(t, unix.SetNonblock(int(osfile.FD(l)), false))
 	c := fork(t, "inherit", WorkerEnv{Names: []string{"http"}}, l)
 	if line := c.line(); line != "identity {Slot:0 ID: Generation:0}" {
 		t.Error(line)

@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"multiproc/internal/osfile"
 )
 
 // maxNotice is the longest message that is accepted, in bytes; it is systemd's limit.
@@ -23,12 +25,9 @@ func NewMailbox() (*Mailbox, error) {
 	if err != nil {
 		return fail(err)
 	}
-	err = onDescriptor(conn, func(fd int) error {
-		return os.NewSyscallError("setsockopt", syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1))
-	})
-	if err != nil {
+	if err := syscall.SetsockoptInt(int(osfile.FD(conn)), syscall.SOL_SOCKET, syscall.SO_PASSCRED, 1); err != nil {
 		_ = conn.Close()
-		return fail(err)
+		return fail(os.NewSyscallError("setsockopt", err))
 	}
 	return &Mailbox{conn, uint32(os.Geteuid())}, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"multiproc/internal/osfile"
 	"multiproc/internal/proctest"
 )
 
@@ -62,21 +63,12 @@ func forkRaw(role string, env WorkerEnv, output syscall.Conn, files ...syscall.C
 	}
 	descriptors := []uintptr{0}
 	for _, file := range append([]syscall.Conn{output, output}, files...) {
-		fd, err := rawDescriptor(file)
-		if err != nil {
-			return 0, err
-		}
-		descriptors = append(descriptors, fd)
+		descriptors = append(descriptors, osfile.FD(file))
 	}
 	return syscall.ForkExec(exe, []string{exe}, &syscall.ProcAttr{
 		Env:   append(env.Environ(os.Environ()), proctest.RoleEnv(role)...),
 		Files: descriptors,
 	})
-}
-
-func rawDescriptor(file syscall.Conn) (fd uintptr, err error) {
-	err = onDescriptor(file, func(d int) error { fd = uintptr(d); return nil })
-	return fd, err
 }
 
 // line waits for the next report.
@@ -102,11 +94,9 @@ func (c *child) rest() string {
 // flags returns a descriptor's own flags and those that it shares with copies.
 func flags(t *testing.T, file syscall.Conn) (own, shared int) {
 	t.Helper()
-	fd, err := rawDescriptor(file)
+	own, err := unix.FcntlInt(osfile.FD(file), unix.F_GETFD, 0)
 	check(t, err)
-	own, err = unix.FcntlInt(fd, unix.F_GETFD, 0)
-	check(t, err)
-	shared, err = unix.FcntlInt(fd, unix.F_GETFL, 0)
+	shared, err = unix.FcntlInt(osfile.FD(file), unix.F_GETFL, 0)
 	check(t, err)
 	return own, shared
 }
