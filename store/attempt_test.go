@@ -102,9 +102,7 @@ func TestLoginForgives(t *testing.T) {
 	} {
 		failAttempts(t, s, 4, from("192.0.2.2", "ada", ""))
 		failAttempts(t, s, 4, right)
-		if err := try(); err != nil {
-			t.Fatal(err)
-		}
+		check(t, try())
 		if n := number(t, s, "SELECT count(*) FROM login_attempts"); n != 4 {
 			t.Errorf("%d attempts are left, want the 4 of another address", n)
 		}

@@ -160,9 +160,7 @@ func TestAuditPlan(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			test.q.After = numberCursor(test.q.keyset("").list, 1, 1)
 			query, args, err := test.q.query()
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			for _, step := range planOf(t, s, query, append(args, test.q.rows())...) {
 				sorts := strings.HasPrefix(step.detail, "USE TEMP B-TREE") && test.q.ObjectID == 0
 				if strings.Contains(step.detail, "audit_log") && step.detail != test.want || sorts || strings.HasPrefix(step.detail, "SCAN t") {

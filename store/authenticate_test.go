@@ -12,9 +12,7 @@ import (
 func createUser(t *testing.T, s *Store, u User) User {
 	t.Helper()
 	hash, err := s.HashPassword(t.Context(), "correct horse")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	update(t, s, func(tx *Tx) error {
 		u, err = tx.CreateUser(u, hash)
 		return err

@@ -38,9 +38,7 @@ func openStoreAt(tb testing.TB, path string, options ...Options) *Store {
 		tb.Fatal(err)
 	}
 	s, err := Open(tb.Context(), path, o)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			tb.Errorf("close: %v", err)
@@ -61,17 +59,13 @@ func pathOf(tb testing.TB, s *Store) (path string) {
 // update calls Update, which must not fail.
 func update(tb testing.TB, s *Store, f func(*Tx) error) {
 	tb.Helper()
-	if err := s.Update(tb.Context(), f); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, s.Update(tb.Context(), f))
 }
 
 // view calls View, which must not fail.
 func view(tb testing.TB, s *Store, f func(*Tx) error) {
 	tb.Helper()
-	if err := s.View(tb.Context(), f); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, s.View(tb.Context(), f))
 }
 
 // clock is the clock of a Store, which tests set.

@@ -16,9 +16,7 @@ func TestHashPassword(t *testing.T) {
 	s := openStore(t)
 	const password = "correct horse"
 	hash, err := s.HashPassword(t.Context(), password)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	if again, err := s.HashPassword(t.Context(), password); again == hash || err != nil {
 		t.Errorf("%s, %v: the salt is the same", again, err)
 	}

@@ -148,9 +148,7 @@ func TestExpireSessions(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 }
 
 // TestSecretsAreNotKept: the files of the database have no usable secret.

@@ -116,9 +116,7 @@ func createNames(tb testing.TB, tx *Tx, names ...string) {
 	for _, name := range names {
 		_, api := tx.CreateNamed(Named{Kind: KindAPI, Name: name})
 		_, status := tx.CreateNamed(Named{Kind: KindStatus, Name: name})
-		if err := errors.Join(api, status); err != nil {
-			tb.Fatal(err)
-		}
+		check(tb, errors.Join(api, status))
 	}
 }
 
@@ -220,9 +218,7 @@ func TestTransactionsPlan(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			q.After = numberCursor(q.keyset().list, 1, 1)
 			query, args, err := q.query(false)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			plan := planOf(t, s, query, append(args, q.rows())...)
 			checkPlan(t, plan, 0, "SEARCH t USING INTEGER PRIMARY KEY (rowid=?)", true) // the rows of the page
 			checkPlan(t, plan, 1, want, sorted)

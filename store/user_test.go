@@ -157,9 +157,7 @@ func TestSetPassword(t *testing.T) {
 		return nil
 	})
 	hash, err := s.HashPassword(t.Context(), "battery staple")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	update(t, s, func(tx *Tx) error { return tx.SetPassword(ada.ID, hash) })
 	if _, _, err := s.authenticate(t.Context(), "ada", "battery staple"); err != nil {
 		t.Errorf("the new password: %v", err)

@@ -13,25 +13,19 @@ func BenchmarkPages(b *testing.B) {
 	s := startData(b)
 	s.names("n1", "n2", "n3", "n4", "n5", "rare")
 	db, err := sql.Open("sqlite3", s.database)
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	defer db.Close()
 	const n = 1_000_000
 	_, err = db.ExecContext(b.Context(), `INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
 		WITH RECURSIVE row (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM row WHERE i < ?1)
 		SELECT 10000 * abs(random() % 100000), CASE i % 250000 WHEN 0 THEN 6 ELSE 1 + i % 5 END, 1 + i / 5 % 5, ?2 - (?1 - i) * 86400, ?2 - (?1 - i) * 86400 FROM row`,
 		n, time.Now().UnixMicro())
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	_, err = db.ExecContext(b.Context(), `INSERT INTO audit_log (time, actor, action, kind, object_id, object, changes)
 		WITH RECURSIVE row (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM row WHERE i < ?1)
 		SELECT ?2 - (?1 - i) * 86400, 'bulky', 'delete', CASE i % 250000 WHEN 0 THEN 'api' ELSE 'transaction' END, i, 'n1', '{}' FROM row`,
 		n, time.Now().UnixMicro())
-	if err != nil {
-		b.Fatal(err)
-	}
+	check(b, err)
 	first := s.want(http.StatusOK, "/admin/transactions?up=1").link(b, "Next →")
 	for _, bc := range []struct{ name, path string }{
 		{"overview", "/admin/"},

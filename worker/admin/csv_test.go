@@ -102,9 +102,7 @@ func TestExportWhileRowsChange(t *testing.T) {
 			times, amounts := map[int64]int{}, map[int64]string{}
 			for _, row := range rows[1:] {
 				id, err := strconv.ParseInt(row[0], 10, 64)
-				if err != nil {
-					t.Fatal(err)
-				}
+				check(t, err)
 				times[id]++
 				amounts[id] = row[3]
 			}
@@ -150,9 +148,7 @@ func TestCSV(t *testing.T) {
 			t.Errorf("%s is not to be saved", path)
 		}
 		rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		for _, column := range columns {
 			var names, want []string
 			for _, row := range rows[1:] {

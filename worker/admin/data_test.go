@@ -53,9 +53,7 @@ func (s *dataSite) at(other *site) *dataSite {
 func (s *dataSite) writer(id string, options mpmetrics.WriterOptions) *mpmetrics.Writer {
 	s.tb.Helper()
 	w, err := mpmetrics.NewWriter(s.metrics, id, options)
-	if err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, err)
 	s.tb.Cleanup(func() {
 		if err := w.Close(); err != nil {
 			s.tb.Error(err)

@@ -28,9 +28,7 @@ func TestInternals(t *testing.T) {
 			found := false
 			for line := range strings.Lines(s.log.String()) {
 				var entry struct{ ID, Error string }
-				if err := json.Unmarshal([]byte(line), &entry); err != nil {
-					t.Fatal(err)
-				}
+				check(t, json.Unmarshal([]byte(line), &entry))
 				found = found || len(entry.ID) == 12 && r.shows(entry.ID) && strings.Contains(entry.Error, internal)
 			}
 			if !found {
@@ -57,9 +55,7 @@ func TestAbort(t *testing.T) {
 func TestDatabaseGone(t *testing.T) {
 	s := startSite(t)
 	b := s.as("superuser")
-	if err := s.store.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, s.store.Close())
 	for _, r := range []reply{b.get("/admin/users"), b.post("/admin/users/add"), b.post("/admin/login", "username", "x", "password", "x")} {
 		if b.want(503, r); r.header.Get("Retry-After") == "" || strings.Contains(r.body, "closed") {
 			t.Errorf("%v\n%s", r.header, r.body)
@@ -93,9 +89,7 @@ func TestClientGone(t *testing.T) {
 	cancel()
 	b := s.as("viewer")
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "/admin/", http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	request.AddCookie(&http.Cookie{Name: "multiproc_session", Value: b.secret})
 	w := &statusWriter{header: http.Header{}}
 	s.admin.ServeHTTP(w, request)

@@ -41,13 +41,9 @@ type site struct {
 func startSite(tb testing.TB, change ...func(*admin.Config)) *site {
 	tb.Helper()
 	content, err := template()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	database := filepath.Join(tb.TempDir(), "multiproc.db")
-	if err := os.WriteFile(database, content, 0o600); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, os.WriteFile(database, content, 0o600))
 	return serveSite(tb, database, change...)
 }
 
@@ -102,23 +98,17 @@ func serveSite(tb testing.TB, database string, change ...func(*admin.Config)) *s
 
 func (s *site) update(f func(*store.Tx) error) {
 	s.tb.Helper()
-	if err := s.store.Update(s.tb.Context(), f); err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, s.store.Update(s.tb.Context(), f))
 }
 
 func (s *site) view(f func(*store.Tx) error) {
 	s.tb.Helper()
-	if err := s.store.View(s.tb.Context(), f); err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, s.store.View(s.tb.Context(), f))
 }
 
 func (s *site) createUsers(users ...store.User) {
 	s.tb.Helper()
-	if err := createUsers(s.tb.Context(), s.store, users...); err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, createUsers(s.tb.Context(), s.store, users...))
 }
 
 func createUsers(ctx context.Context, s *store.Store, users ...store.User) error {
@@ -182,9 +172,7 @@ func (s *site) user(name string) (u store.User) {
 func (s *site) exec(statement string, args ...any) {
 	s.tb.Helper()
 	db, err := sql.Open("sqlite3", s.database+"?_busy_timeout=10000")
-	if err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, err)
 	defer db.Close()
 	if _, err := db.ExecContext(s.tb.Context(), statement, args...); err != nil {
 		s.tb.Fatalf("%s: %v", statement, err)
@@ -262,9 +250,7 @@ func lines(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
 func (b *browser) ask(method, path, body string, headers ...string) reply {
 	b.tb.Helper()
 	request, err := http.NewRequestWithContext(b.tb.Context(), method, b.server.URL+path, strings.NewReader(body))
-	if err != nil {
-		b.tb.Fatal(err)
-	}
+	check(b.tb, err)
 	b.mu.Lock()
 	if b.secret != "" {
 		request.AddCookie(&http.Cookie{Name: b.cookieName(), Value: b.secret})
@@ -389,4 +375,12 @@ func (b *browser) serve(h http.Handler) reply {
 	r := reply{status: recorder.Code, header: recorder.Header(), body: recorder.Body.String()}
 	b.checkProtected("GET /admin/x", r)
 	return r
+}
+
+// check fails the test if there is an error.
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
 }

@@ -55,9 +55,7 @@ func TestOverview(t *testing.T) {
 	for _, rect := range page.elements(t, "rect") {
 		if class := rect.attributes["class"]; strings.HasPrefix(class, "s") && rect.attributes["x"] != "" {
 			h, err := strconv.Atoi(rect.attributes["height"])
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			height += h
 		}
 	}
@@ -65,16 +63,12 @@ func TestOverview(t *testing.T) {
 		if _, after, ok := strings.Cut(title, " UTC: "); ok {
 			count, _, _ := strings.Cut(after, "\n")
 			k, err := strconv.Atoi(count)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			total += k
 		}
 	}
 	shown, err := strconv.Atoi(strings.ReplaceAll(page.texts(t, "b")[0], ",", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	if total != shown || total < n || total > n+13 {
 		t.Errorf("the bars have %d, the total is %d, want them equal and at least %d", total, shown, n)
 	}

@@ -30,9 +30,7 @@ func TestRightLost(t *testing.T) {
 			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { close(letIn) }})
 			body, rest := io.Pipe()
 			request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.server.URL+"/admin/tokens/1/revoke", body)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			request.Header.Set("Expect", "100-continue")
 			request.AddCookie(&http.Cookie{Name: "multiproc_session", Value: b.secret})
@@ -44,9 +42,7 @@ func TestRightLost(t *testing.T) {
 			transport := &http.Transport{ExpectContinueTimeout: time.Minute}
 			defer transport.CloseIdleConnections()
 			response, err := transport.RoundTrip(request)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			_ = response.Body.Close()
 			if response.StatusCode != http.StatusForbidden {
 				t.Errorf("status %d", response.StatusCode)

@@ -17,9 +17,7 @@ import (
 func rules(tb testing.TB) map[string]string {
 	tb.Helper()
 	page, err := os.ReadFile("../../docs/api-and-admin.md")
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	_, text, _ := strings.Cut(string(page), "| who may | pages (`GET`) | changes (`POST`) |\n")
 	text, _, _ = strings.Cut(text, "\n\n")
 	rules := map[string]string{}
@@ -159,9 +157,7 @@ func TestPatterns(t *testing.T) {
 		{"GET", "/admin/nothing", "/admin/"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), test.method, test.path, http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		if _, pattern := s.admin.Handler(r); pattern != test.pattern {
 			t.Errorf("%s %s: %q, want %q", test.method, test.path, pattern, test.pattern)
 		}

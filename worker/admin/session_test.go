@@ -125,9 +125,7 @@ func TestSessionOfAllWorkers(t *testing.T) {
 	there.secret = b.secret
 	there.want(200, there.get("/admin/"))
 	s.server.Close()
-	if err := s.store.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, s.store.Close())
 	there.want(200, there.get("/admin/"))
 	third := serveSite(t, s.database).visitor()
 	third.secret = b.secret

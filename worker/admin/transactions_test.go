@@ -39,9 +39,7 @@ func (r reply) ids(tb testing.TB) (ids []int) {
 	for _, e := range r.elements(tb, "input") {
 		if e.attributes["name"] == "id" && e.attributes["type"] == "checkbox" {
 			id, err := strconv.Atoi(e.attributes["value"])
-			if err != nil {
-				tb.Fatal(err)
-			}
+			check(tb, err)
 			ids = append(ids, id)
 		}
 	}

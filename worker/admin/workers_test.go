@@ -20,29 +20,21 @@ func TestWorkers(t *testing.T) {
 	s := startData(t)
 	worker := s.writer("w2", mpmetrics.WriterOptions{Slot: 2, Generation: 3})
 	requests, err := worker.NewCounterVec(prometheus.CounterOpts{Name: "http_requests_total", Help: "x"}, []string{"route", "code"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	requests.WithLabelValues("/", "200").Add(1200)
 	requests.WithLabelValues("/", "503").Add(34)
 	inFlight, err := worker.NewGauge(prometheus.GaugeOpts{Name: "http_requests_in_flight", Help: "x"}, mpmetrics.ModeLiveSum)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	inFlight.Set(5)
 	const series = 250
 	many, err := worker.NewHistogramVec(prometheus.HistogramOpts{Name: "many", Help: "x", Buckets: []float64{1}}, []string{"name"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	for i := range series {
 		many.WithLabelValues(fmt.Sprintf("<script>%d", i)).Observe(0.5)
 	}
 	memory, err := s.writer("master", mpmetrics.WriterOptions{}).NewGaugeVec(
 		prometheus.GaugeOpts{Name: "multiproc_worker_resident_memory_bytes", Help: "x"}, mpmetrics.ModeLiveSum, []string{"slot"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	memory.WithLabelValues("2").Set(20 << 20)
 
 	page := s.want(http.StatusOK, "/admin/workers")

@@ -117,9 +117,7 @@ func TestRevokedWhileWaiting(t *testing.T) {
 				return body
 			})
 			r, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/api/v1/transactions", &asked)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			r.Header.Set("Content-Type", "application/json")
 			r.Header.Set("Authorization", "Bearer "+s.writer)
 			r.Header.Set("Expect", "100-continue")
@@ -127,9 +125,7 @@ func TestRevokedWhileWaiting(t *testing.T) {
 			transport.ExpectContinueTimeout = time.Minute
 			defer transport.CloseIdleConnections()
 			got, err := transport.RoundTrip(r)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			defer got.Body.Close()
 			return response{status: got.StatusCode, header: got.Header}
 		}

@@ -155,9 +155,7 @@ func (d description) checkAsked(c call) (faults []string) {
 func TestDescription(t *testing.T) {
 	s := startAPI(t)
 	file, err := os.ReadFile("openapi.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	if got := s.want(http.StatusOK, call{method: "GET", path: "/api/v1/openapi.json", header: http.Header{"Authorization": nil}}); string(got.body) != string(file) {
 		t.Errorf("%s", got.body)
 	}
@@ -201,9 +199,7 @@ func TestDescription(t *testing.T) {
 // TestReferences: each component of the description is used.
 func TestReferences(t *testing.T) {
 	file, err := os.ReadFile("openapi.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	for kind, components := range described["components"].(map[string]any) {
 		for name := range components.(map[string]any) {
 			if kind != "securitySchemes" && !strings.Contains(string(file), fmt.Sprintf(`"#/components/%s/%s"`, kind, name)) {

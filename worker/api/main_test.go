@@ -46,13 +46,9 @@ type service struct {
 func startAPI(tb testing.TB, options ...store.Options) *service {
 	tb.Helper()
 	content, err := template()
-	if err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, err)
 	database := filepath.Join(tb.TempDir(), "multiproc.db")
-	if err := os.WriteFile(database, content, 0o600); err != nil {
-		tb.Fatal(err)
-	}
+	check(tb, os.WriteFile(database, content, 0o600))
 	s := serveAPI(tb, database, options...)
 	s.writer = s.createToken(store.Token{Name: "till"})
 	s.reader = s.createToken(store.Token{Name: "report", ReadOnly: true})
@@ -166,16 +162,12 @@ func (o watch) over(next http.Handler) http.Handler {
 
 func (s *service) update(f func(*store.Tx) error) {
 	s.tb.Helper()
-	if err := s.store.Update(s.tb.Context(), f); err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, s.store.Update(s.tb.Context(), f))
 }
 
 func (s *service) view(f func(*store.Tx) error) {
 	s.tb.Helper()
-	if err := s.store.View(s.tb.Context(), f); err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, s.store.View(s.tb.Context(), f))
 }
 
 // createToken creates a token and returns its secret.
@@ -192,9 +184,7 @@ func (s *service) createToken(t store.Token) (secret string) {
 func (s *service) open() *sql.DB {
 	s.tb.Helper()
 	db, err := sql.Open("sqlite3", s.database)
-	if err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, err)
 	s.tb.Cleanup(func() { _ = db.Close() })
 	return db
 }
@@ -342,4 +332,12 @@ func query(path string, parameters ...string) string {
 		q.Set(parameters[i], parameters[i+1])
 	}
 	return path + "?" + q.Encode()
+}
+
+// check fails the test if there is an error.
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
 }

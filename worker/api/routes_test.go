@@ -98,9 +98,7 @@ func TestPatterns(t *testing.T) {
 		s.do(call{method: test.method, path: test.path})
 		got := (<-s.watch.answered).pattern
 		r, err := http.NewRequestWithContext(t.Context(), test.method, s.url+test.path, http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		if _, before := s.api.Handler(r); got != test.pattern || before != test.pattern {
 			t.Errorf("%s %s: %q, before %q", test.method, test.path, got, before)
 		}
@@ -121,9 +119,7 @@ func TestDocRoutes(t *testing.T) {
 		want = append(want, r.Method+" "+r.Path)
 	}
 	page, err := os.ReadFile("../../docs/api-and-admin.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	var got []string
 	for _, row := range regexp.MustCompile("(?m)^\\| `(/api/v1/[^`]+)` \\| ([^|]+) \\|").FindAllStringSubmatch(string(page), -1) {
 		for method := range strings.SplitSeq(strings.ReplaceAll(row[2], "`", ""), ", ") {

@@ -350,9 +350,7 @@ func TestHostileNames(t *testing.T) {
 	s := startAPI(t)
 	quote := func(v any) string {
 		text, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		return string(text)
 	}
 	for _, name := range hostileNames {
@@ -390,9 +388,7 @@ func (s *service) page(prefix string) string {
 	collector := mpmetrics.NewCollector(s.pages, mpmetrics.CollectorOptions{})
 	defer collector.Close()
 	var text bytes.Buffer
-	if err := collector.Write(&text, expfmt.NewFormat(expfmt.TypeTextPlain)); err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, collector.Write(&text, expfmt.NewFormat(expfmt.TypeTextPlain)))
 	var lines strings.Builder
 	for line := range strings.Lines(text.String()) {
 		if strings.HasPrefix(line, prefix) {

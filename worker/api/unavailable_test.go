@@ -34,9 +34,7 @@ func TestDatabaseGone(t *testing.T) {
 	s := startAPI(t)
 	s.want(201, writing)
 	away := s.database + ".away"
-	if err := os.Rename(s.database, away); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Rename(s.database, away))
 	for range 20 {
 		s.expectUnavailable(503, "the database is unavailable", reading, writing)
 	}
@@ -44,9 +42,7 @@ func TestDatabaseGone(t *testing.T) {
 	if lines := strings.Count(s.log.String(), "\n"); lines != 1 || !strings.Contains(s.log.String(), s.database) {
 		t.Errorf("%d lines:\n%s", lines, s.log)
 	}
-	if err := os.Rename(away, s.database); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Rename(away, s.database))
 	s.want(200, reading)
 	s.want(201, writing)
 	if n := s.transactions(); n != 2 {
@@ -77,9 +73,7 @@ func (s *service) occupied(f func()) {
 	s.tb.Helper()
 	db := s.open()
 	conn, err := db.Conn(s.tb.Context())
-	if err != nil {
-		s.tb.Fatal(err)
-	}
+	check(s.tb, err)
 	if _, err := conn.ExecContext(s.tb.Context(), "BEGIN IMMEDIATE"); err != nil {
 		s.tb.Fatal(err)
 	}
@@ -95,9 +89,7 @@ func (s *service) occupied(f func()) {
 // TestStopping: a worker whose store is closed answers 503.
 func TestStopping(t *testing.T) {
 	s := startAPI(t)
-	if err := s.store.Close(); err != nil {
-		t.Fatal(err)
-	}
+	check(t, s.store.Close())
 	s.expectUnavailable(503, "the server is stopping", reading, writing)
 	if s.log.String() != "" {
 		t.Errorf("log:\n%s", s.log)
@@ -110,9 +102,7 @@ func TestClientGone(t *testing.T) {
 	s.occupied(func() {
 		ctx, cancel := context.WithCancel(t.Context())
 		r, err := http.NewRequestWithContext(ctx, "POST", s.url+writing.path, strings.NewReader(pending))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Authorization", "Bearer "+s.writer)
 		go func() {
