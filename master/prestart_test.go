@@ -20,17 +20,17 @@ func TestPrestartComesFirst(t *testing.T) {
 		t.Errorf("status during the prestart command: %+v", status)
 	}
 	check(t, s.gate.Close())
-	s.says("prestart has waited", "worker of generation 1")
+	s.wantReports("prestart has waited", "worker of generation 1")
 
 	outcome := s.reload("changed")
-	s.says("prestart: changed", "worker of generation 2")
+	s.wantReports("prestart: changed", "worker of generation 2")
 	if o := <-outcome; !o.OK || o.Generation != 2 {
 		t.Errorf("outcome %+v", o)
 	}
 	// A worker that is replaced later needs no prestart command.
 	workers := s.status().Workers
 	check(t, syscall.Kill(workers[len(workers)-1].PID, syscall.SIGKILL))
-	s.says("worker of generation 2")
+	s.wantReports("worker of generation 2")
 	s.quit()
 	if log := s.Stderr(); strings.Count(log, "this is stderr\n") != 2 || strings.Contains(log, "stdout") {
 		t.Errorf("the log is %q", log)
@@ -39,7 +39,7 @@ func TestPrestartComesFirst(t *testing.T) {
 
 func TestPrestartFails(t *testing.T) {
 	s := supervise(t, "fails", unchanged)
-	s.says("prestart: fails")
+	s.wantReports("prestart: fails")
 	s.ends("ended: no worker became ready: test prestart failed: error: no such table")
 	if log := s.Stderr(); !strings.Contains(log, "test: error: no such table\n") {
 		t.Errorf("the log is %q", log)
@@ -52,7 +52,7 @@ func TestPrestartCannotBeStarted(t *testing.T) {
 	s.ends("ended: no worker became ready: " + why)
 
 	s = supervise(t, "", unchanged)
-	s.says("prestart: ", "worker of generation 1")
+	s.wantReports("prestart: ", "worker of generation 1")
 	if o := <-s.reload("no prestart"); o.OK || !strings.HasPrefix(o.Error, "test prestart failed: change directory: ") {
 		t.Errorf("outcome %+v", o)
 	}
@@ -65,23 +65,23 @@ func TestWorkerCannotBeStarted(t *testing.T) {
 	s.ends("ended: no worker became ready: start worker w1: change directory: stat " + s.dir + "/nowhere: no such file or directory")
 
 	s = supervise(t, "", unchanged)
-	s.says("prestart: ", "worker of generation 1")
+	s.wantReports("prestart: ", "worker of generation 1")
 	want := "worker w1-1 could not be started: start worker w1-1: change directory: "
 	if o := <-s.reload("no worker"); o.OK || !strings.HasPrefix(o.Error, want) {
 		t.Errorf("outcome %+v, want %s", o, want)
 	}
-	if says := s.status().Workers[0].Says; says != "busy\uFFFD]0;gone\uFFFD" {
-		t.Errorf("status text of the worker: %q", says)
+	if text := s.status().Workers[0].StatusText; text != "busy\uFFFD]0;gone\uFFFD" {
+		t.Errorf("status text of the worker: %q", text)
 	}
 	s.quit()
 }
 
 func TestPrestartFailsInReload(t *testing.T) {
 	s := supervise(t, "", unchanged)
-	s.says("prestart: ", "worker of generation 1")
+	s.wantReports("prestart: ", "worker of generation 1")
 	before := s.status().Workers
 	outcome := s.reload("fails")
-	s.says("prestart: fails")
+	s.wantReports("prestart: fails")
 	if o := <-outcome; o.OK || o.Generation != 1 || o.Error != "test prestart failed: error: no such table" {
 		t.Errorf("outcome %+v", o)
 	}
@@ -89,7 +89,7 @@ func TestPrestartFailsInReload(t *testing.T) {
 		t.Errorf("workers %+v, before %+v", after, before)
 	}
 	outcome = s.reload("succeeds")
-	s.says("prestart: succeeds", "worker of generation 3")
+	s.wantReports("prestart: succeeds", "worker of generation 3")
 	if o := <-outcome; !o.OK {
 		t.Errorf("outcome %+v", o)
 	}
@@ -109,7 +109,7 @@ func TestStopDuringPrestart(t *testing.T) {
 	}
 	t.Run("in a reload", func(t *testing.T) {
 		s := supervise(t, "", unchanged)
-		s.says("prestart: ", "worker of generation 1")
+		s.wantReports("prestart: ", "worker of generation 1")
 		outcome := s.reload("waits")
 		pid := s.waits()
 		s.Signal(syscall.SIGTERM)
@@ -125,7 +125,7 @@ func TestPrestartHangs(t *testing.T) {
 	late := func(s *supervised) {
 		s.Helper()
 		s.Send("late")
-		s.says("10m0s left")
+		s.wantReports("10m0s left")
 	}
 	const want = "test prestart failed: did not end within 10m0s"
 
@@ -136,7 +136,7 @@ func TestPrestartHangs(t *testing.T) {
 	s.mustBeGone(pid)
 
 	s = supervise(t, "", unchanged)
-	s.says("prestart: ", "worker of generation 1")
+	s.wantReports("prestart: ", "worker of generation 1")
 	outcome := s.reload("waits")
 	s.waits()
 	late(s)
@@ -149,7 +149,7 @@ func TestPrestartHangs(t *testing.T) {
 // A process that the prestart command has started and left behind has its output open, and must not hold up the workers.
 func TestPrestartLeavesSomethingBehind(t *testing.T) {
 	s := supervise(t, "leaves", unchanged)
-	s.says("prestart: leaves", "worker of generation 1")
+	s.wantReports("prestart: leaves", "worker of generation 1")
 	check(t, s.gate.Close())
 	s.quit()
 }
@@ -164,7 +164,7 @@ func TestPrestartSurroundings(t *testing.T) {
 			"LISTEN_PID=1", "LISTEN_FDS=1", "LISTEN_FDNAMES=http",
 			"MULTIPROC_SLOT=7", "MULTIPROC_ID=w7", "MULTIPROC_GENERATION=7", "MULTIPROC_PORT=tcp://10.0.0.1")
 	})
-	s.says("prestart: environ", fmt.Sprintf("%s true %q", s.dir, []string{"MULTIPROC_PORT=tcp://10.0.0.1"}), "worker of generation 1")
+	s.wantReports("prestart: environ", fmt.Sprintf("%s true %q", s.dir, []string{"MULTIPROC_PORT=tcp://10.0.0.1"}), "worker of generation 1")
 
 	// The service manager is asked for as much time as the first worker may need to become ready.
 	message := make([]byte, 1024)

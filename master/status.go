@@ -34,7 +34,7 @@ type WorkerStatus struct {
 	Started    time.Time          `json:"started"`             // when it was started
 	Restarts   int                `json:"restarts"`            // number of workers started in its slot before it
 	LastExit   *ExitStatus        `json:"last_exit,omitempty"` // of those, the one that exited last
-	Says       string             `json:"says,omitempty"`      // its own status text, on one line
+	StatusText string             `json:"says,omitempty"`      // its own status text, on one line
 	Resident   uint64             `json:"resident_bytes"`      // see Usage; like the next two, at most a second old
 	Virtual    uint64             `json:"virtual_bytes"`       // see Usage
 	CPU        time.Duration      `json:"cpu_nanoseconds"`     // see Usage
@@ -124,7 +124,7 @@ func (m *Master) status() Status {
 			Started:    w.Started,
 			Restarts:   c.before.starts,
 			LastExit:   c.before.last,
-			Says:       w.Status,
+			StatusText: w.Status,
 			Resident:   c.usage.ResidentBytes,
 			Virtual:    c.usage.VirtualBytes,
 			CPU:        c.usage.CPU,

@@ -215,8 +215,8 @@ func (s *supervised) set(does string) {
 	check(s.T, os.WriteFile(filepath.Join(s.dir, "settings"), []byte(does), 0o600))
 }
 
-// says compares the next reports.
-func (s *supervised) says(want ...string) {
+// wantReports compares the next reports.
+func (s *supervised) wantReports(want ...string) {
 	s.Helper()
 	for _, line := range want {
 		if got := s.Line(); got != line {
@@ -228,7 +228,7 @@ func (s *supervised) says(want ...string) {
 // waits reads the reports of a prestart command that waits.
 func (s *supervised) waits() (pid int) {
 	s.Helper()
-	s.says("prestart: waits")
+	s.wantReports("prestart: waits")
 	_, err := fmt.Sscan(s.Line(), &pid)
 	check(s.T, err)
 	return pid
@@ -261,7 +261,7 @@ func (s *supervised) reload(does string) <-chan Outcome {
 // ends waits for the exit of the master.
 func (s *supervised) ends(want string) {
 	s.Helper()
-	s.says(want)
+	s.wantReports(want)
 	s.Stop()
 }
 

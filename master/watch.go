@@ -21,7 +21,7 @@ import (
 // and together with others.
 const settleTime = 100 * time.Millisecond
 
-// watcher reports changes of files. File system events only say when to look; what has changed is found out by stat.
+// watcher reports changes of files. File system events only trigger a look; stat shows what has changed.
 type watcher struct {
 	notify  *fsnotify.Watcher
 	changed func(path string)

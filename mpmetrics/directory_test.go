@@ -387,8 +387,8 @@ func ownValue(t *testing.T, m prometheus.Metric) float64 {
 
 func TestSweep(t *testing.T) {
 	dir := t.TempDir()
-	living := newWriter(t, dir, "living")
-	mpmetrics.Must(living.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "Help."}, mpmetrics.ModeLiveAll)).Set(1)
+	running := newWriter(t, dir, "running")
+	mpmetrics.Must(running.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "Help."}, mpmetrics.ModeLiveAll)).Set(1)
 	put(t, filepath.Join(dir, ".mpm", "dead.lock"), []byte("{}\n"))
 	gauge := metricFile(with(`["g", "g", {}, "Help."]`, 2))
 	live := []string{"gauge_liveall_", "gauge_livemax_", "gauge_livemin_", "gauge_livemostrecent_", "gauge_livesum_"}
@@ -410,17 +410,17 @@ func TestSweep(t *testing.T) {
 			t.Fatalf("files after the sweep (-want +got):\n%s", diff)
 		}
 	}
-	if !slices.Contains(want, "gauge_liveall_living.db") {
-		t.Fatalf("the living process's gauge is not among %v", want)
+	if !slices.Contains(want, "gauge_liveall_running.db") {
+		t.Fatalf("the running process's gauge is not among %v", want)
 	}
 }
 
 // TestLiveGauges: those of dead processes do not count, swept or not. A process without a lock file may be alive.
 func TestLiveGauges(t *testing.T) {
 	dir := t.TempDir()
-	living := newWriter(t, dir, "living")
-	mpmetrics.Must(living.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "Help."}, mpmetrics.ModeLiveAll)).Set(1)
-	mpmetrics.Must(living.NewGauge(prometheus.GaugeOpts{Name: "n", Help: "Help."}, mpmetrics.ModeLiveSum)).Set(10)
+	running := newWriter(t, dir, "running")
+	mpmetrics.Must(running.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "Help."}, mpmetrics.ModeLiveAll)).Set(1)
+	mpmetrics.Must(running.NewGauge(prometheus.GaugeOpts{Name: "n", Help: "Help."}, mpmetrics.ModeLiveSum)).Set(10)
 	for id, v := range map[string]float64{"dead": 2, "4711": 3} {
 		put(t, filepath.Join(dir, "gauge_liveall_"+id+".db"), metricFile(with(`["g", "g", {}, "Help."]`, v)))
 		put(t, filepath.Join(dir, "gauge_livesum_"+id+".db"), metricFile(with(`["n", "n", {}, "Help."]`, 10*v)))
@@ -429,7 +429,7 @@ func TestLiveGauges(t *testing.T) {
 	put(t, filepath.Join(dir, ".mpm", "dead.lock"), []byte("{}\n"))
 	c := newWatched(t, dir)
 	want := map[string]float64{
-		`g{pid="living"}`: 1, `g{pid="4711"}`: 3, "n{}": 10 + 30,
+		`g{pid="running"}`: 1, `g{pid="4711"}`: 3, "n{}": 10 + 30,
 		`k{pid="dead"}`: 2, `k{pid="4711"}`: 3, "multiproc_metric_series_unshared{}": 0,
 	}
 	c.wantPage(t, "", 0, want)

@@ -61,7 +61,7 @@ func printFamily(dir, name string) {
 	fmt.Print(response.Body)
 }
 
-// The mode of a gauge says how the values of several processes are merged.
+// The mode of a gauge determines how the values of several processes are merged.
 func ExampleWriter_NewGauge() {
 	dir := tempDir() // usually PROMETHEUS_MULTIPROC_DIR
 	defer func() { _ = os.RemoveAll(dir) }()

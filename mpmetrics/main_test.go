@@ -36,7 +36,7 @@ func check(tb testing.TB, err error) {
 	}
 }
 
-// checkEqual compares two values, in which NaN equals NaN. The message says what they are.
+// checkEqual compares two values, in which NaN equals NaN. The message names them.
 func checkEqual(t *testing.T, want, got any, message string, args ...any) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, equateNaN); diff != "" {

@@ -71,7 +71,7 @@ func (k keyset) order() string {
 	return fmt.Sprintf("ORDER BY %s %s, %s %[2]s", k.key, direction, k.id)
 }
 
-// cursor returns the place of a row. The key is an int64, or a string if the keyset says that it is text.
+// cursor returns the place of a row. The key is an int64, or a string if that of the keyset is text.
 func (k keyset) cursor(key any, id int64) Cursor {
 	if k.text {
 		return textCursor(k.list, fmt.Sprint(key))

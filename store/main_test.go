@@ -81,10 +81,10 @@ func (c *clock) now() time.Time          { return time.UnixMicro(c.micros.Load()
 func (c *clock) advance(d time.Duration) { c.micros.Add(d.Microseconds()) }
 
 // wantErr checks that err is class, unless that is nil, and contains a text.
-func wantErr(tb testing.TB, err, class error, says string) {
+func wantErr(tb testing.TB, err, class error, text string) {
 	tb.Helper()
-	if err == nil || class != nil && !errors.Is(err, class) || !strings.Contains(err.Error(), says) {
-		tb.Errorf("the error is %v, want %v containing %q", err, class, says)
+	if err == nil || class != nil && !errors.Is(err, class) || !strings.Contains(err.Error(), text) {
+		tb.Errorf("the error is %v, want %v containing %q", err, class, text)
 	}
 }
 

@@ -198,7 +198,7 @@ func TestMigrateRefuses(t *testing.T) {
 		name  string
 		make  func(path string)
 		class error
-		says  string
+		text  string
 	}{
 		{"a short text", func(path string) { check(t, os.WriteFile(path, []byte("x\n"), 0o600)) }, ErrUnavailable, "file is not a database"},
 		{"a text", func(path string) { check(t, os.WriteFile(path, []byte("[uwsgi]\nmaster = true\n"), 0o600)) }, ErrUnavailable, "file is not a database"},
@@ -215,7 +215,7 @@ func TestMigrateRefuses(t *testing.T) {
 			content, err := os.ReadFile(path)
 			check(t, err)
 			_, _, err = Migrate(t.Context(), path, Options{})
-			wantErr(t, err, test.class, test.says)
+			wantErr(t, err, test.class, test.text)
 			now, err := os.ReadFile(path)
 			check(t, err)
 			if !bytes.Equal(now, content) {

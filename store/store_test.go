@@ -33,7 +33,7 @@ func TestOpenRefuses(t *testing.T) {
 		name  string
 		make  func(*testing.T, string)
 		class error
-		says  string
+		text  string
 	}{
 		{"nothing there", func(*testing.T, string) {}, os.ErrNotExist, `run "multiproc migrate"`},
 		{"a directory", func(t *testing.T, path string) { t.Helper(); check(t, os.Mkdir(path, 0o700)) }, ErrUnavailable, "open database"},
@@ -53,7 +53,7 @@ func TestOpenRefuses(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "x.db")
 			test.make(t, path)
 			_, err := Open(t.Context(), path, Options{})
-			wantErr(t, err, test.class, test.says)
+			wantErr(t, err, test.class, test.text)
 			wantErr(t, err, nil, "open database "+path)
 			if errors.Is(test.class, os.ErrNotExist) {
 				if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {

@@ -48,7 +48,7 @@ func (f TransactionFilter) count(few bool) (string, []any) {
 		JOIN apis a ON a.id = c.api_id JOIN transaction_statuses s ON s.id = c.status_id WHERE ` + names.where, names.args
 }
 
-// searchAny finds the transactions that match the filter, in any order. few says that its names have few transactions.
+// searchAny finds the transactions that match the filter, in any order. few means that its names have few transactions.
 func (f TransactionFilter) searchAny(few bool) clause {
 	if few {
 		return f.ofNames()

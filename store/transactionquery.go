@@ -59,7 +59,7 @@ func (q TransactionQuery) keyset() keyset {
 // byID reports whether the list is in the order of ids.
 func (q TransactionQuery) byID() bool { return q.column() == "id" }
 
-// query finds the ids, and looks up the other columns for the rows of the page alone. few says that the names of the filter have few
+// query finds the ids, and looks up the other columns for the rows of the page alone. few means that the names of the filter have few
 // transactions.
 func (q TransactionQuery) query(few bool) (query string, args []any, err error) {
 	if q.column() == "" {

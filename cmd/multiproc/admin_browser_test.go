@@ -31,17 +31,17 @@ func TestAdminInBrowser(t *testing.T) {
 
 	b.open("/admin/apis?q=m")
 	if path := b.path(); !strings.HasPrefix(path, "/admin/login") {
-		t.Fatalf("without a login one is at %s", path)
+		t.Fatalf("without a login the page is %s", path)
 	}
 	b.logIn("ada", "wrong horse battery")
 	if path := b.path(); !strings.HasPrefix(path, "/admin/login") {
-		t.Fatalf("with a wrong password one is at %s", path)
+		t.Fatalf("with a wrong password the page is %s", path)
 	}
 	b.look("login-wrong")
 	b.walk("login-wrong")
 	b.logIn("ada", adminPassword)
 	if path := b.path(); path != "/admin/apis?q=m" {
-		t.Fatalf("after the login one is at %s", path)
+		t.Fatalf("after the login the page is %s", path)
 	}
 
 	b.open("/admin/")
@@ -160,7 +160,7 @@ func TestAdminInBrowser(t *testing.T) {
 	b.press("Log out")
 	b.open("/admin/")
 	if path := b.path(); !strings.HasPrefix(path, "/admin/login") {
-		t.Fatalf("after the logout one is at %s", path)
+		t.Fatalf("after the logout the page is %s", path)
 	}
 }
 

@@ -286,7 +286,7 @@ func TestFront(t *testing.T) {
 		if test.ini == "" {
 			s.wantVisit(http.StatusNotFound, "/admin/", "")
 		} else if n := s.log.Count("debug is on"); n != 0 {
-			t.Errorf("debug is told, but not so")
+			t.Errorf("debug is logged, but off")
 		}
 		s.stop()
 	}

@@ -17,10 +17,10 @@ import (
 )
 
 // testApp is the main function of a Go program that is built on package worker and that the tests run as the workers'
-// command. Its environment says how it behaves:
+// command. Its environment determines its behaviour:
 //
-//	APP_START_DELAY=1s  it takes so long until it is ready
-//	APP_FAIL=text       it says so and exits with 1
+//	APP_START_DELAY=1s  time until it is ready
+//	APP_FAIL=text       it logs this and exits with 1
 //	APP_NEVER_READY=1   it never gets ready
 func testApp() {
 	if err := app(); err != nil {
@@ -81,7 +81,7 @@ func app() error {
 		}
 		_, _ = w.Write(make([]byte, size))
 	})
-	routes.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("as it was told to") })
+	routes.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("requested") })
 	var taken []byte
 	routes.HandleFunc("GET /take", func(w http.ResponseWriter, r *http.Request) { // touch the memory
 		size, err := strconv.Atoi(r.FormValue("bytes"))

@@ -72,12 +72,12 @@ func (b *browser) listen(event any) {
 		b.fault("a script failed: %s: %s", e.ExceptionDetails.Text, e.ExceptionDetails.Exception.Description)
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
-			b.fault("a script says: %s", e.Args[0].Value)
+			b.fault("a script logs: %s", e.Args[0].Value)
 		}
 	case *log.EventEntryAdded:
 		// Pages that report an error have such a status, which the browser logs. Other pages with it are caught below.
 		if e.Entry.Source != log.EntrySourceNetwork && (e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning) {
-			b.fault("the browser says of %s: %s", e.Entry.URL, e.Entry.Text)
+			b.fault("the browser logs about %s: %s", e.Entry.URL, e.Entry.Text)
 		}
 	case *audits.EventIssueAdded:
 		if e.Issue.Code == audits.InspectorIssueCodeContentSecurityPolicyIssue {
@@ -86,7 +86,7 @@ func (b *browser) listen(event any) {
 	case *network.EventRequestWillBeSent:
 		own := strings.HasPrefix(e.Request.URL, b.url) || strings.HasPrefix(e.Request.URL, "data:") // the browser's own input elements
 		if !own && !strings.HasPrefix(e.Request.URL, "about:") {
-			b.fault("something of others was asked for: %s", e.Request.URL)
+			b.fault("a request to another site: %s", e.Request.URL)
 		}
 	case *network.EventResponseReceived:
 		if e.Type != network.ResourceTypeDocument && e.Response.Status >= 400 {

@@ -33,8 +33,8 @@ func dialingClient(network, address string, keepAlive bool) *http.Client {
 	}}
 }
 
-// errAskedAgain reports that a kept-alive connection died with the request and that net/http retried it on another one.
-var errAskedAgain = errors.New("no answer on the connection that was kept, though one on another")
+// errRetried reports that a kept-alive connection died with the request and that net/http retried it on another one.
+var errRetried = errors.New("no answer on the connection that was kept, though one on another")
 
 // doOnce sends a request and fails if net/http had to retry it, as it does for a GET on a connection that died.
 func doOnce(client *http.Client, request *http.Request) (*http.Response, error) {
@@ -42,7 +42,7 @@ func doOnce(client *http.Client, request *http.Request) (*http.Response, error) 
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { conns.Add(1) }}
 	response, err := client.Do(request.WithContext(httptrace.WithClientTrace(request.Context(), trace)))
 	if err == nil && conns.Load() != 1 {
-		return nil, errors.Join(errAskedAgain, response.Body.Close())
+		return nil, errors.Join(errRetried, response.Body.Close())
 	}
 	return response, err
 }
@@ -54,7 +54,7 @@ func diedWithConn(err error) bool {
 	if errors.As(err, &op) && op.Op == "dial" {
 		return false
 	}
-	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, errAskedAgain} {
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, errRetried} {
 		if errors.Is(err, end) {
 			return true
 		}
@@ -148,8 +148,8 @@ func TestDoOnce(t *testing.T) {
 	if _, err := s.getBy(client, "/"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.getBy(client, "/"); !errors.Is(err, errAskedAgain) || !diedWithConn(err) || requests.Load() != 3 {
-		t.Errorf("after %d requests: %v, want %v", requests.Load(), err, errAskedAgain)
+	if _, err := s.getBy(client, "/"); !errors.Is(err, errRetried) || !diedWithConn(err) || requests.Load() != 3 {
+		t.Errorf("after %d requests: %v, want %v", requests.Load(), err, errRetried)
 	}
 	if _, err := s.getBy(dialingClient("tcp", s.address, false), "/"); !errors.Is(err, io.EOF) || !diedWithConn(err) {
 		t.Errorf("a new connection that is closed: %v", err)

@@ -57,8 +57,8 @@ func TestStatusCommand(t *testing.T) {
 	}
 }
 
-// TestStatusTellsThePast kills a worker, fails a reload and completes another: the status shows each with its reason.
-func TestStatusTellsThePast(t *testing.T) {
+// TestStatusHistory kills a worker, fails a reload and completes another: the status shows each with its reason.
+func TestStatusHistory(t *testing.T) {
 	t.Parallel()
 	ini := "socket = 127.0.0.1:0\nprocesses = 2\n" + appINI(t)
 	s := startServer(t, ini)
@@ -83,7 +83,7 @@ func TestStatusTellsThePast(t *testing.T) {
 	}
 	if stdout, _, _ := s.run("status", "--ini", s.ini); !strings.Contains(stdout, "ago: crash, was killed by signal 9 (killed)") ||
 		strings.Contains(stdout, "RELOAD") {
-		t.Errorf("status says\n%s", stdout)
+		t.Errorf("the status is\n%s", stdout)
 	}
 
 	s.writeINI(ini + "command = " + script(t, `printf 'error: \033[31mno such database\n' >&2`, "exit 1") + "\n")
@@ -119,7 +119,7 @@ func TestStatusTellsThePast(t *testing.T) {
 		}
 	}
 	if strings.Contains(stdout, "\x1b") {
-		t.Errorf("a worker writes to whoever asks for the status: %q", stdout)
+		t.Errorf("a worker writes to the terminal of the status: %q", stdout)
 	}
 	s.stop()
 }

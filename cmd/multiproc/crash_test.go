@@ -14,7 +14,7 @@ import (
 )
 
 // TestCrashLoop has workers that can no longer start. The master retries with a growing backoff and stays idle, readiness
-// says that nothing is ready, and once the fault is gone the server serves again.
+// checks fail, and once the fault is gone the server serves again.
 func TestCrashLoop(t *testing.T) {
 	t.Parallel()
 	starts := proctest.Rounds(4, 8)
@@ -42,7 +42,7 @@ func TestCrashLoop(t *testing.T) {
 		t.Errorf("the slot waits: %+v %+v", waiting, e)
 	}
 	if stdout, _, _ := s.run("status", "--ini", s.ini); !strings.Contains(stdout, "w1 ") || !strings.Contains(stdout, "starts in ") {
-		t.Errorf("status does not tell when the next start is:\n%s", stdout)
+		t.Errorf("the status has no time of the next start:\n%s", stdout)
 	}
 	for _, line := range s.log.Lines("worker started")[1:] {
 		at = append(at, timeOf(t, line))
@@ -62,7 +62,7 @@ func TestCrashLoop(t *testing.T) {
 	}
 
 	if reason := s.unready(t, health); reason != "fewer than min-ready workers are ready" {
-		t.Errorf("readyz says %q", reason)
+		t.Errorf("the reason in readyz is %q", reason)
 	}
 	if s.log.Count("error: the database is gone") < starts-1 { // the last one may not have logged it yet
 		t.Errorf("not all that the workers said is in the log:\n%s", s.log)
@@ -74,7 +74,7 @@ func TestCrashLoop(t *testing.T) {
 		check(t, os.Remove(fault))
 		s.await("a ready worker", func(status master.Status) bool { return status.Ready() == 1 })
 		if reason := s.unready(t, health); reason != "" {
-			t.Errorf("readyz says %q", reason)
+			t.Errorf("the reason in readyz is %q", reason)
 		}
 	}
 	s.stop()
@@ -108,7 +108,7 @@ func TestColdStartFails(t *testing.T) {
 	for _, start := range []struct {
 		name, ini, env, want string
 	}{
-		{"the worker says why", appINI(t), "APP_FAIL=the database is gone", "testapp: error: the database is gone"},
+		{"the worker logs the reason", appINI(t), "APP_FAIL=the database is gone", "testapp: error: the database is gone"},
 		{"no such program", "command = /nonexistent/program -x\n", "", "/nonexistent/program"},
 		{"it ends without a word", "command = /bin/false\n", "", "exited with code 1"},
 		{"it ends without a word as if all were well", "command = /bin/true\n", "", "exited with code 0"},

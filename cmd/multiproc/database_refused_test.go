@@ -14,7 +14,7 @@ func TestDatabaseRefused(t *testing.T) {
 	for _, row := range []struct {
 		name, ini string
 		prepare   func(t *testing.T, path string)
-		says      []string // besides the path
+		reasons   []string // besides the path
 	}{
 		{
 			"no database", "",
@@ -79,8 +79,8 @@ func TestDatabaseRefused(t *testing.T) {
 			if code != 3 { // no worker became ready
 				t.Errorf("exit code %d, want 3", code)
 			}
-			if s.log.Count(append(row.says, path)...) == 0 {
-				t.Errorf("nothing says %q:\n%s", append(row.says, path), s.log)
+			if s.log.Count(append(row.reasons, path)...) == 0 {
+				t.Errorf("the log does not have %q:\n%s", append(row.reasons, path), s.log)
 			}
 			after, _ := os.ReadFile(path)
 			if string(after) != string(before) {

@@ -146,7 +146,7 @@ func TestTokens(t *testing.T) {
 		return codes
 	}
 	if codes := ask("mp_nobodys"); fmt.Sprint(codes) != "[401 401 401]" {
-		t.Errorf("a token that nobody made: %v", codes)
+		t.Errorf("an unknown token: %v", codes)
 	}
 	token := k.newToken("gateway")
 	if codes := ask(token); fmt.Sprint(codes) != "[200 200 200]" {

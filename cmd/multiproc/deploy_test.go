@@ -142,7 +142,7 @@ func TestBadDeploys(t *testing.T) {
 			says:    []string{"exited with code 3"},
 		},
 		{
-			name:    "a program that says why it ends at once",
+			name:    "a program that reports why it exits at once",
 			program: shell,
 			verbs:   map[string]string{"check": "echo 'error: no such release' >&2; exit 3"},
 			says:    []string{"error: no such release"},
@@ -190,7 +190,7 @@ func TestBadDeploys(t *testing.T) {
 			says: []string{"exited with code", "malformed GOMEMLIMIT"},
 		},
 		{
-			name: "an address that somebody else has",
+			name: "an address of another process",
 			ini:  base + app + "socket = " + busy.Addr().String() + "\n",
 			says: []string{busy.Addr().String(), "in use"},
 		},
@@ -249,7 +249,7 @@ func TestDeployByLink(t *testing.T) {
 		t.Helper()
 		s.mustRun(version, fileInfo(t, programs[version]))
 		if status, err := s.status(); err != nil || status.Program != programs[version] {
-			t.Errorf("the status says that %s runs, want %s (%v)", status.Program, programs[version], err)
+			t.Errorf("the status has the program %s, want %s (%v)", status.Program, programs[version], err)
 		}
 	}
 	mustServe("v1")
@@ -363,7 +363,7 @@ func TestDeployLeavesSomethingBehind(t *testing.T) {
 	s.stop()
 }
 
-// TestDeployOfNewerKey deploys a version that knows one key more, with an ini that has it, and then goes back. Each version
+// TestDeployOfNewerKey deploys a version with one more key, with an ini that has it, and then goes back. Each version
 // reads the ini itself, and its workers get that configuration although the master is older.
 func TestDeployOfNewerKey(t *testing.T) {
 	t.Parallel()
@@ -390,7 +390,7 @@ func TestDeployOfNewerKey(t *testing.T) {
 		t.Helper()
 		s.awaitNoneDraining()
 		if _, got := s.get("/"); got != want+"\n" {
-			t.Errorf("it says %q, want %q\n%s", got, want, s.log)
+			t.Errorf("the answer is %q, want %q\n%s", got, want, s.log)
 		}
 	}
 	mustGreet("multiproc")

@@ -109,7 +109,7 @@ func mustHaveModes(tb testing.TB, dir string, mask fs.FileMode, uid int) {
 // 022 it sees what the server itself shows, with the default nothing.
 func TestSidecarReadsTheMetrics(t *testing.T) {
 	if os.Geteuid() != 0 {
-		proctest.Missing(t, "only root can be somebody else")
+		proctest.Missing(t, "only root can become another user")
 	}
 	program := filepath.Join(t.TempDir(), "multiproc")
 	copyProgram(t, program)

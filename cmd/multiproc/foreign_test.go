@@ -15,7 +15,7 @@ import (
 	"multiproc/master"
 )
 
-// TestShellWorker has a worker that knows nothing of multiproc. It inherits the sockets and nothing else, its stderr is
+// TestShellWorker has a worker that was not written for multiproc. It inherits the sockets and nothing else, its stderr is
 // logged, and it dies with the master.
 func TestShellWorker(t *testing.T) {
 	t.Parallel()
@@ -75,7 +75,7 @@ func TestForeignWorkerStops(t *testing.T) {
 			var started []int
 			for _, pid := range workers {
 				var child int
-				proctest.Eventually(t, "a worker that has told of its child", func() bool {
+				proctest.Eventually(t, "a worker that has recorded its child", func() bool {
 					text, _ := os.ReadFile(filepath.Join(children, strconv.Itoa(pid)))
 					var err error
 					child, err = strconv.Atoi(strings.TrimSpace(string(text)))
@@ -166,9 +166,9 @@ func TestPythonWorker(t *testing.T) {
 	if code, body := s.get("/"); code != http.StatusOK || !strings.Contains(fmt.Sprintln(before), strings.TrimSpace(body)) {
 		t.Errorf("%d %s of %d", code, body, before)
 	}
-	status := s.await("what the workers say", func(status master.Status) bool { return status.Workers[0].Says != "" })
-	if says := status.Workers[0].Says; says != "serving in python" {
-		t.Errorf("it says %q", says)
+	status := s.await("the status text of the first worker", func(status master.Status) bool { return status.Workers[0].StatusText != "" })
+	if text := status.Workers[0].StatusText; text != "serving in python" {
+		t.Errorf("the status text is %q", text)
 	}
 	s.reload()
 	s.awaitReplaced(before...)
@@ -245,7 +245,7 @@ func (s *testServer) mustNotBlock(inWorker, inMaster int) {
 	}
 }
 
-// TestForeignLogIsReopened has a worker that knows nothing of the log: after USR1 its stdout and stderr go to the new file.
+// TestForeignLogIsReopened has a worker that does not reopen the log itself: after USR1 its stdout and stderr go to the new file.
 func TestForeignLogIsReopened(t *testing.T) {
 	t.Parallel()
 	command := script(t, `while :; do echo "this is stdout"; echo "this is stderr" >&2; sleep 0.05; done`)

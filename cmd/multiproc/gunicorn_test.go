@@ -144,9 +144,9 @@ func TestGunicornAsCommand(t *testing.T) {
 	t.Parallel()
 	command := gunicornCommand(t, "--workers", "2")
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ncommand = "+strings.Join(command, " ")+"\n", withEnv(pythonEnv()...))
-	status := s.await("what gunicorn says", func(status master.Status) bool { return status.Workers[0].Says != "" })
-	if says := status.Workers[0].Says; says != "Gunicorn arbiter booted" {
-		t.Errorf("it says %q", says)
+	status := s.await("gunicorn's status text", func(status master.Status) bool { return status.Workers[0].StatusText != "" })
+	if text := status.Workers[0].StatusText; text != "Gunicorn arbiter booted" {
+		t.Errorf("the status text is %q", text)
 	}
 	serve := beside(t, s.metricsDir())
 	load := startLoad(s)
@@ -195,7 +195,7 @@ func mustAgree(t *testing.T, s, serve *testServer, client *http.Client, gunicorn
 		}
 	}
 	var theirs, own string
-	proctest.Eventually(t, "a quiet moment, with live gauges of the living alone", func() bool {
+	proctest.Eventually(t, "a quiet moment, with live gauges of running processes alone", func() bool {
 		var living []int
 		for _, pid := range gunicorns {
 			living = append(living, proctest.Children(pid)...)
@@ -207,7 +207,7 @@ func mustAgree(t *testing.T, s, serve *testServer, client *http.Client, gunicorn
 		}
 		_, own = serve.get("/metrics")
 		again, err := serve.getBy(client, "/metrics")
-		return err == nil && again == theirs && slices.Equal(living, livingPIDs(t, theirs)) && len(living) == 2*len(gunicorns)
+		return err == nil && again == theirs && slices.Equal(living, livePIDs(t, theirs)) && len(living) == 2*len(gunicorns)
 	})
 	if diff := cmp.Diff(sortedLines(t, theirs), sortedLines(t, own)); diff != "" {
 		t.Errorf("pages differ (-prometheus_client +multiproc):\n%s", diff)
@@ -215,8 +215,8 @@ func mustAgree(t *testing.T, s, serve *testServer, client *http.Client, gunicorn
 	return pageSeries(t, own)
 }
 
-// livingPIDs returns the pids in the labels of a page's live gauges.
-func livingPIDs(t *testing.T, page string) (pids []int) {
+// livePIDs returns the pids in the labels of a page's live gauges.
+func livePIDs(t *testing.T, page string) (pids []int) {
 	t.Helper()
 	for _, text := range regexp.MustCompile(`(?m)^python_liveall\{pid="(\d+)"\}`).FindAllStringSubmatch(page, -1) {
 		pid, err := strconv.Atoi(text[1])

@@ -126,7 +126,7 @@ func TestWorkerLeavesChildren(t *testing.T) {
 	}
 	for _, pid := range pids {
 		if state, err := os.ReadFile("/proc/" + pid + "/stat"); err == nil && !strings.Contains(string(state), ") Z ") {
-			t.Errorf("child %s of a worker lives on: %s", pid, state)
+			t.Errorf("child %s of a worker still runs: %s", pid, state)
 		}
 	}
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)

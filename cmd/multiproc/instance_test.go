@@ -87,7 +87,7 @@ func TestSecondServer(t *testing.T) {
 			}
 			for range 5 {
 				if code, _ := first.get("/readyz"); code != http.StatusOK {
-					t.Errorf("the first one says %d", code)
+					t.Errorf("readyz of the first one: %d", code)
 				}
 			}
 		})

@@ -22,7 +22,7 @@ import (
 )
 
 // TestKilledWorkers kills workers one after another under load. Only clients whose connection a killed worker had may notice,
-// and no counter may ever go back, whichever worker is asked.
+// and no counter may ever go back, whichever worker answers.
 func TestKilledWorkers(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 3\n"+appINI(t))

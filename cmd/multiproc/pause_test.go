@@ -14,7 +14,7 @@ import (
 func TestStoppedWorker(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nheartbeat-timeout = 1\n")
-	status := s.await("workers that have said that they live", func(status master.Status) bool {
+	status := s.await("workers that have sent heartbeats", func(status master.Status) bool {
 		return !slices.ContainsFunc(status.Workers, func(w master.WorkerStatus) bool { return time.Since(w.Started) < 2*time.Second })
 	})
 	s.mustReplaceStopped(status.Workers[0].PID)

@@ -157,13 +157,13 @@ func (p *posting) mustBeKept() {
 		}
 		seen[number] = id
 		_, lost := p.lost[number]
-		if told, ok := p.made[number]; !lost && (!ok || told != id) {
-			tb.Errorf("transaction %d has the id %d, the client was told %d (answered: %t)", number, id, told, ok)
+		if answer, ok := p.made[number]; !lost && (!ok || answer != id) {
+			tb.Errorf("transaction %d has the id %d, the client's answer has %d (answered: %t)", number, id, answer, ok)
 		}
 	}
 	for number, id := range p.made {
 		if seen[number] != id {
-			tb.Errorf("transaction %d is not there, the client was told that it has the id %d", number, id)
+			tb.Errorf("transaction %d with the id %d in the client's answer is missing", number, id)
 		}
 	}
 	p.tracker.mustBeSound()

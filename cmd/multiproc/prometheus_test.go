@@ -81,7 +81,7 @@ func TestMetricsOfRulesExist(t *testing.T) {
 		}
 		for _, name := range names {
 			if !there[name] {
-				t.Errorf("%s is not on the page; asked for by %s", name, expr)
+				t.Errorf("%s is not on the page; used by %s", name, expr)
 			}
 		}
 	}

@@ -132,7 +132,7 @@ func (s *testServer) mustRefuse(parts ...string) {
 		s.tb.Errorf("exit code %d of a reload that is to be refused: %s\n%s", code, output, s.log)
 	}
 	if !hasAll(output, parts) {
-		s.tb.Errorf("a refused reload says %q, want %q", output, parts)
+		s.tb.Errorf("the error of a refused reload is %q, want %q", output, parts)
 	}
 	after := s.awaitNoneDraining()
 	if !slices.Equal(pidsOf(after), pidsOf(before)) || after.Generation != before.Generation {
@@ -243,7 +243,7 @@ func TestReloadsCoalesce(t *testing.T) {
 		}
 		// Workers of the first reload may still drain here. A caller whose reload is done is served by its generation.
 		if status, err := s.status(); err != nil || status.Generation < 3 {
-			t.Errorf("one who asked after the settings had been read was told too early: %+v %v", status, err)
+			t.Errorf("a reload requested after the settings had been read was answered too early: %+v %v", status, err)
 		}
 	}
 	s.writeINI(fmt.Sprintf(ini, 2) + app)

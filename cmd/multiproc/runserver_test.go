@@ -91,7 +91,7 @@ func TestRunserverOfINI(t *testing.T) {
 		t.Errorf("it has children: %d", found)
 	}
 	if !fileExists(filepath.Join(dir, "real.db")) || fileExists(filepath.Join(dir, "multiproc.db")) {
-		t.Error("it has another database than the file says")
+		t.Error("it has another database than the one in the file")
 	}
 
 	// Without an address of its own it uses the file's. The metrics are in use already.

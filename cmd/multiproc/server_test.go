@@ -33,7 +33,7 @@ type testServer struct {
 	address string        // of its first listener
 }
 
-// serverOptions says how to start a server, besides its ini.
+// serverOptions has everything about a server's start but its ini.
 type serverOptions struct {
 	program string   // instead of multiproc in PATH
 	dir     string   // instead of a new one

@@ -59,7 +59,7 @@ func TestSoak(t *testing.T) {
 
 	k.load.mustHaveLostNone()
 	k.mustBeSound()
-	figures := fmt.Sprintf("all at once:%s\nworkers that live on:%s",
+	figures := fmt.Sprintf("all at once:%s\nworkers that are not replaced:%s",
 		figureTable(serverFigures, disturbed), figureTable(serverFigures, quiet))
 	t.Log(figures)
 	// go test prints logs only on request: the figures of a test that passes are in this file.
@@ -127,7 +127,7 @@ func (k *soak) unixSocket() string { return filepath.Join(k.dir, "http.sock") }
 // disturb causes all faults at once, in random order, and waits until the server has recovered.
 func (k *soak) disturb() {
 	k.tb.Helper()
-	var mended func()
+	var repair func()
 	faults := []func(){
 		func() { k.end(syscall.SIGKILL) },
 		func() { k.end(syscall.SIGSTOP) },
@@ -137,7 +137,7 @@ func (k *soak) disturb() {
 		func() { k.signal(syscall.SIGTTIN) },
 		k.rotateLog,
 		k.refuseReload,
-		func() { mended = k.damage() },
+		func() { repair = k.damage() },
 	}
 	k.rand.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
 	for _, fault := range faults {
@@ -148,7 +148,7 @@ func (k *soak) disturb() {
 		k.load.awaitDeath(pid, stopped)
 	}
 	clear(k.doomed)
-	mended()
+	repair()
 	k.mustReload() // as many workers as the ini says
 	k.awaitNoneDraining()
 }
@@ -198,11 +198,11 @@ func (k *soak) rotateLog() {
 
 // damage puts a file that is no metric file into the metrics directory and waits until it is counted. The returned function
 // removes it.
-func (k *soak) damage() (mend func()) {
+func (k *soak) damage() (repair func()) {
 	k.tb.Helper()
 	path := filepath.Join(k.metricsDir(), "counter_damaged.db")
 	writeFile(k.tb, path, "\xff\x00\x00\x00\x00\x00\x00\x00["+strings.Repeat("no metric", 10))
-	proctest.Eventually(k.tb, "a damaged file that is told of", func() bool {
+	proctest.Eventually(k.tb, "a damaged file in the metrics", func() bool {
 		_, page := k.get("/metrics")
 		return sum(seriesOf(k.tb, page, "multiproc_metric_files_faulty")) == 1
 	})

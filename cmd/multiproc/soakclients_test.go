@@ -89,7 +89,7 @@ func (k *soak) readSlowly() error {
 
 // unfinished returns the error of an answer that is incomplete or begins wrongly.
 func unfinished(answer, beginning string) error {
-	err := errors.New("not what was asked for")
+	err := errors.New("not the requested object")
 	if strings.HasPrefix(answer, beginning) || strings.HasPrefix(beginning, answer) {
 		err = io.ErrUnexpectedEOF
 	}

@@ -176,7 +176,7 @@ func TestWithoutMasterReopensLog(t *testing.T) {
 	s.stop()
 }
 
-// TestSignalsWithoutMaster sends the signals that only a master handles: the log says that they do nothing.
+// TestSignalsWithoutMaster sends the signals that only a master handles: the log notes that they have no effect.
 func TestSignalsWithoutMaster(t *testing.T) {
 	t.Parallel()
 	address := freeAddress(t)

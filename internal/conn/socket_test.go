@@ -33,7 +33,7 @@ func pair(t *testing.T, network string) (server, client net.Conn) {
 	}
 	t.Cleanup(func() { _, _ = server.Close(), client.Close() })
 	if tcp, ok := client.(*net.TCPConn); ok {
-		// With more, the kernels would not tell each other for too long that something was taken.
+		// With more, the receiving kernel would announce too late that something was read.
 		check(t, tcp.SetReadBuffer(32<<10))
 	}
 	return server, client

@@ -1,7 +1,7 @@
 // Package osfile has the file operations that the standard library lacks and several packages need: the identity of a
 // file, locks that belong to an open file, and opening without following symbolic links.
 //
-// Descriptors are plain integers, which the runtime's poller does not know. Errors of calls that take a path are
+// Descriptors are plain integers, which are not in the runtime's poller. Errors of calls that take a path are
 // [*fs.PathError]; those of calls that take a descriptor are bare errno values for the caller to wrap.
 package osfile
 

@@ -247,7 +247,7 @@ func (b bulkAction) do(r *request) error {
 				}
 			}
 			if !more {
-				ch.say("%s", now.summary(done+changed, left+skipped))
+				ch.setMessage("%s", now.summary(done+changed, left+skipped))
 			}
 			return nil
 		})
@@ -269,7 +269,7 @@ func (b bulkAction) verb() string {
 	return "Changed"
 }
 
-// summary says what was done, and how many transactions were left because they were modified after the question.
+// summary describes what was done, and how many transactions were left because they were modified after the question.
 func (b bulkAction) summary(done, left int64) string {
 	text := "Deleted " + transactionCount(done) + "."
 	if !b.delete {

@@ -181,7 +181,7 @@ func TestBulkOfSelectedThatChange(t *testing.T) {
 		})
 		page := s.want(http.StatusOK, s.confirm(question).header.Get("Location"))
 		if !strings.Contains(page.body, "Left alone, because modified meanwhile: 1 transaction.") {
-			t.Errorf("%q: it does not say what it left: %q", action, page.texts(t, "p"))
+			t.Errorf("%q: the page does not show what was left: %q", action, page.texts(t, "p"))
 		}
 		if left := s.transaction(1); left.Status != "b" {
 			t.Errorf("%q: it is %+v", action, left)
@@ -205,7 +205,7 @@ func TestBulkOfNamesThatChange(t *testing.T) {
 	})
 	again := s.answer(http.StatusConflict, question)
 	if heads := again.texts(t, "h1"); heads[0] != "Delete 3 transactions?" {
-		t.Errorf("it says %q", heads)
+		t.Errorf("the page has %q", heads)
 	}
 	if n := s.transactions(); n != 3 {
 		t.Errorf("%d are left before the second confirmation, want 3", n)
@@ -269,17 +269,17 @@ func TestBulkAsksFirst(t *testing.T) {
 	const path = "/admin/transactions"
 	asked := s.want(http.StatusOK, path, "action", "delete", "all", "on", "confirmed", "yes")
 	if heads := asked.texts(t, "h1"); heads[0] != "Delete 3 transactions?" {
-		t.Errorf("it says %q", heads)
+		t.Errorf("the page has %q", heads)
 	}
 	asked = s.want(http.StatusOK, path, "action", "delete", "id", "1", "confirmed", "yes")
 	if heads := asked.texts(t, "h1"); heads[0] != "Delete 1 transaction?" {
-		t.Errorf("it says %q", heads)
+		t.Errorf("the page has %q", heads)
 	}
 	s.want(http.StatusNotFound, path, "action", "delete", "all", "on", "confirmed", "yes", "asked", "x", "highest", "3")
 	s.want(http.StatusNotFound, path, "action", "delete", "all", "on", "confirmed", "yes", "asked", "2026-01-01T00:00:00Z", "highest", "x")
 	s.want(http.StatusBadRequest, path, "action", "delete", "all", "on", "last", "2h")
 	if texts := s.want(http.StatusOK, path+"?last=2h").texts(t, "p"); !slices.Contains(texts, "must be one of 15m, 1h, 24h, 7d, 30d") {
-		t.Errorf("of an unknown time it says %q", texts)
+		t.Errorf("for an unknown time the page has %q", texts)
 	}
 	s.want(http.StatusBadRequest, path+".csv?last=2h")
 	if n := s.transactions(); n != 3 {
@@ -324,7 +324,7 @@ func TestPartlyDeleted(t *testing.T) {
 		page := s.save(test.status, "/admin/apis/1/delete")
 		texts := strings.Join(page.texts(t, "p"), "\n")
 		if !strings.Contains(texts, test.says) || strings.Contains(texts, "meanwhile by staff") || test.status == 409 && strings.Contains(texts, "Nothing was") {
-			t.Errorf("%s: it says %q", test.trigger, texts)
+			t.Errorf("%s: the page has %q", test.trigger, texts)
 		}
 	}
 }
@@ -375,7 +375,7 @@ func TestPartlyDone(t *testing.T) {
 			}
 			page := s.want(test.status, "/admin/transactions", fields...)
 			if texts := page.texts(t, "p"); !slices.Contains(texts, test.says) {
-				t.Errorf("it says %q, want %q", texts, test.says)
+				t.Errorf("the page has %q, want %q", texts, test.says)
 			}
 		})
 	}

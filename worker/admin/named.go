@@ -176,7 +176,7 @@ func (c collection) add(r *request) error {
 		if n, err = ch.CreateNamed(n); err != nil {
 			return err
 		}
-		ch.say("The %s “%s” was added.", c.one, n.Name)
+		ch.setMessage("The %s “%s” was added.", c.one, n.Name)
 		return ch.record(store.ActionCreate, c.kind, n.ID, n.Name, store.Named{Name: n.Name}.Changes(n))
 	})
 	return r.saved(err, f, "name", pathOf(c.kind, n.ID), (*request).renderForm, nil)
@@ -196,7 +196,7 @@ func (c collection) change(r *request) error {
 		}
 		changes := before.Changes(after)
 		if len(changes) == 0 {
-			ch.say("Nothing was changed.")
+			ch.setMessage("Nothing was changed.")
 			return nil
 		}
 		if err := f.checkVersion(); err != nil {
@@ -205,7 +205,7 @@ func (c collection) change(r *request) error {
 		if err := ch.UpdateNamed(after); err != nil {
 			return err
 		}
-		ch.say("The %s “%s” was changed.", c.one, after.Name)
+		ch.setMessage("The %s “%s” was changed.", c.one, after.Name)
 		return ch.record(store.ActionChange, c.kind, r.id, after.Name, changes)
 	})
 	return r.saved(err, f, "name", pathOf(c.kind, r.id), c.renderOne, c.renderDeleted)
@@ -263,7 +263,7 @@ func (c collection) delete(r *request) error {
 	})
 	if err == nil {
 		err = checked(func(ch *change, n store.Named) error {
-			ch.say("The %s “%s” was deleted with its transactions.", c.one, n.Name)
+			ch.setMessage("The %s “%s” was deleted with its transactions.", c.one, n.Name)
 			return steps.Delete(ch.Tx)
 		})
 	}

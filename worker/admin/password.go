@@ -82,7 +82,7 @@ func changeOwnPassword(r *request) error {
 		if r.session, r.secret, err = c.CreateSession(c.actor.ID); err != nil {
 			return err
 		}
-		c.say("Your password was changed. You were logged out everywhere else.")
+		c.setMessage("Your password was changed. You were logged out everywhere else.")
 		return c.record(store.ActionChange, store.KindUser, c.actor.ID, c.actor.Name, store.Changes{"password": {"", ""}})
 	})
 	if err != nil {
@@ -138,7 +138,7 @@ func changeUserPassword(r *request) error {
 		if err := c.SetPassword(user.ID, hash); err != nil {
 			return err
 		}
-		c.say("The password of %s was changed. All sessions of %[1]s have ended.", user.Name)
+		c.setMessage("The password of %s was changed. All sessions of %[1]s have ended.", user.Name)
 		return c.record(store.ActionChange, store.KindUser, user.ID, user.Name, store.Changes{"password": {"", ""}})
 	})
 	if err != nil {

@@ -189,5 +189,5 @@ func (c *change) record(action store.Action, kind store.Kind, id int64, name str
 	return c.Record(store.Entry{Actor: c.actor.Name, Action: action, Kind: kind, ObjectID: id, Object: name, Changes: changes.JSON()})
 }
 
-// say sets the message for the next page.
-func (c *change) say(format string, args ...any) { c.message = fmt.Sprintf(format, args...) }
+// setMessage sets the message for the next page.
+func (c *change) setMessage(format string, args ...any) { c.message = fmt.Sprintf(format, args...) }

@@ -134,7 +134,7 @@ func revokeToken(r *request) error {
 		if err := c.RevokeToken(token.ID); err != nil {
 			return err
 		}
-		c.say("The token %s was revoked.", token.Name)
+		c.setMessage("The token %s was revoked.", token.Name)
 		return c.record(store.ActionChange, store.KindToken, token.ID, token.Name, store.Changes{"revoked": {false, true}})
 	})
 	if err != nil {

@@ -237,7 +237,7 @@ func addTransaction(r *request) error {
 		if made, err = ch.CreateTransaction(t); err != nil {
 			return err
 		}
-		ch.say("Transaction %d was added.", made.ID)
+		ch.setMessage("Transaction %d was added.", made.ID)
 		changes := store.Changes{"api": {"", made.API}, "status": {"", made.Status}, "amount": {"", made.Amount.String()}}
 		return ch.record(store.ActionCreate, store.KindTransaction, made.ID, made.Label(), changes)
 	})
@@ -259,13 +259,13 @@ func changeTransaction(r *request) error {
 			return err
 		}
 		if after == before {
-			ch.say("Nothing was changed.")
+			ch.setMessage("Nothing was changed.")
 			return nil
 		}
 		if err := f.checkVersion(); err != nil {
 			return err
 		}
-		ch.say("Transaction %d was changed.", r.id)
+		ch.setMessage("Transaction %d was changed.", r.id)
 		return ch.updateTransaction(before, after)
 	})
 	return r.saved(err, f, "", pathOf(store.KindTransaction, r.id), renderTransaction, renderDeletedTransaction)
@@ -317,7 +317,7 @@ func deleteTransaction(r *request) error {
 		if err := r.checkDeletion(stored); err != nil {
 			return err
 		}
-		ch.say("Transaction %d was deleted.", r.id)
+		ch.setMessage("Transaction %d was deleted.", r.id)
 		return ch.removeTransaction(t)
 	})
 	if errors.Is(err, errStale) {

@@ -133,7 +133,7 @@ func addUser(r *request) error {
 		if err != nil {
 			return err
 		}
-		c.say("The user %s was added.", user.Name)
+		c.setMessage("The user %s was added.", user.Name)
 		changes := store.Changes{"role": {"", user.Role}, "active": {false, user.Active}}
 		return c.record(store.ActionCreate, store.KindUser, user.ID, user.Name, changes)
 	})
@@ -156,7 +156,7 @@ func changeUser(r *request) error {
 		changes.Differ("role", before.Role, after.Role)
 		changes.Differ("active", before.Active, after.Active)
 		if len(changes) == 0 {
-			c.say("Nothing was changed.")
+			c.setMessage("Nothing was changed.")
 			return nil
 		}
 		if err := f.checkVersion(); err != nil {
@@ -168,7 +168,7 @@ func changeUser(r *request) error {
 		if err := c.keepSuperuser(); err != nil {
 			return err
 		}
-		c.say("The user %s was changed.", after.Name) // unless that has ended the session
+		c.setMessage("The user %s was changed.", after.Name) // unless that has ended the session
 		return c.record(store.ActionChange, store.KindUser, after.ID, after.Name, changes)
 	})
 	if errors.Is(err, errLastSuperuser) {
@@ -219,7 +219,7 @@ func deleteUser(r *request) error {
 		if err := c.keepSuperuser(); err != nil {
 			return err
 		}
-		c.say("The user %s was deleted.", user.Name)
+		c.setMessage("The user %s was deleted.", user.Name)
 		return c.record(store.ActionDelete, store.KindUser, r.id, user.Name, nil)
 	})
 	switch {

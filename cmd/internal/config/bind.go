@@ -165,7 +165,7 @@ func (b *binder) isSet(key string) bool { return len(b.origins[key]) > 0 }
 // failed reports whether a key has only wrong values: it has its default, which was not intended.
 func (b *binder) failed(key string) bool { return b.tried[key] && !b.isSet(key) }
 
-// reportUnknown reports unknown keys. It needs to know which keys are used as placeholders, and strict.
+// reportUnknown reports unknown keys. It depends on strict, and on the keys that are used as placeholders.
 func (b *binder) reportUnknown() {
 	for _, a := range b.unknown {
 		switch {

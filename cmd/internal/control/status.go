@@ -46,7 +46,7 @@ func printWorkers(w io.Writer, s master.Status, now time.Time) {
 	for _, p := range s.Workers {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%d\t%.1f MiB\t%s\t%s\t%s\n", p.ID, p.PID, p.Generation, p.StateAndReason(),
 			seconds(now.Sub(p.Started)), p.Restarts, float64(p.Resident)/(1<<20), p.CPU.Round(10*time.Millisecond),
-			lastExit(p.LastExit, now), p.Says)
+			lastExit(p.LastExit, now), p.StatusText)
 	}
 	for _, slot := range s.Waiting {
 		fmt.Fprintf(w, "w%d\t-\t-\tstarts in %s\t-\t%d\t-\t-\t%s\t\n", slot.Slot, seconds(max(0, slot.Next.Sub(now))), slot.Restarts,

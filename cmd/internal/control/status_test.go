@@ -17,7 +17,7 @@ func TestPrintStatus(t *testing.T) {
 	s := master.Status{
 		PID: 7, Program: "/bin/multiproc", Generation: 2, Target: 3, Started: now.Add(-time.Hour),
 		Workers: []master.WorkerStatus{
-			{ID: "w1", PID: 71, Generation: 2, State: "ready", Started: now.Add(-time.Second), Restarts: 1, Resident: 5 << 19, LastExit: exit, Says: "warm"},
+			{ID: "w1", PID: 71, Generation: 2, State: "ready", Started: now.Add(-time.Second), Restarts: 1, Resident: 5 << 19, LastExit: exit, StatusText: "warm"},
 			{ID: "w2", PID: 72, Generation: 1, State: "draining", Leaving: "reload", Started: now.Add(-time.Hour), CPU: 1234 * time.Millisecond},
 		},
 		Waiting:   []master.SlotStatus{{Slot: 3, Next: now.Add(2 * time.Second), Restarts: 4, LastExit: exit}},

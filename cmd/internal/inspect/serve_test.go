@@ -82,7 +82,7 @@ func TestServe(t *testing.T) {
 	mustHave(scrape("", "Accept", "application/openmetrics-text;version=1.0.0"), "application/openmetrics-text; version=1.0.0; charset=utf-8", "# EOF\n")
 	mustHave(scrape("", "Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"), "application/vnd.google.protobuf")
 	if got := scrape("?name[]=other", "Accept", "*/*"); strings.Contains(got, "ids_total") {
-		t.Errorf("another family was asked for: %s", got)
+		t.Errorf("a family that was not requested: %s", got)
 	}
 	mustHave(scrape("/nothing", "Accept", "*/*"), "404 Not Found")
 

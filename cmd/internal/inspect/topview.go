@@ -54,9 +54,9 @@ type topWorker struct {
 	Generation int     `json:"generation,omitempty"`
 	Up         measure `json:"up_seconds"`
 	topLoad
-	Restarts measure `json:"restarts"`
-	LastExit string  `json:"last_exit,omitempty"`
-	Says     string  `json:"says,omitempty"`
+	Restarts   measure `json:"restarts"`
+	LastExit   string  `json:"last_exit,omitempty"`
+	StatusText string  `json:"says,omitempty"` // the worker's own
 
 	gone  bool // dead while others are alive
 	place int  // among all workers, by id
@@ -166,7 +166,7 @@ func newTopWorker(before, now *topReading, p *mpmetrics.Process, status *master.
 	}
 	if status != nil {
 		w.ID, w.Slot, w.PID, w.Generation, started = status.ID, int(status.Slot), status.PID, int(status.Generation), status.Started
-		w.Restarts, w.Says, w.State = measure(status.Restarts), status.Says, status.StateAndReason()
+		w.Restarts, w.StatusText, w.State = measure(status.Restarts), status.StatusText, status.StateAndReason()
 		if e := status.LastExit; e != nil {
 			w.LastExit = e.Reason + ", " + e.How
 		}

@@ -79,7 +79,7 @@ func (s *shop) add(n int, api, status string, age time.Duration) {
 	})
 }
 
-// scrape returns the page without what mpmetrics says of itself.
+// scrape returns the page without mpmetrics's own families.
 func (s *shop) scrape() string {
 	s.t.Helper()
 	var text bytes.Buffer

@@ -121,7 +121,7 @@ func variableName(variable string) string {
 }
 
 // programArgs returns the argument vector of another program. A command line with shell syntax is left to a shell, as make
-// does. The pid must stay the one that the master knows, so a single command replaces its shell; in a list of commands, the
+// does. The pid must stay the one that the master has recorded, so a single command replaces its shell; in a list of commands, the
 // user should begin the last one with exec.
 func programArgs(command string) []string {
 	words := strings.Fields(command)

@@ -182,8 +182,8 @@ func TestMetricsAuthRate(t *testing.T) {
 	s.want(http.StatusTooManyRequests, "prometheus")
 }
 
-// TestMetricsAuthUnusable has a file come to be unusable or to require nothing while the server runs: all requests are refused
-// until it is mended.
+// TestMetricsAuthUnusable makes the file unusable, or one that requires nothing, while the server runs: all requests are
+// refused until it is repaired.
 func TestMetricsAuthUnusable(t *testing.T) {
 	t.Parallel()
 	users := usersYAML(t)

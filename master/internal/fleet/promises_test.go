@@ -80,7 +80,7 @@ func (w *world) expect(e Event) (x expectation) {
 	case Tick:
 		x.judged = true
 		due := func(t time.Time) bool { return !t.IsZero() && !t.After(w.now) }
-		for _, a := range w.living {
+		for _, a := range w.unreaped {
 			switch {
 			case a.phase == Starting && due(a.deadline) && !a.limits.Notifies:
 				w.becomeReady(a)
@@ -91,7 +91,7 @@ func (w *world) expect(e Event) (x expectation) {
 			}
 		}
 	case Paused:
-		for _, a := range w.living {
+		for _, a := range w.unreaped {
 			if !a.deadline.IsZero() {
 				a.deadline = a.deadline.Add(e.By)
 			}
@@ -166,7 +166,7 @@ func (w *world) expect(e Event) (x expectation) {
 
 // hurry brings the deadlines of draining workers forward.
 func (w *world) hurry(latest time.Time) {
-	for _, a := range w.living {
+	for _, a := range w.unreaped {
 		if a.phase == Draining && latest.Before(a.deadline) {
 			a.deadline = latest
 		}
@@ -200,13 +200,13 @@ func (a *actor) served(now time.Time) time.Duration {
 func (w *world) reap(e Exited) *place {
 	a := w.actors[e.Serial-1]
 	a.reaped = true
-	w.living = slices.DeleteFunc(w.living, func(other *actor) bool { return other == a })
+	w.unreaped = slices.DeleteFunc(w.unreaped, func(other *actor) bool { return other == a })
 	if !a.active() {
 		return nil
 	}
 	w.failed(a)
 	p := a.place()
-	alone := !slices.ContainsFunc(w.living, func(other *actor) bool { return other.active() && other.place() == p })
+	alone := !slices.ContainsFunc(w.unreaped, func(other *actor) bool { return other.active() && other.place() == p })
 	if w.stopped || p.generation != w.current.number || int(p.slot) > w.target() || a.served(w.now) < servedWell || !alone {
 		return nil
 	}
@@ -276,7 +276,7 @@ func (w *world) do(a Action, e Event, r *result) {
 		w.must(!w.stopped, "Serving after a stop")
 		r.serving = true
 	case Finish:
-		w.must(!w.finished && len(w.living) == 0, "Finish with %d workers of %d", len(w.living), len(w.actors))
+		w.must(!w.finished && len(w.unreaped) == 0, "Finish with %d workers of %d", len(w.unreaped), len(w.actors))
 		if w.stopped {
 			w.must(errors.Is(a.Err, ErrStopping), "Finish: %v", a.Err)
 		} else {
@@ -298,7 +298,7 @@ func (w *world) spawn(a Spawn, r *result) {
 	w.must(int(a.Serial) == len(w.actors)+1, "worker %d after %d", a.Serial, len(w.actors))
 	w.must(w.opened, "a start before the first generation is prepared")
 	w.must(!w.stopped && !w.finished, "a start after a stop")
-	for _, other := range w.living {
+	for _, other := range w.unreaped {
 		w.must(other.identity.ID != a.Identity.ID, "two workers have the id %s", a.Identity.ID)
 	}
 	w.must(!w.retired[a.Identity.Generation], "a start of the retired generation %d", a.Identity.Generation)
@@ -325,7 +325,7 @@ func (w *world) spawn(a Spawn, r *result) {
 		actor.deadline = w.now.Add(unnotifiedReady)
 	}
 	w.actors = append(w.actors, actor)
-	w.living = append(w.living, actor)
+	w.unreaped = append(w.unreaped, actor)
 	r.spawned = append(r.spawned, p)
 	w.enliven(actor)
 }
@@ -342,7 +342,7 @@ func (w *world) mayStart(p place) {
 	w.look(other)
 	w.must(other.phase == Ready && other.cause, "%s gets a successor without a reason", other.identity.ID)
 	w.must(w.next.number == 0, "%s gets a successor during a reload", other.identity.ID)
-	for _, a := range w.living {
+	for _, a := range w.unreaped {
 		if a.active() && a.place() != p && a.identity.Generation == p.generation {
 			w.must(w.holder(a.place(), a) == nil, "two workers are replaced at the same time")
 		}
@@ -413,9 +413,9 @@ func (w *world) reloaded(a Reloaded) {
 
 // check checks all promises after a turn.
 func (w *world) check(r *result, x expectation) {
-	w.must(len(w.fleet.workers) == len(w.living), "the fleet knows %d workers of %d", len(w.fleet.workers), len(w.living))
+	w.must(len(w.fleet.workers) == len(w.unreaped), "the fleet has %d workers, not %d", len(w.fleet.workers), len(w.unreaped))
 	drained, pairs, readies := 0, 0, 0
-	for _, a := range w.living {
+	for _, a := range w.unreaped {
 		f := w.fleet.Find(a.serial)
 		w.must(f != nil && f.Phase == a.phase, "%s is %s", a.identity.ID, a.phase)
 		g := a.identity.Generation
@@ -456,7 +456,7 @@ func (w *world) check(r *result, x expectation) {
 		w.must(r.reloaded && !r.committed && r.culprit == a.serial, "the reload continues without %s", a.identity.ID)
 	}
 	w.must(!x.all || len(r.spawned) == w.target(), "%d are started instead of %d", len(r.spawned), w.target())
-	if len(w.living) == 0 && (w.stopped || w.inVain()) {
+	if len(w.unreaped) == 0 && (w.stopped || w.inVain()) {
 		w.must(w.finished, "no finish")
 	}
 }
@@ -490,7 +490,7 @@ func (w *world) checkWords(r *result, readies int) {
 	few := readies < min(max(1, w.current.limits.MinReady), w.target())
 	w.must(r.serving == (w.few && !few && !w.stopped), "serving: %t, few before: %t, now: %t", r.serving, w.few, few)
 	w.few = few
-	for _, a := range w.living {
+	for _, a := range w.unreaped {
 		w.must(!a.active() || a.few == few, "%s was informed that too few are ready: %t", a.identity.ID, a.few)
 	}
 }

@@ -85,7 +85,7 @@ func simulate(seed uint64, trace *strings.Builder) (err error) {
 
 // resting reports whether nothing needs to be done.
 func (w *world) resting() bool {
-	if w.next.number != 0 || w.waiting || len(w.living) != w.target() {
+	if w.next.number != 0 || w.waiting || len(w.unreaped) != w.target() {
 		return false
 	}
 	for slot := 1; slot <= w.target(); slot++ {
@@ -108,7 +108,7 @@ func (w *world) comeToRest() {
 		return
 	}
 	var earliest time.Time
-	for _, a := range w.living {
+	for _, a := range w.unreaped {
 		for _, due := range []time.Time{a.silence(), a.started.Add(a.limits.MaxLifetime)} {
 			if due.After(a.started) && (earliest.IsZero() || due.Before(earliest)) {
 				earliest = due

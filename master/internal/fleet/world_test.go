@@ -35,8 +35,8 @@ type world struct {
 	agenda     []appointment
 	outside    time.Time // when the next request comes
 
-	actors []*actor // by serial, from 1 on
-	living []*actor // not reaped
+	actors   []*actor // by serial, from 1 on
+	unreaped []*actor // not reaped
 
 	current, next settings // next.number is 0 without a reload
 	opened        bool     // the first generation may start workers
@@ -238,7 +238,7 @@ func (w *world) following() (next time.Time, ok bool) {
 		at(w.outside)
 	}
 	// The fleet must not sleep past a deadline.
-	for _, a := range w.living {
+	for _, a := range w.unreaped {
 		for _, due := range []time.Time{a.deadline, a.silence()} {
 			w.must(due.IsZero() || !next.IsZero() && !due.Before(next), "%s: it sleeps past the deadline at %v", a.identity.ID, due.Sub(w.began))
 		}
@@ -304,8 +304,8 @@ func (w *world) ask() {
 		}
 	case p < 70:
 		w.turn(Resized{-1})
-	case p < 85 && len(w.living) > 0:
-		a := w.living[w.random.IntN(len(w.living))]
+	case p < 85 && len(w.unreaped) > 0:
+		a := w.unreaped[w.random.IntN(len(w.unreaped))]
 		w.turn(Measured{a.serial, uint64(w.random.IntN(2000))})
 	case p < 90 && len(w.actors) > 0: // a worker that may have been reaped
 		a := w.actors[w.random.IntN(len(w.actors))]
@@ -324,7 +324,7 @@ func (w *world) target() int { return max(1, w.current.limits.Workers+w.extra) }
 
 func (w *world) count(is func(*actor) bool) int {
 	n := 0
-	for _, a := range w.living {
+	for _, a := range w.unreaped {
 		if is(a) {
 			n++
 		}
@@ -334,7 +334,7 @@ func (w *world) count(is func(*actor) bool) int {
 
 // holder returns an active worker in a place, other than not.
 func (w *world) holder(p place, not *actor) *actor {
-	for _, a := range w.living {
+	for _, a := range w.unreaped {
 		if a != not && a.active() && a.place() == p {
 			return a
 		}

@@ -127,7 +127,7 @@ func (r *Run) GiveUp() error {
 	return nil
 }
 
-// Err returns why an exited command failed: the line of its standard error that says so, and the exit if that says more.
+// Err returns why an exited command failed: the line of its standard error that explains it, and the exit if that adds something.
 func (r *Run) Err() error {
 	if r.exit.Clean() {
 		return nil

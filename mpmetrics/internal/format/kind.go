@@ -17,7 +17,7 @@ func (t Type) String() string {
 	return [Types]string{"counter", "gauge", "histogram", "summary"}[t]
 }
 
-// Mode says how the values that several processes give to one gauge are merged.
+// Mode determines how the values that several processes give to one gauge are merged.
 type Mode uint8
 
 // Modes of gauges. Each is followed by its live form, in which values of dead processes do not count.

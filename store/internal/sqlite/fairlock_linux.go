@@ -135,7 +135,7 @@ func (l *fairLock) open() error {
 	return nil
 }
 
-// openLockFile opens the lock file of a database, and creates it if create says so: with the mode and, as far as this process
+// openLockFile opens the lock file of a database, and creates it if create is set: with the mode and, as far as this process
 // has the right, the owner of the database, as SQLite does with its own files.
 func openLockFile(database string, create bool) (int, error) {
 	path := database + ".lock"

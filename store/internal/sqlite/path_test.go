@@ -14,7 +14,7 @@ func TestPath(t *testing.T) {
 			t.Errorf("%q is %q, %v, want %q", database, got, err, want)
 		}
 	}
-	for database, says := range map[string]string{
+	for database, text := range map[string]string{
 		"":                         "no path",
 		"sqlite://":                "no path",
 		"postgres://u:secret@h/db": "postgres:// is not supported",
@@ -24,6 +24,6 @@ func TestPath(t *testing.T) {
 		"a\x00b":                   "NUL",
 	} {
 		_, err := Path(database)
-		wantErr(t, err, nil, says)
+		wantErr(t, err, nil, text)
 	}
 }
