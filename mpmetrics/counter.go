@@ -9,6 +9,7 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
+// counter is a child with one value; see series.add.
 type counter struct{ child }
 
 // NewCounter makes a counter, which is on the page at once. Its name must end in _total and be free.

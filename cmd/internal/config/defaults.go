@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// setDefaults computes the defaults that depend on other keys.
+// setDefaults computes the defaults that depend on other keys. The others are in the table of keys; see Keys.
 func (b *binder) setDefaults(files []string) {
 	replaceAuto(b.config, b.sys.Cores)
 	b.setMetricsDir()
