@@ -278,33 +278,6 @@ func TestLoginWithTooMuch(t *testing.T) {
 	}
 }
 
-// TestLoginEndsSessionBefore: a browser has one session, and each login gives a new secret.
-func TestLoginEndsSessionBefore(t *testing.T) {
-	s := openStore(t)
-	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
-	right := Credentials{Name: "ada", Password: "correct horse"}
-	_, first, err := s.Login(t.Context(), right, "no secret")
-	check(t, err)
-	_, second, err := s.Login(t.Context(), right, first)
-	check(t, err)
-	for secret, want := range map[string]error{first: ErrNotFound, second: nil} {
-		err := s.View(t.Context(), func(tx *Tx) error {
-			_, err := tx.SessionBySecret(secret, time.Hour, time.Hour)
-			return err
-		})
-		if !errors.Is(err, want) {
-			t.Errorf("%v, want %v", err, want)
-		}
-	}
-	view(t, s, func(tx *Tx) error {
-		entries, err := tx.Entries(EntryQuery{Kind: "user"})
-		if len(entries.Items) != 2 || entries.Items[0].Action != ActionLogin || entries.Items[0].Actor != "ada" {
-			t.Errorf("recorded: %+v", entries.Items)
-		}
-		return err
-	})
-}
-
 // TestAttemptsExpire: attempts that no longer count are deleted, a batch with each commit.
 func TestAttemptsExpire(t *testing.T) {
 	c := newClock()

@@ -66,9 +66,6 @@ func (tx *Tx) login(userID int64, hash PasswordHash) (Session, string, error) {
 // authenticate returns the active user with this name, in upper or lower case, and password, and the password's hash; else
 // ErrCredentials. It hashes once in every case, so that its duration does not reveal whether the user exists.
 func (s *Store) authenticate(ctx context.Context, name, password string) (User, PasswordHash, error) {
-	if len(password) > maxPassword {
-		return User{}, "", ErrCredentials
-	}
 	var user User
 	hash := dummyHash
 	err := s.View(ctx, func(tx *Tx) error {
@@ -76,8 +73,7 @@ func (s *Store) authenticate(ctx context.Context, name, password string) (User, 
 		if user, err = tx.UserByName(name); err != nil {
 			return err
 		}
-		hash, err = tx.passwordOf(user.ID)
-		return err
+		return tx.queryRow("SELECT password FROM users WHERE id = ?", user.ID).Scan(&hash)
 	})
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return User{}, "", err
@@ -90,11 +86,4 @@ func (s *Store) authenticate(ctx context.Context, name, password string) (User, 
 		return User{}, "", ErrCredentials
 	}
 	return user, hash, nil
-}
-
-// passwordOf returns the hash of a user's password, or ErrNotFound.
-func (tx *Tx) passwordOf(userID int64) (PasswordHash, error) {
-	return found(tx.queryRow("SELECT password FROM users WHERE id = ?", userID), func(r row) (hash PasswordHash, err error) {
-		return hash, r.Scan(&hash)
-	}, "user %d", userID)
 }

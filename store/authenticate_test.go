@@ -1,9 +1,7 @@
 package store
 
 import (
-	"context"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 )
@@ -27,21 +25,18 @@ func TestAuthenticate(t *testing.T) {
 	for _, test := range []struct {
 		name, user, password string
 		ok                   bool
-		hashes               int // how long it takes
 	}{
-		{"right", "Ada", "correct horse", true, 1},
-		{"right in lower case", "ada", "correct horse", true, 1},
-		{"wrong password", "Ada", "Correct horse", false, 1},
-		{"no password", "Ada", "", false, 1},
-		{"unknown user", "Bob", "correct horse", false, 1},
-		{"no user", "", "correct horse", false, 1},
-		{"inactive user", "gone", "correct horse", false, 1},
-		{"inactive user, wrong password", "gone", "wrong horse", false, 1},
-		{"unknown user, no password", "Bob", "", false, 1},
-		{"SQL", "' OR 1=1 --", "' OR 1=1 --", false, 1},
-		{"NUL", "Ada\x00", "correct horse", false, 1},
-		{"long password", "Ada", strings.Repeat("a", 1025), false, 0},
-		{"unknown user, long password", "Bob", strings.Repeat("a", 1025), false, 0},
+		{"right", "Ada", "correct horse", true},
+		{"right in lower case", "ada", "correct horse", true},
+		{"wrong password", "Ada", "Correct horse", false},
+		{"no password", "Ada", "", false},
+		{"unknown user", "Bob", "correct horse", false},
+		{"no user", "", "correct horse", false},
+		{"inactive user", "gone", "correct horse", false},
+		{"inactive user, wrong password", "gone", "wrong horse", false},
+		{"unknown user, no password", "Bob", "", false},
+		{"SQL", "' OR 1=1 --", "' OR 1=1 --", false},
+		{"NUL", "Ada\x00", "correct horse", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			hashes := watchHashes(t, s)
@@ -52,8 +47,8 @@ func TestAuthenticate(t *testing.T) {
 			if !test.ok && (!errors.Is(err, ErrCredentials) || user != User{}) {
 				t.Errorf("%+v, %v, want %v", user, err, ErrCredentials)
 			}
-			if n := hashes(); n != test.hashes {
-				t.Errorf("%d hashes, want %d", n, test.hashes)
+			if n := hashes(); n != 1 { // so that it takes as long in each case
+				t.Errorf("%d hashes, want 1", n)
 			}
 		})
 	}
@@ -72,15 +67,6 @@ func TestAuthenticateDamagedHash(t *testing.T) {
 	}
 	if n := hashes(); n != 0 {
 		t.Errorf("%d hashes, want none", n)
-	}
-}
-
-func TestAuthenticateCancelled(t *testing.T) {
-	s := openStore(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, _, err := s.authenticate(ctx, "Ada", "correct horse"); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v, want %v", err, context.Canceled)
 	}
 }
 

@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -53,24 +52,6 @@ func TestAnswer(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-func TestKeepAnswerRefuses(t *testing.T) {
-	s := openStore(t)
-	const length, characters = "must have 1 to 255 characters", "must consist of visible ASCII characters"
-	for key, want := range map[string]string{
-		"": length, strings.Repeat("a", 256): length, " ": characters, "a b": characters, "a\n": characters, "ü": characters, "\x7f": characters,
-		"!~": "", strings.Repeat("a", 255): "", `"quoted"`: "",
-	} {
-		err := s.Update(t.Context(), func(tx *Tx) error { return tx.KeepAnswer(IdempotencyKey{Key: key}, Answer{}) })
-		if want == "" {
-			if err != nil {
-				t.Errorf("%q: %v", key, err)
-			}
-		} else if got := problemOf(t, err, "idempotency-key"); got != want {
-			t.Errorf("%q: %q, want %q", key, got, want)
-		}
-	}
 }
 
 func TestExpireAnswers(t *testing.T) {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"math"
 )
 
@@ -14,12 +13,7 @@ const movedAtOnce = 20_000
 
 // moveWindow moves the totals to the current window, and the horizon part of the way after it. It can be called at any moment;
 // WindowCounts costs least if it is called every minute.
-func (tx *Tx) moveWindow() error {
-	if err := tx.move(movedAtOnce); err != nil {
-		return fmt.Errorf("move window of transactions: %w", err)
-	}
-	return nil
-}
+func (tx *Tx) moveWindow() error { return tx.move(movedAtOnce) }
 
 func (tx *Tx) move(atOnce int) error {
 	was, err := tx.counted()
@@ -103,13 +97,6 @@ func (tx *Tx) countMinutes(first, last int64) error {
 // Recount counts all transactions again, in case a program has written to the database without running all triggers. It takes
 // about a second per million transactions.
 func (tx *Tx) Recount() error {
-	if err := tx.recount(); err != nil {
-		return fmt.Errorf("recount transactions: %w", err)
-	}
-	return nil
-}
-
-func (tx *Tx) recount() error {
 	now := minuteOf(tx.now.UnixMicro())
 	oldest := now - minutesKept
 	for _, query := range []string{"DELETE FROM counts_minute", "DELETE FROM counts_total"} {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -22,14 +21,6 @@ type Timeline struct {
 // The cost grows with the number of minutes, and with the transactions of the minute in which the time begins, not with the
 // number of all transactions. But those of more than a week ago are counted one by one.
 func (tx *Tx) Timeline(n, minutes int, statuses []string) (Timeline, error) {
-	t, err := tx.timeline(n, minutes, statuses)
-	if err != nil {
-		return Timeline{}, fmt.Errorf("count transactions over time: %w", err)
-	}
-	return t, nil
-}
-
-func (tx *Tx) timeline(n, minutes int, statuses []string) (Timeline, error) {
 	c, err := tx.counted()
 	if err != nil {
 		return Timeline{}, err

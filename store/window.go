@@ -2,7 +2,6 @@ package store
 
 import (
 	"database/sql"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -24,14 +23,6 @@ type Count struct {
 // for a while, or the clock was set back, the cost of the minutes in between is added; if it was set back by more than the
 // minutes that are kept, that of the transactions of the window.
 func (tx *Tx) WindowCounts() ([]Count, error) {
-	counts, err := tx.windowCounts()
-	if err != nil {
-		return nil, fmt.Errorf("count transactions of the window: %w", err)
-	}
-	return counts, nil
-}
-
-func (tx *Tx) windowCounts() ([]Count, error) {
 	c, err := tx.counted()
 	if err != nil {
 		return nil, err

@@ -165,16 +165,7 @@ func plainCounts(tx *Tx) ([]Count, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var counts []Count
-	for rows.Next() {
-		var c Count
-		if err := rows.Scan(&c.API, &c.Status, &c.N); err != nil {
-			return nil, err
-		}
-		counts = append(counts, c)
-	}
-	return counts, rows.Err()
+	return scanCounts(rows)
 }
 
 // checkTables checks the tables of counts against the transactions.
