@@ -43,48 +43,10 @@ func (s *testServer) newSuperuser(name string) {
 	}
 }
 
-// visit sends a GET, or a POST if there is a form, on a new connection. It follows no redirect.
-func (s *testServer) visit(path, session string, form url.Values, headers ...string) (reply, error) {
-	method := http.MethodGet
-	if form != nil {
-		method = http.MethodPost
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 2*proctest.Patience)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, s.url(path), strings.NewReader(form.Encode()))
-	if err != nil {
-		return reply{}, err
-	}
-	request.Close = true
-	if form != nil {
-		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	if session != "" {
-		request.AddCookie(&http.Cookie{Name: sessionCookie, Value: session})
-	}
-	for _, header := range headers {
-		name, value, _ := strings.Cut(header, ": ")
-		request.Header.Set(name, value)
-	}
-	response, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil {
-		return reply{}, err
-	}
-	return replyOf(response)
-}
-
 // login logs in and returns the session.
 func (s *testServer) login(name, password string) (code int, session string, err error) {
 	r, err := s.visit("/admin/login", "", url.Values{"username": {name}, "password": {password}})
-	if err != nil {
-		return 0, "", err
-	}
-	for _, c := range (&http.Response{Header: r.header}).Cookies() {
-		if c.Name == sessionCookie {
-			session = c.Value
-		}
-	}
-	return r.code, session, nil
+	return r.code, r.cookie(sessionCookie).Value, err
 }
 
 // wantVisit fails the test if the page has another status code.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -18,6 +19,75 @@ import (
 
 	"multiproc/internal/proctest"
 )
+
+// reply is an answer of the server.
+type reply struct {
+	code   int
+	header http.Header
+	body   string
+}
+
+func (r reply) String() string { return fmt.Sprintf("%d %s", r.code, r.body) }
+
+// cookie returns a cookie that the answer sets; an empty one if there is none.
+func (r reply) cookie(name string) *http.Cookie {
+	for _, c := range (&http.Response{Header: r.header}).Cookies() {
+		if c.Name == name {
+			return c
+		}
+	}
+	return new(http.Cookie)
+}
+
+func replyOf(response *http.Response) (reply, error) {
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return reply{response.StatusCode, response.Header, string(body)}, err
+}
+
+// visit sends a GET, or a POST if there is a form, on a new connection. It follows no redirect.
+func (s *testServer) visit(path, session string, form url.Values, headers ...string) (reply, error) {
+	return s.visitBy(http.DefaultTransport, path, session, form, headers...)
+}
+
+func (s *testServer) visitBy(by http.RoundTripper, path, session string, form url.Values, headers ...string) (reply, error) {
+	method := http.MethodGet
+	if form != nil {
+		method = http.MethodPost
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 2*proctest.Patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, s.url(path), strings.NewReader(form.Encode()))
+	if err != nil {
+		return reply{}, err
+	}
+	request.Close = true
+	if form != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if session != "" {
+		request.AddCookie(&http.Cookie{Name: sessionCookie, Value: session})
+	}
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		request.Header.Set(name, value)
+	}
+	response, err := by.RoundTrip(request)
+	if err != nil {
+		return reply{}, err
+	}
+	return replyOf(response)
+}
+
+// get requests a path on a new connection.
+func (s *testServer) get(path string) (int, string) {
+	s.tb.Helper()
+	r, err := s.visit(path, "", nil)
+	if err != nil {
+		s.tb.Fatalf("%v\n%s", err, s.log)
+	}
+	return r.code, r.body
+}
 
 // dialingClient returns a client whose connections all go to one address, whatever the URL. The network is tcp, unix or tls.
 func dialingClient(network, address string, keepAlive bool) *http.Client {

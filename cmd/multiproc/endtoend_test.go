@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -67,7 +65,8 @@ func TestEndToEnd(t *testing.T) {
 	witness.mustHaveSeenAll(t)
 
 	// Counters begin again when the master starts, and only then. A counter that was higher before must show a reset.
-	before, err := countsOfPage(e.testServer)
+	_, page := e.get("/metrics")
+	before, err := countsOf(page)
 	check(t, err)
 	s.stop()
 	next := startServer(t, ini, in(s.dir))
@@ -76,7 +75,8 @@ func TestEndToEnd(t *testing.T) {
 		e.must(http.StatusCreated, "POST", transactionsPath, numbered(number))
 	}
 	e.awaitScrapes(2)
-	after, err := countsOfPage(e.testServer)
+	_, page = e.get("/metrics")
+	after, err := countsOf(page)
 	check(t, err)
 	reset := map[string]bool{}
 	for series, value := range before {
@@ -274,7 +274,10 @@ func (e *endToEnd) mustBeAsOnThePage() {
 	e.awaitScrapes(2)
 	at := time.Now()
 	_, second := e.get("/metrics")
-	before, after := pageSeries(e.t, first), pageSeries(e.t, second)
+	before, err := pageSeries(first)
+	check(e.t, err)
+	after, err := pageSeries(second)
+	check(e.t, err)
 	still := 0
 	for _, s := range scrapeProtocols {
 		found := map[string]float64{}
@@ -296,12 +299,7 @@ func (e *endToEnd) mustBeAsOnThePage() {
 			}
 		}
 		counted := e.counted()
-		transactions := map[string]float64{}
-		for name, value := range found {
-			if labels, ok := strings.CutPrefix(name, "api_transactions{"); ok {
-				transactions["{"+labels] = value
-			}
-		}
+		transactions := family(found, "api_transactions")
 		if fmt.Sprint(transactions) != fmt.Sprint(counted) || sum(counted) == 0 {
 			e.t.Errorf("job %s: api_transactions is %v, in the database are %v", s.job, transactions, counted)
 		}
@@ -310,65 +308,6 @@ func (e *endToEnd) mustBeAsOnThePage() {
 	if still/len(scrapeProtocols) < len(before)/2 {
 		e.t.Error("these are too few")
 	}
-}
-
-var pageLabel = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
-
-// pageLine matches a sample on a page in the text format.
-func pageLine(line string) (metric string, labels map[string]string, value string) {
-	end := strings.LastIndexByte(line, ' ')
-	metric, rest, _ := strings.Cut(line[:end], "{")
-	labels = map[string]string{}
-	for _, label := range pageLabel.FindAllStringSubmatch(rest, -1) {
-		labels[label[1]] = label[2]
-	}
-	return metric, labels, line[end+1:]
-}
-
-// pageSeries returns the values on a page in the text format, by name and labels.
-func pageSeries(tb testing.TB, page string) map[string]float64 {
-	tb.Helper()
-	found := map[string]float64{}
-	for line := range strings.Lines(page) {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		metric, labels, text := pageLine(line)
-		value, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			tb.Fatalf("%q: %v", line, err)
-		}
-		found[seriesName(metric, labels)] = value
-	}
-	return found
-}
-
-// countsOfPage returns the values of all counters on a page, by name and labels.
-func countsOfPage(s *testServer) (map[string]float64, error) {
-	_, page := s.get("/metrics")
-	counts := pageSeries(s.tb, page)
-	types := map[string]string{}
-	for _, line := range regexp.MustCompile(`(?m)^# TYPE (\S+) (\S+)$`).FindAllStringSubmatch(page, -1) {
-		types[line[1]] = line[2]
-	}
-	for series := range counts {
-		metric, _, _ := strings.Cut(series, "{")
-		family := metric
-		for _, suffix := range []string{"_bucket", "_count", "_sum"} {
-			if name, ok := strings.CutSuffix(metric, suffix); ok && types[name] == "histogram" {
-				family = name
-			}
-		}
-		switch types[family] {
-		case "counter", "histogram":
-		case "":
-			return nil, fmt.Errorf("no type of %s", series)
-		default:
-			delete(counts, series)
-		}
-	}
-	return counts, nil
 }
 
 // witness forwards scrapes to a server and records the content type of each answer.

@@ -212,7 +212,9 @@ func mustAgree(t *testing.T, s, serve *testServer, client *http.Client, gunicorn
 	if diff := cmp.Diff(sortedLines(t, theirs), sortedLines(t, own)); diff != "" {
 		t.Errorf("pages differ (-prometheus_client +multiproc):\n%s", diff)
 	}
-	return pageSeries(t, own)
+	series, err := pageSeries(own)
+	check(t, err)
+	return series
 }
 
 // livePIDs returns the pids in the labels of a page's live gauges.

@@ -1,22 +1,15 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"multiproc/internal/proctest"
 )
@@ -62,46 +55,6 @@ func TestKilledWorkers(t *testing.T) {
 		}
 	}
 	s.stop()
-}
-
-// countsOf returns the values of all counters.
-func countsOf(text string) (map[string]float64, error) {
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
-	if err != nil {
-		return nil, err
-	}
-	counts := map[string]float64{}
-	for name, family := range families {
-		for _, m := range family.GetMetric() {
-			series := name + fmt.Sprint(m.GetLabel())
-			switch family.GetType() {
-			case dto.MetricType_COUNTER:
-				counts[series] = m.GetCounter().GetValue()
-			case dto.MetricType_HISTOGRAM:
-				counts[series+" sum"] = m.GetHistogram().GetSampleSum()
-				counts[series+" count"] = float64(m.GetHistogram().GetSampleCount())
-				for _, b := range m.GetHistogram().GetBucket() {
-					counts[fmt.Sprintf("%s le=%g", series, b.GetUpperBound())] = float64(b.GetCumulativeCount())
-				}
-			}
-		}
-	}
-	return counts, nil
-}
-
-// valueOf returns the value of a series without labels, or NaN if it is absent.
-func (s *testServer) valueOf(series string) float64 {
-	s.tb.Helper()
-	_, text := s.get("/metrics")
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), " "); ok && name == series {
-			v, err := strconv.ParseFloat(value, 64)
-			check(s.tb, err)
-			return v
-		}
-	}
-	return math.NaN()
 }
 
 // TestKilledMaster kills the master and with it the reader of the log. The workers answer their requests and exit, and

@@ -51,20 +51,6 @@ func (s promSeries) name(without ...string) string {
 	return seriesName(s.Metric["__name__"], labels)
 }
 
-// seriesName returns a metric's name and its sorted labels. To Prometheus an empty label is none.
-func seriesName(metric string, labels map[string]string) string {
-	var parts []string
-	for _, label := range slices.Sorted(maps.Keys(labels)) {
-		if labels[label] != "" {
-			parts = append(parts, fmt.Sprintf("%s=%q", label, labels[label]))
-		}
-	}
-	if len(parts) == 0 {
-		return metric
-	}
-	return metric + "{" + strings.Join(parts, ",") + "}"
-}
-
 // query evaluates an expression at a time.
 func (p *prometheusServer) query(at time.Time, expr string) []promSeries {
 	p.t.Helper()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -215,26 +214,6 @@ func (s *testServer) reload() {
 	if stdout, stderr, code := s.run("reload", "--ini", s.ini); code != 0 {
 		s.tb.Fatalf("reload: exit code %d: %s%s\n%s", code, stdout, stderr, s.log)
 	}
-}
-
-// get requests a path on a new connection.
-func (s *testServer) get(path string) (int, string) {
-	s.tb.Helper()
-	ctx, cancel := context.WithTimeout(s.tb.Context(), proctest.Patience)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(path), nil)
-	check(s.tb, err)
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	response, err := client.Do(request)
-	if err != nil {
-		s.tb.Fatalf("%v\n%s", err, s.log)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		s.tb.Fatalf("%v\n%s", err, s.log)
-	}
-	return response.StatusCode, string(body)
 }
 
 // check ends the test on an error.

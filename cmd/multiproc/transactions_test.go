@@ -62,15 +62,6 @@ func (k *tracker) newToken(name string) (secret string) {
 
 const transactionsPath = "/api/v1/transactions"
 
-// reply is an answer of the server.
-type reply struct {
-	code   int
-	header http.Header
-	body   string
-}
-
-func (r reply) String() string { return fmt.Sprintf("%d %s", r.code, r.body) }
-
 // request makes a request to the API. Headers are "Name: value".
 func (k *tracker) request(method, path, body string, headers ...string) *http.Request {
 	var reader io.Reader
@@ -92,12 +83,6 @@ func (k *tracker) request(method, path, body string, headers ...string) *http.Re
 		request.Header.Set(name, value)
 	}
 	return request
-}
-
-func replyOf(response *http.Response) (reply, error) {
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	return reply{response.StatusCode, response.Header, string(body)}, err
 }
 
 // try sends a request.
@@ -186,31 +171,4 @@ func (k *tracker) gauge() map[string]float64 {
 		k.tb.Fatalf("/metrics: %d %s", code, page)
 	}
 	return seriesOf(k.tb, page, "api_transactions")
-}
-
-// seriesOf returns the values of a family by what follows its name.
-func seriesOf(tb testing.TB, page, name string) map[string]float64 {
-	tb.Helper()
-	found := map[string]float64{}
-	for line := range strings.Lines(page) {
-		rest, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), name)
-		if !ok || rest == "" || rest[0] != '{' {
-			continue
-		}
-		var value float64
-		end := strings.LastIndexByte(rest, ' ')
-		if _, err := fmt.Sscan(rest[end+1:], &value); err != nil {
-			tb.Fatalf("%q: %v", line, err)
-		}
-		found[rest[:end]] = value
-	}
-	return found
-}
-
-func sum(values map[string]float64) float64 {
-	total := 0.0
-	for _, value := range values {
-		total += value
-	}
-	return total
 }
