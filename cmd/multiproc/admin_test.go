@@ -36,7 +36,7 @@ func (s *testServer) newSuperuser(name string) {
 	s.tb.Helper()
 	ctx, cancel := context.WithTimeout(s.tb.Context(), proctest.Patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, multiprocPath(s.tb), "createsuperuser", "--ini", s.ini, "--username", name, "--password-stdin")
+	cmd := exec.CommandContext(ctx, lookPath(s.tb, "multiproc"), "createsuperuser", "--ini", s.ini, "--username", name, "--password-stdin")
 	cmd.Dir, cmd.Stdin = s.dir, strings.NewReader(adminPassword+"\n")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		s.tb.Fatalf("createsuperuser: %v\n%s", err, out)

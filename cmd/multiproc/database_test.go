@@ -22,8 +22,6 @@ func migrated(tb testing.TB, dir string) (path string) {
 	return path
 }
 
-func in(dir string) func(*serverOptions) { return func(o *serverOptions) { o.dir = dir } }
-
 // TestDatabaseIsMade starts a server without a database, which creates one, and a second one, which uses it.
 func TestDatabaseIsMade(t *testing.T) {
 	t.Parallel()

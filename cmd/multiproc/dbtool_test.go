@@ -21,7 +21,7 @@ import (
 // runIn runs multiproc in a directory with this standard input and returns its output. It must succeed.
 func runIn(t *testing.T, dir, stdin string, args ...string) string {
 	t.Helper()
-	cmd := commandIn(t, dir, append([]string{multiprocPath(t)}, args...)...)
+	cmd := commandIn(t, dir, append([]string{lookPath(t, "multiproc")}, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -160,7 +160,7 @@ func TestUnprintedToken(t *testing.T) {
 	check(t, err)
 	defer writer.Close()
 	_ = reader.Close()
-	cmd := commandIn(t, dir, multiprocPath(t), "token", "create", "--database", path, "gateway")
+	cmd := commandIn(t, dir, lookPath(t, "multiproc"), "token", "create", "--database", path, "gateway")
 	var stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = writer, &stderr
 	if err := cmd.Run(); err == nil || !strings.Contains(stderr.String(), "now revoked") {
@@ -232,7 +232,7 @@ func TestPopulateConcurrently(t *testing.T) {
 	var running sync.WaitGroup
 	for range 2 {
 		running.Go(func() {
-			out, err := commandIn(t, dir, multiprocPath(t), "populate", "--database", path, "--transactions", "3000").CombinedOutput()
+			out, err := commandIn(t, dir, lookPath(t, "multiproc"), "populate", "--database", path, "--transactions", "3000").CombinedOutput()
 			if err != nil || !strings.HasPrefix(string(out), "added 3000 transactions in ") {
 				t.Errorf("%v: %s", err, out)
 			}
@@ -252,7 +252,7 @@ func TestPopulateInterrupted(t *testing.T) {
 	db := openDatabase(t, path)
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		before, _ := countTransactions(t, db)
-		cmd := commandIn(t, dir, multiprocPath(t), "populate", "--database", path, "--transactions", "100000000")
+		cmd := commandIn(t, dir, lookPath(t, "multiproc"), "populate", "--database", path, "--transactions", "100000000")
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		check(t, cmd.Start())

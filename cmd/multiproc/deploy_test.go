@@ -50,9 +50,7 @@ func (d *deployment) deploy(file string) {
 // argument. They are not executable themselves.
 func (d *deployment) shell() string {
 	d.tb.Helper()
-	path, err := exec.LookPath("sh")
-	check(d.tb, err)
-	return copyOf(d.tb, path, filepath.Join(filepath.Dir(d.path), "shell"))
+	return copyOf(d.tb, lookPath(d.tb, "sh"), filepath.Join(filepath.Dir(d.path), "shell"))
 }
 
 // writeVerb writes the script for a verb.
@@ -82,7 +80,7 @@ func copyOf(tb testing.TB, from, to string) string {
 	in, err := os.Open(from)
 	check(tb, err)
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	check(tb, err)
 	if _, err := io.Copy(out, in); err != nil {
 		tb.Fatal(err)

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"multiproc/internal/proctest"
-	"multiproc/master"
 )
 
 // filesINI makes the server create every kind of file.
@@ -40,12 +39,10 @@ func TestFilesFollowTheUmask(t *testing.T) {
 
 // TestFilesAreTheUsersThatTheServerRunsAs starts as root and drops to another user.
 func TestFilesAreTheUsersThatTheServerRunsAs(t *testing.T) {
-	if os.Geteuid() != 0 {
-		proctest.Missing(t, "only root can give up privileges")
-	}
+	proctest.Root(t)
 	dir := t.TempDir()
 	program := filepath.Join(dir, "multiproc")
-	copyProgram(t, program)
+	copyOf(t, lookPath(t, "multiproc"), program)
 	openTo(t, dir)
 	check(t, os.Chown(dir, nobody, nobody))
 	s := startFiles(t, dir, "uid = nobody\n", withProgram(program))
@@ -57,10 +54,7 @@ func TestFilesAreTheUsersThatTheServerRunsAs(t *testing.T) {
 // startFiles starts the server in an empty directory.
 func startFiles(t *testing.T, dir, more string, options ...func(*serverOptions)) *testServer {
 	t.Helper()
-	s := startServer(t, fmt.Sprintf(filesINI, dir, more), append(options, failing, in(dir))...)
-	s.address = filepath.Join(dir, "http.sock")
-	s.await("both workers are ready", func(status master.Status) bool { return status.Ready() == 2 })
-	return s
+	return startServer(t, fmt.Sprintf(filesINI, dir, more), append(options, in(dir), at(filepath.Join(dir, "http.sock")))...)
 }
 
 // madeByTests lists the files that the server did not make.
@@ -108,11 +102,9 @@ func mustHaveModes(tb testing.TB, dir string, mask fs.FileMode, uid int) {
 // TestSidecarReadsTheMetrics has another user read the metrics directory, as a scraper beside the server would: with umask
 // 022 it sees what the server itself shows, with the default nothing.
 func TestSidecarReadsTheMetrics(t *testing.T) {
-	if os.Geteuid() != 0 {
-		proctest.Missing(t, "only root can become another user")
-	}
+	proctest.Root(t)
 	program := filepath.Join(t.TempDir(), "multiproc")
-	copyProgram(t, program)
+	copyOf(t, lookPath(t, "multiproc"), program)
 	openTo(t, filepath.Dir(program))
 	sidecar := func(s *testServer) (string, error) {
 		openTo(t, s.dir)

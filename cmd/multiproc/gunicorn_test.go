@@ -90,9 +90,8 @@ func pythonProcesses(t *testing.T, gunicorn, n int) (pids []int) {
 func beside(t *testing.T, dir string) *testServer {
 	t.Helper()
 	s := &testServer{tb: t}
-	_, s.log = startProcess(t, t.TempDir(), []string{multiprocPath(t), "metrics", "serve", "--listen", "127.0.0.1:0", "--dir", dir}, nil)
-	line := s.log.Wait(t, nil, "serving metrics")
-	_, s.address, _ = strings.Cut(line, "url=http://")
+	_, s.log = startProcess(t, t.TempDir(), []string{lookPath(t, "multiproc"), "metrics", "serve", "--listen", "127.0.0.1:0", "--dir", dir}, nil)
+	s.awaitAddress("serving metrics", "url=http://")
 	s.address, _, _ = strings.Cut(s.address, "/")
 	return s
 }

@@ -30,7 +30,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 	text := fmt.Sprintf("[multiproc]\nsocket = 127.0.0.1:0\ndisable-logging = true\ncontrol = %s\nmetrics-dir = %s\n",
 		control, filepath.Join(dir, "metrics"))
 	check(t, os.WriteFile(ini, []byte(text), 0o600))
-	cmd := exec.Command(multiprocPath(t), "--ini", ini) //nolint:noctx // ended below
+	cmd := exec.Command(lookPath(t, "multiproc"), "--ini", ini) //nolint:noctx // ended below
 	cmd.Stderr, cmd.Dir = w, dir
 	check(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill() })

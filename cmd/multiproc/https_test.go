@@ -232,9 +232,7 @@ func TestHTTPSWithoutMaster(t *testing.T) {
 // reload goes on with it while the file is unchanged, and for a new one the error says what to do.
 func TestRootOnlyKey(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		proctest.Missing(t, "only root can give up privileges")
-	}
+	proctest.Root(t)
 	s, _ := startDropping(t, "socket = 127.0.0.1:0\nuid = nobody\ntls-cert = cert.pem\ntls-key = key.pem\n", func(dir string) {
 		valid(t, 1).put(t, dir)
 		check(t, os.Chmod(filepath.Join(dir, "cert.pem"), 0o644))

@@ -24,9 +24,7 @@ func TestSecondServer(t *testing.T) {
 	health := freeAddress(t)
 	first := startServer(t, "socket = "+freeAddress(t)+"\nsocket = "+unixSocket+"\nsocket = "+abstract+
 		"\nhealth = "+health+"\nprocesses = 2\npidfile = "+pidfile+"\nmetrics-dir = "+metrics+"\nenv = PROMETHEUS_MULTIPROC_DIR="+metrics+"\n")
-	if text, err := os.ReadFile(pidfile); err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(first.cmd.Process.Pid) {
-		t.Fatalf("the pidfile has %q, %v", text, err)
-	}
+	first.mustHavePidfile(pidfile)
 
 	for _, second := range []struct{ name, ini, want string }{
 		{"all of it", "socket = " + first.address + "\npidfile = " + pidfile + "\nmetrics-dir = " + metrics + "\n", pidfile},
@@ -144,11 +142,8 @@ func TestStalePidfile(t *testing.T) {
 	workers := s.workers()
 	proctest.Kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
 	proctest.AwaitGone(t, append(workers, s.cmd.Process.Pid)...)
-	next := startServer(t, ini, func(o *serverOptions) { o.dir = s.dir })
-	text, err := os.ReadFile(filepath.Join(dir, "multiproc.pid"))
-	if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(next.cmd.Process.Pid) {
-		t.Errorf("the pidfile has %q, %v", text, err)
-	}
+	next := startServer(t, ini, in(s.dir))
+	next.mustHavePidfile(filepath.Join(dir, "multiproc.pid"))
 	next.stop()
 }
 

@@ -98,7 +98,7 @@ func testKilledMaster(t *testing.T, command string) {
 
 	// With the same addresses, control socket and metrics directory.
 	gone := time.Now()
-	next := startServer(t, ini, func(o *serverOptions) { o.dir = s.dir })
+	next := startServer(t, ini, in(s.dir))
 	t.Logf("the next server is ready after %s", time.Since(gone).Round(time.Millisecond))
 	if code, body := next.get("/readyz"); code != http.StatusOK {
 		t.Errorf("%d %s", code, body)

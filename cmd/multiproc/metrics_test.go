@@ -92,7 +92,7 @@ func TestWatchReaderGone(t *testing.T) {
 	startLoad(s, client{"tcp", s.address, "/", true})
 	read, write, err := os.Pipe()
 	check(t, err)
-	cmd := commandIn(t, s.dir, multiprocPath(t), "metrics", "watch", "--interval", "100ms", "--ini", s.ini)
+	cmd := commandIn(t, s.dir, lookPath(t, "multiproc"), "metrics", "watch", "--interval", "100ms", "--ini", s.ini)
 	cmd.Stdout = write
 	check(t, cmd.Start())
 	_ = write.Close()
@@ -143,7 +143,7 @@ func TestLargeDirectory(t *testing.T) {
 	run := func(args ...string) []byte {
 		t.Helper()
 		began := time.Now()
-		cmd := commandIn(t, dir, append([]string{multiprocPath(t), "metrics"}, args...)...)
+		cmd := commandIn(t, dir, append([]string{lookPath(t, "multiproc"), "metrics"}, args...)...)
 		out, err := cmd.Output()
 		if err != nil {
 			t.Fatalf("%s: %v", args, err)
@@ -199,7 +199,7 @@ func BenchmarkInspect(b *testing.B) {
 	} {
 		b.Run(strings.Join(args, " "), func(b *testing.B) {
 			for b.Loop() {
-				cmd := commandIn(b, dir, append([]string{multiprocPath(b), "metrics", args[0], "--dir", dir}, args[1:]...)...)
+				cmd := commandIn(b, dir, append([]string{lookPath(b, "multiproc"), "metrics", args[0], "--dir", dir}, args[1:]...)...)
 				if out, err := cmd.CombinedOutput(); err != nil {
 					b.Fatalf("%v: %s", err, out)
 				}

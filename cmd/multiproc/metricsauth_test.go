@@ -193,14 +193,12 @@ func TestMetricsAuthFile(t *testing.T) {
 
 // TestMetricsAuthFileIsForTheServersUser has a file that only root can read. The workers read it, so the start fails at once.
 func TestMetricsAuthFileIsForTheServersUser(t *testing.T) {
-	if os.Geteuid() != 0 {
-		proctest.Missing(t, "only root can give up privileges")
-	}
+	proctest.Root(t)
 	dir := t.TempDir()
 	openTo(t, dir)
 	check(t, os.Chown(dir, nobody, nobody))
 	program := filepath.Join(dir, "multiproc")
-	copyProgram(t, program)
+	copyOf(t, lookPath(t, "multiproc"), program)
 	writeFile(t, filepath.Join(dir, "web.yml"), "http_server_config:\n  http2: false\n")
 	s := startServer(t, "socket = 127.0.0.1:0\nmetrics-socket = 127.0.0.1:0\nuid = nobody\nmetrics-auth-file = web.yml\n", failing, in(dir), withProgram(program))
 	if code := s.exitCode(); code != exitUsage || s.log.Count("metrics-auth-file", "permission denied") == 0 {

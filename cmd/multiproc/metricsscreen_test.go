@@ -52,7 +52,7 @@ func (e *emulator) modes() string {
 // code afterwards.
 func (e *emulator) startScreen(command, dir string) (pid int) {
 	e.tb.Helper()
-	e.line("sh -c 'echo $$ > " + dir + "/pid; exec " + multiprocPath(e.tb) + " metrics " + command + " --dir " + dir + "'; echo ended with $?")
+	e.line("sh -c 'echo $$ > " + dir + "/pid; exec " + lookPath(e.tb, "multiproc") + " metrics " + command + " --dir " + dir + "'; echo ended with $?")
 	e.awaitText("q quit")
 	text, err := os.ReadFile(dir + "/pid")
 	check(e.tb, err)
@@ -104,7 +104,7 @@ func TestTop(t *testing.T) {
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 4\ndisable-logging = true\n")
 	startLoad(s, client{"tcp", s.address, "/", true})
 
-	e.line("stty -a > " + s.dir + "/before; " + multiprocPath(t) + " metrics top --interval 200ms --ini " + s.ini + "; echo ended with $?")
+	e.line("stty -a > " + s.dir + "/before; " + lookPath(t, "multiproc") + " metrics top --interval 200ms --ini " + s.ini + "; echo ended with $?")
 	screen := e.await("four workers at work", func(screen string) bool {
 		found := rows(screen)
 		return len(found) == 4 && strings.Contains(screen, "4 of 4 workers ready") && strings.Contains(screen, "http_requests_total{")
@@ -156,7 +156,7 @@ func TestTop(t *testing.T) {
 	if modes := e.modes(); modes != "0 1\n" {
 		t.Errorf("top leaves its screen or no cursor: %s", modes)
 	}
-	e.line("TERM=dumb " + multiprocPath(t) + " metrics top --ini " + s.ini)
+	e.line("TERM=dumb " + lookPath(t, "multiproc") + " metrics top --ini " + s.ini)
 	e.awaitText("use top --once")
 	before, after := settingsOf(t, s.dir+"/before"), settingsOf(t, s.dir+"/after")
 	if before != after {
@@ -222,7 +222,7 @@ func TestTerminalIsGone(t *testing.T) {
 		keys, line := openTerminal(t)
 		dir := t.TempDir()
 		// A session leader that survives SIGHUP keeps the kernel from sending it to the foreground job.
-		leader := commandIn(t, dir, "sh", "-c", `trap "" HUP; set -m; `+multiprocPath(t)+" metrics "+command+" --dir "+dir+"; :")
+		leader := commandIn(t, dir, "sh", "-c", `trap "" HUP; set -m; `+lookPath(t, "multiproc")+" metrics "+command+" --dir "+dir+"; :")
 		leader.Stdin, leader.Stdout, leader.Stderr = line, line, line
 		leader.Env = append(os.Environ(), "TERM=xterm")
 		leader.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -246,7 +246,7 @@ func TestWatchOnTerminal(t *testing.T) {
 	e := startEmulator(t, 120, 30)
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ndisable-logging = true\n")
 	startLoad(s, client{"tcp", s.address, "/", true})
-	e.line(multiprocPath(t) + " metrics watch --interval 200ms --ini " + s.ini + " requests_total; echo ended with $?")
+	e.line(lookPath(t, "multiproc") + " metrics watch --interval 200ms --ini " + s.ini + " requests_total; echo ended with $?")
 	e.await("counted requests", func(screen string) bool {
 		return strings.Contains(screen, "PER SECOND") && strings.Contains(screen, `http_requests_total{code="200"`)
 	})

@@ -65,14 +65,14 @@ func countsOf(page string) (map[string]float64, error) {
 	}
 	for series := range counts {
 		metric, _, _ := strings.Cut(series, "{")
-		family := metric
+		kind := types[metric]
 		for _, suffix := range []string{"_bucket", "_count", "_sum"} {
-			if name, ok := strings.CutSuffix(metric, suffix); ok && types[name] == "histogram" {
-				family = name
+			if name, ok := strings.CutSuffix(metric, suffix); ok && (types[name] == "histogram" || types[name] == "summary") {
+				kind = "counter"
 			}
 		}
-		switch types[family] {
-		case "counter", "histogram":
+		switch kind {
+		case "counter":
 		case "":
 			return nil, fmt.Errorf("no type of %s", series)
 		default:

@@ -15,7 +15,7 @@ func asNobody(t *testing.T) (dir string, run func(args ...string) (out string, c
 	t.Helper()
 	dir = t.TempDir()
 	program := filepath.Join(dir, "multiproc")
-	copyProgram(t, program)
+	copyOf(t, lookPath(t, "multiproc"), program)
 	for _, open := range []string{dir, filepath.Dir(dir)} {
 		check(t, os.Chmod(open, 0o755))
 	}

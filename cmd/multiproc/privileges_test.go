@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -23,13 +22,11 @@ const nobody = 65534
 // unix socket are where only root can write. prepare fills the directory before the start.
 func startDropping(t *testing.T, ini string, prepare ...func(dir string)) (s *testServer, roots string) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		proctest.Missing(t, "only root can give up privileges")
-	}
+	proctest.Root(t)
 	dir := t.TempDir()
 	check(t, os.Chmod(filepath.Dir(dir), 0o755))
 	program := filepath.Join(dir, "multiproc")
-	copyProgram(t, program)
+	copyOf(t, lookPath(t, "multiproc"), program)
 	metrics := filepath.Join(dir, "metrics")
 	check(t, os.Mkdir(metrics, 0o700))
 	check(t, os.Chown(metrics, nobody, nobody))
@@ -40,22 +37,9 @@ func startDropping(t *testing.T, ini string, prepare ...func(dir string)) (s *te
 	}
 	s = startServer(t, ini+"processes = 2\npidfile = "+filepath.Join(roots, "multiproc.pid")+
 		"\nsocket = "+filepath.Join(roots, "http.sock")+"\nhealth = 127.0.0.1:0\nstats = "+filepath.Join(roots, "stats.sock")+"\n",
-		withProgram(program), func(o *serverOptions) { o.dir = dir })
+		withProgram(program), in(dir))
 	check(t, os.Chmod(s.ini, 0o644))
 	return s, roots
-}
-
-func copyProgram(tb testing.TB, to string) {
-	tb.Helper()
-	from, err := os.Open(multiprocPath(tb))
-	check(tb, err)
-	defer from.Close()
-	file, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
-	check(tb, err)
-	if _, err := io.Copy(file, from); err != nil {
-		tb.Fatal(err)
-	}
-	check(tb, file.Close())
 }
 
 // rootsPort returns an address that only root can listen on, on most machines.
@@ -81,18 +65,13 @@ func TestPrivilegesAreGivenUp(t *testing.T) {
 		"by number": fmt.Sprintf("uid = %d\ngid = %d\n", nobody, nobody),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if os.Geteuid() != 0 {
-				proctest.Missing(t, "only root can give up privileges")
-			}
+			proctest.Root(t)
 			s, roots := startDropping(t, "socket = "+rootsPort(t)+"\n"+ini)
 			mustRunAsNobody(t, append(s.workers(), s.cmd.Process.Pid)...)
 			if n := s.log.Count("level=WARN") + s.log.Count("level=ERROR"); n > 0 {
 				t.Errorf("something is not right:\n%s", s.log)
 			}
-			text, err := os.ReadFile(filepath.Join(roots, "multiproc.pid"))
-			if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(s.cmd.Process.Pid) {
-				t.Errorf("pidfile: %q, %v", text, err)
-			}
+			s.mustHavePidfile(filepath.Join(roots, "multiproc.pid"))
 			code, body := s.get("/metrics")
 			if code != http.StatusOK || !strings.Contains(body, `multiproc_workers{state="ready"} 2.0`) {
 				t.Errorf("%d %s", code, body)

@@ -96,16 +96,12 @@ func script(tb testing.TB, lines ...string) string {
 	return path
 }
 
-// lookPath returns the path of a program that the test binary acts as; see TestMain.
+// lookPath returns the path of a program, such as one that the test binary acts as; see TestMain.
 func lookPath(tb testing.TB, name string) string {
 	tb.Helper()
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		if path := filepath.Join(dir, name); fileExists(path) {
-			return path
-		}
-	}
-	tb.Fatalf("no %s in PATH", name)
-	return ""
+	path, err := exec.LookPath(name)
+	check(tb, err)
+	return path
 }
 
 func fileExists(path string) bool {

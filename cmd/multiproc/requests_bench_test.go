@@ -13,7 +13,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,8 +45,7 @@ func benchmarkRequests(b *testing.B, keepAlive bool, workers int, reusePort bool
 	b.Helper()
 	const common = "socket = 127.0.0.1:0\ndisable-logging = true\n"
 	several := startServer(b, fmt.Sprintf("%sprocesses = %d\nthreads = 1\nreuse-port = %t\n", common, workers, reusePort))
-	one := startServer(b, common+"master = false\n", failing)
-	_, one.address, _ = strings.Cut(one.log.Wait(b, one.done, "msg=serving", "address="), "address=")
+	one := startAlone(b, "disable-logging = true\n")
 	var rates [2][]float64
 	for b.Loop() {
 		for i, s := range []*testServer{several, one} {

@@ -23,9 +23,7 @@ func TestNothingOfRootIsLeft(t *testing.T) {
 		"a command":   "notify = false\ncommand = cat secret >read 2>denied; exec sleep 1000\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if os.Geteuid() != 0 {
-				proctest.Missing(t, "only root can give up privileges")
-			}
+			proctest.Root(t)
 			s, _ := startDropping(t, ini+"uid = nobody\n", func(dir string) {
 				writeRootOnly(t, filepath.Join(dir, "secret"))
 				for _, name := range []string{"read", "denied"} {

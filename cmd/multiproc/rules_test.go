@@ -21,7 +21,7 @@ const prometheusDir = "../../testdata/prometheus"
 func initDir(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "site")
-	if out, err := exec.CommandContext(t.Context(), multiprocPath(t), "init", dir).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), lookPath(t, "multiproc"), "init", dir).CombinedOutput(); err != nil {
 		t.Fatalf("multiproc init: %v\n%s", err, out)
 	}
 	return dir

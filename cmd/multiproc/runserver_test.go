@@ -24,9 +24,7 @@ func startRunserver(t *testing.T, dir string, args ...string) *testServer {
 func startDevelopment(t *testing.T, dir string, args ...string) *testServer {
 	t.Helper()
 	s := startRunserver(t, dir, args...)
-	line := s.log.Wait(t, s.done, "msg=serving", "address=")
-	_, s.address, _ = strings.Cut(line, "address=")
-	s.address, _, _ = strings.Cut(s.address, " ")
+	s.awaitAddress("msg=serving", "address=")
 	return s
 }
 

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,6 +39,7 @@ type serverOptions struct {
 	env     []string // more variables
 	wrap    []string // a command that runs it, such as unshare
 	args    []string // more arguments
+	address string   // of its first listener, if its log does not say it
 	failing bool     // it is not expected to serve
 }
 
@@ -58,7 +59,7 @@ func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *te
 	s.writeINI(ini)
 	program := o.program
 	if program == "" {
-		program = multiprocPath(tb)
+		program = lookPath(tb, "multiproc")
 	}
 	args := append(append(o.wrap, program, "--ini", s.ini), o.args...)
 	s.cmd = exec.Command(args[0], args[1:]...) //nolint:noctx // stopped at the end of the test
@@ -83,19 +84,18 @@ func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *te
 	if o.failing {
 		return s
 	}
-	line := s.log.Wait(tb, s.done, "new generation", "listening=")
-	_, s.address, _ = strings.Cut(line, "listening=")
-	s.address, _, _ = strings.Cut(s.address, " ")
+	if s.address = o.address; s.address == "" {
+		s.awaitAddress("new generation", "listening=")
+	}
 	s.await("enough workers ready", func(status master.Status) bool { return status.Ready() >= status.Target })
 	return s
 }
 
-// multiprocPath returns the path at which this test binary acts as multiproc.
-func multiprocPath(tb testing.TB) string {
-	tb.Helper()
-	path, err := exec.LookPath("multiproc")
-	check(tb, err)
-	return path
+// awaitAddress waits for a line that has this text and the address that the server listens on, after a key.
+func (s *testServer) awaitAddress(text, key string) {
+	s.tb.Helper()
+	_, s.address, _ = strings.Cut(s.log.Wait(s.tb, s.done, text, key), key)
+	s.address, _, _ = strings.Cut(s.address, " ")
 }
 
 // writeINI replaces the ini and adds what every server of a test needs.
@@ -144,6 +144,15 @@ func (s *testServer) await(what string, is func(master.Status) bool) master.Stat
 	}
 	s.tb.Fatalf("%s: not within %s: %+v %v\n%s", what, proctest.Patience, last, err, s.log)
 	return last
+}
+
+// mustHavePidfile checks that a file has the master's pid.
+func (s *testServer) mustHavePidfile(path string) {
+	s.tb.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(s.cmd.Process.Pid) {
+		s.tb.Errorf("pidfile: %q, %v, want %d", text, err, s.cmd.Process.Pid)
+	}
 }
 
 // signal sends the master a signal.
@@ -197,7 +206,7 @@ func (s *testServer) run(args ...string) (stdout, stderr string, code exitCode) 
 	s.tb.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.tb.Context()), 2*proctest.Patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, multiprocPath(s.tb), args...)
+	cmd := exec.CommandContext(ctx, lookPath(s.tb, "multiproc"), args...)
 	cmd.Dir = s.dir
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -243,6 +252,17 @@ func freeAddress(tb testing.TB) string {
 	return l.Addr().String()
 }
 
+func in(dir string) func(*serverOptions) { return func(o *serverOptions) { o.dir = dir } }
+
+// at starts a server whose log does not say its address, since it is a file.
+func at(address string) func(*serverOptions) {
+	return func(o *serverOptions) { o.address = address }
+}
+
+func wrapped(command ...string) func(*serverOptions) {
+	return func(o *serverOptions) { o.wrap = command }
+}
+
 func withEnv(env ...string) func(*serverOptions) {
 	return func(o *serverOptions) { o.env = append(o.env, env...) }
 }
@@ -256,7 +276,5 @@ func failing(o *serverOptions) { o.failing = true }
 // appINI returns the part of an ini that has the application of the tests as the worker; see testApp.
 func appINI(tb testing.TB) string {
 	tb.Helper()
-	path, err := exec.LookPath("testapp")
-	check(tb, err)
-	return fmt.Sprintf("command = %s\n", path)
+	return "command = " + lookPath(tb, "testapp") + "\n"
 }

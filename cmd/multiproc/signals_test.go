@@ -19,12 +19,8 @@ func startLogging(tb testing.TB, ini string) (s *testServer, path string) {
 	tb.Helper()
 	dir := tb.TempDir()
 	path = filepath.Join(dir, "multiproc.log")
-	s = startServer(tb, "socket = "+freeAddress(tb)+"\nlogto = "+path+"\n"+ini, failing, func(o *serverOptions) { o.dir = dir })
-	text, err := os.ReadFile(s.ini)
-	check(tb, err)
-	_, s.address, _ = strings.Cut(string(text), "socket = ")
-	s.address, _, _ = strings.Cut(s.address, "\n")
-	s.await("enough workers ready", func(status master.Status) bool { return status.Ready() == status.Target })
+	address := freeAddress(tb)
+	s = startServer(tb, "socket = "+address+"\nlogto = "+path+"\n"+ini, in(dir), at(address))
 	return s, path
 }
 

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"multiproc/internal/proctest"
-	"multiproc/master"
 )
 
 // soak is a server to which everything happens at once, again and again.
@@ -97,9 +96,7 @@ func soakINI(address, unix, more string) string {
 func startSoak(t *testing.T) *soak {
 	t.Helper()
 	dir, address := t.TempDir(), freeAddress(t)
-	s := startServer(t, soakINI(address, filepath.Join(dir, "http.sock"), soakRecycling), in(dir), failing, withEnv("GOTRACEBACK=all"))
-	s.address = address
-	s.await("enough workers ready", func(status master.Status) bool { return status.Ready() == status.Target })
+	s := startServer(t, soakINI(address, filepath.Join(dir, "http.sock"), soakRecycling), in(dir), at(address), withEnv("GOTRACEBACK=all"))
 	k := &soak{
 		tracker: newTracker(s, filepath.Join(dir, "transactions.db")),
 		load:    startLoad(s),

@@ -22,9 +22,7 @@ import (
 func startAlone(tb testing.TB, ini string, options ...func(*serverOptions)) *testServer {
 	tb.Helper()
 	s := startServer(tb, "master = false\nsocket = 127.0.0.1:0\n"+ini, append(options, failing)...)
-	line := s.log.Wait(tb, s.done, "msg=serving", "address=")
-	_, s.address, _ = strings.Cut(line, "address=")
-	s.address, _, _ = strings.Cut(s.address, " ")
+	s.awaitAddress("msg=serving", "address=")
 	return s
 }
 
@@ -40,7 +38,7 @@ func TestWithoutMaster(t *testing.T) {
 		t.Run(signal.String(), func(t *testing.T) {
 			manager := newServiceManager(t)
 			s := startAlone(t, "pidfile = multiproc.pid\n", withEnv("NOTIFY_SOCKET="+manager.path),
-				func(o *serverOptions) { o.dir = dir })
+				in(dir))
 			manager.wait("READY=1")
 			if fileExists(old) {
 				t.Error("the directory was not wiped")
@@ -48,10 +46,7 @@ func TestWithoutMaster(t *testing.T) {
 			if found := proctest.Children(s.cmd.Process.Pid); len(found) > 0 {
 				t.Errorf("it has children: %d", found)
 			}
-			text, err := os.ReadFile(filepath.Join(dir, "multiproc.pid"))
-			if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(s.cmd.Process.Pid) {
-				t.Errorf("pidfile: %q, %v", text, err)
-			}
+			s.mustHavePidfile(filepath.Join(dir, "multiproc.pid"))
 			for _, path := range []string{"/", "/livez", "/healthz", "/readyz", "/metrics"} {
 				if code, body := s.get(path); code != http.StatusOK {
 					t.Errorf("%s: %d %s", path, code, body)
@@ -159,36 +154,25 @@ func TestQuitWithoutMaster(t *testing.T) {
 	}
 }
 
-// TestWithoutMasterReopensLog has the process itself reopen a renamed log.
-func TestWithoutMasterReopensLog(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "multiproc.log")
-	address := freeAddress(t)
+// TestSignalsWithoutMaster sends the signals that only a master handles, which the log says do nothing, and then renames the log:
+// on USR1 the process itself reopens it.
+func TestSignalsWithoutMaster(t *testing.T) {
+	path, address := filepath.Join(t.TempDir(), "multiproc.log"), freeAddress(t)
 	s := startServer(t, "master = false\nsocket = "+address+"\nlogto = "+path+"\n", failing)
 	s.address = address
 	proctest.Eventually(t, "the log", func() bool { return logHas(path, "msg=serving") })
+	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU} {
+		s.signal(signal)
+		proctest.Eventually(t, "a line in the log", func() bool { return logHas(path, "signal ignored without a master", signal.String()) })
+		if code, _ := s.get("/livez"); code != http.StatusOK {
+			t.Errorf("%d after %s", code, signal)
+		}
+	}
 	check(t, os.Rename(path, path+".1"))
 	s.signal(syscall.SIGUSR1)
 	proctest.Eventually(t, "the new log", func() bool {
 		s.get("/")
 		return logHas(path, "path=/")
 	})
-	s.stop()
-}
-
-// TestSignalsWithoutMaster sends the signals that only a master handles: the log notes that they have no effect.
-func TestSignalsWithoutMaster(t *testing.T) {
-	t.Parallel()
-	address := freeAddress(t)
-	s := startServer(t, "master = false\nsocket = "+address+"\n", failing)
-	s.address = address
-	s.log.Wait(t, s.done, "msg=serving")
-	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU} {
-		s.signal(signal)
-		s.log.Wait(t, s.done, "signal ignored without a master", signal.String())
-		if code, _ := s.get("/livez"); code != http.StatusOK {
-			t.Errorf("%d after %s", code, signal)
-		}
-	}
 	s.stop()
 }

@@ -164,7 +164,7 @@ func TestStopCommand(t *testing.T) {
 		if proctest.Alive(s.cmd.Process.Pid) {
 			t.Error("the master lives on after stop has returned")
 		}
-		next := startServer(t, ini, func(o *serverOptions) { o.dir = s.dir })
+		next := startServer(t, ini, in(s.dir))
 		if code := s.exitCode(); code != 0 {
 			t.Errorf("exit code %d\n%s", code, s.log)
 		}

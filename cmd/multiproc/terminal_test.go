@@ -56,7 +56,7 @@ func openTerminal(t *testing.T) (keys, line *os.File) {
 func startAtTerminal(t *testing.T, dir string, args ...string) *terminal {
 	t.Helper()
 	keys, line := openTerminal(t)
-	cmd := commandIn(t, dir, append([]string{multiprocPath(t)}, args...)...)
+	cmd := commandIn(t, dir, append([]string{lookPath(t, "multiproc")}, args...)...)
 	cmd.Stdin, cmd.Stderr = line, line
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	check(t, cmd.Start())

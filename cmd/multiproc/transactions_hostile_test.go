@@ -93,9 +93,7 @@ func TestDiskFullOfTransactions(t *testing.T) {
 // TestReadOnlyDatabase has a server that may read the database, but not write it.
 func TestReadOnlyDatabase(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		proctest.Missing(t, "only root can have what the server may not write")
-	}
+	proctest.Root(t)
 	data := t.TempDir()
 	check(t, errors.Join(os.Chmod(data, 0o755), os.Chmod(filepath.Dir(data), 0o755)))
 	database := filepath.Join(data, "transactions.db")

@@ -31,7 +31,7 @@ func TestStoppedInTheLock(t *testing.T) {
 
 	t.Run("populate", func(t *testing.T) {
 		k := k.within(t)
-		populate := commandIn(t, k.dir, multiprocPath(t), "populate", "--ini", k.ini, "--transactions", "10000000")
+		populate := commandIn(t, k.dir, lookPath(t, "multiproc"), "populate", "--ini", k.ini, "--transactions", "10000000")
 		check(t, populate.Start())
 		k.stopInLock(populate.Process.Pid)
 		k.mustBeBusy(wires)

@@ -33,10 +33,7 @@ env=PROMETHEUS_MULTIPROC_DIR=`+metrics+`/
 		t.Errorf("%d workers", len(workers))
 	}
 	// Relative to the working directory, as in uWSGI.
-	text, err := os.ReadFile(filepath.Join(s.dir, "master.pid"))
-	if err != nil || strings.TrimSpace(string(text)) != strconv.Itoa(s.cmd.Process.Pid) {
-		t.Errorf("pidfile: %q, %v", text, err)
-	}
+	s.mustHavePidfile(filepath.Join(s.dir, "master.pid"))
 	for _, pid := range append(workers, s.cmd.Process.Pid) {
 		if dir, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/cwd"); err != nil || dir != home {
 			t.Errorf("process %d is in %s, %v", pid, dir, err)
