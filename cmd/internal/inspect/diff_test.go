@@ -13,7 +13,6 @@ import (
 
 // TestDiffOfDump finds no difference between a directory and its dump, in both formats and with names of any form.
 func TestDiffOfDump(t *testing.T) {
-	t.Parallel()
 	own := t.TempDir()
 	w := newWriter(t, own, "w1")
 	mpmetrics.Must(w.NewGaugeVec(prometheus.GaugeOpts{Name: "dotted.name", Help: "Help."}, mpmetrics.ModeAll, []string{"z", "a.b"})).

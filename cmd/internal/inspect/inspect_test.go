@@ -21,7 +21,7 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// runMetrics runs a subcommand of metrics in this process.
+// runMetrics runs a subcommand of metrics in this process. It is for one test at a time: urfave has a global help flag.
 func runMetrics(ctx context.Context, stdout io.Writer, args ...string) (stderr string, err error) {
 	var log bytes.Buffer
 	app := &urfave.App{
@@ -82,7 +82,6 @@ func stamps(t *testing.T, dir string) map[string]stamp {
 // TestInspectionChangesNothing runs each subcommand on a directory with a live writer, a dead one and faulty files. No byte and
 // no time of it may change.
 func TestInspectionChangesNothing(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	for _, id := range []string{"w1", "dead"} {
 		w := newWriter(t, dir, id)

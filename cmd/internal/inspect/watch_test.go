@@ -98,7 +98,6 @@ func keepCounting(t *testing.T, c prometheus.Counter) {
 }
 
 func TestWatch(t *testing.T) {
-	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "metrics")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
