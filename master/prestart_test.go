@@ -14,7 +14,7 @@ import (
 )
 
 func TestPrestartComesFirst(t *testing.T) {
-	s := supervise(t, "waits", unchanged)
+	s := supervise(t, "waits")
 	s.waits()
 	if status := s.status(); len(status.Workers) > 0 || status.Target != 1 {
 		t.Errorf("status during the prestart command: %+v", status)
@@ -38,7 +38,7 @@ func TestPrestartComesFirst(t *testing.T) {
 }
 
 func TestPrestartFails(t *testing.T) {
-	s := supervise(t, "fails", unchanged)
+	s := supervise(t, "fails")
 	s.wantReports("prestart: fails")
 	s.ends("ended: no worker became ready: test prestart failed: error: no such table")
 	if log := s.Stderr(); !strings.Contains(log, "test: error: no such table\n") {
@@ -47,12 +47,11 @@ func TestPrestartFails(t *testing.T) {
 }
 
 func TestPrestartCannotBeStarted(t *testing.T) {
-	s := supervise(t, "no prestart", unchanged)
+	s := supervise(t, "no prestart")
 	why := "test prestart failed: change directory: stat " + s.dir + "/nowhere: no such file or directory"
 	s.ends("ended: no worker became ready: " + why)
 
-	s = supervise(t, "", unchanged)
-	s.wantReports("prestart: ", "worker of generation 1")
+	s = serving(t)
 	if o := <-s.reload("no prestart"); o.OK || !strings.HasPrefix(o.Error, "test prestart failed: change directory: ") {
 		t.Errorf("outcome %+v", o)
 	}
@@ -61,11 +60,10 @@ func TestPrestartCannotBeStarted(t *testing.T) {
 
 // The event of a failed start is handled after the actions that led to it.
 func TestWorkerCannotBeStarted(t *testing.T) {
-	s := supervise(t, "no worker", unchanged)
+	s := supervise(t, "no worker")
 	s.ends("ended: no worker became ready: start worker w1: change directory: stat " + s.dir + "/nowhere: no such file or directory")
 
-	s = supervise(t, "", unchanged)
-	s.wantReports("prestart: ", "worker of generation 1")
+	s = serving(t)
 	want := "worker w1-1 could not be started: start worker w1-1: change directory: "
 	if o := <-s.reload("no worker"); o.OK || !strings.HasPrefix(o.Error, want) {
 		t.Errorf("outcome %+v, want %s", o, want)
@@ -77,8 +75,7 @@ func TestWorkerCannotBeStarted(t *testing.T) {
 }
 
 func TestPrestartFailsInReload(t *testing.T) {
-	s := supervise(t, "", unchanged)
-	s.wantReports("prestart: ", "worker of generation 1")
+	s := serving(t)
 	before := s.status().Workers
 	outcome := s.reload("fails")
 	s.wantReports("prestart: fails")
@@ -97,58 +94,36 @@ func TestPrestartFailsInReload(t *testing.T) {
 }
 
 func TestStopDuringPrestart(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
-		t.Run(signal.String(), func(t *testing.T) {
-			s := supervise(t, "waits", unchanged)
-			pid := s.waits()
-			s.Signal(syscall.SIGHUP) // must wait
-			s.Signal(signal)
-			s.ends("ended: <nil>")
-			s.mustBeGone(pid)
-		})
+	s := supervise(t, "waits")
+	pid := s.waits()
+	s.Signal(syscall.SIGHUP) // must wait
+	s.Signal(syscall.SIGTERM)
+	s.ends("ended: <nil>")
+	s.mustBeGone(pid)
+
+	s = serving(t)
+	outcome := s.reload("waits")
+	pid = s.waits()
+	s.Signal(syscall.SIGTERM)
+	if o := <-outcome; o.OK || o.Error != fleet.ErrStopping.Error() {
+		t.Errorf("outcome %+v", o)
 	}
-	t.Run("in a reload", func(t *testing.T) {
-		s := supervise(t, "", unchanged)
-		s.wantReports("prestart: ", "worker of generation 1")
-		outcome := s.reload("waits")
-		pid := s.waits()
-		s.Signal(syscall.SIGTERM)
-		if o := <-outcome; o.OK || o.Error != fleet.ErrStopping.Error() {
-			t.Errorf("outcome %+v", o)
-		}
-		s.ends("ended: <nil>")
-		s.mustBeGone(pid)
-	})
+	s.ends("ended: <nil>")
+	s.mustBeGone(pid)
 }
 
 func TestPrestartHangs(t *testing.T) {
-	late := func(s *supervised) {
-		s.Helper()
-		s.Send("late")
-		s.wantReports("10m0s left")
-	}
-	const want = "test prestart failed: did not end within 10m0s"
-
-	s := supervise(t, "waits", unchanged)
+	s := supervise(t, "waits")
 	pid := s.waits()
-	late(s)
-	s.ends("ended: no worker became ready: " + want)
+	s.Send("late")
+	s.wantReports("10m0s left")
+	s.ends("ended: no worker became ready: test prestart failed: did not end within 10m0s")
 	s.mustBeGone(pid)
-
-	s = supervise(t, "", unchanged)
-	s.wantReports("prestart: ", "worker of generation 1")
-	outcome := s.reload("waits")
-	s.waits()
-	late(s)
-	if o := <-outcome; o.OK || o.Error != want {
-		t.Errorf("outcome %+v", o)
-	}
-	s.quit()
 }
 
 // A process that the prestart command has started and left behind has its output open, and must not hold up the workers.
 func TestPrestartLeavesSomethingBehind(t *testing.T) {
-	s := supervise(t, "leaves", unchanged)
+	s := supervise(t, "leaves")
 	s.wantReports("prestart: leaves", "worker of generation 1")
 	check(t, s.gate.Close())
 	s.quit()

@@ -194,7 +194,7 @@ type supervised struct {
 }
 
 // supervise starts a master with these settings.
-func supervise(t *testing.T, does string, change func(*exec.Cmd)) *supervised {
+func supervise(t *testing.T, does string, change ...func(*exec.Cmd)) *supervised {
 	t.Helper()
 	exe, err := os.Executable()
 	check(t, err)
@@ -206,7 +206,19 @@ func supervise(t *testing.T, does string, change func(*exec.Cmd)) *supervised {
 	check(t, err)
 	t.Cleanup(func() { _ = s.gate.Close() }) // a test may have closed it
 	s.set(does)
-	s.Child = proctest.StartWith(t, change, "master", s.dir, exe)
+	s.Child = proctest.StartWith(t, func(cmd *exec.Cmd) {
+		for _, f := range change {
+			f(cmd)
+		}
+	}, "master", s.dir, exe)
+	return s
+}
+
+// serving starts a master whose prestart command does nothing, and waits for its worker.
+func serving(t *testing.T) *supervised {
+	t.Helper()
+	s := supervise(t, "")
+	s.wantReports("prestart: ", "worker of generation 1")
 	return s
 }
 
@@ -279,5 +291,3 @@ func (s *supervised) mustBeGone(pid int) {
 		s.Errorf("process %d has outlived its master: %v", pid, err)
 	}
 }
-
-func unchanged(*exec.Cmd) {}

@@ -143,13 +143,13 @@ func (w *running) do(method, path, body string) (code int, answer string) {
 	return r.code, readAll(w.t, r)
 }
 
-func listen(t *testing.T, network, address string) net.Listener {
-	t.Helper()
+func listen(tb testing.TB, network, address string) net.Listener {
+	tb.Helper()
 	var config net.ListenConfig
 	config.SetMultipathTCP(false)
-	l, err := config.Listen(t.Context(), network, address)
-	check(t, err)
-	t.Cleanup(func() { _ = l.Close() })
+	l, err := config.Listen(tb.Context(), network, address)
+	check(tb, err)
+	tb.Cleanup(func() { _ = l.Close() })
 	return l
 }
 

@@ -20,22 +20,22 @@ import (
 
 // page is the metrics page of a directory.
 type page struct {
-	t    *testing.T
+	t    testing.TB
 	path string
 }
 
 // openMetrics returns a Writer for a worker, and the page of its directory.
-func openMetrics(t *testing.T) (*mpmetrics.Writer, page) {
-	t.Helper()
-	path := t.TempDir()
+func openMetrics(tb testing.TB) (*mpmetrics.Writer, page) {
+	tb.Helper()
+	path := tb.TempDir()
 	w, err := mpmetrics.NewWriter(path, "w1", mpmetrics.WriterOptions{})
-	check(t, err)
-	t.Cleanup(func() {
+	check(tb, err)
+	tb.Cleanup(func() {
 		if err := w.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
-	return w, page{t, path}
+	return w, page{tb, path}
 }
 
 // lines returns the lines of the page that have a prefix.

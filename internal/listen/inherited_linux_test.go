@@ -1,7 +1,6 @@
 package listen
 
 import (
-	"errors"
 	"net"
 	"os"
 	"strconv"
@@ -52,14 +51,7 @@ func TestActivated(t *testing.T) {
 			t.Errorf("descriptors:\n%s", diff)
 		}
 		for i, network := range []string{"tcp", "unix"} {
-			connect(t, network, set.Addresses()[i])
-			acceptOne(t, fds[i])
-			if _, _, err := unix.Accept(fds[i]); !errors.Is(err, unix.EAGAIN) {
-				t.Errorf("%s blocks: %v", network, err)
-			}
-			if flags, err := unix.FcntlInt(uintptr(fds[i]), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
-				t.Errorf("%s: the descriptor is kept on exec: flags %#x (%v)", network, flags, err)
-			}
+			mustServe(t, fds[i], network, set.Addresses()[i])
 		}
 		queues, err := set.Queues()
 		check(t, err)

@@ -64,6 +64,19 @@ func acceptOne(t *testing.T, fd int) {
 	check(t, unix.Close(conn))
 }
 
+// mustServe checks that connections to an address arrive at a descriptor, which does not block and is closed on exec.
+func mustServe(t *testing.T, fd int, network, address string) {
+	t.Helper()
+	connect(t, network, address)
+	acceptOne(t, fd)
+	if _, _, err := unix.Accept(fd); !errors.Is(err, unix.EAGAIN) {
+		t.Errorf("%s: accept with an empty queue: %v", address, err)
+	}
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		t.Errorf("%s: the descriptor is kept on exec: flags %#x (%v)", address, flags, err)
+	}
+}
+
 func refuses(t *testing.T, network, address string) {
 	t.Helper()
 	if conn, err := dial(network, address); err == nil {
@@ -94,14 +107,7 @@ func TestOpen(t *testing.T) {
 		t.Errorf("addresses:\n%s", diff)
 	}
 	for i, network := range []string{"tcp", "unix", "unix"} {
-		connect(t, network, addresses[i])
-		acceptOne(t, fds[i])
-		if _, _, err := unix.Accept(fds[i]); !errors.Is(err, unix.EAGAIN) {
-			t.Errorf("%s: accept with an empty queue: %v", addresses[i], err)
-		}
-		if flags, err := unix.FcntlInt(uintptr(fds[i]), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
-			t.Errorf("%s: the descriptor is kept on exec: flags %#x (%v)", addresses[i], flags, err)
-		}
+		mustServe(t, fds[i], network, addresses[i])
 	}
 	if protocol, err := unix.GetsockoptInt(fds[0], unix.SOL_SOCKET, unix.SO_PROTOCOL); err != nil || protocol != unix.IPPROTO_TCP {
 		t.Errorf("protocol %d (%v), want TCP", protocol, err)
@@ -264,8 +270,7 @@ func TestOpenAllOrNothing(t *testing.T) {
 	s := NewSockets(nil)
 	taken := open(t, NewSockets(nil), loopback("http")).Addresses()[0]
 	path := filepath.Join(t.TempDir(), "s")
-	before, err := os.ReadDir("/proc/self/fd")
-	check(t, err)
+	before := len(proctest.Descriptors(os.Getpid()))
 	for _, reusePort := range []bool{false, true} {
 		first := loopback("http")
 		first.ReusePort = reusePort
@@ -278,10 +283,8 @@ func TestOpenAllOrNothing(t *testing.T) {
 			t.Errorf("%v, %v", set, err)
 		}
 	}
-	after, err := os.ReadDir("/proc/self/fd")
-	check(t, err)
-	if len(after) != len(before) {
-		t.Errorf("%d descriptors are open, %d before", len(after), len(before))
+	if after := len(proctest.Descriptors(os.Getpid())); after != before {
+		t.Errorf("%d descriptors are open, %d before", after, before)
 	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file of a socket remains: %v", err)

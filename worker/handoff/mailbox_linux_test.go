@@ -110,7 +110,7 @@ func TestSentDescriptorsAreClosed(t *testing.T) {
 	for i := range fds {
 		fds[i] = int(file.Fd())
 	}
-	before := openDescriptors(t)
+	before := len(proctest.Descriptors(os.Getpid()))
 	for _, n := range []int{1, 10, 100, 120, 253} {
 		check(t, sendRaw(box.Address(), []byte("STATUS=take these"), unix.UnixRights(fds[:n]...)))
 		check(t, notifier.Send(Notice{Alive: true}))
@@ -121,17 +121,10 @@ func TestSentDescriptorsAreClosed(t *testing.T) {
 				break
 			}
 		}
-		if now := openDescriptors(t); now != before {
+		if now := len(proctest.Descriptors(os.Getpid())); now != before {
 			t.Errorf("%d descriptors sent: %d are open, %d before", n, now, before)
 		}
 	}
-}
-
-func openDescriptors(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	check(t, err)
-	return len(entries)
 }
 
 // The manager may be stopped and its queue full.
