@@ -122,7 +122,7 @@ func TestPrestartHangs(t *testing.T) {
 }
 
 // A process that the prestart command has started and left behind has its output open, and must not hold up the workers.
-func TestPrestartLeavesSomethingBehind(t *testing.T) {
+func TestPrestartLeavesChild(t *testing.T) {
 	s := supervise(t, "leaves")
 	s.wantReports("prestart: leaves", "worker of generation 1")
 	check(t, s.gate.Close())
@@ -130,7 +130,7 @@ func TestPrestartLeavesSomethingBehind(t *testing.T) {
 }
 
 // It runs in the directory and environment of the workers, but without an identity.
-func TestPrestartSurroundings(t *testing.T) {
+func TestPrestartEnvironment(t *testing.T) {
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
 	check(t, err)
 	defer manager.Close()

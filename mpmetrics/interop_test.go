@@ -184,9 +184,9 @@ Gauge("r", "Both.", multiprocess_mode="mostrecent").set(9)
 	grow(byPython)
 }
 
-// TestPythonBegins has a Writer continue files that prometheus_client made, and prometheus_client look up and add keys
+// TestPythonFilesContinued has a Writer continue files that prometheus_client made, and prometheus_client look up and add keys
 // afterwards.
-func TestPythonBegins(t *testing.T) {
+func TestPythonFilesContinued(t *testing.T) {
 	t.Parallel()
 	requirePython(t)
 	dir := t.TempDir()

@@ -263,8 +263,8 @@ func TestLoginCrowded(t *testing.T) {
 	}
 }
 
-// TestLoginWithTooMuch: text too long for a password is not a guess, and locks nobody out.
-func TestLoginWithTooMuch(t *testing.T) {
+// TestLoginTooLong: text too long for a password is not a guess, and locks nobody out.
+func TestLoginTooLong(t *testing.T) {
 	s := openStore(t)
 	createUser(t, s, User{Name: "ada", Role: RoleStaff, Active: true})
 	for range 2 * attemptsOfName {

@@ -209,7 +209,7 @@ func TestHostileTexts(t *testing.T) {
 	}
 }
 
-func TestParamsAsDeepAsCanBe(t *testing.T) {
+func TestParamsOfMaximumDepth(t *testing.T) {
 	s := openStore(t)
 	for i, params := range []string{
 		strings.Repeat(`{"a":`, maxDepth-1) + "{}" + strings.Repeat("}", maxDepth-1),

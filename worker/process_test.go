@@ -288,8 +288,8 @@ func TestReadyzInTheDrain(t *testing.T) {
 	}
 }
 
-// TestMasterLeaves has a request during which the master ends, or makes the worker stop at once.
-func TestMasterLeaves(t *testing.T) {
+// TestMasterExits has a request during which the master ends, or makes the worker stop at once.
+func TestMasterExits(t *testing.T) {
 	begin := func() (*process, *client) {
 		p := startProcess(t, listen(t, "tcp", "127.0.0.1:0"), w1)
 		c := p.dial()

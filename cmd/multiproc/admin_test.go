@@ -229,8 +229,8 @@ func TestSessionOutlivesWorkers(t *testing.T) {
 	}
 }
 
-// TestFront redirects browsers to the admin site if there is one.
-func TestFront(t *testing.T) {
+// TestIndexRedirect redirects browsers to the admin site if there is one.
+func TestIndexRedirect(t *testing.T) {
 	const browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 	for _, test := range []struct {
 		ini, accept string

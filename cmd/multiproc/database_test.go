@@ -22,8 +22,8 @@ func migrated(tb testing.TB, dir string) (path string) {
 	return path
 }
 
-// TestDatabaseIsMade starts a server without a database, which creates one, and a second one, which uses it.
-func TestDatabaseIsMade(t *testing.T) {
+// TestDatabaseIsCreated starts a server without a database, which creates one, and a second one, which uses it.
+func TestDatabaseIsCreated(t *testing.T) {
 	t.Parallel()
 	for name, ini := range map[string]string{"as it comes": "", "with a umask that allows all": "umask = 000\n"} {
 		t.Run(name, func(t *testing.T) {

@@ -292,9 +292,9 @@ func TestDeployOverSamePath(t *testing.T) {
 	s.stop()
 }
 
-// TestProgramAway removes the program while every worker dies: the master starts workers from the open file, and a reload
+// TestProgramMissing removes the program while every worker dies: the master starts workers from the open file, and a reload
 // works once the program is back.
-func TestProgramAway(t *testing.T) {
+func TestProgramMissing(t *testing.T) {
 	t.Parallel()
 	t.Run("own", func(t *testing.T) {
 		d := newDeployment(t)
@@ -337,9 +337,9 @@ func TestProgramAway(t *testing.T) {
 	})
 }
 
-// TestDeployLeavesSomethingBehind deploys a program that exits but leaves a child, which holds the output open. The reload
+// TestDeployLeavesChild deploys a program that exits but leaves a child, which holds the output open. The reload
 // must end all the same.
-func TestDeployLeavesSomethingBehind(t *testing.T) {
+func TestDeployLeavesChild(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
 	s := d.start("socket = 127.0.0.1:0\n" + appINI(t))

@@ -37,8 +37,8 @@ func TestFilesFollowTheUmask(t *testing.T) {
 	}
 }
 
-// TestFilesAreTheUsersThatTheServerRunsAs starts as root and drops to another user.
-func TestFilesAreTheUsersThatTheServerRunsAs(t *testing.T) {
+// TestFilesBelongToUID starts as root and drops to another user.
+func TestFilesBelongToUID(t *testing.T) {
 	proctest.Root(t)
 	dir := t.TempDir()
 	program := filepath.Join(dir, "multiproc")

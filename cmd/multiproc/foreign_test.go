@@ -201,8 +201,8 @@ func TestListenersDoNotBlock(t *testing.T) {
 	s.stop()
 }
 
-// TestBlockingIsMended has a worker clear O_NONBLOCK. The next start of another worker sets it again.
-func TestBlockingIsMended(t *testing.T) {
+// TestBlockingFlagIsCleared has a worker clear O_NONBLOCK. The next start of another worker sets it again.
+func TestBlockingFlagIsCleared(t *testing.T) {
 	t.Parallel()
 	ini := pythonINI(t)
 	s := startServer(t, "socket = 127.0.0.1:0\nenv = CLEAR=1\n"+ini)

@@ -8,9 +8,9 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// TestReadyzSaysWhy has fewer ready workers than min-ready: the master and the remaining workers report it with the reason
+// TestReadyzReason has fewer ready workers than min-ready: the master and the remaining workers report it with the reason
 // until there are enough.
-func TestReadyzSaysWhy(t *testing.T) {
+func TestReadyzReason(t *testing.T) {
 	t.Parallel()
 	health := freeAddress(t)
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nmin-ready = 2\nheartbeat-timeout = 1\nhealth = "+health+"\n")

@@ -17,8 +17,8 @@ import (
 	"multiproc/master"
 )
 
-// TestLogThatNobodyReads starts a server whose log is a full pipe without a reader: it serves, reloads and stops.
-func TestLogThatNobodyReads(t *testing.T) {
+// TestLogUnread starts a server whose log is a full pipe without a reader: it serves, reloads and stops.
+func TestLogUnread(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
 	check(t, err)

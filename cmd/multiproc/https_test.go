@@ -135,9 +135,9 @@ func TestCertificateIsRenewed(t *testing.T) {
 	s.log.Wait(t, s.done, "tls-cert has expired")
 }
 
-// TestKeyIsNowhere looks for the key wherever others could see it: in arguments and environments, in the output of commands,
+// TestKeyIsSecret looks for the key wherever others could see it: in arguments and environments, in the output of commands,
 // in the log.
-func TestKeyIsNowhere(t *testing.T) {
+func TestKeyIsSecret(t *testing.T) {
 	dir := t.TempDir()
 	pair := valid(t, 1)
 	pair.put(t, dir)
@@ -187,8 +187,8 @@ func descriptorsTo(tb testing.TB, pid int, name string) int {
 	return n
 }
 
-// TestCheckLooksAtTheCertificate has check refuse a wrong certificate before anything starts with it.
-func TestCheckLooksAtTheCertificate(t *testing.T) {
+// TestCheckRefusesCertificate has check refuse a wrong certificate before anything starts with it.
+func TestCheckRefusesCertificate(t *testing.T) {
 	dir := t.TempDir()
 	s := &testServer{tb: t, dir: dir}
 	look := func() (string, exitCode) {

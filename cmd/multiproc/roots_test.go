@@ -13,10 +13,10 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// TestNothingOfRootIsLeft starts as root, with a root-only file beside the ini, and then inspects every process of the
+// TestNoRootPrivilegesRemain starts as root, with a root-only file beside the ini, and then inspects every process of the
 // server: no thread has a user, group or capability of root's, no descriptor leads to a file that only root may read, and the
 // processes cannot read one.
-func TestNothingOfRootIsLeft(t *testing.T) {
+func TestNoRootPrivilegesRemain(t *testing.T) {
 	t.Parallel()
 	for name, ini := range map[string]string{
 		"own workers": "",

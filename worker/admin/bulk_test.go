@@ -114,9 +114,9 @@ func (s *dataSite) answer(status int, question reply) reply {
 	return s.want(status, "/admin/transactions", fields...)
 }
 
-// TestBulkOfWhatWasAskedAbout: transactions that are added or modified between the question and its confirmation are left
+// TestBulkOfConfirmedOnly: transactions that are added or modified between the question and its confirmation are left
 // alone.
-func TestBulkOfWhatWasAskedAbout(t *testing.T) {
+func TestBulkOfConfirmedOnly(t *testing.T) {
 	for _, test := range []struct {
 		filter []string
 		left   []int64

@@ -10,8 +10,8 @@ import (
 	"multiproc/store"
 )
 
-// TestRightLost: a user who loses the right to a route while a request waits is refused.
-func TestRightLost(t *testing.T) {
+// TestRightRevokedWhileWaiting: a user who loses the right to a route while a request waits is refused.
+func TestRightRevokedWhileWaiting(t *testing.T) {
 	for name, lost := range map[string]string{
 		"the role":     "UPDATE users SET role = 'staff' WHERE name = 'superuser'",
 		"being active": "UPDATE users SET active = 0 WHERE name = 'superuser'",

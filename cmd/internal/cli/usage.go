@@ -45,7 +45,7 @@ func OnUsageError(_ *cli.Context, err error, _ bool) error { return Usage(err) }
 // UnknownCommand is the action of a command that only has subcommands.
 func UnknownCommand(c *cli.Context) error {
 	if c.NArg() == 0 {
-		return errors.Join(cli.ShowSubcommandHelp(c), Usagef("which command?"))
+		return errors.Join(cli.ShowSubcommandHelp(c), Usagef("a command is missing"))
 	}
 	return Usagef("no such command: %s", c.Args().First())
 }

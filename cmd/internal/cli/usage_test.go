@@ -36,9 +36,9 @@ func TestUsage(t *testing.T) {
 	}
 	Inherit(app.Commands)
 	for line, want := range map[string]string{
-		"app":                    "which command?",
+		"app":                    "a command is missing",
 		"app no":                 "no such command: no",
-		"app group":              "which command?",
+		"app group":              "a command is missing",
 		"app group no":           "no such command: no",
 		"app --flag":             "-flag",
 		"app group leaf --flag":  "-flag",

@@ -42,7 +42,7 @@ func populate(c *command) error {
 	n, seed := c.flags.Int("transactions"), c.flags.Uint64("seed")
 	switch {
 	case !c.flags.IsSet("transactions"):
-		return cli.Usagef("how many? give --transactions N")
+		return cli.Usagef("flag --transactions is missing")
 	case n <= 0:
 		return cli.Usagef("flag --transactions: %d is not a positive number", n)
 	case !c.flags.IsSet("seed"):

@@ -309,8 +309,8 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// TestDatabaseTakenAway: the log of a missing database, which has its latest commits, is left alone until the database is back.
-func TestDatabaseTakenAway(t *testing.T) {
+// TestDatabaseMissing: the log of a missing database, which has its latest commits, is left alone until the database is back.
+func TestDatabaseMissing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	c := proctest.Start(t, "commit", path)
 	c.Line()
