@@ -57,10 +57,7 @@ func TestAuthenticate(t *testing.T) {
 func TestAuthenticateDamagedHash(t *testing.T) {
 	s := openStore(t)
 	ada := createUser(t, s, User{Name: "Ada", Role: RoleStaff, Active: true})
-	update(t, s, func(tx *Tx) error {
-		_, err := tx.exec("UPDATE users SET password = replace(password, 'm=19456', 'm=4194304') WHERE id = ?", ada.ID)
-		return err
-	})
+	execIn(t, s, "UPDATE users SET password = replace(password, 'm=19456', 'm=4194304') WHERE id = ?", ada.ID)
 	hashes := watchHashes(t, s)
 	if user, _, err := s.authenticate(t.Context(), "Ada", "correct horse"); err == nil || errors.Is(err, ErrCredentials) {
 		t.Errorf("%+v, %v, want another error", user, err)

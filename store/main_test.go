@@ -68,6 +68,15 @@ func view(tb testing.TB, s *Store, f func(*Tx) error) {
 	check(tb, s.View(tb.Context(), f))
 }
 
+// execIn runs a statement in an Update, which must not fail.
+func execIn(tb testing.TB, s *Store, query string, args ...any) {
+	tb.Helper()
+	update(tb, s, func(tx *Tx) error {
+		_, err := tx.exec(query, args...)
+		return err
+	})
+}
+
 // clock is the clock of a Store, which tests set.
 type clock struct{ micros atomic.Int64 }
 

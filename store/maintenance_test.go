@@ -68,10 +68,7 @@ func TestMaintenance(t *testing.T) {
 	}
 
 	// Its failure fails no update, and is logged once a minute.
-	update(t, s, func(tx *Tx) error {
-		_, err := tx.exec("DROP TABLE counts_window")
-		return err
-	})
+	execIn(t, s, "DROP TABLE counts_window")
 	now.Add(60)
 	for range 2 {
 		update(t, s, newAPI(fmt.Sprint("a", time.Now())))

@@ -60,10 +60,7 @@ func TestNamed(t *testing.T) {
 
 func TestNamedErrors(t *testing.T) {
 	s := openStore(t)
-	update(t, s, func(tx *Tx) error {
-		createNames(t, tx, "one", "two")
-		return nil
-	})
+	update(t, s, func(tx *Tx) error { createNames(t, tx, "one", "two"); return nil })
 	create := func(n Named) func(*Tx) error {
 		return func(tx *Tx) error { _, err := tx.CreateNamed(n); return err }
 	}

@@ -1,9 +1,7 @@
 package store
 
 import (
-	"io/fs"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -88,38 +86,22 @@ func checkWindow(t *testing.T, tx *Tx) {
 	}
 }
 
-// openClocked opens a Store whose clock stands at today.
-func openClocked(t *testing.T) (*Store, *atomic.Int64) {
-	t.Helper()
-	var now atomic.Int64
-	now.Store(today)
-	s := openStore(t, Options{now: func() time.Time { return time.UnixMicro(now.Load()) }})
-	return s, &now
-}
-
 // TestMoveWindowDropsTotals: the totals of a deleted API or status are dropped.
 func TestMoveWindowDropsTotals(t *testing.T) {
 	t.Parallel()
-	s, now := openClocked(t)
+	c := newClock()
+	s := openStore(t, Options{now: c.now})
 	update(t, s, func(tx *Tx) error { return insertMany(tx, 3000, window) })
-	totals := func(want int) {
+	totals := func(want int64) {
 		t.Helper()
-		now.Add(minuteMicros)
+		c.advance(time.Minute)
 		update(t, s, (*Tx).moveWindow)
-		view(t, s, func(tx *Tx) error {
-			var got int
-			err := tx.queryRow("SELECT COUNT(*) FROM counts_total").Scan(&got)
-			if got != want {
-				t.Errorf("there are totals of %d combinations, want %d", got, want)
-			}
-			return err
-		})
+		if got := number(t, s, "SELECT COUNT(*) FROM counts_total"); got != want {
+			t.Errorf("there are totals of %d combinations, want %d", got, want)
+		}
 	}
 	totals(6 * 5)
-	update(t, s, func(tx *Tx) error {
-		_, err := tx.exec("DELETE FROM apis WHERE id = 1; DELETE FROM transaction_statuses WHERE id = 2")
-		return err
-	})
+	execIn(t, s, "DELETE FROM apis WHERE id = 1; DELETE FROM transaction_statuses WHERE id = 2")
 	totals(5 * 4)
 }
 
@@ -127,19 +109,12 @@ func TestMoveWindowDropsTotals(t *testing.T) {
 func TestCountsOfOldDatabase(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "multiproc.db")
-	conn := openConn(t, path)
-	first, err := fs.ReadFile(migrations(), "00001_transactions.sql")
+	_, _, err := migrate(t.Context(), path, Options{}, upTo(t, 1))
 	check(t, err)
-	_, err = conn.ExecContext(t.Context(), string(first))
-	check(t, err)
-	tx := &Tx{ctx: t.Context(), db: conn, now: time.Now()}
+	tx := &Tx{ctx: t.Context(), db: openConn(t, path), now: time.Now()}
 	check(t, insertMany(tx, 1000, 10*window))
-	for _, name := range []string{"00002_counts.sql", "00005_totals.sql"} {
-		counts, err := fs.ReadFile(migrations(), name)
-		check(t, err)
-		_, err = conn.ExecContext(t.Context(), string(counts))
-		check(t, err)
-	}
+	_, _, err = Migrate(t.Context(), path, Options{})
+	check(t, err)
 	check(t, compareCounts(tx))
 	check(t, checkTables(tx))
 }

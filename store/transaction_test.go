@@ -12,10 +12,7 @@ import (
 func TestTransaction(t *testing.T) {
 	c := newClock()
 	s := openStore(t, Options{now: c.now})
-	update(t, s, func(tx *Tx) error {
-		createNames(t, tx, "a", "b", "c")
-		return nil
-	})
+	update(t, s, func(tx *Tx) error { createNames(t, tx, "a", "b", "c"); return nil })
 	check := func(what string, want Transaction) {
 		t.Helper()
 		view(t, s, func(tx *Tx) error {
@@ -149,49 +146,6 @@ func TestTransactionErrors(t *testing.T) {
 	view(t, s, func(tx *Tx) error {
 		if n, err := tx.CountTransactions(TransactionFilter{}); n != 1 || err != nil {
 			t.Errorf("%d transactions, %v, want 1", n, err)
-		}
-		return nil
-	})
-}
-
-// TestCascades: an API or status is deleted with its transactions and no others.
-func TestCascades(t *testing.T) {
-	s := openStore(t)
-	update(t, s, func(tx *Tx) error {
-		createNames(t, tx, "a", "b", "c")
-		for _, api := range []string{"a", "b", "c"} {
-			for _, status := range []string{"a", "b", "c"} {
-				if _, err := tx.CreateTransaction(Transaction{API: api, Status: status}); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	update(t, s, func(tx *Tx) error { return tx.deleteNamed(KindAPI, 2) })
-	update(t, s, func(tx *Tx) error { return tx.deleteNamed(KindStatus, 3) })
-	var left []string
-	for _, transaction := range walk(t, s, 2, func(tx *Tx, p Page) (Slice[Transaction], error) {
-		return tx.Transactions(TransactionQuery{Page: p, Sort: Sort{By: SortID}})
-	}) {
-		left = append(left, transaction.API+transaction.Status)
-	}
-	if diff := cmp.Diff([]string{"aa", "ab", "ca", "cb"}, left); diff != "" {
-		t.Errorf("left (-want +got):\n%s", diff)
-	}
-}
-
-// TestRenamed: transactions have the new name of their API or status.
-func TestRenamed(t *testing.T) {
-	s := openStore(t)
-	update(t, s, func(tx *Tx) error {
-		createNames(t, tx, "a")
-		_, err := tx.CreateTransaction(Transaction{API: "a", Status: "a"})
-		return errors.Join(err, tx.UpdateNamed(Named{Kind: KindAPI, ID: 1, Name: "b"}), tx.UpdateNamed(Named{Kind: KindStatus, ID: 1, Name: "c"}))
-	})
-	view(t, s, func(tx *Tx) error {
-		if got, err := tx.Transaction(1); got.API != "b" || got.Status != "c" || err != nil {
-			t.Errorf("%+v, %v, want the new names", got, err)
 		}
 		return nil
 	})

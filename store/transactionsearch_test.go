@@ -96,10 +96,7 @@ func TestSearchTransactions(t *testing.T) {
 func TestFindByName(t *testing.T) {
 	s := openStore(t)
 	names := []string{"100%", "Card", "aXb", "a_b", "card 2", `x\y`, "Überweisung", "😀 <b>"}
-	update(t, s, func(tx *Tx) error {
-		createNames(t, tx, names...)
-		return nil
-	})
+	update(t, s, func(tx *Tx) error { createNames(t, tx, names...); return nil })
 	for text, want := range map[string][]string{
 		"":    names,
 		"CAR": {"Card", "card 2"},

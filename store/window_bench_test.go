@@ -49,10 +49,7 @@ func BenchmarkTriggers(b *testing.B) {
 		b.Run(fmt.Sprintf("%d per commit", bc.inserts), func(b *testing.B) {
 			full := Options{Synchronous: "full"}
 			counted, plain := openStore(b, full), openStore(b, full)
-			update(b, plain, func(tx *Tx) error {
-				_, err := tx.exec("DROP TRIGGER counts_insert")
-				return err
-			})
+			execIn(b, plain, "DROP TRIGGER counts_insert")
 			insert := func(s *Store) float64 {
 				start := time.Now()
 				for range bc.commits {

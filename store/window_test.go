@@ -188,6 +188,8 @@ func checkTables(tx *Tx) error {
 			got AS (SELECT api_id, status_id, n FROM counts_all WHERE n <> 0)
 			SELECT COUNT(*) FROM (SELECT * FROM (SELECT * FROM want EXCEPT SELECT * FROM got)
 				UNION ALL SELECT * FROM (SELECT * FROM got EXCEPT SELECT * FROM want))`,
+		"totals without names": `SELECT COUNT(*) FROM counts_all
+			WHERE api_id NOT IN (SELECT id FROM apis) OR status_id NOT IN (SELECT id FROM transaction_statuses)`,
 		"minutes before the horizon": `SELECT COUNT(*) FROM counts_minute, counts_window WHERE minute < horizon`,
 		"windows other than one":     `SELECT COUNT(*) - 1 FROM counts_window`,
 	} {
