@@ -294,7 +294,8 @@ func TestBusyConnections(t *testing.T) {
 	release <- struct{}{}
 }
 
-// TestSlowBodiesMakeRoom has clients that drip their bodies on all places. Others are served, and some of the drips are cut.
+// TestSlowBodiesMakeRoom has clients that drip their bodies on all places. Others are served, and some of these clients are
+// cut off.
 func TestSlowBodiesMakeRoom(t *testing.T) {
 	t.Parallel()
 	const drips = 3

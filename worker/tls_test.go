@@ -163,7 +163,7 @@ func TestDrainAwaitsHandshakes(t *testing.T) {
 	}
 }
 
-// TestCutOverTLS has clients that take nothing. The worker must not wait for the last messages of TLS.
+// TestCutOverTLS has clients that take nothing. The worker must not wait for the close_notify of TLS.
 func TestCutOverTLS(t *testing.T) {
 	w := startOverTLS(t, limited(func(l *worker.Limits) { l.DrainTimeout = 0 }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {

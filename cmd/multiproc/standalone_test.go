@@ -154,8 +154,8 @@ func TestQuitWithoutMaster(t *testing.T) {
 	}
 }
 
-// TestSignalsWithoutMaster sends the signals that only a master handles, which the log says do nothing, and then renames the log:
-// on USR1 the process itself reopens it.
+// TestSignalsWithoutMaster sends the signals that only a master handles, which are logged and have no effect, and then renames
+// the log: on USR1 the process itself reopens it.
 func TestSignalsWithoutMaster(t *testing.T) {
 	path, address := filepath.Join(t.TempDir(), "multiproc.log"), freeAddress(t)
 	s := startServer(t, "master = false\nsocket = "+address+"\nlogto = "+path+"\n", failing)

@@ -9,7 +9,7 @@ import (
 	"multiproc/internal/listen"
 )
 
-// TestEnviron wants each name once: of two, a Go program sees the first and a C program may see the last.
+// TestEnviron checks that each name occurs once: of two, a Go program sees the first and a C program may see the last.
 func TestEnviron(t *testing.T) {
 	g := generations{
 		env:        []string{"HOME=/root", "SECRET=s", "GOMAXPROCS=64", config.MetricsDirVariable + "=/other", "TZ=CET"},
@@ -31,7 +31,7 @@ func TestEnviron(t *testing.T) {
 	}
 }
 
-// TestActivatedSockets wants a socket from systemd that the settings name once, as the settings say.
+// TestActivatedSockets has a socket from systemd that the settings name too: it is listed once, as in the settings.
 func TestActivatedSockets(t *testing.T) {
 	activated := []listen.Socket{
 		{Name: "http", Network: "fd", Address: "3"},

@@ -269,7 +269,8 @@ func TestMetricsAuthAllowedNames(t *testing.T) {
 	s.want(http.StatusOK, "prometheus")
 }
 
-// TestMetricsAuthPlainConnection has the file come to require TLS: passwords are neither requested nor accepted in plain text.
+// TestMetricsAuthPlainConnection makes the file require TLS while a plain connection is open: passwords are neither requested
+// nor accepted in plain text.
 func TestMetricsAuthPlainConnection(t *testing.T) {
 	t.Parallel()
 	users := usersYAML(t)

@@ -28,7 +28,7 @@ func newLock(t *testing.T) *fairLock {
 	return lock
 }
 
-// again returns another process's lock of the same database, as it were.
+// again returns a second lock of the same database, as another process would have it.
 func (l *fairLock) again(tb testing.TB) *fairLock {
 	tb.Helper()
 	lock := newFairLock(l.database)

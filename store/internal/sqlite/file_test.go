@@ -251,7 +251,7 @@ func mount(t *testing.T, source, target, fstype string, flags uintptr, data stri
 	})
 }
 
-// TestReadOnly reads a database on a read-only file system while another process, as it were, writes to it.
+// TestReadOnly reads a database on a read-only file system while another process seems to write to it.
 func TestReadOnly(t *testing.T) {
 	db := openDB(t)
 	available(t, db, 0)
