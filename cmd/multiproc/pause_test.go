@@ -10,33 +10,16 @@ import (
 	"multiproc/master"
 )
 
-// TestStoppedWorker stops a worker by SIGSTOP: its heartbeat ends, so it is killed and replaced.
+// TestStoppedWorker stops a worker by SIGSTOP that has sent nothing but its readiness: it is killed and replaced.
 func TestStoppedWorker(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nheartbeat-timeout = 1\n")
-	status := s.await("workers that have sent heartbeats", func(status master.Status) bool {
-		return !slices.ContainsFunc(status.Workers, func(w master.WorkerStatus) bool { return time.Since(w.Started) < 2*time.Second })
-	})
-	s.mustReplaceStopped(status.Workers[0].PID)
-}
-
-// TestWorkerStoppedAtOnce stops a worker that has sent nothing but its readiness.
-func TestWorkerStoppedAtOnce(t *testing.T) {
-	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\nheartbeat-timeout = 2\n")
-	s.mustReplaceStopped(s.workers()[0])
-}
-
-// mustReplaceStopped stops a worker and waits for its successor.
-func (s *testServer) mustReplaceStopped(pid int) {
-	s.tb.Helper()
-	began := time.Now()
-	proctest.Kill(s.tb, pid, syscall.SIGSTOP)
+	pid := s.workers()[0]
+	proctest.Kill(t, pid, syscall.SIGSTOP)
 	s.awaitReplaced(pid)
-	s.tb.Logf("replaced after %s", time.Since(began).Round(time.Millisecond))
-	proctest.AwaitGone(s.tb, pid)
-	s.log.Wait(s.tb, s.done, "no heartbeat from worker")
-	s.log.Wait(s.tb, s.done, "worker exited", "reason=silent", "signal 9")
+	proctest.AwaitGone(t, pid)
+	s.log.Wait(t, s.done, "no heartbeat from worker")
+	s.log.Wait(t, s.done, "worker exited", "reason=silent", "signal 9")
 	s.stop()
 }
 

@@ -291,25 +291,6 @@ func TestReloadWhileStopping(t *testing.T) {
 	}
 }
 
-// TestStopWhileReloading stops a server whose new workers are not ready yet: they stop, too, and the caller of the reload
-// gets the reason.
-func TestStopWhileReloading(t *testing.T) {
-	ini := "socket = 127.0.0.1:0\nprocesses = 2\n" + appINI(t)
-	s := startServer(t, ini)
-	s.writeINI(ini + "env = APP_NEVER_READY=1\n")
-	var asking sync.WaitGroup
-	asking.Go(func() {
-		if output, code := s.tryReload(); code != exitFailed || !strings.Contains(output, "stopping") {
-			t.Errorf("a reload that a stop ends: exit code %d: %s", code, output)
-		}
-	})
-	s.await("a new worker", func(status master.Status) bool { return len(status.Workers) > status.Target })
-	workers := s.workers()
-	s.stop()
-	asking.Wait()
-	proctest.AwaitGone(t, workers...)
-}
-
 // TestReloadProcesses changes the number of workers under load: by the ini, and by signals until the next reload.
 func TestReloadProcesses(t *testing.T) {
 	t.Parallel()
@@ -465,60 +446,6 @@ func TestReloadInFlight(t *testing.T) {
 		t.Errorf("the answer on a connection that had been silent before the reload: %q %v", answer, err)
 	}
 	proctest.AwaitGone(t, old...)
-	s.stop()
-}
-
-// TestReloadWaitsForPlace has endless requests in the workers of two generations: a third reload waits until one of the
-// draining workers has exited.
-func TestReloadWaitsForPlace(t *testing.T) {
-	s := startServer(t, "socket = 127.0.0.1:0\n"+appINI(t))
-	var held []net.Conn
-	for n := range 2 {
-		held = append(held, s.holdPost())
-		s.reload()
-		// Until then the old worker accepts connections, too.
-		waitFor(t, proctest.Patience, "the old worker to drain", func() bool { return s.log.Count("msg=draining") == n+1 })
-	}
-	var asking sync.WaitGroup
-	asking.Go(func() {
-		if output, code := s.tryReload(); code != exitOK {
-			t.Errorf("a reload that had to wait: exit code %d: %s", code, output)
-		}
-	})
-	s.await("a reload", func(status master.Status) bool { return status.Reloading })
-	for range 5 { // longer than the reload takes to get this far
-		if _, stderr, code := s.run("check", "--ini", s.ini); code != exitOK {
-			t.Fatal(stderr)
-		}
-	}
-	if s.log.Count("new generation", "generation=4") != 0 {
-		t.Errorf("the third reload did not wait for a worker to end\n%s", s.log)
-	}
-	if _, err := io.WriteString(held[0], "0123456789"); err != nil {
-		t.Fatal(err)
-	}
-	mustEnd(t, held[0], "0123456789")
-	asking.Wait()
-	check(t, held[1].Close())
-	s.awaitNoneDraining()
-	s.stop()
-}
-
-// TestReloadWhileStarting requests a reload before any worker was ever ready. It waits until the configuration of the start
-// has proved to work.
-func TestReloadWhileStarting(t *testing.T) {
-	t.Parallel()
-	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t), failing, withEnv("APP_START_DELAY=500ms"))
-	s.log.Wait(t, s.done, "new generation")
-	s.mustReload()
-	log := s.log.String()
-	first, second := strings.Index(log, "worker ready"), strings.Index(log, "msg=\"new generation\" generation=2")
-	if first < 0 || second < first {
-		t.Errorf("the reload has begun before a worker was ready\n%s", log)
-	}
-	if status := s.awaitNoneDraining(); status.Generation != 2 {
-		t.Errorf("generation %d after the reload", status.Generation)
-	}
 	s.stop()
 }
 
