@@ -96,15 +96,22 @@ func (g *gauge) logChange(err error) {
 	g.down = err != nil
 }
 
-// transactionMetrics replaces invalid UTF-8 in names, which other writers of the database may have put there.
+// transactionMetrics replaces invalid UTF-8 in names, which other writers of the database may have put there, and adds up the
+// counts whose names are then equal: a page must not have a series twice.
 func transactionMetrics(counts []store.Count) []*dto.Metric {
-	metrics := make([]*dto.Metric, len(counts))
-	for i, c := range counts {
-		api, status := strings.ToValidUTF8(c.API, "\ufffd"), strings.ToValidUTF8(c.Status, "\ufffd")
-		metrics[i] = &dto.Metric{
-			Label: []*dto.LabelPair{{Name: new("api"), Value: &api}, {Name: new("status"), Value: &status}},
-			Gauge: &dto.Gauge{Value: new(float64(c.N))},
+	type names struct{ api, status string }
+	var metrics []*dto.Metric
+	values := map[names]*float64{}
+	for _, c := range counts {
+		n := names{strings.ToValidUTF8(c.API, "\ufffd"), strings.ToValidUTF8(c.Status, "\ufffd")}
+		if values[n] == nil {
+			values[n] = new(0.0)
+			metrics = append(metrics, &dto.Metric{
+				Label: []*dto.LabelPair{{Name: new("api"), Value: &n.api}, {Name: new("status"), Value: &n.status}},
+				Gauge: &dto.Gauge{Value: values[n]},
+			})
 		}
+		*values[n] += float64(c.N)
 	}
 	return metrics
 }

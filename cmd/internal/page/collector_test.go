@@ -144,7 +144,7 @@ multiproc_store_up 1.0
 	}
 }
 
-// TestGaugeInvalidNames has another program store a name that is not UTF-8: it must not fail the page.
+// TestGaugeInvalidNames has another program store two names that are not UTF-8 and become equal when they are made valid.
 func TestGaugeInvalidNames(t *testing.T) {
 	s := newShop(t)
 	s.add(1, "Mpesa Express", "Pending", 0)
@@ -153,14 +153,14 @@ func TestGaugeInvalidNames(t *testing.T) {
 	defer db.Close()
 	for _, statement := range []string{
 		`INSERT INTO apis (id, name, description, params)
-			VALUES (11, CAST(x'4261ff64' AS TEXT), '', '{}')`,
+			VALUES (11, CAST(x'4261ff64' AS TEXT), '', '{}'), (12, CAST(x'4261fe64' AS TEXT), '', '{}')`,
 		`INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
 			SELECT t.amount, a.id, t.status_id, t.time_created, t.time_modified FROM transactions t CROSS JOIN apis a WHERE a.id > 10`,
 	} {
 		_, err := db.ExecContext(t.Context(), statement)
 		s.check(err)
 	}
-	s.want(`api_transactions{api="Ba`+"\ufffd"+`d",status="Pending"} 1.0`,
+	s.want(`api_transactions{api="Ba`+"\ufffd"+`d",status="Pending"} 2.0`,
 		`api_transactions{api="Mpesa Express",status="Pending"} 1.0`,
 		"multiproc_store_up 1.0")
 }
