@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,4 +88,70 @@ func TestNegativeLimits(t *testing.T) {
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("the listener is open: %v", err)
 	}
+}
+
+// TestNoTimeLimits examines the deadlines of a connection, because nothing else would show that none passes.
+func TestNoTimeLimits(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*worker.Limits)
+		set    bool // there are deadlines
+	}{
+		"neither":                {func(l *worker.Limits) { l.HTTPTimeout, l.SocketTimeout = 0, 0 }, false},
+		"without socket-timeout": {func(l *worker.Limits) { l.SocketTimeout = 0 }, true},
+		"without http-timeout":   {func(l *worker.Limits) { l.HTTPTimeout = 0 }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &deadlineListener{Listener: listen(t, "tcp", "127.0.0.1:0")}
+			w := startOn(t, l, limited(test.change), http.HandlerFunc(hello))
+			c := w.dial()
+			for range 2 {
+				if body := readAll(t, c.do("POST", "/", "there")); body != "hello there" {
+					t.Errorf("%q", body)
+				}
+			}
+			if l.set.Load() != test.set {
+				t.Errorf("deadlines: %v, want %v", l.set.Load(), test.set)
+			}
+		})
+	}
+}
+
+// deadlineListener records whether its connections get deadlines in the future.
+type deadlineListener struct {
+	net.Listener
+	set atomic.Bool
+}
+
+func (l *deadlineListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &deadlineConn{c, l}, nil
+}
+
+type deadlineConn struct {
+	net.Conn
+	l *deadlineListener
+}
+
+func (c *deadlineConn) record(t time.Time) {
+	if time.Until(t) > 0 { // net/http interrupts reads by one in the past
+		c.l.set.Store(true)
+	}
+}
+
+func (c *deadlineConn) SetDeadline(t time.Time) error {
+	c.record(t)
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *deadlineConn) SetReadDeadline(t time.Time) error {
+	c.record(t)
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *deadlineConn) SetWriteDeadline(t time.Time) error {
+	c.record(t)
+	return c.Conn.SetWriteDeadline(t)
 }
