@@ -26,14 +26,14 @@ func BenchmarkPages(b *testing.B) {
 		SELECT ?2 - (?1 - i) * 86400, 'bulky', 'delete', CASE i % 250000 WHEN 0 THEN 'api' ELSE 'transaction' END, i, 'n1', '{}' FROM row`,
 		n, time.Now().UnixMicro())
 	check(b, err)
-	first := s.want(http.StatusOK, "/admin/transactions?up=1").link(b, "Next →")
+	first := s.want(http.StatusOK, "/admin/transactions?sort=id").link(b, "Next →")
 	for _, bc := range []struct{ name, path string }{
 		{"overview", "/admin/"},
 		{"first", "/admin/transactions"},
 		{"second of the oldest", first},
-		{"by modified", "/admin/transactions?order=modified"},
-		{"by created", "/admin/transactions?order=created"},
-		{"by amount", "/admin/transactions?order=amount"},
+		{"by modified", "/admin/transactions?sort=-modified"},
+		{"by created", "/admin/transactions?sort=-created"},
+		{"by amount", "/admin/transactions?sort=-amount"},
 		{"of an API", "/admin/transactions?api=1"},
 		{"of a rare API", "/admin/transactions?api=6"},
 		{"of an API and a status", "/admin/transactions?api=1&status=2"},
@@ -42,8 +42,8 @@ func BenchmarkPages(b *testing.B) {
 		{"search for an id", "/admin/transactions?q=%23777777"},
 		{"search for a name", "/admin/transactions?q=rar"},
 		{"search for an amount", "/admin/transactions?q=5000"},
-		{"of a rare API by modified", "/admin/transactions?api=6&order=modified"},
-		{"of a rare API by created", "/admin/transactions?api=6&order=created"},
+		{"of a rare API by modified", "/admin/transactions?api=6&sort=-modified"},
+		{"of a rare API by created", "/admin/transactions?api=6&sort=-created"},
 		{"of the last 24 hours and a rare API", "/admin/transactions?last=24h&api=6"},
 		{"search for a rare name in the last 24 hours", "/admin/transactions?last=24h&q=rar"},
 		{"history", "/admin/history"},

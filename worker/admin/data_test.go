@@ -189,7 +189,7 @@ func TestDataPages(t *testing.T) {
 	for _, path := range []string{
 		"/admin/", "/admin/apis", "/admin/apis?q=x", "/admin/apis/add", "/admin/apis/1", "/admin/apis/1/delete", "/admin/apis.csv",
 		"/admin/statuses", "/admin/statuses/add", "/admin/statuses/1", "/admin/statuses/1/delete", "/admin/statuses.csv",
-		"/admin/transactions", "/admin/transactions?q=10.50&last=1h&order=amount", "/admin/transactions/add", "/admin/transactions/1",
+		"/admin/transactions", "/admin/transactions?q=10.50&last=1h&sort=amount", "/admin/transactions/add", "/admin/transactions/1",
 		"/admin/transactions/1/delete", "/admin/transactions.csv", "/admin/history", "/admin/history?kind=api&object=1",
 		"/admin/workers",
 	} {

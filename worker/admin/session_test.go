@@ -9,34 +9,6 @@ import (
 	"multiproc/worker/admin"
 )
 
-// TestSessionEnds: a session ends when its user changes.
-func TestSessionEnds(t *testing.T) {
-	for name, end := range map[string]func(*site, store.User, *store.Tx) error{
-		"a password": func(s *site, u store.User, tx *store.Tx) error {
-			hash, err := s.store.HashPassword(s.tb.Context(), "battery staple")
-			if err != nil {
-				return err
-			}
-			return tx.SetPassword(u.ID, hash)
-		},
-		"a deactivation": func(_ *site, u store.User, tx *store.Tx) error { u.Active = false; return tx.UpdateUser(u) },
-		"another role":   func(_ *site, u store.User, tx *store.Tx) error { u.Role = store.RoleViewer; return tx.UpdateUser(u) },
-		"a higher role":  func(_ *site, u store.User, tx *store.Tx) error { u.Role = store.RoleSuperuser; return tx.UpdateUser(u) },
-		"the end":        func(_ *site, u store.User, tx *store.Tx) error { return tx.DeleteUser(u.ID) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := startSite(t)
-			b, other := s.as("staff"), s.as("viewer")
-			b.want(200, b.get("/admin/"))
-			s.update(func(tx *store.Tx) error { return end(s, s.user("staff"), tx) })
-			if !b.get("/admin/").toLogin() {
-				t.Error("the session goes on")
-			}
-			other.want(200, other.get("/admin/"))
-		})
-	}
-}
-
 // TestSessionTimes: a session ends some time after its last change, and some time after its login. A page that only reads does
 // not record its use, and a change does at most once a minute.
 func TestSessionTimes(t *testing.T) {

@@ -2,9 +2,7 @@ package admin_test
 
 import (
 	"fmt"
-	"html"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,14 +10,6 @@ import (
 
 	"multiproc/store"
 )
-
-// hostile returns names that must be escaped.
-func hostile() []string {
-	return []string{
-		`"><script>alert(1)</script>`, `' onmouseover='alert(1)`, "{{.}}${7*7}", "</title></textarea><!--", "a\nb\r\nSet-Cookie: x=y",
-		"../../etc/passwd", "%2e%2e%2f", `=cmd|' /C calc'!A0`, "𝔘𝔫𝔦 👩‍👩‍👧 \u202etxt", "' OR 1=1 --", "&lt;b&gt;", "javascript:alert(1)",
-	}
-}
 
 func TestUsers(t *testing.T) {
 	s := startSite(t)
@@ -111,8 +101,8 @@ func TestUserProblems(t *testing.T) {
 			t.Errorf("the page has the password:\n%s", r.body)
 		}
 	}
-	for _, name := range hostile() {
-		r := b.want(422, b.post("/admin/users/add", "username", name, "role", "viewer", "password", password, "again", password))
+	for _, name := range hostileNames {
+		r := b.want(422, b.post("/admin/users/add", "username", name, "role", "god", "password", password, "again", password))
 		for _, r := range []reply{r, s.visitor().post("/admin/login", "username", name, "password", "x")} {
 			if !r.shows(name) {
 				t.Errorf("%q is not shown as it is, escaped:\n%s", name, r.body)
@@ -149,34 +139,20 @@ func TestLastSuperuser(t *testing.T) {
 	second.want(409, second.save("/admin/users/"+strconv.FormatInt(s.user("second").ID, 10)+"/delete"))
 }
 
-// TestFindUsers searches users, and pages through the result.
+// TestFindUsers searches users by name and role. A user that was made without the site has an empty history.
 func TestFindUsers(t *testing.T) {
-	s := startSite(t)
-	var users []store.User
-	for i := range 45 {
-		users = append(users, store.User{Name: fmt.Sprintf("clerk-%02d", i), Role: store.RoleViewer, Active: true})
+	s := startData(t)
+	s.role = store.RoleSuperuser
+	s.createUsers(store.User{Name: "grace", Role: store.RoleStaff, Active: true})
+	for query, want := range map[string][]string{
+		"q=GRAC": {"grace"}, "role=staff": {"grace", "staff"}, "role=staff&q=gra&sort=-role": {"grace"}, "q=none": nil,
+	} {
+		if got := s.want(http.StatusOK, "/admin/users?"+query).heads(t); !slices.Equal(got, want) {
+			t.Errorf("%s: found are %q, want %q", query, got, want)
+		}
 	}
-	s.createUsers(append(users, store.User{Name: "grace", Role: store.RoleStaff, Active: true})...)
-	b := s.as("superuser")
-	found := b.want(http.StatusOK, b.get("/admin/users?q=GRAC"))
-	if !found.shows("grace") || found.shows("clerk-00") {
-		t.Error("a search for a user does not find that one alone")
-	}
-	first := b.want(http.StatusOK, b.get("/admin/users?q=clerk&rows=20"))
-	if !first.shows("clerk-19") || first.shows("clerk-20") {
-		t.Error("the first page is not of 20")
-	}
-	next := regexp.MustCompile(`href="(/admin/users[^"]*)" rel="next"`).FindStringSubmatch(first.body)
-	if next == nil {
-		t.Fatal("there is no next page")
-	}
-	second := b.want(http.StatusOK, b.get(html.UnescapeString(next[1])))
-	if !second.shows("clerk-20") || second.shows("clerk-40") || !strings.Contains(second.body, `rel="prev"`) {
-		t.Error("the second page is not of the next 20, with a way back")
-	}
-	grace := s.user("grace")
-	one := b.want(http.StatusOK, b.get(fmt.Sprintf("/admin/users/%d", grace.ID)))
-	if !one.shows("History") || !one.shows("No actions have been recorded.") { // it was made without the site
+	page := s.want(http.StatusOK, fmt.Sprintf("/admin/users/%d", s.user("grace").ID))
+	if !page.shows("History") || !page.shows("No actions have been recorded.") {
 		t.Error("a user's page has no history")
 	}
 }
@@ -191,18 +167,5 @@ func TestInvalidCursors(t *testing.T) {
 				t.Errorf("%s%.20s: %d", list, query, r.status)
 			}
 		}
-	}
-}
-
-// TestUsersOfRole lists users of one role.
-func TestUsersOfRole(t *testing.T) {
-	s := startData(t)
-	s.role = store.RoleSuperuser
-	s.createUsers(store.User{Name: "grace", Role: store.RoleStaff, Active: true})
-	if got := s.want(http.StatusOK, "/admin/users?role=staff").heads(t); !slices.Equal(got, []string{"grace", "staff"}) {
-		t.Errorf("staff are %q", got)
-	}
-	if got := s.want(http.StatusOK, "/admin/users?role=staff&q=gra&sort=-role").heads(t); !slices.Equal(got, []string{"grace"}) {
-		t.Errorf("found are %q", got)
 	}
 }
