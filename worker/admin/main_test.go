@@ -1,9 +1,7 @@
 package admin_test
 
 import (
-	"context"
 	"database/sql"
-	"errors"
 	"html"
 	"io"
 	"log/slog"
@@ -40,55 +38,47 @@ type site struct {
 // startSite serves a new database that has a user of each role, whose name is that of the role.
 func startSite(tb testing.TB, change ...func(*admin.Config)) *site {
 	tb.Helper()
-	content, err := template()
-	check(tb, err)
+	template.once.Do(func() { template.content = newTemplate(tb) })
 	database := filepath.Join(tb.TempDir(), "multiproc.db")
-	check(tb, os.WriteFile(database, content, 0o600))
+	check(tb, os.WriteFile(database, template.content, 0o600))
 	return serveSite(tb, database, change...)
 }
 
-// template returns the database that startSite copies: migrations and passwords take long.
-var template = sync.OnceValues(func() (content []byte, err error) {
-	dir, err := os.MkdirTemp("", "admin")
-	if err != nil {
-		return nil, err
+// template is the database that startSite copies: migrations and passwords take long.
+var template struct {
+	once    sync.Once
+	content []byte
+}
+
+func newTemplate(tb testing.TB) []byte {
+	tb.Helper()
+	database := filepath.Join(tb.TempDir(), "multiproc.db")
+	_, _, err := store.Migrate(tb.Context(), database, store.Options{})
+	check(tb, err)
+	s := serveSite(tb, database)
+	for _, role := range []store.Role{store.RoleViewer, store.RoleStaff, store.RoleSuperuser} {
+		s.createUsers(store.User{Name: string(role), Role: role, Active: true})
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	database := filepath.Join(dir, "multiproc.db")
-	if _, _, err := store.Migrate(context.Background(), database, store.Options{}); err != nil {
-		return nil, err
-	}
-	s, err := store.Open(context.Background(), database, store.Options{})
-	if err != nil {
-		return nil, err
-	}
-	err = createUsers(context.Background(), s,
-		store.User{Name: "viewer", Role: store.RoleViewer, Active: true},
-		store.User{Name: "staff", Role: store.RoleStaff, Active: true},
-		store.User{Name: "superuser", Role: store.RoleSuperuser, Active: true},
-	)
-	if err := errors.Join(err, s.Close()); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(database)
-})
+	check(tb, s.store.Close())
+	content, err := os.ReadFile(database)
+	check(tb, err)
+	return content
+}
 
 // serveSite serves an existing database with its own Store, as another worker does.
 func serveSite(tb testing.TB, database string, change ...func(*admin.Config)) *site {
 	tb.Helper()
 	s := &site{tb: tb, database: database, log: &proctest.Log{}}
 	var err error
-	if s.store, err = store.Open(tb.Context(), database, store.Options{}); err != nil {
-		tb.Fatal(err)
-	}
+	s.store, err = store.Open(tb.Context(), database, store.Options{})
+	check(tb, err)
 	tb.Cleanup(func() { _ = s.store.Close() }) // again, in some tests
 	config := admin.Config{Store: s.store, Logger: slog.New(slog.NewJSONHandler(s.log, nil))}
 	for _, change := range change {
 		change(&config)
 	}
-	if s.admin, err = admin.New(config); err != nil {
-		tb.Fatal(err)
-	}
+	s.admin, err = admin.New(config)
+	check(tb, err)
 	mux := http.NewServeMux()
 	mux.Handle("/admin/", s.admin)
 	s.server = httptest.NewServer(mux)
@@ -108,15 +98,9 @@ func (s *site) view(f func(*store.Tx) error) {
 
 func (s *site) createUsers(users ...store.User) {
 	s.tb.Helper()
-	check(s.tb, createUsers(s.tb.Context(), s.store, users...))
-}
-
-func createUsers(ctx context.Context, s *store.Store, users ...store.User) error {
-	hash, err := s.HashPassword(ctx, password)
-	if err != nil {
-		return err
-	}
-	return s.Update(ctx, func(tx *store.Tx) error {
+	hash, err := s.store.HashPassword(s.tb.Context(), password)
+	check(s.tb, err)
+	s.update(func(tx *store.Tx) error {
 		for _, u := range users {
 			if _, err := tx.CreateUser(u, hash); err != nil {
 				return err

@@ -1,10 +1,8 @@
 package api_test
 
 import (
-	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -45,32 +43,28 @@ type service struct {
 // startAPI serves a new database with the APIs and statuses that the tests use.
 func startAPI(tb testing.TB, options ...store.Options) *service {
 	tb.Helper()
-	content, err := template()
-	check(tb, err)
+	template.once.Do(func() { template.content = newTemplate(tb) })
 	database := filepath.Join(tb.TempDir(), "multiproc.db")
-	check(tb, os.WriteFile(database, content, 0o600))
+	check(tb, os.WriteFile(database, template.content, 0o600))
 	s := serveAPI(tb, database, options...)
 	s.writer = s.createToken(store.Token{Name: "till"})
 	s.reader = s.createToken(store.Token{Name: "report", ReadOnly: true})
 	return s
 }
 
-// template returns the database that startAPI copies: migrations take long.
-var template = sync.OnceValues(func() (content []byte, err error) {
-	dir, err := os.MkdirTemp("", "api")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	database := filepath.Join(dir, "multiproc.db")
-	if _, _, err := store.Migrate(context.Background(), database, store.Options{}); err != nil {
-		return nil, err
-	}
-	s, err := store.Open(context.Background(), database, store.Options{})
-	if err != nil {
-		return nil, err
-	}
-	err = s.Update(context.Background(), func(tx *store.Tx) error {
+// template is the database that startAPI copies: migrations take long.
+var template struct {
+	once    sync.Once
+	content []byte
+}
+
+func newTemplate(tb testing.TB) []byte {
+	tb.Helper()
+	database := filepath.Join(tb.TempDir(), "multiproc.db")
+	_, _, err := store.Migrate(tb.Context(), database, store.Options{})
+	check(tb, err)
+	s := serveAPI(tb, database)
+	s.update(func(tx *store.Tx) error {
 		for _, n := range []store.Named{
 			{Kind: store.KindAPI, Name: "Mpesa Express"},
 			{Kind: store.KindAPI, Name: "Mpesa B2C"},
@@ -83,11 +77,11 @@ var template = sync.OnceValues(func() (content []byte, err error) {
 		}
 		return nil
 	})
-	if err := errors.Join(err, s.Close()); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(database)
-})
+	check(tb, s.store.Close())
+	content, err := os.ReadFile(database)
+	check(tb, err)
+	return content
+}
 
 // serveAPI serves an existing database with its own Store.
 func serveAPI(tb testing.TB, database string, options ...store.Options) *service {
@@ -99,21 +93,18 @@ func serveAPI(tb testing.TB, database string, options ...store.Options) *service
 		o = options[0]
 	}
 	var err error
-	if s.store, err = store.Open(tb.Context(), database, o); err != nil {
-		tb.Fatal(err)
-	}
+	s.store, err = store.Open(tb.Context(), database, o)
+	check(tb, err)
 	tb.Cleanup(func() { _ = s.store.Close() }) // again, in some tests
-	if s.metrics, err = mpmetrics.NewWriter(s.pages, "w1", mpmetrics.WriterOptions{}); err != nil {
-		tb.Fatal(err)
-	}
+	s.metrics, err = mpmetrics.NewWriter(s.pages, "w1", mpmetrics.WriterOptions{})
+	check(tb, err)
 	tb.Cleanup(func() {
 		if err := s.metrics.Close(); err != nil {
 			tb.Error(err)
 		}
 	})
-	if s.api, err = api.New(api.Config{Store: s.store, Metrics: s.metrics, Logger: log}); err != nil {
-		tb.Fatal(err)
-	}
+	s.api, err = api.New(api.Config{Store: s.store, Metrics: s.metrics, Logger: log})
+	check(tb, err)
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/", s.api)
 	server := httptest.NewServer(s.watch.over(mux))
