@@ -1,7 +1,6 @@
 package main
 
 import (
-	"database/sql"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -65,7 +64,7 @@ func TestAdminInBrowser(t *testing.T) {
 	b.fill("params", `{"timeout": 60}`)
 	b.press("Save")
 	b.want("The API “Visa <b>” was added.", "ada added")
-	s.exec(`UPDATE apis SET description = 'of somebody else', params = '{"timeout": 59}' WHERE name = 'Visa <b>'`)
+	execOutside(t, filepath.Join(s.dir, "transactions.db"), `UPDATE apis SET description = 'of somebody else', params = '{"timeout": 59}' WHERE name = 'Visa <b>'`)
 	b.fill("params", `{"timeout": 61}`)
 	b.press("Save")
 	b.want("this was changed meanwhile", `Current value: {"timeout": 59}`, "Current value: of somebody else")
@@ -164,32 +163,25 @@ func TestAdminInBrowser(t *testing.T) {
 	}
 }
 
-// exec changes the database as another program would.
-func (s *testServer) exec(statement string, args ...any) {
-	s.tb.Helper()
-	db, err := sql.Open("sqlite3", filepath.Join(s.dir, "transactions.db")+"?_busy_timeout=10000&_foreign_keys=on")
-	check(s.tb, err)
-	defer db.Close()
-	if _, err := db.ExecContext(s.tb.Context(), statement, args...); err != nil {
-		s.tb.Fatalf("%s: %v", statement, err)
-	}
-}
-
 // hostileNames adds APIs and statuses, with ids from 1000, whose names strain a page's layout, and gives them the newest
 // transactions.
 func (s *testServer) hostileNames() {
 	s.tb.Helper()
+	exec := func(statement string, args ...any) {
+		s.tb.Helper()
+		execOutside(s.tb, filepath.Join(s.dir, "transactions.db"), statement, args...)
+	}
 	for i, name := range []string{
 		strings.Repeat("nobreakinit", 18), "read \u202eright to left \u0627\u0644\u0639\u0631\u0628\u064a\u0629", "👩‍👩‍👧𝔘𝔫𝔦" + strings.Repeat("𝔘", 190),
 		"<b>bold</b><script>alert(1)</script>", `"quotes' & </textarea>`, strings.Repeat("M", 200), "lines\n\n\nand tabs\t\t\t",
 	} {
 		id := 1000 + i
-		s.exec("INSERT INTO apis (id, name, description, params) VALUES (?, ?, ?, json_object('name', ?))", id, name, name, name)
-		s.exec("INSERT INTO transaction_statuses (id, name, description) VALUES (?, ?, ?)", id, name, name)
-		s.exec(`INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
+		exec("INSERT INTO apis (id, name, description, params) VALUES (?, ?, ?, json_object('name', ?))", id, name, name, name)
+		exec("INSERT INTO transaction_statuses (id, name, description) VALUES (?, ?, ?)", id, name, name)
+		exec(`INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
 			SELECT -999999999999999999, ?1, ?1, 1e6 * unixepoch(), 1e6 * unixepoch() FROM transactions LIMIT 400`, id)
-		s.exec("INSERT INTO audit_log (time, actor, action, kind, object_id, object, changes) VALUES (1e6 * unixepoch(), ?2, 'change', 'api', ?1, ?2, json_object('name', json_array(?2, ?2)))", id, name)
+		exec("INSERT INTO audit_log (time, actor, action, kind, object_id, object, changes) VALUES (1e6 * unixepoch(), ?2, 'change', 'api', ?1, ?2, json_object('name', json_array(?2, ?2)))", id, name)
 	}
 	// It is on the first page of every list.
-	s.exec("INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified) VALUES (1, 1000, 1000, 1e6 * unixepoch(), 1e6 * unixepoch())")
+	exec("INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified) VALUES (1, 1000, 1000, 1e6 * unixepoch(), 1e6 * unixepoch())")
 }

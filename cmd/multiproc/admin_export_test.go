@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"database/sql"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -18,20 +17,14 @@ func TestAdminExport(t *testing.T) {
 	t.Parallel()
 	const n = 50_000 // more than all buffers on the way hold, with names of the maximum length
 	s := startAdmin(t, "harakiri = 1\n", "ada")
-	db, err := sql.Open("sqlite3", "file:"+filepath.Join(s.dir, "transactions.db")+"?mode=rw&_busy_timeout=60000")
-	check(t, err)
-	defer db.Close()
-	for _, add := range []string{
-		`INSERT INTO apis (id, name, description, params) VALUES (1, replace(hex(zeroblob(100)), '0', 'x'), '', '{}')`,
-		`INSERT INTO transaction_statuses (id, name, description) VALUES (1, 'Completed', '')`,
-		`WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 50000)
+	db := openOutside(t, filepath.Join(s.dir, "transactions.db"))
+	_, err := db.ExecContext(t.Context(), `
+		INSERT INTO apis (id, name, description, params) VALUES (1, replace(hex(zeroblob(100)), '0', 'x'), '', '{}');
+		INSERT INTO transaction_statuses (id, name, description) VALUES (1, 'Completed', '');
+		WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 50000)
 			INSERT INTO transactions (amount, api_id, status_id, time_created, time_modified)
-			SELECT n, 1, 1, unixepoch() * 1000000, unixepoch() * 1000000 FROM numbers`,
-	} {
-		if _, err := db.ExecContext(t.Context(), add); err != nil {
-			t.Fatal(err)
-		}
-	}
+			SELECT n, 1, 1, unixepoch() * 1000000, unixepoch() * 1000000 FROM numbers`)
+	check(t, err)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url("/admin/transactions.csv"), nil)
 	check(t, err)
 	_, session, err := s.login("ada", adminPassword)

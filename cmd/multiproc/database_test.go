@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -60,10 +61,8 @@ func TestDatabaseIsCreated(t *testing.T) {
 // newer is a migration of a later version, with the oldest version that may still use the database.
 func newer(tb testing.TB, path string, oldest int) {
 	tb.Helper()
-	execOutside(tb, path,
-		"INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)",
-		"ALTER TABLE transactions ADD COLUMN later TEXT",
-		fmt.Sprintf("UPDATE compatibility SET oldest_reader = %d", oldest))
+	execOutside(tb, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1);
+		ALTER TABLE transactions ADD COLUMN later TEXT; UPDATE compatibility SET oldest_reader = `+strconv.Itoa(oldest))
 }
 
 // TestNewerDatabase has a later version migrate under a server. This version serves and starts as long as the schema allows

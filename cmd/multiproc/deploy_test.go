@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -446,14 +445,11 @@ func buildProgram(tb testing.TB, edits map[string]func(string) string) string {
 	return program
 }
 
-// replaceOnce replaces texts, given in pairs, each of which must occur exactly once.
-func replaceOnce(tb testing.TB, text string, pairs ...string) string {
+// replaceOnce replaces a text that must occur exactly once.
+func replaceOnce(tb testing.TB, text, from, to string) string {
 	tb.Helper()
-	for pair := range slices.Chunk(pairs, 2) {
-		if n := strings.Count(text, pair[0]); n != 1 {
-			tb.Fatalf("%q is there %d times", pair[0], n)
-		}
-		text = strings.Replace(text, pair[0], pair[1], 1)
+	if n := strings.Count(text, from); n != 1 {
+		tb.Fatalf("%q is there %d times", from, n)
 	}
-	return text
+	return strings.Replace(text, from, to, 1)
 }

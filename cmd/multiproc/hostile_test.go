@@ -6,14 +6,11 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
-	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -24,42 +21,11 @@ func TestLogUnread(t *testing.T) {
 	check(t, err)
 	defer r.Close()
 	fill(t, w)
-	dir := t.TempDir()
-	ini := filepath.Join(dir, "multiproc.ini")
-	control := filepath.Join(dir, "control.sock")
-	text := fmt.Sprintf("[multiproc]\nsocket = 127.0.0.1:0\ndisable-logging = true\ncontrol = %s\nmetrics-dir = %s\n",
-		control, filepath.Join(dir, "metrics"))
-	check(t, os.WriteFile(ini, []byte(text), 0o600))
-	cmd := exec.Command(lookPath(t, "multiproc"), "--ini", ini) //nolint:noctx // ended below
-	cmd.Stderr, cmd.Dir = w, dir
-	check(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	address := freeAddress(t)
+	s := startServer(t, "socket = "+address+"\ndisable-logging = true\n", at(address), func(o *serverOptions) { o.stderr = w })
 	check(t, w.Close())
-	client := master.NewClient(control)
-	ready := func() bool {
-		s, err := client.Status(t.Context())
-		return err == nil && s.Ready() == s.Target
-	}
-	for deadline := time.Now().Add(proctest.Patience); !ready(); {
-		if time.Now().After(deadline) {
-			t.Fatal("it does not serve")
-		}
-		<-time.After(5 * time.Millisecond) // it has no way to report it
-	}
-	if o, err := client.Reload(t.Context()); err != nil || !o.OK {
-		t.Errorf("reload: %+v, %v", o, err)
-	}
-	check(t, cmd.Process.Signal(syscall.SIGTERM))
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(proctest.Patience):
-		t.Error("it does not stop")
-	}
+	s.reload()
+	s.stop()
 }
 
 // fill writes until the pipe is full.

@@ -167,28 +167,16 @@ func TestKeyIsSecret(t *testing.T) {
 		}
 	}
 	for _, pid := range s.workers() {
-		if found := descriptorsTo(t, pid, "multiproc-secrets"); found > 0 {
-			t.Errorf("worker %d still holds %d descriptors of its secrets", pid, found)
+		for _, to := range proctest.Descriptors(pid) {
+			if strings.Contains(to, "multiproc-secrets") {
+				t.Errorf("worker %d still holds %s", pid, to)
+			}
 		}
 	}
 }
 
-// descriptorsTo returns the number of a process's descriptors for a file of this name.
-func descriptorsTo(tb testing.TB, pid int, name string) int {
-	tb.Helper()
-	descriptors, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-	check(tb, err)
-	n := 0
-	for _, fd := range descriptors {
-		if target, err := os.Readlink(fd); err == nil && strings.Contains(target, name) {
-			n++
-		}
-	}
-	return n
-}
-
-// TestCheckRefusesCertificate has check refuse a wrong certificate before anything starts with it.
-func TestCheckRefusesCertificate(t *testing.T) {
+// TestCheckLooksAtTheCertificate has check refuse a wrong certificate before anything starts with it.
+func TestCheckLooksAtTheCertificate(t *testing.T) {
 	dir := t.TempDir()
 	s := &testServer{tb: t, dir: dir}
 	look := func() (string, exitCode) {

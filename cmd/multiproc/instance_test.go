@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"multiproc/internal/proctest"
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestSecondServer starts a second server by mistake that needs something of the first one's. It exits with a code of its own
@@ -65,16 +65,8 @@ func TestSecondServer(t *testing.T) {
 			if strings.Contains(stderr, "worker started") {
 				t.Errorf("it has started workers:\n%s", stderr)
 			}
-			after := tree(t, dir)
-			for name, was := range before {
-				if after[name] != was {
-					t.Errorf("%s: was %s, is %s", name, was, after[name])
-				}
-			}
-			for name := range after {
-				if _, ok := before[name]; !ok {
-					t.Errorf("%s is new", name)
-				}
+			if diff := cmp.Diff(before, tree(t, dir)); diff != "" {
+				t.Errorf("it has changed: -before +after:\n%s", diff)
 			}
 			entries, err := os.ReadDir(home)
 			check(t, err)
@@ -132,19 +124,6 @@ func tree(tb testing.TB, dir string) map[string]string {
 	})
 	check(tb, err)
 	return found
-}
-
-// TestStalePidfile starts a server over the pidfile and sockets of one that was killed.
-func TestStalePidfile(t *testing.T) {
-	dir := t.TempDir()
-	ini := "socket = " + filepath.Join(dir, "http.sock") + "\npidfile = " + filepath.Join(dir, "multiproc.pid") + "\n"
-	s := startServer(t, ini)
-	workers := s.workers()
-	proctest.Kill(t, s.cmd.Process.Pid, syscall.SIGKILL)
-	proctest.AwaitGone(t, append(workers, s.cmd.Process.Pid)...)
-	next := startServer(t, ini, in(s.dir))
-	next.mustHavePidfile(filepath.Join(dir, "multiproc.pid"))
-	next.stop()
 }
 
 // A private metrics directory is removed with the server, except for files that are not the server's.

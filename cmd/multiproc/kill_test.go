@@ -69,7 +69,7 @@ func TestKilledMaster(t *testing.T) {
 func testKilledMaster(t *testing.T, command string) {
 	t.Helper()
 	dir := t.TempDir()
-	ini := "socket = " + freeAddress(t) + "\nsocket = " + filepath.Join(dir, "http.sock") + "\nprocesses = 2\ndrain-idle = 1\n" + command
+	ini := "socket = " + freeAddress(t) + "\nsocket = " + filepath.Join(dir, "http.sock") + "\npidfile = multiproc.pid\nprocesses = 2\ndrain-idle = 1\n" + command
 	s := startServer(t, ini)
 	workers := s.workers()
 
@@ -96,12 +96,13 @@ func testKilledMaster(t *testing.T, command string) {
 	}
 	proctest.AwaitGone(t, workers...)
 
-	// With the same addresses, control socket and metrics directory.
+	// With the same addresses, pidfile, control socket and metrics directory.
 	gone := time.Now()
 	next := startServer(t, ini, in(s.dir))
 	t.Logf("the next server is ready after %s", time.Since(gone).Round(time.Millisecond))
 	if code, body := next.get("/readyz"); code != http.StatusOK {
 		t.Errorf("%d %s", code, body)
 	}
+	next.mustHavePidfile(filepath.Join(next.dir, "multiproc.pid"))
 	next.stop()
 }

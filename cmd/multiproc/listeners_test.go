@@ -2,12 +2,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -114,7 +112,7 @@ func TestReloadListenerFailed(t *testing.T) {
 	s.stop()
 }
 
-// TestReloadMetricsSocket moves the metrics to a listener of their own and back.
+// TestReloadMetricsSocket moves the metrics to a listener of their own and back, and changes the backlog.
 func TestReloadMetricsSocket(t *testing.T) {
 	t.Parallel()
 	base := "socket = 127.0.0.1:0\nprocesses = 2\n"
@@ -122,9 +120,12 @@ func TestReloadMetricsSocket(t *testing.T) {
 	s := startServer(t, base)
 	for range 2 {
 		mustAnswer(t, "tcp", s.address, "/metrics", http.StatusOK)
-		s.writeINI(base + "metrics-socket = " + metrics + "\n")
+		s.writeINI(base + "metrics-socket = " + metrics + "\nlisten = 7\n")
 		s.reload()
 		s.awaitNoneDraining()
+		s.await("listeners with another backlog", func(status master.Status) bool {
+			return len(status.Listeners) == 2 && status.Listeners[0].Limit == 7 && status.Listeners[1].Limit == 7
+		})
 		mustAnswer(t, "tcp", metrics, "/metrics", http.StatusOK)
 		mustAnswer(t, "tcp", metrics, "/", http.StatusNotFound)
 		mustAnswer(t, "tcp", s.address, "/metrics", http.StatusNotFound)
@@ -135,64 +136,4 @@ func TestReloadMetricsSocket(t *testing.T) {
 		s.awaitNoneDraining()
 	}
 	s.stop()
-}
-
-// TestReloadMasterKeys changes keys that concern the master. A reload applies them or is refused with a line that names the
-// key; it must not succeed without applying them.
-func TestReloadMasterKeys(t *testing.T) {
-	t.Parallel()
-	base := "socket = 127.0.0.1:0\n" + appINI(t)
-	refusedFor := func(t *testing.T, s *testServer, key string) bool {
-		t.Helper()
-		output, code := s.tryReload()
-		if code != exitOK && !strings.Contains(output, key) {
-			t.Errorf("refused without the key: %s", output)
-		}
-		return code != exitOK
-	}
-	t.Run("health", func(t *testing.T) {
-		s := startServer(t, base)
-		health := freeAddress(t)
-		s.writeINI(base + "health = " + health + "\n")
-		if !refusedFor(t, s, "health") {
-			mustAnswer(t, "tcp", health, "/readyz", http.StatusOK)
-		}
-		s.stop()
-	})
-	t.Run("vacuum", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "http.sock")
-		ini := base + "socket = " + path + "\n"
-		s := startServer(t, ini)
-		s.writeINI(ini + "vacuum = true\n")
-		heeded := !refusedFor(t, s, "vacuum")
-		s.stop()
-		if heeded && fileExists(path) {
-			t.Error("a reload has set vacuum, and the socket's file is still there at the end")
-		}
-	})
-	t.Run("log-format", func(t *testing.T) {
-		s := startServer(t, base)
-		s.writeINI(base + "log-format = json\n")
-		heeded := !refusedFor(t, s, "log-format")
-		s.stop()
-		if heeded && s.log.Count(`"msg":"stopped"`) == 0 {
-			t.Errorf("a reload has set log-format, and the master goes on as before\n%s", s.log)
-		}
-	})
-	t.Run("backlog", func(t *testing.T) {
-		s := startServer(t, base)
-		s.writeINI(base + "listen = 7\n")
-		if !refusedFor(t, s, "listen") {
-			want := fmt.Sprintf("%s of 7", s.address)
-			s.await(want, func(status master.Status) bool {
-				for _, q := range status.Listeners {
-					if q.Limit == 7 {
-						return true
-					}
-				}
-				return false
-			})
-		}
-		s.stop()
-	})
 }

@@ -89,10 +89,17 @@ func fraction(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func makeMetricFile(ts *testscript.TestScript, path, key string, value float64) {
-	entry := append(binary.LittleEndian.AppendUint32(nil, uint32(len(key))), key...)
-	entry = append(entry, strings.Repeat(" ", 8-len(entry)%8)...)
-	entry = binary.LittleEndian.AppendUint64(entry, math.Float64bits(value))
-	entry = append(entry, make([]byte, 8)...)
-	file := append(binary.LittleEndian.AppendUint32(nil, uint32(8+len(entry))), 0, 0, 0, 0)
-	ts.Check(os.WriteFile(ts.MkAbs(path), append(file, entry...), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(path), metricFile(appendSample(nil, key, value)), 0o600))
+}
+
+// appendSample appends an entry of a metric file.
+func appendSample(entries []byte, key string, value float64) []byte {
+	entries = append(binary.LittleEndian.AppendUint32(entries, uint32(len(key))), key...)
+	entries = append(entries, strings.Repeat(" ", 8-len(entries)%8)...)
+	return append(binary.LittleEndian.AppendUint64(entries, math.Float64bits(value)), make([]byte, 8)...)
+}
+
+// metricFile returns the content of a metric file with these entries.
+func metricFile(entries []byte) []byte {
+	return append(append(binary.LittleEndian.AppendUint32(nil, uint32(8+len(entries))), 0, 0, 0, 0), entries...)
 }

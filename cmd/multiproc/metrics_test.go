@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,23 +105,14 @@ func TestWatchReaderGone(t *testing.T) {
 // makeLargeDirectory creates a directory as a Python server with many former processes has it: one file of counters for each.
 func makeLargeDirectory(tb testing.TB, dir string, processes, counters int) {
 	tb.Helper()
-	var entries []byte
-	var values []int
-	for i := range counters {
-		key := fmt.Sprintf(`["app_requests", "app_requests_total", {"path": "/api/v1/resource/%d"}, "Requests."]`, i)
-		entries = append(binary.LittleEndian.AppendUint32(entries, uint32(len(key))), key...)
-		entries = append(entries, strings.Repeat(" ", 8-len(entries)%8)...)
-		values = append(values, 8+len(entries))
-		entries = append(entries, make([]byte, 16)...)
-	}
-	file := append(binary.LittleEndian.AppendUint32(nil, uint32(8+len(entries))), 0, 0, 0, 0)
-	file = append(file, entries...)
 	for p := range processes {
-		for i, at := range values {
-			binary.LittleEndian.PutUint64(file[at:], math.Float64bits(float64(p+i)))
+		var entries []byte
+		for i := range counters {
+			key := fmt.Sprintf(`["app_requests", "app_requests_total", {"path": "/api/v1/resource/%d"}, "Requests."]`, i)
+			entries = appendSample(entries, key, float64(p+i))
 		}
 		path := filepath.Join(dir, fmt.Sprintf("counter_%d.db", 1_000_000_000+p)) // no such pids
-		check(tb, os.WriteFile(path, file, 0o600))
+		check(tb, os.WriteFile(path, metricFile(entries), 0o600))
 		check(tb, os.Truncate(path, 1<<16))
 	}
 }

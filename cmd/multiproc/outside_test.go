@@ -16,21 +16,19 @@ func (k *tracker) outside() *sql.DB {
 
 func openOutside(tb testing.TB, database string) *sql.DB {
 	tb.Helper()
-	db, err := sql.Open("sqlite3", "file:"+database+"?mode=rw&_busy_timeout=10000&_foreign_keys=on&_txlock=immediate")
+	db, err := sql.Open("sqlite3", "file:"+database+"?mode=rw&_busy_timeout=60000&_foreign_keys=on&_txlock=immediate")
 	check(tb, err)
 	tb.Cleanup(func() { _ = db.Close() })
 	return db
 }
 
 // execOutside changes an existing database as another program would.
-func execOutside(tb testing.TB, database string, statements ...string) {
+func execOutside(tb testing.TB, database, statement string, args ...any) {
 	tb.Helper()
 	db := openOutside(tb, database)
 	defer db.Close()
-	for _, statement := range statements {
-		if _, err := db.ExecContext(tb.Context(), statement); err != nil {
-			tb.Fatalf("%s: %v", statement, err)
-		}
+	if _, err := db.ExecContext(tb.Context(), statement, args...); err != nil {
+		tb.Fatalf("%s: %v", statement, err)
 	}
 }
 

@@ -16,9 +16,7 @@ func asNobody(t *testing.T) (dir string, run func(args ...string) (out string, c
 	dir = t.TempDir()
 	program := filepath.Join(dir, "multiproc")
 	copyOf(t, lookPath(t, "multiproc"), program)
-	for _, open := range []string{dir, filepath.Dir(dir)} {
-		check(t, os.Chmod(open, 0o755))
-	}
+	openTo(t, dir)
 	return dir, func(args ...string) (string, exitCode) {
 		t.Helper()
 		cmd := commandIn(t, dir, append([]string{program}, args...)...)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -184,16 +183,6 @@ func (p *prometheusServer) rules() []prometheusRule {
 	return all
 }
 
-// samples returns the number of samples of an expression.
-func (p *prometheusServer) samples(expr string) int {
-	p.t.Helper()
-	var data struct{ Result []json.RawMessage }
-	if err := p.get("/api/v1/query?query="+url.QueryEscape(expr), &data); err != nil {
-		p.t.Fatalf("%s: %v", expr, err)
-	}
-	return len(data.Result)
-}
-
 // TestPrometheus has a real Prometheus watch a real server with the files of multiproc init: every rule can be evaluated, and
 // no panel of the dashboard is empty.
 func TestPrometheus(t *testing.T) {
@@ -209,7 +198,7 @@ func TestPrometheus(t *testing.T) {
 	check(t, os.WriteFile(path, text, 0o600))
 	began := time.Now()
 	p := startPrometheus(t, dir)
-	proctest.Eventually(t, "a scrape", func() bool { return p.samples(`up{job="multiproc"} == 1`) == 1 })
+	proctest.Eventually(t, "a scrape", func() bool { return len(p.query(time.Now(), `up{job="multiproc"} == 1`)) == 1 })
 	proctest.Eventually(t, "all rules evaluated", func() bool {
 		return !slices.ContainsFunc(p.rules(), func(r prometheusRule) bool { return r.Health == "unknown" })
 	})
@@ -225,7 +214,7 @@ func TestPrometheus(t *testing.T) {
 	for _, expr := range readDashboard(t).expressions() {
 		proctest.Eventually(t, "something to show for "+expr, func() bool {
 			s.get("/") // rates need requests between scrapes
-			return p.samples(expr) > 0
+			return len(p.query(time.Now(), expr)) > 0
 		})
 	}
 	t.Logf("after %s", time.Since(began).Round(time.Millisecond))

@@ -345,6 +345,9 @@ func TestReloadUnchangeable(t *testing.T) {
 		"umask":      "027",
 		"master":     "false",
 		"reuse-port": "true",
+		"health":     freeAddress(t),
+		"vacuum":     "true",
+		"log-format": "json",
 	} {
 		t.Run(key, func(t *testing.T) {
 			s.writeINI(ini + key + " = " + value + "\n")

@@ -40,6 +40,7 @@ type serverOptions struct {
 	wrap    []string // a command that runs it, such as unshare
 	args    []string // more arguments
 	address string   // of its first listener, if its log does not say it
+	stderr  *os.File // nil: the log of the test's server
 	failing bool     // it is not expected to serve
 }
 
@@ -68,6 +69,9 @@ func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *te
 	stderr, err := s.cmd.StderrPipe()
 	check(tb, err)
 	s.cmd.Stdout, s.stderr = io.Discard, stderr
+	if o.stderr != nil {
+		s.cmd.Stderr = o.stderr
+	}
 	check(tb, s.cmd.Start())
 	tb.Cleanup(s.cleanup)
 	read := make(chan struct{})
