@@ -175,8 +175,8 @@ func TestKeyIsSecret(t *testing.T) {
 	}
 }
 
-// TestCheckLooksAtTheCertificate has check refuse a wrong certificate before anything starts with it.
-func TestCheckLooksAtTheCertificate(t *testing.T) {
+// TestCheckRefusesCertificate has check refuse a wrong certificate before anything starts with it.
+func TestCheckRefusesCertificate(t *testing.T) {
 	dir := t.TempDir()
 	s := &testServer{tb: t, dir: dir}
 	look := func() (string, exitCode) {
