@@ -86,6 +86,9 @@ func (f *form) fill(r *request) {
 // errStale reports that an object has changed since the user saw it.
 var errStale = errors.New("changed meanwhile")
 
+// errFaulty reports that a form has faults.
+var errFaulty = errors.New("the form has faults")
+
 // versioned makes the form one of a stored object, whose values it has. A change or deletion is accepted only for the version that
 // the form was sent with, so that no change of another user is overwritten unseen.
 func (f *form) versioned() *form {
@@ -155,7 +158,7 @@ func (r *request) saved(err error, f *form, unique, path string, render func(*re
 	case f == nil:
 	case errors.Is(err, errStale):
 		err = render(r, http.StatusConflict, f)
-	case err != nil && !f.blame(err, unique):
+	case err != nil && !errors.Is(err, errFaulty) && !f.blame(err, unique):
 	case f.Bad():
 		err = render(r, http.StatusUnprocessableEntity, f)
 	default:

@@ -22,16 +22,12 @@ func (r *request) checkRepeated(f *form) {
 	}
 }
 
-// newPassword returns the hash of the new password in a form. The form gets its faults.
+// newPassword returns the hash of the new password in a form. It fails with errFaulty if the two differ.
 func (r *request) newPassword(f *form) (store.PasswordHash, error) {
 	if r.checkRepeated(f); f.Bad() {
-		return "", nil
+		return "", errFaulty
 	}
-	hash, err := r.admin.store.HashPassword(r.Context(), r.PostForm.Get("password"))
-	if err != nil && f.blame(err, "") {
-		return "", nil
-	}
-	return hash, err
+	return r.admin.store.HashPassword(r.Context(), r.PostForm.Get("password"))
 }
 
 func ownPasswordForm(user store.User) *form {
@@ -69,27 +65,22 @@ func changeOwnPassword(r *request) error {
 		return err
 	}
 	hash, err := r.newPassword(f)
-	if err != nil {
-		return err
+	if err == nil {
+		err = r.change(func(c *change) error {
+			if err := c.SetPassword(c.actor.ID, hash); err != nil {
+				return err
+			}
+			if r.session, r.secret, err = c.CreateSession(c.actor.ID); err != nil {
+				return err
+			}
+			c.setMessage("Your password was changed. You were logged out everywhere else.")
+			return c.recordPassword(c.actor)
+		})
 	}
-	if f.Bad() {
-		return r.renderForm(http.StatusUnprocessableEntity, f)
+	if err == nil {
+		setCookie(r.w, r.Request, r.secret)
 	}
-	err = r.change(func(c *change) error {
-		if err := c.SetPassword(c.actor.ID, hash); err != nil {
-			return err
-		}
-		if r.session, r.secret, err = c.CreateSession(c.actor.ID); err != nil {
-			return err
-		}
-		c.setMessage("Your password was changed. You were logged out everywhere else.")
-		return c.record(store.ActionChange, store.KindUser, c.actor.ID, c.actor.Name, store.Changes{"password": {"", ""}})
-	})
-	if err != nil {
-		return err
-	}
-	setCookie(r.w, r.Request, r.secret)
-	return r.redirect(home)
+	return r.saved(err, f, "", home, (*request).renderForm, nil)
 }
 
 // userPassword returns the user in the path and the form for a new password.
@@ -128,21 +119,19 @@ func changeUserPassword(r *request) error {
 		return errForbidden
 	}
 	hash, err := r.newPassword(f)
-	if err != nil {
-		return err
+	if err == nil {
+		err = r.change(func(c *change) error {
+			if err := c.SetPassword(user.ID, hash); err != nil {
+				return err
+			}
+			c.setMessage("The password of %s was changed. All sessions of %[1]s have ended.", user.Name)
+			return c.recordPassword(user)
+		})
 	}
-	if f.Bad() {
-		return r.renderForm(http.StatusUnprocessableEntity, f)
-	}
-	err = r.change(func(c *change) error {
-		if err := c.SetPassword(user.ID, hash); err != nil {
-			return err
-		}
-		c.setMessage("The password of %s was changed. All sessions of %[1]s have ended.", user.Name)
-		return c.record(store.ActionChange, store.KindUser, user.ID, user.Name, store.Changes{"password": {"", ""}})
-	})
-	if err != nil {
-		return err
-	}
-	return r.redirect(pathOf(store.KindUser, r.id))
+	return r.saved(err, f, "", pathOf(store.KindUser, r.id), (*request).renderForm, nil)
+}
+
+// recordPassword records a new password in the audit log.
+func (c *change) recordPassword(u store.User) error {
+	return c.record(store.ActionChange, store.KindUser, u.ID, u.Name, store.Changes{"password": {"", ""}})
 }

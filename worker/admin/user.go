@@ -122,21 +122,17 @@ func addUser(r *request) error {
 	f := newUserForm()
 	f.fill(r)
 	hash, err := r.newPassword(f)
-	if err != nil {
-		return err
+	if err == nil {
+		err = r.change(func(c *change) error {
+			user, err := c.CreateUser(userOf(r), hash)
+			if err != nil {
+				return err
+			}
+			c.setMessage("The user %s was added.", user.Name)
+			changes := store.Changes{"role": {"", user.Role}, "active": {false, user.Active}}
+			return c.record(store.ActionCreate, store.KindUser, user.ID, user.Name, changes)
+		})
 	}
-	if f.Bad() {
-		return r.renderForm(http.StatusUnprocessableEntity, f)
-	}
-	err = r.change(func(c *change) error {
-		user, err := c.CreateUser(userOf(r), hash)
-		if err != nil {
-			return err
-		}
-		c.setMessage("The user %s was added.", user.Name)
-		changes := store.Changes{"role": {"", user.Role}, "active": {false, user.Active}}
-		return c.record(store.ActionCreate, store.KindUser, user.ID, user.Name, changes)
-	})
 	return r.saved(err, f, "username", usersPath, (*request).renderForm, nil)
 }
 
@@ -172,7 +168,7 @@ func changeUser(r *request) error {
 		return c.record(store.ActionChange, store.KindUser, after.ID, after.Name, changes)
 	})
 	if errors.Is(err, errLastSuperuser) {
-		f.Fault, err = lastSuperuser, nil
+		f.Fault, err = lastSuperuser, errFaulty
 	}
 	return r.saved(err, f, "username", usersPath, renderUser, renderDeletedUser)
 }
