@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"multiproc/internal/proctest"
@@ -190,21 +189,7 @@ func TestSessionOutlivesWorkers(t *testing.T) {
 		t.Fatalf("login: %d, %v", code, err)
 	}
 	s.wantVisit(http.StatusOK, "/admin/users", session)
-	status, err := s.status()
-	check(t, err)
-	dead := map[int]bool{}
-	for _, w := range status.Workers {
-		dead[w.PID] = true
-		check(t, syscall.Kill(w.PID, syscall.SIGKILL))
-	}
-	s.await("other workers", func(status master.Status) bool {
-		for _, w := range status.Workers {
-			if dead[w.PID] {
-				return false
-			}
-		}
-		return status.Ready() >= status.Target
-	})
+	s.killWorkers()
 	s.wantVisit(http.StatusOK, "/admin/users", session)
 	s.reload()
 	s.wantVisit(http.StatusOK, "/admin/users", session)
@@ -232,24 +217,15 @@ func TestSessionOutlivesWorkers(t *testing.T) {
 // TestIndexRedirect redirects browsers to the admin site if there is one.
 func TestIndexRedirect(t *testing.T) {
 	const browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-	for _, test := range []struct {
-		ini, accept string
-		code        int
-	}{
-		{"database = transactions.db\n", browser, http.StatusFound},
-		{"database = transactions.db\n", "Accept: */*", http.StatusOK},
-		{"", browser, http.StatusOK},
-	} {
-		s := startServer(t, "socket = 127.0.0.1:0\n"+test.ini)
-		r, err := s.visit("/", "", nil, test.accept)
-		if err != nil || r.code != test.code || test.code == http.StatusFound && r.header.Get("Location") != "/admin/" {
-			t.Errorf("%+v: %v, %v", test, r, err)
+	s := startServer(t, "socket = 127.0.0.1:0\ndatabase = transactions.db\n")
+	for accept, code := range map[string]int{browser: http.StatusFound, "Accept: */*": http.StatusOK} {
+		r, err := s.visit("/", "", nil, accept)
+		if err != nil || r.code != code || code == http.StatusFound && r.header.Get("Location") != "/admin/" {
+			t.Errorf("%s: %v, %v", accept, r, err)
 		}
-		if test.ini == "" {
-			s.wantVisit(http.StatusNotFound, "/admin/", "")
-		} else if n := s.log.Count("debug is on"); n != 0 {
-			t.Errorf("debug is logged, but off")
-		}
-		s.stop()
 	}
+	if n := s.log.Count("debug is on"); n != 0 {
+		t.Error("debug is logged, but off")
+	}
+	s.stop()
 }

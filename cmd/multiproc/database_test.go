@@ -201,11 +201,11 @@ func TestWithoutDatabase(t *testing.T) {
 	t.Run("no key", func(t *testing.T) {
 		s := startServer(t, "socket = 127.0.0.1:0\n")
 		for path, want := range map[string]int{
-			transactionsPath: http.StatusNotFound, "/api/v1/openapi.json": http.StatusNotFound,
+			transactionsPath: http.StatusNotFound, "/api/v1/openapi.json": http.StatusNotFound, "/admin/": http.StatusNotFound,
 			"/": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusOK,
 		} {
-			if code, body := s.get(path); code != want {
-				t.Errorf("%s: %d %s, want %d", path, code, body, want)
+			if r, err := s.visit(path, "", nil, "Accept: text/html"); err != nil || r.code != want {
+				t.Errorf("%s: %s, %v, want %d", path, r, err, want)
 			}
 		}
 		_, page := s.get("/metrics")

@@ -2,12 +2,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
-	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -70,32 +67,4 @@ func TestHealthFlood(t *testing.T) {
 	check(t, syscall.Kill(before, syscall.SIGKILL))
 	s.await("another worker", func(status master.Status) bool { return status.Ready() == 1 && status.Workers[0].PID != before })
 	s.stop()
-}
-
-// TestWorkerLeavesChildren has workers that fork: no child keeps the socket after its worker has exited.
-func TestWorkerLeavesChildren(t *testing.T) {
-	dir := t.TempDir()
-	children := filepath.Join(dir, "children")
-	address := freeAddress(t)
-	script := filepath.Join(dir, "worker.sh")
-	text := fmt.Sprintf("#!/bin/sh\nsleep 1000 &\necho $! >>%s\nexec sleep 1000\n", children)
-	check(t, os.WriteFile(script, []byte(text), 0o700))
-	s := startServer(t, "socket = "+address+"\nnotify = false\ncommand = "+script+"\n")
-	s.reload()
-	s.awaitNoneDraining()
-	s.stop()
-	data, err := os.ReadFile(children)
-	check(t, err)
-	pids := strings.Fields(string(data))
-	if len(pids) != 2 {
-		t.Fatalf("%d workers have forked", len(pids))
-	}
-	for _, pid := range pids {
-		if state, err := os.ReadFile("/proc/" + pid + "/stat"); err == nil && !strings.Contains(string(state), ") Z ") {
-			t.Errorf("child %s of a worker still runs: %s", pid, state)
-		}
-	}
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
-	check(t, err)
-	defer l.Close()
 }

@@ -227,10 +227,9 @@ func TestRootOnlyKey(t *testing.T) {
 	})
 	all := func() []int { return append(s.workers(), s.cmd.Process.Pid) }
 	mustRunAsNobody(t, all()...)
-	mustHoldNothingOfRoots(t, all()...)
 	s.mustReload()
 	s.awaitNoneDraining()
-	mustHoldNothingOfRoots(t, all()...)
+	mustRunAsNobody(t, all()...)
 	s.mustShow(t, 1)
 
 	valid(t, 2).put(t, s.dir)

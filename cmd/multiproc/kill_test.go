@@ -3,7 +3,6 @@ package main
 import (
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -45,16 +44,21 @@ func TestKilledWorkers(t *testing.T) {
 		t.Error("the metrics count nothing")
 	}
 
-	// However many workers there were, the files are those of the slots.
-	name := regexp.MustCompile(`^(counter|summary|histogram|gauge_[a-z]+)_(w[1-3]|master)\.db$`)
-	entries, err := os.ReadDir(s.metricsDir())
-	check(t, err)
-	for _, entry := range entries {
-		if strings.HasSuffix(entry.Name(), ".db") && !name.MatchString(entry.Name()) {
-			t.Errorf("a file of no slot is left: %s", entry.Name())
+	s.mustHaveFilesOf("w[1-3]")
+	s.stop()
+}
+
+// mustHaveFilesOf checks that the metric files are those of the slots and of the master, however many workers there were.
+func (s *testServer) mustHaveFilesOf(slots string) {
+	s.tb.Helper()
+	name := regexp.MustCompile(`^(counter|summary|histogram|gauge_[a-z]+)_(` + slots + `|master)\.db$`)
+	files, err := filepath.Glob(filepath.Join(s.metricsDir(), "*.db"))
+	check(s.tb, err)
+	for _, file := range files {
+		if !name.MatchString(filepath.Base(file)) {
+			s.tb.Errorf("a file of no slot: %s", file)
 		}
 	}
-	s.stop()
 }
 
 // TestKilledMaster kills the master and with it the reader of the log. The workers answer their requests and exit, and

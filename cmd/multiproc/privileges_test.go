@@ -60,52 +60,45 @@ func rootsPort(t *testing.T) string {
 // root's, with everything open that only root could open, and all new files belong to that user.
 func TestPrivilegesAreGivenUp(t *testing.T) {
 	t.Parallel()
-	for name, ini := range map[string]string{
-		"by name":   "uid = nobody\n",
-		"by number": fmt.Sprintf("uid = %d\ngid = %d\n", nobody, nobody),
-	} {
-		t.Run(name, func(t *testing.T) {
-			proctest.Root(t)
-			s, roots := startDropping(t, "socket = "+rootsPort(t)+"\n"+ini)
-			mustRunAsNobody(t, append(s.workers(), s.cmd.Process.Pid)...)
-			if n := s.log.Count("level=WARN") + s.log.Count("level=ERROR"); n > 0 {
-				t.Errorf("something is not right:\n%s", s.log)
-			}
-			s.mustHavePidfile(filepath.Join(roots, "multiproc.pid"))
-			code, body := s.get("/metrics")
-			if code != http.StatusOK || !strings.Contains(body, `multiproc_workers{state="ready"} 2.0`) {
-				t.Errorf("%d %s", code, body)
-			}
-			stats := filepath.Join(roots, "stats.sock")
-			mustBeNobodys(t, s.metricsDir(), s.control(), stats)
-			if p := readStats(t, "unix", stats); p.UID != nobody || p.GID != nobody || len(p.Workers) != 2 {
-				t.Errorf("stats: %+v", p)
-			}
-
-			// The next generation is checked and started without the privileges.
-			before := s.workers()
-			s.reload()
-			s.awaitReplaced(before...)
-			mustRunAsNobody(t, s.workers()...)
-			victim := pidsOf(s.awaitNoneDraining())[0]
-			proctest.Kill(t, victim, syscall.SIGKILL)
-			s.awaitReplaced(victim)
-			if stdout, stderr, code := s.run("stop", "--ini", s.ini); code != 0 {
-				t.Errorf("stop: exit code %d: %s%s", code, stdout, stderr)
-			}
-			if code := s.exitCode(); code != 0 {
-				t.Errorf("exit code %d, though nothing went wrong but what could not be removed\n%s", code, s.log)
-			}
-
-			// What could not be removed blocks nothing.
-			next := startServer(t, "socket = "+s.address+"\n"+ini+"pidfile = "+filepath.Join(roots, "multiproc.pid")+
-				"\nsocket = "+filepath.Join(roots, "http.sock")+"\n", func(o *serverOptions) { o.dir, o.program = s.dir, filepath.Join(s.dir, "multiproc") })
-			next.stop()
-		})
+	proctest.Root(t)
+	s, roots := startDropping(t, "socket = "+rootsPort(t)+"\nuid = nobody\n")
+	mustRunAsNobody(t, append(s.workers(), s.cmd.Process.Pid)...)
+	if n := s.log.Count("level=WARN") + s.log.Count("level=ERROR"); n > 0 {
+		t.Errorf("something is not right:\n%s", s.log)
 	}
+	s.mustHavePidfile(filepath.Join(roots, "multiproc.pid"))
+	code, body := s.get("/metrics")
+	if code != http.StatusOK || !strings.Contains(body, `multiproc_workers{state="ready"} 2.0`) {
+		t.Errorf("%d %s", code, body)
+	}
+	stats := filepath.Join(roots, "stats.sock")
+	mustBeNobodys(t, s.metricsDir(), s.control(), stats)
+	if p := readStats(t, "unix", stats); p.UID != nobody || p.GID != nobody || len(p.Workers) != 2 {
+		t.Errorf("stats: %+v", p)
+	}
+
+	// The next generation is checked and started without the privileges.
+	before := s.workers()
+	s.reload()
+	s.awaitReplaced(before...)
+	mustRunAsNobody(t, s.workers()...)
+	victim := pidsOf(s.awaitNoneDraining())[0]
+	proctest.Kill(t, victim, syscall.SIGKILL)
+	s.awaitReplaced(victim)
+	if stdout, stderr, code := s.run("stop", "--ini", s.ini); code != 0 {
+		t.Errorf("stop: exit code %d: %s%s", code, stdout, stderr)
+	}
+	if code := s.exitCode(); code != 0 {
+		t.Errorf("exit code %d, though nothing went wrong but what could not be removed\n%s", code, s.log)
+	}
+
+	// What could not be removed blocks nothing.
+	next := startServer(t, "socket = "+s.address+"\nuid = nobody\npidfile = "+filepath.Join(roots, "multiproc.pid")+
+		"\nsocket = "+filepath.Join(roots, "http.sock")+"\n", func(o *serverOptions) { o.dir, o.program = s.dir, filepath.Join(s.dir, "multiproc") })
+	next.stop()
 }
 
-// mustRunAsNobody checks every thread.
+// mustRunAsNobody checks every thread and every descriptor. A file that others may read does not count.
 func mustRunAsNobody(tb testing.TB, pids ...int) {
 	tb.Helper()
 	for _, pid := range pids {
@@ -132,6 +125,22 @@ func mustRunAsNobody(tb testing.TB, pids ...int) {
 						tb.Errorf("%s: %s", thread, line)
 					}
 				}
+			}
+		}
+		descriptors, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		if err != nil || len(descriptors) == 0 {
+			tb.Fatalf("no descriptors of %d, %v", pid, err)
+		}
+		for _, fd := range descriptors {
+			info, err := os.Stat(fd)
+			if err != nil {
+				continue // it was closed meanwhile
+			}
+			stat := info.Sys().(*syscall.Stat_t)
+			name, _ := os.Readlink(fd)
+			kept := strings.HasPrefix(name, "/") && (info.Mode().IsRegular() || info.IsDir())
+			if kept && stat.Uid == 0 && info.Mode().Perm()&0o004 == 0 {
+				tb.Errorf("process %d holds %s: %s, which is root's", pid, name, info.Mode())
 			}
 		}
 	}
@@ -212,4 +221,27 @@ func TestUnreadableProgramShutsItsProcesses(t *testing.T) {
 	s.reload()
 	s.awaitReplaced(before...)
 	check()
+}
+
+// TestNoRootPrivilegesRemain has workers that are another program, with a root-only file beside the ini, which they cannot read.
+func TestNoRootPrivilegesRemain(t *testing.T) {
+	t.Parallel()
+	s, _ := startDropping(t, fmt.Sprintf("notify = false\ncommand = cat secret >read 2>denied; exec sleep 1000\nuid = %d\ngid = %[1]d\n", nobody), func(dir string) {
+		check(t, os.WriteFile(filepath.Join(dir, "secret"), []byte("root's\n"), 0o600))
+		for _, name := range []string{"read", "denied"} {
+			path := filepath.Join(dir, name)
+			check(t, os.WriteFile(path, nil, 0o600))
+			check(t, os.Chown(path, nobody, nobody))
+		}
+	})
+	mustRunAsNobody(t, append(s.workers(), s.cmd.Process.Pid)...)
+	before := s.workers()
+	s.reload()
+	s.awaitReplaced(before...)
+	mustRunAsNobody(t, append(pidsOf(s.awaitNoneDraining()), s.cmd.Process.Pid)...)
+	proctest.Eventually(t, "a worker that was denied the file", func() bool { return logHas(filepath.Join(s.dir, "denied"), "Permission denied") })
+	if text, err := os.ReadFile(filepath.Join(s.dir, "read")); err != nil || len(text) > 0 {
+		t.Errorf("a worker has read %q, %v", text, err)
+	}
+	s.stop()
 }

@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+
+	"multiproc/internal/proctest"
 
 	"multiproc/master"
 )
@@ -85,6 +88,16 @@ func (s *testServer) awaitReplaced(pids ...int) master.Status {
 			return slices.Contains(pids, pid)
 		})
 	})
+}
+
+// killWorkers kills all workers and waits for others in their place.
+func (s *testServer) killWorkers() {
+	s.tb.Helper()
+	killed := s.workers()
+	for _, pid := range killed {
+		proctest.Kill(s.tb, pid, syscall.SIGKILL)
+	}
+	s.awaitReplaced(killed...)
 }
 
 // script writes a shell script for the workers' command and returns its path.
