@@ -78,6 +78,9 @@ func copyOf(tb testing.TB, from, to string) string {
 	in, err := os.Open(from)
 	check(tb, err)
 	defer in.Close()
+	// No fork meanwhile: a child would have the copy open for writing until its exec, and nothing could run it (ETXTBSY).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	check(tb, err)
 	if _, err := io.Copy(out, in); err != nil {
