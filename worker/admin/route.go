@@ -98,10 +98,9 @@ func (a *Admin) register() {
 			a.navigation = append(a.navigation, r)
 		}
 	}
-	a.mux = web.NewMux(home, table, func(w http.ResponseWriter, r *http.Request, allowed []string) {
+	a.mux = web.NewMux(home, table, func(w http.ResponseWriter, r *http.Request, allow string) {
 		err := errNoPage
-		if allowed != nil {
-			allow := web.Allow(allowed)
+		if allow != "" {
 			err = &failure{
 				status: http.StatusMethodNotAllowed, detail: "Allowed methods: " + allow + ".", header: http.Header{"Allow": {allow}},
 			}

@@ -92,10 +92,9 @@ func (a *API) failed(r *http.Request, err error) answer {
 }
 
 // refuse answers a request that no route takes; see web.NewMux.
-func refuse(w http.ResponseWriter, _ *http.Request, allowed []string) {
+func refuse(w http.ResponseWriter, _ *http.Request, allow string) {
 	p := &problemError{Status: http.StatusNotFound, Detail: "no such path"}
-	if allowed != nil {
-		allow := web.Allow(allowed)
+	if allow != "" {
 		p = &problemError{
 			Status: http.StatusMethodNotAllowed, Detail: "allowed methods: " + allow, header: http.Header{"Allow": {allow}},
 		}

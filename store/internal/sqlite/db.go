@@ -62,8 +62,7 @@ type DB struct {
 // one more.
 const MaxViews = 4
 
-// Open opens the database at a path, which must exist. The caller closes it. A database that the process has no rights to
-// write to can still be read if its -shm file exists or can be made.
+// Open opens the database at a path, which must exist. The caller closes it. See store.Open.
 func Open(ctx context.Context, path string, options Options) (*DB, error) {
 	db, err := open(ctx, path, options)
 	return db, Classify(err)
@@ -109,8 +108,7 @@ func open(ctx context.Context, path string, options Options) (*DB, error) {
 	return db, nil
 }
 
-// Close closes the database once the current commit is done. Updates that still wait fail with ErrClosed, as do later calls;
-// Views in progress go on. Close may be called again, but not concurrently.
+// Close is store.Store.Close.
 func (db *DB) Close() error {
 	return errors.Join(db.writer.close(), db.release())
 }
@@ -122,10 +120,7 @@ func (db *DB) release() error {
 	return err
 }
 
-// View calls f with a transaction that reads one state of the database, whatever is written meanwhile. It returns f's error.
-//
-// It waits for one of the MaxViews connections, first come, first served, and for nothing else. When ctx is done, queries fail
-// with its error. While the path of the database leads to another file or to none, View fails with ErrUnavailable.
+// View is store.Store.View, on one of the MaxViews connections.
 func (db *DB) View(ctx context.Context, f func(Tx) error) error {
 	return Classify(db.view(ctx, db.views, f))
 }
@@ -165,13 +160,7 @@ func (db *DB) view(ctx context.Context, semaphore chan struct{}, f func(Tx) erro
 	return f(Tx{Ctx: ctx, Conn: conn, Now: db.options.now()})
 }
 
-// Update calls f with a transaction that writes, and returns when its changes are committed durably, or undone: then it
-// returns f's error or that of the commit. It waits for its turn for Options.Timeout at most and fails with ErrBusy, or with
-// ctx's error once ctx is done; after f was called, it waits for the outcome.
-//
-// f is called at most once, on another goroutine, and shares its commit with other updates. It must return errors of the
-// database, and wait for nothing but the database: the writers of all processes wait with it. If it panics, its changes are
-// undone and Update panics.
+// Update is store.Store.Update.
 func (db *DB) Update(ctx context.Context, f func(Tx) error) error {
 	return Classify(db.writer.update(ctx, f))
 }

@@ -62,8 +62,7 @@ func TestDatabaseGone(t *testing.T) {
 		unavailable(t, db)
 		_, err := Open(t.Context(), path, defaults())
 		wantErr(t, err, fs.ErrNotExist, "")
-		err = makeAt(t.Context(), path)
-		wantErr(t, err, ErrUnavailable, "other processes have it open")
+		wantErr(t, makeAt(t.Context(), path), ErrUnavailable, "other processes have it open")
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("a new one was created: %v", err)
 		}
@@ -95,16 +94,8 @@ func TestDatabaseReplaced(t *testing.T) {
 	for _, path := range append(suffixed(path), path+".lock") {
 		check(t, os.Rename(path, path+".away"))
 	}
-	other := proctest.Start(t, "commit", path)
-	for _, want := range []string{"migrated", "in the lock"} {
-		if got := other.Line(); got != want {
-			t.Fatalf("%q instead of %q", got, want)
-		}
-	}
-	other.Send("commit")
-	if got := other.Line(); got != "committed" {
-		t.Error(got)
-	}
+	other := startCommit(t, path)
+	finishCommit(t, other)
 	other.Kill() // its commit is in the log alone
 	unavailable(t, db)
 	check(t, db.Close())
@@ -128,11 +119,7 @@ func TestWriterStopped(t *testing.T) {
 	const timeout = 300 * time.Millisecond
 	db := openDB(t, Options{Timeout: timeout})
 	available(t, db, 0)
-	other := proctest.Start(t, "commit", db.writer.file.path)
-	other.Line()
-	if got := other.Line(); got != "in the lock" {
-		t.Fatal(got)
-	}
+	other := startCommit(t, db.writer.file.path)
 	other.Signal(syscall.SIGSTOP)
 	var all sync.WaitGroup
 	start := time.Now()
@@ -150,10 +137,7 @@ func TestWriterStopped(t *testing.T) {
 	check(t, closing.Close())
 
 	other.Signal(syscall.SIGCONT)
-	other.Send("commit")
-	if got := other.Line(); got != "committed" {
-		t.Error(got)
-	}
+	finishCommit(t, other)
 	available(t, db, 2)
 	silent(t, other.Stop())
 	available(t, db, 3)
@@ -162,9 +146,7 @@ func TestWriterStopped(t *testing.T) {
 // TestWriterKilled kills a process in the middle of a commit: nothing of it is stored, and the lock is free.
 func TestWriterKilled(t *testing.T) {
 	db := openDB(t, Options{Timeout: time.Minute})
-	other := proctest.Start(t, "commit", db.writer.file.path)
-	other.Line()
-	other.Line()
+	other := startCommit(t, db.writer.file.path)
 	var all sync.WaitGroup
 	all.Go(func() { update(t, db, insert("a")) })
 	silent(t, other.Kill())
@@ -268,8 +250,7 @@ func TestReadOnly(t *testing.T) {
 		wantErr(t, r.Update(t.Context(), insert("lost")), ErrUnavailable, "")
 		available(t, db, i+1)
 	}
-	err = makeAt(t.Context(), r.writer.file.path)
-	wantErr(t, err, ErrUnavailable, "")
+	wantErr(t, makeAt(t.Context(), r.writer.file.path), ErrUnavailable, "")
 
 	// The file is read-only, its lock is not.
 	check(t, r.Close())
@@ -312,17 +293,13 @@ func TestDamaged(t *testing.T) {
 // TestDatabaseMissing: the log of a missing database, which has its latest commits, is left alone until the database is back.
 func TestDatabaseMissing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
-	c := proctest.Start(t, "commit", path)
-	c.Line()
-	c.Line()
-	c.Send("commit")
-	c.Line()
+	c := startCommit(t, path)
+	finishCommit(t, c)
 	c.Kill()
 	check(t, os.Rename(path, path+".away"))
 	refused := func() {
 		t.Helper()
-		err := makeAt(t.Context(), path)
-		wantErr(t, err, ErrUnavailable, path+"-wal has changes")
+		wantErr(t, makeAt(t.Context(), path), ErrUnavailable, path+"-wal has changes")
 	}
 	refused()
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {

@@ -168,6 +168,27 @@ func silent(tb testing.TB, reports []string) {
 	}
 }
 
+// startCommit starts a process that is in the middle of a commit to the database at path.
+func startCommit(t *testing.T, path string) *proctest.Child {
+	t.Helper()
+	c := proctest.Start(t, "commit", path)
+	for _, want := range []string{"migrated", "in the lock"} {
+		if got := c.Line(); got != want {
+			t.Fatalf("%q instead of %q", got, want)
+		}
+	}
+	return c
+}
+
+// finishCommit lets that process finish its commit.
+func finishCommit(t *testing.T, c *proctest.Child) {
+	t.Helper()
+	c.Send("commit")
+	if got := c.Line(); got != "committed" {
+		t.Error(got)
+	}
+}
+
 // commitChild makes a commit, and waits for a line in the middle of it and after it.
 func commitChild(args []string) error {
 	ctx := context.Background()

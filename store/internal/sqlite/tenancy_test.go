@@ -11,14 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"multiproc/internal/osfile"
-	"multiproc/internal/proctest"
 )
 
 // TestTenancy replaces a database that is open and has a log.
 func TestTenancy(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "other.db")
-	err := makeAt(t.Context(), other)
-	check(t, err)
+	check(t, makeAt(t.Context(), other))
 	is, err := os.ReadFile(other)
 	check(t, err)
 
@@ -32,8 +30,7 @@ func TestTenancy(t *testing.T) {
 		t.Helper()
 		_, err := Open(t.Context(), path, defaults())
 		wantErr(t, err, ErrUnavailable, errReplaced.Error())
-		err = makeAt(t.Context(), path)
-		wantErr(t, err, ErrUnavailable, errReplaced.Error())
+		wantErr(t, makeAt(t.Context(), path), ErrUnavailable, errReplaced.Error())
 	}
 	refused()
 	check(t, first.Close())
@@ -55,9 +52,7 @@ func TestTenancyEnds(t *testing.T) {
 			return func() { check(t, db.Close()) }
 		},
 		"killed": func(path string) func() {
-			c := proctest.Start(t, "commit", path)
-			c.Line()
-			c.Line()
+			c := startCommit(t, path)
 			return func() { c.Kill() }
 		},
 	}
@@ -82,11 +77,8 @@ func TestTenancyEnds(t *testing.T) {
 // TestTenancyAfterCrash replaces a database whose last process was killed by a copy, into which its log must not be written.
 func TestTenancyAfterCrash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "multiproc.db")
-	c := proctest.Start(t, "commit", path)
-	c.Line()
-	c.Line()
-	c.Send("commit")
-	c.Line()
+	c := startCommit(t, path)
+	finishCommit(t, c)
 	c.Kill()
 	copied := path + ".copy"
 	data, err := os.ReadFile(path)
@@ -97,8 +89,7 @@ func TestTenancyAfterCrash(t *testing.T) {
 	for range 2 {
 		_, err = Open(t.Context(), path, defaults())
 		wantErr(t, err, ErrUnavailable, "belongs to another file")
-		err = makeAt(t.Context(), path)
-		wantErr(t, err, ErrUnavailable, "belongs to another file")
+		wantErr(t, makeAt(t.Context(), path), ErrUnavailable, "belongs to another file")
 	}
 	if now, err := os.ReadFile(path); err != nil || string(now) != string(data) {
 		t.Errorf("the copy was changed: %v", err)

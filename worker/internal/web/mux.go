@@ -19,9 +19,9 @@ type Route struct {
 // of the route, the path alone if it does not allow the method, and the root if no route has the path.
 type Mux struct{ paths http.ServeMux }
 
-// NewMux returns a Mux of routes below a root such as "/admin/". Requests that match none go to refuse, with the methods that
-// the path allows; with none of them if there is no such path.
-func NewMux(root string, routes []Route, refuse func(w http.ResponseWriter, r *http.Request, allowed []string)) *Mux {
+// NewMux returns a Mux of routes below a root such as "/admin/". Requests that match none go to refuse, with the value of
+// the Allow header; it is empty if there is no such path.
+func NewMux(root string, routes []Route, refuse func(w http.ResponseWriter, r *http.Request, allow string)) *Mux {
 	m := &Mux{}
 	paths := map[string]*methods{}
 	for _, r := range routes {
@@ -33,7 +33,7 @@ func NewMux(root string, routes []Route, refuse func(w http.ResponseWriter, r *h
 		}
 		p.handlers[r.Method] = handler{r.Handler, r.Method + " " + r.Path}
 	}
-	m.paths.HandleFunc(root, func(w http.ResponseWriter, r *http.Request) { refuse(w, r, nil) })
+	m.paths.HandleFunc(root, func(w http.ResponseWriter, r *http.Request) { refuse(w, r, "") })
 	return m
 }
 
@@ -53,7 +53,7 @@ func (m *Mux) Handler(r *http.Request) (h http.Handler, pattern string) {
 type methods struct {
 	path     string
 	handlers map[string]handler // by method
-	refuse   func(w http.ResponseWriter, r *http.Request, allowed []string)
+	refuse   func(w http.ResponseWriter, r *http.Request, allow string)
 }
 
 // ServeHTTP also sets the request's pattern.
@@ -61,7 +61,7 @@ func (p *methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := p.handler(r.Method)
 	r.Pattern = h.pattern
 	if h.Handler == nil {
-		p.refuse(w, r, p.allowed())
+		p.refuse(w, r, p.allow())
 		return
 	}
 	h.ServeHTTP(w, r)
@@ -85,7 +85,8 @@ type handler struct {
 	pattern string
 }
 
-func (p *methods) allowed() []string {
+// allow returns the value of the Allow header.
+func (p *methods) allow() string {
 	var allowed []string
 	for method := range p.handlers {
 		allowed = append(allowed, method)
@@ -94,11 +95,8 @@ func (p *methods) allowed() []string {
 		}
 	}
 	slices.Sort(allowed)
-	return slices.Compact(allowed)
+	return strings.Join(slices.Compact(allowed), ", ")
 }
-
-// Allow returns the value of the Allow header for methods.
-func Allow(methods []string) string { return strings.Join(methods, ", ") }
 
 // ID returns the id in the path of a request, the wildcard {id}; 0 if there is none. Only the canonical form of a positive number is
 // one.
