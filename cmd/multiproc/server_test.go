@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -247,13 +249,20 @@ func hasAll(line string, parts []string) bool {
 	return true
 }
 
-// freeAddress returns an address that nothing listens on at the moment.
+// freeAddress returns an address that nothing listens on at the moment. The kernel gives such a port neither to clients nor for
+// port 0, so it is still free when a server of the test is started there again.
 func freeAddress(tb testing.TB) string {
 	tb.Helper()
-	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	check(tb, err)
-	defer l.Close()
-	return l.Addr().String()
+	const first, n = 15_000, 15_000 // below ip_local_port_range
+	for range 100 {
+		address := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(n))
+		if l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", address); err == nil {
+			check(tb, l.Close())
+			return address
+		}
+	}
+	tb.Fatal("no free port")
+	return ""
 }
 
 func in(dir string) func(*serverOptions) { return func(o *serverOptions) { o.dir = dir } }
