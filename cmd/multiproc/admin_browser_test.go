@@ -22,9 +22,7 @@ func TestAdminInBrowser(t *testing.T) {
 	t.Parallel()
 	proctest.Long(t) // it drives a browser
 	s := startAdmin(t, "processes = 2\n", "ada")
-	if _, stderr, code := s.run("populate", "--ini", s.ini, "--transactions", "3000", "--seed", "7"); code != 0 {
-		t.Fatalf("populate: %s", stderr)
-	}
+	runIn(t, s.dir, "", "populate", "--ini", s.ini, "--transactions", "3000", "--seed", "7")
 	b := startBrowser(t, s.url(""))
 	defer b.checkFaults()
 

@@ -16,10 +16,7 @@ const databaseINI = "socket = 127.0.0.1:0\nprocesses = 2\ndatabase = transaction
 func migrated(tb testing.TB, dir string) (path string) {
 	tb.Helper()
 	path = filepath.Join(dir, "transactions.db")
-	s := &testServer{tb: tb, dir: dir}
-	if _, stderr, code := s.run("migrate", "--database", path); code != exitOK {
-		tb.Fatal(stderr)
-	}
+	runIn(tb, dir, "", "migrate", "--database", path)
 	return path
 }
 
@@ -149,9 +146,7 @@ func TestTokens(t *testing.T) {
 	if codes := ask(token); fmt.Sprint(codes) != "[200 200 200]" {
 		t.Errorf("a new token: %v", codes)
 	}
-	if _, stderr, code := k.run("token", "revoke", "--ini", k.ini, "gateway"); code != exitOK {
-		t.Fatal(stderr)
-	}
+	runIn(t, k.dir, "", "token", "revoke", "--ini", k.ini, "gateway")
 	if codes := ask(token); fmt.Sprint(codes) != "[401 401 401]" {
 		t.Errorf("a revoked token: %v", codes)
 	}
@@ -219,9 +214,7 @@ func TestWithoutDatabase(t *testing.T) {
 	t.Run("command", func(t *testing.T) {
 		s := startServer(t, databaseINI+appINI(t))
 		s.log.Wait(t, s.done, "database", "command")
-		if code, body := s.get("/pid"); code != http.StatusOK {
-			t.Errorf("%d %s", code, body)
-		}
+		s.wantVisit(http.StatusOK, "/pid", "")
 		s.reload()
 		if files, err := filepath.Glob(filepath.Join(s.dir, "transactions.db*")); err != nil || len(files) > 0 {
 			t.Errorf("files %q, %v", files, err)

@@ -19,13 +19,13 @@ import (
 )
 
 // runIn runs multiproc in a directory with this standard input and returns its output. It must succeed.
-func runIn(t *testing.T, dir, stdin string, args ...string) string {
-	t.Helper()
-	cmd := commandIn(t, dir, append([]string{lookPath(t, "multiproc")}, args...)...)
+func runIn(tb testing.TB, dir, stdin string, args ...string) string {
+	tb.Helper()
+	cmd := commandIn(tb, dir, append([]string{lookPath(tb, "multiproc")}, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", args, err, out)
+		tb.Fatalf("%s: %v\n%s", args, err, out)
 	}
 	return string(out)
 }

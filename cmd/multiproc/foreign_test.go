@@ -87,9 +87,7 @@ func TestForeignWorkerStops(t *testing.T) {
 			s.signal(syscall.SIGTERM)
 			proctest.AwaitGone(t, workers...)
 			proctest.AwaitGone(t, started...)
-			if code := s.exitCode(); code != 0 {
-				t.Errorf("exit code %d\n%s", code, s.log)
-			}
+			s.mustExit(0)
 		})
 	}
 }
@@ -168,9 +166,7 @@ func TestPythonWorker(t *testing.T) {
 	}
 	s.reload()
 	s.awaitReplaced(before...)
-	if code, _ := s.get("/"); code != http.StatusOK {
-		t.Errorf("%d after a reload", code)
-	}
+	s.wantVisit(http.StatusOK, "/", "")
 	victim := pidsOf(s.awaitNoneDraining())[0]
 	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)

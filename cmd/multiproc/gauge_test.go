@@ -46,9 +46,7 @@ func TestGauge(t *testing.T) {
 	_, page = k.get("/metrics")
 	k.mustBeLinted(page)
 
-	if _, stderr, code := k.run("populate", "--ini", k.ini, "--transactions", "1000", "--seed", "7"); code != exitOK {
-		t.Fatal(stderr)
-	}
+	runIn(t, k.dir, "", "populate", "--ini", k.ini, "--transactions", "1000", "--seed", "7")
 	// The oldest of them leave the window meanwhile.
 	after := sum(k.counted())
 	wires := k.toEach(k.workers())
@@ -73,9 +71,7 @@ func TestGauge(t *testing.T) {
 			t.Errorf("there is still %s", series)
 		}
 	}
-	if _, stderr, code := k.run("migrate", "--ini", k.ini, "--recount"); code != exitOK {
-		t.Fatal(stderr)
-	}
+	runIn(t, k.dir, "", "migrate", "--ini", k.ini, "--recount")
 	k.stop()
 }
 

@@ -32,9 +32,7 @@ func TestReadyzReason(t *testing.T) {
 			at := *s
 			at.address = address
 			for _, path := range []string{"/livez", "/healthz"} {
-				if code, body := at.get(path); code != http.StatusOK {
-					t.Errorf("%s: %d %s", path, code, body)
-				}
+				at.wantVisit(http.StatusOK, path, "")
 			}
 		}
 		return true

@@ -36,9 +36,7 @@ func TestManyIdleConnections(t *testing.T) {
 		if i%1000 != 999 {
 			continue
 		}
-		if code, _ := s.get("/readyz"); code != http.StatusOK {
-			t.Errorf("with %d idle connections: %d", i+1, code)
-		}
+		s.wantVisit(http.StatusOK, "/readyz", "")
 		for _, pid := range s.workers() {
 			if now := entries(t, pid, "fd"); now > before+each+others {
 				t.Errorf("worker %d has %d descriptors, %d at the beginning", pid, now, before)
@@ -47,8 +45,6 @@ func TestManyIdleConnections(t *testing.T) {
 	}
 	old := s.workers()
 	s.mustReload()
-	if code, _ := s.get("/readyz"); code != http.StatusOK {
-		t.Errorf("after a reload: %d", code)
-	}
+	s.wantVisit(http.StatusOK, "/readyz", "")
 	s.awaitReplaced(old...)
 }

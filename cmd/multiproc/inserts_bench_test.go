@@ -23,9 +23,7 @@ import (
 // rates, their ratio, and the 99th percentile of the response time.
 func BenchmarkInserts(b *testing.B) {
 	s := startServer(b, "socket = 127.0.0.1:0\nprocesses = 4\ndisable-logging = true\ndatabase = transactions.db\n")
-	if _, stderr, code := s.run("populate", "--ini", s.ini, "--transactions", "100"); code != 0 {
-		b.Fatal(stderr)
-	}
+	runIn(b, s.dir, "", "populate", "--ini", s.ini, "--transactions", "100")
 	stdout, stderr, code := s.run("token", "create", "--ini", s.ini, "bench")
 	if code != 0 {
 		b.Fatal(stderr)

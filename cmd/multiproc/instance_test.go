@@ -76,9 +76,7 @@ func TestSecondServer(t *testing.T) {
 				}
 			}
 			for range 5 {
-				if code, _ := first.get("/readyz"); code != http.StatusOK {
-					t.Errorf("readyz of the first one: %d", code)
-				}
+				first.wantVisit(http.StatusOK, "/readyz", "")
 			}
 		})
 	}

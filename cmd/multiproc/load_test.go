@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ type load struct {
 	stopOnce sync.Once
 	asking   sync.WaitGroup
 	kept     int // clients with keep-alive
+	clients  []*http.Client
 
 	mu       sync.Mutex
 	answers  []time.Time // in the order of arrival
@@ -63,6 +65,7 @@ func startLoad(s *testServer, clients ...client) *load {
 	l := &load{server: s, stopping: make(chan struct{})}
 	for _, c := range clients {
 		by := dialingClient(c.network, c.address, c.keepAlive)
+		l.clients = append(l.clients, by)
 		l.ask(10*time.Millisecond, c.keepAlive, func() error {
 			if err := s.requestBy(by, c.path); err != nil {
 				return fmt.Errorf("%+v: %w", c, err)
@@ -143,6 +146,9 @@ func (l *load) record(keeps bool, once func() error) {
 func (l *load) stop() {
 	l.stopOnce.Do(func() { close(l.stopping) })
 	l.asking.Wait()
+	for _, client := range l.clients {
+		client.CloseIdleConnections() // for which a draining worker would wait
+	}
 }
 
 // await waits for n more answers.

@@ -60,9 +60,7 @@ func TestMetricsToken(t *testing.T) {
 		t.Errorf("without a token: %d %.100q", code, body)
 	}
 	for _, path := range []string{"/", "/livez", "/readyz"} {
-		if code, _ := s.get(path); code != http.StatusOK {
-			t.Errorf("%s: %d", path, code)
-		}
+		s.wantVisit(http.StatusOK, path, "")
 	}
 
 	writeFile(t, file, "second-token")
@@ -95,9 +93,7 @@ func TestMetricsTokenAtItsOwnSocket(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "token"), "a-token")
 	side := freeAddress(t)
 	s := startServer(t, "socket = 127.0.0.1:0\nmetrics-socket = "+side+"\nmetrics-token-file = token\n", in(dir))
-	if code, _ := s.get("/metrics"); code != http.StatusNotFound {
-		t.Errorf("at socket: %d", code)
-	}
+	s.wantVisit(http.StatusNotFound, "/metrics", "")
 	if code, _, err := scrapeOnce(t, "http://"+side+"/metrics", withCredentials(filepath.Join(dir, "token"))); err != nil || code != http.StatusOK {
 		t.Errorf("with the token: %d %v", code, err)
 	}
@@ -147,9 +143,7 @@ func TestMetricsAuthFile(t *testing.T) {
 	if code, _, err := scrapeOnce(t, "http://"+side+"/metrics", config.HTTPClientConfig{}); err != nil || code != http.StatusBadRequest {
 		t.Errorf("without TLS: %d %v", code, err)
 	}
-	if code, _ := s.get("/metrics"); code != http.StatusNotFound {
-		t.Errorf("at socket: %d", code)
-	}
+	s.wantVisit(http.StatusNotFound, "/metrics", "")
 
 	// Reloads lose no scrape on a kept-alive connection.
 	client2, err := config.NewClientFromConfig(good, "test")

@@ -85,12 +85,8 @@ func TestPrivilegesAreGivenUp(t *testing.T) {
 	victim := pidsOf(s.awaitNoneDraining())[0]
 	proctest.Kill(t, victim, syscall.SIGKILL)
 	s.awaitReplaced(victim)
-	if stdout, stderr, code := s.run("stop", "--ini", s.ini); code != 0 {
-		t.Errorf("stop: exit code %d: %s%s", code, stdout, stderr)
-	}
-	if code := s.exitCode(); code != 0 {
-		t.Errorf("exit code %d, though nothing went wrong but what could not be removed\n%s", code, s.log)
-	}
+	runIn(t, s.dir, "", "stop", "--ini", s.ini)
+	s.mustExit(0)
 
 	// What could not be removed blocks nothing.
 	next := startServer(t, "socket = "+s.address+"\nuid = nobody\npidfile = "+filepath.Join(roots, "multiproc.pid")+
@@ -188,9 +184,7 @@ func TestPrivilegesAndTheDefaultControl(t *testing.T) {
 		o.wrap = []string{"/bin/sh", "-c", `exec "$0" --ini ` + ini}
 	})
 	again.log.Wait(t, again.done, "worker ready", "worker=w2")
-	if stdout, stderr, code := again.run("reload", "--ini", ini); code != 0 {
-		t.Errorf("reload: exit code %d: %s%s\n%s", code, stdout, stderr, again.log)
-	}
+	runIn(t, again.dir, "", "reload", "--ini", ini)
 	again.stop()
 }
 

@@ -178,7 +178,7 @@ func TestReloadSlowReader(t *testing.T) {
 func TestReloadGap(t *testing.T) {
 	reloads := proctest.Rounds(1, 3)
 	const delay = time.Second
-	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n"+appINI(t), withEnv("APP_START_DELAY="+delay.String()))
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ndrain-idle = 1\n"+appINI(t), withEnv("APP_START_DELAY="+delay.String()))
 	l := startLoad(s, allKinds("tcp", s.address)...)
 	for range reloads {
 		s.reload()
@@ -283,9 +283,7 @@ func TestReloadWhileStopping(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustEnd(t, held, "0123456789")
-	if code := s.exitCode(); code != exitOK {
-		t.Errorf("exit code %d\n%s", code, s.log)
-	}
+	s.mustExit(exitOK)
 	if n := s.log.Count("new generation"); n != 1 {
 		t.Errorf("a server that stops has begun a reload\n%s", s.log)
 	}
@@ -464,10 +462,6 @@ func TestReloadRefusesFaultyINI(t *testing.T) {
 	if stdout, stderr, code := s.run("status", "--ini", s.ini); code != 0 || !strings.Contains(stdout, "1 of 1 workers ready") {
 		t.Errorf("status: exit code %d: %s%s", code, stdout, stderr)
 	}
-	if _, stderr, code := s.run("stop", "--ini", s.ini); code != 0 {
-		t.Errorf("stop: exit code %d: %s", code, stderr)
-	}
-	if code := s.exitCode(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	runIn(t, s.dir, "", "stop", "--ini", s.ini)
+	s.mustExit(0)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -21,9 +20,7 @@ const prometheusDir = "../../testdata/prometheus"
 func initDir(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "site")
-	if out, err := exec.CommandContext(t.Context(), lookPath(t, "multiproc"), "init", dir).CombinedOutput(); err != nil {
-		t.Fatalf("multiproc init: %v\n%s", err, out)
-	}
+	runIn(t, filepath.Dir(dir), "", "init", dir)
 	return dir
 }
 

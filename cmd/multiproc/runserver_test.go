@@ -36,9 +36,7 @@ func TestRunserver(t *testing.T) {
 	s.log.Wait(t, s.done, "level=INFO", "url=http://"+s.address+"/")
 	s.log.Wait(t, s.done, "new database", "populate --database="+filepath.Join(dir, "multiproc.db"))
 	for _, path := range []string{"/", "/metrics", "/readyz"} {
-		if code, body := s.get(path); code != http.StatusOK {
-			t.Errorf("%s: %d %s", path, code, body)
-		}
+		s.wantVisit(http.StatusOK, path, "")
 		s.log.Wait(t, s.done, "path="+path, "code=200")
 	}
 	if found := proctest.Children(s.cmd.Process.Pid); len(found) > 0 {
@@ -81,9 +79,7 @@ func TestRunserverOfINI(t *testing.T) {
 	if s.address == taken {
 		t.Errorf("served at the file's address %s, though another one was given", taken)
 	}
-	if code, body := s.get("/"); code != http.StatusOK {
-		t.Errorf("%d %s", code, body)
-	}
+	s.wantVisit(http.StatusOK, "/", "")
 	s.log.Wait(t, s.done, "path=/", "code=200")
 	if found := proctest.Children(s.cmd.Process.Pid); len(found) > 0 {
 		t.Errorf("it has children: %d", found)

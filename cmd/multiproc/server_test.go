@@ -178,6 +178,14 @@ func (s *testServer) exitCode() exitCode {
 	return exitCode(s.cmd.ProcessState.ExitCode())
 }
 
+// mustExit waits for the exit.
+func (s *testServer) mustExit(want exitCode) {
+	s.tb.Helper()
+	if code := s.exitCode(); code != want {
+		s.tb.Errorf("exit code %d, want %d\n%s", code, want, s.log)
+	}
+}
+
 // stop stops it by TERM.
 func (s *testServer) stop() {
 	s.tb.Helper()

@@ -122,9 +122,7 @@ func TestLogCannotBeReopened(t *testing.T) {
 	check(t, os.Mkdir(path, 0o700))
 	s.signal(syscall.SIGUSR1)
 	proctest.Eventually(t, "the fault in the old log", func() bool { return logHas(old, "cannot reopen log") })
-	if code, _ := s.get("/livez"); code != http.StatusOK {
-		t.Errorf("%d", code)
-	}
+	s.wantVisit(http.StatusOK, "/livez", "")
 	s.stop()
 	if !logHas(old, "msg=stopped") {
 		t.Error("the old log does not have the end")
@@ -145,9 +143,7 @@ func TestSignalsWithoutMeaning(t *testing.T) {
 			}
 			s.log.Wait(t, s.done, "signal ignored")
 			for range 20 {
-				if code, _ := s.get("/readyz"); code != http.StatusOK {
-					t.Errorf("%d", code)
-				}
+				s.wantVisit(http.StatusOK, "/readyz", "")
 			}
 			if after := s.workers(); !slices.Equal(after, before) {
 				t.Errorf("workers %d, before %d\n%s", after, before, s.log)

@@ -48,18 +48,14 @@ func TestWithoutMaster(t *testing.T) {
 			}
 			s.mustHavePidfile(filepath.Join(dir, "multiproc.pid"))
 			for _, path := range []string{"/", "/livez", "/healthz", "/readyz", "/metrics"} {
-				if code, body := s.get(path); code != http.StatusOK {
-					t.Errorf("%s: %d %s", path, code, body)
-				}
+				s.wantVisit(http.StatusOK, path, "")
 			}
 			if n := s.valueOf(`http_requests_total{code="200",method="GET",route="/readyz"}`); n != 1 {
 				t.Errorf("%g requests counted, want 1", n)
 			}
 			s.signal(signal)
 			s.log.Wait(t, s.done, "msg=drained")
-			if code := s.exitCode(); code != 0 {
-				t.Errorf("exit code %d\n%s", code, s.log)
-			}
+			s.mustExit(0)
 			if fileExists(filepath.Join(dir, "multiproc.pid")) {
 				t.Error("the pidfile is left")
 			}
@@ -120,9 +116,7 @@ func TestStopWithoutMaster(t *testing.T) {
 				}
 				_ = s.cmd.Process.Signal(signal) // the process may be gone at the third
 			}
-			if code := s.exitCode(); code != 0 {
-				t.Errorf("exit code %d\n%s", code, s.log)
-			}
+			s.mustExit(0)
 			if s.log.Count("level=WARN", "stopped before all requests were answered", "cut=1") != 1 {
 				t.Errorf("the log does not say that a request was cut:\n%s", s.log)
 			}
@@ -144,9 +138,7 @@ func TestQuitWithoutMaster(t *testing.T) {
 			if page, err := io.ReadAll(response.Body); err != nil || strings.Count(string(page), "\nlong_total{") != 5000 {
 				t.Errorf("the answer is not whole: %d bytes, %v", len(page), err)
 			}
-			if code := s.exitCode(); code != 0 {
-				t.Errorf("exit code %d\n%s", code, s.log)
-			}
+			s.mustExit(0)
 			if s.log.Count("msg=drained", "cut=0") != 1 {
 				t.Errorf("not drained:\n%s", s.log)
 			}
@@ -164,9 +156,7 @@ func TestSignalsWithoutMaster(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU} {
 		s.signal(signal)
 		proctest.Eventually(t, "a line in the log", func() bool { return logHas(path, "signal ignored without a master", signal.String()) })
-		if code, _ := s.get("/livez"); code != http.StatusOK {
-			t.Errorf("%d after %s", code, signal)
-		}
+		s.wantVisit(http.StatusOK, "/livez", "")
 	}
 	check(t, os.Rename(path, path+".1"))
 	s.signal(syscall.SIGUSR1)

@@ -26,9 +26,7 @@ func TestStop(t *testing.T) {
 		}
 	}
 	s.signal(syscall.SIGTERM)
-	if code := s.exitCode(); code != 0 {
-		t.Errorf("exit code %d\n%s", code, s.log)
-	}
+	s.mustExit(0)
 	requests.mustAnswer(100)
 	if s.log.Count("msg=stopped", "workers_drained=2", "workers_cut=0") != 1 {
 		t.Errorf("the log does not say that both workers have drained:\n%s", s.log)
@@ -62,13 +60,9 @@ func TestStopFast(t *testing.T) {
 				s.signal(signal)
 			}
 			if len(way.signals) == 0 {
-				if stdout, stderr, code := s.run("stop", "--fast", "--ini", s.ini); code != 0 {
-					t.Errorf("stop --fast: exit code %d: %s%s", code, stdout, stderr)
-				}
+				runIn(t, s.dir, "", "stop", "--fast", "--ini", s.ini)
 			}
-			if code := s.exitCode(); code != 0 {
-				t.Errorf("exit code %d\n%s", code, s.log)
-			}
+			s.mustExit(0)
 			if took := time.Since(began); took > 20*time.Second {
 				t.Errorf("stopped after %s", took)
 			}
@@ -90,9 +84,7 @@ func TestStopDuringStart(t *testing.T) {
 	s.log.Wait(t, s.done, "msg=stopping")
 	for s.cmd.Process.Signal(syscall.SIGINT) == nil { // whenever they come, signals do not change the exit code
 	}
-	if code := s.exitCode(); code != 0 {
-		t.Errorf("exit code %d\n%s", code, s.log)
-	}
+	s.mustExit(0)
 	proctest.AwaitGone(t, workers...)
 }
 
@@ -119,12 +111,8 @@ func TestShutdownDelay(t *testing.T) {
 			t.Errorf("reason %q, want %q", reason, want)
 		}
 	}
-	if code, body := s.get("/"); code != http.StatusOK {
-		t.Errorf("a request in the delay: %d %s", code, body)
-	}
-	if code := s.exitCode(); code != 0 {
-		t.Errorf("exit code %d\n%s", code, s.log)
-	}
+	s.wantVisit(http.StatusOK, "/", "")
+	s.mustExit(0)
 	if took := time.Since(began); took < 3*time.Second {
 		t.Errorf("stopped after %s, before the delay was over", took)
 	}
@@ -165,9 +153,7 @@ func TestStopCommand(t *testing.T) {
 			t.Error("the master lives on after stop has returned")
 		}
 		next := startServer(t, ini, in(s.dir))
-		if code := s.exitCode(); code != 0 {
-			t.Errorf("exit code %d\n%s", code, s.log)
-		}
+		s.mustExit(0)
 		s = next
 	}
 	s.stop()
@@ -201,9 +187,7 @@ func TestStopOfPID1(t *testing.T) {
 
 	requests := startSlow(s, 10, time.Second)
 	proctest.Kill(t, inside[0], syscall.SIGTERM)
-	if code := s.exitCode(); code != 0 {
-		t.Errorf("exit code %d\n%s", code, s.log)
-	}
+	s.mustExit(0)
 	requests.mustAnswer(10)
 }
 

@@ -175,9 +175,7 @@ func TestNotifiesSystemd(t *testing.T) {
 
 	s.signal(syscall.SIGTERM)
 	manager.wait("STOPPING=1")
-	if code := s.exitCode(); code != 0 {
-		t.Errorf("exit code %d\n%s", code, s.log)
-	}
+	s.mustExit(0)
 }
 
 // TestWatchdogIsPrompt has a manager with a shorter watchdog interval than the master's own checks.
@@ -208,9 +206,7 @@ func TestSocketActivation(t *testing.T) {
 	})
 	check := func() {
 		t.Helper()
-		if code, _ := s.get("/"); code != http.StatusOK {
-			t.Errorf("%d", code)
-		}
+		s.wantVisit(http.StatusOK, "/", "")
 		s.mustNotBlock(2, 2)
 		for _, pid := range s.workers() {
 			env := proctest.Environ(t, pid)
@@ -239,8 +235,6 @@ func TestSocketActivation(t *testing.T) {
 	s.awaitReplaced(victim)
 	check()
 	// Commands ignore the sockets.
-	if stdout, stderr, code := s.run("status", "--ini", s.ini); code != 0 {
-		t.Errorf("status: exit code %d: %s%s", code, stdout, stderr)
-	}
+	runIn(t, s.dir, "", "status", "--ini", s.ini)
 	s.stop()
 }

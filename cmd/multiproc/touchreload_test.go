@@ -14,7 +14,7 @@ import (
 // watchedINI returns an ini that names itself in touch-reload and sets a version in the workers' environment.
 func watchedINI(tb testing.TB, dir string, version int) string {
 	tb.Helper()
-	return fmt.Sprintf("socket = 127.0.0.1:0\nprocesses = 2\ntouch-reload = %s\nenv = VERSION=%d\n%s",
+	return fmt.Sprintf("socket = 127.0.0.1:0\nprocesses = 2\ndrain-idle = 1\ntouch-reload = %s\nenv = VERSION=%d\n%s",
 		filepath.Join(dir, "multiproc.ini"), version, appINI(tb))
 }
 

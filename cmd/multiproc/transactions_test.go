@@ -52,10 +52,7 @@ func (k *tracker) within(t *testing.T) *tracker {
 // newToken creates a token as an operator does.
 func (k *tracker) newToken(name string) (secret string) {
 	k.tb.Helper()
-	stdout, stderr, code := k.run("token", "create", "--ini", k.ini, name)
-	if code != exitOK {
-		k.tb.Fatalf("token create: exit code %d: %s", code, stderr)
-	}
+	stdout := runIn(k.tb, k.dir, "", "token", "create", "--ini", k.ini, name)
 	lines := strings.Split(strings.TrimSpace(stdout), "\n")
 	return lines[len(lines)-1]
 }
