@@ -18,7 +18,7 @@ func upTo(tb testing.TB, version int) fstest.MapFS {
 	names, err := fs.Glob(migrations(), "*.sql")
 	check(tb, err)
 	files := fstest.MapFS{}
-	for _, name := range names[:version] {
+	for _, name := range names[:min(version, len(names))] {
 		content, err := fs.ReadFile(migrations(), name)
 		check(tb, err)
 		files[filepath.Base(name)] = &fstest.MapFile{Data: content}

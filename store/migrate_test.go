@@ -41,15 +41,8 @@ func migrateChild(args []string) error {
 // later returns the migrations of a later program.
 func later(tb testing.TB, migration string) fstest.MapFS {
 	tb.Helper()
-	files := fstest.MapFS{"99999_later.sql": {Data: []byte("-- +goose Up\n" + migration)}}
-	ours := migrations()
-	names, err := fs.Glob(ours, "*.sql")
-	check(tb, err)
-	for _, name := range names {
-		content, err := fs.ReadFile(ours, name)
-		check(tb, err)
-		files[name] = &fstest.MapFile{Data: content}
-	}
+	files := upTo(tb, 99998)
+	files["99999_later.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + migration)}
 	return files
 }
 
@@ -73,38 +66,31 @@ func checkIntegrity(tb testing.TB, path string) {
 
 func TestMigrate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
-	before, after, err := Migrate(t.Context(), path, Options{})
+	ours, err := fs.Glob(migrations(), "*.sql")
 	check(t, err)
-	if before != 0 || after < 3 {
-		t.Errorf("versions %d and %d, want 0 and at least 3", before, after)
+	own := int64(len(ours))
+	up := func(files fs.FS, from, to int64) {
+		t.Helper()
+		before, after, err := migrate(t.Context(), path, Options{}, files)
+		check(t, err)
+		if before != from || after != to {
+			t.Errorf("versions %d and %d, want %d and %d", before, after, from, to)
+		}
 	}
-	again, still, err := Migrate(t.Context(), path, Options{})
-	check(t, err)
-	if again != after || still != after {
-		t.Errorf("versions %d and %d, want %d", again, still, after)
-	}
+	up(migrations(), 0, own)
+	up(migrations(), own, own)
 	execOn(t, foreign(t, path), "PRAGMA journal_mode = delete")
-	_, _, err = Migrate(t.Context(), path, Options{})
-	check(t, err)
+	up(migrations(), own, own)
 	s := openStoreAt(t, path)
 	checkIntegrity(t, path)
 
 	// A later program adds to the schema while this one has it open. This one goes on, and can be started again.
-	before, after, err = migrate(t.Context(), path, Options{}, later(t, "ALTER TABLE apis ADD COLUMN colour TEXT;"))
-	check(t, err)
-	if before != still || after != 99999 {
-		t.Errorf("versions %d and %d, want %d and 99999", before, after, still)
-	}
+	up(later(t, "ALTER TABLE apis ADD COLUMN colour TEXT;"), own, 99999)
 	update(t, s, newAPI("a"))
-	before, after, err = Migrate(t.Context(), path, Options{})
-	check(t, err)
-	if before != 99999 || after != 99999 {
-		t.Errorf("versions %d and %d, want 99999", before, after)
-	}
+	up(migrations(), 99999, 99999)
 	update(t, openStoreAt(t, path), newAPI("b"))
 
-	_, err = foreign(t, path).ExecContext(t.Context(), "UPDATE compatibility SET oldest_reader = 99999")
-	check(t, err)
+	execOn(t, foreign(t, path), "UPDATE compatibility SET oldest_reader = 99999")
 	_, _, err = Migrate(t.Context(), path, Options{})
 	wantErr(t, err, errSchemaNew, "migrate database "+path)
 }
