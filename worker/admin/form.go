@@ -170,6 +170,19 @@ func (r *request) saved(err error, f *form, unique, path string, render func(*re
 	return err
 }
 
+// deleted answers a deletion after its transaction: by a redirect, or by asking again.
+func (r *request) deleted(err error, path string, ask func(r *request, status int, fault string) error) error {
+	switch {
+	case errors.Is(err, errStale):
+		return ask(r, http.StatusConflict, "Nothing was deleted: this was changed meanwhile. Check it again.")
+	case errors.Is(err, errLastSuperuser):
+		return ask(r, http.StatusConflict, lastSuperuser)
+	case err != nil:
+		return err
+	}
+	return r.redirect(path)
+}
+
 // renderForm answers with a page that has only a form.
 func (r *request) renderForm(status int, f *form) error {
 	return r.render(status, "form", page{Title: f.title, Crumbs: f.crumbs, Data: f})
@@ -265,9 +278,6 @@ func (r *request) renderDeletion(status int, fault string, load func(*store.Tx) 
 		return page{Title: "Delete " + d.One + " " + d.Name + "?", Crumbs: append(d.Crumbs, crumb{d.Name, d.Path}), Data: d}, nil
 	})
 }
-
-// changedBeforeDeletion is the fault of a deletion that failed with errStale.
-const changedBeforeDeletion = "Nothing was deleted: this was changed meanwhile. Check it again."
 
 // checkDeletion fails with errStale unless the deletion was confirmed for the current version of an object, given by its form.
 func (r *request) checkDeletion(stored *form) error {

@@ -38,7 +38,7 @@ func showLogin(r *request) error {
 // login begins a session. The page to return to is in the query of the form's action.
 func login(r *request) error {
 	name := r.PostForm.Get("username")
-	_, secret, err := r.admin.store.Login(r.Context(), r.credentials(name, r.PostForm.Get("password")), secretOf(r.Request))
+	_, secret, err := r.admin.store.Login(r.Context(), r.credentials(name, r.PostForm.Get("password")), cookieValue(r.Request, sessionCookie))
 	f := loginForm(name)
 	switch {
 	case err == nil:

@@ -269,16 +269,12 @@ func (c collection) delete(r *request) error {
 	}
 	done := "Already deleted: " + transactionCount(deleted) + "."
 	switch {
-	case err == nil:
-		return r.redirect(c.path)
 	case errors.Is(err, errStale) && deleted > 0:
 		return c.renderDelete(r, http.StatusConflict, "This was changed meanwhile. Check it again. "+done)
-	case errors.Is(err, errStale):
-		return c.renderDelete(r, http.StatusConflict, changedBeforeDeletion)
-	case deleted > 0:
+	case err != nil && deleted > 0:
 		return &partlyError{done, err}
 	}
-	return err
+	return r.deleted(err, c.path, c.renderDelete)
 }
 
 // namedListView is the page of a list of APIs or statuses.

@@ -63,9 +63,6 @@ func setCookie(w http.ResponseWriter, r *http.Request, secret string) {
 	http.SetCookie(w, cookie(r, sessionCookie, secret))
 }
 
-// secretOf returns the session's secret, empty if the browser has none.
-func secretOf(r *http.Request) string { return cookieValue(r, sessionCookie) }
-
 // sendMessage leaves a message for the next page of the session, in a cookie: a page that only reads must not write to the
 // database.
 func (r *request) sendMessage(text string) {
@@ -99,25 +96,21 @@ func messageMAC(secret, text string) []byte {
 
 // findSession finds the session of the request, or fails with errNoSession.
 func (r *request) findSession() error {
-	err := r.lookUpSession()
-	if errors.Is(err, store.ErrNotFound) {
+	secret := cookieValue(r.Request, sessionCookie)
+	if secret == "" {
 		return errNoSession
 	}
-	return err
-}
-
-func (r *request) lookUpSession() error {
-	secret := secretOf(r.Request)
-	if secret == "" {
-		return store.ErrNotFound
-	}
-	return r.view(func(tx *store.Tx) error {
+	err := r.view(func(tx *store.Tx) error {
 		session, err := tx.SessionBySecret(secret, sessionIdle, sessionAbsolute)
 		if err == nil {
 			r.secret, r.session = secret, session
 		}
 		return err
 	})
+	if errors.Is(err, store.ErrNotFound) {
+		return errNoSession
+	}
+	return err
 }
 
 // sendToLogin redirects to the login, and from there back to the page, if the request only reads.

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -320,11 +319,5 @@ func deleteTransaction(r *request) error {
 		ch.setMessage("Transaction %d was deleted.", r.id)
 		return ch.removeTransaction(t)
 	})
-	if errors.Is(err, errStale) {
-		return renderDeleteTransaction(r, http.StatusConflict, changedBeforeDeletion)
-	}
-	if err != nil {
-		return err
-	}
-	return r.redirect(transactionsPath)
+	return r.deleted(err, transactionsPath, renderDeleteTransaction)
 }

@@ -188,9 +188,9 @@ func (c *change) keepSuperuser() error {
 	return err
 }
 
-func showDeleteUser(r *request) error { return r.renderDeleteUser(http.StatusOK, "") }
+func showDeleteUser(r *request) error { return renderDeleteUser(r, http.StatusOK, "") }
 
-func (r *request) renderDeleteUser(status int, fault string) error {
+func renderDeleteUser(r *request, status int, fault string) error {
 	return r.renderDeletion(status, fault, func(tx *store.Tx) (deletion, error) {
 		u, err := tx.User(r.id)
 		return deletion{
@@ -218,13 +218,5 @@ func deleteUser(r *request) error {
 		c.setMessage("The user %s was deleted.", user.Name)
 		return c.record(store.ActionDelete, store.KindUser, r.id, user.Name, nil)
 	})
-	switch {
-	case err == nil:
-		return r.redirect(usersPath)
-	case errors.Is(err, errStale):
-		return r.renderDeleteUser(http.StatusConflict, changedBeforeDeletion)
-	case errors.Is(err, errLastSuperuser):
-		return r.renderDeleteUser(http.StatusConflict, lastSuperuser)
-	}
-	return err
+	return r.deleted(err, usersPath, renderDeleteUser)
 }

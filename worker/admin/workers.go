@@ -182,19 +182,13 @@ func renderMetricFile(r *request, f *mpmetrics.File, at time.Time) error {
 	}
 	view.First, view.Last = first+1, first+len(view.Values)
 	if first > 0 {
-		view.Pager.First = list.with()
-		view.Pager.Previous = list.with("from", positive(first-valuesOfPage))
+		view.Pager.First, view.Pager.Previous = list.with(), list.with()
+		if first > valuesOfPage {
+			view.Pager.Previous = list.with("from", strconv.Itoa(first-valuesOfPage))
+		}
 	}
 	if view.Last < view.Found {
 		view.Pager.Next = list.with("from", strconv.Itoa(view.Last))
 	}
 	return r.render(http.StatusOK, "metricfile", page{Title: f.Name, Crumbs: []crumb{{"Workers", workersPath}}, Data: view})
-}
-
-// positive returns a number as a parameter has it, empty if it is not positive.
-func positive(n int) string {
-	if n <= 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
 }

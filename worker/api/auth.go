@@ -20,7 +20,11 @@ func (r *request) authenticate(tx *store.Tx) error {
 		return invalidToken()
 	}
 	if err == nil && r.token.ReadOnly && r.route.write != nil {
-		return forbidden()
+		return &problemError{
+			Status: http.StatusForbidden,
+			Detail: "the token is read-only",
+			header: http.Header{"Www-Authenticate": {challenge + `, error="insufficient_scope"`}},
+		}
 	}
 	return err
 }
@@ -60,12 +64,4 @@ func unauthorized(parameters, detail string) error {
 
 func invalidToken() error {
 	return unauthorized(`, error="invalid_token"`, "the token is unknown, expired or revoked")
-}
-
-func forbidden() error {
-	return &problemError{
-		Status: http.StatusForbidden,
-		Detail: "the token is read-only",
-		header: http.Header{"Www-Authenticate": {challenge + `, error="insufficient_scope"`}},
-	}
 }
