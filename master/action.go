@@ -108,6 +108,8 @@ func (m *Master) serving() {
 		return
 	}
 	m.served = true
+	s := m.status()
+	m.health.Store(&s) // first: a health check may follow the notification at once
 	m.manager.ready()
 	if m.config.Pidfile != nil {
 		if err := m.config.Pidfile.Write(m.pid); err != nil {
