@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -91,19 +92,9 @@ func TestClientGone(t *testing.T) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "/admin/", http.NoBody)
 	check(t, err)
 	request.AddCookie(&http.Cookie{Name: "multiproc_session", Value: b.secret})
-	w := &statusWriter{header: http.Header{}}
+	w := httptest.NewRecorder()
 	s.admin.ServeHTTP(w, request)
-	if w.status != 499 || s.log.String() != "" {
-		t.Errorf("status %d, log %q", w.status, s.log)
+	if w.Code != 499 || s.log.String() != "" {
+		t.Errorf("status %d, log %q", w.Code, s.log)
 	}
 }
-
-// statusWriter is an http.ResponseWriter that keeps the status.
-type statusWriter struct {
-	header http.Header
-	status int
-}
-
-func (w *statusWriter) Header() http.Header         { return w.header }
-func (w *statusWriter) WriteHeader(status int)      { w.status = status }
-func (w *statusWriter) Write(p []byte) (int, error) { return len(p), nil }

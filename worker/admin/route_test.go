@@ -139,21 +139,3 @@ func TestUnknownPaths(t *testing.T) {
 		}
 	}
 }
-
-// TestPatterns: Handler returns the pattern that requests are counted by.
-func TestPatterns(t *testing.T) {
-	s := startSite(t)
-	for _, test := range []struct{ method, path, pattern string }{
-		{"GET", "/admin/", "GET /admin/{$}"},
-		{"HEAD", "/admin/users/7", "GET /admin/users/{id}"},
-		{"POST", "/admin/users/add", "POST /admin/users/add"},
-		{"PUT", "/admin/users/7", "/admin/users/{id}"},
-		{"GET", "/admin/nothing", "/admin/"},
-	} {
-		r, err := http.NewRequestWithContext(t.Context(), test.method, test.path, http.NoBody)
-		check(t, err)
-		if _, pattern := s.admin.Handler(r); pattern != test.pattern {
-			t.Errorf("%s %s: %q, want %q", test.method, test.path, pattern, test.pattern)
-		}
-	}
-}

@@ -21,10 +21,7 @@ func TestUnknownPaths(t *testing.T) {
 			s.want(404, call{method: method, path: path, header: http.Header{"Authorization": nil}})
 		}
 	}
-	for _, id := range []string{
-		"0", "-1", "+1", "01", "1.0", "1e0", "0x1", "%201", "1%20", "1%2F", "a", "9223372036854775808", "99999999999999999999",
-		"9223372036854775807", "%00", "%ff", "%d9%a1",
-	} {
+	for _, id := range []string{"0", "01", "a", "9223372036854775807"} {
 		for _, collection := range []string{"transactions", "apis", "statuses"} {
 			path := "/api/v1/" + collection + "/" + id
 			s.want(404, call{method: "GET", path: path})
