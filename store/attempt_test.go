@@ -250,9 +250,7 @@ func TestLoginCrowded(t *testing.T) {
 	}
 	cancel()
 	for range maxHashing {
-		if err := <-errs; !errors.Is(err, context.Canceled) {
-			t.Errorf("%v, want %v", err, context.Canceled)
-		}
+		wantErr(t, <-errs, context.Canceled, "")
 	}
 	<-s.hashing
 	if n := number(t, s, "SELECT count(*) FROM login_attempts"); n != 0 {

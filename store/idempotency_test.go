@@ -41,9 +41,7 @@ func TestAnswer(t *testing.T) {
 		})
 	}
 	for _, again := range []IdempotencyKey{key, other} {
-		if err := s.Update(t.Context(), func(tx *Tx) error { return tx.KeepAnswer(again, want) }); !errors.Is(err, ErrExists) {
-			t.Errorf("kept again: %v, want %v", err, ErrExists)
-		}
+		wantErr(t, s.Update(t.Context(), func(tx *Tx) error { return tx.KeepAnswer(again, want) }), ErrExists, "")
 	}
 	update(t, s, func(tx *Tx) error { return tx.KeepAnswer(ofOther, Answer{Status: 204}) })
 	view(t, s, func(tx *Tx) error {

@@ -67,9 +67,7 @@ func TestSession(t *testing.T) {
 		_, _, err := tx.CreateSession(ada.ID)
 		return err
 	})
-	if !errors.Is(err, ErrNotFound) {
-		t.Errorf("new one of an inactive user: %v, want %v", err, ErrNotFound)
-	}
+	wantErr(t, err, ErrNotFound, "")
 }
 
 func TestSessionsEnd(t *testing.T) {
@@ -93,9 +91,7 @@ func TestSessionsEnd(t *testing.T) {
 			t.Errorf("%d sessions after one has ended, want 4", n)
 		}
 	}
-	if err := s.Update(t.Context(), func(tx *Tx) error { return tx.TouchSession(1) }); !errors.Is(err, ErrNotFound) {
-		t.Errorf("touched after its end: %v, want %v", err, ErrNotFound)
-	}
+	wantErr(t, s.Update(t.Context(), func(tx *Tx) error { return tx.TouchSession(1) }), ErrNotFound, "")
 	update(t, s, func(tx *Tx) error { return tx.endSessions(ada.ID) })
 	if n := left(); n != 2 {
 		t.Errorf("%d sessions after those of a user have ended, want 2", n)
