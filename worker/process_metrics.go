@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -27,27 +28,19 @@ const (
 )
 
 func newProcessMetrics(w *mpmetrics.Writer) (*processMetrics, error) {
-	goroutines, err := w.NewGauge(prometheus.GaugeOpts{
-		Name: "go_goroutines",
-		Help: "Goroutines of all workers.",
-	}, mpmetrics.ModeLiveSum)
-	if err != nil {
-		return nil, err
-	}
-	heap, err := w.NewGauge(prometheus.GaugeOpts{
-		Name: "go_memstats_heap_inuse_bytes",
-		Help: "Bytes in heap spans that are in use, of all workers.",
-	}, mpmetrics.ModeLiveSum)
-	if err != nil {
-		return nil, err
-	}
-	if err := setBuildInfo(w); err != nil {
-		return nil, err
+	failed := setBuildInfo(w)
+	gauge := func(name, help string) prometheus.Gauge {
+		g, err := w.NewGauge(prometheus.GaugeOpts{Name: name, Help: help}, mpmetrics.ModeLiveSum)
+		failed = errors.Join(failed, err)
+		return g
 	}
 	p := &processMetrics{
-		goroutines: goroutines,
-		heap:       heap,
+		goroutines: gauge("go_goroutines", "Goroutines of all workers."),
+		heap:       gauge("go_memstats_heap_inuse_bytes", "Bytes in heap spans that are in use, of all workers."),
 		samples:    []metrics.Sample{{Name: goroutinesSample}, {Name: heapObjectsSample}, {Name: heapUnusedSample}},
+	}
+	if failed != nil {
+		return nil, failed
 	}
 	p.set()
 	return p, nil
