@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,7 +15,6 @@ import (
 	"time"
 
 	"multiproc/internal/proctest"
-	"multiproc/worker/handoff"
 )
 
 var (
@@ -85,16 +85,8 @@ func simulate(seed uint64, trace *strings.Builder) (err error) {
 
 // resting reports whether nothing needs to be done.
 func (w *world) resting() bool {
-	if w.next.number != 0 || w.waiting || len(w.unreaped) != w.target() {
-		return false
-	}
-	for slot := 1; slot <= w.target(); slot++ {
-		a := w.holder(place{w.current.number, handoff.Slot(slot)}, nil)
-		if a == nil || a.phase != Ready || a.cause {
-			return false
-		}
-	}
-	return true
+	return w.fleet.reload == nil && w.fleet.ready() == w.fleet.Target() && len(w.unreaped) == w.fleet.Target() &&
+		!slices.ContainsFunc(w.fleet.workers, func(f *Worker) bool { return f.Leaving != "" })
 }
 
 // comeToRest checks that a fleet whose workers do not fail soon has the wanted number of them.
@@ -107,16 +99,14 @@ func (w *world) comeToRest() {
 	if w.finished || w.stopped {
 		return
 	}
-	var earliest time.Time
-	for _, a := range w.unreaped {
-		for _, due := range []time.Time{a.silence(), a.started.Add(a.limits.MaxLifetime)} {
-			if due.After(a.started) && (earliest.IsZero() || due.Before(earliest)) {
-				earliest = due
-			}
+	wake := w.fleet.Wake()
+	for _, f := range w.fleet.workers {
+		heartbeat, lifetime := f.lastSeen.Add(w.fleet.limits(f).Heartbeat), f.Started.Add(w.fleet.limits(f).MaxLifetime)
+		if wake.Equal(heartbeat) || !f.replaceAt.IsZero() && !wake.Before(lifetime) {
+			return
 		}
 	}
-	wake := w.fleet.Wake()
-	w.must(wake.IsZero() == earliest.IsZero() && !wake.Before(earliest), "at rest it is woken at %v", wake.Sub(w.began))
+	w.must(wake.IsZero(), "at rest it is woken at %v", wake.Sub(w.began))
 }
 
 // stopAll checks that a stop ends in time and that there are no actions afterwards.
@@ -128,7 +118,7 @@ func (w *world) stopAll() {
 		w.step()
 	}
 	if w.stopped {
-		limits := w.current.limits
+		limits := w.fleet.current.limits
 		latest := w.asked.Add(limits.ShutdownDelay + max(limits.StopMercy, fastMercy) + w.late + time.Second)
 		w.must(!w.now.After(latest), "the stop took %v", w.now.Sub(w.asked))
 	}

@@ -32,35 +32,22 @@ type world struct {
 	calm   bool // workers do not fail any more, and no requests come
 
 	began, now time.Time
+	steps      int
 	agenda     []appointment
 	outside    time.Time // when the next request comes
 
 	actors   []*actor // by serial, from 1 on
 	unreaped []*actor // not reaped
 
-	current, next settings // next.number is 0 without a reload
-	opened        bool     // the first generation may start workers
-	shut          bool     // it never may
-	prepared      bool     // the next generation may start workers
-	preparing     bool     // Prepare has not been answered
-	latest        handoff.Generation
-	retired       map[handoff.Generation]bool
-	extra         int
-	most          int  // the largest number of workers that was ever wanted
-	waiting       bool // a reload was requested and has not begun to read the settings
-	everReady     bool
-	few           bool
-	early         map[place][]time.Time // starts of workers that died before they had served well, in a row
-	dead          map[handoff.Slot]bool // slots with an early death before any worker was ready
-	late          time.Duration         // sum of the delays since the stop was requested
+	latest            handoff.Generation
+	prepared, retired map[handoff.Generation]bool
+	reload            *Reloaded             // the end of one in this turn
+	most              int                   // the largest number of workers that was ever wanted
+	early             map[place][]time.Time // starts of workers that died before they had served well, in a row
+	late              time.Duration         // sum of the delays since the stop was requested
 
-	stopped, fast, begun, finished bool
-	asked, begin                   time.Time // when the stop was requested, and when workers must drain
-}
-
-type settings struct {
-	number handoff.Generation
-	limits Limits
+	stopped, fast, finished bool
+	asked                   time.Time // when the stop was requested
 }
 
 type place struct {
@@ -80,14 +67,10 @@ type actor struct {
 	serial   Serial
 	identity handoff.Identity
 	limits   Limits
-	phase    Phase
 	started  time.Time
-	readyAt  time.Time
-	deadline time.Time // of the phase
-	seen     time.Time
-	cause    bool // it may be replaced
+	leaving  bool // it is to be replaced
+	ending   bool // it was sent TERM or QUIT
 	killed   bool
-	fewer    bool // asked to end because its slot was removed
 	few      bool // the latest word was Few
 	unready  bool // Unready was sent
 
@@ -100,30 +83,26 @@ type actor struct {
 	silentAt time.Time // zero: never
 }
 
-func (a *actor) active() bool { return a.phase <= Ready }
-
 func (a *actor) place() place { return place{a.identity.Generation, a.identity.Slot} }
 
 func newWorld(random *rand.Rand, trace *strings.Builder) *world {
 	w := &world{
-		random:  random,
-		trace:   trace,
-		temper:  temper(random.IntN(int(tempers))),
-		began:   time.Unix(1_000_000_000, 0),
-		retired: map[handoff.Generation]bool{},
-		early:   map[place][]time.Time{},
-		dead:    map[handoff.Slot]bool{},
-		latest:  1,
-		few:     true,
+		random:   random,
+		trace:    trace,
+		temper:   temper(random.IntN(int(tempers))),
+		began:    time.Unix(1_000_000_000, 0),
+		prepared: map[handoff.Generation]bool{},
+		retired:  map[handoff.Generation]bool{},
+		early:    map[place][]time.Time{},
+		latest:   1,
 	}
 	w.now = w.began
-	w.current = settings{1, w.limits()}
-	w.most = w.current.limits.Workers
-	w.fleet = New(w.current.limits, rand.New(rand.NewPCG(random.Uint64(), 0)))
+	limits := w.limits()
+	w.fleet = New(limits, rand.New(rand.NewPCG(random.Uint64(), 0)))
 	w.plan()
-	w.prepare(w.current, 10)
+	w.prepare(1, limits, 10)
 	if trace != nil {
-		fmt.Fprintf(trace, "temper %d, %+v\n", w.temper, w.current.limits)
+		fmt.Fprintf(trace, "temper %d, %+v\n", w.temper, limits)
 	}
 	return w
 }
@@ -171,8 +150,8 @@ func (w *world) plan() {
 }
 
 // prepare answers Prepare after a while, with success or failure.
-func (w *world) prepare(g settings, failing int) {
-	answer := Prepared{Generation: g.number, Limits: g.limits}
+func (w *world) prepare(g handoff.Generation, limits Limits, failing int) {
+	answer := Prepared{Generation: g, Limits: limits}
 	if !w.calm && w.chance(failing) {
 		answer.Err = errors.New("bad settings or a failing prestart command")
 	}
@@ -181,6 +160,8 @@ func (w *world) prepare(g settings, failing int) {
 
 // step advances to the next event, as the master does: it handles what has come, then a tick.
 func (w *world) step() {
+	w.steps++
+	w.must(w.steps < 10_000, "it does not come to an end")
 	next, ok := w.following()
 	w.must(ok, "no event will ever come, and it is not at rest")
 	before := w.now
@@ -237,15 +218,6 @@ func (w *world) following() (next time.Time, ok bool) {
 	if !w.calm {
 		at(w.outside)
 	}
-	// The fleet must not sleep past a deadline.
-	for _, a := range w.unreaped {
-		for _, due := range []time.Time{a.deadline, a.silence()} {
-			w.must(due.IsZero() || !next.IsZero() && !due.Before(next), "%s: it sleeps past the deadline at %v", a.identity.ID, due.Sub(w.began))
-		}
-	}
-	if w.stopped && !w.begun {
-		w.must(!next.IsZero() && !w.begin.Before(next), "it sleeps past the end of the shutdown delay")
-	}
 	return next, !next.IsZero()
 }
 
@@ -275,7 +247,7 @@ func (w *world) come() []Event {
 		case Noticed:
 			who := w.actors[e.Serial-1]
 			if a.ping {
-				if who.reaped || who.phase > Ready || !who.silentAt.IsZero() && !who.silentAt.After(a.at) {
+				if who.reaped || who.ending || !who.silentAt.IsZero() && !who.silentAt.After(a.at) {
 					continue
 				}
 				w.agenda = append(w.agenda, appointment{w.now.Add(who.limits.Heartbeat / 2), e, true})
@@ -299,7 +271,7 @@ func (w *world) ask() {
 	case p < 40:
 		w.turn(ReloadRequested{})
 	case p < 55:
-		if w.target() < 8 {
+		if w.fleet.Target() < 8 {
 			w.turn(Resized{+1})
 		}
 	case p < 70:
@@ -320,22 +292,10 @@ func (w *world) ask() {
 	}
 }
 
-func (w *world) target() int { return max(1, w.current.limits.Workers+w.extra) }
-
-func (w *world) count(is func(*actor) bool) int {
-	n := 0
-	for _, a := range w.unreaped {
-		if is(a) {
-			n++
-		}
-	}
-	return n
-}
-
 // holder returns an active worker in a place, other than not.
 func (w *world) holder(p place, not *actor) *actor {
 	for _, a := range w.unreaped {
-		if a != not && a.active() && a.place() == p {
+		if a != not && a.place() == p && w.fleet.Find(a.serial).active() {
 			return a
 		}
 	}
@@ -424,40 +384,4 @@ func (w *world) exit(a *actor, at time.Time, how Exit) {
 	}
 	a.exits, a.how = at, how
 	w.at(at, Exited{Serial: a.serial})
-}
-
-// signal sends a signal to a worker and checks that it may be sent.
-func (w *world) signal(k Kill, r *result) {
-	a := w.known(k.Serial)
-	after := func(d time.Duration, how Exit) {
-		if d >= 0 {
-			w.exit(a, w.now.Add(d), how)
-		}
-	}
-	switch k.Signal {
-	case syscall.SIGTERM:
-		w.must(a.active(), "TERM for %s, which is %s", a.identity.ID, a.phase)
-		mercy := w.mayEnd(a, r)
-		a.phase, a.deadline = Draining, w.now.Add(mercy)
-		after(a.onTerm, Exit{})
-	case syscall.SIGQUIT:
-		w.must(a.active(), "QUIT for %s, which is %s", a.identity.ID, a.phase)
-		a.phase, a.deadline = Ending, w.now.Add(dumpTime)
-		r.quit = append(r.quit, a)
-		if g := a.identity.Generation; g != w.current.number {
-			w.must(r.reloaded && !r.committed && r.generation == g && r.culprit == a.serial, "the reload continues without %s", a.identity.ID)
-		}
-		if a.identity.Generation == w.current.number {
-			w.failed(a)
-		}
-		after(a.onQuit, Exit{Status: 2 << 8})
-	case syscall.SIGKILL:
-		w.must(a.phase > Ready && !a.killed, "KILL for %s, which is %s", a.identity.ID, a.phase)
-		w.must(!a.deadline.After(w.now), "%s is killed %v too early", a.identity.ID, a.deadline.Sub(w.now))
-		a.phase, a.deadline, a.killed = Ending, time.Time{}, true
-		r.killed = append(r.killed, a)
-		after(a.onKill, Exit{Status: syscall.WaitStatus(syscall.SIGKILL)})
-	default:
-		w.must(false, "signal %v", k.Signal)
-	}
 }
