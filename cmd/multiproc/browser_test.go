@@ -140,9 +140,15 @@ func (b *browser) check(err error) {
 // value evaluates an expression in the page.
 func value[T any](b *browser, expression string) T {
 	b.tb.Helper()
+	return result(b, chromedp.Evaluate[T](expression))
+}
+
+// result runs an action in the page and returns its result.
+func result[T any](b *browser, action chromedp.Action[T]) T {
+	b.tb.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, proctest.Patience)
 	defer cancel()
-	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	v, err := chromedp.Run(ctx, action)
 	b.check(err)
 	return v
 }
@@ -251,11 +257,7 @@ func (b *browser) picture(file string) {
 	if pictures() == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(b.ctx, proctest.Patience)
-	defer cancel()
-	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-	b.check(err)
-	check(b.tb, os.WriteFile(filepath.Join(pictures(), file), picture, 0o600))
+	check(b.tb, os.WriteFile(filepath.Join(pictures(), file), result(b, chromedp.FullScreenshot(100)), 0o600))
 }
 
 //go:embed testdata/focus_check.js

@@ -115,17 +115,6 @@ func TestDatabaseOfTwoServers(t *testing.T) {
 	two.stop()
 }
 
-// TestDatabaseIsUnchangeable reloads with another database in the ini.
-func TestDatabaseIsUnchangeable(t *testing.T) {
-	k := startTracker(t, "processes = 2\n")
-	k.writeINI("socket = 127.0.0.1:0\nprocesses = 2\ndatabase = other.db\n")
-	k.mustRefuse("database")
-	k.writeINI("socket = 127.0.0.1:0\nprocesses = 2\n")
-	k.mustRefuse("database")
-	k.post(1)
-	k.stop()
-}
-
 // TestTokens creates and revokes tokens while a server runs: every worker honours it at once.
 func TestTokens(t *testing.T) {
 	k := startTracker(t, "processes = 3\n")

@@ -343,6 +343,7 @@ func TestReloadUnchangeable(t *testing.T) {
 		"umask":      "027",
 		"master":     "false",
 		"reuse-port": "true",
+		"database":   filepath.Join(dir, "db"),
 		"health":     freeAddress(t),
 		"vacuum":     "true",
 		"log-format": "json",

@@ -37,8 +37,7 @@ func TestWithoutMaster(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 		t.Run(signal.String(), func(t *testing.T) {
 			manager := newServiceManager(t)
-			s := startAlone(t, "pidfile = multiproc.pid\n", withEnv("NOTIFY_SOCKET="+manager.path),
-				in(dir))
+			s := startAlone(t, "pidfile = multiproc.pid\n", withEnv("NOTIFY_SOCKET="+manager.path), in(dir))
 			manager.wait("READY=1")
 			if fileExists(old) {
 				t.Error("the directory was not wiped")

@@ -18,9 +18,7 @@ func TestDiffOfDump(t *testing.T) {
 	mpmetrics.Must(w.NewGaugeVec(prometheus.GaugeOpts{Name: "dotted.name", Help: "Help."}, mpmetrics.ModeAll, []string{"z", "a.b"})).
 		WithLabelValues("1", "}\"\\\n").Set(2.5)
 	dirs, err := filepath.Glob("../../../testdata/conformance/*/*")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	for _, dir := range append(dirs, own) {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 			continue
@@ -31,9 +29,7 @@ func TestDiffOfDump(t *testing.T) {
 				t.Fatalf("%v: %s", err, stderr)
 			}
 			saved := filepath.Join(t.TempDir(), "page")
-			if err := os.WriteFile(saved, page.Bytes(), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			check(t, os.WriteFile(saved, page.Bytes(), 0o600))
 			if stderr, err := runMetrics(t.Context(), &out, "diff", dir, saved); err != nil || out.Len() > 0 {
 				t.Errorf("%s in %s: %v%s\n%s", dir, format, err, stderr, &out)
 			}

@@ -37,9 +37,7 @@ func runMetrics(ctx context.Context, stdout io.Writer, args ...string) (stderr s
 func newWriter(t *testing.T, dir, id string) *mpmetrics.Writer {
 	t.Helper()
 	w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(func() { _ = w.Close() })
 	return w
 }
@@ -73,9 +71,7 @@ func stamps(t *testing.T, dir string) map[string]stamp {
 		found[path] = s
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return found
 }
 
@@ -91,16 +87,12 @@ func TestInspectionChangesNothing(t *testing.T) {
 			_ = w.Close()
 		}
 	}
-	if err := page.WriteStatusFile(dir, page.StatusFile{At: time.Now(), Status: master.Status{PID: 1}}); err != nil {
-		t.Fatal(err)
-	}
+	check(t, page.WriteStatusFile(dir, page.StatusFile{At: time.Now(), Status: master.Status{PID: 1}}))
 	for name, content := range map[string]string{
 		"counter_damaged.db": "this is damaged", "counter_empty.db": "", "notes.db": "x", "gauge_livemax_dead.db": "",
 		"counter_1.db": "\x08\x00\x00\x00\x00\x00\x00\x00",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	before := stamps(t, dir)
 	for line, ok := range map[string]bool{
@@ -122,5 +114,13 @@ func TestInspectionChangesNothing(t *testing.T) {
 		if diff := cmp.Diff(before, stamps(t, dir), cmp.AllowUnexported(stamp{})); diff != "" {
 			t.Fatalf("%s has changed:\n%s", line, diff)
 		}
+	}
+}
+
+// check ends the test on an error.
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
 	}
 }

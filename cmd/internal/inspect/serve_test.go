@@ -26,9 +26,7 @@ func TestServe(t *testing.T) {
 			_ = os.Mkdir(dir, 0o700)
 			err = os.WriteFile(filepath.Join(dir, name), data, 0o600)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 	}
 	putFile("counter_1.db")
 	log, ended := &proctest.Log{}, make(chan struct{})
@@ -43,20 +41,14 @@ func TestServe(t *testing.T) {
 	scrape := func(query, name, value string) string {
 		t.Helper()
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+query, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		request.Header.Set("Accept-Encoding", "identity")
 		request.Header.Set(name, value)
 		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		defer response.Body.Close()
 		body, err := io.ReadAll(response.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
 		return response.Status + " " + response.Header.Get("Content-Type") + "\n" + string(body)
 	}
 	mustHave := func(got string, parts ...string) {
@@ -70,9 +62,7 @@ func TestServe(t *testing.T) {
 	mustHave(scrape("", "Accept", "*/*"), "200 OK text/plain; version=0.0.4; charset=utf-8", "\nids_total 1.0\n")
 	putFile("counter_2.db")
 	mustHave(scrape("", "Accept", "*/*"), "\nids_total 2.0\n")
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.RemoveAll(dir))
 	mustHave(scrape("", "Accept", "*/*"), `multiproc_metric_files_faulty{reason="directory"} 1.0`)
 	putFile("counter_2.db")
 	if got := scrape("", "Accept", "*/*"); !strings.Contains(got, "\nids_total 1.0\n") || strings.Contains(got, "faulty") {

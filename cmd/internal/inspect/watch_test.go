@@ -99,9 +99,7 @@ func keepCounting(t *testing.T, c prometheus.Counter) {
 
 func TestWatch(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "metrics")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Mkdir(dir, 0o700))
 	w := newWriter(t, dir, "w1")
 	counters := mpmetrics.Must(w.NewCounterVec(prometheus.CounterOpts{Name: "seen_total", Help: "Help."}, []string{"what"}))
 	keepCounting(t, counters.WithLabelValues("a"))
@@ -123,20 +121,14 @@ func TestWatch(t *testing.T) {
 	mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "level", Help: "Help."}, mpmetrics.ModeAll)).Set(-3)
 	watch.wait(`^\S+ file gauge_all_w1\.db is new$`)
 	watch.wait(`^\S+ level\{pid="w1"\} -3\.0 -3\.0 -\d+\.\d/s$`)
-	if err := os.Remove(filepath.Join(dir, "gauge_all_w1.db")); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Remove(filepath.Join(dir, "gauge_all_w1.db")))
 	watch.wait(`^\S+ file gauge_all_w1\.db is gone$`)
 	watch.wait(`^\S+ level\{pid="w1"\} gone \+3\.0 `)
 
 	// The directory disappears and is created again.
-	if err := os.Rename(dir, dir+".old"); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Rename(dir, dir+".old"))
 	watch.wait(`^\S+ seen_total\{what="a"\} gone -`)
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.Mkdir(dir, 0o700))
 	defer keepCreatingFiles(t, dir)()
 	watch.wait(`^\S+ file counter_\d+\.db is new$`)
 	watch.stop()
@@ -176,9 +168,7 @@ func TestJSONLines(t *testing.T) {
 		{at: at, elapsed: 2 * time.Second, changes: []change{{"a", &two, &three}, {"b", nil, new(math.Inf(1))}, {"c", &two, nil}}},
 		{at: at, file: "counter_w1.db", gone: true},
 	} {
-		if err := show(o); err != nil {
-			t.Fatal(err)
-		}
+		check(t, show(o))
 	}
 	want := `{"time":"2026-11-25T12:00:00Z","sample":"a","value":3,"delta":1,"per_second":0.5}
 {"time":"2026-11-25T12:00:00Z","sample":"b","value":"+Inf","delta":"+Inf","per_second":"+Inf"}

@@ -61,17 +61,13 @@ func TestAllowedHosts(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%q", head), func(t *testing.T) {
 			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			defer conn.Close()
 			if _, err := io.WriteString(conn, head+"\r\nConnection: close\r\n\r\n"); err != nil {
 				t.Fatal(err)
 			}
 			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check(t, err)
 			defer answer.Body.Close()
 			if answer.StatusCode != want {
 				t.Errorf("%s, want %d", answer.Status, want)

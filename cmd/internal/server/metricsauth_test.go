@@ -96,16 +96,12 @@ func (s *authServer) want(code int, user string) http.Header {
 func (s *authServer) wantFor(code int, user, password string) http.Header {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url, nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	check(s.t, err)
 	if user != "" {
 		request.SetBasicAuth(user, password)
 	}
 	response, err := s.client.Do(request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	check(s.t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != code || (string(body) == "metrics") != (code == http.StatusOK) {
@@ -116,27 +112,19 @@ func (s *authServer) wantFor(code int, user, password string) http.Header {
 
 func write(t *testing.T, path, text string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check(t, os.WriteFile(path, []byte(text), 0o600))
 }
 
 // writeCertificate writes cert.pem and key.pem, signed by itself.
 func writeCertificate(t *testing.T, dir string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"a.example"}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	write(t, filepath.Join(dir, "cert.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
 	write(t, filepath.Join(dir, "key.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
 }
@@ -144,9 +132,7 @@ func writeCertificate(t *testing.T, dir string) {
 func usersYAML(t *testing.T) string {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte("open sesame"), bcrypt.MinCost)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return fmt.Sprintf("basic_auth_users:\n  prometheus: %s\n", hash)
 }
 
@@ -200,9 +186,7 @@ func TestMetricsAuthUnusable(t *testing.T) {
 		s.want(http.StatusOK, "prometheus")
 		s.want(http.StatusUnauthorized, "")
 		if text == "gone" {
-			if err := os.Remove(s.path); err != nil {
-				t.Fatal(err)
-			}
+			check(t, os.Remove(s.path))
 		} else {
 			write(t, s.path, text)
 		}
@@ -258,9 +242,7 @@ func TestMetricsAuthAllowedNames(t *testing.T) {
 	}
 	s.log.Wait(t, nil, "TLS handshake error", "no client certificate")
 	pair, err := tls.LoadX509KeyPair(filepath.Join(filepath.Dir(s.path), "cert.pem"), filepath.Join(filepath.Dir(s.path), "key.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	s.client.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{pair}
 	s.want(http.StatusOK, "prometheus")
 	write(t, s.path, fmt.Sprintf(text, "b.example"))

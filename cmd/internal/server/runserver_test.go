@@ -20,9 +20,7 @@ func development(t *testing.T, args ...string) *config.Config {
 		return err
 	})
 	app := &urfave.App{Commands: []*urfave.Command{command}}
-	if err := app.Run(append([]string{"multiproc", "runserver"}, args...)); err != nil {
-		t.Fatal(err)
-	}
+	check(t, app.Run(append([]string{"multiproc", "runserver"}, args...)))
 	return loaded.Config
 }
 

@@ -55,12 +55,8 @@ func TestDrainTimeout(t *testing.T) {
 func limitsOf(t *testing.T, flags ...string) *worker.Limits {
 	t.Helper()
 	arguments, err := config.ParseServerFlags(append(flags, "--socket=127.0.0.1:0"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	loaded, err := config.Load(arguments)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return process{cfg: loaded.Config}.workerConfig().Limits
 }

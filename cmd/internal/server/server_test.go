@@ -31,3 +31,11 @@ func TestFirstSteps(t *testing.T) {
 		}
 	}
 }
+
+// check ends the test on an error.
+func check(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
