@@ -53,7 +53,7 @@ func (w *world) turn(e Event) {
 		}
 		w.do(a, e)
 	}
-	w.check()
+	w.check(e)
 }
 
 // reap records an exit. A slot whose workers die early must not be started more than ten times in a minute.
@@ -158,7 +158,7 @@ func (w *world) mayEnd(a *actor) {
 }
 
 // check checks the promises that hold after each turn.
-func (w *world) check() {
+func (w *world) check(e Event) {
 	w.must(len(w.fleet.workers) == len(w.unreaped), "the fleet has %d workers, not %d", len(w.fleet.workers), len(w.unreaped))
 	w.most = max(w.most, w.fleet.Target())
 	drained, pairs := 0, 0
@@ -176,6 +176,10 @@ func (w *world) check() {
 			if f.served(w.now) >= servedLong {
 				delete(w.early, a.place())
 			}
+		}
+		if _, judged := e.(Tick); judged && a.limits.MaxLifetime > 0 && f.Phase == Ready && f.readyAt.Before(w.now) {
+			old := w.now.Sub(f.Started) >= a.limits.MaxLifetime+a.limits.MaxLifetimeDelta
+			w.must(f.Leaving != "" || !old, "%s is too old", a.identity.ID)
 		}
 		w.must(!w.fleet.Closing(), "%s is not asked to end", a.identity.ID)
 		g := a.identity.Generation

@@ -98,6 +98,14 @@ func TestStop(t *testing.T) {
 		s.sleeps(25 * time.Second) // also for worker 4, which had more time to drain
 		s.passes(25*time.Second, "KILL 1", "KILL 2", "KILL 3", "KILL 4")
 	})
+	t.Run("while a worker drains", func(t *testing.T) {
+		limits := limits
+		limits.ShutdownDelay, limits.ReloadMercy = 0, 7*time.Second
+		s := newServing(t, limits)
+		s.on(Resized{-1}, "TERM 3")
+		s.on(StopRequested{}, "unready 1", "unready 2", "unready 3", "TERM 1", "TERM 2")
+		s.sleeps(7 * time.Second) // it gets no more time
+	})
 	t.Run("while settings are read", func(t *testing.T) {
 		s := newServing(t, usual(1))
 		s.on(ReloadRequested{}, "prepare g2")
