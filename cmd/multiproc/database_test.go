@@ -152,9 +152,7 @@ func TestTokens(t *testing.T) {
 // TestTransactionsWithoutMaster serves the API from one process, by runserver and by master = false.
 func TestTransactionsWithoutMaster(t *testing.T) {
 	t.Parallel()
-	runserver := func(o *serverOptions) {
-		o.wrap = []string{"/bin/sh", "-c", `exec "$0" runserver "$1" "$2" 127.0.0.1:0`}
-	}
+	runserver := wrapped("/bin/sh", "-c", `exec "$0" runserver "$1" "$2" 127.0.0.1:0`)
 	for name, option := range map[string]func(*serverOptions){"master = false": func(*serverOptions) {}, "runserver": runserver} {
 		t.Run(name, func(t *testing.T) {
 			s := startAlone(t, "database = transactions.db\n", option)

@@ -52,9 +52,7 @@ func fill(tb testing.TB, w *os.File) {
 func TestHealthFlood(t *testing.T) {
 	t.Parallel()
 	health := freeAddress(t)
-	s := startServer(t, "socket = 127.0.0.1:0\nhealth = "+health+"\n", func(o *serverOptions) {
-		o.wrap = []string{"/bin/sh", "-c", `ulimit -n 128; exec "$@"`, "sh"}
-	})
+	s := startServer(t, "socket = 127.0.0.1:0\nhealth = "+health+"\n", wrapped("/bin/sh", "-c", `ulimit -n 128; exec "$@"`, "sh"))
 	for range 200 {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", health)
 		check(t, err)

@@ -170,9 +170,7 @@ func TestStopOfPID1(t *testing.T) {
 	command := script(t,
 		`sh -c "true & sleep 0.2 & exit 0"`,
 		`exec `+lookPath(t, "testapp"))
-	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ncommand = "+command+"\n", func(o *serverOptions) {
-		o.wrap = []string{unshare, "--pid", "--fork", "--mount-proc"}
-	})
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ncommand = "+command+"\n", wrapped(unshare, "--pid", "--fork", "--mount-proc"))
 	inside := proctest.Children(s.cmd.Process.Pid)
 	if len(inside) != 1 {
 		t.Fatalf("%d children of unshare", len(inside))

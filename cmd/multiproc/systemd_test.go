@@ -201,9 +201,7 @@ func TestWatchdogIsPrompt(t *testing.T) {
 func TestSocketActivation(t *testing.T) {
 	t.Parallel()
 	address, metrics := freeAddress(t), freeAddress(t)
-	s := startServer(t, "processes = 2\n", func(o *serverOptions) {
-		o.wrap = []string{lookPath(t, "activate"), "http=" + address, "metrics=" + metrics, "--"}
-	})
+	s := startServer(t, "processes = 2\n", wrapped(lookPath(t, "activate"), "http="+address, "metrics="+metrics, "--"))
 	check := func() {
 		t.Helper()
 		s.wantVisit(http.StatusOK, "/", "")
