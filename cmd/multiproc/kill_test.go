@@ -22,13 +22,13 @@ func TestKilledWorkers(t *testing.T) {
 	for i := range 6 {
 		keeps := i%2 == 0
 		client := dialingClient("tcp", s.address, keeps)
-		load.ask(5*time.Millisecond, keeps, func() error {
+		load.ask(20*time.Millisecond, keeps, func() error {
 			_, err := s.getBy(client, "/pid")
 			return err
 		})
 	}
 	counts, scraper := map[string]float64{}, dialingClient("tcp", s.address, false)
-	load.ask(10*time.Millisecond, false, func() error { return s.scrapeGrowing(scraper, counts) })
+	load.ask(20*time.Millisecond, false, func() error { return s.scrapeGrowing(scraper, counts) })
 
 	for range proctest.Rounds(4, 10) {
 		victim := s.awaitSeasoned(1)[0]
