@@ -289,6 +289,26 @@ func TestReloadWhileStopping(t *testing.T) {
 	}
 }
 
+// TestStopWhileReloading stops a server whose new workers are not ready yet: they stop, too, and the caller of the reload
+// gets the reason.
+func TestStopWhileReloading(t *testing.T) {
+	t.Parallel()
+	ini := "socket = 127.0.0.1:0\nprocesses = 2\n" + appINI(t)
+	s := startServer(t, ini)
+	s.writeINI(ini + "env = APP_NEVER_READY=1\n")
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		if output, code := s.tryReload(); code != exitFailed || !strings.Contains(output, "stopping") {
+			t.Errorf("a reload that a stop ends: exit code %d: %s", code, output)
+		}
+	})
+	s.await("a new worker", func(status master.Status) bool { return len(status.Workers) > status.Target })
+	workers := s.workers()
+	s.stop()
+	asking.Wait()
+	proctest.AwaitGone(t, workers...)
+}
+
 // TestReloadProcesses changes the number of workers under load: by the ini, and by signals until the next reload.
 func TestReloadProcesses(t *testing.T) {
 	t.Parallel()
