@@ -225,6 +225,7 @@ func TestRootOnlyKey(t *testing.T) {
 		valid(t, 1).put(t, dir)
 		check(t, os.Chmod(filepath.Join(dir, "cert.pem"), 0o644))
 	})
+	s.log.Wait(t, s.done, "file not readable after dropping privileges", "key=tls-key")
 	all := func() []int { return append(s.workers(), s.cmd.Process.Pid) }
 	mustRunAsNobody(t, all()...)
 	s.mustReload()

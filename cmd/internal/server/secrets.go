@@ -116,6 +116,21 @@ func (f *secretFiles) read(cfg *config.Config) (*secrets, error) {
 	return s, nil
 }
 
+// warnUnreadable logs which files a reload cannot read again.
+func (f *secretFiles) warnUnreadable(cfg *config.Config) {
+	for _, file := range [][2]string{
+		{"tls-cert", cfg.TLSCert}, {"tls-key", cfg.TLSKey}, {"metrics-token-file", cfg.MetricsTokenFile},
+	} {
+		key, path := file[0], file[1]
+		if path == "" {
+			continue
+		}
+		if _, err := readSecret(path); errors.Is(err, fs.ErrPermission) {
+			f.log.Warn("file not readable after dropping privileges: changing it needs a restart", "key", key, "path", path, "uid", os.Getuid())
+		}
+	}
+}
+
 // content returns the content of a file; nil for an empty path.
 func (f *secretFiles) content(key, path string) ([]byte, error) {
 	if path == "" {

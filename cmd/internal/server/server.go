@@ -125,6 +125,7 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 	if err := in.enter(); err != nil {
 		return err
 	}
+	generations.secrets.warnUnreadable(in.cfg)
 	if err := checkMetricsAuth(in.cfg.MetricsAuthFile); err != nil { // as the user that will read it
 		return cli.Usage(err)
 	}
