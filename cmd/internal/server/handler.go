@@ -41,17 +41,21 @@ func (s *routes) index(w http.ResponseWriter, r *http.Request) {
 
 // named returns the handlers and TLS settings of the other listeners. With metrics-auth-file, everything on the metrics
 // listeners requires authentication.
-func (s *routes) named(log *slog.Logger) (map[string]http.Handler, map[string]*tls.Config) {
+func (s *routes) named(log *slog.Logger) (map[string]http.Handler, map[string]*tls.Config, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+s.cfg.MetricsPath, s.metrics)
 	metrics := s.guard(mux)
 	var settings *tls.Config
 	if s.cfg.MetricsAuthFile != "" {
 		auth := newMetricsAuth(s.cfg.MetricsAuthFile, metrics, log)
-		metrics, settings = auth, auth.tlsConfig()
+		var err error
+		if settings, err = auth.tlsConfig(); err != nil {
+			return nil, nil, err
+		}
+		metrics = auth
 	}
 	return map[string]http.Handler{metricsListener: metrics, healthListener: s.guard(http.NewServeMux())},
-		map[string]*tls.Config{metricsListener: settings}
+		map[string]*tls.Config{metricsListener: settings}, nil
 }
 
 // guard applies allowed-hosts to all but the health routes, which load balancers request by address.

@@ -76,11 +76,12 @@ func newMetricsAuth(path string, next http.Handler, log *slog.Logger) *metricsAu
 	return &metricsAuth{path: path, next: next, log: log}
 }
 
-// tlsConfig returns the TLS settings of the listeners, or nil if the file has none now.
-func (a *metricsAuth) tlsConfig() *tls.Config {
+// tlsConfig returns the TLS settings of the listeners, or nil if the file has none now. While the file cannot be used, it is
+// unknown whether they serve TLS.
+func (a *metricsAuth) tlsConfig() (*tls.Config, error) {
 	policy, err := a.current()
 	if err != nil || !policy.config.TLSConfig.IsEnabled() {
-		return nil
+		return nil, err
 	}
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		policy, err := a.current()
@@ -102,7 +103,7 @@ func (a *metricsAuth) tlsConfig() *tls.Config {
 		settings.NextProtos = []string{"http/1.1"}
 		settings.SessionTicketsDisabled = true // a resumed session is not checked against allowed names
 		return settings, nil
-	}}
+	}}, nil
 }
 
 func (a *metricsAuth) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"multiproc/cmd/internal/config"
 	"multiproc/internal/proctest"
 )
 
@@ -75,7 +76,10 @@ func startAuth(t *testing.T, text string) *authServer {
 	auth := newMetricsAuth(s.path, metrics, slog.New(handler))
 	server := httptest.NewUnstartedServer(auth)
 	server.Config.ErrorLog = slog.NewLogLogger(handler, slog.LevelWarn)
-	if server.TLS = auth.tlsConfig(); server.TLS != nil {
+	var err error
+	server.TLS, err = auth.tlsConfig()
+	check(t, err)
+	if server.TLS != nil {
 		server.StartTLS()
 	} else {
 		server.Start()
@@ -204,16 +208,23 @@ func TestMetricsAuthUnusable(t *testing.T) {
 	s.want(http.StatusOK, "prometheus")
 }
 
-// TestMetricsAuthUnusableAtStart starts a worker while the file is broken: it serves all the rest.
+// TestMetricsAuthUnusableAtStart makes the routes of a worker that starts while the file is broken. It must fail: with plain
+// listeners it would never serve the TLS of the repaired file.
 func TestMetricsAuthUnusableAtStart(t *testing.T) {
-	t.Parallel()
-	s := startAuth(t, usersYAML(t)+"tls_server_config:\n  cert_file: late.pem\n  key_file: key.pem\n")
-	s.want(http.StatusServiceUnavailable, "prometheus")
-	write(t, filepath.Join(filepath.Dir(s.path), "late.pem"), "")
-	s.want(http.StatusServiceUnavailable, "prometheus")
-	write(t, s.path, usersYAML(t))
-	s.want(http.StatusOK, "prometheus")
-	s.want(http.StatusUnauthorized, "")
+	dir := t.TempDir()
+	path := filepath.Join(dir, "web.yml")
+	writeCertificate(t, dir)
+	write(t, path, usersYAML(t)+"tls_server_config:\n  cert_file: late.pem\n  key_file: key.pem\n")
+	r := &routes{cfg: &config.Config{MetricsPath: "/metrics", MetricsAuthFile: path}, metrics: http.NotFoundHandler()}
+	if _, _, err := r.named(slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "late.pem") {
+		t.Errorf("with a broken file: %v", err)
+	}
+	write(t, path, usersYAML(t)+encryptedYAML)
+	_, settings, err := r.named(slog.New(slog.DiscardHandler))
+	check(t, err)
+	if settings[metricsListener] == nil {
+		t.Error("with the repaired file: no TLS")
+	}
 }
 
 // TestMetricsAuthOldConnection keeps a connection from before the file required certificates: it has none.

@@ -51,7 +51,9 @@ func (p process) serve(ctx context.Context) (err error) {
 	if conf.TLS, err = p.secrets.tls(); err != nil {
 		return errors.Join(err, p.inherited.Close())
 	}
-	conf.Named, conf.NamedTLS = routes.named(p.log)
+	if conf.Named, conf.NamedTLS, err = routes.named(p.log); err != nil {
+		return errors.Join(err, p.inherited.Close())
+	}
 	err = worker.Run(ctx, conf, routes.main())
 	if cut, ok := errors.AsType[*worker.CutError](err); ok && !p.cfg.Master {
 		// The process was asked to stop, and no master counts the requests that it did not wait for.
