@@ -30,8 +30,8 @@ type Credentials struct {
 // Limits on failed logins, shared by all processes. They count for existing and unknown users alike.
 //
 // A user at an address locks after a few failures, and so does an address for all users. Failures at other addresses cannot
-// lock a user out: many failures of one user, from all addresses together or from unknown ones, only slow that user's logins
-// to one attempt every attemptsPace. That still bounds how many passwords many addresses can guess together.
+// lock a user out: many failures of one user, from all addresses together or from unknown or loopback ones, only slow that
+// user's logins to one attempt every attemptsPace. That still bounds how many passwords many addresses can guess together.
 const (
 	attemptWindow     = 15 * time.Minute
 	attemptsOfPair    = 5
@@ -44,23 +44,24 @@ const (
 type attempt struct {
 	id      int64
 	name    []byte // a hash: a name may be a password typed into the wrong field
-	address string // empty: unknown
+	address string // empty: unknown, or loopback
 	shared  bool   // many clients may share the address: it does not lock by itself
 }
 
 func newAttempt(c Credentials) attempt {
 	name := sha256.Sum256([]byte(strings.ToLower(c.Name)))
-	if !c.From.IsValid() {
+	addr := c.From.Unmap().WithZone("")
+	if !addr.IsValid() || addr.IsLoopback() {
+		// Clients of a unix socket or of a proxy on this machine cannot be distinguished.
 		return attempt{name: name[:], shared: true}
 	}
-	addr := c.From.Unmap().WithZone("")
 	a := attempt{name: name[:], address: addr.String()}
 	if addr.Is6() {
 		// The owner of one address controls the 2^64 addresses of its network.
 		a.address = netip.PrefixFrom(addr, 64).Masked().String()
 	}
 	// These may belong to a proxy with every client behind it.
-	a.shared = addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast()
+	a.shared = addr.IsPrivate() || addr.IsLinkLocalUnicast()
 	return a
 }
 

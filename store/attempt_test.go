@@ -146,7 +146,7 @@ func TestLoginLimitOfAddress(t *testing.T) {
 	}
 }
 
-// TestLoginPace: failures of a user at many addresses, or at unknown ones, slow that user's logins and never lock them.
+// TestLoginPace: failures of a user at many addresses, or at unknown or loopback ones, slow that user's logins and never lock them.
 func TestLoginPace(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -156,6 +156,8 @@ func TestLoginPace(t *testing.T) {
 	}{
 		{"many addresses", attemptsOfName, func(i int) Credentials { return from(fmt.Sprintf("198.51.100.%d", i), "ada", "") }, from("203.0.113.7", "ada", "correct horse")},
 		{"unknown addresses", attemptsOfPair, func(int) Credentials { return from("", "ada", "") }, from("", "ada", "correct horse")},
+		{"loopback", attemptsOfPair, func(int) Credentials { return from("127.0.0.1", "ada", "") }, from("127.0.0.1", "ada", "correct horse")},
+		{"loopback, IPv6", attemptsOfPair, func(int) Credentials { return from("::ffff:127.0.0.1", "ada", "") }, from("::1", "ada", "correct horse")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := newClock()

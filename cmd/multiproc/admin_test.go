@@ -34,9 +34,9 @@ func (s *testServer) newSuperuser(name string) {
 	runIn(s.tb, s.dir, adminPassword+"\n", "createsuperuser", "--ini", s.ini, "--username", name, "--password-stdin")
 }
 
-// login logs in and returns the session.
+// login logs in and returns the session. To a server that trusts loopback, the client is 10.0.0.1.
 func (s *testServer) login(name, password string) (code int, session string, err error) {
-	r, err := s.visit("/admin/login", "", url.Values{"username": {name}, "password": {password}})
+	r, err := s.visit("/admin/login", "", url.Values{"username": {name}, "password": {password}}, "X-Forwarded-For: 10.0.0.1")
 	return r.code, r.cookie(sessionCookie).Value, err
 }
 
@@ -95,7 +95,7 @@ func TestLoginsAtFourWorkers(t *testing.T) {
 		hash        = 19 << 10
 		concurrency = 32
 	)
-	s := startAdmin(t, "processes = 4\ndisable-logging = true\n", "root", "other")
+	s := startAdmin(t, "processes = 4\ndisable-logging = true\ntrusted-proxies = 127.0.0.1\n", "root", "other")
 	var mu sync.Mutex
 	codes := map[string]map[int]int{"root": {}, "others": {}}
 	next := make(chan int)

@@ -81,7 +81,10 @@ func serveSite(tb testing.TB, database string, change ...func(*admin.Config)) *s
 	check(tb, err)
 	mux := http.NewServeMux()
 	mux.Handle("/admin/", s.admin)
-	s.server = httptest.NewServer(mux)
+	s.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.RemoteAddr = "192.0.2.1:1" // loopback would be the address of many
+		mux.ServeHTTP(w, r)
+	}))
 	tb.Cleanup(s.server.Close)
 	return s
 }
