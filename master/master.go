@@ -116,17 +116,17 @@ const pauseNoticed = 500 * time.Millisecond
 // Run starts the workers and keeps them running until a signal, the control socket or the end of ctx stops the master. Its error
 // is an ErrNoneReady with the output of a worker if none became ready. It must be called once.
 //
-// It reaps all children of the process, so nothing else in the process may start any.
+// It reaps all children of the process, so nothing else in the process may start any. The signals that it handles stay caught when
+// it returns, and have no effect then: one that arrives between the end of Run and the exit would change the exit code.
 func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 	m.hooks = hooks.complete()
 	// The kernel kills foreign workers with the thread that started them.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	signals := make(chan os.Signal, 16)
+	signals := make(chan os.Signal, 16) // never stopped: see above
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT, syscall.SIGHUP,
 		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
-	defer signal.Stop(signals)
 	exits := make(chan os.Signal, 1)
 	signal.Notify(exits, syscall.SIGCHLD)
 	defer signal.Stop(exits)

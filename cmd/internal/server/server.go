@@ -11,9 +11,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/coreos/go-systemd/v22/activation"
 
@@ -141,7 +139,6 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 		hooks = stats.Join(hooks)
 	}
 	in.logFirstSteps(call.args...)
-	catchLateSignals()
 	return m.Run(ctx, hooks)
 }
 
@@ -162,13 +159,6 @@ func (in *instance) logFirstSteps(args ...string) {
 	for _, command := range firstSteps(in.cfg, os.Args[0], args...) {
 		in.log.Info("new database, a command to try next", "command", command)
 	}
-}
-
-// catchLateSignals keeps the signals that stop a server from killing the process between the end of the server and the exit,
-// which would change the exit code.
-func catchLateSignals() {
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT, syscall.SIGHUP,
-		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
 }
 
 // NoneReady reports whether a server stopped because no worker became ready.

@@ -97,14 +97,17 @@ func (in *instance) setEnvironment() error {
 
 // handleSignals gives signals the meaning they have for a master. TERM and QUIT cancel the returned context; INT, and a second
 // TERM or QUIT, also close fastStop: requests are not waited for. USR1 reopens the log. There is nothing to reload on HUP, and no
-// number of workers to change.
+// number of workers to change. After the release the signals stay caught, without effect: one that arrives before the exit would
+// change the exit code.
 func (in *instance) handleSignals(ctx context.Context) (stopped context.Context, fastStop <-chan struct{}, release func()) {
 	stopped, stop := context.WithCancelCause(ctx)
 	fast := make(chan struct{})
 	signals := make(chan os.Signal, 8)
-	catchLateSignals()
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT, syscall.SIGUSR1,
-		syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU)
+	handled := []os.Signal{
+		syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT, syscall.SIGUSR1,
+		syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU,
+	}
+	signal.Notify(signals, handled...)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -129,6 +132,7 @@ func (in *instance) handleSignals(ctx context.Context) (stopped context.Context,
 		}
 	}()
 	return stopped, fast, func() {
+		signal.Notify(make(chan os.Signal, 1), handled...)
 		signal.Stop(signals)
 		close(signals)
 		<-ended
