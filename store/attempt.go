@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,12 +33,14 @@ type Credentials struct {
 // A user at an address locks after a few failures, and so does an address for all users. Failures at other addresses cannot
 // lock a user out: many failures of one user, from all addresses together or from unknown or loopback ones, only slow that
 // user's logins to one attempt every attemptsPace. That still bounds how many passwords many addresses can guess together.
+// Since they can also take every turn, the pace does not apply at addresses where the user has logged in lately.
 const (
 	attemptWindow     = 15 * time.Minute
 	attemptsOfPair    = 5
 	attemptsOfAddress = 20
 	attemptsOfName    = 50 // then attemptsPace applies
 	attemptsPace      = 5 * time.Second
+	loginKept         = 30 * 24 * time.Hour // the time for which a login makes an address known
 )
 
 // attempt is a login that counts as failed until it has succeeded.
@@ -65,6 +68,13 @@ func newAttempt(c Credentials) attempt {
 	return a
 }
 
+// known returns the row that says that the user has logged in at the address. It is in the table of attempts until it expires,
+// but has the name and address of none.
+func (a attempt) known() attempt {
+	name := sha256.Sum256(slices.Concat(a.name, []byte(a.address)))
+	return attempt{name: name[:], address: "known"}
+}
+
 // attempted calls f, which tries the credentials, unless too many attempts have failed: a *LockedError. An ErrCredentials of
 // f counts as a failure; other errors do not.
 func (s *Store) attempted(ctx context.Context, c Credentials, f func(attempt) error) error {
@@ -86,8 +96,7 @@ func (s *Store) attempted(ctx context.Context, c Credentials, f func(attempt) er
 		if err := tx.checkAttempts(a); err != nil {
 			return err
 		}
-		a.id, err = tx.insert("login attempt", "INSERT INTO login_attempts (time, name, address) VALUES (?, ?, ?)",
-			micros(tx.now), a.name, a.address)
+		a.id, err = tx.addAttempt(a, tx.now)
 		return err
 	})
 	if err != nil {
@@ -133,6 +142,13 @@ func (tx *Tx) checkAttempts(a attempt) error {
 	if !paced {
 		return nil
 	}
+	if a.address != "" {
+		known := a.known()
+		expires, err := tx.attemptBack(1, "name = ? AND address = ?", known.name, known.address)
+		if err != nil || !expires.IsZero() {
+			return err
+		}
+	}
 	last, err := tx.attemptBack(1, "name = ?", a.name)
 	if next := last.Add(attemptsPace); err == nil && next.After(tx.now) {
 		err = &LockedError{next}
@@ -150,8 +166,25 @@ func (tx *Tx) attemptBack(n int, where string, args ...any) (at time.Time, err e
 	return at, err
 }
 
-// forgive removes the earlier failures of the user at this address, and the attempt itself, which has succeeded.
+// addAttempt adds a row, which expires attemptWindow after its time, and returns its id.
+func (tx *Tx) addAttempt(a attempt, at time.Time) (id int64, err error) {
+	return tx.insert("login attempt", "INSERT INTO login_attempts (time, name, address) VALUES (?, ?, ?)", micros(at), a.name, a.address)
+}
+
+// forgive removes the earlier failures of the user at this address, and the attempt itself, which has succeeded. If the address
+// distinguishes clients, it is known from now on.
 func (tx *Tx) forgive(a attempt) error {
+	if err := tx.removeAttempts(a); err != nil || a.address == "" {
+		return err
+	}
+	if err := tx.removeAttempts(a.known()); err != nil {
+		return err
+	}
+	_, err := tx.addAttempt(a.known(), tx.now.Add(loginKept-attemptWindow))
+	return err
+}
+
+func (tx *Tx) removeAttempts(a attempt) error {
 	_, err := tx.exec("DELETE FROM login_attempts WHERE name = ? AND address = ?", a.name, a.address)
 	return err
 }

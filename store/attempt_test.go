@@ -25,7 +25,7 @@ func failAttempts(t *testing.T, s *Store, n int, c Credentials) {
 	a := newAttempt(c)
 	update(t, s, func(tx *Tx) error {
 		for range n {
-			if _, err := tx.exec("INSERT INTO login_attempts (time, name, address) VALUES (?, ?, ?)", micros(tx.now), a.name, a.address); err != nil {
+			if _, err := tx.addAttempt(a, tx.now); err != nil {
 				return err
 			}
 		}
@@ -103,7 +103,7 @@ func TestLoginForgives(t *testing.T) {
 		failAttempts(t, s, 4, from("192.0.2.2", "ada", ""))
 		failAttempts(t, s, 4, right)
 		check(t, try())
-		if n := number(t, s, "SELECT count(*) FROM login_attempts"); n != 4 {
+		if n := number(t, s, "SELECT count(*) FROM login_attempts WHERE address <> 'known'"); n != 4 {
 			t.Errorf("%d attempts are left, want the 4 of another address", n)
 		}
 		update(t, s, func(tx *Tx) error { _, err := tx.exec("DELETE FROM login_attempts"); return err })
@@ -175,6 +175,7 @@ func TestLoginPace(t *testing.T) {
 			if err := login("correct horse"); err != nil {
 				t.Fatalf("one failure before the limit: %v", err)
 			}
+			c.advance(loginKept) // then the address is no longer known
 			for i := range test.before {
 				failAttempts(t, s, 1, test.from(i))
 			}
@@ -197,6 +198,66 @@ func TestLoginPace(t *testing.T) {
 				t.Errorf("the right password: %v", err)
 			}
 		})
+	}
+}
+
+// TestLoginPaceOfKnown: a stranger who takes every turn does not keep a user from logging in at an address where that user has
+// logged in lately. There the user locks as anywhere else.
+func TestLoginPaceOfKnown(t *testing.T) {
+	for _, confirm := range []bool{false, true} {
+		c := newClock()
+		s := openStore(t, Options{now: c.now})
+		for _, name := range []string{"ada", "bob"} {
+			createUser(t, s, User{Name: name, Role: RoleStaff, Active: true})
+		}
+		try := func(address, name, password string) error {
+			if confirm {
+				return s.Confirm(t.Context(), from(address, name, password))
+			}
+			_, _, err := s.Login(t.Context(), from(address, name, password), "")
+			return err
+		}
+		attack := func() {
+			for i := range attemptsOfName {
+				failAttempts(t, s, 1, from(fmt.Sprintf("198.51.100.%d", i), "ada", ""))
+			}
+		}
+		const home, bobs = "2001:db8::1", "203.0.113.8"
+		for _, address := range []string{home, "", "127.0.0.1"} {
+			check(t, try(address, "Ada", "correct horse"))
+		}
+		check(t, try(bobs, "bob", "correct horse"))
+		c.advance(loginKept - time.Second)
+		attack()
+		for range 2 { // the second time the address is known by the first login
+			if err := try("2001:db8::2", "ada", "correct horse"); err != nil {
+				t.Fatalf("at a known address: %v", err)
+			}
+			for _, address := range []string{bobs, "", "127.0.0.1", "2001:db8:0:1::1"} {
+				if err := try(address, "ada", "correct horse"); !isLocked(err) {
+					t.Errorf("from %q: %v", address, err)
+				}
+			}
+			c.advance(2 * time.Second)
+		}
+		for range attemptsOfPair {
+			if err := try(home, "ada", "wrong horse"); !errors.Is(err, ErrCredentials) {
+				t.Fatalf("a wrong password at a known address: %v", err)
+			}
+		}
+		locked, ok := errors.AsType[*LockedError](try(home, "ada", "correct horse"))
+		if !ok || !locked.Until.Equal(c.now().Add(attemptWindow)) {
+			t.Errorf("after failures there: %v, want one until %v", locked, c.now().Add(attemptWindow))
+		}
+		c.advance(loginKept)
+		attack()
+		if err := try(home, "ada", "correct horse"); !isLocked(err) {
+			t.Errorf("long after the last login: %v", err)
+		}
+		update(t, s, func(*Tx) error { return nil })
+		if n := number(t, s, "SELECT count(*) FROM login_attempts WHERE address = 'known'"); n != 0 {
+			t.Errorf("%d known addresses are kept too long", n)
+		}
 	}
 }
 
