@@ -209,3 +209,14 @@ func TestWithoutDatabase(t *testing.T) {
 		s.stop()
 	})
 }
+
+// TestFirstSteps starts a server with a new database, and with a secret among its arguments: the commands to try name the ini
+// file alone.
+func TestFirstSteps(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, databaseINI, func(o *serverOptions) { o.args = []string{"--env", "NAME=hunter2"} })
+	s.log.Wait(t, s.done, "new database", "populate --ini "+s.ini+" --transactions")
+	if s.log.Count("hunter2") > 0 {
+		t.Errorf("the log has the secret\n%s", s.log)
+	}
+}

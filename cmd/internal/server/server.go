@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -42,6 +43,7 @@ func Run(ctx context.Context, args []string) error {
 	activated := activation.Files(true) // and unset systemd's variables, which must not reach the workers
 	call.activated = len(activated) > 0
 	arguments.Activated = call.activated
+	call.files = arguments.Files
 	loaded, err := config.Load(arguments)
 	if err != nil {
 		return cli.Usage(err)
@@ -58,6 +60,7 @@ func Run(ctx context.Context, args []string) error {
 type invocation struct {
 	program   string // the path as it was called, with symbolic links
 	args      []string
+	files     []string // the ini files among the arguments
 	env       []string
 	dir       string
 	activated bool // by systemd, with sockets
@@ -138,25 +141,42 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 		defer stats.Close()
 		hooks = stats.Join(hooks)
 	}
-	in.logFirstSteps(call.args...)
+	var files []string
+	for _, file := range call.files {
+		files = append(files, "--ini", file)
+	}
+	in.logFirstSteps(files...)
 	return m.Run(ctx, hooks)
 }
 
 // firstSteps returns the commands that a new user can try next: those that fill a database which the server is about to create. The
-// arguments are the server's own: the commands take the same.
-func firstSteps(cfg *config.Config, program string, args ...string) []string {
-	if _, err := os.Stat(cfg.Database); !hasDatabase(cfg) || !errors.Is(err, fs.ErrNotExist) {
+// flags name the configuration; other arguments of the server may be secret. There are no commands without flags.
+func firstSteps(cfg *config.Config, program string, flags ...string) []string {
+	if _, err := os.Stat(cfg.Database); len(flags) == 0 || !hasDatabase(cfg) || !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if strings.Contains(program, "/go-build") {
 		program = "go run ./cmd/multiproc"
+	} else {
+		program = shellWord(program)
 	}
-	words := strings.Join(args, " ")
-	return []string{program + " populate " + words + " --transactions 1000", program + " createsuperuser " + words}
+	words := ""
+	for _, flag := range flags {
+		words += " " + shellWord(flag)
+	}
+	return []string{program + " populate" + words + " --transactions 1000", program + " createsuperuser" + words}
 }
 
-func (in *instance) logFirstSteps(args ...string) {
-	for _, command := range firstSteps(in.cfg, os.Args[0], args...) {
+// shellWord quotes a word for a shell, if that is necessary.
+func shellWord(word string) string {
+	if regexp.MustCompile(`^[\w@%+=:,./-]+$`).MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+func (in *instance) logFirstSteps(flags ...string) {
+	for _, command := range firstSteps(in.cfg, os.Args[0], flags...) {
 		in.log.Info("new database, a command to try next", "command", command)
 	}
 }

@@ -21,12 +21,19 @@ func TestFirstSteps(t *testing.T) {
 			t.Errorf("%s: -want +got:\n%s", program, diff)
 		}
 	}
+	spaces := []string{"multiproc populate --ini 'a '\\''b.ini' --transactions 1000", "multiproc createsuperuser --ini 'a '\\''b.ini'"}
+	if diff := cmp.Diff(spaces, firstSteps(cfg, "multiproc", "--ini", "a 'b.ini")); diff != "" {
+		t.Errorf("a name to quote: -want +got:\n%s", diff)
+	}
+	if steps := firstSteps(cfg, "multiproc"); steps != nil {
+		t.Errorf("no ini file: %q", steps)
+	}
 	for name, cfg := range map[string]*config.Config{
 		"no database":     {},
 		"another program": {Database: cfg.Database, Command: "python3 server.py"},
 		"an old database": {Database: os.Args[0]},
 	} {
-		if steps := firstSteps(cfg, "multiproc"); steps != nil {
+		if steps := firstSteps(cfg, "multiproc", "--ini", "multiproc.ini"); steps != nil {
 			t.Errorf("%s: %q", name, steps)
 		}
 	}
