@@ -28,8 +28,8 @@ type Limits struct {
 	// HTTPTimeout limits the time for the head of a request, and the time that a connection may be idle.
 	HTTPTimeout time.Duration
 	// SocketTimeout limits how long a client may take nothing of an answer, or send nothing of a body that the handler is
-	// reading; then it is cut off. While all connections are taken, a client is also cut off if it takes or sends less than
-	// 500 bytes per second on average over this time.
+	// reading; then it is cut off, for an answer after up to twice this time. While all connections are taken, a client is also
+	// cut off if it takes or sends less than 500 bytes per second on average over this time.
 	SocketTimeout time.Duration
 
 	// Harakiri limits the time for a request, see ExtendDeadline.

@@ -266,7 +266,7 @@ func Keys() []Key {
 		},
 		{
 			Name: "socket-timeout", Default: "60s", ownWorker: true,
-			Help: "close the connection of a client that neither reads nor sends for this long; 0: never",
+			Help: "cut off a client that neither reads nor sends for this long (up to twice as long for an answer); 0: never",
 			bind: func(c target) value { return duration(&c.SocketTimeout, 0) },
 		},
 
