@@ -84,6 +84,9 @@ type fileState struct {
 	changed unix.Timespec
 }
 
+// maxSecret is the maximum size of a file, in bytes: a certificate with a long chain has some 10 KiB.
+const maxSecret = 1 << 20
+
 func newSecretFiles(log *slog.Logger) *secretFiles {
 	return &secretFiles{log: log, kept: map[string]secretFile{}}
 }
@@ -194,9 +197,13 @@ func readSecret(path string) (secretFile, error) {
 	if !osfile.IsRegular(&st) {
 		return secretFile{}, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
 	}
-	content, err := io.ReadAll(file)
-	if err == nil && len(content) == 0 { // without a certificate there is no TLS
+	content, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
+	switch {
+	case err != nil:
+	case len(content) == 0: // without a certificate there is no TLS
 		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("file is empty")}
+	case len(content) > maxSecret:
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("larger than 1 MiB")}
 	}
 	return secretFile{content, newFileState(&st)}, err
 }
