@@ -216,6 +216,27 @@ func TestBulkOfNamesThatChange(t *testing.T) {
 	}
 }
 
+// TestBulkOfNamesThatChangeBetweenBatches: a status renamed after the first batch, so that the search matches it too, ends the
+// action.
+func TestBulkOfNamesThatChangeBetweenBatches(t *testing.T) {
+	s := startData(t)
+	s.many(600)
+	s.exec(`CREATE TRIGGER renaming AFTER DELETE ON transactions WHEN OLD.id = 600 BEGIN
+		UPDATE transaction_statuses SET name = 'b 2' WHERE name = 'a'; END`)
+	question := s.want(http.StatusOK, "/admin/transactions", "action", "delete", "all", "on", "q", "b")
+	if heads := question.texts(t, "h1"); heads[0] != "Delete 300 transactions?" {
+		t.Fatalf("the page has %q", heads)
+	}
+	page := s.answer(http.StatusConflict, question)
+	const says = "The search now matches other APIs or statuses. Deleted before that: 250 transactions."
+	if texts := page.texts(t, "p"); !slices.Contains(texts, says) {
+		t.Errorf("the page has %q, want %q", texts, says)
+	}
+	if n := s.transactions(); n != 350 {
+		t.Errorf("%d are left, want 350", n)
+	}
+}
+
 // TestBulkLater confirms half an hour after the question: the last hour is that before the question.
 func TestBulkLater(t *testing.T) {
 	s := startData(t)
