@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"multiproc/cmd/internal/cli"
 
@@ -67,10 +68,15 @@ type metricsAuth struct {
 
 	mu     sync.Mutex // guards what follows
 	state  fileState  // of the file when it was read last
+	read   time.Time  // the time of that
 	policy *authPolicy
 	fault  error // if policy is nil
 	faults cli.FaultLog
 }
+
+// faultRecheck is the time after which a faulty file is read again although it has not changed: the fault may be in a
+// certificate that it names.
+const faultRecheck = time.Second
 
 func newMetricsAuth(path string, next http.Handler, log *slog.Logger) *metricsAuth {
 	return &metricsAuth{path: path, next: next, log: log}
@@ -135,9 +141,9 @@ func (a *metricsAuth) current() (*authPolicy, error) {
 	switch {
 	case err != nil:
 		a.state, a.policy, a.fault = fileState{}, nil, fmt.Errorf("metrics-auth-file: %w", err)
-	case state != a.state || a.policy == nil: // the fault may be in a certificate that the file names
+	case state != a.state || a.policy == nil && time.Since(a.read) >= faultRecheck:
 		a.policy, a.fault = readAuthPolicy(a.path)
-		a.state = state
+		a.state, a.read = state, time.Now()
 	}
 	a.faults.Log(a.log, slog.LevelError, "metrics unavailable", a.fault)
 	return a.policy, a.fault

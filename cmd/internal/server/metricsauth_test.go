@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -225,6 +226,29 @@ func TestMetricsAuthUnusableAtStart(t *testing.T) {
 	if settings[metricsListener] == nil {
 		t.Error("with the repaired file: no TLS")
 	}
+}
+
+// TestMetricsAuthFaultRecheck has a file that names a missing certificate, which appears later. The unchanged file is not read for
+// every request, but at most once a second.
+func TestMetricsAuthFaultRecheck(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "web.yml")
+	writeCertificate(t, dir)
+	write(t, path, usersYAML(t)+"tls_server_config:\n  cert_file: late.pem\n  key_file: key.pem\n")
+	synctest.Test(t, func(t *testing.T) {
+		auth := newMetricsAuth(path, nil, slog.New(slog.DiscardHandler))
+		if _, err := auth.current(); err == nil || !strings.Contains(err.Error(), "late.pem") {
+			t.Errorf("without the certificate: %v", err)
+		}
+		check(t, os.Rename(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "late.pem")))
+		time.Sleep(faultRecheck - 1)
+		if _, err := auth.current(); err == nil {
+			t.Error("the file was read again at once")
+		}
+		time.Sleep(1)
+		_, err := auth.current()
+		check(t, err)
+	})
 }
 
 // TestMetricsAuthOldConnection keeps a connection from before the file required certificates: it has none.
