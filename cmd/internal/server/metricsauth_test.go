@@ -115,6 +115,15 @@ func (s *authServer) wantFor(code int, user, password string) http.Header {
 	return response.Header
 }
 
+// presentCertificate makes the client present the server's certificate on new connections.
+func (s *authServer) presentCertificate() {
+	s.t.Helper()
+	dir := filepath.Dir(s.path)
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	check(s.t, err)
+	s.client.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{pair}
+}
+
 func write(t *testing.T, path, text string) {
 	t.Helper()
 	check(t, os.WriteFile(path, []byte(text), 0o600))
@@ -266,6 +275,41 @@ func TestMetricsAuthOldConnection(t *testing.T) {
 	s.want(http.StatusOK, "prometheus")
 }
 
+// TestMetricsAuthUnverifiedConnection keeps a connection whose certificate was not verified, since the file did not require that
+// yet. The same certificate is verified on a new connection.
+func TestMetricsAuthUnverifiedConnection(t *testing.T) {
+	t.Parallel()
+	s := startAuth(t, encryptedYAML+"  client_auth_type: RequireAnyClientCert\n")
+	s.presentCertificate()
+	s.want(http.StatusOK, "")
+	write(t, s.path, encryptedYAML+"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: cert.pem\n")
+	s.want(http.StatusServiceUnavailable, "")
+	s.client.CloseIdleConnections()
+	s.want(http.StatusOK, "")
+}
+
+// TestMetricsAuthResumption connects twice with a cache of sessions: a resumed one would not be checked against the file.
+func TestMetricsAuthResumption(t *testing.T) {
+	t.Parallel()
+	s := startAuth(t, usersYAML(t)+encryptedYAML)
+	resumed := 0
+	settings := s.client.Transport.(*http.Transport).TLSClientConfig
+	settings.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	settings.VerifyConnection = func(state tls.ConnectionState) error {
+		if state.DidResume {
+			resumed++
+		}
+		return nil
+	}
+	for range 2 {
+		s.want(http.StatusOK, "prometheus")
+		s.client.CloseIdleConnections()
+	}
+	if resumed > 0 {
+		t.Error("a session was resumed")
+	}
+}
+
 // TestMetricsAuthAllowedNames has clients with and without a certificate of an allowed name, and the names change.
 func TestMetricsAuthAllowedNames(t *testing.T) {
 	t.Parallel()
@@ -276,9 +320,7 @@ func TestMetricsAuthAllowedNames(t *testing.T) {
 		t.Errorf("without a certificate: %s", response.Status)
 	}
 	s.log.Wait(t, nil, "TLS handshake error", "no client certificate")
-	pair, err := tls.LoadX509KeyPair(filepath.Join(filepath.Dir(s.path), "cert.pem"), filepath.Join(filepath.Dir(s.path), "key.pem"))
-	check(t, err)
-	s.client.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{pair}
+	s.presentCertificate()
 	s.want(http.StatusOK, "prometheus")
 	write(t, s.path, fmt.Sprintf(text, "b.example"))
 	s.want(http.StatusServiceUnavailable, "prometheus")
