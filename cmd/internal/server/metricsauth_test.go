@@ -250,11 +250,11 @@ func TestMetricsAuthFaultRecheck(t *testing.T) {
 			t.Errorf("without the certificate: %v", err)
 		}
 		check(t, os.Rename(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "late.pem")))
-		time.Sleep(faultRecheck - 1)
+		time.Sleep(faultRecheck - 1) //nolint:forbidigo // the bubble's clock
 		if _, err := auth.current(); err == nil {
 			t.Error("the file was read again at once")
 		}
-		time.Sleep(1)
+		time.Sleep(1) //nolint:forbidigo // the same
 		_, err := auth.current()
 		check(t, err)
 	})

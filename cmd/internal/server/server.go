@@ -160,11 +160,12 @@ func firstSteps(cfg *config.Config, program string, flags ...string) []string {
 	} else {
 		program = shellWord(program)
 	}
-	words := ""
+	var quoted []string
 	for _, flag := range flags {
-		words += " " + shellWord(flag)
+		quoted = append(quoted, shellWord(flag))
 	}
-	return []string{program + " populate" + words + " --transactions 1000", program + " createsuperuser" + words}
+	words := strings.Join(quoted, " ")
+	return []string{program + " populate " + words + " --transactions 1000", program + " createsuperuser " + words}
 }
 
 // shellWord quotes a word for a shell, if that is necessary.
