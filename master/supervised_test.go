@@ -165,7 +165,7 @@ func prestartChild() error {
 			return err
 		}
 		said := slices.DeleteFunc(os.Environ(), func(variable string) bool {
-			return strings.HasPrefix(variable, "MULTIPROC_TEST_") || !slices.ContainsFunc([]string{"LISTEN_", "NOTIFY_", "WATCHDOG_", "MULTIPROC_"}, func(prefix string) bool {
+			return strings.HasPrefix(variable, "MULTIPROC_TEST_") || strings.HasPrefix(variable, "MULTIPROC_CI_") || !slices.ContainsFunc([]string{"LISTEN_", "NOTIFY_", "WATCHDOG_", "MULTIPROC_"}, func(prefix string) bool {
 				return strings.HasPrefix(variable, prefix)
 			})
 		})
