@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// userID is the number of a user, who may be given by name. The name stays empty if a number is given; see setGroup.
+// userID returns the value of a user, given by name or number. The name stays empty if a number is given; see setGroup.
 func userID(field **int, name *string, sys *system) value {
 	parse := func(text string) (*int, error) {
 		if id, ok := parseID(text); ok {
