@@ -53,7 +53,9 @@ func main() {
 
 func run(args []string) exitCode {
 	var err error
-	if app := newApp(); startsServer(app, args[1:]) {
+	if app := newApp(); asksVersion(args[1:]) {
+		err = app.Run(append([]string{args[0], "version"}, args[2:]...))
+	} else if startsServer(app, args[1:]) {
 		err = server.Run(context.Background(), args[1:])
 		if errors.Is(err, flag.ErrHelp) {
 			err = app.Run([]string{args[0], "--help"})
@@ -96,6 +98,7 @@ func startsServer(app *urfave.App, args []string) bool {
 const usageText = `multiproc --ini FILE[:SECTION] [--KEY VALUE...]   start a master and its workers
 multiproc FILE[:SECTION] [--KEY VALUE...]         the same
 multiproc COMMAND ...
+multiproc --version
 
 "multiproc check --keys" lists the keys.`
 
@@ -121,6 +124,7 @@ func newApp() *urfave.App {
 			scaffold.Command(),
 			inspect.Command(),
 			helpCommand(),
+			versionCommand(),
 			server.WorkerCommand(),
 		},
 		Action:         cli.UnknownCommand,
