@@ -15,13 +15,13 @@ const maxExits = 16
 type exited struct {
 	serial  fleet.Serial
 	exit    fleet.Exit
-	timeout bool // it was ended because it was not ready in time
+	timeout string // why it was ended, if it was not ready in time; otherwise empty
 	stderr  *proc.Capture
 }
 
 func (e exited) String() string {
-	if e.timeout {
-		return string(fleet.ReasonStartTimeout)
+	if e.timeout != "" {
+		return e.timeout
 	}
 	return e.exit.String()
 }

@@ -50,7 +50,10 @@ func (m *Master) release(pid int, s fleet.Serial, exit fleet.Exit) {
 	if err := c.Close(); err != nil {
 		m.log.Warn("cannot close descriptors of worker", "worker", c.Identity.ID, "error", err)
 	}
-	w := m.fleet.Find(s)
-	m.keepExit(exited{s, exit, w != nil && w.Leaving == fleet.ReasonStartTimeout, c.Stderr})
+	timeout := ""
+	if w := m.fleet.Find(s); w != nil && w.Leaving == fleet.ReasonStartTimeout {
+		timeout = m.fleet.WhyLeaving(w)
+	}
+	m.keepExit(exited{s, exit, timeout, c.Stderr})
 	m.handle(fleet.Exited{Serial: s, Exit: exit})
 }

@@ -112,7 +112,7 @@ func TestColdStartFails(t *testing.T) {
 		{"no such program", "command = /nonexistent/program -x\n", "", "/nonexistent/program"},
 		{"it ends without a word", "command = /bin/false\n", "", "exited with code 1"},
 		{"it ends without a word as if all were well", "command = /bin/true\n", "", "exited with code 0"},
-		{"it does not get ready", "start-timeout = 1\n" + appINI(t), "APP_NEVER_READY=1", "start-timeout"},
+		{"it does not get ready", "start-timeout = 1\n" + appINI(t), "APP_NEVER_READY=1", "start-timeout: a program that never sends READY=1 to NOTIFY_SOCKET needs notify = false"},
 		{"it ends too early to count as ready", "notify = false\ncommand = /bin/false\n", "", "exited with code 1"},
 	} {
 		t.Run(start.name, func(t *testing.T) {

@@ -176,7 +176,7 @@ func TestBadDeploys(t *testing.T) {
 		{
 			name: "a worker that never gets ready",
 			ini:  base + app + "env = APP_NEVER_READY=1\nstart-timeout = 500ms\n",
-			says: []string{"start-timeout"},
+			says: []string{"start-timeout", "notify = false"},
 		},
 		{
 			name: "a worker that is no program",

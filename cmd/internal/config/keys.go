@@ -308,7 +308,7 @@ func Keys() []Key {
 
 		{
 			Name: "start-timeout", Default: "60s", ownMaster: true,
-			Help: "time for a new worker to become ready",
+			Help: "time for a new worker to become ready; a program that never reports readiness needs notify = false",
 			bind: func(c target) value { return duration(&c.StartTimeout, time.Millisecond) },
 		},
 		{

@@ -80,6 +80,7 @@ func (g *generations) plan(cfg *config.Config) (master.Plan, error) {
 	switch {
 	case strings.TrimSpace(cfg.Command) != "":
 		plan.Foreign = true
+		plan.Limits.StartHint = "a program that never sends READY=1 to NOTIFY_SOCKET needs notify = false"
 		plan.Args = append(append(plan.Args, "--"), programArgs(cfg.Command)...)
 	case hasDatabase(cfg) && cfg.Migrate:
 		plan.Prestart = []string{"multiproc", "migrate", "--snapshot"}

@@ -188,7 +188,12 @@ func (f *Fleet) checkDeadlines(now time.Time, w *Worker) {
 	case w.Phase == Starting && due(w.deadline) && !f.limits(w).Notifies:
 		f.becameReady(now, w)
 	case w.Phase == Starting && due(w.deadline):
-		f.log(slog.LevelError, "worker not ready in time", w.attrs("start_timeout", f.limits(w).StartTimeout)...)
+		limits := f.limits(w)
+		attrs := w.attrs("start_timeout", limits.StartTimeout)
+		if limits.StartHint != "" {
+			attrs = append(attrs, "hint", limits.StartHint)
+		}
+		f.log(slog.LevelError, "worker not ready in time", attrs...)
 		f.end(now, w, ReasonStartTimeout)
 	case w.Phase == Ready && f.silent(now, w):
 		f.log(slog.LevelError, "no heartbeat from worker", w.attrs("heartbeat_timeout", f.limits(w).Heartbeat)...)
@@ -202,6 +207,9 @@ func (f *Fleet) checkDeadlines(now time.Time, w *Worker) {
 		f.emit(Kill{w.Serial, syscall.SIGKILL})
 	}
 }
+
+// WhyLeaving returns why a worker is being replaced or ends, for messages; empty if it is not.
+func (f *Fleet) WhyLeaving(w *Worker) string { return f.limits(w).explain(w.Leaving) }
 
 // silent reports whether a worker that used to send heartbeats has sent none for too long.
 func (f *Fleet) silent(now time.Time, w *Worker) bool {
@@ -229,7 +237,7 @@ func (f *Fleet) drain(now time.Time, w *Worker, why Reason, mercy time.Duration)
 // end kills a worker that misbehaves, after it had time for a goroutine dump.
 func (f *Fleet) end(now time.Time, w *Worker, why Reason) {
 	if f.isNext(w) {
-		f.failReload(now, w, fmt.Errorf("worker %s: %s", w.Identity.ID, why))
+		f.failReload(now, w, fmt.Errorf("worker %s: %s", w.Identity.ID, f.limits(w).explain(why)))
 	} else if w.Identity.Generation == f.current.number {
 		f.backoff(w.Identity.Slot).died(now, w.served(now))
 	}

@@ -116,12 +116,15 @@ func TestSilence(t *testing.T) {
 
 func TestStartTimeout(t *testing.T) {
 	limits := usual(2)
-	limits.StartTimeout = 5 * time.Second
+	limits.StartTimeout, limits.StartHint = 5*time.Second, "say READY"
 	limits.Heartbeat = time.Second
 	s := newScene(t, limits)
 	s.on(up(1), "serving")
 	s.on(alive(2)) // a heartbeat does not make it ready, and its silence is not judged yet
 	s.passes(5*time.Second, "QUIT 2", "spawn 3 w2-1 g1")
+	if why := s.fleet.WhyLeaving(s.fleet.Find(2)); why != "start-timeout: say READY" {
+		t.Errorf("worker 2 leaves for %q", why)
+	}
 	s.on(up(2)) // too late
 	s.passes(200 * time.Millisecond)
 	s.on(died(2), "ended w2 start-timeout")

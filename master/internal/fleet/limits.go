@@ -14,6 +14,7 @@ type Limits struct {
 
 	Notifies     bool          // workers send READY=1; if false, a worker counts as ready after a second
 	StartTimeout time.Duration // until READY=1
+	StartHint    string        // what to do about a worker that never sends READY=1; empty: nothing is known
 	Heartbeat    time.Duration // longest silence of a worker that has sent a heartbeat once; 0: no limit
 
 	ReloadMercy   time.Duration // how long a replaced worker may drain
@@ -43,4 +44,12 @@ const (
 type generation struct {
 	number handoff.Generation
 	limits Limits
+}
+
+// explain returns a reason for messages, with the hint that belongs to it.
+func (l Limits) explain(why Reason) string {
+	if why == ReasonStartTimeout && l.StartHint != "" {
+		return string(why) + ": " + l.StartHint
+	}
+	return string(why)
 }
