@@ -6,6 +6,10 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"multiproc/internal/invisible"
 )
 
 // Limits, in characters of a name and a description, and in bytes and levels of params.
@@ -43,43 +47,59 @@ func (f *faults) text(field, value string, most int) {
 	}
 }
 
+// name checks a name as it was given, before anything is trimmed. Two names that look alike would be confused in lists, in metrics and
+// in exports, so a name neither begins nor ends with a character that is not seen, and within it such a character must change how
+// its neighbours look.
 func (f *faults) name(field, value string) {
-	if strings.TrimSpace(value) == "" {
+	const unseen = "U+%04X, which is invisible"
+	first, _ := utf8.DecodeRuneInString(value)
+	last, _ := utf8.DecodeLastRuneInString(value)
+	hidden, isHidden := hiddenWithin(value)
+	switch {
+	case value == "":
 		f.add(field, "is empty")
-		return
-	}
-	if utf8.ValidString(value) && strings.IndexFunc(value, visible) < 0 {
+	case !utf8.ValidString(value):
+		f.add(field, "is not valid UTF-8")
+	case len(value) > maxName && utf8.RuneCountInString(value) > maxName:
+		f.add(field, "has more than %d characters", maxName)
+	case strings.IndexFunc(value, visible) < 0:
 		f.add(field, "has no visible character")
-		return
+	case first == ' ':
+		f.add(field, "begins with a space")
+	case !visible(first):
+		f.add(field, "begins with "+unseen, first)
+	case last == ' ':
+		f.add(field, "ends with a space")
+	case !visible(last):
+		f.add(field, "ends with "+unseen, last)
+	case isHidden:
+		f.add(field, "contains "+unseen, hidden)
+	default:
+		f.normal(field, value)
 	}
-	// Names that look alike would be confused in lists and in metrics.
-	trimmed := strings.TrimSpace(value)
-	if c, _ := utf8.DecodeRuneInString(trimmed); unseen(c) {
-		f.add(field, "begins with U+%04X, which is invisible", c)
-		return
-	}
-	if c, _ := utf8.DecodeLastRuneInString(trimmed); unseen(c) && !endsEmoji(c) {
-		f.add(field, "ends with U+%04X, which is invisible", c)
-		return
-	}
-	f.text(field, value, maxName)
 }
 
-// visible reports whether a character is visible: neither a space nor a control or format character, nor one that renderers
-// ignore by default.
-func visible(c rune) bool {
-	const brailleBlank = '\u2800'
-	return unicode.IsGraphic(c) && !unicode.IsSpace(c) && c != brailleBlank &&
-		!unicode.In(c, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+// normal refuses a name that is not in NFC: é as one character and as e with an accent look alike.
+func (f *faults) normal(field, value string) {
+	if !norm.NFC.IsNormalString(value) {
+		f.add(field, "is not in Unicode's normal form NFC, in which an accented letter is one character")
+	}
 }
 
-// unseen reports whether a character is neither visible nor a space nor a control character.
-func unseen(c rune) bool { return !visible(c) && !unicode.IsSpace(c) && !unicode.IsControl(c) }
+func visible(c rune) bool { return !invisible.Is(c) }
 
-// endsEmoji reports whether an invisible character may be the last of an emoji, whose look it changes.
-func endsEmoji(c rune) bool {
-	const firstTag, lastTag = '\U000e0020', '\U000e007f'
-	return unicode.Is(unicode.Variation_Selector, c) || firstTag <= c && c <= lastTag
+// hiddenWithin returns the first character of a name, spaces aside, that leaves its look as it is.
+func hiddenWithin(name string) (hidden rune, found bool) {
+	joinable := false
+	for _, c := range name {
+		joins := joinable && invisible.Joins(c)
+		if !visible(c) && !unicode.Is(unicode.Zs, c) && !joins {
+			return c, true
+		}
+		// Joiners, variation selectors and tags leave these as they are.
+		joinable = c >= utf8.RuneSelf && !unicode.In(c, unicode.Zs, unicode.Latin, unicode.Greek, unicode.Cyrillic)
+	}
+	return 0, false
 }
 
 // params checks that a text is a JSON object. Its depth is limited because parsers limit it, SQLite's to 1,000 levels.

@@ -21,7 +21,7 @@ const (
 type Named struct {
 	Kind        Kind // KindAPI or KindStatus; methods that take another one panic
 	ID          int64
-	Name        string          // unique among those of its kind, at most 200 characters
+	Name        string          // unique among those of its kind, at most 200 characters, in NFC, none at an end that is not seen
 	Description string          // at most 10,000 characters
 	Params      json.RawMessage // of an API: a JSON object of at most 64 KiB, kept as given; nil: {}
 }
@@ -63,10 +63,13 @@ func (t namedTable) scan(r row) (Named, error) {
 	return n, err
 }
 
-// valid also sets the params of an API without any.
-func (n *Named) valid() error {
+// valid checks an API or status whose name was before, empty for a new one. It accepts that name, which may come from a time with
+// other rules. It also sets the params of an API without any.
+func (n *Named) valid(before string) error {
 	var f faults
-	f.name("name", n.Name)
+	if n.Name != before || n.Name == "" {
+		f.name("name", n.Name)
+	}
 	f.text("description", n.Description, maxDescription)
 	if n.Kind == KindAPI {
 		if n.Params == nil {
@@ -82,7 +85,7 @@ func (n *Named) valid() error {
 // CreateNamed adds an API or a status and returns it with its ID. The error may be an *InvalidError, or ErrExists for the name.
 func (tx *Tx) CreateNamed(n Named) (Named, error) {
 	t := n.Kind.named()
-	if err := n.valid(); err != nil {
+	if err := n.valid(""); err != nil {
 		return Named{}, err
 	}
 	query, args := "INSERT INTO "+t.table+" (name, description) VALUES (?, ?)", []any{n.Name, n.Description}
@@ -113,7 +116,11 @@ func (tx *Tx) NamedByName(k Kind, name string) (Named, error) {
 // *InvalidError, or ErrExists for the name.
 func (tx *Tx) UpdateNamed(n Named) error {
 	t := n.Kind.named()
-	if err := n.valid(); err != nil {
+	before, err := tx.Named(n.Kind, n.ID)
+	if invalid := n.valid(before.Name); invalid != nil {
+		return invalid
+	}
+	if err != nil {
 		return err
 	}
 	set, args := "name = ?, description = ?", []any{n.Name, n.Description}

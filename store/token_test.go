@@ -78,7 +78,7 @@ func TestTokenErrors(t *testing.T) {
 		})
 	}
 	want := error(&InvalidError{[]FieldError{
-		{"name", "is empty"},
+		{"name", "has no visible character"},
 		{"created_by", "contains a NUL character"},
 		{"expires", "is not in the future"},
 	}})

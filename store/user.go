@@ -74,6 +74,7 @@ func (f *faults) userName(name string) {
 			alphabet = of
 		}
 	}
+	f.normal("username", name)
 }
 
 // CreateUser adds a user with the hash of a password, and returns it with its ID. Created and LastLogin of u are ignored. The

@@ -102,8 +102,13 @@ func TestUserName(t *testing.T) {
 		"\u202ea":                characters,
 		"a\u3164":                characters, // a blank letter
 		"\uffa0":                 characters,
-		"аda":                    alphabets, // the first letter is Cyrillic
-		"adο":                    alphabets, // the last one is Greek
+		" ada":                   characters,
+		"ada\u00a0":              characters,
+		"\u200bada":              characters,
+		"ada\u00ad":              characters,
+		"\u212aate":              "is not in Unicode's normal form NFC, in which an accented letter is one character", // the sign of Kelvin
+		"аda":                    alphabets,                                                                           // the first letter is Cyrillic
+		"adο":                    alphabets,                                                                           // the last one is Greek
 		"Ада":                    "",
 		"Άδα":                    "",
 	} {

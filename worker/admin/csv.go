@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
+	"multiproc/internal/invisible"
 	"multiproc/store"
 )
 
@@ -49,17 +49,29 @@ func (r *request) export(name string, header []string, next func(tx *store.Tx, p
 	return nil
 }
 
-// cell returns a text as a cell of an export. A text that a spreadsheet would take for a formula gets a leading apostrophe, as
-// OWASP advises. Our numbers and times need none.
+// cell returns a text as a cell of an export. An apostrophe, as OWASP advises, precedes what a spreadsheet would take for a formula:
+// at the beginning of the text, and wherever a cell would begin for a program that splits lines at other characters or does not
+// heed quotes. Spreadsheets skip characters that are not seen. Our numbers and times need no apostrophe.
 func cell(text string) string {
-	if strings.HasPrefix(text, "\t") || strings.HasPrefix(text, "\r") || strings.HasPrefix(text, "\n") {
-		return "'" + text
+	const formula = "=+-@" + "＝＋－＠" + "﹦﹢﹣﹫"
+	var b strings.Builder
+	if text != "" && strings.ContainsRune("\t\r\n", rune(text[0])) {
+		b.WriteByte('\'')
 	}
-	// Spreadsheets skip spaces, and accept full-width forms.
-	if first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(text, unicode.IsSpace)); strings.ContainsRune("=+-@＝＋－＠", first) {
-		return "'" + text
+	begins, begin := true, 0 // whether, and where, a cell begins before the next visible character
+	copied := 0
+	for i, c := range text {
+		switch {
+		case strings.ContainsRune(",;\t\r\n", c), !begins && c != ' ' && invisible.Is(c):
+			begins, begin = true, i+utf8.RuneLen(c)
+		case begins && strings.ContainsRune(formula, c):
+			b.WriteString(text[copied:begin] + "'")
+			begins, copied = false, begin
+		case c != '"' && !invisible.Is(c):
+			begins = false
+		}
 	}
-	return text
+	return b.String() + text[copied:]
 }
 
 // exportTransactions exports the transactions that match the filter, in an order in which each batch costs the same.

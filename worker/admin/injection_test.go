@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -11,16 +12,34 @@ import (
 
 // hostileNames are names with a meaning in HTML, SQL, URLs, spreadsheets or terminals.
 var hostileNames = []string{
-	`"><script>alert(1)</script>`, `'; DROP TABLE apis; --`, "</textarea><b>bold", `{{.Secret}}`, "&lt;&amp;", "😀𝔘𝔫𝔦", "read \u202eright to left",
-	"=1+1", "+1", "-1", "@SUM(A1)", "\ttab", "\rreturn", "line\nbreak", "CR\r\nLF", "../../etc/passwd", `..\..\x`, "%2e%2e%2f", "a/b?c#d&e=f",
-	`quo"te`, "back`tick", "javascript:alert(1)", " blanks ", "%_", `\`,
+	`"><script>alert(1)</script>`, `'; DROP TABLE apis; --`, "</textarea><b>bold", `{{.Secret}}`, "&lt;&amp;", "😀𝔘𝔫𝔦", "=1+1", "+1", "-1", "@SUM(A1)",
+	"＝1", "a;=1", `"=1"`, "../../etc/passwd", `..\..\x`, "%2e%2e%2f", "a/b?c#d&e=f", `quo"te`, "back`tick", "javascript:alert(1)", "two  blanks", "%_", `\`,
+}
+
+// refusedNames are names that look like others. The database may have them from a time with other rules.
+var refusedNames = []string{
+	" blanks ", " Visa", "Visa ", "\u00a0Visa", "Visa\u3000", "\tVisa", "Visa\r", "\nVisa", "\u200bVisa", "Visa\ufeff", "Visa\u00ad", "\u3164Visa", "Visa\u2800",
+	"Visa\ufe0f", "Visa\U000e0041", "Vi\u200bsa", "Vi\u200dsa", "read \u202eright to left", "line\nbreak", "CR\r\nLF", "tab\t=1", "cafe\u0301",
+}
+
+// oldNames creates an API and a status with each name, which the store would refuse.
+func (s *dataSite) oldNames(names ...string) {
+	s.tb.Helper()
+	for _, name := range names {
+		s.names("old")
+		for _, table := range []string{"apis", "transaction_statuses"} {
+			s.exec("UPDATE "+table+" SET name = ? WHERE name = 'old'", name)
+		}
+	}
 }
 
 // TestHostileNames: names are stored as given and shown as stored, on every page.
 func TestHostileNames(t *testing.T) {
 	s := startData(t)
 	s.names(hostileNames...)
-	for _, name := range hostileNames {
+	s.oldNames(refusedNames...)
+	names := slices.Concat(hostileNames, refusedNames)
+	for _, name := range names {
 		s.update(func(tx *store.Tx) error {
 			if _, err := tx.CreateTransaction(store.Transaction{API: name, Status: name, Amount: 10_000}); err != nil {
 				return err
@@ -41,13 +60,13 @@ func TestHostileNames(t *testing.T) {
 			}
 		}
 	}
-	shows("/admin/apis", "th", hostileNames...)
-	shows("/admin/statuses", "th", hostileNames...)
-	shows("/admin/transactions", "td", hostileNames...)
-	shows("/admin/transactions", "option", hostileNames...)
-	shows("/admin/", "b", hostileNames[len(hostileNames)-10:]...)
-	shows("/admin/history?kind=api", "b", hostileNames...)
-	for i, name := range hostileNames {
+	shows("/admin/apis", "th", names...)
+	shows("/admin/statuses", "th", names...)
+	shows("/admin/transactions", "td", names...)
+	shows("/admin/transactions", "option", names...)
+	shows("/admin/", "b", names[len(names)-10:]...)
+	shows("/admin/history?kind=api", "b", names...)
+	for i, name := range names {
 		id := decimal(i + 1)
 		shows("/admin/apis/"+id, "h1", name)
 		shows("/admin/apis/"+id+"/delete", "b", name)
@@ -64,6 +83,7 @@ func TestHostileNames(t *testing.T) {
 			}
 			return err
 		})
+		s.save(http.StatusSeeOther, "/admin/apis/"+id, "name", "renamed "+id, "description", "", "params", "{}")
 		search := s.want(http.StatusOK, "/admin/transactions?api="+id+"&status="+id)
 		if got := search.texts(t, "p"); !slices.Contains(got, "1 transaction") {
 			t.Errorf("%q: %q", name, got)
@@ -92,6 +112,41 @@ func TestHostileInput(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestRefusedInput: no form accepts a name that looks like another one, or finds the other one by it.
+func TestRefusedInput(t *testing.T) {
+	s := startData(t)
+	s.names("Visa", "other")
+	s.create(store.Transaction{API: "Visa", Status: "Visa"})
+	s.role = store.RoleSuperuser
+	for _, name := range refusedNames {
+		for path, fields := range map[string][]string{
+			"/admin/apis/add":       {"name", name, "description", "", "params", "{}"},
+			"/admin/apis/2":         {"name", name, "description", "", "params", "{}"},
+			"/admin/statuses/add":   {"name", name, "description", ""},
+			"/admin/statuses/2":     {"name", name, "description", ""},
+			"/admin/tokens/add":     {"name", name, "read_only", "yes", "days", "30"},
+			"/admin/users/add":      {"username", name, "role", "viewer", "password", password, "again", password},
+			"/admin/users/1":        {"username", name, "role", "viewer"},
+			"/admin/transactions/1": {"api", "", "api_name", name, "status", "1", "amount", "1"},
+			"/admin/transactions":   {"action", "status", "to", "", "to_name", name, "id", "1"},
+		} {
+			got := s.want(http.StatusUnprocessableEntity, path, append(fields, "version", versionIn(s.send(path).body))...)
+			for _, p := range got.elements(t, "p") {
+				if p.attributes["class"] == "problem" && p.text == "is already in use" {
+					t.Errorf("%s: %+q was changed into a name that exists", path, name)
+				}
+			}
+		}
+		page := s.want(http.StatusOK, "/admin/transactions?"+url.Values{"api_name": {name}}.Encode())
+		if texts := page.texts(t, "p"); !slices.Contains(texts, "0 transactions") {
+			t.Errorf("the filter finds another API by %+q: %q", name, texts)
+		}
+	}
+	if changed := s.recorded(); len(changed) > 0 {
+		t.Errorf("%q", changed)
+	}
 }
 
 // TestUnknownObjects requests files and objects by paths that do not name any.

@@ -148,9 +148,9 @@ func TestFaults(t *testing.T) {
 			{"description", "#/description", "is a number, not a string"}, {"params", "#/params", "is an array, not an object"},
 		}},
 		{"POST", "apis", `{"name": " ", "params": null}`, []fault{{"params", "#/params", "is null, not an object"}}},
-		{"POST", "apis", `{"name": " "}`, []fault{{"name", "#/name", "is empty"}}},
+		{"POST", "apis", `{"name": " "}`, []fault{{"name", "#/name", "has no visible character"}}},
 		{"POST", "apis", `{"name": "a\u0000b", "description": "\u0000"}`, []fault{
-			{"name", "#/name", "contains a NUL character"}, {"description", "#/description", "contains a NUL character"},
+			{"name", "#/name", "contains U+0000, which is invisible"}, {"description", "#/description", "contains a NUL character"},
 		}},
 		{"POST", "apis", `{"name": "` + strings.Repeat("é", 201) + `", "params": {"x": "` + strings.Repeat("x", 64<<10) + `"}}`, []fault{
 			{"name", "#/name", "has more than 200 characters"}, {"params", "#/params", "has more than 65536 bytes"},
