@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -49,8 +50,9 @@ func (o Options) now() time.Time { return o.Now().UTC().Truncate(time.Microsecon
 // DB is an open database. Its methods may be called concurrently.
 type DB struct {
 	options Options
+	file    file
 	tenancy *tenancy
-	readers *sql.DB
+	readers atomic.Pointer[sql.DB]
 	writer  *writer
 
 	// Semaphores of View and ViewReserved.
@@ -82,18 +84,19 @@ func open(ctx context.Context, path string, options Options) (*DB, error) {
 	}
 	waiting, cancel := context.WithTimeout(ctx, options.Timeout)
 	defer cancel()
+	if err := awaitLog(waiting, path); err != nil {
+		return nil, err
+	}
 	tenancy, err := enter(waiting, file, false)
 	if err != nil {
 		return nil, err
 	}
 	db := &DB{
-		options: options, tenancy: tenancy, readers: openPool(file, forReading, options),
-		views: make(chan struct{}, MaxViews), reserved: make(chan struct{}, 1),
+		options: options, file: file, tenancy: tenancy, views: make(chan struct{}, MaxViews), reserved: make(chan struct{}, 1),
 	}
-	db.readers.SetMaxOpenConns(MaxViews + 1)
-	db.readers.SetMaxIdleConns(MaxViews + 1)
+	db.openReaders()
 	if options.Check != nil {
-		if err := options.Check(ctx, db.readers); err != nil {
+		if err := options.Check(ctx, db.readers.Load()); err != nil {
 			return nil, errors.Join(err, db.release())
 		}
 	}
@@ -102,10 +105,20 @@ func open(ctx context.Context, path string, options Options) (*DB, error) {
 			return nil, errors.Join(err, db.release())
 		}
 	}
-	if db.writer, err = openWriter(ctx, file, options); err != nil {
+	if db.writer, err = openWriter(ctx, file, options, db.openReaders); err != nil {
 		return nil, errors.Join(err, db.release())
 	}
 	return db, nil
+}
+
+// openReaders opens the pool of the readers, in place of one whose connections have a log that was removed.
+func (db *DB) openReaders() {
+	readers := openPool(db.file, forReading, db.options)
+	readers.SetMaxOpenConns(MaxViews + 1)
+	readers.SetMaxIdleConns(MaxViews + 1)
+	if removed := db.readers.Swap(readers); removed != nil {
+		_ = removed.Close() // its views go on
+	}
 }
 
 // Close is store.Store.Close.
@@ -115,7 +128,7 @@ func (db *DB) Close() error {
 
 // release closes everything but the writer.
 func (db *DB) release() error {
-	err := db.readers.Close()
+	err := db.readers.Load().Close()
 	db.tenancy.leave()
 	return err
 }
@@ -141,10 +154,20 @@ func (db *DB) view(ctx context.Context, semaphore chan struct{}, f func(Tx) erro
 	if db.writer.closing.Err() != nil {
 		return ErrClosed
 	}
-	if err := db.writer.check(); err != nil {
+	files := db.writer.files.Load()
+	if err := files.check(); err != nil && !files.lacksLog() {
 		return err
+	} else if err != nil {
+		if err := db.writer.update(ctx, nothing); err != nil { // which restores it
+			return err
+		}
 	}
-	conn, err := db.readers.Conn(ctx)
+	readers := db.readers.Load()
+	conn, err := readers.Conn(ctx)
+	for err != nil && readers != db.readers.Load() {
+		readers = db.readers.Load()
+		conn, err = readers.Conn(ctx)
+	}
 	if err != nil && db.writer.closing.Err() != nil {
 		return ErrClosed
 	}
@@ -200,6 +223,9 @@ func migrate(ctx context.Context, path string, options Options, up func(context.
 	}
 	waiting, cancel := context.WithTimeoutCause(ctx, options.Timeout, ErrBusy)
 	defer cancel()
+	if err := awaitLog(waiting, path); err != nil {
+		return err
+	}
 	tenancy, err := enter(waiting, file, false)
 	if err != nil {
 		return err

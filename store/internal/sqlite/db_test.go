@@ -120,7 +120,7 @@ func TestViewIsCancelled(t *testing.T) {
 		cancel()
 		wantErr(t, db.View(ctx, func(Tx) error { return nil }), context.DeadlineExceeded, "")
 	}
-	if open := db.readers.Stats().OpenConnections; open != 1 {
+	if open := db.readers.Load().Stats().OpenConnections; open != 1 {
 		t.Errorf("%d connections are open, want the 1 that is reused", open)
 	}
 	if n := number(t, db, countNames); n != 0 {

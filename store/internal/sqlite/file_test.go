@@ -38,13 +38,16 @@ func suffixed(path string) []string { return []string{path, path + "-wal", path 
 
 // TestDatabaseGone removes files of an open database, puts others in their place, and puts them back.
 func TestDatabaseGone(t *testing.T) {
-	for i, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range []string{"", "-shm"} { // see TestLogRemoved
 		t.Run("without the database"+suffix, func(t *testing.T) {
 			db := openDB(t)
-			path := suffixed(db.writer.file.path)[i]
+			path := db.writer.file.path + suffix
 			available(t, db, 0)
 			check(t, os.Rename(path, path+".away"))
 			unavailable(t, db)
+			if suffix == "-shm" {
+				wantErr(t, db.View(t.Context(), nothing), ErrUnavailable, "a reload of the server restores it")
+			}
 			check(t, os.WriteFile(path, nil, 0o600))
 			unavailable(t, db)
 			check(t, os.Rename(path+".away", path))

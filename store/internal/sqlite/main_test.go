@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	proctest.Main(m, map[string]proctest.Role{"turns": turnsChild, "hold": holdChild, "commit": commitChild})
+	proctest.Main(m, map[string]proctest.Role{"turns": turnsChild, "hold": holdChild, "commit": commitChild, "insert": insertChild})
 }
 
 // defaults fills in the options that a test does not care about.
@@ -209,5 +209,27 @@ func commitChild(args []string) error {
 	}
 	fmt.Println("committed")
 	stdin.Scan()
+	return db.Close()
+}
+
+// insertChild inserts the name in each line, and prints how many there are then, or the error.
+func insertChild(args []string) error {
+	ctx := context.Background()
+	db, err := Open(ctx, args[0], defaults())
+	if err != nil {
+		return err
+	}
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		var n int
+		err := db.Update(ctx, insert(lines.Text()))
+		if err == nil {
+			err = db.View(ctx, func(tx Tx) error { return tx.queryRow(countNames).Scan(&n) })
+		}
+		if err != nil {
+			fmt.Println(err)
+		} else {
+			fmt.Println(n)
+		}
+	}
 	return db.Close()
 }

@@ -18,15 +18,17 @@ type writer struct {
 	db      *sql.DB
 	conn    *sql.Conn // nil: lost; the next commit opens another
 	lock    *fairLock
-	files   atomic.Pointer[[]file] // that the connection has open
-	minute  int64                  // in which maintenance was done, since 1970
-	walNext time.Time              // when the length of the log is checked again
+	files   atomic.Pointer[openFiles]
+	log     int       // descriptor of the log, for logSize; -1: none
+	minute  int64     // in which maintenance was done, since 1970
+	walNext time.Time // when the length of the log is checked again
 
-	queue   chan *request
-	closing context.Context // done once close was called
-	stop    context.CancelFunc
-	ended   chan struct{} // closed when the goroutine has ended
-	once    sync.Once     // closes the connection and the lock
+	queue       chan *request
+	closing     context.Context // done once close was called
+	stop        context.CancelFunc
+	logReplaced func()        // called when the connection has another log than the one before it
+	ended       chan struct{} // closed when the goroutine has ended
+	once        sync.Once     // closes the connection and the lock
 }
 
 // Bounds of a commit, so that other processes have their turn.
@@ -35,11 +37,13 @@ const (
 	maxTurn  = 20 * time.Millisecond // after which no request is begun
 )
 
-func openWriter(ctx context.Context, file file, options Options) (*writer, error) {
+// openWriter opens the writer of a database. It calls logReplaced whenever the connections that are open have a log that is no
+// longer in use.
+func openWriter(ctx context.Context, file file, options Options, logReplaced func()) (*writer, error) {
 	closing, stop := context.WithCancel(context.Background())
 	w := &writer{
 		options: options, file: file, db: openPool(file, forWriting, options), lock: newFairLock(file.path),
-		queue: make(chan *request, maxBatch), closing: closing, stop: stop, ended: make(chan struct{}),
+		log: -1, logReplaced: logReplaced, queue: make(chan *request, maxBatch), closing: closing, stop: stop, ended: make(chan struct{}),
 	}
 	if err := w.connect(ctx); err != nil {
 		stop()
@@ -55,6 +59,7 @@ func (w *writer) close() (err error) {
 	<-w.ended
 	w.once.Do(func() {
 		w.lock.close()
+		w.closeLog()
 		if w.conn != nil {
 			err = w.conn.Close()
 		}
@@ -67,10 +72,16 @@ func (w *writer) run() {
 	defer close(w.ended)
 	idle := time.NewTicker(w.options.Idle)
 	defer idle.Stop()
+	look := time.NewTicker(logInterval)
+	defer look.Stop()
 	for {
 		select {
 		case <-idle.C:
-			w.commit(newRequest(func(Tx) error { return nil }))
+			w.commit(newRequest(nothing))
+		case <-look.C:
+			if w.files.Load().lacksLog() {
+				w.commit(newRequest(nothing))
+			}
 		case first := <-w.queue:
 			if first.taken.Load() {
 				continue // its caller has given up
@@ -84,6 +95,9 @@ func (w *writer) run() {
 	}
 }
 
+// nothing is an update without changes.
+func nothing(Tx) error { return nil }
+
 // commit runs first and the requests in the queue in one transaction.
 func (w *writer) commit(first *request) {
 	if err := w.begin(); err != nil {
@@ -96,7 +110,7 @@ func (w *writer) commit(first *request) {
 	if err != nil && !rollback(w.conn) {
 		_ = w.conn.Close() // it is lost already
 		w.conn = nil
-		w.files.Store(&[]file{w.file}) // the log may have been removed with the connection
+		w.files.Store(&openFiles{database: w.file}) // the log may have been removed with the connection
 	}
 	for _, r := range batch {
 		if err != nil {
@@ -120,6 +134,9 @@ func (w *writer) begin() error {
 		return err
 	}
 	err := w.connect(w.closing)
+	if err == nil {
+		err = w.restoreLog(w.closing)
+	}
 	if err == nil {
 		err = w.beginImmediate()
 	}
@@ -162,7 +179,7 @@ func (w *writer) transact(first *request) (batch []*request, err error) {
 	if w.options.Committing != nil {
 		w.options.Committing()
 	}
-	if err := w.check(); err != nil {
+	if err := w.files.Load().check(); err != nil {
 		return batch, err
 	}
 	return batch, w.exec("COMMIT")
