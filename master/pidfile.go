@@ -23,9 +23,10 @@ var ErrRunning = errors.New("already running")
 //
 // The lock is on the file itself, so the pid is written in place: a file renamed to the path would be another one.
 type Pidfile struct {
-	path string
-	file *os.File
-	id   osfile.ID
+	path  string
+	place *osfile.Place
+	file  *os.File
+	id    osfile.ID
 }
 
 // heldError is an ErrRunning with the pid of the holder.
@@ -44,11 +45,11 @@ func (e *heldError) Is(target error) bool { return target == ErrRunning }
 // error is an ErrRunning with the pid of that process.
 //
 // A file that a dead process has left is taken over. A file with anything but a pid is refused, since a mistake in the settings
-// would destroy it. A relative path is resolved now and again in Close.
-func LockPidfile(path string) (*Pidfile, error) {
+// would destroy it. The owner is the user that the process, which is root, continues as; see [osfile.Place].
+func LockPidfile(path string, owner *osfile.User) (*Pidfile, error) {
 	const attempts = 10 // each after the first because another process has just removed the file
 	for range attempts {
-		p, err := openPidfile(path)
+		p, err := openPidfile(path, owner)
 		if err == nil {
 			err = p.lock()
 		}
@@ -65,22 +66,33 @@ func LockPidfile(path string) (*Pidfile, error) {
 var errRemoved = errors.New("removed by another process")
 
 // openPidfile does not follow a symbolic link, which anybody could have put into a shared directory.
-func openPidfile(path string) (*Pidfile, error) {
-	fd, err := osfile.Open(path, unix.O_RDWR|unix.O_CREAT, 0o644)
+func openPidfile(path string, owner *osfile.User) (*Pidfile, error) {
+	place, err := osfile.Locate(path, owner)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	fd, err := place.Open(unix.O_RDWR|unix.O_CREAT, 0o644)
+	if err == nil {
+		return &Pidfile{path: path, place: place, file: os.NewFile(uintptr(fd), path)}, nil
+	}
 	if errors.Is(err, unix.ELOOP) {
-		return nil, errors.New("it is a symbolic link")
+		err = errors.New("it is a symbolic link")
 	}
+	return nil, errors.Join(withoutPath(err), place.Close())
+}
+
+func withoutPath(err error) error {
 	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		return nil, failed.Err
+		return failed.Err
 	}
-	return &Pidfile{path: path, file: os.NewFile(uintptr(fd), path)}, err
+	return err
 }
 
 // lock locks the file, or closes it.
 func (p *Pidfile) lock() (err error) {
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, p.file.Close())
+			err = errors.Join(err, p.file.Close(), p.place.Close())
 		}
 	}()
 	fd := int(osfile.FD(p.file))
@@ -101,7 +113,7 @@ func (p *Pidfile) lock() (err error) {
 		return &heldError{pid} // without a pid the message says less
 	}
 	// Its holder may have removed it before it was locked here.
-	if !p.id.IsAt(p.path) {
+	if !p.place.Has(p.id) {
 		return errRemoved
 	}
 	return err
@@ -130,14 +142,6 @@ func readPID(file *os.File) (int, error) {
 
 var errNoPID = errors.New("it contains something other than a pid")
 
-// Chown changes the owner of the file.
-func (p *Pidfile) Chown(uid, gid int) error {
-	if err := p.file.Chown(uid, gid); err != nil {
-		return fmt.Errorf("chown pidfile %s to user %d: %w", p.path, uid, err)
-	}
-	return nil
-}
-
 // Write writes a pid into the file.
 func (p *Pidfile) Write(pid int) error {
 	// A reader may find it empty for a moment, but never with the pid of another process.
@@ -155,11 +159,11 @@ func (p *Pidfile) Write(pid int) error {
 //
 // After privileges were dropped the directory may not be writable any more. Then the file remains, empty.
 func (p *Pidfile) Close() error {
-	err := osfile.RemoveIfSame(p.path, p.id)
+	err := p.place.Remove(p.id)
 	if errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EPERM) {
 		err = p.file.Truncate(0)
 	}
-	if err = errors.Join(err, p.file.Close()); err != nil {
+	if err = errors.Join(err, p.file.Close(), p.place.Close()); err != nil {
 		return fmt.Errorf("remove pidfile %s: %w", p.path, err)
 	}
 	return nil

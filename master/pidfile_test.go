@@ -19,7 +19,7 @@ import (
 
 func lockPidfile(t *testing.T, path string) *Pidfile {
 	t.Helper()
-	p, err := LockPidfile(path)
+	p, err := LockPidfile(path, nil)
 	check(t, err)
 	return p
 }
@@ -59,7 +59,7 @@ func TestPidfileHeld(t *testing.T) {
 		before, err := os.Stat(path)
 		check(t, err)
 		content := contentOf(t, path)
-		_, err = LockPidfile(path)
+		_, err = LockPidfile(path, nil)
 		if !errors.Is(err, ErrRunning) || err.Error() != "lock pidfile "+path+": "+want {
 			t.Errorf("%v, want: %s", err, want)
 		}
@@ -116,7 +116,7 @@ func TestPidfileRefuses(t *testing.T) {
 	f := func(name, cause string) {
 		t.Helper()
 		path := filepath.Join(dir, name)
-		p, err := LockPidfile(path)
+		p, err := LockPidfile(path, nil)
 		if err == nil {
 			t.Errorf("%s: no error, and %v on Close", name, p.Close())
 		} else if !strings.HasPrefix(err.Error(), "lock pidfile "+path+": ") || !strings.Contains(err.Error(), cause) || errors.Is(err, ErrRunning) {
@@ -161,7 +161,7 @@ func TestPidfileCloseReplaced(t *testing.T) {
 func TestPidfileRemovedMeanwhile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "master.pid")
 	p := lockPidfile(t, path)
-	other, err := openPidfile(path)
+	other, err := openPidfile(path, nil)
 	check(t, err)
 	check(t, p.Close())
 	if err := other.lock(); !errors.Is(err, errRemoved) {
@@ -197,7 +197,7 @@ func TestPidfileAfterDrop(t *testing.T) {
 	if pid := c.Line(); contentOf(t, path) != pid+"\n" {
 		t.Errorf("the file contains %q, want %s", contentOf(t, path), pid)
 	}
-	if _, err := LockPidfile(path); !errors.Is(err, ErrRunning) {
+	if _, err := LockPidfile(path, nil); !errors.Is(err, ErrRunning) {
 		t.Errorf("the lock is lost: %v", err)
 	}
 	c.Stop()
@@ -215,7 +215,7 @@ func pidfileChild(args []string) error {
 	case "contend":
 		return contendForPidfile(args[1], args[2])
 	}
-	p, err := LockPidfile(args[1])
+	p, err := LockPidfile(args[1], nil)
 	if err != nil {
 		return err
 	}
@@ -244,7 +244,7 @@ func contendForPidfile(path, times string) error {
 		return err
 	}
 	for taken := 0; taken < rounds; {
-		p, err := LockPidfile(path)
+		p, err := LockPidfile(path, nil)
 		if errors.Is(err, ErrRunning) {
 			continue
 		}

@@ -39,7 +39,7 @@ func (s *Sockets) listen(socket Socket) (*listener, error) {
 		}
 		return l, err
 	case "unix":
-		fd, file, err := listenUnix(socket.Address, socket.Mode)
+		fd, file, err := listenUnix(socket.Address, socket.Mode, s.Owner)
 		if err != nil {
 			return nil, err
 		}
@@ -141,6 +141,9 @@ func (l *listener) leave(set *Set, unlink bool) error {
 	// The file first: while the socket listens, no other process takes over its path.
 	if unlink && l.file != nil {
 		errs = append(errs, l.file.remove())
+	}
+	if l.file != nil {
+		errs = append(errs, l.file.close())
 	}
 	if l.slots == nil && !l.inherited {
 		errs = append(errs, os.NewSyscallError("close", unix.Close(l.fd)))

@@ -14,20 +14,26 @@ import (
 // socketFile is the file of a unix socket that this process has created.
 type socketFile struct {
 	path  string
+	place *osfile.Place
 	id    osfile.ID
 	first fs.FileMode // when it was created
 	mode  fs.FileMode // now
 }
 
 // newSocketFile describes the file that bind has just created.
-func newSocketFile(path string) (*socketFile, error) {
-	var st unix.Stat_t
-	if err := unix.Lstat(path, &st); err != nil {
-		return nil, &os.PathError{Op: "stat", Path: path, Err: err}
+func newSocketFile(path string, place *osfile.Place) (*socketFile, error) {
+	st, err := place.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return nil, &os.PathError{Op: "stat", Path: path, Err: errReplaced}
 	}
 	mode := fs.FileMode(st.Mode).Perm()
-	return &socketFile{path, osfile.IDFromStat(&st), mode, mode}, nil
+	return &socketFile{path, place, osfile.IDFromStat(&st), mode, mode}, nil
 }
+
+var errReplaced = errors.New("it was replaced")
 
 // setMode changes the mode to the wanted one, or back to the first one if none is wanted: a mode is valid only as long as the set
 // that wants it.
@@ -66,21 +72,23 @@ func (f *socketFile) chown(uid, gid int) error {
 // change calls do with a descriptor of the file. It refuses another file that was put in its place, such as a link to a file that
 // this process may change and the user who made the link may not.
 func (f *socketFile) change(op string, do func(fd int, mode fs.FileMode) error) error {
-	fail := func(err error) error { return &os.PathError{Op: op, Path: f.path, Err: err} }
-	fd, err := unix.Open(f.path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	err := f.place.Do(func(dir int, name string) error {
+		fd, err := unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return err
+		}
+		if osfile.IDFromStat(&st) != f.id {
+			return errReplaced
+		}
+		return do(fd, fs.FileMode(st.Mode).Perm())
+	})
 	if err != nil {
-		return fail(err)
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return fail(err)
-	}
-	if osfile.IDFromStat(&st) != f.id {
-		return fail(errors.New("it was replaced"))
-	}
-	if err := do(fd, fs.FileMode(st.Mode).Perm()); err != nil {
-		return fail(err)
+		return &os.PathError{Op: op, Path: f.path, Err: err}
 	}
 	return nil
 }
@@ -91,9 +99,12 @@ func (f *socketFile) change(op string, do func(fd int, mode fs.FileMode) error) 
 // After privileges were dropped the directory may not be writable any more. Then the file remains, and the next master finds it
 // stale.
 func (f *socketFile) remove() error {
-	err := osfile.RemoveIfSame(f.path, f.id)
+	err := f.place.Remove(f.id)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
 	return err
 }
+
+// close closes the directory of the file.
+func (f *socketFile) close() error { return f.place.Close() }

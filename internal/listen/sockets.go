@@ -45,6 +45,9 @@ type Sockets struct {
 	// have the socket, whose calls to accept would hang; it has been cleared again. Nil: it is not reported.
 	Blocking func(address string)
 
+	// Owner is the user that the process, which is root, continues as; nil: it stays as it is. See [osfile.Place].
+	Owner *osfile.User
+
 	activated []*os.File
 	open      map[address]*listener
 }

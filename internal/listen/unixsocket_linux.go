@@ -19,13 +19,14 @@ const maxSocketPath = 107
 
 // listenUnix opens a socket and returns its descriptor and its file, which is nil for an abstract @name.
 //
-// The file remains if a process is killed. A file without a listener is removed; anything else at the path is left unchanged.
-func listenUnix(address string, mode *fs.FileMode) (fd int, file *socketFile, err error) {
+// The file remains if a process is killed. A file without a listener is removed; anything else at the path is left unchanged. For
+// the owner see [osfile.Place].
+func listenUnix(address string, mode *fs.FileMode, owner *osfile.User) (fd int, file *socketFile, err error) {
 	switch {
 	case len(address) > maxSocketPath:
 		return -1, nil, fmt.Errorf("longer than %d bytes", maxSocketPath)
 	case filepath.IsAbs(address):
-		return listenPath(address, mode)
+		return listenPath(address, mode, owner)
 	case !strings.HasPrefix(address, "@"):
 		return -1, nil, errors.New("neither an absolute path nor an @name")
 	}
@@ -38,24 +39,38 @@ func listenUnix(address string, mode *fs.FileMode) (fd int, file *socketFile, er
 	return fd, nil, nil
 }
 
-func listenPath(path string, mode *fs.FileMode) (fd int, file *socketFile, err error) {
+func listenPath(path string, mode *fs.FileMode, owner *osfile.User) (fd int, file *socketFile, err error) {
+	place, err := osfile.Locate(path, owner)
+	if err != nil {
+		return -1, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, place.Close())
+		}
+	}()
 	// Two masters that start at the same moment would both find the old socket stale, and the second would remove the new one of
 	// the first. The same holds for a socket that is bound and does not listen yet.
-	dir, err := lockDir(filepath.Dir(path))
+	dir, err := lockDir(place, filepath.Dir(path))
 	if err != nil {
 		return -1, nil, err
 	}
 	defer dir.Close()
-	fd, err = bindUnix(path, mode)
+	// The kernel takes a path, which somebody may change meanwhile, but not with more rights than the place allows.
+	bind := func(int, string) (err error) {
+		fd, err = bindUnix(path, mode)
+		return err
+	}
+	err = place.Do(bind)
 	if errors.Is(err, ErrInUse) {
-		if err = removeStale(path); err == nil {
-			fd, err = bindUnix(path, mode)
+		if err = removeStale(place, path); err == nil {
+			err = place.Do(bind)
 		}
 	}
 	if err != nil {
 		return -1, nil, err
 	}
-	file, err = newSocketFile(path)
+	file, err = newSocketFile(path, place)
 	if err != nil {
 		return -1, nil, errors.Join(err, unix.Close(fd))
 	}
@@ -98,26 +113,26 @@ func bindUnix(path string, mode *fs.FileMode) (int, error) {
 }
 
 // removeStale removes the file of a socket without a listener.
-func removeStale(path string) error {
-	info, err := os.Lstat(path)
+func removeStale(place *osfile.Place, path string) error {
+	st, err := place.Stat()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // removed by its owner
 	}
 	if err != nil {
 		return err
 	}
-	if info.Mode().Type() != fs.ModeSocket {
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return errors.New("a file that is not a socket exists there")
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
-	err = unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+	err = place.Do(func(int, string) error { return unix.Connect(fd, &unix.SockaddrUnix{Name: path}) })
 	_ = unix.Close(fd)
 	switch {
 	case errors.Is(err, unix.ECONNREFUSED):
-		return os.Remove(path)
+		return place.Remove(osfile.IDFromStat(&st))
 	case err == nil, errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EPROTOTYPE):
 		// There is a listener: with room in its queue, with a full queue, or for datagrams.
 		return ErrInUse
@@ -131,11 +146,17 @@ func removeStale(path string) error {
 // for as long as it runs, as is done with metrics directories, must not hold this one up.
 const lockTimeout = time.Second
 
-// lockDir locks a directory until it is closed.
-func lockDir(path string) (*os.File, error) {
-	dir, err := os.Open(path)
+// lockDir locks the directory of a place until it is closed. The path is for messages.
+func lockDir(place *osfile.Place, path string) (dir *os.File, err error) {
+	err = place.Do(func(at int, _ string) error {
+		fd, err := osfile.OpenAt(at, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+		if err == nil {
+			dir = os.NewFile(uintptr(fd), path)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: errors.Unwrap(err)}
 	}
 	for deadline := time.Now().Add(lockTimeout); ; time.Sleep(5 * time.Millisecond) {
 		locked, err := osfile.TryFlock(int(osfile.FD(dir)))

@@ -195,7 +195,10 @@ func TestUnixConcurrentMasters(t *testing.T) {
 // Another process may hold a lock on the directory for as long as it runs.
 func TestUnixLockedDirectory(t *testing.T) {
 	path := t.TempDir()
-	dir, err := lockDir(path)
+	place, err := osfile.Locate(path+"/s", nil)
+	check(t, err)
+	defer place.Close()
+	dir, err := lockDir(place, path)
 	check(t, err)
 	if set, err := NewSockets(nil).Open([]Socket{unixSocket(path + "/s")}); err == nil || !strings.Contains(err.Error(), "has held it for 1s") {
 		t.Errorf("%v, %v", set, err)

@@ -6,9 +6,7 @@
 package osfile
 
 import (
-	"errors"
 	"io/fs"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,22 +50,6 @@ func IdentifyFD(fd int) (ID, error) {
 func (id ID) IsAt(path string) bool {
 	found, err := IdentifyNoFollow(path)
 	return err == nil && found == id
-}
-
-// RemoveIfSame removes the file at path if it is the one that id identifies. If there is none, or another one, it does
-// nothing and returns nil. The caller should have the file open, so that its ID cannot be reused.
-func RemoveIfSame(path string, id ID) error {
-	found, err := IdentifyNoFollow(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && found != id {
-		return nil
-	}
-	if err == nil {
-		err = os.Remove(path)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 // IsRegular reports whether the result of a stat call is that of a regular file.

@@ -47,27 +47,6 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-func TestRemoveIfSame(t *testing.T) {
-	dir := t.TempDir()
-	path, other := filepath.Join(dir, "a"), filepath.Join(dir, "b")
-	id, err := osfile.IdentifyFD(open(t, path, unix.O_RDWR|unix.O_CREAT))
-	if err != nil {
-		t.Fatal(err)
-	}
-	open(t, other, unix.O_RDWR|unix.O_CREAT)
-	for _, at := range []string{other, path, path} { // the second time there is none
-		if err := osfile.RemoveIfSame(at, id); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := os.Lstat(other); err != nil {
-		t.Errorf("another file was removed: %v", err)
-	}
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the file was not removed: %v", err)
-	}
-}
-
 func TestOpenDoesNotFollowLinksOrWait(t *testing.T) {
 	dir := t.TempDir()
 	link, fifo := filepath.Join(dir, "link"), filepath.Join(dir, "fifo")

@@ -60,6 +60,9 @@ func (b *binder) check(elsewhere bool) {
 	if c.Command != "" && !c.Master {
 		b.fault(b.origin("command"), "command needs a master: set master = true")
 	}
+	if strings.HasPrefix(c.Logto, "/dev/std") {
+		b.note(b.origin("logto"), "%s is the descriptor that the process gets; without logto the log goes to standard error", c.Logto)
+	}
 	b.checkTLS()
 	b.checkMetricsAuth()
 	b.checkReach()

@@ -8,9 +8,12 @@ import (
 	"os"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/internal/listen"
+	"multiproc/internal/osfile"
 	"multiproc/master"
 	"multiproc/mpmetrics"
 )
@@ -21,6 +24,7 @@ import (
 type instance struct {
 	cfg        *config.Config
 	privileges *config.Privileges // to continue with; nil: those of the start
+	owner      *osfile.User       // of the files that are made before; the same, or nil
 	log        *slog.Logger
 	pidfile    *master.Pidfile // nil: none
 	sockets    *listen.Sockets
@@ -63,22 +67,26 @@ func (in *instance) acquire(notes []config.Remark) error {
 	if in.privileges, err = cfg.Privileges(); err != nil {
 		return err
 	}
+	if p := in.privileges; p != nil {
+		in.owner = &osfile.User{UID: p.UID, GID: p.GID, Groups: p.Groups}
+		in.sockets.Owner = in.owner
+	}
 	if cfg.Pidfile != "" {
-		if in.pidfile, err = master.LockPidfile(cfg.Pidfile); err != nil {
+		if in.pidfile, err = master.LockPidfile(cfg.Pidfile, in.owner); err != nil {
 			return err
-		}
-		if p := in.privileges; p != nil {
-			if err := in.pidfile.Chown(p.UID, p.GID); err != nil {
-				return err
-			}
 		}
 	}
 	if cfg.Logto != "" {
-		if in.terminal, err = copyStderr(); err != nil {
+		stderr, err := copyStderr()
+		if err != nil {
 			return err
 		}
-		if err := errors.Join(openLog(cfg.Logto), in.give(cfg.Logto)); err != nil {
-			return err
+		before, _ := osfile.IdentifyFD(unix.Stderr)
+		if err := openLog(cfg.Logto, in.owner); err != nil {
+			return errors.Join(err, stderr.Close())
+		}
+		if now, err := osfile.IdentifyFD(unix.Stderr); err != nil || now != before {
+			in.terminal = stderr
 		}
 	}
 	for _, note := range notes {
@@ -112,15 +120,7 @@ func (in *instance) reopenLog() error {
 	if in.cfg.Logto == "" {
 		return nil
 	}
-	return openLog(in.cfg.Logto)
-}
-
-// give makes the user that the server will run as the owner of a file.
-func (in *instance) give(path string) error {
-	if in.privileges == nil {
-		return nil
-	}
-	return os.Lchown(path, in.privileges.UID, in.privileges.GID)
+	return reopenLog(in.cfg.Logto)
 }
 
 // close releases everything. What cannot be removed for lack of privileges by now does no harm.

@@ -2,7 +2,7 @@ package server
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -12,24 +12,70 @@ import (
 	"golang.org/x/sys/unix"
 
 	"multiproc/cmd/internal/cli"
+	"multiproc/internal/osfile"
 )
 
 // openLog opens or creates the log file as stdout and stderr of this process and its children. Each write is appended whole, so
-// lines of several processes do not mix.
-func openLog(path string) error {
-	// Non-blocking, since it may be a pipe without a reader.
-	const flags = unix.O_WRONLY | unix.O_APPEND | unix.O_CREAT | unix.O_CLOEXEC | unix.O_NOCTTY | unix.O_NONBLOCK
-	fd, err := unix.Open(path, flags, 0o644)
+// lines of several processes do not mix. For the owner see [osfile.Place].
+//
+// A name of a descriptor, such as /dev/stdout, means the descriptor, whatever it is: a socket or a file that only root may open
+// cannot be opened by its name.
+func openLog(path string, owner *osfile.User) error {
+	place, err := osfile.Follow(path, owner)
 	if err != nil {
-		return &os.PathError{Op: "open log", Path: path, Err: err}
+		return logError(path, err)
+	}
+	defer place.Close()
+	if fd, ok := place.Descriptor(); ok {
+		return logError(path, useAsLog(fd))
+	}
+	return logError(path, openLogAt(place))
+}
+
+// reopenLog opens the log file again. A descriptor stays what it is.
+func reopenLog(path string) error {
+	place, err := osfile.Follow(path, nil)
+	if err != nil {
+		return logError(path, err)
+	}
+	defer place.Close()
+	if _, ok := place.Descriptor(); ok {
+		return nil
+	}
+	return logError(path, openLogAt(place))
+}
+
+func logError(path string, err error) error {
+	if failed, ok := errors.AsType[*os.PathError](err); ok {
+		err = failed.Err
+	}
+	if err == nil {
+		return nil
+	}
+	return &os.PathError{Op: "open log", Path: path, Err: err}
+}
+
+func openLogAt(place *osfile.Place) error {
+	// Opened non-blocking, since it may be a pipe without a reader.
+	fd, err := place.Open(unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT|unix.O_NOCTTY, 0o644)
+	if err != nil {
+		return err
 	}
 	defer unix.Close(fd)
 	if err := unix.SetNonblock(fd, false); err != nil {
-		return &os.PathError{Op: "open log", Path: path, Err: err}
+		return err
 	}
+	return useAsLog(fd)
+}
+
+// useAsLog makes a descriptor stdout and stderr.
+func useAsLog(fd int) error {
 	for _, std := range []int{unix.Stdout, unix.Stderr} {
+		if fd == std {
+			continue
+		}
 		if err := unix.Dup3(fd, std, 0); err != nil {
-			return fmt.Errorf("open log %s: %w", path, os.NewSyscallError("dup3", err))
+			return os.NewSyscallError("dup3", err)
 		}
 	}
 	return nil

@@ -3,13 +3,14 @@ package server
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"multiproc/cmd/internal/config"
+	"multiproc/internal/osfile"
 )
 
 // findMetricsDir returns the configured metrics directory, or makes a private one.
@@ -24,12 +25,20 @@ func (in *instance) findMetricsDir() (string, error) {
 	if err := in.makeRuntimeDir(filepath.Dir(dir)); err != nil {
 		return "", err
 	}
-	err := os.Mkdir(dir, 0o755)
-	if err == nil {
-		err = in.give(dir) // an existing one is ours from before, or is refused later
-	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	place, err := osfile.Locate(dir, in.owner)
+	if err != nil {
 		return "", fmt.Errorf("make metrics directory: %w", err)
+	}
+	defer place.Close()
+	fd, made, err := place.Mkdir(0o755) // an existing one is ours from before, or is refused later
+	if err != nil {
+		return "", fmt.Errorf("make metrics directory: %w", err)
+	}
+	defer unix.Close(fd)
+	if made {
+		if err := place.Give(fd); err != nil {
+			return "", fmt.Errorf("make metrics directory: %w", err)
+		}
 	}
 	in.private = true
 	in.log.Info("using a private metrics directory", "path", dir)
@@ -39,25 +48,36 @@ func (in *instance) findMetricsDir() (string, error) {
 // makeRuntimeDir makes the directory of control sockets and private metrics directories. In /tmp, another user may have made it
 // first.
 func (in *instance) makeRuntimeDir(path string) error {
-	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("make runtime directory: %w", err)
-	}
-	info, err := os.Lstat(path)
+	fail := func(err error) error { return fmt.Errorf("make runtime directory: %w", err) }
+	place, err := osfile.Locate(path, in.owner)
 	if err != nil {
-		return fmt.Errorf("make runtime directory: %w", err)
+		return fail(err)
 	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.IsDir() || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
+	defer place.Close()
+	fd, _, err := place.Mkdir(0o755)
+	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+		return fmt.Errorf("runtime directory %s: is not a directory", path)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return fail(os.NewSyscallError("fstat", err))
+	}
+	uid := int(st.Uid)
+	if uid != 0 && uid != os.Geteuid() && (in.owner == nil || uid != in.owner.UID) {
 		return fmt.Errorf("runtime directory %s: is not a directory of this user", path)
 	}
-	if in.privileges != nil && stat.Uid == 0 && info.Mode().Perm()&passage != passage {
+	if in.owner != nil && uid == 0 && st.Mode&passage != passage {
 		// Whatever the umask, root's directory is for the servers of all users, and this one must pass through it as another.
-		if err := os.Chmod(path, info.Mode().Perm()|passage); err != nil {
-			return fmt.Errorf("open runtime directory: %w", err)
+		if err := unix.Fchmod(fd, st.Mode&0o7777|passage); err != nil {
+			return fmt.Errorf("open runtime directory: %w", os.NewSyscallError("fchmod", err))
 		}
 	}
 	return nil
 }
 
 // passage is the mode of a directory that others can pass through but not list.
-const passage fs.FileMode = 0o011
+const passage = 0o011

@@ -7,13 +7,13 @@ import (
 	"syscall"
 	"testing"
 
-	"multiproc/cmd/internal/config"
+	"multiproc/internal/osfile"
 )
 
 // TestRuntimeDirectoryFollowsTheUmask: a server that drops root's privileges must also be able to pass through the directory,
 // whatever the umask and whatever mode the directory has.
 func TestRuntimeDirectoryFollowsTheUmask(t *testing.T) {
-	dropped := &config.Privileges{UID: 65534, GID: 65534}
+	dropped := &osfile.User{UID: 65534, GID: 65534}
 	for mask, want := range map[int]struct{ kept, passed fs.FileMode }{
 		0o077: {0o700, 0o711}, 0o027: {0o750, 0o751}, 0o022: {0o755, 0o755}, 0: {0o755, 0o755},
 	} {
@@ -29,7 +29,7 @@ func TestRuntimeDirectoryFollowsTheUmask(t *testing.T) {
 		}
 		makes(&instance{}, want.kept)
 		if os.Getuid() == 0 {
-			makes(&instance{privileges: dropped}, want.passed)
+			makes(&instance{owner: dropped}, want.passed)
 		}
 	}
 }

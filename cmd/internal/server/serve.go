@@ -101,7 +101,7 @@ func (p process) workerConfig() worker.Config {
 		conf.AccessLog = p.accessLog
 	}
 	if cfg.Logto != "" {
-		conf.Reopen = func() error { return openLog(cfg.Logto) }
+		conf.Reopen = func() error { return reopenLog(cfg.Logto) }
 	}
 	return conf
 }

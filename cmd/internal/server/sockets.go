@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"multiproc/cmd/internal/config"
 	"multiproc/internal/listen"
@@ -92,13 +91,7 @@ func (in *instance) listenControl() (net.Listener, error) {
 
 // listenStats opens the addresses of uWSGI's stats.
 func (in *instance) listenStats() ([]net.Listener, error) {
-	listeners, err := in.listenUnnamed(processSockets(statsListener, in.cfg.Stats, in.cfg))
-	for _, a := range in.cfg.Stats {
-		if err == nil && a.Network == "unix" && !strings.HasPrefix(a.Address, "@") {
-			err = in.give(a.Address)
-		}
-	}
-	return listeners, err
+	return in.listenUnnamed(processSockets(statsListener, in.cfg.Stats, in.cfg))
 }
 
 // listenUnnamed is listen without the names.
