@@ -3,6 +3,8 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,10 +38,12 @@ func (a *Address) UnmarshalText(text []byte) error {
 
 const fdScheme = "fd://"
 
+const kindAddress = "address"
+
 // addresses is a list of addresses to listen on. Relative paths are resolved against dir.
 func addresses(field *[]Address, dir string) value {
 	parse := func(text string) (Address, error) { return parseAddress(text, dir) }
-	return list[Address]{field: field, name: "address", parse: parse, format: Address.String}
+	return list[Address]{field: field, name: kindAddress, parse: parse, format: Address.String}
 }
 
 func parseAddress(text, dir string) (Address, error) {
@@ -48,14 +52,44 @@ func parseAddress(text, dir string) (Address, error) {
 		return Address{}, errEmpty
 	case strings.HasPrefix(text, fdScheme):
 		return parseFD(text)
-	case strings.Contains(text, "://"):
-		return Address{}, fmt.Errorf("%s is not an address: leave out the scheme, as in :8000", quoted(text))
+	case hasScheme(text):
+		return Address{}, fmt.Errorf("%s is not an address: %s", quoted(text), withoutScheme(text))
+	case text[0] == '=':
+		return Address{}, fmt.Errorf("%s is not an address: use the address of the shared socket itself", quoted(text))
+	case strings.HasPrefix(text, `\0`):
+		return Address{}, fmt.Errorf("%s is not an address: use %s", quoted(text), quoted("@"+text[2:]))
 	case text[0] == '@':
 		return parseAbstract(text)
 	case strings.ContainsRune(text, '/') || strings.HasSuffix(text, ".sock"):
 		return parseUnix(text, dir)
 	}
 	return parseTCP(text)
+}
+
+// hasScheme reports whether a text is an address as URLs, nginx or gunicorn have it.
+func hasScheme(text string) bool {
+	scheme, rest, ok := strings.Cut(text, ":")
+	if strings.HasPrefix(rest, "//") {
+		return !strings.ContainsRune(scheme, '/')
+	}
+	return ok && slices.Contains([]string{"unix", "tcp", "tcp4", "tcp6", "http", "https", "uwsgi"}, scheme) && !isPort(rest)
+}
+
+// withoutScheme says what to write instead of an address with a scheme.
+func withoutScheme(text string) string {
+	scheme, rest, _ := strings.Cut(text, ":")
+	rest = strings.TrimPrefix(rest, "//")
+	switch scheme {
+	case "unix":
+	case "https":
+		return "use HOST:PORT, with tls-cert and tls-key"
+	default:
+		rest, _, _ = strings.Cut(rest, "/") // the path of a URL
+	}
+	if _, err := parseAddress(rest, "/"); err != nil {
+		return "leave out the scheme, as in :8000"
+	}
+	return "leave out the scheme: " + quoted(rest)
 }
 
 func parseFD(text string) (Address, error) {
@@ -102,6 +136,9 @@ func checkSocketPath(path string) error {
 // parseTCP refuses names of ports, which depend on the machine. Host names are looked up when the server listens.
 func parseTCP(text string) (Address, error) {
 	colon := strings.LastIndexByte(text, ':')
+	if from, to, _ := strings.Cut(text[colon+1:], "-"); isPort(from) && isPort(to) || colon >= 0 && strings.ContainsRune(text, ',') {
+		return Address{}, fmt.Errorf("%s is not an address: use a line for each one", quoted(text))
+	}
 	if colon < 0 {
 		if isPort(text) {
 			return Address{}, fmt.Errorf("%s is not an address: use :%s for all interfaces, or 127.0.0.1:%[2]s", quoted(text), text)
@@ -121,12 +158,21 @@ func parseTCP(text string) (Address, error) {
 	switch {
 	case strings.ContainsRune(host, ':'):
 		return Address{}, fmt.Errorf("%s is not an address: use %s if it is IPv6", quoted(text), quoted("["+host+"]:"+port))
-	case host == "*":
-		return Address{}, fmt.Errorf("%s is not an address: use :%s for all interfaces", quoted(text), port)
+	case strings.ContainsRune(host, '*'): // uWSGI takes the first interface whose address fits
+		return Address{}, fmt.Errorf("%s is not an address: use :%s for all interfaces, or the address of one", quoted(text), port)
+	case isIncompleteIPv4(host):
+		return Address{}, fmt.Errorf("%s must have an IPv4 address of four numbers", quoted(text))
 	case host != "" && !isHostname(host):
 		return Address{}, fmt.Errorf("%s has a host that cannot be looked up", quoted(text))
 	}
 	return Address{Network: "tcp", Address: text}, nil
+}
+
+// isIncompleteIPv4 reports whether a host ends in a number, as no name does, but is no IPv4 address.
+func isIncompleteIPv4(host string) bool {
+	_, err := strconv.ParseUint(host[strings.LastIndexByte(host, '.')+1:], 10, 64)
+	_, invalid := netip.ParseAddr(host)
+	return err == nil && invalid != nil
 }
 
 func isPort(text string) bool {

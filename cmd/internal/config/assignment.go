@@ -8,7 +8,9 @@ import (
 // assignment is a setting whose value is expanded.
 type assignment struct {
 	Setting
-	uwsgi bool // from uWSGI's section
+	uwsgi       bool // from uWSGI's section
+	commented   byte // the sign of what looks like a comment behind the value; 0: there is none
+	conditional bool // within a condition, so it is checked but not applied
 }
 
 // unwrap turns set = key=value into key = value.
@@ -39,8 +41,32 @@ func (a assignment) text() string {
 
 // fault returns the fault of the value. It names the key, unless the origin is a flag, which does.
 func (a assignment) fault(err error) Remark {
-	if a.Origin.Line == 0 {
-		return Remark{a.Origin, err.Error()}
+	message := err.Error()
+	if a.commented != 0 {
+		message += ": " + ownLine
 	}
-	return Remark{a.Origin, printable(a.Key) + ": " + err.Error()}
+	if a.Origin.Line != 0 {
+		message = printable(a.Key) + ": " + message
+	}
+	return Remark{a.Origin, message}
+}
+
+// ownLine says how to write comments. uWSGI has no comments behind values, either: it reads numbers as far as they go, takes every
+// boolean with one for true, and has it in its texts.
+const ownLine = "a comment needs a line of its own"
+
+// commentSign returns the sign that begins what looks like a comment behind a value, outside of quotes, or 0.
+func commentSign(value string) byte {
+	for i, c := range []byte(value) {
+		if c != ';' && c != '#' || i > 0 && value[i-1] != ' ' && value[i-1] != '\t' {
+			continue
+		}
+		within := func(quote string) bool {
+			return strings.Count(value[:i], quote)%2 == 1 && strings.Contains(value[i:], quote)
+		}
+		if !within(`"`) && !within("'") {
+			return c
+		}
+	}
+	return 0
 }

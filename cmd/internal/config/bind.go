@@ -18,6 +18,8 @@ type binder struct {
 	tried   map[string]bool     // keys that are set, even if wrongly
 	used    map[string]bool     // keys used by a %(key)
 	unknown []assignment
+
+	speaksHTTP bool // also in uWSGI, at socket
 }
 
 func newBinder(sys *system, keys *table, used, tried map[string]bool) *binder {
@@ -55,16 +57,19 @@ func (b *binder) assign(files, commandLine []assignment) {
 	}
 	scratch := new(Config) // values that are replaced are checked too
 	seen := map[string]Origin{}
+	b.speaksHTTP = slices.ContainsFunc(files, func(a assignment) bool {
+		return (a.Key == "protocol" || a.Key == "socket-protocol") && strings.HasPrefix(a.Value, "http")
+	})
 	for _, a := range files {
 		k, ok := b.find(a)
 		if !ok {
 			continue
 		}
-		if at, ok := seen[k.Name]; ok && !k.Repeatable {
+		if at, ok := seen[k.Name]; ok && !k.Repeatable && !a.conditional {
 			b.note(a.Origin, "%s replaces the value from %s", a.Key, at)
 		}
 		seen[k.Name] = a.Origin
-		if replaced[k.Name] {
+		if replaced[k.Name] || a.conditional {
 			b.set(scratch, k, a)
 		} else {
 			b.set(b.config, k, a)
@@ -99,8 +104,11 @@ func (b *binder) find(a assignment) (Key, bool) {
 		if a.Key != k.Name {
 			b.note(a.Origin, "%s is another name of %s", a.Key, k.Name)
 		}
-		if a.uwsgi && a.Key == "socket" && strings.ContainsRune(a.Value, '/') && !strings.HasPrefix(a.Value, fdScheme) {
+		if a.uwsgi && a.Key == "socket" && !b.speaksHTTP {
 			b.note(a.Origin, "socket speaks HTTP, not uWSGI's protocol: use proxy_pass instead of uwsgi_pass in nginx")
+		}
+		if a.uwsgi && k.Kind == kindAddress && strings.HasPrefix(a.Value, ":") {
+			b.note(a.Origin, "%s: %s is on IPv6 too, in uWSGI on IPv4 only: use 0.0.0.0%[2]s for that", a.Key, a.Value)
 		}
 		return k, true
 	}
@@ -129,8 +137,17 @@ func (b *binder) set(c *Config, k Key, a assignment) {
 		b.faults = append(b.faults, a.fault(err))
 		return
 	}
+	b.noteComment(a)
+	b.noteReading(k, a, text)
 	if c == b.config {
 		b.origins[k.Name] = trace(b.origins[k.Name], a.Origin, before, v.texts())
+	}
+}
+
+// noteComment reports a text that has what was meant as a comment.
+func (b *binder) noteComment(a assignment) {
+	if a.commented != 0 {
+		b.note(a.Origin, `%s: the text from " %c" on belongs to the value: %s`, printable(a.Key), a.commented, ownLine)
 	}
 }
 
@@ -171,6 +188,7 @@ func (b *binder) reportUnknown() {
 		switch {
 		case b.used[a.Key] || a.Placeholder:
 			b.note(a.Origin, "%s is a placeholder", printable(a.Key))
+			b.noteComment(a)
 		case b.config.Strict:
 			b.fault(a.Origin, "unknown key %s%s", quoted(a.Key), suggestion(a.Key, "", b.table.names))
 		default:

@@ -13,6 +13,7 @@
 //	set = base = /srv            the same as base = /srv
 //	base = /srv                  an unknown key is a fault, unless a %(base) uses it
 //	pidfile = %(base)/%n.pid     the value of a key set above, and a part of this file's path
+//	logto = %d%n.log             the directory of this file, with its slash
 //	processes = $(CORES:-auto)   an environment variable, or else the text after :-
 //	env = SECRET=@(secret.txt)   the text of a file, relative to this file's directory
 //
@@ -25,5 +26,5 @@
 //
 // Differences from uWSGI: paths of included files are relative to the including file, not to the working directory; %(key)
 // needs the key above it, is the last value and not the first, and does no arithmetic; there are no conditions and loops; and
-// environment variables do not set keys.
+// environment variables do not set keys. Values in [uwsgi] that uWSGI takes for others are noted.
 package config

@@ -25,11 +25,14 @@ const maxExpanded = 64 << 10
 //
 // A doubled sign stands for itself: %%, $$( and @@(. References in other and in file are replaced too.
 type expander struct {
-	sys    *system
-	ini    string                           // absolute path of the ini file; empty on the command line
-	lookup func(key string) (string, error) // the value of a key that is set above
-	rest   string
-	size   int // bytes inserted so far, including those dropped again
+	sys     *system
+	ini     *inclusion                       // what is being read; nil on the command line
+	first   *inclusion                       // the file that the command line names
+	lookup  func(key string) (string, error) // the value of a key that is set above
+	rest    string
+	size    int  // bytes inserted so far, including those dropped again
+	escaped bool // $$(, @@( or %%( was read, which uWSGI does not take literally
+	located bool // a part of the ini file's path was inserted
 }
 
 // expand returns the text with all references replaced.
@@ -78,13 +81,14 @@ func (x *expander) until(stops string) (string, error) {
 func (x *expander) reference() (string, error) {
 	sign := x.rest[0]
 	switch {
+	case strings.HasPrefix(x.rest, "$$(") || strings.HasPrefix(x.rest, "@@(") || strings.HasPrefix(x.rest, "%%("):
+		both := x.rest[1:3]
+		x.rest = x.rest[3:]
+		x.escaped = true
+		return both, nil
 	case strings.HasPrefix(x.rest, "%%"):
 		x.rest = x.rest[2:]
 		return "%", nil
-	case strings.HasPrefix(x.rest, "$$(") || strings.HasPrefix(x.rest, "@@("):
-		both := x.rest[1:3]
-		x.rest = x.rest[3:]
-		return both, nil
 	case len(x.rest) > 1 && x.rest[1] == '(':
 		whole := x.rest
 		x.rest = x.rest[2:]
@@ -191,8 +195,8 @@ func (x *expander) file() (string, error) {
 
 func (x *expander) read(name string) (string, error) {
 	dir := x.sys.Dir
-	if x.ini != "" {
-		dir = filepath.Dir(x.ini)
+	if x.ini != nil {
+		dir = filepath.Dir(x.ini.path)
 	}
 	path, err := resolve(dir, name)
 	if err != nil {
@@ -210,50 +214,60 @@ func (x *expander) read(name string) (string, error) {
 	return string(data), err
 }
 
-// magic reads a percent sign and a letter, which mean the same as in uWSGI.
+// magic reads a percent sign and a letter, which mean the same as in uWSGI. Capital letters stand for the first file.
 func (x *expander) magic() (string, error) {
 	if len(x.rest) < 2 {
 		return "", errors.New("percent sign at the end: write %% for a literal one")
 	}
 	letter := x.rest[1]
+	var text string
+	known := true
 	switch letter {
-	case 'p', 's', 'n', 'e', 'd', 'c':
-		if x.ini == "" {
+	case 'p', 's', 'n', 'e', 'd', 'c', 'o', 'x', 'P', 'S', 'N', 'E', 'D', 'C', 'O', 'X', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		if x.ini == nil {
 			return "", fmt.Errorf("%%%c stands for a part of the ini file's path, so it must be in an ini file", letter)
 		}
-	}
-	base, ext := filepath.Base(x.ini), filepath.Ext(x.ini)
-	var text string
-	switch letter {
-	case 'p': // the ini file
-		text = x.ini
-	case 's': // its name
-		text = base
-	case 'n': // its name without extension
-		text = strings.TrimSuffix(base, ext)
-	case 'e': // its extension
-		text = strings.TrimPrefix(ext, ".")
-	case 'd': // its directory
-		text = filepath.Dir(x.ini)
-	case 'c': // the name of its directory
-		text = filepath.Base(filepath.Dir(x.ini))
+		from := x.ini
+		if letter >= 'A' && letter <= 'Z' {
+			from, letter = x.first, letter-'A'+'a'
+		}
+		text = from.magic(letter)
+		x.located = x.located || strings.IndexByte("snexo", letter) < 0
 	case 'v': // the working directory
-		text = x.sys.Dir
+		text, known = x.sys.Dir, x.sys.Dir != ""
 	case 'h':
-		text = x.sys.Hostname
+		text, known = x.sys.Hostname, x.sys.Hostname != ""
 	case 'k':
 		text = strconv.Itoa(x.sys.Cores)
 	case 'u':
 		text = strconv.Itoa(x.sys.Getuid())
 	case 'g':
 		text = strconv.Itoa(x.sys.Getgid())
+	case 'U': // the user's name, or else the number
+		text = strconv.Itoa(x.sys.Getuid())
+		if u, err := x.sys.LookupUserID(text); err == nil {
+			text = u.Username
+		}
+	case 'G':
+		text = strconv.Itoa(x.sys.Getgid())
+		if g, err := x.sys.LookupGroupID(text); err == nil {
+			text = g.Name
+		}
 	case 't':
 		text = strconv.FormatInt(x.sys.Now.Unix(), 10)
+	case 'T':
+		text = strconv.FormatInt(x.sys.Now.UnixMicro(), 10)
+	case 'i', 'I', 'j', 'J':
+		return "", fmt.Errorf("%%%c is not supported: for the ini file's inode or hash use a name, such as %%n", letter)
+	case 'b', 'V':
+		return "", fmt.Errorf("%%%c is not supported: for uWSGI's path or version write a text of your own", letter)
+	case '[':
+		return "", errors.New("%[ is not supported: a value cannot have an escape character")
 	default:
 		letter, _ := utf8.DecodeRuneInString(x.rest[1:])
 		return "", fmt.Errorf("%s has no meaning; write %%%% for a percent sign", quoted("%"+string(letter)))
 	}
-	if text == "" && letter != 'e' {
+	if !known {
 		return "", fmt.Errorf("%%%c: not known on this system", letter)
 	}
 	x.rest = x.rest[2:]

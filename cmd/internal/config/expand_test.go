@@ -16,7 +16,11 @@ func testExpander(ini string) *expander {
 		"/etc/app/binary":  "a\x00b",
 		"/etc/app/home/me": "found",
 	}, "HOME=/home/me", "EMPTY=", "REF=%(base)", "BAD=\xff", "NAME=home/me")
-	return &expander{sys: sys, ini: ini, lookup: func(key string) (string, error) {
+	var file *inclusion
+	if ini != "" {
+		file = &inclusion{path: ini, written: "etc/app.ini", section: "prod"}
+	}
+	return &expander{sys: sys, ini: file, first: &inclusion{path: "/srv/first.x.ini", written: "first.x.ini"}, lookup: func(key string) (string, error) {
 		switch key {
 		case "base":
 			return "/srv", nil
@@ -50,16 +54,21 @@ func TestExpand(t *testing.T) {
 		"@(/srv/app/secret)":                "other\n",
 		"@($(NAME))":                        "found",
 		"@(%d/secret)":                      "pass%%word $(HOME)",
+		"@(%dsecret)":                       "pass%%word $(HOME)",
+		"%o|%x|%0|%1|%2|%9":                 "etc/app.ini|prod|etc|app||",
+		"%P|%S|%N|%E|%D|%C|%O|%X":           "/srv/first.x.ini|first.x.ini|first.x|ini|/srv/|srv|first.x.ini|",
+		"%U|%G|%T":                          "me|users|1700000000000000",
+		"%%n%%%n":                           "%n%app",
 		"$(REF)":                            "%(base)", // replacements are not expanded again
 		"100%%":                             "100%",
 		"%%(base) $$(HOME) @@(secret) $$ @": "%(base) $(HOME) @(secret) $$ @",
 		"$$$(HOME)":                         "$$(HOME)",
-		"%p|%s|%n|%e|%d|%c":                 "/etc/app/app.prod.ini|app.prod.ini|app.prod|ini|/etc/app|app",
+		"%p|%s|%n|%e|%d|%c":                 "/etc/app/app.prod.ini|app.prod.ini|app.prod|ini|/etc/app/|app",
 		"%v|%h|%k|%u|%g|%t":                 "/srv/app|host7|4|1000|100|1700000000",
 		"@(fits)":                           strings.Repeat("x", maxExpanded),
 	} {
 		ini := "/etc/app/app.prod.ini"
-		if strings.Contains(text, "%n)") {
+		if strings.Contains(text, "%n)") || strings.Contains(text, "%%%n") {
 			ini = "/etc/app/app.ini"
 		}
 		if got, err := testExpander(ini).expand(text); err != nil || got != want {
@@ -69,6 +78,10 @@ func TestExpand(t *testing.T) {
 	for text, hint := range map[string]string{
 		"%":                "percent sign at the end",
 		"50%":              "percent sign at the end",
+		"%i":               "use a name, such as %n",
+		"%J":               "use a name, such as %n",
+		"%b":               "a text of your own",
+		"%[31m":            "escape character",
 		"%Z":               `"%Z" has no meaning; write %% for a percent sign`,
 		"50% off":          `"% "`,
 		"%ü":               `"%ü"`,
@@ -95,7 +108,7 @@ func TestExpand(t *testing.T) {
 			t.Errorf("%s: %.80q, %v; want a fault with %q", text, got, err, hint)
 		}
 	}
-	for _, text := range []string{"%p", "%s", "%n", "%e", "%d", "%c"} {
+	for _, text := range []string{"%p", "%s", "%n", "%e", "%d", "%c", "%o", "%x", "%0", "%D", "%P"} {
 		if got, err := testExpander("").expand(text); err == nil {
 			t.Errorf("%s without an ini file is %q", text, got)
 		}

@@ -16,8 +16,9 @@ const maxIncludes = 256
 type inclusion struct {
 	name    string // of the file, for faults
 	path    string // absolute
+	written string // the path as it was given; empty for another section of the same file
 	section string // empty: the usual one
-	uwsgi   bool   // it is the section that uWSGI reads
+	uwsgi   bool   // uWSGI reads it, too
 	entries []entry
 }
 
@@ -27,6 +28,38 @@ func (i inclusion) String() string {
 		return printable(i.name)
 	}
 	return printable(i.name + ":" + i.section)
+}
+
+// magic returns the text of a percent sign and this letter.
+func (i *inclusion) magic(letter byte) string {
+	dir, base := filepath.Split(i.path) // dir ends with a slash
+	extension := filepath.Ext(base)
+	parents := strings.FieldsFunc(dir, func(r rune) bool { return r == '/' })
+	switch letter {
+	case 'p':
+		return i.path
+	case 'd':
+		return dir
+	case 's': // the file's name
+		return base
+	case 'n': // without extension
+		return strings.TrimSuffix(base, extension)
+	case 'e':
+		return strings.TrimPrefix(extension, ".")
+	case 'o':
+		return i.written
+	case 'x':
+		return i.section
+	case 'c': // the name of its directory
+		if len(parents) > 0 {
+			return parents[len(parents)-1]
+		}
+	default: // the n-th directory from the root
+		if n := int(letter - '0'); n < len(parents) {
+			return parents[n]
+		}
+	}
+	return ""
 }
 
 // splitSpec splits "path:section". A section has no slash, so a path can have a colon before one.
@@ -47,13 +80,17 @@ type reader struct {
 	found       bool             // a file could be opened
 	shown       []string         // names of the files in faults, in reading order
 	assignments []assignment
-	given       map[string]string // values from the command line, by the name of the key
-	above       map[string]string // values from the files so far, by the name of the key
-	broken      map[string]bool   // keys whose value has a reported fault
-	used        map[string]bool   // keys used by a %(key)
-	chain       []inclusion       // what is being read, the first file first
+	given       map[string]string     // values from the command line, by the name of the key
+	above       map[string]string     // values from the files so far, by the name of the key
+	first       map[string]assignment // the first of each key in the files, by the key as it is written
+	last        map[string]Origin     // of the values in above
+	broken      map[string]bool       // keys whose value has a reported fault
+	used        map[string]bool       // keys used by a %(key)
+	chain       []inclusion           // what is being read, the first file first
 	included    int
 	incomplete  bool // a file is missing, so any key may be
+	condition   condition
+	linked      map[string]bool // files in a directory with a symbolic link, which is noted
 }
 
 func newReader(sys *system, keys *table) *reader {
@@ -63,6 +100,9 @@ func newReader(sys *system, keys *table) *reader {
 		parsed: map[string]*file{},
 		given:  map[string]string{},
 		above:  map[string]string{},
+		first:  map[string]assignment{},
+		last:   map[string]Origin{},
+		linked: map[string]bool{},
 		broken: map[string]bool{},
 		used:   map[string]bool{},
 	}
@@ -76,7 +116,7 @@ func (r *reader) top(spec string) {
 		r.fault(Origin{}, "%s is not an ini file", quoted(spec))
 		return
 	}
-	r.read(inclusion{name: name, path: path, section: section}, Origin{Place: name})
+	r.read(inclusion{name: name, path: path, written: name, section: section}, Origin{Place: name})
 }
 
 // read reads a section. Faults of the file as a whole are reported at asked, which names it.
@@ -125,22 +165,41 @@ func (r *reader) parse(i inclusion, asked Origin) *file {
 
 func (r *reader) entry(e entry) {
 	in := r.chain[len(r.chain)-1]
-	a := assignment{Setting{Key: e.key, Value: e.value, Alone: e.alone, Origin: Origin{in.name, e.line}}, in.uwsgi}
+	conditional, reported := r.condition.enter(e.key)
+	if reported {
+		return
+	}
+	a := assignment{
+		Setting:     Setting{Key: e.key, Value: e.value, Alone: e.alone, Origin: Origin{in.name, e.line}},
+		uwsgi:       in.uwsgi,
+		commented:   commentSign(e.value),
+		conditional: conditional,
+	}
 	if err := a.unwrap(); err != nil {
 		r.fault(a.Origin, "%v", err)
 		return
 	}
-	value, ok := r.expand(a, in.path)
+	name := r.table.canonical(a.Key)
+	if conditional { // a reference to its value has no fault of its own
+		defer func() { r.broken[name] = true }()
+	}
+	value, ok := r.expand(a)
 	if !ok {
 		return
 	}
 	a.Value = value
 	if a.Key == "ini" || a.Key == "include" {
+		if a.commented != 0 {
+			r.faults = append(r.faults, a.fault(fmt.Errorf("%s is no file", quoted(a.Value))))
+			return
+		}
 		r.include(a.Value, a.Origin)
 		return
 	}
-	name := r.table.canonical(a.Key)
-	r.above[name] = a.text()
+	r.above[name], r.last[name] = a.text(), a.Origin
+	if _, ok := r.first[a.Key]; !ok {
+		r.first[a.Key] = a
+	}
 	delete(r.broken, name)
 	r.assignments = append(r.assignments, a)
 }
@@ -154,7 +213,7 @@ func (r *reader) include(spec string, origin Origin) {
 		r.fault(origin, "missing file name")
 		return
 	}
-	to := inclusion{name: from.name, path: from.path, section: section}
+	to := inclusion{name: from.name, path: from.path, written: name, section: section, uwsgi: from.uwsgi}
 	if name != "" {
 		// No error: the including file has an absolute path.
 		to.path, _ = resolve(filepath.Dir(from.path), name)
@@ -194,7 +253,7 @@ const (
 // choose finds the entries of the section to read and reports whether it exists.
 func (r *reader) choose(f *file, i *inclusion, asked Origin) (ok bool) {
 	if i.section != "" {
-		i.uwsgi = i.section == uwsgiSection
+		i.uwsgi = i.section == uwsgiSection || i.uwsgi && i.section != ownSection
 		if i.entries, _, ok = f.find(i.section); !ok {
 			r.fault(asked, "no section %s in %s: %s", printable("["+i.section+"]"), printable(i.name), f.inventory())
 		}
@@ -204,7 +263,7 @@ func (r *reader) choose(f *file, i *inclusion, asked Origin) (ok bool) {
 	own, ownLine, isOwn := f.find(ownSection)
 	switch {
 	case isOwn:
-		i.entries = own
+		i.entries, i.uwsgi = own, false
 		if isTheirs {
 			r.note(Origin{i.name, theirLine}, "[%s] is not read, because [%s] is in line %d", uwsgiSection, ownSection, ownLine)
 		}
@@ -218,16 +277,20 @@ func (r *reader) choose(f *file, i *inclusion, asked Origin) (ok bool) {
 }
 
 // expand reports whether the value could be expanded. Values of ignored keys need not be: some have their own syntax.
-func (r *reader) expand(a assignment, ini string) (string, bool) {
-	x := expander{sys: r.sys, ini: ini, lookup: r.lookup}
+func (r *reader) expand(a assignment) (string, bool) {
+	x := expander{sys: r.sys, lookup: func(key string) (string, error) { return r.lookup(key, a) }}
+	if len(r.chain) > 0 {
+		x.first, x.ini = &r.chain[0], &r.chain[len(r.chain)-1]
+	}
 	value, err := x.expand(a.Value)
-	if err == nil {
+	_, ignored := r.table.ignored(a.Key)
+	switch k, ok := r.table.find(a.Key); {
+	case err == nil:
+		r.noteReferences(a, x)
 		return value, true
-	}
-	if _, ignored := r.table.ignored(a.Key); ignored {
+	case ignored:
 		return "", true
-	}
-	if k, ok := r.table.find(a.Key); ok && k.lenient {
+	case ok && k.lenient:
 		return a.Value, true
 	}
 	r.broken[r.table.canonical(a.Key)] = true
@@ -237,20 +300,44 @@ func (r *reader) expand(a assignment, ini string) (string, bool) {
 	return "", false
 }
 
+// noteReferences reports references that uWSGI replaces by another text.
+func (r *reader) noteReferences(a assignment, x expander) {
+	if x.escaped && a.uwsgi {
+		r.note(a.Origin, "%s: a doubled sign before a parenthesis is a literal one here; uWSGI replaces the reference all the same", printable(a.Key))
+	}
+	for _, from := range []*inclusion{x.ini, x.first} {
+		if !x.located || r.linked[from.path] {
+			continue
+		}
+		dir := filepath.Dir(from.path)
+		file, errFile := r.sys.RealPath(from.path)
+		real, errDir := r.sys.RealPath(dir)
+		// uWSGI leaves the path alone if the file itself is a link.
+		if errFile == nil && errDir == nil && real != dir && file == filepath.Join(real, filepath.Base(from.path)) {
+			r.linked[from.path] = true
+			r.note(a.Origin, "%s: the ini file's directory is %s here; uWSGI follows links, to %s", printable(a.Key), printable(dir), printable(real))
+		}
+	}
+}
+
 // errBroken means that the value uses a key with a fault, which is reported once.
 var errBroken = errors.New("uses a key with a fault")
 
-// lookup returns the value of a key for %(key): from the command line, or else the last one above.
-func (r *reader) lookup(key string) (string, error) {
+// lookup returns the value of a key for %(key) in a: from the command line, or else the last one above.
+func (r *reader) lookup(key string, a assignment) (string, error) {
 	r.used[key] = true
 	name := r.table.canonical(key)
 	if value, ok := r.given[name]; ok {
 		return value, nil
 	}
-	if r.broken[name] {
+	if r.broken[name] || key == "_" && r.condition.open { // %(_) is the value that a loop is at
 		return "", errBroken
 	}
 	if value, ok := r.above[name]; ok {
+		if first, ok := r.first[key]; ok && first.text() != value {
+			r.note(a.Origin, "%s: %%(%s) is its last value above, from %s; uWSGI takes the first one, from %s",
+				printable(a.Key), printable(key), r.last[name], first.Origin)
+		}
 		return value, nil
 	}
 	mark := quoted("%(" + key + ")")
@@ -272,7 +359,7 @@ func (r *reader) commandLine(settings []Setting) []assignment {
 	var assignments []assignment
 	for _, s := range settings {
 		a := assignment{Setting: s}
-		value, ok := r.expand(a, "")
+		value, ok := r.expand(a)
 		if !ok {
 			continue
 		}

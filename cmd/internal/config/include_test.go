@@ -58,10 +58,10 @@ func TestLoadIncludes(t *testing.T) {
 		"/srv/app/wide.ini":       "[uwsgi]\nsocket = :1\n" + strings.Repeat("ini = :x\n", maxIncludes+9) + "[x]\nvacuum\n",
 		"/srv/app/faulty.ini":     "[uwsgi]\nsocket = :1\nini = bad.ini\nini = bad.ini\nini = none.ini\nini = none.ini\nini\nini = /\x7f",
 		"/srv/app/bad.ini":        "[uwsgi]\nprocesses = x\nqqqq",
-		"/srv/app/double.ini":     "[uwsgi]\nsocket = :1\nini = base.ini\nprocesses = 2",
+		"/srv/app/double.ini":     "[multiproc]\nsocket = :1\nini = base.ini\nprocesses = 2",
 		"/srv/app/base.ini":       "[uwsgi]\nprocesses = 1\n",
-		"/srv/app/expanded.ini":   "[uwsgi]\nx = base\nini = %(x).ini:$(NOPE:-uwsgi)\nsocket = :1",
-		"/srv/app/twice.ini":      "[uwsgi]\nsocket = :1\nini = noted.ini\nini = noted.ini",
+		"/srv/app/expanded.ini":   "[uwsgi]\nx = base\nini = %(x).ini:$(NOPE:-uwsgi)\nhttp-socket = 1.2.3.4:1",
+		"/srv/app/twice.ini":      "[multiproc]\nsocket = :1\nini = noted.ini\nini = noted.ini",
 		"/srv/app/noted.ini":      "[uwsgi]\nno-orphans\n",
 		"/srv/app/unreadable.ini": "[uwsgi]\nsocket = :1\ninclude = large.ini",
 		"/srv/app/large.ini":      strings.Repeat("\n", maxFile+1),
@@ -112,7 +112,7 @@ func TestLoadIncludes(t *testing.T) {
 
 	for file, want := range map[string][]string{
 		"double.ini":   {"double.ini:4: processes replaces the value from base.ini:2"},
-		"expanded.ini": {"expanded.ini:2: x is a placeholder"},
+		"expanded.ini": {"expanded.ini:2: x is a placeholder", "expanded.ini:4: http-socket is another name of socket"},
 		"twice.ini":    {"noted.ini:2: no-orphans is ignored: workers always end when the master does"},
 	} {
 		loaded, err := load(file)

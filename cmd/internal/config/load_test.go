@@ -54,15 +54,20 @@ func TestLoad(t *testing.T) {
 		"no environment for keys":   {env: []string{"MULTIPROC_PROCESSES=9", "UWSGI_PROCESSES=9", "PROCESSES=9"}, want: map[string]string{"processes": "1"}},
 		"a key alone":               {lines: "vacuum\nchmod-socket", want: map[string]string{"vacuum": "true", "chmod-socket": "666"}},
 		"chmod-socket as uWSGI's 1": {lines: "chmod-socket = 1", want: map[string]string{"chmod-socket": "666"}},
-		"a value with signs":        {lines: "command = a ; b # c = d", want: map[string]string{"command": "a ; b # c = d"}},
-		"hosts are cleared":         {lines: "allowed-hosts =", want: map[string]string{"allowed-hosts": ""}},
+		"a value with signs": {lines: "command = a ; b # c = d", want: map[string]string{"command": "a ; b # c = d"}, notes: []string{
+			`a.ini:3: command: the text from " ;" on belongs to the value: a comment needs a line of its own`,
+		}},
+		"hosts are cleared": {lines: "allowed-hosts =", want: map[string]string{"allowed-hosts": ""}},
 		"placeholder": {
 			lines: "base = /srv\npidfile = %(base)/%n.pid\nset-ph = unused = 1\nset = umask = 022",
 			want:  map[string]string{"pidfile": "/srv/a.pid", "umask": "022"},
 			notes: []string{"a.ini:3: base is a placeholder", "a.ini:5: unused is a placeholder"},
 		},
 		"the value of a key": {lines: "processes = 4\nmin-ready = %(workers)\nvacuum\nmaster = %(vacuum)", want: map[string]string{"min-ready": "4", "master": "true"}},
-		"the last value":     {lines: "x = 1\nx = 2\nprocesses = %(x)", want: map[string]string{"processes": "2"}, notes: []string{"a.ini:3: x is a placeholder", "a.ini:4: x is a placeholder"}},
+		"the last value": {lines: "x = 1\nx = 2\nprocesses = %(x)", want: map[string]string{"processes": "2"}, notes: []string{
+			"a.ini:3: x is a placeholder", "a.ini:4: x is a placeholder",
+			"a.ini:5: processes: %(x) is its last value above, from a.ini:4; uWSGI takes the first one, from a.ini:3",
+		}},
 		"a formula for an ignored key": {
 			lines: "static-map = /=%(docroot)/$(NOPE)/100%\ndocroot = /x",
 			notes: []string{
@@ -293,6 +298,12 @@ func TestLoadCommandLine(t *testing.T) {
 		}
 	}
 	wantNotes := []string{
+		"b.ini:2: socket speaks HTTP, not uWSGI's protocol: use proxy_pass instead of uwsgi_pass in nginx",
+		"b.ini:2: socket: :1 is on IPv6 too, in uWSGI on IPv4 only: use 0.0.0.0:1 for that",
+		"b.ini:3: socket speaks HTTP, not uWSGI's protocol: use proxy_pass instead of uwsgi_pass in nginx",
+		"b.ini:3: socket: :2 is on IPv6 too, in uWSGI on IPv4 only: use 0.0.0.0:2 for that",
+		"c.ini:2: socket speaks HTTP, not uWSGI's protocol: use proxy_pass instead of uwsgi_pass in nginx",
+		"c.ini:2: socket: :3 is on IPv6 too, in uWSGI on IPv4 only: use 0.0.0.0:3 for that",
 		"--workers: workers is another name of processes",
 		"--set base: base is a placeholder",
 		"--set-ph q: q is a placeholder",
@@ -328,11 +339,19 @@ func TestLoadCommandLine(t *testing.T) {
 func TestLoadProtocolNote(t *testing.T) {
 	for text, want := range map[string]int{
 		"[uwsgi]\nsocket = /run/a":                            1,
-		"[uwsgi]\nini = :uwsgi2\n[uwsgi2]\nsocket = /run/a":   0,
+		"[uwsgi]\nini = :uwsgi2\n[uwsgi2]\nsocket = /run/a":   1,
+		"[uwsgi]\nini = :multiproc\n[multiproc]\nsocket = /a": 0,
+		"[x]\n[uwsgi]\nini = a:x\n[x]\nsocket = /a":           1,
 		"[multiproc]\nini = :uwsgi\n[uwsgi]\nsocket = /run/a": 1,
 		"[uwsgi]\nhttp-socket = /run/a":                       0,
-		"[uwsgi]\nsocket = :1":                                0,
-		"[uwsgi]\nsocket = fd://1":                            0,
+		"[uwsgi]\nsocket = :1":                                1,
+		"[uwsgi]\nsocket = [::1]:1":                           1,
+		"[uwsgi]\nsocket = localhost:1\nsocket = @a":          2,
+		"[uwsgi]\nsocket = fd://1":                            1,
+		"[uwsgi]\nsocket = :1\nprotocol = http":               0,
+		"[uwsgi]\nsocket-protocol = http11\nsocket = /run/a":  0,
+		"[uwsgi]\nsocket = :1\nprotocol = uwsgi":              1,
+		"[uwsgi]\nhttp = :1":                                  0,
 		"[multiproc]\nsocket = /run/a":                        0,
 	} {
 		loaded, err := load(Arguments{Files: []string{"a"}}, testSystem(map[string]string{"/srv/app/a": text}))

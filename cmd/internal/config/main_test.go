@@ -43,6 +43,9 @@ func testSystem(files map[string]string, env ...string) *system {
 			case "1004":
 				return nil, errors.New("directory is down")
 			}
+			if id == "1000" {
+				return &user.User{Uid: id, Gid: "100", Username: "me"}, nil
+			}
 			n, err := strconv.Atoi(id)
 			if err != nil {
 				return nil, err
@@ -55,6 +58,8 @@ func testSystem(files map[string]string, env ...string) *system {
 			}
 			return nil, user.UnknownGroupError(name)
 		},
+		LookupGroupID: func(id string) (*user.Group, error) { return &user.Group{Gid: id, Name: "users"}, nil },
+		RealPath:      func(path string) (string, error) { return path, nil },
 		Open: func(path string) (io.ReadCloser, error) {
 			if text, ok := files[path]; ok {
 				return io.NopCloser(strings.NewReader(text)), nil

@@ -35,6 +35,9 @@ func paths(field *[]string, dir string) value {
 func socketPath(field *string, dir string) value {
 	s := path(field, dir)
 	s.parse = func(text string) (string, error) {
+		if hasScheme(text) {
+			return "", fmt.Errorf("%s is not a path: %s", quoted(text), withoutScheme(text))
+		}
 		resolved, err := resolve(dir, text)
 		if err == nil {
 			err = checkSocketPath(resolved)

@@ -1,0 +1,47 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// noteReading reports a value in uWSGI's section that uWSGI takes for another one.
+func (b *binder) noteReading(k Key, a assignment, text string) {
+	if !a.uwsgi || !isNumberOfUWSGI(k.Name) {
+		return
+	}
+	theirs := uwsgiNumber(k.Name, text)
+	v, other := k.bind(target{new(Config), b.sys}), k.bind(target{new(Config), b.sys})
+	if v.set(text) == nil && other.set(theirs) == nil && slices.Equal(v.texts(), other.texts()) {
+		return
+	}
+	b.note(a.Origin, "%s: uWSGI reads %s as %s", a.Key, quoted(text), theirs)
+}
+
+// isNumberOfUWSGI reports whether uWSGI has a key and reads its values as numbers.
+func isNumberOfUWSGI(key string) bool {
+	switch key {
+	case "listen", "processes", "threads", "buffer-size", "limit-post", "http-timeout", "socket-timeout",
+		"harakiri", "harakiri-graceful-timeout", "max-requests", "max-requests-delta",
+		"max-worker-lifetime", "max-worker-lifetime-delta", "reload-on-rss", "worker-reload-mercy":
+		return true
+	}
+	return false
+}
+
+// uwsgiNumber returns the number that uWSGI makes of a text: it ends before the first character that is no digit.
+func uwsgiNumber(key, text string) string {
+	text = strings.TrimPrefix(text, "+")
+	if end := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+		text = text[:end]
+	}
+	const most = 65535 // buffer-size has 16 bits
+	if n, err := strconv.ParseUint(text, 10, 64); key == "buffer-size" && text != "" && (err != nil || n > most) {
+		return strconv.Itoa(most)
+	}
+	if text == "" {
+		return "0"
+	}
+	return text
+}
