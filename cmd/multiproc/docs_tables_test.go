@@ -95,10 +95,11 @@ func mustBeKeys(t *testing.T, text string) {
 	}
 }
 
+// isIgnored reports whether the program ignores a key because it is uWSGI's.
 func isIgnored(name string) bool {
-	return slices.ContainsFunc(config.Ignored(), func(k config.IgnoredKey) bool {
-		prefix, some := strings.CutSuffix(k.Name, "*")
-		return k.Name == name || some && strings.HasPrefix(name, prefix)
+	loaded, err := config.Load(config.Arguments{Settings: []config.Setting{{Key: name, Value: "x"}}, Activated: true})
+	return err == nil && slices.ContainsFunc(loaded.Notes, func(note config.Remark) bool {
+		return strings.HasPrefix(note.Message, name+" is ignored: ")
 	})
 }
 

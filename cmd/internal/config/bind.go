@@ -100,7 +100,13 @@ func (b *binder) find(a assignment) (Key, bool) {
 	case ok && a.Placeholder:
 		b.fault(a.Origin, "%s is a key, so it cannot be a placeholder", a.Key)
 		return k, false
+	case ok && k.template && strings.Contains(a.Value, "%("):
+		b.note(a.Origin, "%s is ignored: it is a template of uWSGI's, where %s can be %s", a.Key, k.Name, k.Kind)
+		return k, false
 	case ok:
+		if a.uwsgi && k.differs != "" {
+			b.note(a.Origin, "%s %s", a.Key, k.differs)
+		}
 		if a.Key != k.Name {
 			b.note(a.Origin, "%s is another name of %s", a.Key, k.Name)
 		}
@@ -112,12 +118,13 @@ func (b *binder) find(a assignment) (Key, bool) {
 		}
 		return k, true
 	}
-	if ignored, ok := b.table.ignored(a.Key); ok {
-		b.note(a.Origin, "%s is ignored: %s", a.Key, ignored.Reason)
-	} else if why, refused := refusal(a.Key); refused {
-		b.fault(a.Origin, "%s is not supported: %s", a.Key, why)
-	} else {
+	switch theirs, ok := b.table.verdict(a.Key, a.Value); {
+	case !ok:
 		b.unknown = append(b.unknown, a) // strict may be set later
+	case theirs.Refused:
+		b.fault(a.Origin, "%s is not supported: %s", a.Key, theirs.Reason)
+	default:
+		b.note(a.Origin, "%s is ignored: %s", a.Key, theirs.Reason)
 	}
 	return Key{}, false
 }
@@ -190,9 +197,9 @@ func (b *binder) reportUnknown() {
 			b.note(a.Origin, "%s is a placeholder", printable(a.Key))
 			b.noteComment(a)
 		case b.config.Strict:
-			b.fault(a.Origin, "unknown key %s%s", quoted(a.Key), suggestion(a.Key, "", b.table.names))
+			b.fault(a.Origin, "unknown key %s%s", quoted(a.Key), b.table.suggestion(a.Key, ""))
 		default:
-			b.note(a.Origin, "unknown key %s is ignored because strict is false%s", quoted(a.Key), suggestion(a.Key, "", b.table.names))
+			b.note(a.Origin, "unknown key %s is ignored because strict is false%s", quoted(a.Key), b.table.suggestion(a.Key, ""))
 		}
 	}
 }

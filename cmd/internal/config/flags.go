@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -183,15 +184,16 @@ func (p *flagParser) key(name, value string, valued bool) {
 	k, ok := p.table.find(name)
 	alone := k.alone != ""
 	if !ok {
-		ignored, isIgnored := p.table.ignored(name)
-		if why, refused := refusal(name); refused {
-			p.fault("flag --%s is not supported: %s", name, why)
-			return
-		} else if !isIgnored {
-			p.fault("unknown flag %s%s", printable("--"+name), suggestion(name, "--", p.names()))
+		theirs, ok := p.table.uwsgi(name)
+		if !ok {
+			p.fault("unknown flag %s%s", printable("--"+name), p.table.suggestion(name, "--", slices.Sorted(maps.Keys(p.own))...))
 			return
 		}
-		alone = ignored.alone
+		if theirs.Refused {
+			p.fault("flag --%s is not supported: %s", name, theirs.Reason)
+			return
+		}
+		alone = theirs.alone
 	}
 	setting := Setting{Key: name, Value: value, Alone: !valued && alone, Origin: Origin{Place: "--" + name}}
 	if !setting.Alone {
@@ -200,16 +202,6 @@ func (p *flagParser) key(name, value string, valued bool) {
 		}
 	}
 	p.arguments.Settings = append(p.arguments.Settings, setting)
-}
-
-// names returns the names of all flags, the command's own first.
-func (p *flagParser) names() []string {
-	var names []string
-	for name := range p.own {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return append(names, p.table.names...)
 }
 
 // value returns the text after the equals sign, or else the next argument.

@@ -276,21 +276,19 @@ func (r *reader) choose(f *file, i *inclusion, asked Origin) (ok bool) {
 	return true
 }
 
-// expand reports whether the value could be expanded. Values of ignored keys need not be: some have their own syntax.
+// expand reports whether the value could be expanded. Values of uWSGI's keys need not be: some have their own syntax.
 func (r *reader) expand(a assignment) (string, bool) {
 	x := expander{sys: r.sys, lookup: func(key string) (string, error) { return r.lookup(key, a) }}
 	if len(r.chain) > 0 {
 		x.first, x.ini = &r.chain[0], &r.chain[len(r.chain)-1]
 	}
 	value, err := x.expand(a.Value)
-	_, ignored := r.table.ignored(a.Key)
+	_, theirs := r.table.uwsgi(a.Key)
 	switch k, ok := r.table.find(a.Key); {
 	case err == nil:
 		r.noteReferences(a, x)
 		return value, true
-	case ignored:
-		return "", true
-	case ok && k.lenient:
+	case theirs || ok && k.template:
 		return a.Value, true
 	}
 	r.broken[r.table.canonical(a.Key)] = true

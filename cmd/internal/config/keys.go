@@ -15,7 +15,8 @@ type Key struct {
 	adds      bool                 // on the command line it adds to the files' values instead of replacing them
 	ownWorker bool                 // it has no effect on a command, only on multiproc's own workers
 	ownMaster bool                 // it has no effect without a master
-	lenient   bool                 // a value that cannot be expanded is taken literally, since uWSGI's values look like that
+	template  bool                 // uWSGI's values are templates with %(…): they are ignored
+	differs   string               // how the meaning differs from that in uWSGI, for a note in its section
 	alone     string               // the value of the key without a value; empty: it needs one
 	bind      func(c target) value // returns its field
 }
@@ -85,7 +86,7 @@ func Keys() []Key {
 			bind: func(c target) value { return orAuto(number(&c.Processes, 1)) },
 		},
 		{
-			Name: "threads", Default: autoText,
+			Name: "threads", Default: autoText, differs: "is a number of cores here: every request has its own goroutine",
 			Help: "cores that one worker uses at the same time (GOMAXPROCS); auto: its share of all cores",
 			bind: func(c target) value { return orAuto(number(&c.Threads, 1)) },
 		},
@@ -106,7 +107,7 @@ func Keys() []Key {
 		},
 
 		{
-			Name: "metrics-dir", Unchangeable: true,
+			Name: "metrics-dir", Unchangeable: true, differs: "is the directory of metric files here, not of uWSGI's metrics as text",
 			Help: "directory of the metric files, relative to chdir; by default PROMETHEUS_MULTIPROC_DIR",
 			bind: func(c target) value { return latePath(&c.MetricsDir) },
 		},
@@ -209,8 +210,8 @@ func Keys() []Key {
 			bind: func(c target) value { return path(&c.Logto, c.sys.Dir) },
 		},
 		{
-			Name: "log-format", Default: "text", Unchangeable: true, lenient: true,
-			Help: "format of log lines",
+			Name: "log-format", Aliases: []string{"logformat"}, Default: "text", Unchangeable: true, template: true,
+			Help: "format of log lines; templates of uWSGI's are ignored",
 			bind: func(c target) value { return choice(&c.LogFormat, "text", "json") },
 		},
 		{
@@ -287,8 +288,9 @@ func Keys() []Key {
 		},
 		{
 			Name: "max-requests-delta", Default: autoText, ownWorker: true, ownMaster: true,
-			Help: "random spread of max-requests, so that workers are not all replaced at once; auto: a tenth; 0: none",
-			bind: func(c target) value { return orAuto(number(&c.MaxRequestsDelta, 0)) },
+			differs: "is an upper bound here, of which every worker takes a random part",
+			Help:    "random spread of max-requests, so that workers are not all replaced at once; auto: a tenth; 0: none",
+			bind:    func(c target) value { return orAuto(number(&c.MaxRequestsDelta, 0)) },
 		},
 		{
 			Name: "max-worker-lifetime", Default: "0", ownMaster: true,
@@ -297,8 +299,9 @@ func Keys() []Key {
 		},
 		{
 			Name: "max-worker-lifetime-delta", Default: autoText, ownMaster: true,
-			Help: "random spread of max-worker-lifetime; auto: a tenth; 0: none",
-			bind: func(c target) value { return orAuto(duration(&c.MaxWorkerLifetimeDelta, 0)) },
+			differs: "is an upper bound here, of which every worker takes a random part",
+			Help:    "random spread of max-worker-lifetime; auto: a tenth; 0: none",
+			bind:    func(c target) value { return orAuto(duration(&c.MaxWorkerLifetimeDelta, 0)) },
 		},
 		{
 			Name: "reload-on-rss", Aliases: []string{"evil-reload-on-rss"}, Default: "0", ownMaster: true,

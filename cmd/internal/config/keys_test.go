@@ -10,7 +10,7 @@ import (
 
 // TestTables checks every row of the tables of keys, and that the tables do not contradict each other.
 func TestTables(t *testing.T) {
-	seen := map[string]bool{"ini": true, "include": true, "set": true, "set-placeholder": true, "set-ph": true, "uwsgi-ini": true, "help": true}
+	seen := map[string]bool{"ini": true, "include": true, "set": true, "set-placeholder": true, "set-ph": true, "uwsgi-ini": true}
 	name := func(name string) {
 		t.Helper()
 		if seen[name] {
@@ -36,32 +36,21 @@ func TestTables(t *testing.T) {
 			t.Errorf("%s can be 0, and its help is %q", k.Name, k.Help)
 		}
 		for _, known := range append(k.Aliases, k.Name) {
-			if row, ignored := keys.ignored(known); ignored {
-				t.Errorf("%s is a key, and ignored by %s", known, row.Name)
-			}
-			if why, refused := refusal(known); refused {
-				t.Errorf("%s is a key, and refused: %s", known, why)
+			if row, theirs := keys.exact[known]; theirs {
+				t.Errorf("%s is a key, and uWSGI's: %s", known, row.Reason)
 			}
 		}
 	}
-	for _, k := range Ignored() {
+	refused := false
+	for _, k := range UWSGIKeys() {
 		name(k.Name)
 		if k.Reason == "" || strings.HasSuffix(k.Reason, ".") {
 			t.Errorf("%s: reason %q", k.Name, k.Reason)
 		}
-		if why, refused := refusal(k.Name); refused {
-			t.Errorf("%s is ignored, and refused: %s", k.Name, why)
+		if refused && !k.Refused {
+			t.Errorf("%s is ignored, after keys that are refused", k.Name)
 		}
-	}
-	for _, name := range []string{"module", "wsgi-file", "plugins", "virtualenv", "enable-threads", "lazy-apps", "single-interpreter", "thunder-lock", "die-on-term", "py-autoreload", "cheaper-algo", "route-host"} {
-		if _, ok := keys.ignored(name); !ok {
-			t.Errorf("%s is not ignored", name)
-		}
-	}
-	for _, name := range []string{"uwsgi-socket", "daemonize", "if-env", "chroot", "https"} {
-		if _, ok := refusal(name); !ok {
-			t.Errorf("%s is not refused", name)
-		}
+		refused = k.Refused
 	}
 }
 
@@ -133,14 +122,37 @@ func TestKeysChangeFields(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	candidates := newTable().names
-	for word, want := range map[string]string{
-		"proceses": "processes", "porcesses": "processes", "max_requests": "max-requests", "MAX-REQUESTS": "max-requests",
-		"harakiri-grateful-timeout": "harakiri-graceful-timeout", "sokcet": "socket", "nonsense": "", "": "", "x": "",
+// TestSuggestion makes mistakes that people make.
+func TestSuggestion(t *testing.T) {
+	keys := newTable()
+	for key, words := range map[string]string{
+		"processes": "process proceses porcesses procceses prosesses processs worker_processes num-procs", "workers": "worker wokers wrokers woker",
+		"socket": "sokcet sockets scoket bind port", "http-socket": "http-sockets http_socket htttp-socket socket-http",
+		"listen": "lisen backlog", "uid": "user user-name uuid", "gid": "group gidd", "master": "mater masters maser",
+		"max-requests": "max_requests MAX-REQUESTS max-request maxrequests requests-max worker-max-requests",
+		"harakiri":     "harikiri harakari hara-kiri timeout harakiri_timeout", "harakiri-graceful-timeout": "harakiri-grateful-timeout",
+		"chdir": "ch-dir chdirr working_dir cwd", "pidfile": "pid-file pid pidfiles", "logto": "log-to logfile log_file log",
+		"vacuum": "vaccum vacum vaccuum", "buffer-size": "buffersize buffer_size bufer-size buffer-sizes size-buffer",
+		"env": "enviroment environment environ raw_env", "touch-reload": "touchreload reload-touch touch-reloads",
+		"chmod-socket": "chmodsocket socket-chmod chmod-sock", "reload-on-rss": "reload-rss reload-on-rs max-memory",
+		"worker-reload-mercy": "workers-reload-mercy graceful-timeout", "max-worker-lifetime": "max-workers-lifetime max-lifetime",
+		"disable-logging": "disable-loging logging-disable", "log-format": "logs-format", "threads": "thread treads",
+		"stats": "stat", "limit-post": "post-limit client_max_body_size", "tls-cert": "ssl-certificate certfile",
+		"enable-threads": "enable-thread enable_threads", "die-on-term": "die-on-terms", "lazy-apps": "lazy-app lazyapps",
+		"module": "modul modules", "thunder-lock": "thunderlock", "virtualenv": "virtual-env", "plugins": "plugns",
+		"": "nonsense x colour my-app-version",
 	} {
-		if got := nearest(word, candidates); got != want {
-			t.Errorf("%s: %s; want %s", word, got, want)
+		for word := range strings.FieldsSeq(words) {
+			want := ""
+			if key != "" {
+				want = ": did you mean " + key + "?"
+			}
+			if got := keys.suggestion(word, ""); got != want {
+				t.Errorf("%s%s; want%s", word, got, want)
+			}
 		}
+	}
+	if got := nearest("", keys.names); got != "" {
+		t.Errorf("nothing is near %s", got)
 	}
 }

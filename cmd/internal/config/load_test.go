@@ -116,6 +116,25 @@ func TestLoad(t *testing.T) {
 				"a.ini:8: database has no effect on command, only on multiproc's own workers",
 			},
 		},
+		"templates of uWSGI's": {
+			lines: "log-format = %(method) %(uri) %(msecs)ms 100%\nlogformat = %%(method)\nlogformat = json",
+			want:  map[string]string{"log-format": "json"},
+			notes: []string{
+				"a.ini:3: log-format is ignored: it is a template of uWSGI's, where log-format can be text or json",
+				"a.ini:4: logformat is ignored: it is a template of uWSGI's, where log-format can be text or json",
+				"a.ini:5: logformat is another name of log-format",
+			},
+		},
+		"rules of uWSGI's": {
+			lines: "route = ^/a log:%(nope)\nhook-master-start = unix_signal:15 gracefully_kill_them_all\n" +
+				"hook-master-start = unix_signal:1 gracefully_kill_them_all\nhook-as-root = exec:date",
+			notes: []string{
+				"a.ini:3: route is ignored: leave files, headers and routing to the program, or to a proxy in front of it",
+				"a.ini:4: hook-master-start is ignored: SIGTERM always stops gracefully",
+				"a.ini:5: hook-master-start is ignored: signals have fixed effects: SIGTERM stops gracefully, SIGHUP reloads, SIGUSR1 reopens the log",
+				"a.ini:6: hook-as-root is ignored: there are no hooks: let systemd (ExecStartPre=, ExecStopPost=) or the container run programs, write files and wait",
+			},
+		},
 		"reuse-port": {
 			lines: "chmod-socket\nreuse-port\nsocket = /run/a.sock",
 			want:  map[string]string{"socket": ":8000 /run/a.sock"},
@@ -302,6 +321,7 @@ func TestLoadCommandLine(t *testing.T) {
 		"b.ini:2: socket: :1 is on IPv6 too, in uWSGI on IPv4 only: use 0.0.0.0:1 for that",
 		"b.ini:3: socket speaks HTTP, not uWSGI's protocol: use proxy_pass instead of uwsgi_pass in nginx",
 		"b.ini:3: socket: :2 is on IPv6 too, in uWSGI on IPv4 only: use 0.0.0.0:2 for that",
+		"b.ini:5: threads is a number of cores here: every request has its own goroutine",
 		"c.ini:2: socket speaks HTTP, not uWSGI's protocol: use proxy_pass instead of uwsgi_pass in nginx",
 		"c.ini:2: socket: :3 is on IPv6 too, in uWSGI on IPv4 only: use 0.0.0.0:3 for that",
 		"--workers: workers is another name of processes",

@@ -16,7 +16,7 @@ func WriteSettings(w io.Writer, loaded *Loaded) error {
 	return columns.Flush()
 }
 
-// WriteKeys writes the table of keys and then the table of uWSGI's ignored keys, in aligned columns.
+// WriteKeys writes the table of keys and then the tables of uWSGI's ignored and refused keys, in aligned columns.
 func WriteKeys(w io.Writer) error {
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(columns, "KEY\tOTHER NAMES\tVALUE\tDEFAULT\tMEANING")
@@ -30,9 +30,16 @@ func WriteKeys(w io.Writer) error {
 	if err := columns.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintln(columns, "\nKEY OF UWSGI\tWHY IT IS IGNORED")
-	for _, k := range Ignored() {
-		fmt.Fprintf(columns, "%s\t%s\n", k.Name, k.Reason)
+	for _, part := range []struct {
+		refused bool
+		reason  string
+	}{{false, "WHY IT IS IGNORED"}, {true, "WHAT TO DO INSTEAD"}} {
+		fmt.Fprintf(columns, "\nKEY OF UWSGI\t%s\n", part.reason)
+		for _, k := range UWSGIKeys() {
+			if k.Refused == part.refused {
+				fmt.Fprintf(columns, "%s\t%s\n", k.Name, k.Reason)
+			}
+		}
 	}
 	return columns.Flush()
 }

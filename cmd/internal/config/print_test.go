@@ -24,7 +24,7 @@ func TestWriteKeys(t *testing.T) {
 			t.Errorf("no line %q", want)
 		}
 	}
-	if got, want := strings.Count(b.String(), "\n"), len(Keys())+len(Ignored())+3; got != want {
+	if got, want := strings.Count(b.String(), "\n"), len(Keys())+len(UWSGIKeys())+5; got != want {
 		t.Errorf("%d lines, want %d", got, want)
 	}
 }

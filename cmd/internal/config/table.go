@@ -1,6 +1,8 @@
 package config
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/xrash/smetrics"
@@ -10,17 +12,19 @@ import (
 type table struct {
 	keys     []Key
 	byName   map[string]int // index of a key, by its name and its aliases
-	exact    map[string]IgnoredKey
-	prefixes []IgnoredKey // names without the star
-	names    []string     // for suggestions
+	exact    map[string]UWSGIKey
+	prefixes []UWSGIKey        // names without the star
+	names    []string          // for suggestions: names of keys, then of uWSGI's, then foreign ones
+	foreign  map[string]string // keys, by the names that they have elsewhere
 }
 
 func newTable() *table {
 	t := &table{
-		keys:   Keys(),
-		byName: map[string]int{},
-		exact:  map[string]IgnoredKey{},
-		names:  []string{"ini", "include", "set"}, // not keys: they take effect where they stand
+		keys:    Keys(),
+		byName:  map[string]int{},
+		exact:   map[string]UWSGIKey{},
+		foreign: foreignNames(),
+		names:   []string{"ini", "include", "set"}, // not keys: they take effect where they stand
 	}
 	for i, k := range t.keys {
 		t.byName[k.Name] = i
@@ -30,14 +34,16 @@ func newTable() *table {
 			t.names = append(t.names, alias)
 		}
 	}
-	for _, k := range Ignored() {
+	for _, k := range UWSGIKeys() {
 		if prefix, ok := strings.CutSuffix(k.Name, "*"); ok {
 			k.Name = prefix
 			t.prefixes = append(t.prefixes, k)
 		} else {
 			t.exact[k.Name] = k
+			t.names = append(t.names, k.Name)
 		}
 	}
+	t.names = append(t.names, slices.Sorted(maps.Keys(t.foreign))...)
 	return t
 }
 
@@ -58,35 +64,110 @@ func (t *table) canonical(name string) string {
 	return name
 }
 
-// ignored returns the row of a key of uWSGI's that is ignored.
-func (t *table) ignored(name string) (IgnoredKey, bool) {
+// uwsgi returns the row of a key of uWSGI's that is no key here: its own, or that of its longest prefix.
+func (t *table) uwsgi(name string) (UWSGIKey, bool) {
 	if k, ok := t.exact[name]; ok {
 		return k, true
 	}
+	var longest UWSGIKey
 	for _, k := range t.prefixes {
-		if strings.HasPrefix(name, k.Name) {
-			return k, true
+		if strings.HasPrefix(name, k.Name) && len(k.Name) > len(longest.Name) {
+			longest = k
 		}
 	}
-	return IgnoredKey{}, false
+	return longest, longest.Name != ""
 }
 
-// nearest returns the candidate that word most likely stands for, or nothing.
+// nearest returns the candidate that word most likely stands for, or nothing: one that differs by a few letters, or else by a
+// word. Words may have another order.
 func nearest(word string, candidates []string) string {
 	word = strings.ReplaceAll(strings.ToLower(word), "_", "-")
-	best, least := "", 1+max(2, len(word)/4) // a quarter may be wrong, and two letters may be swapped
+	// Two letters or a quarter may be wrong; of a short word, less than half.
+	best, least := "", min((len(word)+1)/2, 1+max(2, len(word)/4))
+	sorted := sortedWords(word)
+	letters := sortedLetters(word)
 	for _, candidate := range candidates {
-		if d := smetrics.WagnerFischer(word, candidate, 1, 1, 1); d < min(least, len(word)) {
+		d := smetrics.WagnerFischer(word, candidate, 1, 1, 1)
+		if other := sortedWords(candidate); slices.Equal(sorted, other) || d == 2 && sortedLetters(candidate) == letters {
+			d = min(d, 1) // words or letters are swapped
+		} else if len(sorted) > 1 && oneMore(sorted, other) || len(other) > 1 && oneMore(other, sorted) {
+			d = min(d, 2)
+		}
+		if d < least {
 			best, least = candidate, d
 		}
 	}
 	return best
 }
 
-// suggestion returns the end of a message about an unknown word, if there is a word like it.
-func suggestion(word, dashes string, candidates []string) string {
-	if best := nearest(word, candidates); best != "" {
-		return ": did you mean " + dashes + best + "?"
+// sortedWords returns the words of a name, in alphabetical order.
+func sortedWords(name string) []string {
+	words := strings.Split(name, "-")
+	slices.Sort(words)
+	return words
+}
+
+func sortedLetters(name string) string {
+	letters := []byte(name)
+	slices.Sort(letters)
+	return string(letters)
+}
+
+// oneMore reports whether long has all words of short, and one more.
+func oneMore(short, long []string) bool {
+	if len(long) != len(short)+1 {
+		return false
 	}
-	return ""
+	for i := range long {
+		if slices.Equal(slices.Concat(long[:i], long[i+1:]), short) {
+			return true
+		}
+	}
+	return false
+}
+
+// suggestion returns the end of a message about an unknown word, if there is a word like it among the names of keys and the others.
+func (t *table) suggestion(word, dashes string, others ...string) string {
+	best := nearest(word, slices.Concat(others, t.names))
+	if key := t.foreign[best]; key != "" {
+		best = key
+	}
+	if best == "" {
+		return ""
+	}
+	return ": did you mean " + dashes + best + "?"
+}
+
+// foreignNames returns the keys for words of systemd, gunicorn and nginx, and for some that come to mind.
+func foreignNames() map[string]string {
+	names := map[string]string{}
+	for key, words := range map[string]string{
+		"socket":              "bind host port address server-address listen-address listen-port",
+		"listen":              "backlog queue-size",
+		"tls-cert":            "cert certfile certificate ssl-cert ssl-certificate",
+		"tls-key":             "key keyfile ssl-key ssl-certificate-key private-key",
+		"processes":           "procs num-procs nproc instances worker-processes",
+		"uid":                 "user username user-name run-as",
+		"gid":                 "group groupname group-name",
+		"chdir":               "cwd dir directory workdir working-dir working-directory base-dir project-dir",
+		"pidfile":             "pid",
+		"env":                 "environ environment raw-env setenv",
+		"logto":               "log logfile log-file errorlog error-log error-logfile access-log access-logfile",
+		"touch-reload":        "reload-on-touch py-reload auto-reload",
+		"max-connections":     "worker-connections max-clients",
+		"max-requests-delta":  "max-requests-jitter",
+		"limit-post":          "client-max-body-size max-body-size max-upload-size",
+		"buffer-size":         "limit-request-line limit-request-field-size header-size",
+		"harakiri":            "timeout request-timeout harakiri-timeout",
+		"http-timeout":        "keepalive keep-alive keepalive-timeout",
+		"worker-reload-mercy": "graceful-timeout",
+		"trusted-proxies":     "forwarded-allow-ips proxy-allow-ips set-real-ip-from",
+		"reload-on-rss":       "max-memory memory-limit max-rss",
+		"command":             "cmd exec execstart program",
+	} {
+		for word := range strings.FieldsSeq(words) {
+			names[word] = key
+		}
+	}
+	return names
 }

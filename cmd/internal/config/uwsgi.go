@@ -2,45 +2,76 @@ package config
 
 import "strings"
 
-// IgnoredKey is a key of uWSGI's that has no effect. A Name that ends in * stands for all keys with that prefix.
-type IgnoredKey struct {
-	Name   string
-	Reason string // what replaces it, or why nothing has to
+// UWSGIKey is a key of uWSGI's that is no key here. A Name that ends in * stands for all keys with that prefix that have no row of
+// their own.
+type UWSGIKey struct {
+	Name    string
+	Refused bool   // it is a fault, since the server would be another one without it; other keys are ignored
+	Reason  string // what to use instead, or why nothing has to be
 
 	alone bool // it takes no value, so the next argument on a command line is not its value
 }
 
-// Ignored returns the table of uWSGI's keys that can stay in a file.
-func Ignored() []IgnoredKey {
-	var keys []IgnoredKey
-	for _, group := range []struct{ reason, valued, alone string }{
+// UWSGIKeys returns the table of uWSGI's keys: the ignored ones, then the refused ones. What guards something is refused.
+func UWSGIKeys() []UWSGIKey {
+	var keys []UWSGIKey
+	for _, group := range []struct {
+		refused       bool
+		reason        string
+		valued, alone string
+	}{
 		{
 			reason: "multiproc starts Go programs; command runs other programs",
-			valued: "module wsgi wsgi-file file callable app mount worker-mount paste ini-paste ini-paste-logged eval pump " +
-				"py-* python* pyargv pyrun pyimport import shared-import virtualenv venv home pyhome pythonpath pp " +
-				"plugin plugins plugin-dir plugins-dir need-plugin need-plugins wsgi-* " +
-				"psgi* perl* rack rails rb* ruby* gem* php* lua* jvm* cgi* mono* go-* gccgo* rados* xslt* v8*",
-			alone: "py-call-osafterfork single-interpreter need-app no-default-app no-site catch-exceptions autoload " +
-				"manage-script-name vhost vhost-host dynamic-apps py-call-uwsgi-fork-hooks py-master-check-signals",
+			valued: "app callable cgi cgi-* clojure-load dlopen dumbloop-* eval file gccgo-* gemset go-* home import " +
+				"ini-paste ini-paste-logged jvm-* jwsgi lua lua-* max-apps module mono-* mount need-plugin need-plugins " +
+				"optimize paste pecan perl-* php-* plugin plugin-dir plugins plugins-dir post-pymodule-alias pp psgi " +
+				"psgi-* pump py py-* pyargv pyhome pyimport pymodule-alias pypy-* pyrun python python-* pythonpath rack " +
+				"rails rb-* rbrequire require ring-* ruby-* rubyrequire rvm rvm-path shared-import shared-py-import " +
+				"shared-pyimport shared-python-import shared-rb-require shared-rbrequire shared-require " +
+				"shared-ruby-require shared-rubyrequire symcall symcall-* test v8-* venv virtualenv web3 worker-mount " +
+				"wsgi wsgi-* xslt-*",
+			alone: "autoload catch-exceptions cgi-async-max-attempts cgi-close-stdin-on-eof cgi-do-not-kill-on-error " +
+				"cgi-from-docroot cgi-optimize cgi-optimized cgi-path-info ignore-script-name lua-gc-freq lua-shell " +
+				"luashell manage-script-name need-app no-default-app no-site paste-logger perl-no-die-catch perl-no-plack " +
+				"perl-version php-dump-config plshell plshell-oneshot psgi-enable-psgix-io py-call-osafterfork " +
+				"py-call-uwsgi-fork-hooks pyshell pyshell-oneshot python-version rb-thread rb-threads rbshell " +
+				"rbshell-oneshot rbthread rbthreads reload-os-env single-interpreter start_response-nodelay " +
+				"symcall-use-next vhost vhost-host wsgi-accept-buffer wsgi-accept-buffers wsgi-disable-file-wrapper " +
+				"wsgi-strict",
 		},
 		{
 			reason: "every request has its own goroutine, on as many cores as threads allows",
-			valued: "async gevent* asyncio* greenlet* ugreen* fiber* coroae* tornado* loop offload-thread offload-threads " +
-				"thread-stacksize threads-stacksize thread-stack-size threads-stack-size http-workers http-processes",
-			alone: "enable-threads no-threads-wait threaded-logger",
+			valued: "async asyncio coroae gevent gevent-* goroutines loop offload-thread offload-threads thread-stack-size " +
+				"thread-stacksize threads-stack-size threads-stacksize tornado ugreen-stacksize",
+			alone: "enable-threads fiber gevent-early-monkey-patch gevent-monkey-patch gevent-wait-for-hub greenlet " +
+				"no-threads-wait stackless ugreen",
 		},
 		{
 			reason: "every worker starts the program itself, so nothing is shared by a fork",
-			alone:  "lazy lazy-apps close-on-exec close-on-exec2 skip-atexit skip-atexit-teardown",
+			alone:  "lazy lazy-apps skip-atexit skip-atexit-teardown",
 		},
 		{
-			reason: "the kernel gives each connection to one worker; see reuse-port",
-			valued: "lock-engine ftok map-socket",
-			alone:  "thunder-lock thunder-lock-watchdog persistent-ipcsem no-defer-accept",
+			reason: "workers inherit standard input, output and error, and the sockets, nothing else",
+			valued: "fd-safe safe-fd",
+			alone:  "close-on-exec close-on-exec2 daemons-honour-stdin honour-stdin no-fd-passing skip-zero",
+		},
+		{
+			reason: "every worker accepts connections from every socket; see reuse-port",
+			valued: "map-socket",
+			alone:  "thunder-lock thunder-lock-watchdog",
+		},
+		{
+			reason: "there are no locks between processes",
+			valued: "ftok lock-engine locks",
+			alone:  "persistent-ipcsem",
 		},
 		{
 			reason: "SIGTERM always stops gracefully",
-			alone:  "die-on-term exit-on-reload",
+			alone:  "die-on-term",
+		},
+		{
+			reason: "a reload starts new workers and never ends the server",
+			alone:  "exit-on-reload",
 		},
 		{
 			reason: "workers always end when the master does",
@@ -48,48 +79,89 @@ func Ignored() []IgnoredKey {
 		},
 		{
 			reason: "the number of workers is fixed; SIGTTIN and SIGTTOU change it",
-			valued: "cheaper* idle",
-			alone:  "cheap die-on-idle",
+			valued: "cheaper cheaper-* idle",
+			alone:  "cheap cheaper-algo-list cheaper-algos-list cheaper-busyness-verbose cheaper-list die-on-idle",
 		},
 		{
 			reason: "a dead worker is replaced at once; if it keeps dying, after a growing delay",
-			valued: "min-worker-lifetime forkbomb-delay check-interval",
+			valued: "check-interval forkbomb-delay min-worker-lifetime",
 			alone:  "die-on-no-workers",
 		},
 		{
 			reason: "a worker that is replaced because of harakiri always logs its goroutines",
-			valued: "harakiri-graceful-signal harakiri-queue-threshold backtrace-depth py-tracebacker",
-			alone:  "harakiri-verbose harakiri-no-arh no-harakiri-arh no-harakiri-after-req-hook use-abort",
+			valued: "backtrace-depth py-tracebacker",
+			alone:  "harakiri-verbose",
+		},
+		{
+			reason: "harakiri ends a request by an answer, not by a signal, however long the queue is",
+			valued: "harakiri-graceful-signal harakiri-queue-threshold",
+		},
+		{
+			reason: "there are no functions that run after a request",
+			valued: "after-request-call after-request-hook",
+			alone:  "harakiri-no-arh no-harakiri-after-req-hook no-harakiri-arh",
+		},
+		{
+			reason: "a program that crashes dumps its core if GOTRACEBACK is crash",
+			alone:  "use-abort",
 		},
 		{
 			reason: "worker-reload-mercy limits a reload, stop-mercy a stop",
-			valued: "reload-mercy mule-reload-mercy",
+			valued: "reload-mercy",
 		},
 		{
 			reason: "reload-on-rss watches the memory of workers; cgroups limit it",
-			valued: "reload-on-as reload-on-uss reload-on-pss evil-reload-on-as limit-as limit-nproc mem-collector-freq " +
-				"memory-report ksm",
-			alone: "never-swap",
+			valued: "evil-reload-on-as mem-collector-freq reload-on-as reload-on-pss reload-on-uss",
+		},
+		{
+			reason: "the metrics have the memory of each worker",
+			alone:  "memory-report",
+		},
+		{
+			reason: "the kernel manages the memory of a Go program",
+			alone:  "ksm never-swap",
 		},
 		{
 			reason: "a failing request does not end its worker",
-			valued: "reload-on-exception-*",
+			valued: "exception-handler reload-on-exception-repr reload-on-exception-type reload-on-exception-value",
 			alone:  "reload-on-exception",
 		},
 		{
 			reason: "use multiproc reload, status and stop; see the key control",
-			valued: "master-fifo touch-logreopen touch-logrotate touch-signal touch-exec",
-			alone:  "show-config dump-options",
+			valued: "master-fifo notify-socket",
+		},
+		{
+			reason: "a reload is requested by touch-reload, by SIGHUP or by multiproc reload",
+			valued: "brutal-reload-on-fd reload-on-fd",
+			alone:  "propagate-touch",
+		},
+		{
+			reason: "multiproc check prints the settings",
+			alone:  "dump-options show-config",
 		},
 		{
 			reason: "every ini file has its own master: let systemd start them",
-			valued: "emperor* vassal* heartbeat imperial-monitor*",
-			alone:  "early-emperor",
+			valued: "emperor emperor-* heartbeat vassal-* vassals-*",
+			alone: "early-emperor emperor-graceful-shutdown emperor-magic-exec emperor-no-blacklist emperor-nofollow " +
+				"imperial-monitor-list imperial-monitors-list",
 		},
 		{
 			reason: "the metrics are at metrics-path, and multiproc status shows the workers",
-			valued: "stats-push* stats-pusher* metric metric-* metrics-dir-restore snmp* carbon* alarm*",
-			alone:  "enable-metrics metrics-no-cores",
+			valued: "carbon carbon-* metric metric-* profiler rrdtool rrdtool-* snmp-community stats-push " +
+				"stats-pusher-default-freq stats-pushers-default-freq",
+			alone: "carbon-name-resolve carbon-no-workers carbon-resolve-names carbon-use-metrics enable-metrics " +
+				"metrics-dir-restore metrics-no-cores snmp zabbix-template",
+		},
+		{
+			reason: "let Prometheus alert on the metrics",
+			valued: "alarm alarm-* alarm-metric backlog-alarm listen-queue-alarm log-alarm lq-alarm metric-alarm " +
+				"metric-threshold not-alarm-log not-log-alarm segfault-alarm",
+			alone: "alarm-list alarms-list",
+		},
+		{
+			reason: "metrics-dir is the directory of metric files, not of uWSGI's text files",
+			valued: "metric-dir",
+			alone:  "metric-dir-restore",
 		},
 		{
 			reason: "stats always has the same form: indented, with cores, without metrics",
@@ -97,118 +169,383 @@ func Ignored() []IgnoredKey {
 		},
 		{
 			reason: "SIGUSR1 reopens a rotated log; logrotate rotates it, and journald needs neither",
-			valued: "log-maxsize log-backupname logfile-chmod",
-			alone:  "log-truncate log-reopen logfile-chown",
+			valued: "log-backupname log-maxsize touch-logreopen touch-logrotate",
+			alone:  "log-reopen log-truncate",
+		},
+		{
+			reason: "the log belongs to the user that opens it: root at the start, uid when it is reopened",
+			alone:  "logfile-chown",
 		},
 		{
 			reason: "log-format sets the format of the log, which always has the time",
-			valued: "logformat logdate log-date log-prefix log-encoder log-req-encoder worker-log-* log-drain log-filter " +
-				"log-slow log-big log-sendfile",
-			alone: "log-zero log-4xx log-5xx log-ioerror log-micros log-format-strftime logformat-strftime " +
-				"log-x-forwarded-for",
+			valued: "log-encoder log-req-encoder",
+			alone:  "log-date log-format-strftime log-micros log-prefix logdate logformat-strftime",
+		},
+		{
+			reason: "every request is logged in the same form, unless disable-logging is set",
+			valued: "log-big log-drain log-filter log-ioerror log-sendfile log-slow worker-log-encoder worker-log-req-encoder",
+			alone:  "log-4xx log-5xx log-zero",
+		},
+		{
+			reason: "trusted-proxies names the proxies whose X-Forwarded-For is logged",
+			alone:  "log-x-forwarded-for",
 		},
 		{
 			reason: "master and workers write one log: logto, or standard error for journald or the container",
-			valued: "logger req-logger logger-req log-syslog log-socket worker-logger worker-logger-req log-route " +
-				"log-req-route log-master-bufsize",
-			alone: "log-master log-master-stream log-master-req-stream",
+			valued: "log-master-bufsize log-req-route log-route log-socket log-zeromq logger logger-req req-logger " +
+				"rsyslog-packet-size worker-logger worker-logger-req",
+			alone: "log-master log-master-req-stream log-master-stream log-syslog rsyslog-split-messages threaded-logger",
 		},
 		{
 			reason: "processes are always named for their job; procname-prefix adds a prefix",
-			valued: "procname procname-master procname-append procname-prefix-spaced",
+			valued: "procname procname-append procname-master procname-prefix-spaced",
 			alone:  "auto-procname",
 		},
 		{
 			reason: "a client that disconnects is not an error",
 			valued: "write-errors-tolerance",
-			alone:  "ignore-sigpipe ignore-write-errors disable-write-exception write-errors-exception-only",
+			alone:  "disable-write-exception ignore-sigpipe ignore-write-errors write-errors-exception-only",
 		},
 		{
 			reason: "bodies are streamed to the program",
-			valued: "post-buffering post-buffering-bufsize chunked-input-* body-read-warning upload-progress",
+			valued: "body-read-warning chunked-input-limit chunked-input-timeout post-buffering post-buffering-bufsize " +
+				"upload-progress",
+		},
+		{
+			reason: "http-timeout limits the time for a request head, and between requests",
+			valued: "http-connect-timeout http-headers-timeout",
+			alone:  "http-keepalive",
+		},
+		{
+			reason: "buffer-size limits the size of a request head",
+			valued: "http-buffer-size max-vars response-headers-limit",
 		},
 		{
 			reason: "Go and the kernel tune connections",
-			valued: "so-send-timeout so-write-timeout socket-send-timeout socket-write-timeout socket-sndbuf socket-rcvbuf " +
-				"tcp-fast-open tcp-fastopen http-keepalive max-vars http-buffer-size http-headers-timeout " +
-				"http-connect-timeout websocket-* websockets-*",
-			alone: "so-keepalive tcp-nodelay tcp-fast-open-client tcp-fastopen-client freebind http-auto-chunked " +
-				"http-chunked-input http-raw-body http-websockets http-manage-expect disable-sendfile",
+			valued: "socket-rcvbuf socket-sndbuf tcp-fast-open tcp-fastopen",
+			alone: "disable-sendfile freebind no-defer-accept shutdown-sockets so-keepalive so-send-timeout so-write-timeout " +
+				"socket-send-timeout socket-write-timeout tcp-fast-open-client tcp-fastopen-client tcp-nodelay",
 		},
 		{
-			reason: "socket serves HTTP only",
-			valued: "protocol socket-protocol http-to http-modifier* http-socket-modifier* http-var fastcgi-modifier* " +
-				"scgi-modifier* raw-modifier* subscribe* subscription* st",
-			alone: "honour-range http-auto-gzip",
+			reason: "the program speaks WebSocket itself",
+			valued: "websocket-* websockets-*",
+		},
+		{
+			reason: "socket serves HTTP/1.1 as Go's library does",
+			valued: "protocol socket-protocol",
+			alone: "http-auto-chunked http-chunked-input http-manage-expect http-manage-rtsp http-manage-source " +
+				"http-raw-body http-websockets",
+		},
+		{
+			reason: "workers serve HTTP themselves, without a router between",
+			valued: "http-* httprouter",
+			alone:  "force-gateway http-cheap http-use-cache http-use-socket",
+		},
+		{
+			reason: "HTTP has no modifiers",
+			valued: "allowed-modifiers fastcgi-modifier* http-modifier* http-socket-modifier* https-socket-modifier* " +
+				"raw-modifier* remap-modifier scgi-modifier*",
+		},
+		{
+			reason: "name the address in the configuration of the proxy in front",
+			valued: "auto-weight st subscribe subscribe-* subscribe2 subscription-* subscriptions-* weight",
+			alone:  "start-unsubscribed subscription-dotsplit subscriptions-use-credentials unsubscribe-on-graceful-reload",
 		},
 		{
 			reason: "leave files, headers and routing to the program, or to a proxy in front of it",
-			valued: "static-* check-static route* error-route* final-route* response-route* error-page-* add-header " +
-				"rem-header del-header collect-header response-header-collect pull-header mimefile mime-file " +
-				"file-serve-mode fileserve-mode",
-			alone: "check-static-docroot",
+			valued: "add-header check-static collect-header del-header error-page-* error-route error-route-* file-serve-mode " +
+				"fileserve-mode final-route final-route-* geoip-* glusterfs-* gridfs-* http-var mime-file mimefile " +
+				"pull-header rados-* rem-header response-header-collect response-route response-route-* route route-* " +
+				"static-* webdav-*",
+			alone: "check-static-docroot geoip-use-disk gridfs-debug honour-range http-auto-gzip notfound-log " +
+				"static-gzip-all",
 		},
 		{
-			reason: "let systemd or the container run other programs and set limits and priorities",
-			valued: "attach-daemon attach-daemon2 smart-attach-daemon smart-attach-daemon2 cron cron2 unique-cron legion* " +
-				"mule mules farm spooler* timer rbtimer exec-* hook-* call-* wait-* cpu-affinity prio max-fd cgroup* " +
-				"unshare cap namespace* setns*",
+			reason: "TLS 1.2 and 1.3, with session tickets",
+			valued: "ssl-session-* ssl-sessions-* ssl-tmp-dir",
+			alone:  "ssl-enable-sslv3 ssl-enable-tlsv1 ssl-enable3 ssl-session-use-cache ssl-sessions-use-cache ssl-verbose",
+		},
+		{
+			reason: "the master runs as uid too, once the sockets are bound",
+			alone:  "master-as-root",
+		},
+		{
+			reason: "let systemd or the container run other programs",
+			valued: "attach-control-daemon attach-daemon attach-daemon2 binsh cron cron-* cron2 curl-cron curl-cron-legion " +
+				"farm legion legion-* mule-* mules smart-attach-daemon smart-attach-daemon2 spooler spooler-* touch-exec " +
+				"touch-mules-reload touch-spoolers-reload unique-cron unique-cron-legion unique-legion-cron",
+			alone: "mule mule-msg-size reaper spooler-ordered spooler-quiet",
+		},
+		{
+			reason: "there are no hooks: let systemd (ExecStartPre=, ExecStopPost=) or the container run programs, write files and wait",
+			valued: "call-* exec-* file-write hook-* wait-*",
+		},
+		{
+			reason: "let systemd or the container set limits and priorities",
+			valued: "cpu-affinity max-fd prio",
+		},
+		{
+			reason: "let systemd watch the filesystem (RequiresMountsFor=)",
+			valued: "check-mount check-mountpoint mount-check mountpoint-check",
 		},
 		{
 			reason: "there is no such service",
-			valued: "cache* queue* sharedarea locks rpc-max signal-* signals-* load-file-in-cache zerg*",
+			valued: "add-cache-item cache cache-* cache2 fs-signal load-file-in-cache load-file-in-cache-gzip multicast " +
+				"multicast-* pty-* queue queue-* rbtimer rpc-max setns-socket setns-socket-skip sharedarea signal-bufsize " +
+				"signal-rbtimer signal-timer signals-bufsize timer touch-signal udp",
+			alone: "cache-no-expire cache-report-freed-items cache-use-last-modified check-cache nagios pty-input pty-log " +
+				"pty-no-isig",
+		},
+		{
+			reason: "every reload starts new workers before the old ones drain",
+			valued: "zerg zerg-* zergpool",
+			alone:  "zerg-fallback",
 		},
 		{
 			reason: "it is about uWSGI itself",
-			valued: "print binary-path clock max-apps",
-			alone:  "no-server skip-zero honour-stdin no-initgroups",
+			valued: "binary-path clock iprint mode print",
+			alone: "cgi-mode clock-list clocks-list command-mode logger-list loggers-list loop-list loops-list no-server " +
+				"pcre-jit plugin-list plugins-list router-list routers-list",
+		},
+		{
+			refused: true,
+			reason:  "workers speak HTTP: use socket, and proxy_pass in nginx",
+			valued: "fastcgi-nph-socket fastcgi-socket mongrel2 puwsgi-socket raw-socket scgi-nph-socket scgi-socket " +
+				"suwsgi-socket uwsgi-socket zeromq zeromq-socket zmq zmq-socket",
+		},
+		{
+			refused: true,
+			reason:  "use socket, with tls-cert and tls-key",
+			valued:  "https https-session-context https-socket ssl-socket",
+		},
+		{
+			refused: true,
+			reason:  "workers speak HTTP/1.1: use socket, with tls-cert and tls-key, or a proxy in front",
+			valued:  "https2",
+		},
+		{
+			refused: true,
+			reason:  "a server has one certificate, tls-cert: use a proxy in front",
+			valued:  "sni sni-dir sni-dir-ciphers sni-regexp",
+		},
+		{
+			refused: true,
+			reason:  "TLS has no options here, and the secure ones of Go's library: use a proxy in front for others",
+			alone:   "ssl-option",
+		},
+		{
+			refused: true,
+			reason:  "certificates of clients are not verified: use a proxy in front that does",
+			alone:   "https-export-cert ssl-verify-depth",
+		},
+		{
+			refused: true,
+			reason:  "use a proxy in front that redirects",
+			valued:  "http-to-https",
+		},
+		{
+			refused: true,
+			reason:  "let the proxy send X-Forwarded-For instead, and name it in trusted-proxies",
+			valued:  "http-stud-prefix",
+			alone:   "enable-proxy-protocol http-enable-proxy-protocol",
+		},
+		{
+			refused: true,
+			reason:  "use a proxy in front, such as nginx or HAProxy, as a router",
+			valued: "fastrouter fastrouter-* forkpty-* forkptyrouter forkptyrouter-* forkptyurouter rawrouter rawrouter-* " +
+				"sslrouter sslrouter-* sslrouter2 tuntap-*",
+			alone: "fastrouter-cheap fastrouter-fallback-on-no-key fastrouter-use-cache fastrouter-use-socket " +
+				"forkptyrouter-cheap rawrouter-cheap rawrouter-use-cache rawrouter-use-socket rawrouter-xclient " +
+				"sslrouter-cheap sslrouter-sni sslrouter-use-cache sslrouter-use-socket tuntap-use-credentials",
+		},
+		{
+			refused: true,
+			reason:  "no files are served: the proxy that serves the others must keep these private",
+			valued:  "static-skip-ext",
+		},
+		{
+			refused: true,
+			reason:  "the program that command runs must limit what it executes",
+			valued:  "cgi-allowed-ext php-allowed-docroot php-allowed-ext php-allowed-script",
+		},
+		{
+			refused: true,
+			reason:  "use socket = ADDRESS: sockets are bound before uid applies, and all workers share them",
+			valued:  "shared-socket undeferred-shared-socket",
+		},
+		{
+			refused: true,
+			reason:  "use socket = @NAME",
+			alone:   "abstract-socket",
+		},
+		{
+			refused: true,
+			reason:  "use chmod-socket and the owner of the directory",
+			valued:  "chown-socket",
+		},
+		{
+			refused: true,
+			reason:  "use umask, which sets the mode of the log",
+			valued:  "logfile-chmod",
+		},
+		{
+			refused: true,
+			reason:  "use command",
+			valued:  "worker-exec worker-exec2",
+		},
+		{
+			refused: true,
+			reason:  "multiproc stays in the foreground: start it by systemd or in a container, and use logto for the log",
+			valued:  "daemonize daemonize2",
+		},
+		{
+			refused: true,
+			reason:  "use pidfile, which is opened before the privileges are dropped",
+			valued:  "pidfile2 safe-pidfile2",
+		},
+		{
+			refused: true,
+			reason:  "use pidfile, which is locked while the server runs",
+			valued:  "flock flock-wait flock-wait2 flock2",
+		},
+		{
+			refused: true,
+			reason:  "use logto, which is opened before the privileges are dropped",
+			valued:  "logto2",
+		},
+		{
+			refused: true,
+			reason:  "use chdir",
+			valued:  "chdir2 force-cwd",
+		},
+		{
+			refused: true,
+			reason:  "use env, or systemd's EnvironmentFile=",
+			valued:  "early-envdir envdir",
+		},
+		{
+			refused: true,
+			reason:  "use uid and gid",
+			valued:  "http-gid http-uid immediate-gid immediate-uid",
+		},
+		{
+			refused: true,
+			reason:  "uid and gid apply before the program starts: delete it, and let systemd prepare what needs root",
+			alone:   "drop-after-apps drop-after-init",
+		},
+		{
+			refused: true,
+			reason:  "use uid = NAME, which has all groups of the user",
+			valued:  "add-gid",
+		},
+		{
+			refused: true,
+			reason:  "use uid = NUMBER with gid, which has only that group",
+			alone:   "no-initgroups",
+		},
+		{
+			refused: true,
+			reason:  "let systemd start each file as its own user (User=)",
+			alone:   "emperor-tyrant emperor-tyrant-nofollow",
+		},
+		{
+			refused: true,
+			reason:  "use systemd's CapabilityBoundingSet= or a container",
+			valued:  "cap emperor-cap vassal-cap vassals-cap",
+		},
+		{
+			refused: true,
+			reason:  "use systemd's PAMName=",
+			valued:  "pam pam-user",
+		},
+		{
+			refused: true,
+			reason:  "use systemd's RootDirectory= or a container",
+			valued:  "chroot jail jail-* jail2 jid-file jidfile libjail pivot-root pivot_root re-fork-* refork-*",
+			alone:   "jailed re-fork re-fork-as-root re-fork-post-jail refork refork-as-root refork-post-jail",
+		},
+		{
+			refused: true,
+			reason:  "use systemd's PrivateNetwork=, PrivateTmp= and the like, or a container",
+			valued:  "emperor-use-clone namespace namespace-* ns ns-net setns setns-skip unshare unshare2",
+			alone:   "setns-preopen",
+		},
+		{
+			refused: true,
+			reason:  "use systemd's BindPaths=, InaccessiblePaths= and the like, or a container",
+			valued: "mount-as-emperor mount-as-root mount-as-vassal mount-asap mount-in-jail mount-post-jail mount-pre-jail " +
+				"umount-*",
+		},
+		{
+			refused: true,
+			reason:  "use systemd's MemoryMax= and TasksMax=, or a container's limits",
+			valued:  "cgroup cgroup-dir-mode cgroup-opt limit-as limit-nproc",
+		},
+		{
+			refused: true,
+			reason:  "use fs-reload: a reload always lets requests end",
+			valued:  "fs-brutal-reload",
+		},
+		{
+			refused: true,
+			reason:  "use include",
+			valued:  "inherit inject-after inject-before",
+		},
+		{
+			refused: true,
+			reason:  "there is no second file for a start that fails: run multiproc check first",
+			valued:  "fallback-config",
+		},
+		{
+			refused: true,
+			reason:  "every file may set every key: let nobody else write it",
+			valued:  "blacklist whitelist",
+			alone:   "end-blacklist end-whitelist",
+		},
+		{
+			refused: true,
+			reason:  "only ini files are read",
+			valued:  "config js json ldap sqlite sqlite3 xml xmlconfig yaml yml",
+			alone:   "ldap-schema ldap-schema-ldif",
+		},
+		{
+			refused: true,
+			reason:  "uWSGI's keys cannot be extended: use placeholders",
+			valued:  "declare-option declare-option2",
+		},
+		{
+			refused: true,
+			reason:  "write the address, or use $(VARIABLE)",
+			valued:  "resolve",
+		},
+		{
+			refused: true,
+			reason:  "there are no conditions and loops: use $(VARIABLE:-default), or include another section by ini = FILE:SECTION",
+			valued: "else end for for-glob for-readline for-times if-dir if-directory if-env if-exists if-file if-hostname " +
+				"if-hostname-match if-not-dir if-not-env if-not-exists if-not-file if-not-hostname if-not-hostname-match " +
+				"if-not-opt if-not-plugin if-opt if-plugin ifdir ifenv ifexists ifplugin",
+			alone: "end-for end-if endfor endif if-not-reload if-reload",
+		},
+		{
+			refused: true,
+			reason:  "use the commands multiproc stop and multiproc reload",
+			valued:  "pause reload resume signal stop suspend",
+		},
+		{
+			refused: true,
+			reason:  "it is a command of uWSGI's, not a setting: delete it",
+			valued: "binary-append-data build-plugin connect-and-read extract get ping ping-timeout print-sym print-symbol " +
+				"privileged-binary-patch privileged-binary-patch-arg unprivileged-binary-patch " +
+				"unprivileged-binary-patch-arg",
+			alone: "cflags config-py dot-h exit help usage version",
 		},
 	} {
 		for name := range strings.FieldsSeq(group.valued) {
-			keys = append(keys, IgnoredKey{Name: name, Reason: group.reason})
+			keys = append(keys, UWSGIKey{Name: name, Refused: group.refused, Reason: group.reason})
 		}
 		for name := range strings.FieldsSeq(group.alone) {
-			keys = append(keys, IgnoredKey{Name: name, Reason: group.reason, alone: true})
+			keys = append(keys, UWSGIKey{Name: name, Refused: group.refused, Reason: group.reason, alone: true})
 		}
 	}
 	return keys
-}
-
-// refusal returns the reason to refuse a key of uWSGI's that would change what the server does.
-func refusal(key string) (why string, refused bool) {
-	for _, group := range []struct{ why, keys string }{
-		{
-			"workers speak HTTP: use socket, and proxy_pass in nginx",
-			"uwsgi-socket suwsgi-socket puwsgi-socket fastcgi-socket fastcgi-nph-socket scgi-socket scgi-nph-socket raw-socket",
-		},
-		{"use socket, with tls-cert and tls-key", "https https-socket ssl-socket"},
-		{"workers speak HTTP/1.1: use socket, with tls-cert and tls-key, or a proxy in front", "https2"},
-		{"a server has one certificate, tls-cert: use a proxy in front", "sni sni-dir sni-regexp"},
-		{"use a proxy in front that redirects", "http-to-https"},
-		{"use socket = fd://N", "shared-socket undeferred-shared-socket"},
-		{"use socket = @NAME", "abstract-socket"},
-		{"use chmod-socket and the owner of the directory", "chown-socket"},
-		{"multiproc stays in the foreground: start it by systemd or in a container, and use logto for the log", "daemonize daemonize2"},
-		{"use pidfile, which is opened before the privileges are dropped", "pidfile2 safe-pidfile2"},
-		{"use logto, which is opened before the privileges are dropped", "logto2"},
-		{"use chdir", "chdir2 force-cwd"},
-		{"use uid and gid", "immediate-uid immediate-gid"},
-		{"use systemd's RootDirectory= or a container", "chroot pivot-root pivot_root jail jail2 refork re-fork"},
-		{"use include", "inherit inject-before inject-after fallback-config"},
-		{"only ini files are read", "config xml xmlconfig yaml yml json js"},
-		{
-			"there are no conditions and loops: use $(VARIABLE:-default), or include another section by ini = FILE:SECTION",
-			"if-env if-not-env ifenv if-opt if-not-opt if-exists if-not-exists ifexists if-file if-not-file if-dir if-not-dir " +
-				"ifdir if-directory if-hostname if-not-hostname if-hostname-match if-not-hostname-match if-plugin if-not-plugin " +
-				"ifplugin if-reload if-not-reload else endif end-if for for-glob for-times for-readline endfor end-for end",
-		},
-		{"use the commands multiproc stop and multiproc reload", "stop reload pause suspend resume"},
-	} {
-		for name := range strings.FieldsSeq(group.keys) {
-			if name == key {
-				return group.why, true
-			}
-		}
-	}
-	return "", false
 }

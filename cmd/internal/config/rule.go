@@ -1,0 +1,81 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// verdict returns the row of a key of uWSGI's with this value, and whether there is one.
+func (t *table) verdict(key, value string) (UWSGIKey, bool) {
+	row, ok := t.uwsgi(key)
+	if !ok {
+		return row, false
+	}
+	if action, ok := routeAction(key, value); ok {
+		if name, _, _ := strings.Cut(action, ":"); !matches(harmlessActions, name) {
+			row.Refused = true
+			row.Reason = fmt.Sprintf("%s can keep requests from the program: let a proxy in front do that, or the program itself", quoted(name))
+		}
+	}
+	if (key == "protocol" || key == "socket-protocol") && !matches("http http11 uwsgi", strings.ToLower(value)) {
+		row, ok = t.uwsgi(strings.ToLower(value) + "-socket")
+		if !ok || !row.Refused {
+			row, ok = t.uwsgi("raw-socket")
+		}
+	}
+	if strings.HasPrefix(key, "hook-") {
+		action, argument, _ := strings.Cut(strings.TrimSpace(value), ":")
+		switch action {
+		case "mount", "umount":
+			row, ok = t.uwsgi(action + "-asap")
+		case "unix_signal":
+			row.Reason = signalReason(argument)
+		}
+	}
+	return row, ok
+}
+
+// harmlessActions are the actions of uWSGI's routes that leave access to the program as it is: requests that they answer from
+// elsewhere, change or count. A name that ends in * stands for all actions with that prefix.
+const harmlessActions = "addheader addvar alarm cache* cgi cgihelper chdir chunked clearheaders continue delheader " +
+	"disableheaders donotlog donotoffload expires fastfile* file* fixcl fixpathinfo flush forcecl goto gridfs gzip " +
+	"harakiri hash http httpconnect httpdumb last log logvar memcached* metric* offload proxyhttp proxyhttpconnect " +
+	"proxyuwsgi redis* remheader resetheaders rewrite rewrite-last send sendfile* send-crnl setapp setdocroot setfile sethome " +
+	"setmethod setmodifier1 setmodifier2 setpathinfo setprocname setremoteaddr setscheme setscriptname seturi setuser " +
+	"signal ssi static* template to-file tofile toupper toxslt uwsgi xmldir xslt"
+
+// matches reports whether a name is in a list of names, of which some end in * and stand for a prefix.
+func matches(list, name string) bool {
+	for pattern := range strings.FieldsSeq(list) {
+		if prefix, some := strings.CutSuffix(pattern, "*"); pattern == name || some && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// routeAction returns the action of one of uWSGI's routes: the value of route-run, and what is behind the first space of the
+// others. Labels have none.
+func routeAction(key, value string) (action string, ok bool) {
+	for _, phase := range []string{"error-", "response-", "final-"} {
+		key = strings.TrimPrefix(key, phase)
+	}
+	switch {
+	case key != "route" && !strings.HasPrefix(key, "route-"), key == "route-label":
+		return "", false
+	case key != "route-run":
+		_, value, _ = strings.Cut(strings.TrimSpace(value), " ")
+	}
+	return strings.TrimSpace(value), true
+}
+
+// signalReason returns the reason to ignore a hook that gives a signal another effect. The argument is a number and a function of
+// uWSGI's.
+func signalReason(argument string) string {
+	number, function, _ := strings.Cut(argument, " ")
+	name := map[string]string{"3": "SIGQUIT", "15": "SIGTERM"}[number]
+	if name == "" || strings.TrimSpace(function) != "gracefully_kill_them_all" {
+		return "signals have fixed effects: SIGTERM stops gracefully, SIGHUP reloads, SIGUSR1 reopens the log"
+	}
+	return name + " always stops gracefully"
+}
