@@ -131,3 +131,54 @@ func openTo(tb testing.TB, dir string) {
 		check(tb, os.Chmod(dir, 0o755))
 	}
 }
+
+// TestDescriptorsOfTheParent has a parent that leaves descriptors open, as careless service managers and shells do: they end with
+// the master.
+func TestDescriptorsOfTheParent(t *testing.T) {
+	t.Parallel()
+	left, err := os.Create(filepath.Join(t.TempDir(), "left open"))
+	check(t, err)
+	defer left.Close()
+	files := make([]*os.File, 64-3)
+	for _, fd := range []int{3, 7, 63} {
+		files[fd-3] = left
+	}
+	for name, ini := range map[string]string{"own workers": "", "program": "notify = false\ncommand = exec sleep 1000\n"} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, "socket = 127.0.0.1:0\n"+ini, func(o *serverOptions) { o.files = files })
+			none := func() {
+				t.Helper()
+				for _, pid := range s.workers() {
+					for fd, to := range proctest.Descriptors(pid) {
+						if to == left.Name() {
+							t.Errorf("process %d has descriptor %d of the master's parent", pid, fd)
+						}
+					}
+				}
+			}
+			none()
+			before := s.workers()
+			s.reload()
+			s.awaitReplaced(before...)
+			none()
+			// Nor does anything else that the master starts.
+			for fd, to := range proctest.Descriptors(s.cmd.Process.Pid) {
+				info, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%d", s.cmd.Process.Pid, fd))
+				if err != nil || fd < 3 {
+					continue // it was closed meanwhile
+				}
+				if _, flags, _ := strings.Cut(string(info), "flags:\t"); !closedOnExec(flags) {
+					t.Errorf("the master's descriptor %d, %s, is passed on", fd, to)
+				}
+			}
+			s.stop()
+		})
+	}
+}
+
+// closedOnExec reports whether flags as in /proc/PID/fdinfo, which are octal, have FD_CLOEXEC.
+func closedOnExec(flags string) bool {
+	var bits int
+	_, err := fmt.Sscanf(flags, "%o", &bits)
+	return err == nil && bits&syscall.O_CLOEXEC != 0
+}

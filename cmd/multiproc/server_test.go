@@ -36,14 +36,15 @@ type testServer struct {
 
 // serverOptions has everything about a server's start but its ini.
 type serverOptions struct {
-	program string   // instead of multiproc in PATH
-	dir     string   // instead of a new one
-	env     []string // more variables
-	wrap    []string // a command that runs it, such as unshare
-	args    []string // more arguments
-	address string   // of its first listener, if its log does not say it
-	stderr  *os.File // nil: the log of the test's server
-	failing bool     // it is not expected to serve
+	program string     // instead of multiproc in PATH
+	dir     string     // instead of a new one
+	env     []string   // more variables
+	wrap    []string   // a command that runs it, such as unshare
+	args    []string   // more arguments
+	address string     // of its first listener, if its log does not say it
+	stderr  *os.File   // nil: the log of the test's server
+	files   []*os.File // descriptors from 3 on
+	failing bool       // it is not expected to serve
 }
 
 // startServer starts a server with this ini, a control socket and a metrics directory of its own, and waits until enough
@@ -71,6 +72,7 @@ func startServer(tb testing.TB, ini string, options ...func(*serverOptions)) *te
 	stderr, err := s.cmd.StderrPipe()
 	check(tb, err)
 	s.cmd.Stdout, s.stderr = io.Discard, stderr
+	s.cmd.ExtraFiles = o.files
 	if o.stderr != nil {
 		s.cmd.Stderr = o.stderr
 	}

@@ -57,6 +57,10 @@ func withInstance(loaded *config.Loaded, sockets *listen.Sockets, run func(*inst
 
 func (in *instance) acquire(notes []config.Remark) error {
 	cfg := in.cfg
+	// Workers get what the master passes on, not what its own parent has left open.
+	if err := osfile.CloseOnExec(3); err != nil {
+		return err
+	}
 	in.sockets.Blocking = func(address string) {
 		in.log.Warn("shared socket was blocking, made non-blocking again", "address", address)
 	}
