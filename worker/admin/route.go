@@ -2,7 +2,9 @@ package admin
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 
 	"multiproc/store"
 	"multiproc/worker/internal/web"
@@ -99,6 +101,11 @@ func (a *Admin) register() {
 		}
 	}
 	a.mux = web.NewMux(home, table, func(w http.ResponseWriter, r *http.Request, allow string) {
+		if page := a.withoutSlash(r); page != "" {
+			w.Header().Set("Location", page)
+			w.WriteHeader(http.StatusMovedPermanently)
+			return
+		}
 		err := errNoPage
 		if allow != "" {
 			err = &failure{
@@ -107,6 +114,19 @@ func (a *Admin) register() {
 		}
 		a.request(w, r, route{}).fail(err)
 	})
+}
+
+// withoutSlash returns the address of the page whose path was requested with a slash at the end, empty if there is none.
+func (a *Admin) withoutSlash(r *http.Request) string {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || !strings.HasSuffix(r.URL.Path, "/") {
+		return ""
+	}
+	page := url.URL{Path: strings.TrimSuffix(r.URL.Path, "/"), RawPath: strings.TrimSuffix(r.URL.RawPath, "/"), RawQuery: r.URL.RawQuery}
+	_, pattern := a.Handler(&http.Request{Method: r.Method, URL: &page, Host: r.Host})
+	if !strings.HasPrefix(pattern, http.MethodGet) {
+		return ""
+	}
+	return page.String()
 }
 
 // handler serves a route.

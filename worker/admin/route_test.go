@@ -2,6 +2,8 @@ package admin_test
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -132,10 +134,60 @@ func TestUnknownPaths(t *testing.T) {
 	s := startSite(t)
 	for _, role := range []string{"", "superuser"} {
 		b := s.as(role)
-		for _, path := range []string{"/admin/nothing", "/admin/users/", "/admin/users/4/delete/x", "/admin/%00", "/admin/%ff", "/admin/..%2f..%2fetc/passwd"} {
+		for _, path := range []string{"/admin/nothing", "/admin/nothing/", "/admin/users/4/delete/x", "/admin/%00", "/admin/%ff", "/admin/..%2f..%2fetc/passwd"} {
 			for _, method := range []string{"GET", "POST", "NONSENSE"} {
 				b.want(404, b.ask(method, path, ""))
 			}
+		}
+	}
+}
+
+// TestTrailingSlash: a page whose path has a slash at the end redirects to the page, on this site and with the query. Forms do not.
+func TestTrailingSlash(t *testing.T) {
+	s := startSite(t)
+	for _, role := range []string{"", "superuser"} {
+		b := s.as(role)
+		for _, route := range admin.Routes() {
+			if strings.HasSuffix(route.Path, "{$}") {
+				continue
+			}
+			path := pathOf(admin.Route{Method: http.MethodGet, Path: route.Path})
+			if strings.Contains(path, "{") {
+				continue // below
+			}
+			get := slices.ContainsFunc(admin.Routes(), func(r admin.Route) bool { return r.Method == http.MethodGet && r.Path == route.Path })
+			for _, method := range []string{"GET", "HEAD", "POST", "DELETE"} {
+				want := http.StatusNotFound
+				if get && (method == "GET" || method == "HEAD") {
+					want = http.StatusMovedPermanently
+				}
+				r := b.want(want, b.ask(method, path+"/?q=a%2Fb&next=//evil.example/", ""))
+				if location := r.header.Get("Location"); want == http.StatusMovedPermanently && location != path+"?q=a%2Fb&next=//evil.example/" {
+					t.Errorf("%s %s/ leads to %s", method, path, location)
+				}
+			}
+		}
+		for path, want := range map[string]string{
+			"/admin/users/?":                "/admin/users",
+			"/admin/users/4/delete/":        "/admin/users/4/delete",
+			"/admin/workers/files/a%2Fb/":   "/admin/workers/files/a%2Fb",
+			"/admin/workers/files/%0d%0aX/": "/admin/workers/files/%0d%0aX",
+		} {
+			if r := b.want(http.StatusMovedPermanently, b.get(path)); r.header.Get("Location") != want {
+				t.Errorf("%s leads to %s, want %s", path, r.header.Get("Location"), want)
+			}
+		}
+	}
+	// No path leads to another host.
+	for _, path := range []string{
+		"/admin//evil.example/", "/admin//users/", "/admin/users//", "/admin/./users/", "/admin/x/..//evil.example/", `/admin/\evil.example/`,
+		"/admin/%2F/evil.example/", "//evil.example/admin/users/", "//admin/users/", "http://evil.example//evil.example/../admin/users/",
+	} {
+		w := httptest.NewRecorder()
+		s.admin.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+		location := w.Header().Get("Location")
+		if to, err := url.Parse(location); err != nil || to.Host != "" || strings.HasPrefix(location, "//") || strings.HasPrefix(location, `/\`) {
+			t.Errorf("%s leads to %s", path, location)
 		}
 	}
 }
