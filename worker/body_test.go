@@ -71,6 +71,52 @@ func TestBodyTooLarge(t *testing.T) {
 	}
 }
 
+// TestUncertainEnd: a connection ends after a request whose end another server might see elsewhere. Here all see it at the same
+// place: the length is that of the chunks.
+func TestUncertainEnd(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", hello)
+	mux.HandleFunc("/unread", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("/flush", func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush() })
+	mux.HandleFunc("/file", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, strings.NewReader("file")) })
+	w := start(t, worker.Config{}, mux)
+	const chunked, length, chunks = "Transfer-Encoding: chunked", "Content-Length: 15", "5\r\n01234\r\n0\r\n\r\n"
+	old := func(line string, headers ...string) string {
+		return strings.Replace(head(line, append(headers, "Connection: keep-alive")...), "HTTP/1.1", "HTTP/1.0", 1)
+	}
+	for _, path := range []string{"/", "/unread", "/flush", "/file"} {
+		for name, test := range map[string]struct {
+			request string
+			last    bool
+		}{
+			"length and chunks":             {head("POST "+path, length, chunked) + chunks, true},
+			"chunks and length":             {head("POST "+path, chunked, length) + chunks, true},
+			"GET with both":                 {head("GET "+path, length, chunked) + chunks, true},
+			"chunks":                        {head("POST "+path, chunked) + chunks, true},
+			"HTTP/1.0 with chunks":          {old("POST "+path, chunked, length) + chunks, true},
+			"HTTP/1.0 with length":          {old("POST "+path, length) + chunks, true},
+			"HTTP/1.0 without body":         {old("GET " + path), true},
+			"HTTP/1.1 with length":          {head("POST "+path, length) + chunks, false},
+			"HTTP/1.1 with the same twice":  {head("POST "+path, length, length) + chunks, false},
+			"HTTP/1.1 with different twice": {head("POST "+path, length, "Content-Length: 14") + chunks, true},
+		} {
+			t.Run(path+" "+name, func(t *testing.T) {
+				c := w.dial()
+				c.send(test.request)
+				r := c.answer()
+				_ = readAll(t, r)
+				if r.last != test.last {
+					t.Errorf("last: %v, want %v", r.last, test.last)
+				}
+				if test.last {
+					c.expectEnd()
+				}
+			})
+		}
+	}
+}
+
 // TestRequestCopy checks that the copy of a request that the handler gets stays in step with the original: trailers reach the copy,
 // and the files of a form in the copy are removed.
 func TestRequestCopy(t *testing.T) {
@@ -100,6 +146,7 @@ func TestRequestCopy(t *testing.T) {
 		t.Errorf("trailer %q", sum)
 	}
 	c.answer()
+	c = w.dial()
 	form := "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n" + strings.Repeat("x", 20000) + "\r\n--b--\r\n"
 	c.send(head("POST /", "Content-Type: multipart/form-data; boundary=b", fmt.Sprint("Content-Length: ", len(form))) + form)
 	name := receive(t, "the file", files)

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"multiproc/internal/conn"
 )
 
 // As an http.ResponseWriter, a request has the methods of net/http's own, except for Unwrap, which would bypass it, and the
@@ -28,10 +30,11 @@ func (req *request) WriteHeader(code int) {
 	}
 }
 
-// setConnectionClose makes this the last answer on its connection if the worker drains or all connections are taken.
+// setConnectionClose makes this the last answer on its connection if the worker drains, if all connections are taken, or if the end
+// of the request is not certain.
 func (req *request) setConnectionClose() {
 	c := req.conn
-	if req.code == 0 && (c.server.health.draining.Load() || c.limit != nil && c.limit.Full()) {
+	if req.code == 0 && (c.server.health.draining.Load() || c.limit != nil && c.limit.Full() || conn.EndsAfter(req.original)) {
 		req.w.Header().Set("Connection", "close")
 	}
 }
