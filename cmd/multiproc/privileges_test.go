@@ -183,7 +183,7 @@ func TestPrivilegesAndTheDefaultControl(t *testing.T) {
 		o.dir, o.program, o.args = s.dir, filepath.Join(s.dir, "multiproc"), nil
 		o.wrap = []string{"/bin/sh", "-c", `exec "$0" --ini ` + ini}
 	})
-	again.log.Wait(t, again.done, "worker ready", "worker=w2")
+	again.log.Wait(t, again.done, "worker is ready", "worker=w2")
 	runIn(t, again.dir, "", "reload", "--ini", ini)
 	again.stop()
 }

@@ -23,7 +23,7 @@ import (
 
 // activate does what systemd does for a socket-activated service, as the main function of a program:
 //
-//	activate NAME=IP:PORT... -- PROGRAM ARG...
+//	activate NAME=IP:PORT|PATH... -- PROGRAM ARG...
 //
 // It binds the addresses, leaves the sockets blocking as systemd does, and becomes the program.
 func activate() {
@@ -37,18 +37,8 @@ func becomeActivated(args []string) error {
 	var sockets []int
 	for ; len(args) > 0 && args[0] != "--"; args = args[1:] {
 		name, address, _ := strings.Cut(args[0], "=")
-		at, err := netip.ParseAddrPort(address)
+		fd, err := listenRaw(address)
 		if err != nil {
-			return err
-		}
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-		if err != nil {
-			return err
-		}
-		if err := unix.Bind(fd, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}); err != nil {
-			return err
-		}
-		if err := unix.Listen(fd, 128); err != nil {
 			return err
 		}
 		// Out of the way of the descriptors that it is about to make.
@@ -70,6 +60,27 @@ func becomeActivated(args []string) error {
 	env := append(os.Environ(), "LISTEN_PID="+strconv.Itoa(os.Getpid()), "LISTEN_FDS="+strconv.Itoa(len(sockets)),
 		"LISTEN_FDNAMES="+strings.Join(names, ":"))
 	return unix.Exec(path, args[1:], env)
+}
+
+// listenRaw returns a listening socket on IP:PORT or a path.
+func listenRaw(address string) (int, error) {
+	var family int
+	var bind unix.Sockaddr
+	if at, err := netip.ParseAddrPort(address); err != nil {
+		family, bind = unix.AF_UNIX, &unix.SockaddrUnix{Name: address}
+	} else if at.Addr().Is4() {
+		family, bind = unix.AF_INET, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}
+	} else {
+		family, bind = unix.AF_INET6, &unix.SockaddrInet6{Port: int(at.Port()), Addr: at.Addr().As16()}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.Bind(fd, bind); err != nil {
+		return -1, err
+	}
+	return fd, unix.Listen(fd, 128)
 }
 
 // serviceManager stands in for systemd: a socket for notifications.
@@ -235,4 +246,69 @@ func TestSocketActivation(t *testing.T) {
 	// Commands ignore the sockets.
 	runIn(t, s.dir, "", "status", "--ini", s.ini)
 	s.stop()
+}
+
+// TestPassedAddresses inherits sockets whose addresses the keys name, in other words, and one that no key names.
+func TestPassedAddresses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	web, health, other := freeAddress(t), freeAddress(t), freeAddress(t)
+	metrics, stats, control := filepath.Join(dir, "m.sock"), filepath.Join(dir, "stats.sock"), filepath.Join(dir, "control.sock")
+	_, port, err := net.SplitHostPort(web)
+	check(t, err)
+	link := filepath.Join(dir, "link")
+	check(t, os.Symlink(".", link))
+	ini := "socket = localhost:" + port + "\nmetrics-socket = " + link + "/m.sock\nhealth = " + health + "\nstats = fd://uwsgitop\nprocesses = 2\nvacuum = true\n"
+	t.Run("unsafe control", func(t *testing.T) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "control.sock")
+		s := startServer(t, "socket = 127.0.0.1:0\n", in(dir), failing, wrapped("sh", "-c", `umask 0; exec "$@"`, "sh", lookPath(t, "activate"),
+			"c="+path, "--"))
+		s.mustExit(1)
+		s.log.Wait(t, s.done, "control: the passed socket "+path+" must have the mode 0600")
+	})
+	s := startServer(t, ini, in(dir), wrapped("sh", "-c", `umask 177; exec "$@"`, "sh", lookPath(t, "activate"), "app.socket="+web, "m="+metrics,
+		"h="+health, "uwsgitop="+stats, "c="+control, "other="+other, "--"))
+	files := map[string]os.FileInfo{}
+	for _, path := range []string{metrics, stats, control} {
+		files[path], err = os.Lstat(path)
+		check(t, err)
+	}
+	verify := func() {
+		t.Helper()
+		s.wantVisit(http.StatusOK, "/", "")
+		if reason := s.unready(t, health); reason != "" {
+			t.Errorf("health: %s", reason)
+		}
+		for _, path := range []string{metrics, stats} {
+			conn, err := net.Dial("unix", path) //nolint:noctx // it does not wait
+			check(t, err)
+			check(t, conn.Close())
+		}
+		if conn, err := net.Dial("tcp", other); err == nil { //nolint:noctx // it does not wait
+			t.Errorf("connected to %s, which no key names", conn.RemoteAddr())
+		}
+		for _, pid := range s.workers() {
+			if env := proctest.Environ(t, pid); !slices.Contains(env, "LISTEN_FDNAMES=http:metrics:config:lifeline:log") {
+				t.Errorf("worker %d has %q", pid, env)
+			}
+		}
+	}
+	if s.address != web {
+		t.Errorf("listening on %s, not on %s", s.address, web)
+	}
+	verify()
+	s.reload()
+	s.awaitNoneDraining()
+	verify()
+	s.stop()
+	if n := s.log.Count("passed socket closed, no key names it", "name=other", "address="+other); n != 1 || s.log.Count("passed socket closed") != 1 {
+		t.Errorf("an unused socket was logged %d times", n)
+	}
+	for path, before := range files {
+		after, err := os.Lstat(path)
+		if err != nil || !os.SameFile(before, after) || after.Mode() != before.Mode() {
+			t.Errorf("the file of a passed socket was changed: %v, %v", after, err)
+		}
+	}
 }

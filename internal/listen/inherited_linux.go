@@ -12,21 +12,8 @@ import (
 
 // adopt takes over an inherited socket, under its number, and returns where it listens.
 func adopt(fd int) (address string, err error) {
-	listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	switch {
-	case errors.Is(err, unix.EBADF):
-		return "", errors.New("the process has not inherited this descriptor")
-	case errors.Is(err, unix.ENOTSOCK):
-		return "", errors.New("the descriptor is not a socket")
-	case err != nil:
-		return "", os.NewSyscallError("getsockopt SO_ACCEPTCONN", err)
-	}
-	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
-	if err != nil {
-		return "", os.NewSyscallError("getsockopt SO_TYPE", err)
-	}
-	if listens == 0 || kind != unix.SOCK_STREAM {
-		return "", errors.New("the descriptor is not a listening stream socket")
+	if err := checkStream(fd); err != nil {
+		return "", err
 	}
 	l, err := Listener(fd) // as workers do
 	if err != nil {
@@ -36,6 +23,31 @@ func adopt(fd int) (address string, err error) {
 	unix.CloseOnExec(fd)
 	_, err = setNonblocking(fd) // service managers pass on blocking ones
 	return l.Addr().String(), err
+}
+
+// checkStream checks that a descriptor is a listening stream socket.
+func checkStream(fd int) error {
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	switch {
+	case errors.Is(err, unix.EBADF):
+		return errors.New("the process has not inherited this descriptor")
+	case errors.Is(err, unix.ENOTSOCK):
+		return errors.New("the descriptor is not a socket")
+	case err != nil:
+		return os.NewSyscallError("getsockopt SO_TYPE", err)
+	case kind == unix.SOCK_DGRAM:
+		return errors.New("the descriptor is a datagram socket, not a stream socket (ListenStream= in a socket unit)")
+	case kind != unix.SOCK_STREAM:
+		return errors.New("the descriptor is not a stream socket (ListenStream= in a socket unit)")
+	}
+	listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if err != nil {
+		return os.NewSyscallError("getsockopt SO_ACCEPTCONN", err)
+	}
+	if listens == 0 {
+		return errors.New("the descriptor is a socket that does not listen (Accept=no in a socket unit)")
+	}
+	return nil
 }
 
 // Listener returns a listener on a copy of a descriptor, which may become non-blocking. Closing it leaves the file of a unix socket.

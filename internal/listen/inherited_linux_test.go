@@ -96,15 +96,15 @@ func TestInheritedRefuses(t *testing.T) {
 	defer null.Close()
 	f("9999", "not inherited")
 	f(numberOf(null), "not a socket")
-	f(numberOf(inherited(t, "", unix.AF_INET, unix.SOCK_STREAM, false)), "not a listening stream socket")
-	f(numberOf(inherited(t, "", unix.AF_INET, unix.SOCK_DGRAM, false)), "not a listening stream socket")
-	f(numberOf(inherited(t, "", unix.AF_UNIX, unix.SOCK_SEQPACKET, true)), "not a listening stream socket")
+	f(numberOf(inherited(t, "", unix.AF_INET, unix.SOCK_STREAM, false)), "does not listen")
+	f(numberOf(inherited(t, "", unix.AF_INET, unix.SOCK_DGRAM, false)), "a datagram socket")
+	f(numberOf(inherited(t, "", unix.AF_UNIX, unix.SOCK_SEQPACKET, true)), "not a stream socket")
 	own := open(t, s, loopback("http"))
 	f(strconv.Itoa(descriptors(t, own, 1)[0]), "own sockets")
 
 	// A refused descriptor is left unchanged.
 	packets := inherited(t, "", unix.AF_UNIX, unix.SOCK_SEQPACKET, true)
-	f(numberOf(packets), "not a listening stream socket")
+	f(numberOf(packets), "not a stream socket")
 	if flags, err := unix.FcntlInt(osfile.FD(packets), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
 		t.Errorf("flags %#x, %v", flags, err)
 	}

@@ -54,7 +54,7 @@ func (s *Sockets) listen(socket Socket) (*listener, error) {
 		}
 		address, err := adopt(fd)
 		if err != nil {
-			return nil, err
+			return nil, s.explainPassed(err, fd)
 		}
 		return &listener{address: address, fd: fd, inherited: true}, nil
 	default:
@@ -78,12 +78,27 @@ func newTCPListener(socket Socket) (*listener, error) {
 }
 
 // explainInUse adds that this process itself has the port, if so: an address cannot change to one that overlaps while the old one
-// is open.
+// is open, or to one that overlaps with that of a passed socket.
 func (s *Sockets) explainInUse(err error, address string) error {
 	_, port, _ := net.SplitHostPort(address)
 	for _, l := range s.open {
 		if _, ours, splitErr := net.SplitHostPort(l.address); splitErr == nil && ours == port {
 			return fmt.Errorf("%w, perhaps by this server itself, which listens on %s", err, l.address)
+		}
+	}
+	for _, p := range s.passed {
+		if at := addrPort(p.bound); p.stream && strconv.Itoa(int(at.Port())) == port {
+			return fmt.Errorf("%w, perhaps by the passed socket %s: use its address, %s", err, p.file.Name(), at)
+		}
+	}
+	return err
+}
+
+// explainPassed adds the name and the address of a passed descriptor, by which its user knows it.
+func (s *Sockets) explainPassed(err error, fd int) error {
+	for _, p := range s.passed {
+		if p.fd == fd {
+			return fmt.Errorf("passed as %s, bound to %q: %w", p.file.Name(), p.address(), err)
 		}
 	}
 	return err

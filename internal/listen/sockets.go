@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strconv"
 
 	"multiproc/internal/osfile"
 )
@@ -25,7 +24,8 @@ type Socket struct {
 	Network string // "tcp", "unix" or "fd"
 
 	// Address is HOST:PORT or :PORT for tcp; without a host, all addresses of both IPv4 and IPv6; port 0 is any free one. For
-	// unix it is an absolute path or an abstract @name, for fd the number of a descriptor that the process has inherited.
+	// unix it is an absolute path or an abstract @name, for fd the number of a descriptor that the process has inherited; see
+	// also Resolve.
 	Address string
 
 	Backlog   int          // how many connections may wait to be accepted; 0: as many as net.core.somaxconn allows
@@ -48,26 +48,29 @@ type Sockets struct {
 	// Owner is the user that the process, which is root, continues as; nil: it stays as it is. See [osfile.Place].
 	Owner *osfile.User
 
-	activated []*os.File
-	open      map[address]*listener
+	passed []*passed
+	open   map[address]*listener
 }
 
-// NewSockets takes over the sockets that the process was activated with (activation.Files), if there are any. They remain open for
-// as long as the process runs.
+// NewSockets takes over the descriptors that the service manager has passed to the process (activation.Files), if there are any.
+// They remain open for as long as the process runs, unless CloseUnused closes them.
 func NewSockets(activated []*os.File) *Sockets {
-	return &Sockets{activated: activated, open: map[address]*listener{}}
+	s := &Sockets{open: map[address]*listener{}}
+	for _, file := range activated {
+		s.passed = append(s.passed, newPassed(file))
+	}
+	return s
 }
 
-// Activated returns the sockets that the process was activated with. One that the service manager calls metrics keeps that name;
-// all others are http.
+// Activated returns all passed sockets. One that the service manager calls metrics keeps that name; all others are http.
 func (s *Sockets) Activated() []Socket {
 	var sockets []Socket
-	for _, file := range s.activated {
+	for _, p := range s.passed {
 		name := "http"
-		if file.Name() == "metrics" {
-			name = file.Name()
+		if p.file.Name() == "metrics" {
+			name = p.file.Name()
 		}
-		sockets = append(sockets, Socket{Name: name, Network: "fd", Address: strconv.Itoa(int(osfile.FD(file)))})
+		sockets = append(sockets, p.socket(name))
 	}
 	return sockets
 }

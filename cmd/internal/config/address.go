@@ -13,13 +13,19 @@ import (
 type Address struct {
 	Network string // "tcp", "unix" or "fd"
 	Address string // as for net.Listen: "127.0.0.1:8000", "[::1]:8000", ":8000", "/absolute/path", "@abstract"
-	FD      int    // for the network "fd": a listening socket that the process inherited
+
+	// For the network "fd": a listening socket that the process inherited, by its number, or by the name in Address that a
+	// service manager has given to it and perhaps to others.
+	FD int
 }
 
 // String returns the address as an ini file has it.
 func (a Address) String() string {
-	if a.Network == "fd" {
+	if a.Network == "fd" && a.Address == "" {
 		return fdScheme + strconv.Itoa(a.FD)
+	}
+	if a.Network == "fd" {
+		return fdScheme + a.Address
 	}
 	return a.Address
 }
@@ -93,11 +99,22 @@ func withoutScheme(text string) string {
 }
 
 func parseFD(text string) (Address, error) {
-	fd, err := strconv.ParseUint(strings.TrimPrefix(text, fdScheme), 10, 31)
+	name := strings.TrimPrefix(text, fdScheme)
+	if isFDName(name) {
+		return Address{Network: "fd", Address: name}, nil
+	}
+	fd, err := strconv.ParseUint(name, 10, 31)
 	if err != nil {
-		return Address{}, fmt.Errorf("%s is not a descriptor: use fd:// and a number, as in fd://3", quoted(text))
+		return Address{}, fmt.Errorf("%s is not a descriptor: use fd:// and a number, as in fd://3, or a name of FileDescriptorName=", quoted(text))
 	}
 	return Address{Network: "fd", FD: int(fd)}, nil
+}
+
+// isFDName reports whether a text is a name of a descriptor and no number; see sd_listen_fds_with_names(3).
+func isFDName(text string) bool {
+	const longest = 255
+	unfit := func(r rune) bool { return r <= ' ' || r > '~' || r == ':' || r == '/' }
+	return text != "" && len(text) <= longest && !strings.ContainsFunc(text, unfit) && strings.Trim(text, "-0123456789") != ""
 }
 
 func parseAbstract(text string) (Address, error) {

@@ -24,6 +24,8 @@ func TestParseAddress(t *testing.T) {
 		"@a/b":                     {Network: "unix", Address: "@a/b"},
 		"fd://0":                   {Network: "fd"},
 		"fd://3":                   {Network: "fd", FD: 3},
+		"fd://http":                {Network: "fd", Address: "http"},
+		"fd://web-2.socket":        {Network: "fd", Address: "web-2.socket"},
 		strings.Repeat("/aaa", 26): {Network: "unix", Address: strings.Repeat("/aaa", 26)},
 	} {
 		got, err := parseAddress(text, "/srv")
@@ -80,7 +82,9 @@ func TestParseAddress(t *testing.T) {
 		"bücher:80":                    "looked up",
 		"fd://":                        "fd://3",
 		"fd://-1":                      "fd://3",
-		"fd://x":                       "fd://3",
+		"fd://a b":                     "FileDescriptorName=",
+		"fd://a:b":                     "fd://3",
+		"fd:///run/a":                  "fd://3",
 		"fd://99999999999":             "fd://3",
 		"@":                            "@app",
 		"/run/":                        "directory",

@@ -26,7 +26,7 @@ func Keys() []Key {
 	keys := []Key{
 		{
 			Name: "socket", Aliases: []string{"http-socket", "http11-socket", "http"}, Repeatable: true,
-			Help: "serve HTTP here: HOST:PORT, :PORT, [IPV6]:PORT, a path with a slash, @ABSTRACT or fd://N",
+			Help: "serve HTTP here: HOST:PORT, :PORT, [IPV6]:PORT, a path with a slash, @ABSTRACT, fd://N or fd://NAME",
 			bind: func(c target) value { return addresses(&c.Sockets, c.sys.Dir) },
 		},
 		{

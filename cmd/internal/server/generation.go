@@ -17,7 +17,7 @@ type generations struct {
 	first      *config.Config // of the master itself
 	env        []string       // the environment that the master was started with
 	metricsDir string
-	activated  []listen.Socket // from systemd
+	sockets    *listen.Sockets
 	secrets    *secretFiles
 }
 
@@ -54,6 +54,10 @@ func (g *generations) plan(cfg *config.Config) (master.Plan, error) {
 	if err != nil {
 		return master.Plan{}, err
 	}
+	sockets, err := findSockets(cfg, g.sockets)
+	if err != nil {
+		return master.Plan{}, err
+	}
 	plan := master.Plan{
 		Limits: master.Limits{
 			Workers:          cfg.Processes,
@@ -74,7 +78,7 @@ func (g *generations) plan(cfg *config.Config) (master.Plan, error) {
 		Dir:      cfg.Chdir,
 		Settings: settings,
 		Secrets:  packed,
-		Sockets:  workerSockets(cfg, g.activated),
+		Sockets:  sockets.workers,
 		Watch:    cfg.TouchReload,
 	}
 	switch {

@@ -85,22 +85,26 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 		first:      in.cfg,
 		env:        call.env,
 		metricsDir: in.metricsDir,
-		activated:  in.sockets.Activated(),
+		sockets:    in.sockets,
 		secrets:    newSecretFiles(in.log),
 	}
 	plan, err := generations.plan(in.cfg)
 	if err != nil {
 		return cli.Usage(err)
 	}
-	control, err := in.listenControl()
+	sockets, err := findSockets(in.cfg, in.sockets)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	control, err := in.listenControl(sockets.control)
 	if err != nil {
 		return err
 	}
-	health, err := in.listenUnnamed(healthSockets(in.cfg)) // the master itself answers there
+	health, err := in.listenUnnamed(sockets.health) // the master itself answers there
 	if err != nil {
 		return err
 	}
-	statsListeners, err := in.listenStats()
+	statsListeners, err := in.listenUnnamed(sockets.stats)
 	if err != nil {
 		return err
 	}
@@ -123,6 +127,7 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 	if err != nil {
 		return err
 	}
+	in.closeUnused()
 	if err := in.enter(); err != nil {
 		return err
 	}

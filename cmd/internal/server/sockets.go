@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -21,46 +23,77 @@ const (
 	statsListener   = "stats"  // of a master
 )
 
-// workerSockets returns the sockets that workers serve. For a socket from systemd that the settings name too, the settings
-// take precedence.
-func workerSockets(cfg *config.Config, activated []listen.Socket) []listen.Socket {
-	var sockets []listen.Socket
-	for _, a := range cfg.Sockets {
-		sockets = append(sockets, newSocket(httpListener, a, cfg))
+// sockets are all the sockets of a server, by their users.
+type sockets struct {
+	workers []listen.Socket
+	health  []listen.Socket // of the master, or of a standalone process
+	stats   []listen.Socket // of the master
+	control []listen.Socket // of the master
+}
+
+// findSockets returns the sockets that the settings name: of those that the service manager has passed, the ones that are bound to
+// their addresses or have their names. Without the key socket, workers get all that no key names; without metrics-socket, one called
+// metrics is for the metrics.
+func findSockets(cfg *config.Config, passed *listen.Sockets) (*sockets, error) {
+	f := finder{cfg: cfg, passed: passed, keys: map[string]string{}}
+	s := new(sockets)
+	if cfg.Control != "" {
+		s.control = f.find("control", "control", false, config.Address{Network: "unix", Address: cfg.Control})
 	}
-	for _, a := range cfg.MetricsSockets {
-		sockets = append(sockets, newSocket(metricsListener, a, cfg))
-	}
-	for _, s := range activated {
-		named := slices.ContainsFunc(sockets, func(other listen.Socket) bool {
-			return other.Network == s.Network && other.Address == s.Address
-		})
-		if !named {
-			sockets = append(sockets, s)
+	s.health = f.find("health", healthListener, false, cfg.Health...)
+	s.stats = f.find("stats", statsListener, false, cfg.Stats...)
+	s.workers = f.find("socket", httpListener, true, cfg.Sockets...)
+	s.workers = append(s.workers, f.find("metrics-socket", metricsListener, true, cfg.MetricsSockets...)...)
+	for _, socket := range passed.Activated() {
+		named, implied := f.keys[socket.Address] != "", len(cfg.Sockets) == 0
+		if socket.Name == metricsListener {
+			implied = len(cfg.MetricsSockets) == 0
+		}
+		if implied && !named {
+			s.workers = append(s.workers, socket)
 		}
 	}
-	return sockets
+	if len(cfg.Sockets) == 0 && !slices.ContainsFunc(s.workers, func(s listen.Socket) bool { return s.Name == httpListener }) {
+		f.errs = append(f.errs, errors.New("socket is missing: other keys name all sockets that were passed"))
+	}
+	return s, errors.Join(f.errs...)
 }
 
-// healthSockets returns the sockets for health checks alone.
-func healthSockets(cfg *config.Config) []listen.Socket {
-	return processSockets(healthListener, cfg.Health, cfg)
+// finder finds the sockets of the keys.
+type finder struct {
+	cfg    *config.Config
+	passed *listen.Sockets
+	keys   map[string]string // by descriptors
+	errs   []error
 }
 
-// processSockets returns the sockets that belong to one process, not to a slot.
-func processSockets(name string, addresses []config.Address, cfg *config.Config) []listen.Socket {
+// find returns the sockets of a key. Sockets that belong to one process, not to a slot, never share a port.
+func (f *finder) find(key, name string, share bool, addresses ...config.Address) []listen.Socket {
 	var sockets []listen.Socket
 	for _, a := range addresses {
-		s := newSocket(name, a, cfg)
-		s.ReusePort = false
-		sockets = append(sockets, s)
+		want := newSocket(name, a, f.cfg)
+		want.ReusePort = want.ReusePort && share
+		found, err := f.passed.Resolve(want)
+		if err != nil {
+			f.errs = append(f.errs, fmt.Errorf("%s: %w", key, err))
+		}
+		for _, socket := range found {
+			if socket.Network != "fd" {
+				continue
+			}
+			if other := f.keys[socket.Address]; other != "" && other != key {
+				f.errs = append(f.errs, fmt.Errorf("%s: %s is the same socket as that of %s", key, a, other))
+			}
+			f.keys[socket.Address] = key
+		}
+		sockets = append(sockets, found...)
 	}
 	return sockets
 }
 
 func newSocket(name string, a config.Address, cfg *config.Config) listen.Socket {
 	s := listen.Socket{Name: name, Network: a.Network, Address: a.Address, Backlog: cfg.Listen, ReusePort: cfg.ReusePort}
-	if a.Network == "fd" {
+	if a.Network == "fd" && a.Address == "" {
 		s.Address = strconv.Itoa(a.FD)
 	}
 	if cfg.ChmodSocket != nil {
@@ -71,27 +104,39 @@ func newSocket(name string, a config.Address, cfg *config.Config) listen.Socket 
 }
 
 // listenControl opens the control socket. It returns nil if the settings have none.
-func (in *instance) listenControl() (net.Listener, error) {
-	path := in.cfg.Control
-	if path == "" {
+func (in *instance) listenControl(sockets []listen.Socket) (net.Listener, error) {
+	if len(sockets) == 0 {
 		return nil, nil //nolint:nilnil // documented above
 	}
+	path, socket := in.cfg.Control, sockets[0]
 	if filepath.Dir(path) == config.RuntimeDir(os.Getuid(), os.Getenv) {
 		if err := in.makeRuntimeDir(filepath.Dir(path)); err != nil {
 			return nil, err
 		}
 	}
-	mode := fs.FileMode(0o600)
-	listeners, err := in.listen(listen.Socket{Name: "control", Network: "unix", Address: path, Mode: &mode})
+	const mode = fs.FileMode(0o600)
+	if socket.Network == "fd" {
+		// Whoever can connect can stop the server.
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&^mode != 0 {
+			return nil, fmt.Errorf("control: the passed socket %s must have the mode %#o (SocketMode= in a socket unit)", path, mode)
+		}
+	}
+	socket.Mode, socket.Backlog = new(mode), 0
+	listeners, err := in.listen(socket)
 	if err != nil {
 		return nil, err
 	}
 	return listeners[0].Listener, nil
 }
 
-// listenStats opens the addresses of uWSGI's stats.
-func (in *instance) listenStats() ([]net.Listener, error) {
-	return in.listenUnnamed(processSockets(statsListener, in.cfg.Stats, in.cfg))
+// closeUnused closes the passed sockets that no key names.
+func (in *instance) closeUnused() {
+	err := in.sockets.CloseUnused(func(name, address string) {
+		in.log.Warn("passed socket closed, no key names it", "name", name, "address", address)
+	})
+	if err != nil {
+		in.log.Warn("cannot close passed socket", "error", err)
+	}
 }
 
 // listenUnnamed is listen without the names.

@@ -20,10 +20,15 @@ const standaloneID = "w1"
 
 // runStandalone serves from this process, without a master, the same routes as a worker.
 func runStandalone(ctx context.Context, in *instance) error {
-	listeners, err := in.listen(append(workerSockets(in.cfg, in.sockets.Activated()), healthSockets(in.cfg)...)...)
+	sockets, err := findSockets(in.cfg, in.sockets)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	listeners, err := in.listen(append(sockets.workers, sockets.health...)...)
 	if err != nil {
 		return err
 	}
+	in.closeUnused()
 	inherited := &handoff.Inherited{Listeners: listeners}
 	in.logFirstSteps("--database=" + in.cfg.Database)
 	secrets, err := in.prepareStandalone(ctx)

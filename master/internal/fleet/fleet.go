@@ -220,7 +220,7 @@ func (f *Fleet) silent(now time.Time, w *Worker) bool {
 func (f *Fleet) becameReady(now time.Time, w *Worker) {
 	w.Phase, w.readyAt, w.deadline = Ready, now, time.Time{}
 	f.cold = false
-	f.log(slog.LevelInfo, "worker ready", w.attrs("after", now.Sub(w.Started))...)
+	f.log(slog.LevelInfo, "worker is ready", w.attrs("after", now.Sub(w.Started))...)
 	for _, other := range f.holders(w.Identity.Generation, w.Identity.Slot) {
 		if other != w && other.Leaving != "" {
 			f.drain(now, other, other.Leaving, f.limits(other).ReloadMercy)
