@@ -36,6 +36,9 @@ func TestLoginsThroughProxy(t *testing.T) {
 	if r.code != http.StatusSeeOther || !r.cookie("__Host-"+sessionCookie).Secure {
 		t.Errorf("from another address: %s, %v", r, r.header)
 	}
+	if hsts := r.header.Get("Strict-Transport-Security"); hsts != "" {
+		t.Errorf("without the key hsts: %s", hsts)
+	}
 
 	// By TCP neither the address that is locked out nor the scheme is believed.
 	r = login(http.DefaultTransport, "203.0.113.7", adminPassword)

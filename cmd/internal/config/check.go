@@ -152,6 +152,7 @@ func (b *binder) checkIdle() {
 	idle("harakiri-graceful-timeout", c.Harakiri > 0, "without harakiri")
 	idle("max-requests-delta", c.MaxRequests > 0, "without max-requests")
 	idle("max-worker-lifetime-delta", c.MaxWorkerLifetime > 0, "without max-worker-lifetime")
+	idle("hsts", c.TLSCert != "" || len(c.TrustedProxies) > 0, "without HTTPS: set tls-cert, or the trusted-proxies that have it")
 	idle("stats-http", len(c.Stats) > 0, "without stats")
 	idle("database-synchronous", c.Database != "", "without database")
 	idle("database-timeout", c.Database != "", "without database")

@@ -59,6 +59,7 @@ type Config struct {
 	SocketTimeout  time.Duration `json:"socket-timeout"`
 	AllowedHosts   []string      `json:"allowed-hosts"`   // empty: all
 	TrustedProxies []Proxy       `json:"trusted-proxies"` // empty: none
+	HSTS           string        `json:"hsts"`            // as "31536000, includeSubDomains"; empty: none
 	Debug          bool          `json:"debug"`
 
 	Harakiri                time.Duration `json:"harakiri"` // 0: off

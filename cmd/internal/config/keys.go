@@ -241,6 +241,11 @@ func Keys() []Key {
 			bind: func(c target) value { return proxies(&c.TrustedProxies) },
 		},
 		{
+			Name: "hsts", ownWorker: true,
+			Help: "time in which browsers use HTTPS only, and includeSubDomains, preload; sent over HTTPS; 0: they forget it",
+			bind: func(c target) value { return hsts(&c.HSTS) },
+		},
+		{
 			Name: "max-connections", Default: "10000", ownWorker: true,
 			Help: "maximum number of connections per worker, at most 3/4 of its file descriptors; more wait in the queue",
 			bind: func(c target) value { return number(&c.MaxConnections, 1) },

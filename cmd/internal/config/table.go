@@ -162,6 +162,7 @@ func foreignNames() map[string]string {
 		"http-timeout":        "keepalive keep-alive keepalive-timeout",
 		"worker-reload-mercy": "graceful-timeout",
 		"trusted-proxies":     "forwarded-allow-ips proxy-allow-ips set-real-ip-from",
+		"hsts":                "strict-transport-security secure-hsts-seconds hsts-max-age",
 		"reload-on-rss":       "max-memory memory-limit max-rss",
 		"command":             "cmd exec execstart program",
 	} {

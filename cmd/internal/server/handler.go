@@ -25,7 +25,7 @@ func (s *routes) main() http.Handler {
 	if len(s.cfg.MetricsSockets) == 0 {
 		mux.Handle("GET "+s.cfg.MetricsPath, s.metrics)
 	}
-	return s.guard(mux)
+	return newStrictTransport(s.cfg.HSTS, s.guard(mux))
 }
 
 // index redirects browsers to the admin site, if there is one.
@@ -44,7 +44,7 @@ func (s *routes) index(w http.ResponseWriter, r *http.Request) {
 func (s *routes) named(log *slog.Logger) (map[string]http.Handler, map[string]*tls.Config, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+s.cfg.MetricsPath, s.metrics)
-	metrics := s.guard(mux)
+	var metrics http.Handler = s.guard(mux)
 	var settings *tls.Config
 	if s.cfg.MetricsAuthFile != "" {
 		auth := newMetricsAuth(s.cfg.MetricsAuthFile, metrics, log)
@@ -59,7 +59,7 @@ func (s *routes) named(log *slog.Logger) (map[string]http.Handler, map[string]*t
 }
 
 // guard applies allowed-hosts to all but the health routes, which load balancers request by address.
-func (s *routes) guard(mux *http.ServeMux) http.Handler {
+func (s *routes) guard(mux *http.ServeMux) *http.ServeMux {
 	all := http.NewServeMux()
 	all.HandleFunc("GET /livez", worker.Livez)
 	all.HandleFunc("GET /healthz", worker.Livez)
