@@ -64,7 +64,7 @@ func (m *Master) reloadFor(reply chan<- Outcome) {
 }
 
 func (m *Master) serveStop(w http.ResponseWriter, r *http.Request) {
-	fast := r.FormValue("fast") != ""
+	fast := r.URL.Query().Get("fast") != "" // a body is not read
 	// The connection is closed by the kernel, when the process is gone and has released everything.
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

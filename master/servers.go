@@ -12,7 +12,7 @@ import (
 )
 
 // maxServerConns bounds the open connections of the control socket and of each health address: the master needs descriptors for more
-// than its clients.
+// than its clients. Silent ones make room for others.
 const maxServerConns = 64
 
 // serverTimeout bounds the wait for a client's request, and for a client of a health check to read the answer.
@@ -28,7 +28,7 @@ func (m *Master) serve() func() {
 		server.ErrorLog = slog.NewLogLogger(m.log.Handler(), slog.LevelWarn)
 		server.SetKeepAlivesEnabled(false)
 		servers = append(servers, server)
-		serving.Go(func() { _ = server.Serve(conn.Listen(l, maxServerConns)) }) // until it is shut down
+		serving.Go(func() { _ = conn.Serve(server, l, maxServerConns) }) // until it is shut down
 	}
 	if m.config.Control != nil {
 		start(m.config.Control, &http.Server{Handler: m.control()}) // no write timeout: a reload takes its time

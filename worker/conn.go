@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -33,12 +34,21 @@ type clientConn struct {
 
 	mu sync.Mutex // guards the rest
 	// waiting is set until the first byte of a request: in the drain, for at most Limits.DrainIdle.
-	waiting   bool
-	idleSince time.Time // when it began to wait for the next request
+	waiting bool
+	// silent is set until the whole head of a request has come: a client that drips its head, or does not finish the TLS
+	// handshake, is as silent as one that sends nothing.
+	silent      bool
+	silentSince time.Time // when it was set
+	began       time.Time // the current request, with its first byte
+	evicted     bool      // to make room
 	// readDeadline is the one that net/http has set. While waiting, the real deadline may be earlier.
 	readDeadline time.Time
 	// readingBody is set while reads are of a request's body, each of which has a deadline.
 	readingBody bool
+	// inBodyRead is set during such a read.
+	inBodyRead bool
+	// bodyDeadline is that of the whole body; see LimitBody. Zero: none.
+	bodyDeadline time.Time
 	// stalled is set once such a deadline has passed. It stays set, because the position in the body is unknown from then on.
 	stalled bool
 	// ownWriteDeadline is set while a deadline of the handler's replaces those of the writes.
@@ -70,9 +80,11 @@ func (c *clientConn) setState(state http.ConnState) {
 	c.mu.Lock()
 	switch state {
 	case http.StateIdle:
-		c.waiting, c.idleSince = true, time.Now()
+		c.waiting, c.silent, c.silentSince = true, true, time.Now()
 	case http.StateActive:
-		c.waiting = false // still set if the whole request came together with the one before
+		if c.waiting { // the whole request came together with the one before
+			c.waiting, c.began = false, time.Now()
+		}
 	case http.StateHijacked:
 		c.hijacked = true
 	case http.StateClosed:
@@ -86,7 +98,9 @@ func (c *clientConn) beginRequest(req *request, hasBody bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.req = req
+	c.silent = false
 	c.answering = false
+	c.bodyDeadline = time.Time{}
 	if c.readingBody = hasBody; hasBody {
 		c.socket.StartBody()
 	}
@@ -191,12 +205,18 @@ func (c *clientConn) startReadLocked() error {
 	case c.stalled:
 		return os.ErrDeadlineExceeded
 	}
-	return c.Conn.SetReadDeadline(c.socket.StartRead())
+	c.inBodyRead = true
+	deadline := c.socket.StartRead()
+	if limit := c.bodyDeadline; !limit.IsZero() && (deadline.IsZero() || limit.Before(deadline)) {
+		deadline = limit
+	}
+	return c.Conn.SetReadDeadline(deadline)
 }
 
 func (c *clientConn) endBodyRead(n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.inBodyRead = false
 	c.socket.EndRead(n)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.stalled = c.readingBody // otherwise the deadline was another one
@@ -211,33 +231,74 @@ func (c *clientConn) stopWaiting() {
 		return
 	}
 	c.waiting = false
+	c.began = time.Now()
 	if c.server.health.draining.Load() {
 		_ = c.Conn.SetReadDeadline(c.readDeadline)
 	}
 }
 
-// IdleSince returns the zero time only once a whole head has come: a client that drips its head, or does not finish the TLS
-// handshake, is as idle as a silent one.
-func (c *clientConn) IdleSince() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.idleLocked() {
-		return time.Time{}
+// LimitBody limits the time for a request, from the first byte of its head to the last one of its body, to d: for a handler that
+// does not know its client yet. 0 removes the limit, so that only Limits.SocketTimeout applies. ctx is the context of the request or
+// derived from it. When the time is over, reads of the body fail with [os.ErrDeadlineExceeded] and the connection is closed after
+// the answer. While clients wait for a connection, a body with such a limit is waited for no longer than a head. LimitBody does
+// nothing for a request that no worker serves.
+func LimitBody(ctx context.Context, d time.Duration) {
+	if c, ok := ctx.Value(connKey{}).(*clientConn); ok {
+		c.limitBody(d)
 	}
-	return c.idleSince
 }
 
-func (c *clientConn) idleLocked() bool {
-	return c.req == nil && !c.readingBody && !c.hijacked && !c.closing
-}
-
-// Evict makes room for another connection.
-func (c *clientConn) Evict() {
+func (c *clientConn) limitBody(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.idleLocked() && !conn.Unread(c.socket.Conn) {
-		_ = c.Conn.SetReadDeadline(time.Unix(1, 0)) // net/http closes it
+	c.bodyDeadline = time.Time{}
+	if d > 0 {
+		c.bodyDeadline = c.began.Add(d)
 	}
+}
+
+// SilentSince implements conn.Member.
+func (c *clientConn) SilentSince() (t time.Time, unread bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.evicted || c.hijacked || c.closing:
+		return time.Time{}, false
+	case c.silent:
+		return c.silentSince, false
+	case c.awaitsBodyLocked():
+		return c.began, false
+	}
+	return c.socket.StalledSince(), true
+}
+
+// awaitsBodyLocked reports whether a body is being waited for whose time is limited.
+func (c *clientConn) awaitsBodyLocked() bool { return c.inBodyRead && !c.bodyDeadline.IsZero() }
+
+// Evict makes room for another connection: it closes the socket, and net/http the connection. If the body is being waited for, the
+// handler can still answer.
+func (c *clientConn) Evict() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.evicted || c.hijacked || c.closing:
+		return false
+	case c.silent || c.awaitsBodyLocked():
+		if conn.Unread(c.socket.Conn) {
+			return false
+		}
+	case c.socket.StalledSince().IsZero():
+		return false
+	}
+	c.evicted = true
+	if !c.silent && c.inBodyRead {
+		c.bodyDeadline = time.Unix(1, 0)
+		_ = c.Conn.SetReadDeadline(c.bodyDeadline)
+		return true
+	}
+	c.lost = true
+	_ = c.socket.Close()
+	return true
 }
 
 // drain shortens the idle deadline.

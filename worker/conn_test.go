@@ -157,7 +157,7 @@ func (c *client) drip(text string, times int, pause time.Duration) error {
 // TestIdleConnectionsMakeRoom has as many connections as are allowed, idle in different ways. Others are served, and in the end none
 // of these is left.
 func TestIdleConnectionsMakeRoom(t *testing.T) {
-	w := start(t, limited(func(l *worker.Limits) { l.MaxConnections = 4 }), http.HandlerFunc(hello)) // one place is the listener's
+	w := start(t, limited(func(l *worker.Limits) { l.MaxConnections = 3 }), http.HandlerFunc(hello))
 	silent, half, kept := w.dial(), w.dial(), w.dial()
 	half.send("GET / HTTP/1.1\r\nHo")
 	readAll(t, kept.do("GET", "/", ""))
@@ -174,7 +174,7 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("only %q were evicted", ends)
 		}
-		if body := w.visit(); body != "hello " {
+		if body := readAll(t, w.dial().do("GET", "/", "")); body != "hello " { // and it stays
 			t.Fatalf("%q", body)
 		}
 		select {
@@ -183,8 +183,7 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 		default:
 		}
 	}
-	slices.Sort(ends)
-	if want := []string{"<nil>", "<nil>", "HTTP/1.1 400 Bad Request<nil>"}; !slices.Equal(ends, want) {
+	if want := []string{"<nil>", "<nil>", "<nil>"}; !slices.Equal(ends, want) {
 		t.Errorf("%q, want %q", ends, want)
 	}
 }
@@ -276,6 +275,7 @@ func TestBusyConnections(t *testing.T) {
 	awaitFull(t)
 	visited := make(chan string, 1)
 	go func() { visited <- w.visit() }()
+	<-time.After(300 * time.Millisecond) // for the listener to notice
 	release <- struct{}{}
 	first := make(chan answer, 2)
 	for _, c := range busy {

@@ -14,9 +14,10 @@ import (
 // worker grants, no time at all. Start from DefaultLimits and change what differs.
 type Limits struct {
 	// MaxConnections is the maximum number of open connections on the main listeners together. Further ones wait in the
-	// kernel's queue, and those without a request make room for them, the longest idle first. The listeners in Config.Named
-	// share places of their own, as many but at least 8 and at most 64. All listeners together never use more than three
-	// quarters of the descriptors that the process may open.
+	// kernel's queue, and those whose clients say nothing make room for them, the longest silent first: without a whole head,
+	// or, if there are none, without reading the answer for 5 s. The listeners of each name in Config.Named have places of their
+	// own, as many but at least 8 and at most 1,024. All listeners together never use more than three quarters of the
+	// descriptors that the process may open.
 	MaxConnections int
 	// MaxHeader is the maximum size of a request's head in bytes, approximately. A longer one is answered with 431. At 0 only
 	// the limit of net/http applies, 1 MiB.
@@ -80,12 +81,12 @@ func (l *Limits) validate() error {
 	return errors.Join(faults...)
 }
 
-// connections returns how many connections the main listeners and the named ones may have.
-func (l *Limits) connections() (main, named int) {
+// connections returns how many connections the main listeners may have, and those of each of a number of names.
+func (l *Limits) connections(names int) (main, named int) {
 	total := maxDescriptors()
 	main = cmp.Or(l.MaxConnections, total)
-	named = max(8, min(main, 64, total/8))
-	return min(main, max(1, total-named)), named
+	named = max(8, min(main, 1024, total/8))
+	return min(main, max(1, total-names*named)), named
 }
 
 // maxDescriptors returns how many descriptors connections may use. The rest is for everything else that a worker opens.

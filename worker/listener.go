@@ -29,7 +29,7 @@ type listener struct {
 }
 
 func newListener(s *server, l handoff.Listener, main http.Handler) *listener {
-	handler, settings, limit := s.cfg.Named[l.Name], s.cfg.NamedTLS[l.Name], s.namedLimit
+	handler, settings, limit := s.cfg.Named[l.Name], s.cfg.NamedTLS[l.Name], s.named[l.Name]
 	if handler == nil {
 		handler, settings, limit = main, s.cfg.TLS, s.limit
 	}
@@ -42,7 +42,7 @@ func newListener(s *server, l handoff.Listener, main http.Handler) *listener {
 // Accept waits for a connection. In the drain it returns those that the kernel has queued, whatever the limit, because other
 // workers may be gone; then net.ErrClosed.
 func (l *listener) Accept() (net.Conn, error) {
-	if !l.draining.Load() && l.limit.Acquire(l.drained) {
+	if !l.draining.Load() && l.limit.Acquire(l.drained, func() bool { return conn.Queued(l.Listener) }) {
 		nc, err := l.Listener.Accept()
 		if err == nil {
 			c := l.newConn(nc, l.limit)
@@ -65,7 +65,7 @@ func (l *listener) newConn(nc net.Conn, limit *conn.Limit) *clientConn {
 	socket := &conn.Socket{Conn: nc, Timeout: l.server.limits.SocketTimeout, Limit: limit}
 	c := &clientConn{
 		Conn: nc, socket: socket, server: l.server, handler: l.handler, limit: limit,
-		waiting: true, idleSince: time.Now(),
+		waiting: true, silent: true, silentSince: time.Now(),
 		proxied: l.server.cfg.TrustedProxies.trusts(nc),
 	}
 	if l.tls != nil {

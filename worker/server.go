@@ -23,13 +23,13 @@ type server struct {
 	listeners []*listener
 	accepting sync.WaitGroup
 
-	health     health
-	notify     *notify
-	metrics    *requestMetrics // nil: there are none
-	process    *processMetrics // nil: there are none
-	limit      *conn.Limit     // of the main listeners
-	namedLimit *conn.Limit     // of the listeners in Config.Named
-	hasMaster  bool            // which can replace this worker
+	health    health
+	notify    *notify
+	metrics   *requestMetrics        // nil: there are none
+	process   *processMetrics        // nil: there are none
+	limit     *conn.Limit            // of the main listeners
+	named     map[string]*conn.Limit // of the listeners in Config.Named, by name
+	hasMaster bool                   // which can replace this worker
 
 	started     atomic.Int64 // requests
 	maxRequests int64        // with the random part; 0: no limit
@@ -58,16 +58,19 @@ func newServer(ctx context.Context, cfg Config, in *handoff.Inherited, handler h
 	if len(in.Listeners) == 0 {
 		return nil, errors.New("no sockets inherited; start this program by multiproc, with the key command in its ini file")
 	}
-	main, named := limits.connections()
+	main, named := limits.connections(len(cfg.Named))
 	s := &server{
-		cfg:        cfg,
-		limits:     limits,
-		notify:     newNotify(cfg.Logger),
-		hasMaster:  in.Identity != (handoff.Identity{}),
-		conns:      make(map[*clientConn]struct{}),
-		fastStop:   make(chan struct{}),
-		limit:      conn.NewLimit(main),
-		namedLimit: conn.NewLimit(named),
+		cfg:       cfg,
+		limits:    limits,
+		notify:    newNotify(cfg.Logger),
+		hasMaster: in.Identity != (handoff.Identity{}),
+		conns:     make(map[*clientConn]struct{}),
+		fastStop:  make(chan struct{}),
+		limit:     conn.NewLimit(main),
+		named:     make(map[string]*conn.Limit, len(cfg.Named)),
+	}
+	for name := range cfg.Named {
+		s.named[name] = conn.NewLimit(named)
 	}
 	if limits.MaxRequests > 0 {
 		s.maxRequests = int64(limits.MaxRequests) + rand.Int64N(int64(limits.MaxRequestsDelta)+1)

@@ -1,5 +1,5 @@
 // Package conn holds the rules that every listener of the module applies to its connections: at most so many are open at a time,
-// idle ones make room for new ones, and a client that stalls is cut off.
+// those whose clients say nothing make room for new ones, and a client that stalls is cut off.
 package conn
 
 import (
@@ -10,28 +10,34 @@ import (
 )
 
 // Limit bounds how many connections are open at a time, on one listener or on several. A listener takes a place before it
-// accepts a connection: while there is none, clients wait in the kernel's queue, and the connections that have been idle for
-// the longest time make room. It is safe for concurrent use.
+// accepts a connection: while there is none, clients wait in the kernel's queue, and silent connections make room for them, the
+// longest silent first. It is safe for concurrent use.
+//
+// A connection is silent while nothing can be done for it: before the first byte, within a TLS handshake or the head of a
+// request, however it drips, and between two requests. If there is no such connection, those whose clients do not read their
+// answers make room.
 type Limit struct {
 	places  chan struct{} // one element for each place that is taken
-	waiting atomic.Int32  // listeners that wait for a place
+	waiting atomic.Int32  // listeners whose clients wait for a place
 
 	mu      sync.Mutex // guards members
 	members map[Member]struct{}
 }
 
-// Member is a connection that can make room. IdleSince must not call the Limit.
+// Member is a connection that can make room. Its methods must not call the Limit.
 type Member interface {
-	// IdleSince returns when the connection began to wait for a request, or the zero time if it is not waiting for one.
-	IdleSince() time.Time
-	// Evict ends the connection unless a request has arrived in the meantime.
-	Evict()
+	// SilentSince returns when the connection became silent, or the zero time if it is being served. unread means that it is
+	// silent because its client does not read the answer.
+	SilentSince() (t time.Time, unread bool)
+	// Evict ends the connection unless it is being served by now, and reports whether it does.
+	Evict() bool
 }
 
 const (
-	// evictionInterval is the interval at which a listener that waits for a place looks for idle connections.
+	// evictionInterval is the interval at which a listener without a place looks for clients that wait and for silent
+	// connections, unless it finds both at once.
 	evictionInterval = 50 * time.Millisecond
-	// evictionShare is the share of the places that is cleared at once, as 1/n: finding idle connections costs more than
+	// evictionShare is the share of the places that is cleared at once, as 1/n: finding silent connections costs more than
 	// closing them.
 	evictionShare = 64
 )
@@ -41,22 +47,33 @@ func NewLimit(n int) *Limit {
 	return &Limit{places: make(chan struct{}, max(1, n)), members: map[Member]struct{}{}}
 }
 
-// Full reports whether a listener waits for a place.
+// Full reports whether clients wait for a place.
 func (l *Limit) Full() bool { return l.waiting.Load() > 0 }
 
-// Acquire waits for a place and takes it. It returns false when stop is closed before there is one.
-func (l *Limit) Acquire(stop <-chan struct{}) bool {
+// Acquire waits for a place and takes it. Nothing is evicted unless queued reports that a client waits to be accepted. It returns
+// false when stop is closed before there is a place.
+func (l *Limit) Acquire(stop <-chan struct{}, queued func() bool) bool {
 	select {
 	case l.places <- struct{}{}:
 		return true
 	default:
 	}
-	l.waiting.Add(1)
-	defer l.waiting.Add(-1)
+	full := false
+	defer func() {
+		if full {
+			l.waiting.Add(-1)
+		}
+	}()
 	tick := time.NewTicker(evictionInterval)
 	defer tick.Stop()
 	for {
-		l.evict()
+		if waits := queued(); waits != full {
+			full = waits
+			l.waiting.Add(map[bool]int32{true: 1, false: -1}[waits])
+		}
+		if full {
+			l.evict()
+		}
 		select {
 		case l.places <- struct{}{}:
 			return true
@@ -84,22 +101,34 @@ func (l *Limit) Release(m Member) {
 	<-l.places
 }
 
-// evict ends the connections that have been idle for the longest time.
+// evict ends the connections that have been silent for the longest time; those with unread answers only if there are no others.
 func (l *Limit) evict() {
 	type candidate struct {
 		member Member
 		since  time.Time
+		unread bool
 	}
-	var idle []candidate
+	var silent []candidate
 	l.mu.Lock()
 	for m := range l.members {
-		if since := m.IdleSince(); !since.IsZero() {
-			idle = append(idle, candidate{m, since})
+		if since, unread := m.SilentSince(); !since.IsZero() {
+			silent = append(silent, candidate{m, since, unread})
 		}
 	}
 	l.mu.Unlock()
-	slices.SortFunc(idle, func(a, b candidate) int { return a.since.Compare(b.since) })
-	for _, c := range idle[:min(len(idle), max(1, cap(l.places)/evictionShare))] {
-		c.member.Evict()
+	slices.SortFunc(silent, func(a, b candidate) int { return a.since.Compare(b.since) })
+	for _, unread := range []bool{false, true} {
+		evicted := 0
+		for _, c := range silent {
+			if c.unread == unread && c.member.Evict() {
+				evicted++
+			}
+			if evicted >= cap(l.places)/evictionShare && evicted > 0 {
+				return
+			}
+		}
+		if evicted > 0 {
+			return
+		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,16 +61,12 @@ func ask(c net.Conn) error {
 	return err
 }
 
-// served returns a client that was answered. The last place makes room at once if its client has not sent anything yet and no
-// other is idle, so this may take several attempts.
+// served returns a client that was answered.
 func served(t *testing.T, dial func() net.Conn) net.Conn {
 	t.Helper()
-	for {
-		c := dial()
-		if ask(c) == nil {
-			return c
-		}
-	}
+	c := dial()
+	check(t, ask(c))
+	return c
 }
 
 // TestListen has clients that use all places. Another one waits until one of them leaves.
@@ -94,7 +92,7 @@ func TestListen(t *testing.T) {
 	}
 	_ = clients[0].Close()
 	if err := <-answered; err != nil {
-		served(t, dial)
+		t.Error(err)
 	}
 }
 
@@ -116,45 +114,103 @@ func TestListenEvicts(t *testing.T) {
 	}
 }
 
-// TestConnState has clients that keep their connections alive. They make room for others.
-func TestConnState(t *testing.T) {
-	l, dial := listen(t, 3)
-	server := &http.Server{Handler: http.NotFoundHandler(), ConnState: conn.ConnState, ReadHeaderTimeout: proctest.Patience}
-	go func() { _ = server.Serve(l) }()
-	defer server.Close()
-	request := func(c net.Conn) error {
-		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: test\r\n\r\n"); err != nil {
-			return err
-		}
-		r, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			return err
-		}
-		return r.Body.Close()
+// TestServe has silent clients on all places but one, in different ways, and more of them in the queue. Those that send a request
+// are answered, and so is the one whose request is being handled all the while.
+func TestServe(t *testing.T) {
+	const places = 8
+	get := func(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: test\r\n" }
+	answered := func(t *testing.T, c net.Conn, path string) {
+		t.Helper()
+		_, err := io.WriteString(c, get(path)+"\r\n")
+		check(t, err)
+		check(t, awaitAnswer(c))
 	}
-	first := dial()
-	for request(first) != nil { // evicted while its request was on its way, as in served
-		first = dial()
+	for name, silence := range map[string]func(t *testing.T, c net.Conn){
+		"no byte":     func(*testing.T, net.Conn) {},
+		"half a head": func(_ *testing.T, c net.Conn) { _, _ = io.WriteString(c, "GET / HT") },
+		"a head that drips": func(t *testing.T, c net.Conn) {
+			go drip(t, c, get("/")+"X: "+strings.Repeat("x", 1000))
+		},
+		"kept alive": func(t *testing.T, c net.Conn) { answered(t, c, "/") },
+		"half a body": func(_ *testing.T, c net.Conn) {
+			_, _ = io.WriteString(c, get("/")+"Content-Length: 10\r\n\r\nx")
+		},
+		"an answer that is not read": func(_ *testing.T, c net.Conn) { _, _ = io.WriteString(c, get("/large")+"\r\n") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			check(t, err)
+			begun, release, large := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			server := &http.Server{ReadHeaderTimeout: proctest.Patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch r.URL.Path {
+				case "/slow":
+					close(begun)
+					<-release
+				case "/large":
+					large <- struct{}{}
+					_, _ = w.Write(make([]byte, 32<<20))
+				}
+			})}
+			go func() { _ = conn.Serve(server, inner, places) }()
+			defer server.Close()
+			dial := func() net.Conn {
+				c, err := new(net.Dialer).DialContext(t.Context(), "tcp", inner.Addr().String())
+				check(t, err)
+				t.Cleanup(func() { _ = c.Close() })
+				check(t, c.SetDeadline(time.Now().Add(proctest.Patience)))
+				return c
+			}
+			slow := dial()
+			_, err = io.WriteString(slow, get("/slow")+"\r\n")
+			check(t, err)
+			<-begun
+			var silent []net.Conn
+			crowd, unread := 3*places, strings.Contains(name, "answer")
+			if unread { // each takes longer
+				crowd = places - 1
+			}
+			for range crowd {
+				c := dial()
+				silence(t, c)
+				if unread {
+					<-large
+				}
+				silent = append(silent, c)
+			}
+			for range 2 * places {
+				answered(t, dial(), "/")
+			}
+			if !unread {
+				_, _ = io.Copy(io.Discard, silent[0]) // until the server ends it: the oldest goes first
+			}
+			close(release)
+			check(t, awaitAnswer(slow))
+		})
 	}
-	evicted := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(io.Discard, first)
-		evicted <- err
-	}()
-	for deadline := time.Now().Add(proctest.Patience); ; {
-		c := dial()
-		_ = c.SetDeadline(deadline)
-		_ = request(c)
+}
+
+// awaitAnswer reads an answer.
+func awaitAnswer(c net.Conn) error {
+	r, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return err
+	}
+	return r.Body.Close()
+}
+
+// drip sends a text byte by byte.
+func drip(t *testing.T, c net.Conn, text string) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for i := range text {
 		select {
-		case err := <-evicted:
-			if err != nil {
-				t.Error(err)
+		case <-tick.C:
+			if _, err := io.WriteString(c, text[i:i+1]); err != nil {
+				return
 			}
+		case <-t.Context().Done():
 			return
-		default:
-			if time.Now().After(deadline) {
-				t.Fatal("the first client was not evicted")
-			}
 		}
 	}
 }
@@ -198,12 +254,14 @@ func (f failing) Addr() net.Addr            { return nil }
 
 func TestLimitFull(t *testing.T) {
 	limit := conn.NewLimit(1)
-	limit.Acquire(nil)
-	if limit.Full() {
-		t.Error("full, and nothing waits")
-	}
+	limit.Acquire(nil, nil)
+	var queued atomic.Bool
 	stop, acquired := make(chan struct{}), make(chan bool)
-	go func() { acquired <- limit.Acquire(stop) }()
+	go func() { acquired <- limit.Acquire(stop, queued.Load) }()
+	if limit.Full() {
+		t.Error("full, and no client waits")
+	}
+	queued.Store(true)
 	proctest.Eventually(t, "a full limit", limit.Full)
 	close(stop)
 	if <-acquired {

@@ -24,6 +24,8 @@ type Socket struct {
 	Timeout  time.Duration // 0: none
 	Limit    *Limit        // nil: never full
 
+	write write
+
 	// Of the current body. One goroutine at a time reads it.
 	patience time.Duration // that is left for reads
 	received int           // bytes since patience was renewed
@@ -117,9 +119,12 @@ func RegularFile(src io.Reader) *io.LimitedReader {
 // The kernel's queue shows what the client takes: it may be large, and a write continues only once a good part of it is free.
 func (s *Socket) retry(attempt func() (n int64, err error)) error {
 	queued := int64(-1) // at the end of the last attempt; -1: unknown
-	for {
+	now := time.Now()
+	s.write.begin(now)
+	defer s.write.end()
+	for ; ; now = time.Now() {
 		if s.Timeout > 0 {
-			if err := s.SetWriteDeadline(time.Now().Add(s.Timeout)); err != nil {
+			if err := s.SetWriteDeadline(now.Add(s.Timeout)); err != nil {
 				return err
 			}
 		}
@@ -139,6 +144,29 @@ func (s *Socket) retry(attempt func() (n int64, err error)) error {
 			return err
 		}
 	}
+}
+
+// StalledSince returns since when the client has taken nothing of what is being written; the zero time if that has not been so for
+// 5 s, or nothing is being written. It must be called from time to time.
+func (s *Socket) StalledSince() time.Time { return s.write.stalledSince(s.Conn) }
+
+// Queued reports whether a client waits to be accepted, or the listener cannot tell.
+func Queued(l net.Listener) bool {
+	socket, ok := l.(syscall.Conn)
+	if !ok {
+		return true
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return true
+	}
+	queued := true
+	_ = raw.Control(func(fd uintptr) {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(poll, 0)
+		queued = n > 0 || err != nil
+	})
+	return queued
 }
 
 // Unread reports whether the kernel has received something that was not read yet.

@@ -43,10 +43,10 @@ func pair(t *testing.T, network string) (server, client net.Conn) {
 func fullLimit(t *testing.T) *conn.Limit {
 	t.Helper()
 	limit := conn.NewLimit(1)
-	limit.Acquire(nil)
+	limit.Acquire(nil, nil)
 	stop := make(chan struct{})
 	t.Cleanup(func() { close(stop) })
-	go limit.Acquire(stop)
+	go limit.Acquire(stop, func() bool { return true })
 	proctest.Eventually(t, "a full limit", limit.Full)
 	return limit
 }

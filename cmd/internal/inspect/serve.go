@@ -75,7 +75,7 @@ func serve(c *urfave.Context, dir string, _ []string) error {
 // shutdownTimeout bounds how long requests in flight may go on after the context is done.
 const shutdownTimeout = 5 * time.Second
 
-// maxConnections is the maximum number of connections of metrics serve. Idle ones make room for others.
+// maxConnections is the maximum number of connections of metrics serve. Silent ones make room for others.
 const maxConnections = 64
 
 // serveUntil serves until the context is done and then shuts down gracefully.
@@ -92,11 +92,10 @@ func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler
 		WriteTimeout:      time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ConnState:         conn.ConnState,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(conn.Listen(listener, maxConnections)) }()
+	go func() { failed <- conn.Serve(server, listener, maxConnections) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve %s: %w", listener.Addr(), err)

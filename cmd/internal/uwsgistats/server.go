@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	maxConnections = 64               // for each address; other clients wait
+	maxConnections = 64               // for each address; silent ones make room
 	clientTimeout  = 10 * time.Second // for the request and for reading the page
 	maxHeader      = 16 << 10         // bytes of a request's head
 )
@@ -53,13 +53,13 @@ func New(listeners []net.Listener, overHTTP bool, metricsDir string, log *slog.L
 	}
 	s.closed, s.stop = context.WithCancel(context.Background())
 	for _, l := range listeners {
-		l = conn.Listen(l, maxConnections)
-		context.AfterFunc(s.closed, func() { _ = l.Close() })
 		if overHTTP {
 			s.serveHTTP(l)
-		} else {
-			s.serving.Go(func() { s.serve(l) })
+			continue
 		}
+		l = conn.Listen(l, maxConnections)
+		context.AfterFunc(s.closed, func() { _ = l.Close() })
+		s.serving.Go(func() { s.serve(l) })
 	}
 	return s
 }
@@ -109,7 +109,7 @@ func (s *Server) serveHTTP(l net.Listener) {
 	}
 	server.SetKeepAlivesEnabled(false)
 	context.AfterFunc(s.closed, func() { _ = server.Close() })
-	s.serving.Go(func() { _ = server.Serve(l) })
+	s.serving.Go(func() { _ = conn.Serve(server, l, maxConnections) })
 }
 
 func (s *Server) serve(l net.Listener) {

@@ -1,0 +1,48 @@
+package conn
+
+import (
+	"net"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// unreadTimeout is the time after which a client that takes nothing of its answer is silent: a client on a slow line announces
+// only from time to time that it has read something.
+const unreadTimeout = 5 * time.Second
+
+// write is the write to a connection that is in progress, if any. The kernel's queue shows whether the client takes something. The
+// times are Unix nanoseconds.
+type write struct {
+	since  atomic.Int64 // when it began, or the client was last seen to take something; 0: there is no write
+	looked atomic.Int64 // when the queue was first seen as long as it is
+	queued atomic.Int64 // bytes in the queue then; -1: unknown
+}
+
+func (w *write) begin(now time.Time) {
+	w.queued.Store(-1)
+	w.since.Store(now.UnixNano())
+}
+
+func (w *write) end() { w.since.Store(0) }
+
+// stalledSince returns since when the client has taken nothing, as far as it is known, or the zero time if that has not been so for
+// unreadTimeout. It must be called from time to time.
+func (w *write) stalledSince(c net.Conn) time.Time {
+	since := w.since.Load()
+	if since == 0 {
+		return time.Time{}
+	}
+	now, queued := time.Now(), int64(ioctl(c, unix.SIOCOUTQ))
+	if before := w.queued.Swap(queued); before != queued {
+		w.looked.Store(now.UnixNano())
+		if before >= 0 {
+			w.since.CompareAndSwap(since, now.UnixNano()) // unless the write has ended
+		}
+	}
+	if now.UnixNano()-w.looked.Load() < int64(unreadTimeout) {
+		return time.Time{}
+	}
+	return time.Unix(0, since)
+}
