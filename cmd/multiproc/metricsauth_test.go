@@ -166,8 +166,8 @@ func TestMetricsAuthFile(t *testing.T) {
 
 	// A file that does not hold is refused by a reload and by check.
 	writeFile(t, file, "")
-	s.mustRefuse("metrics-auth-file", "requires no authentication")
-	if _, stderr, code := s.run("check", "--ini", s.ini); code != exitUsage || !strings.Contains(stderr, "requires no authentication") {
+	s.mustRefuse("metrics-auth-file", "file is empty")
+	if _, stderr, code := s.run("check", "--ini", s.ini); code != exitUsage || !strings.Contains(stderr, "file is empty") {
 		t.Errorf("check: %d %s", code, stderr)
 	}
 	writeFile(t, file, users)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
@@ -10,8 +11,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -96,14 +97,26 @@ func (a *metricsAuth) tlsConfig() (*tls.Config, error) {
 		}
 		settings, err := web.ConfigToTLSConfig(&policy.config.TLSConfig)
 		if err != nil {
-			return nil, err
+			_, err = authTLS(&policy.config.TLSConfig)
+			return nil, cmp.Or(err, errors.New("the certificate is being replaced"))
+		}
+		get := settings.GetCertificate
+		settings.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			pair, err := get(hello)
+			if err != nil {
+				err = errors.New("the certificate is being replaced")
+			}
+			return pair, err
 		}
 		if verify := settings.VerifyPeerCertificate; verify != nil {
 			settings.VerifyPeerCertificate = func(certificates [][]byte, chains [][]*x509.Certificate) error {
 				if len(certificates) == 0 { // the toolkit's function expects one
 					return errors.New("no client certificate")
 				}
-				return verify(certificates, chains)
+				if verify(certificates, chains) != nil {
+					return errors.New("the client certificate has none of client_allowed_sans")
+				}
+				return nil
 			}
 		}
 		settings.NextProtos = []string{"http/1.1"}
@@ -178,26 +191,31 @@ func readAuthPolicy(path string) (*authPolicy, error) {
 	return policy, nil
 }
 
+// parseAuthPolicy returns errors that do not quote the content: it has secrets, and the path may be that of another file.
 func parseAuthPolicy(path string) (*authPolicy, error) {
-	if err := web.Validate(path); err != nil {
-		return nil, err
-	}
-	content, err := os.ReadFile(path)
+	file, err := readSecret(path)
 	if err != nil {
-		return nil, err
+		return nil, cause(err)
 	}
 	p := &authPolicy{verified: map[string][sha256.Size]byte{}}
 	p.config.TLSConfig.MinVersion, p.config.TLSConfig.MaxVersion = tls.VersionTLS12, tls.VersionTLS13 // the toolkit's defaults
-	if err := yaml.UnmarshalStrict(content, &p.config); err != nil {
-		return nil, err
+	if err := yaml.UnmarshalStrict(file.content, &p.config); err != nil {
+		return nil, yamlError(err)
 	}
 	p.config.TLSConfig.SetDirectory(filepath.Dir(path))
+	if err := checkHashes(p.config.Users); err != nil {
+		return nil, err
+	}
 	if p.config.TLSConfig.IsEnabled() {
-		settings, err := web.ConfigToTLSConfig(&p.config.TLSConfig)
+		settings, err := authTLS(&p.config.TLSConfig)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("tls_server_config: %w", err)
 		}
 		p.clientAuth = settings.ClientAuth
+	}
+	if err := web.Validate(path); err != nil { // the rest
+		return nil, errors.New("headers: use only Strict-Transport-Security, X-Content-Type-Options: nosniff, " +
+			"X-Frame-Options: deny or sameorigin, X-XSS-Protection and Content-Security-Policy")
 	}
 	if limit := p.config.RateLimiterConfig; limit.Interval != 0 {
 		if limit.Burst <= 0 {
@@ -266,4 +284,79 @@ func (p *authPolicy) allowsUser(r *http.Request) bool {
 	p.verified[user] = digest
 	p.mu.Unlock()
 	return true
+}
+
+// checkHashes checks the hashes of passwords.
+func checkHashes[Hash ~string](users map[string]Hash) error {
+	wrong := 0
+	for _, hash := range users {
+		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
+			wrong++
+		}
+	}
+	if wrong > 0 {
+		return fmt.Errorf("basic_auth_users: %d of %d passwords are not bcrypt hashes", wrong, len(users))
+	}
+	return nil
+}
+
+// authTLS checks the settings for TLS and returns them.
+func authTLS(c *web.TLSConfig) (*tls.Config, error) {
+	missing := func(inline, path string) bool { return inline == "" && path == "" }
+	switch {
+	case missing(c.TLSCert, c.TLSCertPath):
+		return nil, errors.New("cert_file or cert is missing")
+	case missing(string(c.TLSKey), c.TLSKeyPath):
+		return nil, errors.New("key_file or key is missing")
+	}
+	cert, key := []byte(c.TLSCert), []byte(c.TLSKey)
+	for _, file := range []struct {
+		name, path string
+		content    *[]byte
+	}{{"cert_file", c.TLSCertPath, &cert}, {"key_file", c.TLSKeyPath, &key}, {"client_ca_file", c.ClientCAs, new([]byte)}} {
+		if file.path == "" {
+			continue
+		}
+		read, err := readSecret(file.path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file.name, err)
+		}
+		*file.content = read.content
+	}
+	if _, err := loadPair("cert_file", cert, "key_file", key); err != nil {
+		return nil, err
+	}
+	settings, err := web.ConfigToTLSConfig(c)
+	if err != nil { // all else is right
+		return nil, errors.New("client_auth_type is unknown, or missing beside a client CA")
+	}
+	return settings, nil
+}
+
+// yamlError returns where a YAML file is wrong, without its content.
+func yamlError(err error) error {
+	faults := []string{strings.TrimPrefix(err.Error(), "yaml: ")}
+	if list, ok := errors.AsType[*yaml.TypeError](err); ok {
+		faults = list.Errors
+	}
+	for i, fault := range faults {
+		line, rest := "", fault
+		if found := regexp.MustCompile(`^(line \d+): `).FindStringSubmatch(fault); found != nil {
+			line, rest = found[0], fault[len(found[0]):]
+		}
+		switch {
+		case strings.HasPrefix(rest, "unknown TLS version: "), strings.HasPrefix(rest, "unknown cipher: "), strings.HasPrefix(rest, "unknown curve: "):
+			rest, _, _ = strings.Cut(rest, ": ")
+		case strings.HasPrefix(rest, "cannot unmarshal "):
+			rest = "a value of the wrong kind"
+		case strings.HasPrefix(rest, "field "):
+			rest = "an unknown key"
+		case strings.HasPrefix(rest, "key "):
+			rest = "a key that is given twice"
+		default:
+			rest = "not valid YAML"
+		}
+		faults[i] = line + rest
+	}
+	return errors.New(strings.Join(faults, ", "))
 }

@@ -189,11 +189,11 @@ func TestMetricsAuthUnusable(t *testing.T) {
 	users := usersYAML(t)
 	s := startAuth(t, users)
 	for text, says := range map[string]string{
-		"":                                      "requires no authentication",
+		"":                                      "file is empty",
 		"rate_limit:\n  burst: 5\n":             "requires no authentication",
 		"rate_limit:\n  interval: 1s\n" + users: "without burst",
-		"nonsense: true\n":                      "nonsense",
-		"basic_auth_users:\n  prometheus: plain\n":                           "too short",
+		"nonsense: true\n":                      "line 1: an unknown key",
+		"basic_auth_users:\n  prometheus: plain\n":                           "1 of 1 passwords are not bcrypt hashes",
 		"http_server_config:\n  headers:\n    X-Frame-Options: no\n" + users: "X-Frame-Options",
 		"gone": "no such file",
 	} {
@@ -353,5 +353,46 @@ func TestMetricsAuthOptionalCertificate(t *testing.T) {
 	s.want(http.StatusServiceUnavailable, "")
 	if err := checkMetricsAuth(s.path); err == nil || !strings.Contains(err.Error(), "requires no authentication") {
 		t.Errorf("without users: %v", err)
+	}
+}
+
+// TestMetricsAuthFaultsAreNotQuoted reads files that are something else, and others with a secret where it does not belong.
+func TestMetricsAuthFaultsAreNotQuoted(t *testing.T) {
+	dir := t.TempDir()
+	writeCertificate(t, dir)
+	write(t, filepath.Join(dir, "other.pem"), "-----BEGIN hunter2-----\nAAAA\n-----END hunter2-----\n")
+	users := usersYAML(t)
+	for text, says := range map[string]string{
+		"hunter2": "line 1: a value of the wrong kind",
+		"root:hunter2:20000:0:99999:7:::\nbin:hunter2::\n": "an unknown key",
+		"hunter2: 1\n":                                              "line 1: an unknown key",
+		"- hunter2\n":                                               "line 1: a value of the wrong kind",
+		"a: *hunter2\n":                                             "not valid YAML",
+		"a: &hunter2 [*hunter2]\n":                                  "an unknown key",
+		"\thunter2\n":                                               "not valid YAML",
+		"{hunter2: {}: 1}\n":                                        "not valid YAML",
+		"hunter2: 1\nhunter2: 2\n":                                  "an unknown key",
+		"rate_limit:\n  burst: hunter2\n":                           "line 2: a value of the wrong kind",
+		"rate_limit:\n  interval: hunter2\n":                        "line 2: a value of the wrong kind",
+		"basic_auth_users:\n  u: hunter2\n":                         "passwords are not bcrypt hashes",
+		"basic_auth_users:\n  u: $2b$hunter2\n":                     "passwords are not bcrypt hashes",
+		"basic_auth_users:\n  hunter2: 1\n  hunter2: 2\n":           "given twice",
+		users + "http_server_config:\n  headers:\n    hunter2: 1\n": "headers: use only",
+		users + "http_server_config:\n  headers:\n    X-Frame-Options: hunter2\n":                               "headers: use only",
+		users + "tls_server_config:\n  min_version: hunter2\n":                                                  "unknown TLS version",
+		users + "tls_server_config:\n  cipher_suites: [hunter2]\n":                                              "unknown cipher",
+		users + "tls_server_config:\n  curve_preferences: [hunter2]\n":                                          "unknown curve",
+		users + "tls_server_config:\n  cert_file: cert.pem\n":                                                   "key_file or key is missing",
+		users + "tls_server_config:\n  cert_file: other.pem\n  key_file: key.pem\n":                             "cert_file: it is PEM of another kind",
+		users + "tls_server_config:\n  cert_file: cert.pem\n  key_file: other.pem\n":                            "key_file: it is PEM of another kind",
+		users + "tls_server_config:\n  cert_file: cert.pem\n  key: hunter2\n":                                   "key_file: it is not PEM",
+		users + "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n  client_auth_type: hunter2\n": "client_auth_type is unknown",
+	} {
+		path := filepath.Join(dir, "web.yml")
+		write(t, path, text)
+		err := checkMetricsAuth(path)
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v, want %s", text, err, says)
+		}
 	}
 }

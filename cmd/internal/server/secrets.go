@@ -54,7 +54,7 @@ func (s *secrets) tls() (*tls.Config, error) {
 	if len(s.Certificate) == 0 {
 		return nil, nil //nolint:nilnil // documented above
 	}
-	pair, err := tls.X509KeyPair(s.Certificate, s.Key)
+	pair, err := loadPair("tls-cert", s.Certificate, "tls-key", s.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -156,14 +156,14 @@ func (f *secretFiles) content(key, path string) ([]byte, error) {
 }
 
 func (f *secretFiles) checkTLS(cfg *config.Config, s *secrets) error {
-	settings, err := s.tls()
-	if err != nil {
-		return fmt.Errorf("tls-cert %s, tls-key %s: %w", cfg.TLSCert, cfg.TLSKey, err)
-	}
-	if settings == nil {
+	if len(s.Certificate) == 0 {
 		return nil
 	}
-	leaf, now := settings.Certificates[0].Leaf, time.Now()
+	pair, err := loadPair("tls-cert "+cfg.TLSCert, s.Certificate, "tls-key "+cfg.TLSKey, s.Key)
+	if err != nil {
+		return err
+	}
+	leaf, now := pair.Leaf, time.Now()
 	switch {
 	case now.After(leaf.NotAfter):
 		f.log.Warn("tls-cert has expired", "path", cfg.TLSCert, "expired", leaf.NotAfter)
