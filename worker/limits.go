@@ -16,8 +16,8 @@ type Limits struct {
 	// MaxConnections is the maximum number of open connections on the main listeners together. Further ones wait in the
 	// kernel's queue, and those whose clients say nothing make room for them, the longest silent first: without a whole head,
 	// or, if there are none, without reading the answer for 5 s. The listeners of each name in Config.Named have places of their
-	// own, as many but at least 8 and at most 1,024. All listeners together never use more than three quarters of the
-	// descriptors that the process may open.
+	// own, as many but at least 8 and at most 1,024. All listeners together never have more connections than three
+	// quarters of the descriptors that the process may still open, apart from one for each further listener.
 	MaxConnections int
 	// MaxHeader is the maximum size of a request's head in bytes, approximately. A longer one is answered with 431. At 0 only
 	// the limit of net/http applies, 1 MiB.
@@ -82,18 +82,19 @@ func (l *Limits) validate() error {
 }
 
 // connections returns how many connections the main listeners may have, and those of each of a number of names.
-func (l *Limits) connections(names int) (main, named int) {
-	total := maxDescriptors()
+func (l *Limits) connections(names, listeners int) (main, named int) {
+	total := maxDescriptors(listeners)
 	main = cmp.Or(l.MaxConnections, total)
 	named = max(8, min(main, 1024, total/8))
 	return min(main, max(1, total-names*named)), named
 }
 
-// maxDescriptors returns how many descriptors connections may use. The rest is for everything else that a worker opens.
-func maxDescriptors() int {
+// maxDescriptors returns how many descriptors connections may use beside those of listeners. The rest is for everything else that a
+// worker opens.
+func maxDescriptors(listeners int) int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return math.MaxInt
 	}
-	return int(max(1, min(limit.Cur/4*3, math.MaxInt)))
+	return max(1, (int(min(limit.Cur, math.MaxInt))-listeners)/4*3)
 }

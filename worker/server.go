@@ -58,7 +58,15 @@ func newServer(ctx context.Context, cfg Config, in *handoff.Inherited, handler h
 	if len(in.Listeners) == 0 {
 		return nil, errors.New("no sockets inherited; start this program by multiproc, with the key command in its ini file")
 	}
-	main, named := limits.connections(len(cfg.Named))
+	main, named := limits.connections(len(cfg.Named), len(in.Listeners))
+	listeners := map[string]int{}
+	for _, l := range in.Listeners {
+		if _, ok := cfg.Named[l.Name]; ok {
+			listeners[l.Name]++
+		} else {
+			listeners[""]++
+		}
+	}
 	s := &server{
 		cfg:       cfg,
 		limits:    limits,
@@ -66,11 +74,11 @@ func newServer(ctx context.Context, cfg Config, in *handoff.Inherited, handler h
 		hasMaster: in.Identity != (handoff.Identity{}),
 		conns:     make(map[*clientConn]struct{}),
 		fastStop:  make(chan struct{}),
-		limit:     conn.NewLimit(main),
+		limit:     newLimit(main, listeners[""]),
 		named:     make(map[string]*conn.Limit, len(cfg.Named)),
 	}
 	for name := range cfg.Named {
-		s.named[name] = conn.NewLimit(named)
+		s.named[name] = newLimit(named, listeners[name])
 	}
 	if limits.MaxRequests > 0 {
 		s.maxRequests = int64(limits.MaxRequests) + rand.Int64N(int64(limits.MaxRequestsDelta)+1)
@@ -107,6 +115,10 @@ func newServer(ctx context.Context, cfg Config, in *handoff.Inherited, handler h
 	}
 	return s, nil
 }
+
+// newLimit returns a limit of n connections. Each listener that waits for a client holds a place, so there must be one for each
+// further listener: a limit lower than the number of listeners would leave some without.
+func newLimit(n, listeners int) *conn.Limit { return conn.NewLimit(n + max(0, listeners-1)) }
 
 // serve begins to accept connections. A listener that fails stops the worker.
 func (s *server) serve(stop context.CancelCauseFunc) {

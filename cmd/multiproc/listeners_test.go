@@ -2,10 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -136,4 +139,66 @@ func TestReloadMetricsSocket(t *testing.T) {
 		s.awaitNoneDraining()
 	}
 	s.stop()
+}
+
+// limited runs a server with a limit of open files, as options of ulimit.
+func limited(ulimit string) func(*serverOptions) {
+	return wrapped("sh", "-c", "ulimit "+ulimit+` && exec "$@"`, "sh")
+}
+
+// TestManyListeners has more listeners than half of the limit of open files, and more than all of a soft limit that can be raised.
+func TestManyListeners(t *testing.T) {
+	t.Parallel()
+	const n = 600
+	for name, ulimit := range map[string]string{"half": "-n 1024", "soft": "-Sn 300"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var ini strings.Builder
+			name := func(i int) string { return fmt.Sprintf("@%s-%d-%d", t.Name(), os.Getpid(), i) }
+			for i := range n {
+				ini.WriteString("socket = " + name(i) + "\n")
+			}
+			s := startServer(t, ini.String(), limited(ulimit))
+			s.reload()
+			for _, i := range []int{0, n / 2, n - 1} {
+				mustAnswer(t, "unix", name(i), "/readyz", http.StatusOK)
+			}
+			s.stop()
+		})
+	}
+}
+
+// TestMoreListenersThanConnections has listeners that wait for clients while another one has the only connection that is allowed.
+func TestMoreListenersThanConnections(t *testing.T) {
+	t.Parallel()
+	addresses := []string{freeAddress(t), freeAddress(t), freeAddress(t)}
+	s := startServer(t, "max-connections = 1\nsocket = "+strings.Join(addresses, "\nsocket = ")+"\n")
+	for range 2 {
+		for _, address := range addresses {
+			mustAnswer(t, "tcp", address, "/readyz", http.StatusOK)
+		}
+	}
+	s.stop()
+}
+
+func TestTooManyListeners(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, strings.Repeat("socket = 127.0.0.1:0\n", 300), limited("-n 256"), failing)
+	s.mustExit(1)
+	s.log.Wait(t, s.done, "too many open files (RLIMIT_NOFILE is 256: raise LimitNOFILE= of the unit, or ulimit -Hn)")
+	if n := s.log.Count("RLIMIT_NOFILE"); n != 1 {
+		t.Errorf("the limit is named %d times", n)
+	}
+}
+
+// TestCommandKeepsLimit has a soft limit of open files that Go raises for itself: programs that use select(2) need the one from before.
+func TestCommandKeepsLimit(t *testing.T) {
+	t.Parallel()
+	limit := filepath.Join(t.TempDir(), "limit")
+	command := script(t, "ulimit -Sn >"+limit, "exec "+lookPath(t, "testapp"))
+	s := startServer(t, "socket = 127.0.0.1:0\ncommand = "+command+"\n", limited("-Sn 777"))
+	s.stop()
+	if text, err := os.ReadFile(limit); err != nil || string(text) != "777\n" {
+		t.Errorf("the soft limit of the program is %q, %v", text, err)
+	}
 }

@@ -19,6 +19,7 @@ import (
 	"multiproc/cmd/internal/inspect"
 	"multiproc/cmd/internal/scaffold"
 	"multiproc/cmd/internal/server"
+	"multiproc/internal/osfile"
 )
 
 // exitCode is the exit code of the process.
@@ -74,7 +75,7 @@ func printError(err error) {
 	printed := make(chan struct{})
 	go func() {
 		defer close(printed)
-		fmt.Fprintln(os.Stderr, "multiproc:", err)
+		fmt.Fprintln(os.Stderr, "multiproc:", osfile.ExplainLimit(err))
 	}()
 	select {
 	case <-printed:

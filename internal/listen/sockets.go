@@ -108,7 +108,7 @@ func (s *Sockets) Open(want []Socket) (*Set, error) {
 	set := &Set{sockets: s}
 	for _, socket := range want {
 		if err := set.add(socket); err != nil {
-			return nil, errors.Join(fmt.Errorf("listen on %s: %w", socket, err), set.Close(true))
+			return nil, errors.Join(fmt.Errorf("listen on %s: %w", socket, osfile.ExplainLimit(err)), set.Close(true))
 		}
 	}
 	return set, nil

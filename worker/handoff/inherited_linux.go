@@ -47,34 +47,41 @@ func Inherit() (*Inherited, error) {
 		return fail(err)
 	}
 	files := activation.Files(true)
-	defer func() { // listeners have descriptors of their own; the lifeline and the log keep their files
-		for _, file := range files {
-			if file != in.log && (in.Lifeline == nil || file != in.Lifeline.file) {
-				_ = file.Close()
-			}
-		}
-	}()
 	for i, file := range files {
-		switch file.Name() {
-		case ConfigName:
-			in.Config, err = readAll(file)
-		case SecretsName:
-			in.Secrets, err = readAll(file)
-		case LifelineName:
-			in.Lifeline = &Lifeline{file}
-		case LogName:
-			in.log = file
-		default:
-			var l net.Listener
-			if l, err = net.FileListener(file); err == nil {
-				in.Listeners = append(in.Listeners, Listener{l, file.Name()})
+		if err := in.take(file); err != nil {
+			for _, rest := range files[i+1:] {
+				_ = rest.Close()
 			}
-		}
-		if err != nil {
-			return fail(fmt.Errorf("%s (descriptor %d): %w", file.Name(), 3+i, err))
+			return fail(fmt.Errorf("%s (descriptor %d): %w", file.Name(), 3+i, osfile.ExplainLimit(err)))
 		}
 	}
 	return &in, nil
+}
+
+// take takes over one file. The lifeline and the log keep it. A listener has a descriptor of its own, so the file is closed at once:
+// there may be as many listeners as the process may have descriptors.
+func (in *Inherited) take(file *os.File) (err error) {
+	switch file.Name() {
+	case LifelineName:
+		in.Lifeline = &Lifeline{file}
+		return nil
+	case LogName:
+		in.log = file
+		return nil
+	}
+	defer file.Close()
+	switch file.Name() {
+	case ConfigName:
+		in.Config, err = readAll(file)
+	case SecretsName:
+		in.Secrets, err = readAll(file)
+	default:
+		var l net.Listener
+		if l, err = net.FileListener(file); err == nil {
+			in.Listeners = append(in.Listeners, Listener{l, file.Name()})
+		}
+	}
+	return err
 }
 
 // readAll reads from the beginning, whatever the offset, which all workers share.

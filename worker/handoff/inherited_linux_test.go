@@ -44,11 +44,13 @@ func inheritChild() error {
 	}
 	fmt.Printf("config %d %.14q\n", len(in.Config), in.Config)
 	fmt.Printf("secrets %q\n", in.Secrets)
-	for fd := range in.Listeners {
-		if _, err := unix.FcntlInt(uintptr(3+fd), unix.F_GETFD, 0); !errors.Is(err, unix.EBADF) {
-			fmt.Printf("descriptor %d is open\n", 3+fd)
+	sockets := 0
+	for _, to := range proctest.Descriptors(os.Getpid()) {
+		if strings.HasPrefix(to, "socket:") {
+			sockets++
 		}
 	}
+	fmt.Println("sockets", sockets)
 	for _, variable := range os.Environ() {
 		if strings.HasPrefix(variable, "LISTEN_") {
 			fmt.Println(variable)
@@ -106,6 +108,7 @@ func TestInherit(t *testing.T) {
 			"listener side " + path,
 			fmt.Sprintf("config 14000 %q", "processes = 4\n"),
 			`secrets "a key"`,
+			"sockets 2",
 			"again 0 [] <nil>",
 		} {
 			if line := c.line(); line != want {

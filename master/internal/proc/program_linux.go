@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
 )
 
 // Program is an executable file, held open so that it can still be started after a deployment has replaced it. A script cannot be
@@ -20,9 +22,8 @@ type Program struct {
 	fd   int
 }
 
-// programFD is the lowest descriptor of a program. Between fork and exec, the descriptors for the new process are moved to their
-// final numbers by way of the numbers above the highest of them, which must not include a program's. A higher number costs more:
-// each fork copies the table of descriptors up to the highest one.
+// programFD is the usual descriptor of a program; see makeWay. A higher number costs more: each fork copies the table of descriptors
+// up to the highest one.
 const programFD = 4096
 
 // ResolveProgram opens the executable that a path leads to now. The caller closes it.
@@ -87,9 +88,58 @@ func (p *Program) script() bool {
 // the number as its name in ps and top until it sets another one.
 func (p *Program) exec() string { return "/proc/self/fd/" + strconv.Itoa(p.fd) }
 
+// makeWay moves the descriptor out of the way of others. Between fork and exec, the descriptors for the new process are moved to
+// their final numbers by way of the numbers above the highest of them, which must not include the program's.
+func (p *Program) makeWay(files []uintptr) error {
+	highest := len(files)
+	moved := 1 // the pipe for the error of exec
+	for i, fd := range files {
+		highest = max(highest, int(fd))
+		if int(fd) < i {
+			moved++
+		}
+	}
+	highest += moved + 1
+	if p.fd > highest {
+		return nil
+	}
+	fd, err := unix.FcntlInt(uintptr(p.fd), unix.F_DUPFD_CLOEXEC, highest+1)
+	if errors.Is(err, unix.EINVAL) { // the number is above the limit
+		err = unix.EMFILE
+	}
+	if err != nil {
+		return osfile.ExplainLimit(os.NewSyscallError("fcntl", err))
+	}
+	old := p.fd
+	p.fd = fd
+	return os.NewSyscallError("close", unix.Close(old))
+}
+
+// manyFiles is the number of descriptors with which a process must not get the soft limit that this process was started with. A
+// program that is linked dynamically cannot be loaded when there is no free number below the limit.
+const manyFiles = 100
+
+// keepLimit makes the processes that are started from now on have the soft limit of open files of this process. Go raises that at the
+// start, and gives processes the one from before.
+func keepLimit() error {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return os.NewSyscallError("getrlimit", err)
+	}
+	return os.NewSyscallError("setrlimit", syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+}
+
 // start starts it with these descriptors, from 0 on, in a process group of its own, so that signals of a terminal go to the
 // master only.
 func (p *Program) start(args, env []string, dir string, files []uintptr) (pid int, err error) {
+	if len(files) > manyFiles {
+		if err := keepLimit(); err != nil {
+			return 0, err
+		}
+	}
+	if err := p.makeWay(files); err != nil {
+		return 0, fmt.Errorf("%s with %d descriptors: %w", p.Path, len(files), err)
+	}
 	pid, err = syscall.ForkExec(p.exec(), args, &syscall.ProcAttr{
 		Dir: dir, Env: env, Files: files, Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
