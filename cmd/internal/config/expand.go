@@ -30,9 +30,10 @@ type expander struct {
 	first   *inclusion                       // the file that the command line names
 	lookup  func(key string) (string, error) // the value of a key that is set above
 	rest    string
-	size    int  // bytes inserted so far, including those dropped again
-	escaped bool // $$(, @@( or %%( was read, which uWSGI does not take literally
-	located bool // a part of the ini file's path was inserted
+	size    int      // bytes inserted so far, including those dropped again
+	escaped bool     // $$(, @@( or %%( was read, which uWSGI does not take literally
+	located bool     // a part of the ini file's path was inserted
+	files   []string // the texts that @(file) has inserted
 }
 
 // expand returns the text with all references replaced.
@@ -190,7 +191,9 @@ func (x *expander) file() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s cannot be read: %w", quoted("@("+name+")"), cause(err))
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"), nil
+	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
+	x.files = append(x.files, text)
+	return text, nil
 }
 
 func (x *expander) read(name string) (string, error) {

@@ -88,6 +88,7 @@ type reader struct {
 	used        map[string]bool       // keys used by a %(key)
 	chain       []inclusion           // what is being read, the first file first
 	included    int
+	contents    contents
 	incomplete  bool // a file is missing, so any key may be
 	condition   condition
 	linked      map[string]bool // files in a directory with a symbolic link, which is noted
@@ -278,11 +279,18 @@ func (r *reader) choose(f *file, i *inclusion, asked Origin) (ok bool) {
 
 // expand reports whether the value could be expanded. Values of uWSGI's keys need not be: some have their own syntax.
 func (r *reader) expand(a assignment) (string, bool) {
-	x := expander{sys: r.sys, lookup: func(key string) (string, error) { return r.lookup(key, a) }}
+	hidden := false
+	x := expander{sys: r.sys, lookup: func(key string) (string, error) {
+		hidden = hidden || r.contents.keys[r.table.canonical(key)]
+		return r.lookup(key, a)
+	}}
 	if len(r.chain) > 0 {
 		x.first, x.ini = &r.chain[0], &r.chain[len(r.chain)-1]
 	}
 	value, err := x.expand(a.Value)
+	if hidden || len(x.files) > 0 {
+		r.contents.add(r.table.canonical(a.Key), a, x.files)
+	}
 	_, theirs := r.table.uwsgi(a.Key)
 	switch k, ok := r.table.find(a.Key); {
 	case err == nil:

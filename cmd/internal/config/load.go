@@ -28,7 +28,14 @@ func load(args Arguments, sys *system) (*Loaded, error) {
 	order := inOrder(r.shown)
 	notes := slices.Concat(r.notes, b.notes)
 	slices.SortStableFunc(notes, func(a, b Remark) int { return order(a.Origin, b.Origin) })
-	return &Loaded{b.config, b.effective(), slices.Compact(notes)}, nil
+	for i, note := range notes {
+		notes[i] = r.contents.hide(note)
+	}
+	settings := b.effective()
+	for i, setting := range settings {
+		settings[i] = r.contents.conceal(setting)
+	}
+	return &Loaded{b.config, settings, slices.Compact(notes)}, nil
 }
 
 // ControlPath returns the key control of a configuration even if other keys have faults, so that the commands still reach a
@@ -83,5 +90,8 @@ func allFaults(r *reader, b *binder) error {
 	}
 	order := inOrder(r.shown)
 	slices.SortStableFunc(faults, func(a, b Remark) int { return order(a.Origin, b.Origin) })
+	for i, fault := range faults {
+		faults[i] = r.contents.hide(fault)
+	}
 	return &Faults{slices.Compact(faults)} // a file that is included twice has its faults twice
 }

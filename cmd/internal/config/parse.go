@@ -132,7 +132,7 @@ func (p *parser) entry(line int, text string) {
 	if len(p.file.sections) == 0 {
 		if !p.lost {
 			p.lost = true
-			p.fault(line, "%s is before any section: begin the file with [multiproc]", quoted(key))
+			p.fault(line, "a key is before any section: begin the file with [multiproc]") // without the text: it may be another file
 		}
 		return
 	}

@@ -44,7 +44,7 @@ func TestParse(t *testing.T) {
 		"a section twice":        {text: "[a]\nk\n[b]\n[a]\nl\n", want: "1 [a]\n2 \"k\"\n3 [b]\n4 [a]\n5 \"l\"\n"},
 		"other than ASCII":       {text: "[ä]\nö = ü\n", want: "1 [ä]\n2 \"ö\" = \"ü\"\n"},
 		"replacement character":  {text: "[a]\nk = \ufffd\n", want: "1 [a]\n2 \"k\" = \"\ufffd\"\n"},
-		"before any section":     {text: "k = v\nl\n[a]\n", want: "3 [a]\n", faults: "x:1: \"k\" is before any section: begin the file with [multiproc]\n"},
+		"before any section":     {text: "k = v\nl\n[a]\n", want: "3 [a]\n", faults: "x:1: a key is before any section: begin the file with [multiproc]\n"},
 		"no key":                 {text: "[a]\n= v\n", want: "1 [a]\n", faults: "x:2: missing key\n"},
 		"section not closed":     {text: "[a\nk\n", want: "1 [a]\n2 \"k\"\n", faults: "x:1: \"[a\" is not a section: use [name] and nothing after it\n"},
 		"text after a section":   {text: "[a] ; b\n", want: "1 [a] ; b]\n", faults: "x:1: \"[a] ; b\" is not a section: use [name] and nothing after it\n"},
