@@ -80,6 +80,7 @@ func (b *binder) assign(files, commandLine []assignment) {
 			b.set(b.config, k, a)
 		}
 	}
+	b.noteLate(files)
 }
 
 // assignPresets sets keys that neither the files nor the command line set, even wrongly.
@@ -104,9 +105,6 @@ func (b *binder) find(a assignment) (Key, bool) {
 		b.note(a.Origin, "%s is ignored: it is a template of uWSGI's, where %s can be %s", a.Key, k.Name, k.Kind)
 		return k, false
 	case ok:
-		if a.uwsgi && k.differs != "" {
-			b.note(a.Origin, "%s %s", a.Key, k.differs)
-		}
 		if a.Key != k.Name {
 			b.note(a.Origin, "%s is another name of %s", a.Key, k.Name)
 		}
@@ -146,6 +144,7 @@ func (b *binder) set(c *Config, k Key, a assignment) {
 	}
 	b.noteComment(a)
 	b.noteReading(k, a, text)
+	b.noteDifference(k, a)
 	if c == b.config {
 		b.origins[k.Name] = trace(b.origins[k.Name], a.Origin, before, v.texts())
 	}

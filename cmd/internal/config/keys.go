@@ -12,20 +12,21 @@ type Key struct {
 	Unchangeable bool   // a reload cannot change it
 	Repeatable   bool   // a list: every line adds to it
 
-	adds      bool                 // on the command line it adds to the files' values instead of replacing them
-	ownWorker bool                 // it has no effect on a command, only on multiproc's own workers
-	ownMaster bool                 // it has no effect without a master
-	template  bool                 // uWSGI's values are templates with %(…): they are ignored
-	differs   string               // how the meaning differs from that in uWSGI, for a note in its section
-	alone     string               // the value of the key without a value; empty: it needs one
-	bind      func(c target) value // returns its field
+	adds       bool                 // on the command line it adds to the files' values instead of replacing them
+	ownWorker  bool                 // it has no effect on a command, only on multiproc's own workers
+	ownMaster  bool                 // it has no effect without a master
+	template   bool                 // uWSGI's values are templates with %(…): they are ignored
+	afterChdir bool                 // uWSGI resolves a relative path after chdir
+	differs    string               // how the meaning differs from that in uWSGI, for a note in its section
+	alone      string               // the value of the key without a value; empty: it needs one
+	bind       func(c target) value // returns its field
 }
 
 // Keys returns the table of keys, the only list of them, in reading order. The result belongs to the caller.
 func Keys() []Key {
 	keys := []Key{
 		{
-			Name: "socket", Aliases: []string{"http-socket", "http11-socket", "http"}, Repeatable: true,
+			Name: "socket", Aliases: []string{"http-socket", "http11-socket", "http"}, Repeatable: true, afterChdir: true,
 			Help: "serve HTTP here: HOST:PORT, :PORT, [IPV6]:PORT, a path with a slash, @ABSTRACT, fd://N or fd://NAME",
 			bind: func(c target) value { return addresses(&c.Sockets, c.sys.Dir) },
 		},
@@ -40,7 +41,7 @@ func Keys() []Key {
 			bind: func(c target) value { return addresses(&c.Health, c.sys.Dir) },
 		},
 		{
-			Name: "stats", Aliases: []string{"stats-server"}, Unchangeable: true, Repeatable: true, ownMaster: true,
+			Name: "stats", Aliases: []string{"stats-server"}, Unchangeable: true, Repeatable: true, ownMaster: true, afterChdir: true,
 			Help: "the master serves uWSGI's stats here, JSON about the workers for uwsgitop and similar programs",
 			bind: func(c target) value { return addresses(&c.Stats, c.sys.Dir) },
 		},
@@ -199,7 +200,7 @@ func Keys() []Key {
 			bind: func(c target) value { return variableNames(&c.Unenv) },
 		},
 		{
-			Name: "touch-reload", Aliases: []string{"touch-workers-reload", "touch-chain-reload", "fs-reload"}, Repeatable: true, ownMaster: true,
+			Name: "touch-reload", Aliases: []string{"touch-workers-reload", "touch-chain-reload", "fs-reload"}, Repeatable: true, ownMaster: true, afterChdir: true,
 			Help: "reload when this file is touched",
 			bind: func(c target) value { return paths(&c.TouchReload, c.sys.Dir) },
 		},

@@ -22,7 +22,7 @@ func (b *binder) noteReading(k Key, a assignment, text string) {
 // isNumberOfUWSGI reports whether uWSGI has a key and reads its values as numbers.
 func isNumberOfUWSGI(key string) bool {
 	switch key {
-	case "listen", "processes", "threads", "buffer-size", "limit-post", "http-timeout", "socket-timeout",
+	case "umask", "listen", "processes", "threads", "buffer-size", "limit-post", "http-timeout", "socket-timeout",
 		"harakiri", "harakiri-graceful-timeout", "max-requests", "max-requests-delta",
 		"max-worker-lifetime", "max-worker-lifetime-delta", "reload-on-rss", "worker-reload-mercy":
 		return true
@@ -30,8 +30,12 @@ func isNumberOfUWSGI(key string) bool {
 	return false
 }
 
-// uwsgiNumber returns the number that uWSGI makes of a text: it ends before the first character that is no digit.
+// uwsgiNumber returns the number that uWSGI makes of a text: it ends before the first character that is no digit, and a umask has
+// three digits.
 func uwsgiNumber(key, text string) string {
+	if key == "umask" && len(text) < len("022") {
+		return "000"
+	}
 	text = strings.TrimPrefix(text, "+")
 	if end := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
 		text = text[:end]

@@ -16,6 +16,7 @@ func TestReadingOfUWSGI(t *testing.T) {
 		"reload-on-rss = 300": "", "reload-on-rss = 300M": "", "evil-reload-on-rss = 1G": "1",
 		"listen = 0x10": "refused", "listen = 1e3": "refused", "max-requests = -1": "refused", "max-requests =": "refused",
 		"reload-on-rss = 0.5": "refused", "processes": "refused",
+		"umask = 22": "000", "umask = 2": "000", "umask = 022": "", "umask = 0022": "", "umask = 0": "",
 		"stop-mercy = 2m": "", "metrics-max-series = 5": "", "min-ready = 1": "",
 	} {
 		note := ""
