@@ -28,17 +28,33 @@ func OpenWritable(path string, log *slog.Logger) (Dir, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return fail(errors.New("is a symbolic link"))
 	}
-	if err := os.MkdirAll(path, dirMode); err != nil {
+	fd, err := makeDir(path)
+	if err != nil {
 		return Dir{}, fmt.Errorf("make metrics directory: %w", err)
 	}
-	d, err := open(path, unix.O_NOFOLLOW)
-	if err != nil {
-		return Dir{}, err
-	}
+	d := Dir{fd, path}
 	if err := d.checkFit(log); err != nil {
 		return fail(errors.Join(err, d.Close()))
 	}
 	return d, nil
+}
+
+// makeDir opens a directory, and makes it with its parents if there is none. For root see [osfile.Place].
+func makeDir(path string) (int, error) {
+	place, err := osfile.Locate(path, nil)
+	if errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != path {
+		parent, failed := makeDir(filepath.Dir(path))
+		if failed != nil {
+			return -1, failed
+		}
+		_ = unix.Close(parent)
+		place, err = osfile.Locate(path, nil)
+	}
+	if err != nil {
+		return -1, err
+	}
+	fd, _, err := place.Mkdir(dirMode)
+	return fd, errors.Join(err, place.Close())
 }
 
 // checkFit returns the reason why a directory cannot hold metrics, if there is one.
