@@ -13,8 +13,10 @@ import (
 	"strings"
 
 	urfave "github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"multiproc/cmd/internal/cli"
+	"multiproc/internal/osfile"
 	"multiproc/master"
 )
 
@@ -97,32 +99,42 @@ func initialFiles(u unit) ([]initialFile, error) {
 	return files, nil
 }
 
-// writeNew creates all the files or none. It creates the directory, too, if that does not exist.
+// writeNew creates all the files or none. It creates the directory, too, if that does not exist. For root see [osfile.Place].
 func writeNew(dir string, files []initialFile) (err error) {
-	var created []string // in order
+	var undo []func() error // in order
 	defer func() {
 		if err == nil {
 			return
 		}
-		for _, path := range slices.Backward(created) {
-			err = errors.Join(err, os.Remove(path))
+		for _, remove := range slices.Backward(undo) {
+			err = errors.Join(err, remove())
 		}
 	}()
-	if err := os.Mkdir(dir, 0o755); err == nil {
-		created = append(created, dir)
-	} else if !errors.Is(err, fs.ErrExist) {
+	place, err := osfile.Follow(dir, nil)
+	if err != nil {
 		return err
+	}
+	defer place.Close()
+	at, made, err := place.Mkdir(0o755)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(at)
+	if made {
+		undo = append(undo, func() error {
+			return place.Do(func(parent int, name string) error { return unix.Unlinkat(parent, name, unix.AT_REMOVEDIR) })
+		})
 	}
 	if err := refuseExisting(dir, files); err != nil {
 		return err
 	}
 	for _, f := range files {
-		name := filepath.Join(dir, f.name)
-		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		fd, err := osfile.OpenAt(at, f.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o644)
 		if err != nil {
 			return err
 		}
-		created = append(created, name)
+		undo = append(undo, func() error { return unix.Unlinkat(at, f.name, 0) })
+		file := os.NewFile(uintptr(fd), filepath.Join(dir, f.name))
 		_, err = file.Write(f.data)
 		if err := errors.Join(err, file.Close()); err != nil {
 			return err
