@@ -72,7 +72,7 @@ func Keys() []Key {
 		},
 		{
 			Name: "tls-key",
-			Help: "private key of tls-cert (PEM); a reload reads it again, as the user uid",
+			Help: "private key of tls-cert (PEM, without passphrase); a reload reads it again, as the user uid",
 			bind: func(c target) value { return path(&c.TLSKey, c.sys.Dir) },
 		},
 
@@ -207,7 +207,7 @@ func Keys() []Key {
 
 		{
 			Name: "logto", Unchangeable: true,
-			Help: "file to append the log to instead of stderr; uid must be able to write its directory to reopen it",
+			Help: "file to append the log to; to reopen it uid must be able to write its directory; /dev/stdout: descriptor 1",
 			bind: func(c target) value { return path(&c.Logto, c.sys.Dir) },
 		},
 		{
