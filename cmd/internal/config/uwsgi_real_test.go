@@ -87,6 +87,7 @@ func TestUWSGIValues(t *testing.T) {
 		same   func(string) string
 		skip   bool
 	}{
+		{key: "http-socket", values: "127.0.0.1:0|localhost:0|:0|@config-test|b.sock|unix:/b.sock|tcp://127.0.0.1:0|0|*:0|127.1:0|127.0.0.1:http|127.0.0.1:00|a,b", seen: `socket 1 bound to \w+ address ([^ :]+)`, same: host},
 		{key: "processes", values: strings.TrimSuffix(numbers, "|"), with: "master", seen: `for (\d+) cores`},
 		{key: "workers", values: "3", with: "master", seen: `for (\d+) cores`},
 		{key: "threads", values: numbers, with: "master", seen: `for (\d+) cores`},
@@ -112,13 +113,13 @@ func TestUWSGIValues(t *testing.T) {
 			t.Run(test.key+"="+value, func(t *testing.T) {
 				t.Parallel()
 				lines := test.with + "\n" + test.key + " = " + value
-				ini := "[uwsgi]\nhttp-socket = 1.2.3.4:1\n" + lines
-				loaded, err := load(Arguments{Files: []string{"a.ini"}}, testSystem(map[string]string{"/srv/app/a.ini": ini}))
+				sys := testSystem(map[string]string{"/srv/app/a.ini": "[uwsgi]\n" + lines})
+				loaded, err := load(Arguments{Files: []string{"a.ini"}, Activated: true}, sys)
 				if err != nil {
 					return // refused
 				}
 				for _, note := range loaded.Notes {
-					if note.Origin.Line == 4 && regexp.MustCompile("uWSGI|comment").MatchString(note.Message) {
+					if note.Origin.Line == 3 && regexp.MustCompile("uWSGI|comment").MatchString(note.Message) {
 						return // noted
 					}
 				}
@@ -146,6 +147,12 @@ func TestUWSGIValues(t *testing.T) {
 
 func opposite(boolean string) string { return strconv.FormatBool(boolean != "true") }
 
+// host returns an address without its port, and a path without its directory.
+func host(address string) string {
+	host, _, _ := strings.Cut(filepath.Base(address), ":")
+	return host
+}
+
 // symbolic returns an octal mode as ls shows it.
 func symbolic(octal string) string {
 	mode, _ := strconv.ParseUint(octal, 8, 32)
@@ -161,4 +168,43 @@ func valuesOf(loaded *Loaded, key string) []string {
 		}
 	}
 	return values
+}
+
+// TestUWSGIReferences compares what uWSGI and the product make of references: each must be replaced by the same text, be refused or
+// be noted. $(NAME-other) is the product's own.
+func TestUWSGIReferences(t *testing.T) {
+	theirs := newUWSGI(t)
+	t.Setenv("SET", "set")
+	t.Setenv("EMPTY", "")
+	dir := filepath.Join(t.TempDir(), "v1.2", "shop")
+	check(t, os.MkdirAll(dir, 0o700))
+	check(t, os.WriteFile(filepath.Join(dir, "token"), []byte("abc\n"), 0o600))
+	sys := newSystem()
+	sys.Dir = dir
+	for text := range strings.FieldsSeq("%p %s %n %e %d %dapp.sock %c %o %x %v %h %u %g %U %G %P %S %N %E %D %C %O %X %i %j %I %J %b %V %[ " +
+		"%0 %1 %2 %3 %9 %k a%% 100%%x %%(one) %(one) %(later) %(twice) %(none) %(one)%(one) %z %q $(SET) $(EMPTY) $(NONE) $$(SET) $SET " +
+		"@(token) @@(token) a@b x%(one %") {
+		t.Run(text, func(t *testing.T) {
+			const key = "env = TEXT="
+			ini := "[uwsgi]\nhttp-socket = 127.0.0.1:0\nneed-app = true\nset-ph = one=1\nset-ph = twice=1\nset-ph = twice=2\n" + key + text + "\nset-ph = later=1\n"
+			check(t, os.WriteFile(filepath.Join(dir, "a.b.ini"), []byte(ini), 0o600))
+			loaded, err := load(Arguments{Files: []string{"a.b.ini"}}, sys)
+			if err != nil {
+				return // refused
+			}
+			for _, note := range loaded.Notes {
+				if note.Origin.Line == 7 && strings.Contains(note.Message, "uWSGI") {
+					return // noted
+				}
+			}
+			cmd := exec.CommandContext(t.Context(), theirs.program, "--ini", "a.b.ini", "--show-config")
+			cmd.Dir = dir
+			out, _ := cmd.CombinedOutput()
+			_, shown, _ := strings.Cut(string(out), "\n"+key)
+			shown, _, _ = strings.Cut(shown, "\n")
+			if ours := loaded.Config.Env[0].Value; ours != shown {
+				t.Errorf("%q, in uWSGI %q:\n%s", ours, shown, out)
+			}
+		})
+	}
 }
