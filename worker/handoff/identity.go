@@ -9,13 +9,16 @@ import (
 // Slot numbers the workers of a master, from 1 on. While a worker replaces another, two processes have the same slot.
 type Slot int
 
+// ExporterSlot is the slot of the exporter, which is no worker: it serves the metrics of workers that are another program.
+const ExporterSlot Slot = 0
+
 // Generation numbers the settings and programs with which a master has started workers, from 1 on.
 type Generation int
 
 // Identity identifies a worker.
 type Identity struct {
 	Slot       Slot
-	ID         string     // unique among the running workers of a master: w1, or w1-1 while w1 drains
+	ID         string     // unique among the running processes of a master: w1, or w1-1 while w1 drains; exporter
 	Generation Generation // of the settings and the program that it was started with
 }
 
@@ -50,6 +53,9 @@ func numberFromEnviron(name string) (int, error) {
 	}
 	return n, nil
 }
+
+// IsExporter reports whether it is the identity of an exporter.
+func (i Identity) IsExporter() bool { return i.ID != "" && i.Slot == ExporterSlot }
 
 func (i Identity) environ() []string {
 	return []string{

@@ -15,13 +15,13 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// Fleet holds the workers of a master, and the reload or the stop that is in progress. It belongs to one goroutine.
+// Fleet holds the workers of a master, and its exporter, and the reload or the stop that is in progress. It belongs to one goroutine.
 type Fleet struct {
 	random         *rand.Rand
 	current        generation
 	extra          int                       // workers more or fewer than the settings say, by TTIN and TTOU
 	backoffs       map[handoff.Slot]*backoff // of the current generation
-	workers        []*Worker                 // not reaped, the oldest first
+	workers        []*Worker                 // not reaped, the oldest first; exporters included
 	lastSerial     Serial                    // of the latest worker
 	lastGeneration handoff.Generation        // the latest one that was tried
 	reload         *reload                   // nil: none is in progress
@@ -64,7 +64,7 @@ func (f *Fleet) advance(now time.Time) {
 // Generation returns the number of the generation that serves.
 func (f *Fleet) Generation() handoff.Generation { return f.current.number }
 
-// Workers returns the workers that have not been reaped, the oldest first. They must not be changed.
+// Workers returns the workers and exporters that have not been reaped, the oldest first. They must not be changed.
 func (f *Fleet) Workers() []*Worker { return f.workers }
 
 // Reload returns the number of the next generation and when its reload began, if a reload is in progress.
@@ -103,7 +103,7 @@ func (f *Fleet) Vacancies() iter.Seq2[handoff.Slot, time.Time] {
 		if f.stop != nil || !f.begun {
 			return
 		}
-		for slot := handoff.Slot(1); int(slot) <= f.Target(); slot++ {
+		for _, slot := range f.slots() {
 			from, wanted := f.vacant(slot)
 			if wanted && len(f.holders(f.current.number, slot)) == 0 && !yield(slot, from) {
 				return
@@ -134,7 +134,7 @@ func (f *Fleet) Wake() time.Time {
 		at(f.stop.begin)
 		return next
 	}
-	for slot := handoff.Slot(1); int(slot) <= f.Target(); slot++ {
+	for _, slot := range f.slots() {
 		if from, wanted := f.vacant(slot); wanted {
 			at(from)
 		}
@@ -150,16 +150,20 @@ func (f *Fleet) log(level slog.Level, message string, args ...any) {
 
 // limits returns the limits that a worker was started with.
 func (f *Fleet) limits(w *Worker) Limits {
-	if f.isNext(w) {
+	switch {
+	case w.isExporter():
+		return f.current.limits.forExporter()
+	case f.isNext(w):
 		return f.reload.next.limits
 	}
 	return f.current.limits
 }
 
+// count returns how many workers match. Exporters do not count.
 func (f *Fleet) count(matches func(*Worker) bool) int {
 	n := 0
 	for _, w := range f.workers {
-		if matches(w) {
+		if !w.isExporter() && matches(w) {
 			n++
 		}
 	}
@@ -168,13 +172,16 @@ func (f *Fleet) count(matches func(*Worker) bool) int {
 
 func (f *Fleet) ready() int { return f.count(func(w *Worker) bool { return w.Phase == Ready }) }
 
+func (f *Fleet) unreaped() int { return f.count(func(*Worker) bool { return true }) }
+
 func (f *Fleet) draining() int { return f.count(func(w *Worker) bool { return !w.active() }) }
 
-// holders returns the active workers of a generation in a slot: none, one, or one and its successor.
+// holders returns the active workers of a generation in a slot: none, one, or one and its successor. The exporter serves any
+// generation.
 func (f *Fleet) holders(g handoff.Generation, slot handoff.Slot) []*Worker {
 	var found []*Worker
 	for _, w := range f.workers {
-		if w.active() && w.Identity.Generation == g && w.Identity.Slot == slot {
+		if w.active() && (w.Identity.Generation == g || w.isExporter()) && w.Identity.Slot == slot {
 			found = append(found, w)
 		}
 	}
@@ -219,7 +226,7 @@ func (f *Fleet) silent(now time.Time, w *Worker) bool {
 
 func (f *Fleet) becameReady(now time.Time, w *Worker) {
 	w.Phase, w.readyAt, w.deadline = Ready, now, time.Time{}
-	f.cold = false
+	f.cold = f.cold && w.isExporter()
 	f.log(slog.LevelInfo, "worker is ready", w.attrs("after", now.Sub(w.Started))...)
 	for _, other := range f.holders(w.Identity.Generation, w.Identity.Slot) {
 		if other != w && other.Leaving != "" {

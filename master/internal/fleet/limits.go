@@ -21,6 +21,8 @@ type Limits struct {
 	StopMercy     time.Duration // the same when the master stops
 	ShutdownDelay time.Duration // from unreadiness to the drain when the master stops
 
+	Exporter bool // there is an exporter beside the workers
+
 	MaxLifetime, MaxLifetimeDelta time.Duration // a worker is replaced at an age of the first plus a random part of the second; 0: never
 	MaxAnon                       uint64        // a worker with more bytes of anonymous memory is replaced; 0: never
 }

@@ -88,6 +88,9 @@ func (w *world) do(a Action, e Event) {
 		case handoff.Few, handoff.Enough:
 			who.few = a.Word == handoff.Few
 		case handoff.Unready:
+			if !w.stopped && who.exporter() && w.workers() == 0 { // no worker became ready
+				w.stopped, w.noneReady, w.asked = true, true, w.now
+			}
 			w.must(w.stopped && !who.unready, "%s: Unready is sent again, or without a stop", who.identity.ID)
 			who.unready = true
 		case handoff.Cut:
@@ -113,7 +116,7 @@ func (w *world) do(a Action, e Event) {
 		w.must(!w.stopped && w.fleet.ready() >= w.fleet.MinReady(), "Serving with %d ready workers", w.fleet.ready())
 	case Finish:
 		w.must(!w.finished && len(w.unreaped) == 0, "Finish with %d workers of %d", len(w.unreaped), len(w.actors))
-		w.must(w.stopped == errors.Is(a.Err, ErrStopping), "Finish: %v", a.Err)
+		w.must((w.stopped && !w.noneReady) == errors.Is(a.Err, ErrStopping), "Finish: %v", a.Err)
 		w.finished = true
 	case Ended:
 		end, ok := e.(Exited)
@@ -136,7 +139,8 @@ func (w *world) spawn(a Spawn) {
 	if other := w.holder(p, nil); other != nil {
 		w.must(w.holder(p, other) == nil, "a third worker in slot %d", p.slot)
 		f := w.fleet.Find(other.serial)
-		w.must(f.Phase == Ready && f.Leaving != "" && w.fleet.reload == nil, "%s gets a successor without a reason, or in a reload", id)
+		w.must(f.Phase == Ready && f.Leaving != "", "%s gets a successor without a reason", id)
+		w.must(w.fleet.reload == nil || other.exporter(), "%s gets a successor in a reload", id)
 	}
 	limits := w.fleet.limits(w.fleet.Find(a.Serial))
 	actor := &actor{serial: a.Serial, identity: a.Identity, limits: limits, started: w.now}
@@ -147,6 +151,10 @@ func (w *world) spawn(a Spawn) {
 
 // mayEnd checks that a worker may be asked to end: a serving one only if others do its work, or if it is not wanted any more.
 func (w *world) mayEnd(a *actor) {
+	if a.exporter() {
+		w.mayEndExporter(a)
+		return
+	}
 	if w.fleet.Closing() || int(a.identity.Slot) > w.fleet.Target() {
 		return
 	}
@@ -157,14 +165,47 @@ func (w *world) mayEnd(a *actor) {
 	w.must(successor != nil && w.fleet.Find(successor.serial).Phase == Ready, "%s is asked to end before it has a ready successor", a.identity.ID)
 }
 
+// mayEndExporter is mayEnd for an exporter, which is the last to end.
+func (w *world) mayEndExporter(a *actor) {
+	if w.fast || w.workers() == 0 {
+		return
+	}
+	wanted := w.fleet.current.limits.Exporter && !a.readyAt(w).IsZero()
+	if r := w.reload; r != nil && r.Err == nil && a.identity.Generation < r.Generation && !wanted {
+		return
+	}
+	successor := w.holder(a.place(), a)
+	w.must(successor != nil && !successor.readyAt(w).IsZero(), "%s is asked to end before it has a ready successor", a.identity.ID)
+}
+
+func (a *actor) readyAt(w *world) time.Time { return w.fleet.Find(a.serial).readyAt }
+
+// workers returns how many processes have not been reaped, without exporters.
+func (w *world) workers() int {
+	n := 0
+	for _, a := range w.unreaped {
+		if !a.exporter() {
+			n++
+		}
+	}
+	return n
+}
+
 // check checks the promises that hold after each turn.
 func (w *world) check(e Event) {
 	w.must(len(w.fleet.workers) == len(w.unreaped), "the fleet has %d workers, not %d", len(w.fleet.workers), len(w.unreaped))
 	w.most = max(w.most, w.fleet.Target())
-	drained, pairs := 0, 0
+	drained, pairs, ready := 0, 0, 0
 	for _, a := range w.unreaped {
 		f := w.fleet.Find(a.serial)
 		w.must(!w.stopped || a.unready, "%s has not been sent Unready", a.identity.ID)
+		if a.exporter() {
+			w.checkExporter(a, f)
+			continue
+		}
+		if f.Phase == Ready {
+			ready++
+		}
 		if !f.active() {
 			if f.Leaving != ReasonFewer {
 				drained++
@@ -189,11 +230,28 @@ func (w *world) check(e Event) {
 			pairs++
 		}
 	}
+	w.must(ready == w.fleet.ready(), "%d workers are ready, not %d", ready, w.fleet.ready())
 	w.must(pairs <= 2, "more than one worker is replaced at the same time")
 	// A reload begins while at most as many workers drain as are wanted, and then makes all of them drain; one more may be
 	// replaced at that time.
 	w.must(w.stopped || drained <= drainingPerWorker*w.most+1, "%d drain", drained)
 	w.must(w.finished || !w.stopped || len(w.unreaped) > 0, "no finish")
+}
+
+// checkExporter checks an exporter after each turn.
+func (w *world) checkExporter(a *actor, f *Worker) {
+	if !f.active() {
+		return
+	}
+	if !a.leaving && f.Leaving != "" {
+		a.leaving = true
+		if f.served(w.now) >= servedLong {
+			delete(w.early, a.place())
+		}
+	}
+	w.must(w.fleet.current.limits.Exporter, "%s is left over", a.identity.ID)
+	w.must(a.identity.Generation == w.fleet.Generation() || f.Leaving != "", "%s is of an older generation and stays", a.identity.ID)
+	w.must(!w.stopped || w.workers() > 0, "%s is not asked to end", a.identity.ID)
 }
 
 // signal sends a signal to a worker and checks that it may be sent.

@@ -136,10 +136,11 @@ func (f *Fleet) commit(now time.Time) {
 	f.current, f.reload, f.extra = f.reload.next, nil, 0
 	f.backoffs = map[handoff.Slot]*backoff{}
 	for _, w := range f.workers {
-		if w.active() && w.Identity.Generation == old.number {
+		if w.active() && w.Identity.Generation == old.number && !w.isExporter() {
 			f.drain(now, w, ReasonReload, f.current.limits.ReloadMercy)
 		}
 	}
+	f.replaceExporter(now)
 	f.emit(Retire{old.number})
 	f.emit(Reloaded{Generation: f.current.number, Began: began})
 	f.afterReload(now)

@@ -26,7 +26,7 @@ func (f *Fleet) mayRecycle() bool {
 // recycling reports whether a successor is starting beside the worker that it replaces.
 func (f *Fleet) recycling() bool {
 	for _, w := range f.workers {
-		if w.Phase == Ready && w.Leaving != "" && len(f.holders(w.Identity.Generation, w.Identity.Slot)) > 1 {
+		if !w.isExporter() && w.Phase == Ready && w.Leaving != "" && len(f.holders(w.Identity.Generation, w.Identity.Slot)) > 1 {
 			return true
 		}
 	}

@@ -85,7 +85,12 @@ func simulate(seed uint64, trace *strings.Builder) (err error) {
 
 // resting reports whether nothing needs to be done.
 func (w *world) resting() bool {
-	return w.fleet.reload == nil && w.fleet.ready() == w.fleet.Target() && len(w.unreaped) == w.fleet.Target() &&
+	exporters := 0
+	if w.fleet.current.limits.Exporter {
+		exporters = 1
+	}
+	return w.fleet.reload == nil && w.fleet.ready() == w.fleet.Target() && len(w.unreaped) == w.fleet.Target()+exporters &&
+		!slices.ContainsFunc(w.fleet.workers, func(f *Worker) bool { return f.Phase != Ready }) &&
 		!slices.ContainsFunc(w.fleet.workers, func(f *Worker) bool { return f.Leaving != "" })
 }
 
@@ -119,7 +124,7 @@ func (w *world) stopAll() {
 	}
 	if w.stopped {
 		limits := w.fleet.current.limits
-		latest := w.asked.Add(limits.ShutdownDelay + max(limits.StopMercy, fastMercy) + w.late + time.Second)
+		latest := w.asked.Add(limits.ShutdownDelay + max(limits.StopMercy, fastMercy) + exporterMercy + w.late + time.Second)
 		w.must(!w.now.After(latest), "the stop took %v", w.now.Sub(w.asked))
 	}
 	w.must(w.fleet.Wake().IsZero(), "woken after the end")

@@ -14,7 +14,7 @@ func (f *Fleet) fill(now time.Time) {
 		return
 	}
 	f.shrink(now)
-	for slot := handoff.Slot(1); int(slot) <= f.Target(); slot++ {
+	for _, slot := range f.slots() {
 		if from, wanted := f.vacant(slot); wanted && !now.Before(from) {
 			f.start(now, f.current, slot)
 		}
@@ -37,7 +37,7 @@ func (f *Fleet) vacant(slot handoff.Slot) (from time.Time, wanted bool) {
 	switch {
 	case len(holders) == 0:
 		return from, !f.gaveUp(slot)
-	case len(holders) == 1 && holders[0].Leaving != "" && f.mayRecycle():
+	case len(holders) == 1 && holders[0].Leaving != "" && (slot == handoff.ExporterSlot || f.mayRecycle()):
 		// A worker that requests a replacement as soon as it is ready must not bypass the backoff.
 		if served := holders[0].readyAt.Add(servedWell); served.After(from) {
 			from = served
@@ -49,7 +49,9 @@ func (f *Fleet) vacant(slot handoff.Slot) (from time.Time, wanted bool) {
 
 // gaveUp reports whether a worker of the slot died before any worker was ever ready. The master does not try again then: it
 // exits, and its exit code shows the reason.
-func (f *Fleet) gaveUp(slot handoff.Slot) bool { return f.cold && f.backoff(slot).deaths > 0 }
+func (f *Fleet) gaveUp(slot handoff.Slot) bool {
+	return f.cold && f.backoff(slot).deaths > 0 && slot != handoff.ExporterSlot
+}
 
 // start adds a worker.
 func (f *Fleet) start(now time.Time, g generation, slot handoff.Slot) {
@@ -58,13 +60,17 @@ func (f *Fleet) start(now time.Time, g generation, slot handoff.Slot) {
 		Serial:   f.lastSerial,
 		Identity: handoff.Identity{Slot: slot, ID: f.freeID(slot), Generation: g.number},
 		Started:  now,
-		deadline: now.Add(g.limits.StartTimeout),
 	}
-	if !g.limits.Notifies {
+	limits := g.limits
+	if w.isExporter() {
+		limits = limits.forExporter()
+	}
+	w.deadline = now.Add(limits.StartTimeout)
+	if !limits.Notifies {
 		w.deadline = now.Add(unnotifiedReady)
 	}
-	if g.limits.MaxLifetime > 0 {
-		w.replaceAt = now.Add(g.limits.MaxLifetime + f.jitter(g.limits.MaxLifetimeDelta))
+	if limits.MaxLifetime > 0 {
+		w.replaceAt = now.Add(limits.MaxLifetime + f.jitter(limits.MaxLifetimeDelta))
 	}
 	f.workers = append(f.workers, w)
 	f.emit(Spawn{w.Serial, w.Identity})
@@ -83,6 +89,9 @@ func (f *Fleet) jitter(delta time.Duration) time.Duration {
 // freeID returns the id of a new worker in a slot: w1, or w1-1 while another worker has that.
 func (f *Fleet) freeID(slot handoff.Slot) string {
 	base := "w" + strconv.Itoa(int(slot))
+	if slot == handoff.ExporterSlot {
+		base = "exporter"
+	}
 	id := base
 	for n := 1; slices.ContainsFunc(f.workers, func(w *Worker) bool { return w.Identity.ID == id }); n++ {
 		id = base + "-" + strconv.Itoa(n)

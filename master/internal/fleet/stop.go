@@ -14,7 +14,8 @@ var ErrNoneReady = errors.New("no worker became ready")
 // ErrStopping is the reason to finish after a stop was requested.
 var ErrStopping = errors.New("the master is stopping")
 
-// stop ends the master: it makes the workers unready, after a delay it drains them, and waits for their exits.
+// stop ends the master: it makes the workers unready, after a delay it drains them, and waits for their exits. The exporter is
+// drained then, so that the last values can be scraped.
 type stop struct {
 	begin        time.Time // when the workers must drain; zero once they do
 	why          error     // ErrStopping or ErrNoneReady
@@ -28,7 +29,7 @@ type StopRequested struct{ Fast bool }
 func (e StopRequested) apply(f *Fleet, now time.Time) {
 	again := f.stop != nil
 	if !again {
-		f.log(slog.LevelInfo, "stopping", "fast", e.Fast, "workers", len(f.workers))
+		f.log(slog.LevelInfo, "stopping", "fast", e.Fast, "workers", f.unreaped())
 		f.beginStop(now, ErrStopping)
 	}
 	if e.Fast || again {
@@ -71,7 +72,7 @@ func (f *Fleet) stopFast(now time.Time) {
 
 // advanceStop continues the stop as far as possible.
 func (f *Fleet) advanceStop(now time.Time) {
-	if f.stop == nil && f.cold && f.lastSerial > 0 && len(f.workers) == 0 {
+	if f.stop == nil && f.cold && f.lastSerial > 0 && f.unreaped() == 0 {
 		f.stopNoneReady(now)
 	}
 	if f.stop == nil {
@@ -80,11 +81,17 @@ func (f *Fleet) advanceStop(now time.Time) {
 	if begin := f.stop.begin; !begin.IsZero() && !now.Before(begin) {
 		f.stop.begin = time.Time{}
 		for _, w := range f.workers {
+			if w.isExporter() {
+				continue
+			}
 			if w.active() {
 				f.drain(now, w, ReasonStop, f.current.limits.StopMercy)
 			}
 			w.hurry(now.Add(f.current.limits.StopMercy))
 		}
+	}
+	if f.unreaped() == 0 {
+		f.drainExporter(now)
 	}
 	if len(f.workers) == 0 && !f.stop.finished {
 		f.stop.finished, f.stop.begin = true, time.Time{}
@@ -96,7 +103,7 @@ func (f *Fleet) advanceStop(now time.Time) {
 // ended counts the end of a worker.
 func (s *stop) ended(w *Worker, e Exit) {
 	switch {
-	case w.readyAt.IsZero(): // it had no requests
+	case w.isExporter(), w.readyAt.IsZero(): // it had no requests of users
 	case w.Phase == Draining && e.byTerm():
 		s.drained++
 	default:

@@ -47,6 +47,7 @@ type world struct {
 	late              time.Duration         // sum of the delays since the stop was requested
 
 	stopped, fast, finished bool
+	noneReady               bool      // it stops because no worker became ready
 	asked                   time.Time // when the stop was requested
 }
 
@@ -82,6 +83,8 @@ type actor struct {
 	onKill   time.Duration
 	silentAt time.Time // zero: never
 }
+
+func (a *actor) exporter() bool { return a.identity.Slot == handoff.ExporterSlot }
 
 func (a *actor) place() place { return place{a.identity.Generation, a.identity.Slot} }
 
@@ -129,6 +132,7 @@ func (w *world) limits() Limits {
 		ShutdownDelay: w.oneOf(0, 0, 3*time.Second),
 	}
 	l.MinReady = w.random.IntN(l.Workers + 1)
+	l.Exporter = w.chance(50)
 	if w.chance(50) {
 		l.Heartbeat = 3*time.Second + w.upTo(20*time.Second)
 	}
@@ -292,10 +296,11 @@ func (w *world) ask() {
 	}
 }
 
-// holder returns an active worker in a place, other than not.
+// holder returns an active worker in a place, other than not. The exporter serves any generation.
 func (w *world) holder(p place, not *actor) *actor {
 	for _, a := range w.unreaped {
-		if a != not && a.place() == p && w.fleet.Find(a.serial).active() {
+		same := a.place() == p || a.exporter() && p.slot == handoff.ExporterSlot
+		if a != not && same && w.fleet.Find(a.serial).active() {
 			return a
 		}
 	}
