@@ -157,9 +157,6 @@ func (l *listener) leave(set *Set, unlink bool) error {
 	if unlink && l.file != nil {
 		errs = append(errs, l.file.remove())
 	}
-	if l.file != nil {
-		errs = append(errs, l.file.close())
-	}
 	if l.slots == nil && !l.inherited {
 		errs = append(errs, os.NewSyscallError("close", unix.Close(l.fd)))
 	}

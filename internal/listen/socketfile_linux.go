@@ -14,14 +14,14 @@ import (
 // socketFile is the file of a unix socket that this process has created.
 type socketFile struct {
 	path  string
-	place *osfile.Place
+	owner *osfile.User // see Sockets
 	id    osfile.ID
 	first fs.FileMode // when it was created
 	mode  fs.FileMode // now
 }
 
 // newSocketFile describes the file that bind has just created.
-func newSocketFile(path string, place *osfile.Place) (*socketFile, error) {
+func newSocketFile(path string, place *osfile.Place, owner *osfile.User) (*socketFile, error) {
 	st, err := place.Stat()
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func newSocketFile(path string, place *osfile.Place) (*socketFile, error) {
 		return nil, &os.PathError{Op: "stat", Path: path, Err: errReplaced}
 	}
 	mode := fs.FileMode(st.Mode).Perm()
-	return &socketFile{path, place, osfile.IDFromStat(&st), mode, mode}, nil
+	return &socketFile{path, owner, osfile.IDFromStat(&st), mode, mode}, nil
 }
 
 var errReplaced = errors.New("it was replaced")
@@ -72,7 +72,12 @@ func (f *socketFile) chown(uid, gid int) error {
 // change calls do with a descriptor of the file. It refuses another file that was put in its place, such as a link to a file that
 // this process may change and the user who made the link may not.
 func (f *socketFile) change(op string, do func(fd int, mode fs.FileMode) error) error {
-	err := f.place.Do(func(dir int, name string) error {
+	place, err := osfile.Locate(f.path, f.owner)
+	if err != nil {
+		return err
+	}
+	defer place.Close()
+	err = place.Do(func(dir int, name string) error {
 		fd, err := unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return err
@@ -99,12 +104,12 @@ func (f *socketFile) change(op string, do func(fd int, mode fs.FileMode) error) 
 // After privileges were dropped the directory may not be writable any more. Then the file remains, and the next master finds it
 // stale.
 func (f *socketFile) remove() error {
-	err := f.place.Remove(f.id)
-	if errors.Is(err, fs.ErrPermission) {
+	place, err := osfile.Locate(f.path, f.owner)
+	if err == nil {
+		err = errors.Join(place.Remove(f.id), place.Close())
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
 }
-
-// close closes the directory of the file.
-func (f *socketFile) close() error { return f.place.Close() }

@@ -44,11 +44,7 @@ func listenPath(path string, mode *fs.FileMode, owner *osfile.User) (fd int, fil
 	if err != nil {
 		return -1, nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, place.Close())
-		}
-	}()
+	defer place.Close()
 	// Two masters that start at the same moment would both find the old socket stale, and the second would remove the new one of
 	// the first. The same holds for a socket that is bound and does not listen yet.
 	dir, err := lockDir(place, filepath.Dir(path))
@@ -70,7 +66,7 @@ func listenPath(path string, mode *fs.FileMode, owner *osfile.User) (fd int, fil
 	if err != nil {
 		return -1, nil, err
 	}
-	file, err = newSocketFile(path, place)
+	file, err = newSocketFile(path, place, owner)
 	if err != nil {
 		return -1, nil, errors.Join(err, unix.Close(fd))
 	}

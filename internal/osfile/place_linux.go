@@ -324,7 +324,7 @@ func (w *walk) run() error {
 		case last && link && w.isMagic(name):
 			w.place.magic = true
 			fallthrough
-		case last && !(link && w.follow):
+		case last && (!link || !w.follow):
 			w.place.name = name
 			return nil
 		case link:

@@ -75,6 +75,11 @@ func openLogAt(place *osfile.Place) error {
 
 // useAsLog makes a descriptor stdout and stderr.
 func useAsLog(fd int) error {
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil {
+		return os.NewSyscallError("fcntl", err)
+	} else if flags&unix.O_ACCMODE == unix.O_RDONLY {
+		return errors.New("the descriptor is not open for writing")
+	}
 	for _, std := range []int{unix.Stdout, unix.Stderr} {
 		if fd == std {
 			continue
