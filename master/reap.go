@@ -16,6 +16,7 @@ func (m *Master) reap() {
 		if worker {
 			m.killGroup(m.children[s])
 		}
+		m.hooks.Exited(pid, m.workerID(s))
 		status, err := proc.Reap(pid)
 		if err != nil {
 			m.log.Error("cannot reap child", "pid", pid, "error", err)
@@ -32,6 +33,14 @@ func (m *Master) reap() {
 			m.log.Debug("orphan reaped", "pid", pid)
 		}
 	}
+}
+
+// workerID returns the id of a worker that has not been reaped, or "".
+func (m *Master) workerID(s fleet.Serial) string {
+	if c := m.children[s]; c != nil {
+		return c.Identity.ID
+	}
+	return ""
 }
 
 // killGroup kills what a dead worker has started and left behind, which may have its sockets. Until the worker is reaped, no

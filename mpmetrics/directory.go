@@ -1,6 +1,7 @@
 package mpmetrics
 
 import (
+	"errors"
 	"log/slog"
 
 	"multiproc/mpmetrics/internal/dir"
@@ -14,8 +15,9 @@ var ErrHeld = dir.ErrHeld
 //
 // Its methods are not safe for concurrent use.
 type Directory struct {
-	dir dir.Dir
-	log *slog.Logger
+	dir  dir.Dir
+	log  *slog.Logger
+	live *dir.Live // nil: not followed
 }
 
 // OpenDirectory opens a metrics directory for writing, and makes it if there is none. The caller must Close it.
@@ -31,11 +33,16 @@ func OpenDirectory(path string, log *slog.Logger) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Directory{d, log}, nil
+	return &Directory{dir: d, log: log}, nil
 }
 
 // Close closes the directory and gives up the lock that Wipe took. Closing it again is an error.
-func (d *Directory) Close() error { return d.dir.Close() }
+func (d *Directory) Close() error {
+	if d.live == nil {
+		return d.dir.Close()
+	}
+	return errors.Join(d.live.Close(), d.dir.Close())
+}
 
 // Wipe locks the directory for as long as d is open and removes the metrics of earlier runs from it. It fails with ErrHeld,
 // and touches nothing, if another process has locked it.
@@ -45,6 +52,29 @@ func (d *Directory) Close() error { return d.dir.Close() }
 // memory.
 func (d *Directory) Wipe() error { return d.dir.Wipe(d.log) }
 
+// FollowLive removes, until d is closed, the live gauges of other libraries' processes when these end, as prometheus_client's
+// mark_process_dead does. A process counts once it has been seen to have the file open; then neither its parent nor the id in the
+// file's name matters. It must be called once. With an error, new files are noticed at the next Sweep.
+func (d *Directory) FollowLive() error {
+	live, err := d.dir.FollowLive(d.log)
+	d.live = live
+	return err
+}
+
+// MarkDead removes the live gauges of other libraries' files whose id is a pid, or the id. The caller knows that the process has
+// exited, and has not reaped it, so that no other can have the pid; id may be empty. FollowLive must have been called.
+func (d *Directory) MarkDead(pid int, id string) {
+	if d.live != nil {
+		d.live.MarkDead(pid, id)
+	}
+}
+
 // Sweep removes the files of live gauges whose process is dead. They have not counted since its death, so this only keeps the
-// directory small. Ids without a lock file belong to other libraries and are left alone.
-func (d *Directory) Sweep() error { return d.dir.Sweep() }
+// directory small. Ids without a lock file belong to other libraries and are left to FollowLive.
+func (d *Directory) Sweep() error {
+	err := d.dir.Sweep()
+	if d.live != nil && !d.live.Watching() {
+		err = errors.Join(err, d.live.Look())
+	}
+	return err
+}

@@ -138,10 +138,11 @@ func TestPythonBesideGo(t *testing.T) {
 }
 
 // TestGunicornAsCommand runs gunicorn as the workers' command: it takes the sockets from the master, reports readiness, and
-// its processes write to the master's metrics directory. A reload loses no request.
+// its processes write to the master's metrics directory. A reload loses no request. When its processes are recycled, killed and
+// replaced, nobody but the master removes their live gauges.
 func TestGunicornAsCommand(t *testing.T) {
 	t.Parallel()
-	command := gunicornCommand(t, "--workers", "2")
+	command := gunicornCommand(t, "--workers", "2", "--max-requests", "40")
 	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\ncommand = "+strings.Join(command, " ")+"\n", withEnv(pythonEnv()...))
 	status := s.await("gunicorn's status text", func(status master.Status) bool { return status.Workers[0].StatusText != "" })
 	if text := status.Workers[0].StatusText; text != "Gunicorn arbiter booted" {
@@ -150,7 +151,7 @@ func TestGunicornAsCommand(t *testing.T) {
 	serve := beside(t, s.metricsDir())
 	load := startLoad(s)
 	askPython(load, dialingClient("tcp", s.address, false))
-	load.await(50)
+	load.await(200) // each process is recycled
 	before := s.workers()
 	s.reload()
 	load.kill(pythonProcesses(t, s.awaitReplaced(before...).Workers[0].PID, 2)[0])

@@ -65,6 +65,9 @@ func NewMaster(path string, directory *mpmetrics.Directory, maxSeries int, log *
 	if err := m.register(); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
+	if err := directory.FollowLive(); err != nil {
+		log.Warn("live gauges of other libraries may outlive their processes", "error", err)
+	}
 	m.file = newStatusWriter(path, log)
 	return m, nil
 }
@@ -118,7 +121,7 @@ func (m *Master) register() error {
 
 // Hooks returns the hooks that keep the metrics up to date.
 func (m *Master) Hooks() master.Hooks {
-	return master.Hooks{Started: m.started, Ended: m.ended, Reloaded: m.reloaded, Status: m.status}
+	return master.Hooks{Started: m.started, Exited: m.directory.MarkDead, Ended: m.ended, Reloaded: m.reloaded, Status: m.status}
 }
 
 func (m *Master) started(handoff.Identity) { m.starts.Inc() }

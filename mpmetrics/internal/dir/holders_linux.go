@@ -1,0 +1,172 @@
+package dir
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
+)
+
+// Holds reports whether a process can write to a file that it has open or mapped, given the base of the file's name. Processes that
+// only read it do not count: scrapes do that. The pid alone says nothing: it may have been reused, or be that of another machine
+// or pid namespace. The error is fs.ErrNotExist if there is no such process, and fs.ErrPermission if this process may not look.
+func Holds(pid int, base string, file osfile.ID) (bool, error) {
+	if open, err := hasOpen(pid, base, file); open || err != nil {
+		return open, err
+	}
+	found := false
+	err := eachMapping(pid, func(m mapping) { found = found || m.is(file, base) })
+	return found, err
+}
+
+func hasOpen(pid int, base string, file osfile.ID) (bool, error) {
+	path := "/proc/" + strconv.Itoa(pid) + "/fd"
+	dir, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer dir.Close()
+	links, err := dir.Readdirnames(-1)
+	if err != nil {
+		return false, err
+	}
+	for _, link := range links {
+		// Links to files of other names are not followed: there may be thousands, some of them to a disk that does not answer.
+		link = path + "/" + link
+		if target, err := os.Readlink(link); err != nil || filepath.Base(target) != base {
+			continue
+		}
+		info, err := os.Lstat(link) // its mode is that of the descriptor
+		if err != nil || info.Mode()&0o200 == 0 {
+			continue
+		}
+		if id, err := osfile.Identify(link); err == nil && id == file {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// mapping is a line of /proc/<pid>/maps. Its memory is reused.
+type mapping struct {
+	device, inode uint64
+	path          []byte
+}
+
+// is reports whether the mapping is of a file. Some file systems show another device there than stat does, as btrfs.
+func (m mapping) is(file osfile.ID, base string) bool {
+	return m.inode == file.Inode && (m.device == file.Device || string(m.path[bytes.LastIndexByte(m.path, '/')+1:]) == base)
+}
+
+// eachMapping calls visit for each file that a process has mapped and writes to.
+func eachMapping(pid int, visit func(mapping)) error {
+	maps, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/maps")
+	if err != nil {
+		return err
+	}
+	for line := range bytes.Lines(maps) {
+		// address perms offset major:minor inode path
+		fields := bytes.SplitN(line, []byte(" "), 6)
+		if len(fields) < 6 || string(fields[1]) != "rw-s" {
+			continue
+		}
+		inode, err := strconv.ParseUint(string(fields[4]), 10, 64)
+		major, minor, ok := bytes.Cut(fields[3], []byte(":"))
+		if err != nil || inode == 0 || !ok {
+			continue
+		}
+		x, _ := strconv.ParseUint(string(major), 16, 32)
+		y, _ := strconv.ParseUint(string(minor), 16, 32)
+		visit(mapping{unix.Mkdev(uint32(x), uint32(y)), inode, bytes.TrimSpace(fields[5])})
+	}
+	return nil
+}
+
+// Holders are the processes that have files mapped and write to them, as far as this process may see.
+type Holders struct {
+	pids   map[osfile.ID][]int
+	hidden map[uint32]bool // users of which there are processes whose mappings are not shown
+	all    bool            // the processes of all pid namespaces of the machine are shown
+}
+
+// FindHolders looks through all processes for those that write to the files, which are given with the base of their names.
+func FindHolders(files map[osfile.ID]string) Holders {
+	h := Holders{pids: map[osfile.ID][]int{}, hidden: map[uint32]bool{}, all: seesAllProcesses()}
+	byInode := map[uint64][]osfile.ID{}
+	for id := range files {
+		byInode[id.Inode] = append(byInode[id.Inode], id)
+	}
+	for _, pid := range processes() {
+		seen := map[osfile.ID]bool{}
+		err := eachMapping(pid, func(m mapping) {
+			for _, id := range byInode[m.inode] {
+				if !seen[id] && m.is(id, files[id]) {
+					seen[id] = true
+					h.pids[id] = append(h.pids[id], pid)
+				}
+			}
+		})
+		if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 { // only processes with more capabilities are hidden from root
+			h.hidden[userOf(pid)] = true
+		}
+	}
+	return h
+}
+
+// Of returns the processes that write to a file.
+func (h Holders) Of(file osfile.ID) []int { return h.pids[file] }
+
+// Complete reports whether no other process of this machine can have a file mapped that belongs to a user.
+func (h Holders) Complete(owner uint32) bool { return h.all && !h.hidden[owner] }
+
+// HeldByAny reports whether a process Holds a file, as far as this process may see.
+func HeldByAny(base string, file osfile.ID) bool {
+	return slices.ContainsFunc(processes(), func(pid int) bool {
+		holds, _ := Holds(pid, base, file)
+		return holds
+	})
+}
+
+// processes returns the pids of all processes.
+func processes() (pids []int) {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer proc.Close()
+	names, _ := proc.Readdirnames(-1)
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// userOf returns the effective user of a process. The owner of its directory in /proc is root if it has changed its user.
+func userOf(pid int) uint32 {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, line, _ := bytes.Cut(status, []byte("\nUid:"))
+	if fields := bytes.Fields(line); len(fields) > 1 {
+		if uid, err := strconv.ParseUint(string(fields[1]), 10, 32); err == nil {
+			return uint32(uid)
+		}
+	}
+	return 0
+}
+
+// seesAllProcesses reports whether /proc shows the processes of the whole machine: those of the initial pid namespace, whose
+// inode is a constant of the kernel's, and all others, which are below it.
+func seesAllProcesses() bool {
+	const initial = 0xEFFFFFFC // PROC_PID_INIT_INO
+	_, err := os.Lstat("/proc/1")
+	return err == nil && pidNamespace() == initial
+}

@@ -1,0 +1,317 @@
+package dir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
+	"multiproc/mpmetrics/internal/format"
+)
+
+// Live removes the live gauges of other libraries' processes that have ended: those of ids without a lock file. Only so does
+// every reader of the directory leave them out; prometheus_client's mark_process_dead does the same.
+//
+// It removes a file if it has seen a process have it open, that process has ended, and no other has it open, as one that has
+// reused the pid may; or if the caller knows that the process has ended. The id need not be a pid.
+type Live struct {
+	log     *slog.Logger
+	watcher *fsnotify.Watcher // of new files; nil: there is none
+	running sync.WaitGroup
+
+	mu    sync.Mutex
+	dir   Dir                  // closed with Live
+	files map[string]*liveFile // by name; nil after Close
+}
+
+// liveFile is a live gauge's file that a process has open.
+type liveFile struct {
+	format.FileName
+	file    osfile.ID
+	pid     int
+	process *os.File // a pidfd: readable once the process has ended
+}
+
+// isPID reports whether the file is named by the pid of the process that has it open. Then only that process counts: the
+// children that it has forked may have the file open, too, but do not write to it.
+func (f *liveFile) isPID() bool { return f.ID == strconv.Itoa(f.pid) }
+
+// FollowLive follows the files that are in the directory and those that are made later, until Close. With an error, new files
+// are not noticed before the next Look.
+func (d Dir) FollowLive(log *slog.Logger) (*Live, error) {
+	fd, err := d.OpenFile(".", unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	l := &Live{log: log, dir: Dir{fd, d.path}, files: map[string]*liveFile{}}
+	watcher, err := fsnotify.NewWatcher()
+	if err == nil {
+		if err = watcher.Add(d.path); err == nil {
+			l.watcher = watcher
+			l.running.Go(l.watch)
+		} else {
+			_ = watcher.Close()
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("watch metrics directory %s: %w", d.path, err)
+	}
+	return l, errors.Join(err, l.Look())
+}
+
+// Close stops following. It must be called once.
+func (l *Live) Close() error {
+	if l.watcher != nil {
+		_ = l.watcher.Close()
+	}
+	l.mu.Lock()
+	for name := range l.files {
+		l.forgetLocked(name)
+	}
+	l.files = nil
+	err := l.dir.Close()
+	l.mu.Unlock()
+	l.running.Wait()
+	return err
+}
+
+// Watching reports whether new files are noticed without a Look.
+func (l *Live) Watching() bool { return l.watcher != nil }
+
+// Look follows the files that have not been noticed.
+func (l *Live) Look() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.files == nil {
+		return nil
+	}
+	names, err := l.dir.names(func(name string) bool {
+		n, ok := format.ParseFileName(name)
+		return ok && n.Live()
+	})
+	l.followLocked(names, lastTry)
+	return err
+}
+
+func (l *Live) watch() {
+	for {
+		select {
+		case e, ok := <-l.watcher.Events:
+			if !ok {
+				return
+			}
+			if e.Has(fsnotify.Create) {
+				l.follow([]string{filepath.Base(e.Name)}, 0)
+			}
+		case _, ok := <-l.watcher.Errors: // events were lost
+			if !ok {
+				return
+			}
+			if err := l.Look(); err != nil {
+				l.log.Warn("cannot list metrics directory", "error", err)
+			}
+		}
+	}
+}
+
+// A process that makes a file has it open a moment later. It is looked for lastTry more times, after firstWait and each time
+// three times as long.
+const (
+	lastTry   = 5
+	firstWait = 10 * time.Millisecond
+)
+
+func (l *Live) follow(names []string, try int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.followLocked(names, try)
+}
+
+// followLocked finds the processes that have files open and waits for their ends.
+func (l *Live) followLocked(names []string, try int) {
+	if l.files == nil {
+		return
+	}
+	var unknown []*liveFile
+	bases := map[osfile.ID]string{}
+	for _, name := range names {
+		f, _, ok := l.identifyLocked(name)
+		if followed := l.files[name]; !ok || followed != nil && followed.file == f.file {
+			continue
+		}
+		l.forgetLocked(name)
+		if f.pid, _ = strconv.Atoi(f.ID); f.pid <= 0 || !l.awaitLocked(f) {
+			unknown = append(unknown, f)
+			bases[f.file] = name
+		}
+	}
+	if len(unknown) == 0 {
+		return
+	}
+	holders := FindHolders(bases)
+	var again []string
+	for _, f := range unknown {
+		if pids := holders.Of(f.file); len(pids) > 0 {
+			f.pid = pids[0]
+		}
+		if f.pid <= 0 || !l.awaitLocked(f) {
+			again = append(again, f.String())
+		}
+	}
+	if len(again) > 0 && try < lastTry {
+		wait := firstWait
+		for range try {
+			wait *= 3
+		}
+		time.AfterFunc(wait, func() { l.follow(again, try+1) })
+	}
+}
+
+// identifyLocked reports false unless the file is a live gauge's of another library.
+func (l *Live) identifyLocked(name string) (f *liveFile, owner uint32, ok bool) {
+	f = &liveFile{}
+	if f.FileName, ok = format.ParseFileName(name); !ok || !f.Live() {
+		return nil, 0, false
+	}
+	st, err := l.dir.Stat(name)
+	if err != nil || !osfile.IsRegular(&st) {
+		return nil, 0, false
+	}
+	f.file = osfile.IDFromStat(&st)
+	_, err = l.dir.IsHeld(f.ID)
+	return f, st.Uid, errors.Is(err, fs.ErrNotExist)
+}
+
+// awaitLocked waits for the end of the process in a goroutine. It reports false if the process does not have the file open.
+func (l *Live) awaitLocked(f *liveFile) bool {
+	fd, err := unix.PidfdOpen(f.pid, unix.PIDFD_NONBLOCK)
+	if err != nil {
+		return false
+	}
+	f.process = os.NewFile(uintptr(fd), "pidfd")
+	// Only now: before, the pid may have become that of another process.
+	if holds, _ := Holds(f.pid, f.String(), f.file); !holds {
+		_ = f.process.Close()
+		return false
+	}
+	l.files[f.String()] = f
+	l.running.Go(func() {
+		if waitReadable(f.process) {
+			l.ended(f)
+		}
+	})
+	return true
+}
+
+// waitReadable reports false if the file was closed.
+func waitReadable(file *os.File) bool {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return false
+	}
+	return raw.Read(func(fd uintptr) bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+	}) == nil
+}
+
+// ended deals with a file whose process has ended.
+func (l *Live) ended(f *liveFile) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.files[f.String()] != f {
+		return
+	}
+	l.forgetLocked(f.String())
+	l.removeLocked(f.String(), f.isPID())
+	l.followLocked([]string{f.String()}, 0) // others may have it open
+}
+
+// MarkDead removes the live gauges of a child that has exited and has not been reaped: the files that are named by its pid or by
+// id, which may be empty.
+func (l *Live) MarkDead(pid int, id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.files == nil {
+		return
+	}
+	for mode := range format.Mode(format.Modes) {
+		n := format.FileName{Kind: format.Kind{Type: format.Gauge, Mode: mode}, ID: strconv.Itoa(pid)}
+		if !n.Live() {
+			continue
+		}
+		name := n.String()
+		if f := l.files[name]; f == nil || f.pid == pid { // otherwise the id is another process's, and no pid
+			l.forgetLocked(name)
+			l.removeLocked(name, f != nil)
+			l.followLocked([]string{name}, 0)
+		}
+		n.ID, name = id, format.FileName{Kind: n.Kind, ID: id}.String()
+		if _, _, ok := l.identifyLocked(name); ok {
+			l.forgetLocked(name)
+			l.report(name, l.dir.Unlink(name))
+		}
+	}
+}
+
+// removeLocked removes a file unless a process has it open. It is moved aside first: a process that opens it at this moment
+// either is found or makes a new one.
+func (l *Live) removeLocked(name string, isPID bool) {
+	f, owner, ok := l.identifyLocked(name)
+	if !ok || l.inUse(f, name, owner, isPID) {
+		return
+	}
+	aside := Own + "/" + name + ".gone"
+	err := l.dir.makeOwn()
+	if err == nil {
+		err = l.dir.Rename(name, aside)
+	}
+	if err != nil {
+		l.report(name, err)
+		return
+	}
+	if l.inUse(f, filepath.Base(aside), owner, isPID) {
+		if err := l.dir.RenameNew(aside, name); !errors.Is(err, fs.ErrExist) {
+			l.report(name, err)
+			return
+		}
+	}
+	l.report(name, l.dir.Unlink(aside))
+}
+
+// inUse reports whether a process has the file open, or may have. If the id is known to be a pid, only that process counts.
+func (l *Live) inUse(f *liveFile, base string, owner uint32, isPID bool) bool {
+	if pid, err := strconv.Atoi(f.ID); err == nil && pid > 0 {
+		holds, err := Holds(pid, base, f.file)
+		if errors.Is(err, fs.ErrPermission) {
+			user := userOf(pid)
+			holds = user == owner || user == 0 // the others cannot write to the file
+		}
+		if holds || isPID {
+			return holds
+		}
+	}
+	return HeldByAny(base, f.file)
+}
+
+func (l *Live) forgetLocked(name string) {
+	if f := l.files[name]; f != nil {
+		_ = f.process.Close()
+		delete(l.files, name)
+	}
+}
+
+func (l *Live) report(name string, err error) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		l.log.Warn("cannot remove the live gauges of an ended process", "file", name, "error", err)
+	}
+}
