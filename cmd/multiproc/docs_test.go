@@ -193,6 +193,12 @@ func TestDocBlocks(t *testing.T) {
 					t.Errorf("%s:%d: %s", block.page, block.line, line)
 				}
 			}
+		case "systemd":
+			for line := range strings.Lines(block.text) {
+				if !regexp.MustCompile(`^(\[\w+\]|\w+=\S+|)\n$`).MatchString(line) {
+					t.Errorf("%s:%d: %s", block.page, block.line, line)
+				}
+			}
 		case "ini":
 			path := filepath.Join(t.TempDir(), block.file)
 			check(t, os.WriteFile(path, []byte(block.text), 0o600))
