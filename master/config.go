@@ -52,4 +52,6 @@ type Plan struct {
 	Secrets  []byte          // the same, as handoff.SecretsName; nothing else gets them
 	Sockets  []listen.Socket // served by the workers
 	Watch    []string        // absolute paths of files; a change of one requests a reload
+
+	WatchContents []string // absolute paths of files and directories; a change of one, or of a file directly in it, does the same
 }

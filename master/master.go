@@ -24,14 +24,14 @@ var ErrNoneReady = fleet.ErrNoneReady
 
 // Master runs workers. All its state belongs to the goroutine of Run; other goroutines send it messages.
 type Master struct {
-	config  Config
-	log     *slog.Logger
-	pid     int
-	started time.Time
-	manager manager
-	watcher *watcher
-	watched []string // by watcher
-	hooks   Hooks
+	config                   Config
+	log                      *slog.Logger
+	pid                      int
+	started                  time.Time
+	manager                  manager
+	watcher                  *watcher
+	watched, watchedContents []string // by watcher
+	hooks                    Hooks
 
 	fleet    *fleet.Fleet
 	events   []fleet.Event // the one being handled and those that follow
@@ -138,7 +138,7 @@ func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 	m.started = time.Now()
 	m.log.Info("master started", "pid", m.pid)
 	m.logGeneration(m.fleet.Generation())
-	m.watch(m.config.Plan.Watch)
+	m.watch(m.config.Plan)
 	closeServers := m.serve()
 
 	cancelled := ctx.Done()

@@ -44,7 +44,7 @@ func (m *Master) reloaded(r fleet.Reloaded) {
 	status := ReloadStatus{Began: r.Began, Took: time.Since(r.Began), Generation: r.Generation, Outcome: Committed}
 	if r.Err == nil {
 		m.log.Info("reload committed", "generation", int(r.Generation))
-		m.watch(m.launches[r.Generation].plan.Watch)
+		m.watch(m.launches[r.Generation].plan)
 		m.history.reloaded(status)
 		answer(waiting, Outcome{OK: true, Generation: r.Generation})
 		return

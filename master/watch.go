@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -21,7 +22,7 @@ import (
 // and together with others.
 const settleTime = 100 * time.Millisecond
 
-// watcher reports changes of files. File system events only trigger a look; stat shows what has changed.
+// watcher reports changes of files and directories. File system events only trigger a look; stat shows what has changed.
 type watcher struct {
 	notify  *fsnotify.Watcher
 	changed func(path string)
@@ -29,17 +30,26 @@ type watcher struct {
 
 	// The rest belongs to the goroutine of run.
 	files []*watchedFile
-	dirs  map[string]bool // watched
+	trail trail                  // watched
+	dirs  map[string]fs.FileInfo // of the directories of trail when their watch began
 }
 
 type watchedFile struct {
 	path           string
-	seen, reported fs.FileInfo // at the latest look, and at the latest report; nil: it did not exist
+	contents       bool     // what is directly in this directory counts, too
+	seen, reported snapshot // at the latest look, and at the latest report
 }
 
-// watchFiles watches files, by absolute paths; they need not exist. A goroutine of its own calls changed for each file that was
-// created, touched, written or replaced. The removal of a file is not a change.
-func watchFiles(paths []string, changed func(path string)) (*watcher, error) {
+// snapshot is what a path led to at some moment.
+type snapshot struct {
+	info    fs.FileInfo   // nil: nothing
+	details []fs.FileInfo // of the path and what is directly in it, by name, if its contents count
+}
+
+// watchFiles watches files and directories, by absolute paths; they need not exist. A goroutine of its own calls changed for each
+// file that was created, touched, written, replaced or removed. A directory changes when an entry is created, renamed or removed;
+// one of contents also when a file in it is written, touched or gets another mode, but not for what is in its subdirectories.
+func watchFiles(paths, contents []string, changed func(path string)) (*watcher, error) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch files: %w", err)
@@ -48,6 +58,9 @@ func watchFiles(paths []string, changed func(path string)) (*watcher, error) {
 	for _, path := range paths {
 		w.files = append(w.files, &watchedFile{path: filepath.Clean(path)})
 	}
+	for _, path := range contents {
+		w.files = append(w.files, &watchedFile{path: filepath.Clean(path), contents: true})
+	}
 	for changed := true; changed && err == nil; { // until nothing has changed since the directories are watched
 		changed, err = w.follow()
 	}
@@ -55,9 +68,8 @@ func watchFiles(paths []string, changed func(path string)) (*watcher, error) {
 		return nil, errors.Join(fmt.Errorf("watch files: %w", err), notify.Close())
 	}
 	for _, f := range w.files {
-		if info, err := os.Stat(f.path); err == nil {
-			f.seen, f.reported = info, info
-		}
+		now, _ := f.snapshot()
+		f.seen, f.reported = now, now
 	}
 	go w.run()
 	return w, nil
@@ -77,10 +89,11 @@ func (w *watcher) run() {
 	for {
 		again := true
 		select {
-		case _, ok := <-w.notify.Events:
+		case event, ok := <-w.notify.Events:
 			if !ok {
 				return
 			}
+			again = w.trail.leadsBy(filepath.Clean(event.Name))
 		case _, ok := <-w.notify.Errors: // events were lost
 			if !ok {
 				return
@@ -100,85 +113,156 @@ func (w *watcher) run() {
 func (w *watcher) look() (again bool) {
 	again, _ = w.follow() // a directory that cannot be watched now is tried again at the next look
 	for _, f := range w.files {
-		info, err := os.Stat(f.path)
-		if err != nil || same(info, f.reported) {
+		now, err := f.snapshot()
+		if err != nil || now.same(f.reported) {
 			continue
 		}
-		settled := same(info, f.seen)
-		f.seen = info
+		settled := now.same(f.seen)
+		f.seen = now
 		switch {
 		case !settled:
 			again = true
 		case w.closed.Load():
 			return false
 		default:
-			f.reported = info
+			f.reported = now
 			w.changed(f.path)
 		}
 	}
 	return again
 }
 
+// snapshot returns an error if it cannot be told what is there.
+func (f *watchedFile) snapshot() (snapshot, error) {
+	info, err := os.Stat(f.path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return snapshot{}, nil
+	}
+	if err != nil || !f.contents {
+		return snapshot{info: info}, err
+	}
+	s := snapshot{info, []fs.FileInfo{info}}
+	if !info.IsDir() {
+		return s, nil
+	}
+	entries, err := os.ReadDir(f.path)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil { // or else it is gone, which is another event
+			s.details = append(s.details, info)
+		}
+	}
+	return s, err
+}
+
+func (s snapshot) same(other snapshot) bool {
+	if s.info == nil || other.info == nil {
+		return s.info == nil && other.info == nil
+	}
+	return same(s.info, other.info) && slices.EqualFunc(s.details, other.details, func(a, b fs.FileInfo) bool {
+		return a.Name() == b.Name() && a.Mode() == b.Mode() && (a.IsDir() && os.SameFile(a, b) || same(a, b))
+	})
+}
+
 func same(a, b fs.FileInfo) bool {
-	return b != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
 // follow watches the directories that decide where the paths lead now, and no others. It reports whether these are other directories
 // than before.
 func (w *watcher) follow() (changed bool, err error) {
-	dirs := map[string]bool{}
+	t := newTrail()
 	for _, f := range w.files {
-		addDirs(dirs, f.path)
+		t.add(f.path, f.contents)
 	}
-	for dir := range dirs {
-		// Also if it is watched: another directory may have taken its place.
-		if failed := w.notify.Add(dir); failed != nil && !errors.Is(failed, fs.ErrNotExist) {
+	// The others first, since the same directory may be needed by another name.
+	dirs := map[string]fs.FileInfo{}
+	for _, dir := range w.notify.WatchList() {
+		now, gone := os.Stat(dir)
+		if _, needed := t.dirs[dir]; needed && gone == nil && w.dirs[dir] != nil && os.SameFile(now, w.dirs[dir]) {
+			dirs[dir] = now
+			continue
+		}
+		changed = true
+		_ = w.notify.Remove(dir) // it may be gone
+	}
+	for dir, required := range t.dirs {
+		if dirs[dir] != nil {
+			continue
+		}
+		now, failed := os.Stat(dir)
+		if failed == nil {
+			failed = w.notify.Add(dir)
+		}
+		switch {
+		case failed == nil:
+			changed = true
+			dirs[dir] = now
+		case required && !errors.Is(failed, fs.ErrNotExist):
 			err = errors.Join(err, &fs.PathError{Op: "watch", Path: dir, Err: failed})
 		}
 	}
-	for _, dir := range w.notify.WatchList() {
-		if !dirs[dir] {
-			_ = w.notify.Remove(dir) // it may be gone
-		}
-	}
-	changed = !maps.Equal(dirs, w.dirs)
-	w.dirs = dirs
+	changed = changed || !maps.Equal(t.entries, w.trail.entries)
+	w.trail, w.dirs = t, dirs
 	return changed, err
 }
 
-// addDirs adds the directories, free of symbolic links, with the entries that decide where a path leads: each symbolic link on
-// the way, and the last entry or the first one that is missing. A deployment changes a link to its current release; Kubernetes
-// changes ..data.
-func addDirs(dirs map[string]bool, path string) {
+// trail is the way that paths lead by, free of symbolic links.
+type trail struct {
+	// The directories to watch. Those that are required have an entry that decides where a path leads: each symbolic link on the
+	// way, and the last entry or the first one that is missing. The others are on the way, and may be renamed; a process need not
+	// be able to read them.
+	dirs    map[string]bool
+	entries map[string]bool // the paths of the entries on the way; true: what is in it counts
+}
+
+func newTrail() trail { return trail{map[string]bool{}, map[string]bool{}} }
+
+// leadsBy reports whether a change of this path matters.
+func (t trail) leadsBy(path string) bool {
+	_, on := t.entries[path]
+	return on || t.entries[filepath.Dir(path)]
+}
+
+// add follows a path. A deployment changes a link to its current release; Kubernetes changes ..data.
+func (t trail) add(path string, contents bool) {
 	const maxLinks = 40 // the kernel's limit
 	dir, rest := "/", strings.Split(path, "/")
 	for links := 0; len(rest) > 0 && links <= maxLinks; {
 		entry := filepath.Join(dir, rest[0]) // also for "", . and ..
 		rest = rest[1:]
+		t.entries[entry] = t.entries[entry]
 		target, err := os.Readlink(entry)
 		switch {
 		case err == nil:
 			links++
-			dirs[dir] = true
+			t.dirs[dir] = true
 			if filepath.IsAbs(target) {
 				dir = "/"
 			}
 			rest = slices.Concat(strings.Split(target, "/"), rest)
 		case len(rest) == 0 || errors.Is(err, fs.ErrNotExist):
-			dirs[filepath.Dir(entry)] = true
+			t.dirs[filepath.Dir(entry)] = true
+			if info, err := os.Stat(entry); err == nil && info.IsDir() {
+				t.entries[entry] = true
+				t.dirs[entry] = t.dirs[entry] || contents
+			}
 			return
 		default:
 			dir = entry
+			if dir != "/" {
+				t.dirs[dir] = t.dirs[dir]
+			}
 		}
 	}
 }
 
-// watch makes a change of one of these files request a reload.
-func (m *Master) watch(paths []string) {
-	if slices.Equal(paths, m.watched) {
+// watch makes a change of one of the files of a plan request a reload.
+func (m *Master) watch(p Plan) {
+	if slices.Equal(p.Watch, m.watched) && slices.Equal(p.WatchContents, m.watchedContents) {
 		return // a new watch would miss what has changed since the settings were read
 	}
-	m.watched = nil
+	m.watched, m.watchedContents = nil, nil
+	paths := slices.Concat(p.Watch, p.WatchContents)
 	if m.watcher != nil {
 		m.watcher.close()
 		m.watcher = nil
@@ -186,7 +270,7 @@ func (m *Master) watch(paths []string) {
 	if len(paths) == 0 {
 		return
 	}
-	watcher, err := watchFiles(paths, func(path string) {
+	watcher, err := watchFiles(p.Watch, p.WatchContents, func(path string) {
 		m.send(func(m *Master) {
 			m.log.Info("file changed", "path", path)
 			m.handle(fleet.ReloadRequested{})
@@ -201,5 +285,5 @@ func (m *Master) watch(paths []string) {
 			m.log.Warn("directory of watched file is missing", "path", path, "error", err)
 		}
 	}
-	m.watcher, m.watched = watcher, paths
+	m.watcher, m.watched, m.watchedContents = watcher, p.Watch, p.WatchContents
 }

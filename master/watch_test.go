@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"multiproc/internal/proctest"
 )
 
@@ -21,7 +23,7 @@ type watched struct {
 func watchIn(t *testing.T, paths ...string) watched {
 	t.Helper()
 	changes := make(chan string, 100)
-	w, err := watchFiles(paths, func(path string) { changes <- path })
+	w, err := watchFiles(paths, nil, func(path string) { changes <- path })
 	check(t, err)
 	t.Cleanup(w.close)
 	return watched{t, changes}
@@ -84,18 +86,97 @@ func TestWatch(t *testing.T) {
 	replace(t, b, "renamed to its place")
 	w.expect(b)
 
-	// Not a change: another file, a mode, a removal, a rename there and back.
-	write(t, dir+"/c", "c")
-	check(t, os.Chmod(a, 0o640))
 	check(t, os.Remove(late))
-	touch(t, b, 1)
-	w.expect(b)
+	w.expect(late)
 	write(t, late, "created again")
 	w.expect(late)
+
+	// Not a change: another file, a mode.
+	write(t, dir+"/c", "c")
+	check(t, os.Chmod(a, 0o640))
+	touch(t, b, 1)
+	w.expect(b)
 	check(t, os.Rename(late, dir+"/away"))
+	w.expect(late)
 	check(t, os.Rename(dir+"/away", late))
-	touch(t, a, 2)
-	w.expect(a)
+	w.expect(late)
+}
+
+// The entries of a directory count as they do in uWSGI: for touch-reload those that come and go, for fs-reload also what is in them.
+func TestWatchDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	touched, whole, file := dir+"/touched", dir+"/whole", dir+"/file"
+	for _, name := range []string{touched, whole, whole + "/sub"} {
+		check(t, os.Mkdir(name, 0o700))
+		write(t, name+"/a", "a")
+	}
+	write(t, file, "f")
+	write(t, touched+"/same", "s")
+	changes := make(chan string, 100)
+	watcher, err := watchFiles([]string{touched}, []string{whole, file}, func(path string) { changes <- path })
+	check(t, err)
+	t.Cleanup(watcher.close)
+	w := watched{t, changes}
+	for _, change := range []struct {
+		path string
+		make func() error
+	}{
+		{whole, func() error { return os.WriteFile(whole+"/a", []byte("more"), 0o600) }},
+		{whole, func() error { return os.Chmod(whole+"/a", 0o640) }},
+		{whole, func() error { return os.WriteFile(whole+"/b", nil, 0o600) }},
+		{whole, func() error { return os.Rename(whole+"/b", whole+"/c") }},
+		{whole, func() error { return os.Rename(whole+"/c", dir+"/away") }},
+		{whole, func() error { return os.Rename(dir+"/away", whole+"/a") }},
+		{whole, func() error { return os.Symlink("a", whole+"/link") }},
+		{whole, func() error { return os.Remove(whole + "/a") }},
+		{whole, func() error { return os.Chmod(whole+"/sub", 0o750) }},
+		{whole, func() error { return os.Mkdir(whole+"/more", 0o700) }},
+		{whole, func() error { return os.Chmod(whole, 0o750) }},
+		{touched, func() error { return os.WriteFile(touched+"/b", nil, 0o600) }},
+		{touched, func() error { return os.Remove(touched + "/a") }},
+		{file, func() error { return os.Chmod(file, 0o640) }},
+		{file, func() error { return os.Remove(file) }},
+		{file, func() error { return os.WriteFile(file, nil, 0o600) }},
+		{whole, func() error { return os.RemoveAll(whole) }},
+		{whole, func() error { return os.Mkdir(whole, 0o700) }},
+		{whole, func() error { return os.WriteFile(whole+"/a", nil, 0o600) }},
+	} {
+		// Not a change: what is in a file of the one, and in a subdirectory of the other.
+		write(t, touched+"/same", "more")
+		_ = os.WriteFile(whole+"/sub/more", []byte("more"), 0o600)
+		_ = os.Remove(whole + "/sub/more")
+		check(t, change.make())
+		w.expect(change.path)
+	}
+}
+
+// A directory above may be renamed, and another one take its place, also in an exchange of the two.
+func TestWatchAncestorReplaced(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := dir + "/app/current/etc/touch"
+	for _, name := range []string{"/app", "/new", "/newer"} {
+		check(t, os.MkdirAll(dir+name+"/current/etc", 0o700))
+		write(t, dir+name+"/current/etc/touch", name)
+	}
+	w := watchIn(t, path)
+	check(t, os.Rename(dir+"/app", dir+"/old"))
+	check(t, os.Rename(dir+"/new", dir+"/app"))
+	w.expect(path)
+	touch(t, dir+"/old/current/etc/touch", 1)
+	touch(t, path, 1)
+	w.expect(path)
+	check(t, unix.Renameat2(unix.AT_FDCWD, dir+"/app", unix.AT_FDCWD, dir+"/newer", unix.RENAME_EXCHANGE))
+	w.expect(path)
+	touch(t, path, 2)
+	w.expect(path)
+	check(t, os.Rename(dir+"/app/current", dir+"/app/away"))
+	w.expect(path)
+	check(t, os.Rename(dir+"/app/away", dir+"/app/current"))
+	w.expect(path)
+	touch(t, path, 3)
+	w.expect(path)
 }
 
 // A file that is changed many times in a row is reported once, however much else happens in its directory.
@@ -207,7 +288,7 @@ func TestWatchMissingDirectory(t *testing.T) {
 	var log proctest.Log
 	m := &Master{log: slog.New(slog.NewTextHandler(&log, nil))}
 	path := t.TempDir() + "/missing/touch"
-	m.watch([]string{path})
+	m.watch(Plan{Watch: []string{path}})
 	defer m.watcher.close()
 	if log.Count("level=WARN", "directory of watched file is missing", "path="+path) != 1 {
 		t.Errorf("the log is %q", log.String())
@@ -220,7 +301,7 @@ func TestWatchClose(t *testing.T) {
 	a, b := dir+"/a", dir+"/b"
 	calls, release, returned := make(chan string, 2), make(chan struct{}), make(chan struct{})
 	before := inotifies(t)
-	w, err := watchFiles([]string{a, b}, func(path string) {
+	w, err := watchFiles([]string{a, b}, nil, func(path string) {
 		calls <- path
 		<-release
 		close(returned) // a second call would panic
@@ -252,7 +333,7 @@ func inotifies(t *testing.T) int {
 	return n
 }
 
-func TestAddDirs(t *testing.T) {
+func TestTrail(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	check(t, err)
 	check(t, os.MkdirAll(dir+"/r/1", 0o700))
@@ -261,11 +342,13 @@ func TestAddDirs(t *testing.T) {
 	check(t, os.Symlink("loop", dir+"/loop"))
 	f := func(path string, want ...string) {
 		t.Helper()
-		dirs := map[string]bool{}
-		addDirs(dirs, dir+path)
+		way := newTrail()
+		way.add(dir+path, false)
 		var got []string
-		for d := range dirs {
-			got = append(got, strings.TrimPrefix(d, dir))
+		for d, required := range way.dirs {
+			if required {
+				got = append(got, strings.TrimPrefix(d, dir))
+			}
 		}
 		slices.Sort(got)
 		if !slices.Equal(got, want) {

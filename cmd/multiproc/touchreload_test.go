@@ -71,3 +71,27 @@ func TestTouchReloadMeanwhile(t *testing.T) {
 	}
 	s.stop()
 }
+
+// TestReloadOfDirectory changes what is in directories that are watched, removes a file, and renames a directory above them.
+func TestReloadOfDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	code, conf := filepath.Join(dir, "app", "code"), filepath.Join(dir, "app", "conf")
+	check(t, os.MkdirAll(code, 0o755))
+	check(t, os.MkdirAll(conf, 0o755))
+	program := filepath.Join(code, "program")
+	check(t, os.WriteFile(program, []byte("1"), 0o600))
+	s := startServer(t, fmt.Sprintf("socket = 127.0.0.1:0\nfs-reload = %s\ntouch-reload = %s\n", code, conf), in(dir))
+	s.awaitNoneDraining()
+	for i, change := range []func() error{
+		func() error { return os.WriteFile(program, []byte("22"), 0o600) },
+		func() error { return os.WriteFile(filepath.Join(conf, "new"), nil, 0o600) },
+		func() error { return os.Remove(program) },
+		func() error { return os.Rename(filepath.Join(dir, "app"), filepath.Join(dir, "old")) },
+	} {
+		check(t, change())
+		s.log.Wait(t, s.done, "reload committed", fmt.Sprintf("generation=%d", i+2))
+		s.awaitNoneDraining()
+	}
+	s.stop()
+}

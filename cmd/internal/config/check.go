@@ -63,11 +63,32 @@ func (b *binder) check(elsewhere bool) {
 	if strings.HasPrefix(c.Logto, "/dev/std") {
 		b.note(b.origin("logto"), "%s is the descriptor that the process gets; without logto the log goes to standard error", c.Logto)
 	}
+	b.checkReloads()
 	b.checkTLS()
 	b.checkMetricsAuth()
 	b.checkReach()
 	b.checkIdle()
 	b.checkOwners()
+}
+
+// checkReloads finds directories that every reload would change again.
+func (b *binder) checkReloads() {
+	c := b.config
+	for i, dir := range c.FSReload {
+		for _, f := range []struct{ key, dir string }{
+			{"logto", filepath.Dir(c.Logto)}, {"database", filepath.Dir(c.Database)}, {"metrics-dir", c.MetricsDir},
+			{"pidfile", filepath.Dir(c.Pidfile)},
+		} {
+			if b.isSet(f.key) && f.dir == dir {
+				b.fault(b.origins["fs-reload"][i], "fs-reload: %s has %s (%s), which the server changes itself", dir, f.key, b.origin(f.key))
+			}
+		}
+	}
+	for i, dir := range c.TouchReload {
+		if c.MetricsDir == dir {
+			b.fault(b.origins["touch-reload"][i], "touch-reload: %s is metrics-dir (%s), in which every worker creates files", dir, b.origin("metrics-dir"))
+		}
+	}
 }
 
 // checkTLS checks that the keys for TLS lead to TLS.

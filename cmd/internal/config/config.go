@@ -47,6 +47,7 @@ type Config struct {
 	Env            []Variable `json:"env"`       // in order, without duplicate names
 	Unenv          []string   `json:"unenv"`
 	TouchReload    []string   `json:"touch-reload"`
+	FSReload       []string   `json:"fs-reload"`
 	LogFormat      string     `json:"log-format"` // "text" or "json"
 	DisableLogging bool       `json:"disable-logging"`
 	ProcnamePrefix string     `json:"procname-prefix"`

@@ -39,22 +39,37 @@ func replaceAuto(c *Config, cores int) {
 	}
 }
 
-// MetricsDirVariable is the environment variable in which prometheus_client looks for the directory.
-const MetricsDirVariable = "PROMETHEUS_MULTIPROC_DIR"
+// The environment variables in which prometheus_client looks for the directory; in the old one only if the other is not set.
+const (
+	MetricsDirVariable    = "PROMETHEUS_MULTIPROC_DIR"
+	OldMetricsDirVariable = "prometheus_multiproc_dir"
+)
 
 func (b *binder) setMetricsDir() {
 	c := b.config
-	i := slices.IndexFunc(c.Env, func(v Variable) bool { return v.Name == MetricsDirVariable })
-	if b.isSet("metrics-dir") {
-		if i >= 0 && c.Env[i].Value != c.MetricsDir {
-			b.note(b.origins["env"][i], "env %s is replaced by metrics-dir from %s", MetricsDirVariable, b.origin("metrics-dir"))
+	set := b.isSet("metrics-dir")
+	for _, name := range []string{MetricsDirVariable, OldMetricsDirVariable} {
+		var dir string
+		var origin Origin
+		if i := slices.IndexFunc(c.Env, func(v Variable) bool { return v.Name == name }); i >= 0 {
+			dir, origin = c.Env[i].Value, b.origins["env"][i]
+			if b.isSet("metrics-dir") && dir != c.MetricsDir {
+				b.note(origin, "env %s is replaced by metrics-dir from %s", name, b.origin("metrics-dir"))
+			}
+		} else if dir, _ = b.sys.LookupEnv(name); dir != "" {
+			origin.Place = "$" + name
+		} else {
+			continue
 		}
-	} else if i >= 0 {
-		c.MetricsDir = c.Env[i].Value
-		b.origins["metrics-dir"] = []Origin{b.origins["env"][i]}
-	} else if dir, ok := b.sys.LookupEnv(MetricsDirVariable); ok && dir != "" {
+		if set {
+			continue
+		}
+		set = true
 		c.MetricsDir = dir
-		b.origins["metrics-dir"] = []Origin{{Place: "$" + MetricsDirVariable}}
+		b.origins["metrics-dir"] = []Origin{origin}
+		if name == OldMetricsDirVariable {
+			b.note(origin, "%s is an old name: use %s", name, MetricsDirVariable)
+		}
 	}
 }
 

@@ -200,9 +200,14 @@ func Keys() []Key {
 			bind: func(c target) value { return variableNames(&c.Unenv) },
 		},
 		{
-			Name: "touch-reload", Aliases: []string{"touch-workers-reload", "touch-chain-reload", "fs-reload"}, Repeatable: true, ownMaster: true, afterChdir: true,
-			Help: "reload when this file is touched",
+			Name: "touch-reload", Aliases: []string{"touch-workers-reload", "touch-chain-reload"}, Repeatable: true, ownMaster: true, afterChdir: true,
+			Help: "reload when this file is touched or removed, or an entry of this directory is created or removed",
 			bind: func(c target) value { return paths(&c.TouchReload, c.sys.Dir) },
+		},
+		{
+			Name: "fs-reload", Repeatable: true, ownMaster: true, afterChdir: true,
+			Help: "the same, and when the mode of the file, or a file directly in the directory, is changed",
+			bind: func(c target) value { return paths(&c.FSReload, c.sys.Dir) },
 		},
 
 		{

@@ -63,7 +63,7 @@ func samples() map[string]string {
 		"metrics-token-file": "/etc/token", "metrics-auth-file": "/etc/web.yml",
 		"database": "/srv/app.db", "database-synchronous": "normal", "database-timeout": "7s", "migrate": "false", "chdir": "/srv",
 		"pidfile": "/run/pid", "control": "/run/control", "vacuum": "true", "umask": "022", "uid": "1000", "gid": "100",
-		"env": "A=b", "unenv": "C", "touch-reload": "/run/touch", "logto": "/var/log/x", "log-format": "json",
+		"env": "A=b", "unenv": "C", "touch-reload": "/run/touch", "fs-reload": "/srv/code", "logto": "/var/log/x", "log-format": "json",
 		"disable-logging": "true", "procname-prefix": "x", "strict": "false", "allowed-hosts": "example.org", "trusted-proxies": "10.0.0.0/8", "hsts": "31536000, includeSubDomains", "debug": "true",
 		"max-connections": "7", "buffer-size": "8k", "limit-post": "1M", "http-timeout": "7s", "socket-timeout": "7s", "harakiri": "7s",
 		"harakiri-graceful-timeout": "7s", "max-requests": "7", "max-requests-delta": "7", "max-worker-lifetime": "7s",

@@ -80,6 +80,8 @@ func (g *generations) plan(cfg *config.Config) (master.Plan, error) {
 		Secrets:  packed,
 		Sockets:  sockets.workers,
 		Watch:    cfg.TouchReload,
+
+		WatchContents: cfg.FSReload,
 	}
 	switch {
 	case strings.TrimSpace(cfg.Command) != "":
