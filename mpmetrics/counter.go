@@ -32,13 +32,13 @@ func newCounter(f *family, labelValues []string) prometheus.Counter {
 	return c
 }
 
-func (c *counter) Inc() { c.add(0, 1) }
+func (c *counter) Inc() { c.add(1) }
 
 func (c *counter) Add(v float64) {
 	if v < 0 {
 		panic(errors.New("counter cannot decrease in value"))
 	}
-	c.add(0, v)
+	c.add(v)
 }
 
 // Write writes this process's own count.

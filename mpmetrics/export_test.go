@@ -12,6 +12,17 @@ func (w *Writer) SetRetry(d time.Duration) {
 	w.retry = d
 }
 
+// SetCheckInterval sets how long w waits before it looks at its files again.
+func (w *Writer) SetCheckInterval(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.checkInterval = d
+	w.checking.Reset(d)
+}
+
+// Check looks at the files now.
+func (w *Writer) Check() { w.check() }
+
 func check(tb testing.TB, err error) {
 	tb.Helper()
 	if err != nil {

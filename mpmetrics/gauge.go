@@ -40,7 +40,7 @@ func newGauge(f *family, labelValues []string) prometheus.Gauge {
 	return g
 }
 
-func (g *gauge) Set(v float64) { g.set(0, v, g.now()) }
+func (g *gauge) Set(v float64) { g.set(v, g.now()) }
 
 func (g *gauge) SetToCurrentTime() { g.Set(unixSeconds(time.Now())) }
 
@@ -51,9 +51,9 @@ func (g *gauge) Dec() { g.Add(-1) }
 func (g *gauge) Sub(v float64) { g.Add(-v) }
 
 func (g *gauge) Add(v float64) {
-	g.add(0, v)
+	g.add(v)
 	if now := g.now(); now != 0 {
-		g.touch(0, now)
+		g.touch(now)
 	}
 }
 

@@ -96,8 +96,7 @@ func newHistogram(f *family, labelValues []string) prometheus.Histogram {
 
 // Observe counts NaN in the last bucket, as client_golang does.
 func (h *histogram) Observe(v float64) {
-	h.add(firstBucket+h.bucket(v), 1)
-	h.add(histogramSum, v)
+	h.addBoth(firstBucket+h.bucket(v), 1, histogramSum, v)
 }
 
 func (h *histogram) bucket(v float64) int {

@@ -26,6 +26,7 @@ import (
 func TestMain(m *testing.M) {
 	proctest.Main(m, map[string]proctest.Role{
 		"crash": crashChild, "concurrency": concurrencyChild, "diskfull": diskFullChild, "live": liveChild,
+		"disturbed": disturbedChild,
 	})
 }
 

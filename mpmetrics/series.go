@@ -1,6 +1,7 @@
 package mpmetrics
 
 import (
+	"runtime/debug"
 	"sync/atomic"
 
 	"multiproc/mpmetrics/internal/format"
@@ -34,48 +35,133 @@ type seriesValue struct {
 	set         bool // value replaces the one in the file, rather than adding to it
 }
 
-// add adds to the i-th value. It is the hot path: one compare-and-swap if the value is in a file.
-func (s *series) add(i int, v float64) {
-	c := s.values[i].shared.Load()
-	if c == nil {
-		s.slow(i, func(c *format.Cell) { c.Add(v) }, func(kept *seriesValue) { kept.value += v })
-		return
+// The memory of a shared value faults if its file is truncated, for example. Each update recovers that fault itself, so that it
+// never unwinds the caller, and then repeats what was not done under the writer's lock; see mapped.File. On the way without a
+// fault that costs a deferred call and two that set a flag of the goroutine.
+
+// add adds to the only value. It is the hot path: one compare-and-swap if the value is in a file.
+func (s *series) add(v float64) {
+	if !s.tryAdd(v) {
+		s.slowAdd(0, v)
 	}
-	c.Add(v)
 }
 
-// set replaces the i-th value and then its time. A reader between the two takes the new value for an old one, which the next
+func (s *series) tryAdd(v float64) (done bool) {
+	c := s.values[0].shared.Load()
+	if c == nil {
+		return false
+	}
+	before := debug.SetPanicOnFault(true)
+	defer func() {
+		if !done {
+			s.recovered(before, recover())
+		}
+	}()
+	if !c.TryAdd(v) {
+		c.AddContended(v)
+	}
+	done = true
+	debug.SetPanicOnFault(before)
+	return done
+}
+
+// addBoth adds to two values, with one deferred call.
+func (s *series) addBoth(i int, v float64, j int, u float64) {
+	switch s.tryAddBoth(i, v, j, u) {
+	case 0:
+		s.slowAdd(i, v)
+		s.slowAdd(j, u)
+	case 1:
+		s.slowAdd(j, u)
+	}
+}
+
+func (s *series) tryAddBoth(i int, v float64, j int, u float64) (done int) {
+	c, d := s.values[i].shared.Load(), s.values[j].shared.Load()
+	if c == nil || d == nil {
+		return 0
+	}
+	before := debug.SetPanicOnFault(true)
+	defer func() {
+		if done < 2 {
+			s.recovered(before, recover())
+		}
+	}()
+	if !c.TryAdd(v) {
+		c.AddContended(v)
+	}
+	done = 1
+	if !d.TryAdd(u) {
+		d.AddContended(u)
+	}
+	done = 2
+	debug.SetPanicOnFault(before)
+	return done
+}
+
+func (s *series) slowAdd(i int, v float64) {
+	s.slow(i, func(c *format.Cell) { c.Add(v) }, func(kept *seriesValue) { kept.value += v })
+}
+
+// set replaces the only value and then its time. A reader between the two takes the new value for an old one, which the next
 // scrape corrects; in the other order it would take an old value for the newest.
-func (s *series) set(i int, v, time float64) {
-	c := s.values[i].shared.Load()
-	if c == nil {
-		s.slow(i, func(c *format.Cell) { c.Set(v, time) }, func(kept *seriesValue) { kept.value, kept.time, kept.set = v, time, true })
-		return
+func (s *series) set(v, time float64) {
+	if !s.try(0, func(c *format.Cell) { c.Set(v, time) }) {
+		s.slow(0, func(c *format.Cell) { c.Set(v, time) }, func(kept *seriesValue) { kept.value, kept.time, kept.set = v, time, true })
 	}
-	c.Set(v, time)
 }
 
-// touch sets the time of the i-th value after add.
-func (s *series) touch(i int, time float64) {
-	c := s.values[i].shared.Load()
-	if c == nil {
-		s.slow(i, func(c *format.Cell) { c.SetTime(time) }, func(kept *seriesValue) { kept.time = time })
-		return
+// touch sets the time of the only value after add.
+func (s *series) touch(time float64) {
+	if !s.try(0, func(c *format.Cell) { c.SetTime(time) }) {
+		s.slow(0, func(c *format.Cell) { c.SetTime(time) }, func(kept *seriesValue) { kept.time = time })
 	}
-	c.SetTime(time)
 }
 
 // get returns this process's i-th value.
-func (s *series) get(i int) float64 {
-	if c := s.values[i].shared.Load(); c != nil {
-		return c.Value()
+func (s *series) get(i int) (v float64) {
+	read := func(c *format.Cell) { v = c.Value() }
+	if s.try(i, read) {
+		return v
 	}
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	if c := s.values[i].shared.Load(); c != nil {
-		return c.Value()
+		s.w.files[s.kind].memory.Do(func() { read(c) })
+		return v
 	}
 	return s.values[i].value
+}
+
+// try reports whether the i-th value is shared and access, which may be repeated, did not fault.
+func (s *series) try(i int, access func(*format.Cell)) (done bool) {
+	c := s.values[i].shared.Load()
+	if c == nil {
+		return false
+	}
+	before := debug.SetPanicOnFault(true)
+	defer func() {
+		if !done {
+			s.recovered(before, recover())
+		}
+	}()
+	access(c)
+	done = true
+	debug.SetPanicOnFault(before)
+	return done
+}
+
+// recovered panics again unless a recovered value is that of a fault in the file. before is whether the goroutine panics on
+// faults anyway.
+func (s *series) recovered(before bool, fault any) {
+	debug.SetPanicOnFault(before)
+	s.w.mu.Lock()
+	f := s.w.files[s.kind]
+	ours := f != nil && f.memory.Holds(fault)
+	s.w.mu.Unlock()
+	if !ours {
+		panic(fault)
+	}
 }
 
 func (s *series) slow(i int, shared func(*format.Cell), kept func(*seriesValue)) {
@@ -89,7 +175,7 @@ func (s *series) slowLocked(i int, shared func(*format.Cell), kept func(*seriesV
 		s.w.shareLocked(s)
 	}
 	if c := s.values[i].shared.Load(); c != nil {
-		shared(c)
+		s.w.files[s.kind].memory.Do(func() { shared(c) })
 		return
 	}
 	kept(&s.values[i])
@@ -98,15 +184,16 @@ func (s *series) slowLocked(i int, shared func(*format.Cell), kept func(*seriesV
 // moveLocked moves the values that were kept here into the file. Amounts are added to the value that the id's last holder
 // left there; a value that was set replaces it.
 func (s *series) moveLocked(cells []*format.Cell) {
+	memory := s.w.files[s.kind].memory
 	for i, c := range cells {
 		kept := &s.values[i]
 		if kept.set {
-			c.SetValue(kept.value)
+			memory.Do(func() { c.SetValue(kept.value) })
 		} else if kept.value != 0 {
-			c.Add(kept.value)
+			memory.Do(func() { c.Add(kept.value) })
 		}
 		if kept.time != 0 {
-			c.SetTime(kept.time)
+			memory.Do(func() { c.SetTime(kept.time) })
 		}
 		kept.shared.Store(c)
 	}

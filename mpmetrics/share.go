@@ -3,6 +3,7 @@ package mpmetrics
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,7 +50,7 @@ func (w *Writer) shareLocked(s *series) {
 	s.tried = true
 	if !w.loggedRemade && w.remadeLocked(s) {
 		w.loggedRemade = true
-		w.log.Warn("deleted series stay in the metric file", "id", w.lease.ID, "series", s.keys[0])
+		w.log.Warn("deleted series stay in the metric file", "id", w.id, "series", s.keys[0])
 	}
 	cells, err := w.placeLocked(s)
 	if err == nil {
@@ -68,9 +69,12 @@ func (w *Writer) shareLocked(s *series) {
 func (w *Writer) shareKept() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed {
-		return
+	if !w.closed {
+		w.shareKeptLocked()
 	}
+}
+
+func (w *Writer) shareKeptLocked() {
 	failed := map[format.Kind]bool{}
 	shared, again := 0, false
 	for name, s := range w.pending {
@@ -93,18 +97,25 @@ func (w *Writer) shareKept() {
 		return
 	}
 	w.retrying = nil
+	if w.nLost > 0 {
+		return
+	}
 	clear(w.loggedCauses)
 	if shared > 0 {
-		w.log.Info("metrics shared again", "id", w.lease.ID, "still_unshared", w.nKept)
+		w.log.Info("metrics shared again", "id", w.id, "still_unshared", w.nKept)
 	}
 }
 
-// failedLocked logs once for each cause that a series is kept in memory.
 func (w *Writer) failedLocked(s *series, err error) {
 	s.final = errors.Is(err, errFull) || errors.Is(err, dir.ErrWiped) || errors.Is(err, errClosed)
+	w.keptLocked(err)
+}
+
+// keptLocked logs once for each cause that metrics are kept in memory.
+func (w *Writer) keptLocked(err error) {
 	if once := err.Error(); !w.loggedCauses[once] {
 		w.loggedCauses[once] = true
-		w.log.Warn("metrics kept in memory, not shared", "id", w.lease.ID, "error", err)
+		w.log.Warn("metrics kept in memory, not shared", "id", w.id, "error", err)
 	}
 }
 
@@ -118,15 +129,18 @@ func (w *Writer) placeLocked(s *series) ([]*format.Cell, error) {
 	}
 	cells, err := f.place(s.keys, w.maxSeries)
 	if err != nil {
-		return nil, fmt.Errorf("write metric file %s: %w", w.lease.Dir.Join(format.FileName{Kind: s.kind, ID: w.lease.ID}.String()), err)
+		return nil, fmt.Errorf("write metric file %s: %w", filepath.Join(w.path, f.name), err)
 	}
 	return cells, nil
 }
 
 func (w *Writer) fileLocked(k format.Kind) (*sharedFile, error) {
+	if w.lease == nil {
+		return nil, dir.ErrLost
+	}
 	if f := w.files[k]; f != nil {
-		if !w.lease.Valid() {
-			return nil, dir.ErrWiped
+		if err := w.lease.Check(); errors.Is(err, dir.ErrWiped) {
+			return nil, err
 		}
 		return f, nil
 	}
@@ -151,7 +165,7 @@ func (w *Writer) remadeLocked(s *series) bool {
 func (w *Writer) keepLocked(n int) {
 	w.nKept += n
 	if w.unshared != nil {
-		count := float64(w.nKept)
+		count := float64(w.nKept + w.nLost)
 		w.unshared.slowLocked(0, func(c *format.Cell) { c.Set(count, 0) }, func(kept *seriesValue) { kept.value = count })
 	}
 }

@@ -2,9 +2,7 @@ package mpmetrics
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -29,20 +27,12 @@ func newLogged(t *testing.T, dir string) (*Writer, *bytes.Buffer) {
 	return w, log
 }
 
-// block puts a directory in the place of a file, until unblock is called.
+// block prevents that a metric file is made, until unblock is called.
 func block(t *testing.T, dir, name string) (unblock func()) {
 	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.Rename(path, path+".aside"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.Fatal(err)
-	}
+	path := filepath.Join(dir, ".mpm", name+".new")
 	check(t, os.Mkdir(path, 0o700))
-	return func() {
-		check(t, os.Remove(path))
-		if err := os.Rename(path+".aside", path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Fatal(err)
-		}
-	}
+	return func() { check(t, os.Remove(path)) }
 }
 
 func wantLine(t *testing.T, dir, line string) {
@@ -148,12 +138,10 @@ func TestDamagedFileStaysUntilReplaced(t *testing.T) {
 	writeFile(t, path, []string{k, k}, func(int) float64 { return 5 })
 	check(t, os.Truncate(path, int64(format.HeaderSize+len(format.AppendEntry(nil, k))+10)))
 	w, log := newLogged(t, dir)
-	unblock := block(t, dir, ".mpm/counter_w1.db.damaged")
-	check(t, os.WriteFile(filepath.Join(dir, ".mpm/counter_w1.db.damaged/x"), nil, 0o600))
+	unblock := block(t, dir, "counter_w1.db")
 	c := Must(w.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."}))
 	c.Add(2)
 	wantLine(t, dir, "c_total 5.0")
-	check(t, os.Remove(filepath.Join(dir, ".mpm/counter_w1.db.damaged/x")))
 	unblock()
 	w.shareKept()
 	wantLine(t, dir, "c_total 2.0")

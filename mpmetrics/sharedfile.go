@@ -11,6 +11,7 @@ import (
 	"multiproc/internal/osfile"
 	"multiproc/mpmetrics/internal/dir"
 	"multiproc/mpmetrics/internal/format"
+	"multiproc/mpmetrics/internal/mapped"
 )
 
 // Errors after which a series stays in memory for good, besides dir.ErrWiped.
@@ -19,25 +20,23 @@ var (
 	errClosed = errors.New("the writer is closed")
 )
 
-// sharedFile is a metric file that this process writes. It is not safe for concurrent use. The cells that it returns stay
-// valid until the process ends, whatever becomes of the file, and need no lock.
-//
-// Their space on the disk is allocated first. Copy-on-write file systems (btrfs, ZFS) may still find none on a full disk,
-// which raises SIGBUS.
-type sharedFile struct {
-	fd       int
-	mappings []mapping // of the whole file, in order; never unmapped
-	size     int
-	used     int
-	backed   int                // bytes whose space is allocated, whole pages
-	entries  map[string]located // by key
-	buf      []byte
-}
+var errNotRegular = errors.New("not a regular file")
 
-// mapping is an image of the file from an offset on.
-type mapping struct {
-	from  int
-	image format.Image
+// sharedFile is a metric file that this process writes. It is not safe for concurrent use. The cells that it returns stay
+// valid until the process ends, whatever becomes of the file, and need no lock. If the file is truncated, removed or replaced
+// they are in memory until remake has made it anew.
+//
+// The space of the values on the disk is allocated first, so that a full disk is an error rather than a fault. Copy-on-write
+// file systems (btrfs, ZFS) may still find none.
+type sharedFile struct {
+	memory  *mapped.File
+	name    string
+	used    int
+	last    int                // offset of the last value; 0 if there is none
+	backed  int                // bytes whose space is allocated, whole pages
+	entries map[string]located // by key
+	lost    bool               // it is not in the directory, and could not be made anew
+	buf     []byte
 }
 
 // located is the place of an entry.
@@ -47,172 +46,169 @@ type located struct {
 }
 
 // openShared opens or makes the file of a kind. A file that cannot be continued, because it is damaged or of the 8-byte
-// layout, is moved into the library's own subdirectory, where no reader sees it, and setAside is the reason. A new file
-// begins at 0, which Prometheus treats as a restart of the process.
-func openShared(lease dir.Lease, k format.Kind) (f *sharedFile, setAside error, err error) {
+// layout or something else than a file, is moved into the library's own subdirectory, where no reader sees it, and setAside is
+// the reason. A new file begins at 0, which Prometheus treats as a restart of the process.
+func openShared(lease *dir.Lease, k format.Kind) (f *sharedFile, setAside error, err error) {
 	// After a wipe the name may be that of a file which another process has made under the same id. A wipe removes the lock
 	// files first, so if ours is there before and after, the right file was opened.
-	if !lease.Valid() {
-		return nil, nil, dir.ErrWiped
-	}
-	name := format.FileName{Kind: k, ID: lease.ID}.String()
-	// If the id's last holder died in createShared, its file may have two names.
-	if err := lease.Dir.Unlink(tempName(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := lease.Check(); err != nil {
 		return nil, nil, err
 	}
-	f, err = continueShared(lease.Dir, name)
-	if _, ok := errors.AsType[*format.DamageError](err); ok && lease.Valid() {
+	f = &sharedFile{name: format.FileName{Kind: k, ID: lease.ID}.String(), entries: map[string]located{}}
+	// If the id's last holder died in create, its file may have two names.
+	if err := lease.Dir.Unlink(f.tempName()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, err
+	}
+	err = f.open(lease.Dir)
+	if cannotContinue(err) && lease.Check() == nil {
 		setAside, err = err, fs.ErrNotExist
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		f, err = createShared(lease, name, setAside != nil)
+		f.used, f.last = format.HeaderSize, 0
+		clear(f.entries)
+		err = f.create(lease, func(fd int) (err error) {
+			if err = f.writeTo(fd, format.AppendHeader(nil), 0); err != nil {
+				return err
+			}
+			if err = dir.Truncate(fd, format.InitialSize); err != nil {
+				return err
+			}
+			f.memory, err = mapped.New(fd, format.InitialSize, f.restore)
+			return err
+		})
+		if err != nil && f.memory != nil {
+			f.memory.Discard() // no cell of it is in use yet
+		}
 	}
-	if err == nil && !lease.Valid() {
-		_ = unix.Close(f.fd)
-		return nil, setAside, dir.ErrWiped
+	if err == nil {
+		if err = lease.Check(); err != nil {
+			f.memory.Discard()
+		}
 	}
-	return f, setAside, err
+	if err != nil {
+		return nil, setAside, err
+	}
+	return f, setAside, nil
 }
 
-// continueShared opens the file that the id's last holder left.
-func continueShared(d dir.Dir, name string) (f *sharedFile, err error) {
-	fd, err := d.OpenFile(name, unix.O_RDWR)
+// cannotContinue reports whether what is in the place of the file must be moved away, which no permission prevents.
+func cannotContinue(err error) bool {
+	_, damaged := errors.AsType[*format.DamageError](err)
+	return damaged || errors.Is(err, errNotRegular) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.ENXIO)
+}
+
+// open opens the file that the id's last holder left.
+func (f *sharedFile) open(d dir.Dir) (err error) {
+	fd, err := d.OpenFile(f.name, unix.O_RDWR)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("open metric file %s: %w", d.Join(name), err)
-			f = nil
+			err = fmt.Errorf("open metric file %s: %w", d.Join(f.name), err)
 			_ = unix.Close(fd)
 		}
 	}()
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, err
+		return err
 	}
 	switch {
 	case !osfile.IsRegular(&st):
-		return nil, errors.New("not a regular file")
+		return errNotRegular
 	case int(st.Uid) != os.Geteuid():
-		return nil, fmt.Errorf("belongs to user %d", st.Uid)
+		return fmt.Errorf("belongs to user %d", st.Uid)
 	case st.Nlink != 1:
-		return nil, fmt.Errorf("has %d links", st.Nlink)
+		return fmt.Errorf("has %d links", st.Nlink)
 	case st.Size < format.HeaderSize || st.Size > format.MaxSize:
-		return nil, &format.DamageError{Offset: 0, Problem: fmt.Sprintf("size %d", st.Size)}
+		return &format.DamageError{Offset: 0, Problem: fmt.Sprintf("size %d", st.Size)}
 	}
 	// Read, not mapped: a file that is truncated meanwhile must not kill the process.
 	header := make(format.Image, format.HeaderSize)
 	if err := dir.ReadStart(fd, header); err != nil {
-		return nil, err
+		return err
 	}
-	used := header.Used()
-	if used < format.HeaderSize || int64(used) > st.Size {
-		return nil, &format.DamageError{Offset: 0, Problem: fmt.Sprintf("used is %d in a file of %d bytes", used, st.Size)}
+	f.used = header.Used()
+	if f.used < format.HeaderSize || int64(f.used) > st.Size {
+		return &format.DamageError{Offset: 0, Problem: fmt.Sprintf("used is %d in a file of %d bytes", f.used, st.Size)}
 	}
-	content := make(format.Image, used)
+	content := make(format.Image, f.used)
 	if err := dir.ReadStart(fd, content); err != nil {
-		return nil, err
+		return err
 	}
-	f = &sharedFile{fd: fd, used: used, entries: map[string]located{}}
-	for w := format.NewWalk(content, format.HeaderSize, used, format.Layout16); ; {
+	for w := format.NewWalk(content, format.HeaderSize, f.used, format.Layout16); ; {
 		encoded, value, err := w.Next()
 		if errors.Is(err, format.ErrEnd) {
 			break
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		f.entries[format.KeyOf(string(encoded))] = located{value: value}
+		f.last = value
 	}
-	f.size = format.InitialSize
-	for int64(f.size) < st.Size {
-		f.size *= 2
+	size := format.InitialSize
+	for int64(size) < st.Size {
+		size *= 2
 	}
-	if int64(f.size) != st.Size {
-		if err := dir.Truncate(fd, int64(f.size)); err != nil {
-			return nil, err
+	if int64(size) != st.Size {
+		if err := dir.Truncate(fd, int64(size)); err != nil {
+			return err
 		}
 	}
-	if err := f.write(nil); err != nil {
-		return nil, err
+	if err := f.writeTo(fd, nil, f.used); err != nil {
+		return err
 	}
-	return f, f.mapFrom(0)
+	f.memory, err = mapped.New(fd, size, f.restore)
+	return err
 }
 
-func tempName(name string) string { return dir.Own + "/" + name + ".new" }
+func (f *sharedFile) tempName() string { return dir.Own + "/" + f.name + ".new" }
 
-// createShared makes a file that appears under its name with header and room, all at once: a file of 0 bytes would break
-// prometheus_client's scrape. A damaged file in its place is moved away last: until then, on a full disk for example,
-// readers count what they can of it.
-func createShared(lease dir.Lease, name string, replace bool) (f *sharedFile, err error) {
-	temp := tempName(name)
+// create makes a file, which fill fills, that appears under its name all at once: a file of 0 bytes would break
+// prometheus_client's scrape. What is in its place is moved away last: until then, on a full disk for example, readers count
+// what they can of it. fill owns the descriptor if it succeeds.
+func (f *sharedFile) create(lease *dir.Lease, fill func(fd int) error) (err error) {
+	temp := f.tempName()
 	fd, err := lease.Dir.OpenFile(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = dir.ErrWiped
-		}
-		return nil, err
+	if errors.Is(err, fs.ErrNotExist) {
+		return dir.ErrLost
 	}
-	f = &sharedFile{fd: fd, size: format.InitialSize, entries: map[string]located{}}
-	defer func(made *sharedFile) {
+	if err != nil {
+		return err
+	}
+	defer func() {
 		if err != nil {
-			err = fmt.Errorf("make metric file %s: %w", lease.Dir.Join(name), err)
-			for _, m := range made.mappings {
-				dir.Unmap(m.image) // no cell of it is in use yet
-			}
-			_ = unix.Close(fd)
+			err = fmt.Errorf("make metric file %s: %w", lease.Dir.Join(f.name), err)
 			_ = lease.Dir.Unlink(temp)
 		}
-	}(f)
-	if err := f.write(format.AppendHeader(nil)); err != nil {
-		return nil, err
+	}()
+	if err := fill(fd); err != nil {
+		_ = unix.Close(fd)
+		return err
 	}
-	f.used = format.HeaderSize
-	if err := dir.Truncate(fd, format.InitialSize); err != nil {
-		return nil, err
+	if err := lease.Check(); err != nil {
+		return err
 	}
-	if err := f.mapFrom(0); err != nil {
-		return nil, err
+	if err := lease.Dir.SetAside(f.name); err != nil {
+		return err
 	}
-	if !lease.Valid() {
-		return nil, dir.ErrWiped
-	}
-	if replace {
-		if err := lease.Dir.Rename(name, dir.Own+"/"+name+".damaged"); err != nil {
-			return nil, err
-		}
-	}
-	if err := lease.Dir.RenameNew(temp, name); err != nil {
-		return nil, err
-	}
-	return f, nil
+	return lease.Dir.RenameNew(temp, f.name)
 }
 
-// write writes b after the used bytes, and zeros after it up to the end of the page, so that the space of all values is
-// allocated before they are touched through a mapping: a store that finds no space kills the process.
-func (f *sharedFile) write(b []byte) error {
-	end := f.used + len(b)
+// writeTo writes b at an offset, and zeros after it up to the end of the page, so that the space of all values is allocated
+// before they are touched through a mapping: a store that finds no space is a fault.
+func (f *sharedFile) writeTo(fd int, b []byte, at int) error {
+	end := at + len(b)
 	if end > f.backed {
 		page := os.Getpagesize()
 		backed := (end + page - 1) / page * page
 		b = append(b, make([]byte, backed-end)...)
 	}
-	if err := dir.WriteAt(f.fd, b, int64(f.used)); err != nil {
+	if err := dir.WriteAt(fd, b, int64(at)); err != nil {
 		return err
 	}
-	f.backed = max(f.backed, f.used+len(b))
-	return nil
-}
-
-// mapFrom maps the file from an offset. It begins a page early, so that no cell spans two mappings.
-func (f *sharedFile) mapFrom(off int) error {
-	from := max(0, off-os.Getpagesize())
-	m, err := dir.Map(f.fd, int64(from), f.size-from, true)
-	if err != nil {
-		return err
-	}
-	f.mappings = append(f.mappings, mapping{from, m})
+	f.backed = max(f.backed, at+len(b))
 	return nil
 }
 
@@ -237,18 +233,19 @@ func (f *sharedFile) place(keys []string, maxSeries int) ([]*format.Cell, error)
 		if err := f.grow(f.used + len(f.buf)); err != nil {
 			return nil, err
 		}
-		if err := f.write(f.buf); err != nil {
+		if err := f.writeTo(f.memory.FD(), f.buf, f.used); err != nil {
 			return nil, err
 		}
 		f.used += len(f.buf)
-		f.mappings[0].image.Publish(f.used)
-	}
-	for _, i := range missing {
-		f.entries[keys[i]] = located{values[i], true}
+		for _, i := range missing {
+			f.entries[keys[i]] = located{values[i], true}
+			f.last = values[i]
+		}
+		f.memory.Do(func() { f.memory.Image().Publish(f.used) })
 	}
 	cells := make([]*format.Cell, len(keys))
 	for i, value := range values {
-		cells[i] = f.cell(value)
+		cells[i] = f.memory.Cell(value)
 	}
 	return cells, nil
 }
@@ -257,29 +254,79 @@ func (f *sharedFile) grow(need int) error {
 	if need > format.MaxSize {
 		return errFull
 	}
-	size := f.size
+	size := f.memory.Size()
 	for size < need {
 		size *= 2
 	}
-	if size == f.size {
+	if size == f.memory.Size() {
 		return nil
 	}
-	if err := dir.Truncate(f.fd, int64(size)); err != nil {
-		return err
-	}
-	old := f.size
-	f.size = size
-	if err := f.mapFrom(old); err != nil {
-		f.size = old
-		return err
-	}
-	return nil
+	return f.memory.Grow(size)
 }
 
-func (f *sharedFile) cell(off int) *format.Cell {
-	i := len(f.mappings) - 1
-	for f.mappings[i].from > off {
-		i--
+// restore repairs the content of the file. Values are kept unless their keys were overwritten: where only zeros are left of a
+// key, the value is the sum of the updates since.
+func (f *sharedFile) restore(content []byte) (used int) {
+	for key, at := range f.entries {
+		f.buf = format.AppendEntry(f.buf[:0], key)
+		encoded := f.buf[:len(f.buf)-int(format.Layout16)]
+		found := content[at.value-len(encoded) : at.value]
+		if !isRestOf(found, encoded) {
+			clear(content[at.value : at.value+int(format.Layout16)])
+		}
+		copy(found, encoded)
 	}
-	return f.mappings[i].image.Cell(off - f.mappings[i].from)
+	copy(content, format.AppendHeader(nil))
+	format.Image(content).Publish(f.used)
+	f.backed = 0
+	return f.used
+}
+
+// isRestOf reports whether b is what truncation can have left of whole.
+func isRestOf(b, whole []byte) bool {
+	for i := range b {
+		if b[i] != whole[i] && b[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// damage returns what is wrong with the file in the directory, or "".
+func (f *sharedFile) damage(d dir.Dir) string {
+	if f.memory.InMemory() {
+		return "truncated"
+	}
+	id, size, err := f.memory.Identify()
+	if err != nil {
+		return err.Error()
+	}
+	found, err := d.Stat(f.name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "removed"
+	case err != nil:
+		return err.Error()
+	case osfile.IDFromStat(&found) != id:
+		return "replaced"
+	case size < int64(f.memory.Size()):
+		return fmt.Sprintf("truncated to %d bytes", size)
+	}
+	whole := false
+	f.memory.Do(func() {
+		// Truncation clears all bytes from some offset on: the space before the last value, too.
+		whole = f.memory.Image().Used() == f.used && (f.last == 0 || f.memory.At(f.last-1) == ' ')
+	})
+	if !whole {
+		return "overwritten"
+	}
+	return ""
+}
+
+// remake makes the file anew, with its values. On failure they stay where they are.
+func (f *sharedFile) remake(lease *dir.Lease) error {
+	if err := lease.Dir.Unlink(f.tempName()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return f.create(lease, f.memory.MoveTo)
 }

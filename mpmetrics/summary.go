@@ -53,8 +53,7 @@ func newSummary(f *family, labelValues []string) prometheus.Summary {
 }
 
 func (s *summary) Observe(v float64) {
-	s.add(summaryCount, 1)
-	s.add(summarySum, v)
+	s.addBoth(summaryCount, 1, summarySum, v)
 }
 
 // Write writes this process's own count and sum.

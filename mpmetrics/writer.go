@@ -4,10 +4,11 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"multiproc/mpmetrics/internal/dir"
 	"multiproc/mpmetrics/internal/format"
@@ -16,8 +17,13 @@ import (
 // DefaultMaxSeries is the default limit of series in a metric file.
 const DefaultMaxSeries = 10_000
 
-// retryInterval is the time between attempts to share the series that found the disk full.
-const retryInterval = time.Minute
+const (
+	// retryInterval is the time between attempts to share the series that found the disk full.
+	retryInterval = time.Minute
+	// checkInterval is the time between looks at the files. A file that was truncated, removed or replaced is off the page for
+	// as long.
+	checkInterval = 2 * time.Second
+)
 
 // WriterOptions configure a Writer. The zero value is ready to use.
 type WriterOptions struct {
@@ -29,6 +35,9 @@ type WriterOptions struct {
 	MaxSeries int
 	// Slot and Generation are written to the lock file, for inspection. Zero means none.
 	Slot, Generation int
+	// Lenient keeps the metrics in memory if the directory cannot be used or the id is held, until that changes, where
+	// NewWriter would otherwise fail. It is for processes that replace others.
+	Lenient bool
 }
 
 // Writer makes metrics whose values are in this process's files in a metrics directory, where any process can read
@@ -43,6 +52,11 @@ type WriterOptions struct {
 // continues in memory. That is logged once and counted in the gauge multiproc_metric_series_unshared, which every Writer
 // has. If the disk was full, sharing is retried every minute.
 //
+// The same holds if others truncate, remove or replace a file, the subdirectory .mpm or something in it, or the whole directory:
+// no update panics, blocks or is lost, and within two seconds the file is made anew. That is logged once for each file and counted
+// in multiproc_metric_files_remade_total, which exists once there was one. The values continue, but for those that truncation has
+// cleared, which begin at 0. What was put in the place of a file is moved into .mpm.
+//
 // Differences from metrics in memory:
 //
 //   - A process that takes the id of an earlier one continues its counters, histograms and summaries, and its gauges that
@@ -52,22 +66,30 @@ type WriterOptions struct {
 //     file: it stays on the page, and continues from its value if it is made again. This is logged once.
 //   - Exemplars, native histograms, quantiles of summaries, units and created timestamps are not in the format.
 type Writer struct {
-	lease     dir.Lease
+	path      string // absolute
+	id        string
+	holder    dir.Holder
 	log       *slog.Logger
 	maxSeries int
 	unshared  *series
+	remade    prometheus.Counter // nil until it is needed; only for check
 
 	mu           sync.Mutex // guards what follows
+	lease        *dir.Lease // nil if there was none yet; it may be void
 	registry     registry
 	files        map[format.Kind]*sharedFile
 	pending      map[string]*series // not in a file: never set, or kept in memory for lack of room; by series.name
 	nKept        int                // values kept in memory
+	nLost        int                // values in files that are not in the directory
 	loggedCauses map[string]bool    // causes of keeping series in memory
+	loggedFiles  map[string]bool    // names of files made anew
 	closed       bool
 
-	loggedRemade bool
-	retry        time.Duration
-	retrying     *time.Timer // nil if no retry is due
+	loggedRemade  bool
+	retry         time.Duration
+	retrying      *time.Timer // nil if no retry is due
+	checkInterval time.Duration
+	checking      *time.Timer
 }
 
 // NewWriter opens a metrics directory, as OpenDirectory does, for writing under an id, which it holds until Close or the end
@@ -76,13 +98,16 @@ type Writer struct {
 // Close the Writer once nothing updates its metrics.
 func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 	w := &Writer{
-		log:          opts.Logger,
-		maxSeries:    opts.MaxSeries,
-		registry:     registry{},
-		files:        map[format.Kind]*sharedFile{},
-		pending:      map[string]*series{},
-		loggedCauses: map[string]bool{},
-		retry:        retryInterval,
+		id:            id,
+		log:           opts.Logger,
+		maxSeries:     opts.MaxSeries,
+		registry:      registry{},
+		files:         map[format.Kind]*sharedFile{},
+		pending:       map[string]*series{},
+		loggedCauses:  map[string]bool{},
+		loggedFiles:   map[string]bool{},
+		retry:         retryInterval,
+		checkInterval: checkInterval,
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
@@ -90,20 +115,45 @@ func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 	if w.maxSeries <= 0 {
 		w.maxSeries = DefaultMaxSeries
 	}
-	d, err := dir.OpenWritable(path, w.log)
-	if err != nil {
-		return nil, err
+	w.holder = dir.Holder{Slot: opts.Slot, Generation: opts.Generation, Start: time.Now().UTC(), Program: os.Args[0]}
+	if path != "" {
+		var err error
+		if w.path, err = filepath.Abs(path); err != nil {
+			return nil, err
+		}
 	}
-	w.lease, err = d.Take(id, dir.Holder{
-		Slot: opts.Slot, Generation: opts.Generation, Start: time.Now().UTC(), Program: os.Args[0],
-	})
-	if err != nil {
-		return nil, errors.Join(err, d.Close())
+	err := w.takeLocked(dir.OpenWritable)
+	switch {
+	case err == nil:
+	case opts.Lenient && w.path != "" && format.ValidID(id):
+		w.keptLocked(err)
+	default:
+		return nil, err
 	}
 	if err := w.makeUnshared(); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.checking = time.AfterFunc(w.checkInterval, w.check)
 	return w, nil
+}
+
+// takeLocked opens the directory and takes the id in it, in place of a lease that is void.
+func (w *Writer) takeLocked(open func(path string, log *slog.Logger) (dir.Dir, error)) error {
+	d, err := open(w.path, w.log)
+	if err != nil {
+		return err
+	}
+	lease, err := d.Take(w.id, w.holder)
+	if err != nil {
+		return errors.Join(err, d.Close())
+	}
+	if w.lease != nil {
+		_ = errors.Join(w.lease.Release(), w.lease.Dir.Close())
+	}
+	w.lease = lease
+	return nil
 }
 
 // Close releases the id and removes the files of live gauges. Closing it again does nothing. The metrics can still be
@@ -115,16 +165,20 @@ func (w *Writer) Close() error {
 		return nil
 	}
 	w.closed = true
-	if w.retrying != nil {
-		w.retrying.Stop()
+	for _, timer := range []*time.Timer{w.retrying, w.checking} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 	var errs []error
-	if w.lease.Valid() { // otherwise the files are those of another process of the same id
-		errs = append(errs, w.lease.RemoveLive())
+	if l := w.lease; l != nil {
+		if l.Check() == nil { // otherwise the files are those of another process of the same id
+			errs = append(errs, l.RemoveLive())
+		}
+		errs = append(errs, l.Release(), l.Dir.Close())
 	}
-	errs = append(errs, w.lease.Release(), w.lease.Dir.Close())
 	for _, f := range w.files {
-		errs = append(errs, os.NewSyscallError("close", unix.Close(f.fd)))
+		errs = append(errs, f.memory.Close())
 	}
 	return errors.Join(errs...)
 }

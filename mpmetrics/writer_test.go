@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
 
 	"multiproc/mpmetrics"
 )
@@ -46,7 +47,7 @@ func TestNewWriterRefusesID(t *testing.T) {
 	}
 }
 
-// TestNewWriterForeignOwnDir: something else in the place of the library's subdirectory is refused.
+// TestNewWriterForeignOwnDir: something else in the place of the library's subdirectory is moved away as it is.
 func TestNewWriterForeignOwnDir(t *testing.T) {
 	other := t.TempDir()
 	for name, make := range map[string]func(path string) error{
@@ -54,21 +55,26 @@ func TestNewWriterForeignOwnDir(t *testing.T) {
 		"a symbolic link":             func(path string) error { return os.Symlink(other, path) },
 		"a symbolic link to nothing":  func(path string) error { return os.Symlink("nothing", path) },
 		"a symbolic link to its home": func(path string) error { return os.Symlink(".", path) },
+		"a FIFO":                      func(path string) error { return unix.Mkfifo(path, 0o600) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			check(t, make(filepath.Join(dir, ".mpm")))
-			if w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{}); err == nil {
-				t.Errorf("no error, and %v on Close", w.Close())
+			own := filepath.Join(dir, ".mpm")
+			check(t, make(own))
+			before, err := os.Lstat(own)
+			check(t, err)
+			newWriter(t, dir, "w1")
+			if after, err := os.Lstat(own + ".damaged"); err != nil || !os.SameFile(before, after) {
+				t.Errorf("moved away: %v, %v", after, err)
 			}
-			if got := append(fileNames(t, dir), fileNames(t, other)...); !slices.Equal(got, []string{".mpm"}) {
-				t.Errorf("%v in the directory and behind the link", got)
+			if got := append(fileNames(t, own), fileNames(t, other)...); !slices.Equal(got, []string{"w1.lock"}) {
+				t.Errorf("%v in the subdirectory and behind the link", got)
 			}
 		})
 	}
 }
 
-// TestNewWriterForeignLock: a lock file that is a second name of another file is refused, which keeps its content.
+// TestNewWriterForeignLock: a lock file that is a second name of another file is moved away, and the file keeps its content.
 func TestNewWriterForeignLock(t *testing.T) {
 	dir := t.TempDir()
 	check(t, newWriter(t, dir, "w1").Close())
@@ -77,9 +83,9 @@ func TestNewWriterForeignLock(t *testing.T) {
 	lock := filepath.Join(dir, ".mpm", "w1.lock")
 	check(t, os.Remove(lock))
 	check(t, os.Link(precious, lock))
-	if _, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{}); err == nil {
-		t.Error("the id was taken")
-	}
+	newWriter(t, dir, "w1")
+	d := openDirectory(t, dir, &logged{})
+	check(t, d.Wipe())
 	if got, err := os.ReadFile(precious); err != nil || string(got) != "content" {
 		t.Errorf("the other file has become %q, %v", got, err)
 	}

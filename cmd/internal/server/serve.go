@@ -32,6 +32,7 @@ func (p process) serve(ctx context.Context) (err error) {
 		MaxSeries:  p.cfg.MetricsMaxSeries,
 		Slot:       int(p.identity.Slot),
 		Generation: int(p.identity.Generation),
+		Lenient:    p.cfg.Master, // which has checked the directory
 	})
 	if err != nil {
 		return errors.Join(err, p.inherited.Close())

@@ -83,8 +83,13 @@ func (d Dir) openOwn() (Dir, error) {
 	return Dir{fd, d.Join(Own)}, err
 }
 
-// makeOwn makes the subdirectory Own, and checks that nothing else is in its place.
+// makeOwn makes the subdirectory Own. It moves away what else is in its place, but for another user's directory.
 func (d Dir) makeOwn() error {
+	if st, err := d.Stat(Own); err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		if err := d.moveAside(Own, Own+asideSuffix); err != nil {
+			return err
+		}
+	}
 	if err := unix.Mkdirat(d.fd, Own, dirMode); err != nil && !errors.Is(err, unix.EEXIST) {
 		return &fs.PathError{Op: "mkdir", Path: d.Join(Own), Err: err}
 	}
@@ -96,6 +101,32 @@ func (d Dir) makeOwn() error {
 		return fmt.Errorf("%s is not a directory of this user", d.Join(Own))
 	}
 	return nil
+}
+
+// asideSuffix ends the name of what was moved away.
+const asideSuffix = ".damaged"
+
+// SetAside moves what has a name, whatever it is, into the subdirectory Own, where no reader sees it. It replaces what was
+// moved there before.
+func (d Dir) SetAside(name string) error {
+	return d.moveAside(name, filepath.Join(Own, filepath.Base(name)+asideSuffix))
+}
+
+func (d Dir) moveAside(name, aside string) error {
+	err := d.Rename(name, aside)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && (d.Unlink(aside) == nil || d.unlink(aside, unix.AT_REMOVEDIR) == nil) {
+		err = d.Rename(name, aside) // a directory and something else do not replace each other
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// IsAtPath reports whether the directory is still the one at its path.
+func (d Dir) IsAtPath() bool {
+	id, err := osfile.IdentifyFD(d.fd)
+	return err == nil && id.IsAt(d.path)
 }
 
 // Unlink removes a file.

@@ -21,6 +21,9 @@ var (
 	ErrHeld = errors.New("held by another process")
 	// ErrWiped is returned if the lease is void because the directory was wiped.
 	ErrWiped = errors.New("the metrics directory was wiped by another process")
+	// ErrLost is returned if the lease is void because the lock file is not in the directory any more, or the directory not at
+	// its path. The id can be taken again.
+	ErrLost = errors.New("the metrics directory or the lock file in it was removed or replaced")
 )
 
 // A process that writes metrics under an id holds a lock on the first byte of .mpm/<id>.lock until it exits. Any process can
@@ -37,12 +40,16 @@ const lockSuffix = ".lock"
 
 func lockName(id string) string { return Own + "/" + id + lockSuffix }
 
+// wiped is the content of a lock file that a wipe has removed. Its holder still has it open.
+const wiped = "wiped\n"
+
 // Lease is the exclusive right to write metrics under an id. It ends with the process at the latest.
 type Lease struct {
 	Dir Dir
 	ID  string
 
-	lock int // descriptor of .mpm/<id>.lock
+	lock int    // descriptor of .mpm/<id>.lock
+	line []byte // its content
 }
 
 // Holder describes the process that holds, or has held, an id. It is the content of the lock file, as one line of JSON.
@@ -64,19 +71,25 @@ const sweepPatience = 5 * time.Second
 
 // Take takes an id for this process, whose PID and namespace it adds to who. It fails with ErrHeld if a live process has the
 // id. Live gauges of the id's last holder are removed: they would count again.
-func (d Dir) Take(id string, who Holder) (Lease, error) {
+func (d Dir) Take(id string, who Holder) (*Lease, error) {
 	if !format.ValidID(id) {
-		return Lease{}, fmt.Errorf("take metrics id %q: want letters, digits, dots and dashes", id)
+		return nil, fmt.Errorf("take metrics id %q: want letters, digits, dots and dashes", id)
 	}
 	who.PID, who.PIDNamespace = os.Getpid(), pidNamespace()
-	fail := func(err error) (Lease, error) {
-		return Lease{}, fmt.Errorf("take metrics id %s in %s: %w", id, d.path, err)
+	fail := func(err error) (*Lease, error) {
+		return nil, fmt.Errorf("take metrics id %s in %s: %w", id, d.path, err)
 	}
-	var err error
+	line, err := json.Marshal(who)
+	if err != nil {
+		return fail(err)
+	}
 	for range takeTries {
 		if err = d.makeOwn(); errors.Is(err, fs.ErrNotExist) {
 			continue // wiped in between
 		} else if err != nil {
+			return fail(err)
+		}
+		if err = d.clearLock(id); err != nil {
 			return fail(err)
 		}
 		var fd int
@@ -86,27 +99,40 @@ func (d Dir) Take(id string, who Holder) (Lease, error) {
 		} else if err != nil {
 			return fail(err)
 		}
-		l := Lease{d, id, fd}
+		l := &Lease{d, id, fd, append(line, '\n')}
 		var taken bool
-		taken, err = l.take(who)
+		taken, err = l.take()
 		if taken && err == nil {
 			return l, nil
 		}
 		if err := errors.Join(err, unix.Close(fd)); err != nil {
 			return fail(err)
 		}
-		err = ErrWiped // others see another file
+		err = ErrLost // others see another file
 	}
 	return fail(err)
 }
 
+// clearLock moves away what is in the place of an id's lock file unless it is one, or a file of another user. It may be a
+// second name of some other file, whose content would be lost.
+func (d Dir) clearLock(id string) error {
+	st, err := d.Stat(lockName(id))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && osfile.IsRegular(&st) && st.Nlink == 1 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.SetAside(lockName(id))
+}
+
 // take reports false if the file is not, or no longer, the one at the path.
-func (l Lease) take(who Holder) (taken bool, err error) {
+func (l *Lease) take() (taken bool, err error) {
 	if err := waitLock(l.lock, sweepByte, sweepPatience); err != nil {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, osfile.Unlock(l.lock, sweepByte)) }()
-	if !l.Valid() {
+	if l.Check() != nil {
 		return false, nil
 	}
 	if err := l.checkOwner(); err != nil {
@@ -126,18 +152,18 @@ func (l Lease) take(who Holder) (taken bool, err error) {
 	} else if !free {
 		return false, ErrHeld
 	}
-	line, err := json.Marshal(who)
-	if err != nil {
-		return false, err
+	return true, l.describe()
+}
+
+// describe writes the content of the lock file. On a full disk it is missing, but the lock holds.
+func (l *Lease) describe() error {
+	if err := Truncate(l.lock, int64(len(l.line))); err != nil {
+		return err
 	}
-	line = append(line, '\n')
-	if err := Truncate(l.lock, int64(len(line))); err != nil {
-		return false, err
+	if err := WriteAt(l.lock, l.line, 0); err != nil && !errors.Is(err, unix.ENOSPC) {
+		return err
 	}
-	if err := WriteAt(l.lock, line, 0); err != nil && !errors.Is(err, unix.ENOSPC) {
-		return false, err // on a full disk the description is missing, but the lock holds
-	}
-	return true, nil
+	return nil
 }
 
 // waitLock locks a byte as soon as it is free. It polls, since a blocking call cannot be cancelled, and a stopped process
@@ -155,7 +181,7 @@ func waitLock(fd int, at int64, patience time.Duration) error {
 }
 
 // checkOwner checks that the lock file is not a second name of some other file, whose content would be lost.
-func (l Lease) checkOwner() error {
+func (l *Lease) checkOwner() error {
 	var st unix.Stat_t
 	if err := unix.Fstat(l.lock, &st); err != nil {
 		return err
@@ -166,21 +192,59 @@ func (l Lease) checkOwner() error {
 	return nil
 }
 
-// Valid reports whether the lock file is still the one that others find at its path. After a wipe it is not.
-func (l Lease) Valid() bool {
-	found, err := l.Dir.Stat(lockName(l.ID))
-	if err != nil {
-		return false
-	}
+// Check returns ErrWiped or ErrLost if the lock file is not the one that others find at its path.
+func (l *Lease) Check() error {
 	held, err := osfile.IdentifyFD(l.lock)
-	return err == nil && held == osfile.IDFromStat(&found)
+	if err != nil {
+		return err
+	}
+	if found, err := l.Dir.Stat(lockName(l.ID)); err == nil && osfile.IDFromStat(&found) == held {
+		return nil
+	}
+	content := make([]byte, len(wiped))
+	if ReadStart(l.lock, content) == nil && string(content) == wiped {
+		return ErrWiped
+	}
+	return ErrLost
+}
+
+// Keep is Check, and besides checks that the directory is still the one at its path. It writes the lock file's content again
+// if that was truncated.
+func (l *Lease) Keep() error {
+	if err := l.Check(); err != nil {
+		return err
+	}
+	if !l.Dir.IsAtPath() {
+		return ErrLost
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(l.lock, &st); err != nil {
+		return err
+	}
+	if st.Size != int64(len(l.line)) {
+		return l.describe()
+	}
+	return nil
+}
+
+// markWiped marks a lock file that is about to be removed for the process that holds it.
+func (d Dir) markWiped(name string) {
+	fd, err := d.OpenFile(name, unix.O_RDWR)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	l := Lease{Dir: d, lock: fd}
+	if held, err := osfile.IsLocked(fd, lifeByte); err == nil && held && l.checkOwner() == nil {
+		_ = WriteAt(fd, []byte(wiped), 0)
+	}
 }
 
 // Release ends the lease.
-func (l Lease) Release() error { return os.NewSyscallError("close", unix.Close(l.lock)) }
+func (l *Lease) Release() error { return os.NewSyscallError("close", unix.Close(l.lock)) }
 
 // RemoveLive removes the id's files that count only while its process is alive.
-func (l Lease) RemoveLive() error {
+func (l *Lease) RemoveLive() error {
 	var errs []error
 	for mode := range format.Mode(format.Modes) {
 		n := format.FileName{Kind: format.Kind{Type: format.Gauge, Mode: mode}, ID: l.ID}

@@ -76,6 +76,7 @@ func (d Dir) wipeOwn() error {
 	}
 	for _, name := range names {
 		if st, err := own.Stat(name); err == nil && osfile.IsRegular(&st) {
+			own.markWiped(name)
 			if err := own.Unlink(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -140,8 +141,8 @@ func (d Dir) sweep(id string) error {
 	if held, err := osfile.IsLocked(fd, lifeByte); err != nil || held {
 		return err
 	}
-	l := Lease{d, id, fd}
-	if !l.Valid() {
+	l := &Lease{Dir: d, ID: id, lock: fd}
+	if l.Check() != nil {
 		return nil // wiped in between: the files are those of a new process
 	}
 	return l.RemoveLive()

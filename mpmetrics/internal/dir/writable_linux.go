@@ -15,9 +15,15 @@ import (
 	"multiproc/internal/osfile"
 )
 
-// OpenWritable opens a directory for writing metrics, and makes it if there is none. It refuses symbolic links and
-// directories that are unfit; see checkFit.
-func OpenWritable(path string, log *slog.Logger) (Dir, error) {
+// OpenWritable opens a directory for writing metrics, and makes it and its parents if there are none. It refuses symbolic
+// links and directories that are unfit; see checkFit.
+func OpenWritable(path string, log *slog.Logger) (Dir, error) { return openWritable(path, true, log) }
+
+// ReopenWritable is OpenWritable for a directory that was removed or replaced. It makes no parents: if they were removed, too,
+// that was no mistake.
+func ReopenWritable(path string, log *slog.Logger) (Dir, error) { return openWritable(path, false, log) }
+
+func openWritable(path string, parents bool, log *slog.Logger) (Dir, error) {
 	fail := func(err error) (Dir, error) {
 		return Dir{}, fmt.Errorf("open metrics directory %q: %w", path, err)
 	}
@@ -28,7 +34,7 @@ func OpenWritable(path string, log *slog.Logger) (Dir, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
 		return fail(errors.New("is a symbolic link"))
 	}
-	fd, err := makeDir(path)
+	fd, err := makeDir(path, parents)
 	if err != nil {
 		return Dir{}, fmt.Errorf("make metrics directory: %w", err)
 	}
@@ -39,11 +45,12 @@ func OpenWritable(path string, log *slog.Logger) (Dir, error) {
 	return d, nil
 }
 
-// makeDir opens a directory, and makes it with its parents if there is none. For root see [osfile.Place].
-func makeDir(path string) (int, error) {
+// makeDir opens a directory, and makes it if there is none, and then its parents, too, if they may be made. For root see
+// [osfile.Place].
+func makeDir(path string, parents bool) (int, error) {
 	place, err := osfile.Locate(path, nil)
-	if errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != path {
-		parent, failed := makeDir(filepath.Dir(path))
+	if parents && errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != path {
+		parent, failed := makeDir(filepath.Dir(path), true)
 		if failed != nil {
 			return -1, failed
 		}

@@ -38,9 +38,15 @@ func (c *Cell) Set(v, seconds float64) {
 
 // Add adds v to the value.
 func (c *Cell) Add(v float64) {
-	if old := c.value.Load(); !c.value.CompareAndSwap(old, plus(old, v)) {
-		c.addContended(v)
+	if !c.TryAdd(v) {
+		c.AddContended(v)
 	}
+}
+
+// TryAdd adds v to the value unless another update comes between. Unlike Add it is inlined, which saves the hot path a call.
+func (c *Cell) TryAdd(v float64) bool {
+	old := c.value.Load()
+	return c.value.CompareAndSwap(old, plus(old, v))
 }
 
 // How many times an update that lost a race spins before it tries again, the first time and at most: some hundred
@@ -50,14 +56,14 @@ const (
 	lastSpin  = 2048
 )
 
-// addContended spins before each try: the core that has the cache line gets more done than two that keep taking it from each
+// AddContended is Add after a TryAdd that failed. It spins before each try: the core that has the cache line gets more done than two that keep taking it from each
 // other.
-func (c *Cell) addContended(v float64) {
+func (c *Cell) AddContended(v float64) {
 	for spin := firstSpin; ; spin = min(2*spin, lastSpin) {
 		for range spin {
 			// Nothing that could yield: the scheduler takes longer.
 		}
-		if old := c.value.Load(); c.value.CompareAndSwap(old, plus(old, v)) {
+		if c.TryAdd(v) {
 			return
 		}
 	}

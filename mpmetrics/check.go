@@ -1,0 +1,104 @@
+package mpmetrics
+
+import (
+	"errors"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"multiproc/mpmetrics/internal/dir"
+)
+
+// check makes files anew that were truncated, removed or replaced since the last time.
+func (w *Writer) check() {
+	w.mu.Lock()
+	n, again := 0, false
+	if !w.closed {
+		if n, again = w.restoreLocked(); again {
+			w.checking.Reset(w.checkInterval)
+		}
+	}
+	w.mu.Unlock()
+	if n > 0 {
+		w.countRemade(n)
+	}
+}
+
+// restoreLocked brings the files back into the directory and returns the number of those that were made anew. After a wipe the
+// directory belongs to others, so there is no use in looking again.
+func (w *Writer) restoreLocked() (remade int, again bool) {
+	err := w.keepLeaseLocked()
+	if errors.Is(err, dir.ErrWiped) {
+		return 0, false
+	}
+	lost := 0
+	for _, f := range w.files {
+		if err == nil && w.restoreFileLocked(f) {
+			remade++
+		}
+		if f.lost = f.lost || err != nil; f.lost {
+			lost += len(f.entries)
+		}
+	}
+	if err != nil {
+		w.keptLocked(err)
+	}
+	if before := w.nLost; before != lost {
+		w.nLost = lost
+		w.keepLocked(0)
+		if lost == 0 && w.retrying == nil {
+			clear(w.loggedCauses)
+			w.log.Info("metrics shared again", "id", w.id, "still_unshared", w.nKept)
+		}
+	}
+	return remade, true
+}
+
+// keepLeaseLocked takes the id again if the lease was lost.
+func (w *Writer) keepLeaseLocked() error {
+	if w.lease != nil {
+		if err := w.lease.Keep(); !errors.Is(err, dir.ErrLost) {
+			return err
+		}
+	}
+	if err := w.takeLocked(dir.ReopenWritable); err != nil {
+		return err
+	}
+	if w.retrying != nil {
+		w.retrying.Reset(0)
+	}
+	return nil
+}
+
+// restoreFileLocked reports whether it has made the file anew. Otherwise the file was undamaged, or f.lost is set.
+func (w *Writer) restoreFileLocked(f *sharedFile) bool {
+	f.lost = false
+	damage := f.damage(w.lease.Dir)
+	if damage == "" {
+		return false
+	}
+	if err := f.remake(w.lease); err != nil {
+		f.lost = true
+		w.keptLocked(err)
+		return false
+	}
+	if !w.loggedFiles[f.name] {
+		w.loggedFiles[f.name] = true
+		w.log.Warn("metric file made anew", "file", filepath.Join(w.path, f.name), "damage", damage)
+	}
+	return true
+}
+
+func (w *Writer) countRemade(n int) {
+	if w.remade == nil {
+		var err error
+		if w.remade, err = w.NewCounter(prometheus.CounterOpts{
+			Name: "multiproc_metric_files_remade_total",
+			Help: "Metric files made anew because they were truncated, removed or replaced.",
+		}); err != nil {
+			w.remade = nil
+			return // a metric of the program has the name
+		}
+	}
+	w.remade.Add(float64(n))
+}

@@ -1,0 +1,261 @@
+package mpmetrics_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"golang.org/x/sys/unix"
+
+	"multiproc/internal/proctest"
+	"multiproc/mpmetrics"
+)
+
+// disturbedFiles are the files of the child of TestDisturbedWriter, with the beginning of the names of their samples.
+var disturbedFiles = map[string]string{
+	"counter_w1.db": "disturbed_total", "gauge_sum_w1.db": "disturbed_gauge",
+	"histogram_w1.db": "disturbed_seconds", "summary_w1.db": "disturbed_size",
+}
+
+// disturbance is something that others do to a metrics directory that is in use.
+type disturbance struct {
+	name   string
+	clears bool // part of the values, which then begin at 0
+	do     func(dir, file string) error
+}
+
+// cuts are offsets within the first page of a file: in the header, at its end, in an entry; and in the second page.
+var cuts = []int64{0, 3, 8, 40, 200, 4096, 5000}
+
+func disturbances() []disturbance {
+	size := func(path string, sizes ...int64) error {
+		for _, n := range sizes {
+			if err := os.Truncate(path, n); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		return nil
+	}
+	replace := func(path string, make func(path string) error) error {
+		return errors.Join(os.RemoveAll(path), make(path))
+	}
+	// The writer may have made the file anew already, which must not be overwritten.
+	file := func(path string, content []byte) error {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(content)
+		return errors.Join(err, f.Close())
+	}
+	nothing := map[string]func(path string) error{
+		"nothing":       func(string) error { return nil },
+		"an empty file": func(path string) error { return file(path, nil) },
+		"another file":  func(path string) error { return file(path, sqlite) },
+		"a directory":   func(path string) error { return os.Mkdir(path, 0o755) },
+		"a dead link":   func(path string) error { return os.Symlink("/nowhere", path) },
+		"a link":        func(path string) error { return os.Symlink("/dev/null", path) },
+		"a FIFO":        func(path string) error { return unix.Mkfifo(path, 0o644) },
+	}
+	var all []disturbance
+	for _, n := range cuts {
+		all = append(all,
+			disturbance{fmt.Sprintf("truncated to %d", n), true, func(dir, file string) error {
+				return size(filepath.Join(dir, file), n)
+			}},
+			disturbance{fmt.Sprintf("truncated to %d and enlarged", n), true, func(dir, file string) error {
+				return size(filepath.Join(dir, file), n, 1<<16)
+			}},
+			disturbance{fmt.Sprintf("truncated to %d and removed", n), true, func(dir, file string) error {
+				path := filepath.Join(dir, file)
+				return errors.Join(size(path, n), os.RemoveAll(path))
+			}})
+	}
+	for what, make := range nothing {
+		all = append(all,
+			disturbance{"replaced by " + what, false, func(dir, file string) error {
+				return replace(filepath.Join(dir, file), make)
+			}},
+			disturbance{"renamed and replaced by " + what, false, func(dir, file string) error {
+				path := filepath.Join(dir, file)
+				return errors.Join(os.Rename(path, path+".old"), make(path))
+			}},
+			disturbance{"lock replaced by " + what, false, func(dir, _ string) error {
+				return replace(filepath.Join(dir, ".mpm", "w1.lock"), make)
+			}},
+			disturbance{".mpm replaced by " + what, false, func(dir, _ string) error {
+				return replace(filepath.Join(dir, ".mpm"), make)
+			}},
+			disturbance{".mpm renamed and replaced by " + what, false, func(dir, _ string) error {
+				return errors.Join(os.RemoveAll(dir+"/old"), os.Rename(dir+"/.mpm", dir+"/old"), make(dir+"/.mpm"))
+			}})
+	}
+	return append(all,
+		disturbance{"lock truncated", false, func(dir, _ string) error { return size(dir+"/.mpm/w1.lock", 0) }},
+		disturbance{"directory removed", false, func(dir, _ string) error { return os.RemoveAll(dir) }},
+		disturbance{"directory renamed", false, func(dir, _ string) error {
+			return errors.Join(os.RemoveAll(dir+".old"), os.Rename(dir, dir+".old"))
+		}},
+		disturbance{"directory renamed and made anew", false, func(dir, _ string) error {
+			return errors.Join(os.RemoveAll(dir+".old"), os.Rename(dir, dir+".old"), os.Mkdir(dir, 0o755))
+		}},
+	)
+}
+
+// TestDisturbedWriter has a child disturb its own files while it updates metrics of all types. It must survive, no update that
+// began after a disturbance may be lost, and after the next check everything must be on the page.
+func TestDisturbedWriter(t *testing.T) {
+	t.Parallel()
+	if raceDetector {
+		t.Skip("the race detector does atomic operations in C, where a fault kills the process")
+	}
+	rounds := proctest.Rounds(len(disturbances()), 1000)
+	if os.Getenv(proctest.SoakVariable) != "" {
+		rounds = 10_000
+	}
+	c := proctest.Start(t, "disturbed", filepath.Join(t.TempDir(), "metrics"), strconv.Itoa(rounds))
+	t.Log(c.Line())
+	c.Stop()
+}
+
+// disturbedMetrics are metrics whose values each update increases by 1.
+type disturbedMetrics struct {
+	counter   prometheus.Counter
+	gauge     prometheus.Gauge
+	histogram prometheus.Histogram
+	summary   prometheus.Summary
+
+	pause       sync.RWMutex // held for reading while updating
+	begun, done atomic.Int64
+}
+
+func (m *disturbedMetrics) update() {
+	m.pause.RLock()
+	defer m.pause.RUnlock()
+	m.begun.Add(1)
+	m.counter.Inc()
+	m.gauge.Inc()
+	m.histogram.Observe(1)
+	m.summary.Observe(1)
+	m.done.Add(1)
+}
+
+// values returns the values in the process, which must be those on the page, by file.
+func (m *disturbedMetrics) values(c *mpmetrics.Collector) (map[string]float64, error) {
+	var own [4]dto.Metric
+	for i, metric := range []any{m.counter, m.gauge, m.histogram, m.summary} {
+		if err := metric.(prometheus.Metric).Write(&own[i]); err != nil {
+			return nil, err
+		}
+	}
+	h, s := own[2].GetHistogram(), own[3].GetSummary()
+	want := map[string]float64{
+		"disturbed_total{}":         own[0].GetCounter().GetValue(),
+		"disturbed_gauge{}":         own[1].GetGauge().GetValue(),
+		"disturbed_seconds_count{}": float64(h.GetSampleCount()),
+		"disturbed_seconds_sum{}":   h.GetSampleSum(),
+		"disturbed_size_count{}":    float64(s.GetSampleCount()),
+		"disturbed_size_sum{}":      s.GetSampleSum(),
+	}
+	families, err := c.Gather()
+	if err != nil {
+		return nil, err
+	}
+	page := pageOf(families)
+	for name, v := range want {
+		if got, ok := page.Samples[name]; !ok || got != v {
+			return nil, fmt.Errorf("%s is %v on the page (there: %v), want %v", name, got, ok, v)
+		}
+	}
+	return want, nil
+}
+
+func disturbedChild(args []string) error {
+	dir := args[0]
+	rounds, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	if err != nil {
+		return err
+	}
+	w.SetCheckInterval(1e6) // a millisecond, so that it looks while it updates
+	m := &disturbedMetrics{
+		counter:   mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "disturbed_total", Help: "Help."})),
+		gauge:     mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "disturbed_gauge", Help: "Help."}, mpmetrics.ModeSum)),
+		histogram: mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "disturbed_seconds", Help: "Help.", Buckets: []float64{1}})),
+		summary:   mpmetrics.Must(w.NewSummary(prometheus.SummaryOpts{Name: "disturbed_size", Help: "Help."})),
+	}
+	pages := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
+	defer pages.Close()
+	over := make(chan struct{})
+	var updaters sync.WaitGroup
+	for range 2 {
+		updaters.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					m.update()
+				}
+			}
+		})
+	}
+	all := disturbances()
+	var before int64
+	var last map[string]float64
+	for i := range rounds {
+		d := all[i%len(all)]
+		if i >= len(all) {
+			d = all[rand.N(len(all))]
+		}
+		file := slices.Sorted(maps.Keys(disturbedFiles))[rand.N(len(disturbedFiles))]
+		if err := d.do(dir, file); err != nil {
+			if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) {
+				return fmt.Errorf("%s: %w", d.name, err)
+			}
+		}
+		after := m.begun.Load()
+		for m.done.Load() < after+20 {
+			runtime.Gosched()
+		}
+		m.pause.Lock()
+		w.Check()
+		done := m.done.Load()
+		now, err := m.values(pages)
+		if err != nil {
+			return fmt.Errorf("round %d, %s of %s: %w", i, d.name, file, err)
+		}
+		for name, v := range now {
+			least, most := last[name]+float64(done-before), last[name]+float64(done-before)
+			if d.clears && strings.HasPrefix(name, disturbedFiles[file]) {
+				least = float64(done - after)
+			}
+			if v < least || v > most {
+				return fmt.Errorf("round %d, %s of %s: %s is %v, want %v to %v", i, d.name, file, name, v, least, most)
+			}
+		}
+		last, before = now, done
+		m.pause.Unlock()
+	}
+	close(over)
+	updaters.Wait()
+	fmt.Printf("%d disturbances, %d updates\n", rounds, m.done.Load())
+	return errors.Join(proctest.UntilStopped(), w.Close())
+}

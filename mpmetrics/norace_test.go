@@ -1,0 +1,5 @@
+//go:build !race
+
+package mpmetrics_test
+
+const raceDetector = false
