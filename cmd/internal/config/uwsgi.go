@@ -147,10 +147,14 @@ func UWSGIKeys() []UWSGIKey {
 		},
 		{
 			reason: "the metrics are at metrics-path, and multiproc status shows the workers",
-			valued: "carbon carbon-* metric metric-* profiler rrdtool rrdtool-* snmp-community stats-push " +
-				"stats-pusher-default-freq stats-pushers-default-freq",
+			valued: "carbon carbon-* metric metric-* rrdtool rrdtool-* snmp-community stats-push stats-pusher-default-freq " +
+				"stats-pushers-default-freq",
 			alone: "carbon-name-resolve carbon-no-workers carbon-resolve-names carbon-use-metrics enable-metrics " +
 				"metrics-dir-restore metrics-no-cores snmp zabbix-template",
+		},
+		{
+			reason: "Go programs have a profiler of their own, net/http/pprof",
+			valued: "profiler",
 		},
 		{
 			reason: "let Prometheus alert on the metrics",
@@ -173,7 +177,7 @@ func UWSGIKeys() []UWSGIKey {
 			alone:  "log-reopen log-truncate",
 		},
 		{
-			reason: "the log belongs to the user that opens it: root at the start, uid when it is reopened",
+			reason: "a log that exists keeps its owner: let logrotate or systemd make it",
 			alone:  "logfile-chown",
 		},
 		{
@@ -184,7 +188,7 @@ func UWSGIKeys() []UWSGIKey {
 		{
 			reason: "every request is logged in the same form, unless disable-logging is set",
 			valued: "log-big log-drain log-filter log-ioerror log-sendfile log-slow worker-log-encoder worker-log-req-encoder",
-			alone:  "log-4xx log-5xx log-zero",
+			alone:  "log-4xx log-5xx log-zero notfound-log",
 		},
 		{
 			reason: "trusted-proxies names the proxies whose X-Forwarded-For is logged",
@@ -257,11 +261,10 @@ func UWSGIKeys() []UWSGIKey {
 				"fileserve-mode final-route final-route-* geoip-* glusterfs-* gridfs-* http-var mime-file mimefile " +
 				"pull-header rados-* rem-header response-header-collect response-route response-route-* route route-* " +
 				"static-* webdav-*",
-			alone: "check-static-docroot geoip-use-disk gridfs-debug honour-range http-auto-gzip notfound-log " +
-				"static-gzip-all",
+			alone: "check-static-docroot geoip-use-disk gridfs-debug honour-range http-auto-gzip static-gzip-all",
 		},
 		{
-			reason: "TLS 1.2 and 1.3, with session tickets",
+			reason: "TLS is that of Go's library: 1.2 and 1.3, with session tickets",
 			valued: "ssl-session-* ssl-sessions-* ssl-tmp-dir",
 			alone:  "ssl-enable-sslv3 ssl-enable-tlsv1 ssl-enable3 ssl-session-use-cache ssl-sessions-use-cache ssl-verbose",
 		},
@@ -478,8 +481,18 @@ func UWSGIKeys() []UWSGIKey {
 		},
 		{
 			refused: true,
-			reason:  "use systemd's MemoryMax= and TasksMax=, or a container's limits",
-			valued:  "cgroup cgroup-dir-mode cgroup-opt limit-as limit-nproc",
+			reason:  "use systemd's MemoryMax= or a container's limit",
+			valued:  "limit-as",
+		},
+		{
+			refused: true,
+			reason:  "use systemd's TasksMax= or a container's limit",
+			valued:  "limit-nproc",
+		},
+		{
+			refused: true,
+			reason:  "use systemd's Slice=, MemoryMax= and the like, or a container",
+			valued:  "cgroup cgroup-dir-mode cgroup-opt",
 		},
 		{
 			refused: true,
