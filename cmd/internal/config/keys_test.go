@@ -125,7 +125,7 @@ func TestKeysChangeFields(t *testing.T) {
 // TestSuggestion makes mistakes that people make.
 func TestSuggestion(t *testing.T) {
 	keys := newTable()
-	for key, words := range map[string]string{
+	for key, words := range map[string]string{ //nolint:misspell // that is what it is about
 		"processes": "process proceses porcesses procceses prosesses processs worker_processes num-procs", "workers": "worker wokers wrokers woker",
 		"socket": "sokcet sockets scoket bind port", "http-socket": "http-sockets http_socket htttp-socket socket-http",
 		"listen": "lisen backlog", "uid": "user user-name uuid", "gid": "group gidd", "master": "mater masters maser",
