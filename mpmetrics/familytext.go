@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
@@ -14,19 +15,25 @@ import (
 type familyText struct {
 	dst         []byte
 	openMetrics bool
+	scheme      model.EscapingScheme
 
 	names  sampleNames
 	labels string // of the current metric
-	end    string // of its lines: the time, if it has one
+	time   string // at the end of its lines, with a space before; empty: it has none
 }
 
 func appendFamilyText(dst []byte, f *dto.MetricFamily, openMetrics bool, scheme model.EscapingScheme) []byte {
 	f = model.EscapeMetricFamily(f, scheme)
-	t := familyText{dst: dst, openMetrics: openMetrics}
+	t := familyText{dst: dst, openMetrics: openMetrics, scheme: scheme}
 	name := f.GetName()
 	t.dst = appendHeadings(t.dst, name, f.GetHelp(), typeName(f.GetType(), openMetrics), openMetrics)
-	if openMetrics && f.GetType() == dto.MetricType_COUNTER {
-		name = strings.TrimSuffix(name, "_total") + "_total"
+	if openMetrics {
+		base := name
+		if f.GetType() == dto.MetricType_COUNTER {
+			base = strings.TrimSuffix(name, "_total")
+			name = base + "_total"
+		}
+		t.dst = appendUnit(t.dst, base, f.GetUnit())
 	}
 	t.names = familyNames(name)
 	if openMetrics && f.GetType() == dto.MetricType_GAUGE_HISTOGRAM {
@@ -34,14 +41,14 @@ func appendFamilyText(dst []byte, f *dto.MetricFamily, openMetrics bool, scheme 
 	}
 	for _, m := range f.GetMetric() {
 		t.labels = string(appendLabels(nil, labelsOf(m.GetLabel())))
-		t.end = t.time(m)
+		t.time = t.timeOf(m)
 		switch {
 		case m.Counter != nil:
-			t.line(t.names.value, "", 0, m.Counter.GetValue())
+			t.line(t.names.value, "", 0, m.Counter.GetValue(), m.Counter.GetExemplar())
 		case m.Gauge != nil:
-			t.line(t.names.value, "", 0, m.Gauge.GetValue())
+			t.line(t.names.value, "", 0, m.Gauge.GetValue(), nil)
 		case m.Untyped != nil:
-			t.line(t.names.value, "", 0, m.Untyped.GetValue())
+			t.line(t.names.value, "", 0, m.Untyped.GetValue(), nil)
 		case m.Summary != nil:
 			t.summary(m.Summary)
 		case m.Histogram != nil:
@@ -63,30 +70,58 @@ func typeName(t dto.MetricType, openMetrics bool) string {
 	return strings.ToLower(t.String())
 }
 
-// time returns the end of a metric's lines. Times are in milliseconds, in OpenMetrics in seconds.
-func (t *familyText) time(m *dto.Metric) string {
+// timeOf returns the time of a metric, with a space before it. Times are in milliseconds, in OpenMetrics in seconds.
+func (t *familyText) timeOf(m *dto.Metric) string {
 	switch {
 	case m.TimestampMs == nil:
-		return "\n"
+		return ""
 	case t.openMetrics:
-		return " " + strconv.FormatFloat(float64(m.GetTimestampMs())/1e3, 'f', -1, 64) + "\n"
+		return " " + strconv.FormatFloat(float64(m.GetTimestampMs())/1e3, 'f', -1, 64)
 	}
-	return " " + strconv.FormatInt(m.GetTimestampMs(), 10) + "\n"
+	return " " + strconv.FormatInt(m.GetTimestampMs(), 10)
 }
 
-// line appends a sample. own is the name of a label of the sample itself, le or quantile, or empty.
-func (t *familyText) line(name sampleName, own string, ownValue, v float64) {
+// line appends a sample. own is the name of a label of the sample itself, le or quantile, or empty. The exemplar may be nil.
+func (t *familyText) line(name sampleName, own string, ownValue, v float64, e *dto.Exemplar) {
 	t.dst = name.append(t.dst, t.labels, own, ownValue)
 	t.dst = appendFloat(t.dst, v)
-	t.dst = append(t.dst, t.end...)
+	t.dst = append(t.dst, t.time...)
+	if e != nil && t.openMetrics { // readers of text 0.0.4 refuse the page, or take the exemplar's value for the sample's
+		t.exemplar(e)
+	}
+	t.dst = append(t.dst, '\n')
+}
+
+// maxExemplar is the limit of OpenMetrics, in characters of all names and values of labels. Parsers refuse the page if one is longer.
+const maxExemplar = 128
+
+func (t *familyText) exemplar(e *dto.Exemplar) {
+	labels := labelsOf(e.GetLabel())
+	if t.scheme != model.NoEscaping {
+		labels = escapeLabels(labels, t.scheme)
+	}
+	length := 0
+	for _, l := range labels {
+		length += utf8.RuneCountInString(l.Name) + utf8.RuneCountInString(l.Value)
+	}
+	if length > maxExemplar {
+		return
+	}
+	t.dst = append(t.dst, " # {"...)
+	t.dst = append(appendLabels(t.dst, labels), "} "...)
+	t.dst = appendFloat(t.dst, e.GetValue())
+	if at := e.GetTimestamp(); at.IsValid() {
+		t.dst = append(t.dst, ' ')
+		t.dst = strconv.AppendFloat(t.dst, float64(at.GetSeconds())+float64(at.GetNanos())/1e9, 'f', -1, 64)
+	}
 }
 
 func (t *familyText) summary(s *dto.Summary) {
 	for _, q := range s.GetQuantile() {
-		t.line(t.names.value, "quantile", q.GetQuantile(), q.GetValue())
+		t.line(t.names.value, "quantile", q.GetQuantile(), q.GetValue(), nil)
 	}
-	t.line(t.names.sum, "", 0, s.GetSampleSum())
-	t.line(t.names.count, "", 0, float64(s.GetSampleCount()))
+	t.line(t.names.sum, "", 0, s.GetSampleSum(), nil)
+	t.line(t.names.count, "", 0, float64(s.GetSampleCount()), nil)
 }
 
 // histogram appends the classic buckets; the text formats have no others.
@@ -102,11 +137,11 @@ func (t *familyText) histogram(h *dto.Histogram) {
 		if n == 0 {
 			n = float64(b.GetCumulativeCount())
 		}
-		t.line(t.names.bucket, "le", last, n)
+		t.line(t.names.bucket, "le", last, n, b.GetExemplar())
 	}
 	if !math.IsInf(last, +1) {
-		t.line(t.names.bucket, "le", math.Inf(+1), count)
+		t.line(t.names.bucket, "le", math.Inf(+1), count, nil)
 	}
-	t.line(t.names.sum, "", 0, h.GetSampleSum())
-	t.line(t.names.count, "", 0, count)
+	t.line(t.names.sum, "", 0, h.GetSampleSum(), nil)
+	t.line(t.names.count, "", 0, count, nil)
 }

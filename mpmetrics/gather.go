@@ -37,7 +37,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			ch <- collected{prometheus.NewDesc(f.GetName(), f.GetHelp(), nil, constLabels(m)), m}
+			ch <- collected{prometheus.V2.NewDesc(f.GetName(), f.GetHelp(), prometheus.UnconstrainedLabels(nil), constLabels(m), prometheus.WithUnit(f.GetUnit())), m}
 		}
 	}
 }

@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
@@ -18,6 +20,7 @@ import (
 	_ "github.com/prometheus/client_golang/prometheus/promhttp/zstd" // without it promhttp does not offer zstd
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"multiproc/mpmetrics"
 )
@@ -293,6 +296,117 @@ func TestGathererTypes(t *testing.T) {
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in:\n%s", want, &text)
+		}
+	}
+}
+
+// exemplary returns families with exemplars and units: as client_golang makes them, and as any program can.
+func exemplary(t *testing.T) prometheus.Gatherer {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "sent_bytes_total", Help: "Sent.", Unit: "bytes"})
+	plain := prometheus.NewCounter(prometheus.CounterOpts{Name: "events", Help: "A counter without the suffix."})
+	histogram := prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "took_seconds", Help: "Durations.", Unit: "seconds", Buckets: []float64{1, 2}, ConstLabels: prometheus.Labels{"l": "v"},
+	})
+	gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "free_bytes", Help: "Free.", Unit: "bytes"})
+	other := prometheus.NewGauge(prometheus.GaugeOpts{Name: "used", Help: "Its name has no unit.", Unit: "bytes"})
+	joined := prometheus.NewGauge(prometheus.GaugeOpts{Name: "usedbytes", Help: "Its name ends in the unit, but not in the word.", Unit: "bytes"})
+	dotted := prometheus.NewGauge(prometheus.GaugeOpts{Name: "disk.io_seconds", Help: "UTF-8.", Unit: "seconds"})
+	registry.MustRegister(counter, plain, histogram, gauge, other, joined, dotted)
+	long := strings.Repeat("ü", 121)
+	counter.(prometheus.ExemplarAdder).AddWithExemplar(5, prometheus.Labels{"trace_id": "a\n\"\\#b"})
+	plain.(prometheus.ExemplarAdder).AddWithExemplar(1, prometheus.Labels{})
+	histogram.(prometheus.ExemplarObserver).ObserveWithExemplar(0.5, prometheus.Labels{"trace_id": long[:2*120]})
+	histogram.(prometheus.ExemplarObserver).ObserveWithExemplar(9, prometheus.Labels{"trace.id": "9"})
+	at := time.UnixMilli(1_700_000_000_123)
+	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		families, err := registry.Gather()
+		exemplar := func(label string) *dto.Exemplar {
+			return &dto.Exemplar{Label: []*dto.LabelPair{{Name: new("trace_id"), Value: &label}}, Value: new(2.5), Timestamp: timestamppb.New(at)}
+		}
+		named := func(name string, e *dto.Exemplar) *dto.MetricFamily {
+			return &dto.MetricFamily{
+				Name: &name, Help: new("Help."), Type: dto.MetricType_COUNTER.Enum(),
+				Metric: []*dto.Metric{{Counter: &dto.Counter{Value: new(1.0), Exemplar: e}, TimestampMs: new(at.UnixMilli())}},
+			}
+		}
+		undated, misdated := exemplar("undated"), exemplar("misdated")
+		undated.Timestamp, misdated.Timestamp = nil, &timestamppb.Timestamp{Nanos: -1}
+		return append(families, named("dated_total", exemplar("dated")), named("undated_total", undated), named("misdated_total", misdated),
+			named("long_total", exemplar(long))), err
+	})
+}
+
+// TestGathererExemplars: OpenMetrics has the exemplars and units of gathered families as far as parsers accept them, and no other
+// format of text has any.
+func TestGathererExemplars(t *testing.T) {
+	c := mpmetrics.NewCollector(t.TempDir(), mpmetrics.CollectorOptions{Gatherers: []prometheus.Gatherer{exemplary(t)}})
+	defer c.Close()
+	var page bytes.Buffer
+	check(t, c.Write(&page, expfmt.FmtOpenMetrics_1_0_0+"; escaping=allow-utf-8"))
+	got := regexp.MustCompile(`1[78]\d{8}\.\d+\n`).ReplaceAllString(page.String(), "TIME\n")
+	want := strings.Join([]string{
+		"# HELP dated Help.", "# TYPE dated counter",
+		`dated_total 1.0 1700000000.123 # {trace_id="dated"} 2.5 TIME`,
+		"# HELP \"disk.io_seconds\" UTF-8.", "# TYPE \"disk.io_seconds\" gauge", "# UNIT \"disk.io_seconds\" seconds", `{"disk.io_seconds"} 0.0`,
+		"# HELP events A counter without the suffix.", "# TYPE events counter", "events_total 1.0 # {} 1.0 TIME",
+		"# HELP free_bytes Free.", "# TYPE free_bytes gauge", "# UNIT free_bytes bytes", "free_bytes 0.0",
+		"# HELP long Help.", "# TYPE long counter", "long_total 1.0 TIME",
+		"# HELP misdated Help.", "# TYPE misdated counter", `misdated_total 1.0 1700000000.123 # {trace_id="misdated"} 2.5`,
+		"# HELP sent_bytes Sent.", "# TYPE sent_bytes counter", "# UNIT sent_bytes bytes",
+		`sent_bytes_total 5.0 # {trace_id="a\n\"\\#b"} 5.0 TIME`,
+		"# HELP took_seconds Durations.", "# TYPE took_seconds histogram", "# UNIT took_seconds seconds",
+		`took_seconds_bucket{l="v",le="1.0"} 1.0 # {trace_id="` + strings.Repeat("ü", 120) + `"} 0.5 TIME`,
+		`took_seconds_bucket{l="v",le="2.0"} 1.0`, `took_seconds_bucket{l="v",le="+Inf"} 2.0 # {"trace.id"="9"} 9.0 TIME`,
+		`took_seconds_sum{l="v"} 9.5`, `took_seconds_count{l="v"} 2.0`,
+		"# HELP undated Help.", "# TYPE undated counter", `undated_total 1.0 1700000000.123 # {trace_id="undated"} 2.5`,
+		"# HELP used Its name has no unit.", "# TYPE used gauge", "used 0.0",
+		"# HELP usedbytes Its name ends in the unit, but not in the word.", "# TYPE usedbytes gauge", "usedbytes 0.0",
+		"# EOF", "",
+	}, "\n")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("OpenMetrics (-want +got):\n%s", diff)
+	}
+	page.Reset()
+	check(t, c.Write(&page, expfmt.FmtOpenMetrics_1_0_0+"; escaping=underscores"))
+	for _, want := range []string{"# UNIT disk_io_seconds seconds\ndisk_io_seconds 0.0\n", `2.0 # {trace_id="9"} 9.0`} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("no %q in:\n%s", want, &page)
+		}
+	}
+	for _, accept := range []string{"", "*/*", "text/plain", "text/plain;version=0.0.4;escaping=allow-utf-8", "text/plain;version=1.0.0"} {
+		text := body(t, get(t, c, "/metrics", "Accept", accept).Body)
+		if strings.Contains(text, " # {") || strings.Contains(text, "# UNIT") || strings.Contains(text, "# EOF") {
+			t.Errorf("%q: a page of text has an exemplar or a unit:\n%s", accept, text)
+		}
+	}
+	// Through a registry and in protobuf, nothing is lost.
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(c)
+	want2, err := exemplary(t).Gather()
+	check(t, err)
+	for name, g := range map[string]prometheus.Gatherer{"the Collector": c, "a registry": registry} {
+		families, err := g.Gather()
+		check(t, err)
+		units, exemplars := 0, 0
+		for _, f := range families {
+			if f.GetUnit() != "" {
+				units++
+			}
+			for _, m := range f.GetMetric() {
+				if m.GetCounter().GetExemplar() != nil {
+					exemplars++
+				}
+				for _, b := range m.GetHistogram().GetBucket() {
+					if b.GetExemplar() != nil {
+						exemplars++
+					}
+				}
+			}
+		}
+		if len(families) != len(want2) || units != 6 || exemplars != 8 {
+			t.Errorf("%s: %d families, %d units, %d exemplars", name, len(families), units, exemplars)
 		}
 	}
 }

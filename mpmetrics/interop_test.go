@@ -4,13 +4,18 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
 
 	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
@@ -250,6 +255,108 @@ sys.stdout.buffer.write(generate_latest(registry))
 }
 
 // requirePython skips a test unless there is a prometheus_client with the 16-byte layout, which came with 0.18.
+// TestParsers has prometheus_client's parsers, promtool and Prometheus read pages of gathered families with exemplars and units.
+func TestParsers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := newWriter(t, dir, "w1")
+	mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "own_total", Help: "Own."})).Add(2)
+	mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "own_seconds", Help: "Own."})).Observe(2)
+	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Gatherers: []prometheus.Gatherer{exemplary(t)}})
+	t.Cleanup(c.Close)
+	page := func(format expfmt.Format) string {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "page")
+		var text bytes.Buffer
+		check(t, c.Write(&text, format))
+		check(t, os.WriteFile(path, text.Bytes(), 0o600))
+		return path
+	}
+	t.Run("prometheus_client", func(t *testing.T) {
+		t.Parallel()
+		requirePython(t)
+		const program = `
+import sys
+from prometheus_client import parser
+from prometheus_client.openmetrics import parser as openmetrics
+text = {s.name for f in parser.text_string_to_metric_families(open(%q).read()) for s in f.samples if s.exemplar is None}
+families = list(openmetrics.text_string_to_metric_families(open(%q).read()))
+print("missing:", sorted({s.name for f in families for s in f.samples} - text - {"events_total"}))
+print("units:", sorted((f.name, f.unit) for f in families if f.unit))
+for f in families:
+    for s in f.samples:
+        if s.exemplar:
+            print(s.name, s.labels.get("le"), len(s.exemplar.labels.get("trace_id", "")), s.exemplar.value, s.exemplar.timestamp is not None)
+`
+		want := strings.Join([]string{
+			"missing: []",
+			"units: [('disk_io_seconds', 'seconds'), ('free_bytes', 'bytes'), ('sent_bytes', 'bytes'), ('took_seconds', 'seconds')]",
+			"dated_total None 5 2.5 True", "events_total None 0 1.0 True", "misdated_total None 8 2.5 False", "sent_bytes_total None 6 5.0 True",
+			"took_seconds_bucket 1.0 120 0.5 True", "took_seconds_bucket +Inf 1 9.0 True", "undated_total None 7 2.5 False", "",
+		}, "\n")
+		got := string(python(t, dir, fmt.Sprintf(program, page(expfmt.FmtText), page(expfmt.FmtOpenMetrics_1_0_0))))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+	t.Run("promtool", func(t *testing.T) {
+		t.Parallel()
+		promtool := proctest.Tool(t, "promtool", "")
+		text, err := os.Open(page(expfmt.FmtText))
+		check(t, err)
+		defer text.Close()
+		cmd := exec.CommandContext(t.Context(), promtool, "check", "metrics", "--extended")
+		cmd.Stdin = text
+		if out, err := cmd.CombinedOutput(); bytes.Contains(out, []byte("error")) || cmd.ProcessState.ExitCode() == 1 {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
+	t.Run("Prometheus", func(t *testing.T) {
+		t.Parallel()
+		proctest.Long(t)
+		path := proctest.Tool(t, "prometheus", "2.49")
+		target := httptest.NewServer(c)
+		t.Cleanup(target.Close)
+		config := filepath.Join(t.TempDir(), "prometheus.yml")
+		check(t, os.WriteFile(config, []byte("scrape_configs:\n- job_name: a\n  scrape_interval: 200ms\n  scrape_timeout: 200ms\n"+
+			"  scrape_protocols: [OpenMetricsText1.0.0]\n  static_configs: [{targets: ['"+target.Listener.Addr().String()+"']}]\n"), 0o600))
+		log := &proctest.Log{}
+		cmd := exec.CommandContext(t.Context(), path, "--config.file="+config, "--storage.tsdb.path="+t.TempDir(),
+			"--web.listen-address=127.0.0.1:0", "--enable-feature=exemplar-storage")
+		cmd.Stdout, cmd.Stderr = log, log
+		check(t, cmd.Start())
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			if t.Failed() {
+				t.Logf("log of Prometheus:\n%s", log)
+			}
+		})
+		_, address, _ := strings.Cut(log.Wait(t, nil, `msg="Listening on"`), "address=")
+		query := func(path string) string {
+			response, err := http.Get("http://" + address + path) //nolint:noctx // the test's end stops Prometheus
+			if err != nil {
+				return err.Error()
+			}
+			defer response.Body.Close()
+			return body(t, response.Body)
+		}
+		proctest.Eventually(t, "a scrape", func() bool { return strings.Contains(query(`/api/v1/query?query=up`), `"1"]`) })
+		now := time.Now().Unix()
+		for selector, want := range map[string]string{
+			"sent_bytes_total":    `#b"},"value":"5"`, // Prometheus 2.53 leaves the escapes before it as they are
+			"took_seconds_bucket": `"trace_id":"9"},"value":"9"`,
+		} {
+			proctest.Eventually(t, "the exemplar of "+selector, func() bool {
+				return strings.Contains(query(fmt.Sprintf("/api/v1/query_exemplars?query=%s&start=%d&end=%d", selector, now-600, now+600)), want)
+			})
+		}
+		if metadata := query("/api/v1/metadata?metric=free_bytes"); !strings.Contains(metadata, `"unit":"bytes"`) {
+			t.Errorf("the unit: %s", metadata)
+		}
+	})
+}
+
 func requirePython(t *testing.T) {
 	t.Helper()
 	proctest.Long(t)

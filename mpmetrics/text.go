@@ -31,6 +31,18 @@ func appendHeadings(dst []byte, name, help, typ string, openMetrics bool) []byte
 	return append(dst, '\n')
 }
 
+// appendUnit appends the line UNIT of OpenMetrics, if the name ends in the unit: otherwise parsers refuse the page.
+func appendUnit(dst []byte, name, unit string) []byte {
+	if unit == "" || !strings.HasSuffix(name, "_"+unit) {
+		return dst
+	}
+	dst = append(dst, "# UNIT "...)
+	dst = appendName(dst, name)
+	dst = append(dst, ' ')
+	dst = append(dst, unit...)
+	return append(dst, '\n')
+}
+
 // sampleNames has the names of a family's samples.
 type sampleNames struct {
 	value, bucket, sum, count sampleName
