@@ -76,7 +76,7 @@ func openLogAt(place *osfile.Place) error {
 // useAsLog makes a descriptor stdout and stderr.
 func useAsLog(fd int) error {
 	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); err != nil {
-		return os.NewSyscallError("fcntl", err)
+		return errors.New("the descriptor is not open")
 	} else if flags&unix.O_ACCMODE == unix.O_RDONLY {
 		return errors.New("the descriptor is not open for writing")
 	}
