@@ -143,7 +143,7 @@ func TestDescriptorsOfTheParent(t *testing.T) {
 	for _, fd := range []int{3, 7, 63} {
 		files[fd-3] = left
 	}
-	for name, ini := range map[string]string{"own workers": "", "program": "notify = false\ncommand = exec sleep 1000\n"} {
+	for name, ini := range map[string]string{"own workers": "", "program": "notify = false\ncommand = sleep 1000\n"} {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, "socket = 127.0.0.1:0\n"+ini, func(o *serverOptions) { o.files = files })
 			none := func() {
