@@ -42,7 +42,7 @@ func (a assignment) text() string {
 // fault returns the fault of the value. It names the key, unless the origin is a flag, which does.
 func (a assignment) fault(err error) Remark {
 	message := err.Error()
-	if a.commented != 0 {
+	if a.Origin.Line != 0 && strings.ContainsAny(a.Value, ";#") {
 		message += ": " + ownLine
 	}
 	if a.Origin.Line != 0 {

@@ -33,6 +33,11 @@ func TestCommentBehindValue(t *testing.T) {
 			}
 		}
 	}
+	for _, line := range []string{"max-requests = 1000;c", "vacuum = true#c", "harakiri = $(NOPE:-#)", "socket = :80;"} {
+		if _, err := loadText("socket = :1\n" + line); err == nil || !strings.Contains(err.Error(), hint) {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
 	for _, line := range []string{
 		"procname-prefix = a;b#c", "env = COLOR=#fff", `command = sh -c "a ; b"`, "command = sh -c 'a # b' c", "module = a ; b", "; vacuum = 1 ; x",
 	} {
@@ -45,6 +50,15 @@ func TestCommentBehindValue(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, notesOf(mustLoad(t, "base = /srv ; root\npidfile = %(base)/a"))); diff != "" {
 		t.Errorf("a placeholder: -want +got:\n%s", diff)
+	}
+	for line, want := range map[string]int{
+		`http-socket = "/run/a"`: 1, "pidfile = 'a b'": 1, `env = "A=b"`: 1, `command = "a b"`: 0, `env = A="b"`: 0, `procname-prefix = "`: 0,
+		`procname-prefix = "a'`: 0, `procname-prefix = ""`: 1,
+	} {
+		loaded := mustLoad(t, line)
+		if got := strings.Count(strings.Join(notesOf(loaded), "\n"), "the quotes belong to the value"); got != want {
+			t.Errorf("%s: %q", line, notesOf(loaded))
+		}
 	}
 	if loaded := mustLoad(t, "env = PASSWORD=a #secret"); strings.Contains(strings.Join(notesOf(loaded), "\n"), "secret") {
 		t.Errorf("a note has a part of the value: %q", notesOf(loaded))

@@ -143,6 +143,9 @@ func (b *binder) set(c *Config, k Key, a assignment) {
 		return
 	}
 	b.noteComment(a)
+	if n := len(text); k.Name != "command" && n > 1 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
+		b.note(a.Origin, "%s: the quotes belong to the value", a.Key)
+	}
 	b.noteReading(k, a, text)
 	b.noteDifference(k, a)
 	if c == b.config {

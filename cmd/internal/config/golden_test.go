@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +22,21 @@ const goldenDir = "../../../testdata/ini"
 // goldenSystem returns a system with the golden ini files in its working directory.
 func goldenSystem() *system {
 	sys := testSystem(nil)
+	ids := map[string]string{"www-data": "33", "graphite": "110"}
+	lookUp := sys.LookupUser
+	sys.LookupUser = func(name string) (*user.User, error) {
+		if id, ok := ids[name]; ok {
+			return &user.User{Uid: id, Gid: id, Username: name}, nil
+		}
+		return lookUp(name)
+	}
+	lookUpGroup := sys.LookupGroup
+	sys.LookupGroup = func(name string) (*user.Group, error) {
+		if id, ok := ids[name]; ok {
+			return &user.Group{Gid: id, Name: name}, nil
+		}
+		return lookUpGroup(name)
+	}
 	sys.Open = func(path string) (io.ReadCloser, error) {
 		name, err := filepath.Rel(sys.Dir, path)
 		if err != nil {
@@ -30,7 +47,8 @@ func goldenSystem() *system {
 	return sys
 }
 
-// TestGolden compares the result of each ini file, faults or settings and notes, with the text file beside it.
+// TestGolden compares the result of each ini file, faults or settings and notes, with the text file beside it. Most of them are like
+// those of real uWSGI servers.
 func TestGolden(t *testing.T) {
 	paths, err := filepath.Glob(goldenDir + "/*.ini")
 	if err != nil || len(paths) == 0 {
@@ -43,6 +61,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				fmt.Fprintln(&got, err)
 			} else {
+				loaded.Settings = slices.DeleteFunc(loaded.Settings, func(e Effective) bool { return e.Origin == Origin{} })
 				if err := WriteSettings(&got, loaded); err != nil {
 					t.Fatal(err)
 				}
