@@ -76,7 +76,9 @@ func (b *binder) checkReloads() {
 	c := b.config
 	for i, dir := range c.FSReload {
 		for _, f := range []struct{ key, dir string }{
-			{"logto", filepath.Dir(c.Logto)}, {"database", filepath.Dir(c.Database)}, {"metrics-dir", c.MetricsDir},
+			{"logto", filepath.Dir(c.Logto)},
+			{"database", filepath.Dir(c.Database)},
+			{"metrics-dir", c.MetricsDir},
 			{"pidfile", filepath.Dir(c.Pidfile)},
 		} {
 			if b.isSet(f.key) && f.dir == dir {

@@ -12,6 +12,7 @@ func TestDifferencesFromUWSGI(t *testing.T) {
 		"metrics-dir = m":                        "metrics-dir is the directory of metric files here",
 		"max-requests = 9\nmax-requests-delta=3": "max-requests-delta is an upper bound here",
 		"listen = 0":                             "listen = 0 is as much as the kernel allows here",
+		"http-timeout = 300":                     "http-timeout does not limit the time for an answer here",
 		"listen = 5":                             "",
 		"logto = 127.0.0.1:1717":                 "logto: uWSGI sends the log to a UDP address",
 		"logto = /var/log/a.log":                 "",

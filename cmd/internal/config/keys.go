@@ -273,8 +273,9 @@ func Keys() []Key {
 		},
 		{
 			Name: "http-timeout", Default: "60s", ownWorker: true,
-			Help: "time for a TLS handshake, for a request head, and between requests; 0: no limit",
-			bind: func(c target) value { return duration(&c.HTTPTimeout, 0) },
+			differs: "does not limit the time for an answer here, which harakiri does",
+			Help:    "time for a TLS handshake, for a request head, and between requests; 0: no limit",
+			bind:    func(c target) value { return duration(&c.HTTPTimeout, 0) },
 		},
 		{
 			Name: "socket-timeout", Default: "60s", ownWorker: true,

@@ -133,7 +133,7 @@ func TestSuggestion(t *testing.T) {
 		"harakiri":     "harikiri harakari hara-kiri timeout harakiri_timeout", "harakiri-graceful-timeout": "harakiri-grateful-timeout",
 		"chdir": "ch-dir chdirr working_dir cwd", "pidfile": "pid-file pid pidfiles", "logto": "log-to logfile log_file log",
 		"vacuum": "vacumm vacum vaccuum", "buffer-size": "buffersize buffer_size bufer-size buffer-sizes size-buffer",
-		"env": "environmet environment environ raw_env", "touch-reload": "touchreload reload-touch touch-reloads",
+		"env": "environments environment environ raw_env", "touch-reload": "touchreload reload-touch touch-reloads",
 		"chmod-socket": "chmodsocket socket-chmod chmod-sock", "reload-on-rss": "reload-rss reload-on-rs max-memory",
 		"worker-reload-mercy": "workers-reload-mercy graceful-timeout", "max-worker-lifetime": "max-workers-lifetime max-lifetime",
 		"disable-logging": "disable-loging logging-disable", "log-format": "logs-format", "threads": "thread treads",
