@@ -72,7 +72,7 @@ func (in *instance) makeRuntimeDir(path string) error {
 	}
 	if in.owner != nil && uid == 0 && st.Mode&passage != passage {
 		// Whatever the umask, root's directory is for the servers of all users, and this one must pass through it as another.
-		if err := unix.Fchmod(fd, st.Mode&0o7777|passage); err != nil {
+		if err := place.Do(func(int, string) error { return unix.Fchmod(fd, st.Mode&0o7777|passage) }); err != nil {
 			return fmt.Errorf("open runtime directory: %w", os.NewSyscallError("fchmod", err))
 		}
 	}
