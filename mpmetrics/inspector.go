@@ -22,6 +22,7 @@ type InspectorOptions struct {
 type Inspector struct {
 	collector *Collector
 	held      *values // of the last Look
+	writers   writerCache
 }
 
 // NewInspector makes an Inspector of the directory at path, which is opened for each Look. The caller must Close it.
@@ -72,7 +73,7 @@ func (i *Inspector) Look() (*Inspection, error) {
 	}
 	defer d.Close()
 	sources := i.collector.order
-	in := &Inspection{Time: now, Processes: processes(d, sources), values: i.held}
+	in := &Inspection{Time: now, Processes: i.processes(d, sources, now), values: i.held}
 	byID := make(map[string]*Process, len(in.Processes))
 	for _, p := range in.Processes {
 		byID[p.ID] = p

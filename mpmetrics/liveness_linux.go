@@ -2,12 +2,14 @@ package mpmetrics
 
 import (
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"slices"
 	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"multiproc/internal/osfile"
+	"multiproc/mpmetrics/internal/dir"
 )
 
 // Liveness is the state of the process that writes a file.
@@ -16,7 +18,7 @@ type Liveness uint8
 // States of a process.
 const (
 	LivenessUnknown Liveness = iota // it cannot be known, or not by this user
-	Alive                           // it holds its lock, or has the file open
+	Alive                           // it holds its lock, or a process has one of its files open for writing
 	Dead                            // it does not: its live gauges do not count
 )
 
@@ -26,31 +28,78 @@ func (l Liveness) String() string { return [...]string{"unknown", "alive", "dead
 // MarshalText returns the word of String, for JSON.
 func (l Liveness) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
-// livenessByFD reports whether a process is alive that has a file open, given the file's name without its directory. The pid
-// alone is not enough: it may have been reused, or be that of a machine from which the directory was copied.
-func livenessByFD(pid int, name string, file osfile.ID) Liveness {
-	open := "/proc/" + strconv.Itoa(pid) + "/fd"
-	dir, err := os.Open(open)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return Dead
-	case err != nil:
-		return LivenessUnknown
+// fileOwner is a file of another library, which has no lock.
+type fileOwner struct {
+	name string
+	id   osfile.ID
+	user uint32
+}
+
+// writerCache keeps what was found in /proc, which takes long to read.
+type writerCache struct {
+	at    time.Time
+	files map[osfile.ID]string
+	found dir.Writers
+}
+
+// find returns the writers of files. Writers that have appeared since are missing for some seconds; what is returned is true.
+func (c *writerCache) find(files map[osfile.ID]string, now time.Time) dir.Writers {
+	stale := now.Sub(c.at) >= relook
+	for id, name := range files {
+		_, known := c.files[id]
+		stale = stale || !known || slices.ContainsFunc(c.found.Of(id), func(pid int) bool {
+			writes, _ := dir.Writes(pid, name, id)
+			return !writes
+		})
 	}
-	defer dir.Close()
-	links, err := dir.Readdirnames(-1)
-	if err != nil {
-		return LivenessUnknown
+	if stale {
+		c.at, c.files, c.found = now, files, dir.FindWriters(files)
 	}
-	for _, link := range links {
-		// Links to files of other names are not followed: there may be thousands, some of them to a disk that does not answer.
-		link = open + "/" + link
-		if target, err := os.Readlink(link); err != nil || filepath.Base(target) != name {
+	return c.found
+}
+
+// identify sets the liveness and the pid of processes of other libraries, given their files. An id that is a number need not be a
+// pid: uWSGI users take the number of the worker. So a process is alive if it, or any other, has a file open, and dead only if the
+// number is no process's on a machine where that of everyone who could write to the files would be seen.
+func (c *writerCache) identify(processes map[*Process][]fileOwner, now time.Time) {
+	search := map[osfile.ID]string{}
+	for p, files := range processes {
+		pid, err := strconv.Atoi(p.ID)
+		if err == nil && pid > 0 && slices.ContainsFunc(files, func(f fileOwner) bool {
+			writes, _ := dir.Writes(pid, f.name, f.id)
+			return writes
+		}) {
+			p.Liveness, p.PID = Alive, pid
 			continue
 		}
-		if id, err := osfile.Identify(link); err == nil && id == file {
-			return Alive
+		for _, f := range files {
+			search[f.id] = f.name
 		}
 	}
-	return Dead
+	if len(search) == 0 {
+		return
+	}
+	writers := c.find(search, now)
+	for p, files := range processes {
+		if p.Liveness == Alive {
+			continue
+		}
+		var pids []int
+		complete := true
+		for _, f := range files {
+			pids = append(pids, writers.Of(f.id)...)
+			complete = complete && writers.Complete(f.user)
+		}
+		slices.Sort(pids)
+		pids = slices.Compact(pids)
+		switch pid, err := strconv.Atoi(p.ID); {
+		case len(pids) > 0:
+			p.Liveness = Alive
+			if len(pids) == 1 {
+				p.PID = pids[0]
+			}
+		case err == nil && pid > 0 && complete && errors.Is(unix.Kill(pid, 0), unix.ESRCH):
+			p.Liveness, p.PID = Dead, pid
+		}
+	}
 }

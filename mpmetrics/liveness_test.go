@@ -1,13 +1,12 @@
 package mpmetrics_test
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
 
+	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
 )
 
@@ -22,45 +21,60 @@ func TestLiveness(t *testing.T) {
 	writeSome(t, dead)
 	check(t, dead.Close())
 
-	// As prometheus_client does: named by its pid, and open until its end.
-	python := filepath.Join(dir, "counter_new.db")
-	put(t, python, metricFile(with(sharedKey, 1)))
-	file, err := os.Open(python)
-	check(t, err)
-	defer file.Close()
-	child := exec.CommandContext(t.Context(), "sleep", "1000")
-	child.ExtraFiles = []*os.File{file}
-	check(t, child.Start())
-	check(t, os.Rename(python, filepath.Join(dir, fmt.Sprintf("counter_%d.db", child.Process.Pid))))
-	// The pid of a process that does not have the file open, and one that no process has.
-	put(t, filepath.Join(dir, fmt.Sprintf("counter_%d.db", os.Getpid())), metricFile(with(ownKey, 1)))
-	put(t, filepath.Join(dir, "counter_999999999.db"), metricFile(with(sharedKey, 1)))
-	put(t, filepath.Join(dir, "counter_gunicorn.db"), metricFile(with(sharedKey, 1)))
+	// As prometheus_client does: open until the end, and named by the pid, the number of a worker, or anything else.
+	others := proctest.Start(t, "live", dir)
+	want := map[string]string{"w1": "alive", "w2": "dead"}
+	ids := []string{strconv.Itoa(others.PID()), "2", "w3", "123-0", "web-7.example.org", "999999998"}
+	for _, id := range ids {
+		others.Ask("counter_" + id + ".db")
+		want[id] = "alive"
+	}
+	// Files of which nobody knows who has made them. 999999999 is no process's pid, which proves something only where all
+	// processes would be seen.
+	nobody := "unknown"
+	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns == "pid:[4026531836]" && os.Geteuid() == 0 {
+		nobody = "dead"
+	}
+	self := strconv.Itoa(os.Getpid())
+	for id, state := range map[string]string{self: "unknown", "1": "unknown", "999999999": nobody, "gunicorn": "unknown"} {
+		put(t, filepath.Join(dir, "counter_"+id+".db"), metricFile(with(sharedKey, 1)))
+		want[id] = state
+	}
+	reader := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
+	defer reader.Close()
+	scrapeWith(t, reader) // this process has them all mapped
 
-	states := func(dir string) map[string]string {
+	inspector := mpmetrics.NewInspector(dir, mpmetrics.InspectorOptions{})
+	defer inspector.Close()
+	states := func(inspector *mpmetrics.Inspector) map[string]string {
+		in, err := inspector.Look()
+		check(t, err)
 		found := map[string]string{}
-		for _, p := range look(t, dir, mpmetrics.InspectorOptions{}).Processes {
+		for _, p := range in.Processes {
 			found[p.ID] = p.Liveness.String()
+			if pid := p.PID; p.Liveness == mpmetrics.Alive && pid != others.PID() && pid != os.Getpid() ||
+				p.Liveness == mpmetrics.LivenessUnknown && pid != 0 {
+				t.Errorf("%s has the pid %d", p.ID, pid)
+			}
 		}
 		return found
 	}
-	childID, self := strconv.Itoa(child.Process.Pid), strconv.Itoa(os.Getpid())
-	want := map[string]string{
-		"w1": "alive", "w2": "dead", childID: "alive", self: "dead", "999999999": "dead", "gunicorn": "unknown",
+	for range 2 {
+		checkEqual(t, want, states(inspector), "processes")
 	}
-	checkEqual(t, want, states(dir), "processes")
-	check(t, child.Process.Kill())
-	_ = child.Wait()
-	want[childID] = "dead"
-	checkEqual(t, want, states(dir), "a dead process")
+	others.Kill()
+	for _, id := range ids {
+		want[id] = "unknown"
+	}
+	want["999999998"], want[ids[0]] = nobody, nobody
+	checkEqual(t, want, states(inspector), "dead processes")
 
 	copied := filepath.Join(t.TempDir(), "copy")
 	check(t, os.CopyFS(copied, os.DirFS(dir)))
-	for id := range want {
-		want[id] = "dead"
-	}
-	want["gunicorn"] = "unknown"
-	checkEqual(t, want, states(copied), "a copy")
+	want["w1"] = "dead"
+	other := mpmetrics.NewInspector(copied, mpmetrics.InspectorOptions{})
+	defer other.Close()
+	checkEqual(t, want, states(other), "a copy")
 	check(t, w.Close())
 }
 

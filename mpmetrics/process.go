@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,54 +26,51 @@ type Process struct {
 }
 
 // processes returns the processes of all ids that have a metric file or a lock file, by id.
-func processes(d dir.Dir, sources []*source) []*Process {
-	fileOf := map[string]string{}
+func (i *Inspector) processes(d dir.Dir, sources []*source, now time.Time) []*Process {
+	files := map[string][]string{}
 	for _, s := range sources {
-		if !s.foreign && fileOf[s.ID] == "" {
-			fileOf[s.ID] = s.file
+		if !s.foreign {
+			files[s.ID] = append(files[s.ID], s.file)
 		}
 	}
 	for _, id := range d.LockedIDs() {
-		if _, ok := fileOf[id]; !ok {
-			fileOf[id] = ""
+		files[id] = append(files[id], "")
+	}
+	all := make([]*Process, 0, len(files))
+	others := map[*Process][]fileOwner{}
+	for id, names := range files {
+		p, locked := newProcess(d, id)
+		all = append(all, p)
+		if locked {
+			continue
+		}
+		for _, name := range names {
+			if st, err := d.Stat(name); err == nil {
+				others[p] = append(others[p], fileOwner{name, osfile.IDFromStat(&st), st.Uid})
+			}
 		}
 	}
-	all := make([]*Process, 0, len(fileOf))
-	for id, file := range fileOf {
-		all = append(all, newProcess(d, id, file))
-	}
+	i.writers.identify(others, now)
 	slices.SortFunc(all, func(a, b *Process) int { return compareNatural(a.ID, b.ID) })
 	return all
 }
 
-func newProcess(d dir.Dir, id, file string) *Process {
-	p := &Process{ID: id}
+// newProcess returns what is known by the lock of an id. It reports false if there is none.
+func newProcess(d dir.Dir, id string) (p *Process, locked bool) {
+	p = &Process{ID: id}
 	who, held, err := d.ReadLock(id)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		p.identifyByName(d, file)
-		return p
+		return p, false
 	case err != nil:
-		return p
+		return p, true
 	case held:
 		p.Liveness = Alive
 	default:
 		p.Liveness = Dead
 	}
 	p.PID, p.Slot, p.Generation, p.Start, p.Program = who.PID, who.Slot, who.Generation, who.Start, who.Program
-	return p
-}
-
-// identifyByName takes the id for a pid. prometheus_client's ids are pids unless it was configured otherwise.
-func (p *Process) identifyByName(d dir.Dir, file string) {
-	pid, err := strconv.Atoi(p.ID)
-	if err != nil || pid <= 0 {
-		return
-	}
-	p.PID = pid
-	if st, err := d.Stat(file); err == nil {
-		p.Liveness = livenessByFD(pid, file, osfile.IDFromStat(&st))
-	}
+	return p, true
 }
 
 // compareNatural orders texts with numbers in them by the numbers' values: w2 before w10.

@@ -19,8 +19,8 @@ func lsCommand() *urfave.Command {
 		Name:      "ls",
 		Usage:     "list the metric files with their processes, sizes and faults",
 		ArgsUsage: "[FILE[:SECTION]]",
-		Description: "STATE shows whether the process is alive: by its lock or, for files of prometheus_client, by whether the process whose id\n" +
-			"is in the name has the file open. CHANGED is the modification time, which tmpfs updates for new series only. Exits with\n" +
+		Description: "STATE shows whether the process is alive: by its lock or, for files of other libraries, by whether a process writes to\n" +
+			"the file; unknown if that cannot be seen. CHANGED is the modification time, which tmpfs updates for new series only. Exits with\n" +
 			"1 if a file is faulty.",
 		Flags:           dirFlags(jsonFlag()),
 		SkipFlagParsing: true,

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ func (t *topReading) process(id string, pid int) *mpmetrics.Process {
 		switch p := &t.processes[i]; {
 		case p.ID == id:
 			return p
-		case pid > 0 && p.PID == pid:
+		case pid > 0 && (p.PID == pid || p.ID == strconv.Itoa(pid)):
 			byPID = p
 		}
 	}

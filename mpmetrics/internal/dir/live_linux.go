@@ -157,10 +157,10 @@ func (l *Live) followLocked(names []string, try int) {
 	if len(unknown) == 0 {
 		return
 	}
-	holders := FindHolders(bases)
+	writers := FindWriters(bases)
 	var again []string
 	for _, f := range unknown {
-		if pids := holders.Of(f.file); len(pids) > 0 {
+		if pids := writers.Of(f.file); len(pids) > 0 {
 			f.pid = pids[0]
 		}
 		if f.pid <= 0 || !l.awaitLocked(f) {
@@ -199,7 +199,7 @@ func (l *Live) awaitLocked(f *liveFile) bool {
 	}
 	f.process = os.NewFile(uintptr(fd), "pidfd")
 	// Only now: before, the pid may have become that of another process.
-	if holds, _ := Holds(f.pid, f.String(), f.file); !holds {
+	if writes, _ := Writes(f.pid, f.String(), f.file); !writes {
 		_ = f.process.Close()
 		return false
 	}
@@ -291,16 +291,16 @@ func (l *Live) removeLocked(name string, isPID bool) {
 // inUse reports whether a process has the file open, or may have. If the id is known to be a pid, only that process counts.
 func (l *Live) inUse(f *liveFile, base string, owner uint32, isPID bool) bool {
 	if pid, err := strconv.Atoi(f.ID); err == nil && pid > 0 {
-		holds, err := Holds(pid, base, f.file)
+		writes, err := Writes(pid, base, f.file)
 		if errors.Is(err, fs.ErrPermission) {
 			user := userOf(pid)
-			holds = user == owner || user == 0 // the others cannot write to the file
+			writes = user == owner || user == 0 // the others cannot write to the file
 		}
-		if holds || isPID {
-			return holds
+		if writes || isPID {
+			return writes
 		}
 	}
-	return HeldByAny(base, f.file)
+	return WrittenByAny(base, f.file)
 }
 
 func (l *Live) forgetLocked(name string) {

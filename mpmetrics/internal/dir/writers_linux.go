@@ -15,10 +15,10 @@ import (
 	"multiproc/internal/osfile"
 )
 
-// Holds reports whether a process can write to a file that it has open or mapped, given the base of the file's name. Processes that
+// Writes reports whether a process can write to a file that it has open or mapped, given the base of the file's name. Processes that
 // only read it do not count: scrapes do that. The pid alone says nothing: it may have been reused, or be that of another machine
 // or pid namespace. The error is fs.ErrNotExist if there is no such process, and fs.ErrPermission if this process may not look.
-func Holds(pid int, base string, file osfile.ID) (bool, error) {
+func Writes(pid int, base string, file osfile.ID) (bool, error) {
 	if open, err := hasOpen(pid, base, file); open || err != nil {
 		return open, err
 	}
@@ -90,16 +90,16 @@ func eachMapping(pid int, visit func(mapping)) error {
 	return nil
 }
 
-// Holders are the processes that have files mapped and write to them, as far as this process may see.
-type Holders struct {
+// Writers are the processes that have files mapped and write to them, as far as this process may see.
+type Writers struct {
 	pids   map[osfile.ID][]int
 	hidden map[uint32]bool // users of which there are processes whose mappings are not shown
 	all    bool            // the processes of all pid namespaces of the machine are shown
 }
 
-// FindHolders looks through all processes for those that write to the files, which are given with the base of their names.
-func FindHolders(files map[osfile.ID]string) Holders {
-	h := Holders{pids: map[osfile.ID][]int{}, hidden: map[uint32]bool{}, all: seesAllProcesses()}
+// FindWriters looks through all processes for those that write to the files, which are given with the base of their names.
+func FindWriters(files map[osfile.ID]string) Writers {
+	h := Writers{pids: map[osfile.ID][]int{}, hidden: map[uint32]bool{}, all: seesAllProcesses()}
 	byInode := map[uint64][]osfile.ID{}
 	for id := range files {
 		byInode[id.Inode] = append(byInode[id.Inode], id)
@@ -122,16 +122,16 @@ func FindHolders(files map[osfile.ID]string) Holders {
 }
 
 // Of returns the processes that write to a file.
-func (h Holders) Of(file osfile.ID) []int { return h.pids[file] }
+func (h Writers) Of(file osfile.ID) []int { return h.pids[file] }
 
 // Complete reports whether no other process of this machine can have a file mapped that belongs to a user.
-func (h Holders) Complete(owner uint32) bool { return h.all && !h.hidden[owner] }
+func (h Writers) Complete(owner uint32) bool { return h.all && !h.hidden[owner] }
 
-// HeldByAny reports whether a process Holds a file, as far as this process may see.
-func HeldByAny(base string, file osfile.ID) bool {
+// WrittenByAny reports whether any process can write to a file that it has open or mapped, as far as this process may see.
+func WrittenByAny(base string, file osfile.ID) bool {
 	return slices.ContainsFunc(processes(), func(pid int) bool {
-		holds, _ := Holds(pid, base, file)
-		return holds
+		writes, _ := Writes(pid, base, file)
+		return writes
 	})
 }
 
