@@ -126,7 +126,7 @@ func (l *Live) watch() {
 // A process that makes a file has it open a moment later. It is looked for lastTry more times, after firstWait and each time
 // three times as long.
 const (
-	lastTry   = 5
+	lastTry   = 7
 	firstWait = 10 * time.Millisecond
 )
 
