@@ -64,18 +64,17 @@ func (t *table) canonical(name string) string {
 	return name
 }
 
-// uwsgi returns the row of a key of uWSGI's that is no key here: its own, or that of its longest prefix.
+// uwsgi returns the row of a key of uWSGI's that is no key here: its own, or that of its prefix.
 func (t *table) uwsgi(name string) (UWSGIKey, bool) {
 	if k, ok := t.exact[name]; ok {
 		return k, true
 	}
-	var longest UWSGIKey
 	for _, k := range t.prefixes {
-		if strings.HasPrefix(name, k.Name) && len(k.Name) > len(longest.Name) {
-			longest = k
+		if strings.HasPrefix(name, k.Name) {
+			return k, true
 		}
 	}
-	return longest, longest.Name != ""
+	return UWSGIKey{}, false
 }
 
 // nearest returns the candidate that word most likely stands for, or nothing: one that differs by a few letters, or else by a

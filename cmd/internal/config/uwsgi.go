@@ -247,8 +247,8 @@ func UWSGIKeys() []UWSGIKey {
 		},
 		{
 			reason: "HTTP has no modifiers",
-			valued: "allowed-modifiers fastcgi-modifier* http-modifier* http-socket-modifier* https-socket-modifier* " +
-				"raw-modifier* remap-modifier scgi-modifier*",
+			valued: "allowed-modifiers fastcgi-modifier* http-modifier1 http-modifier2 http-socket-modifier1 " +
+				"http-socket-modifier2 https-socket-modifier* raw-modifier* remap-modifier scgi-modifier*",
 		},
 		{
 			reason: "name the address in the configuration of the proxy in front",

@@ -39,6 +39,11 @@ func TestUWSGIOptions(t *testing.T) {
 		}
 	}
 	for _, row := range keys.prefixes {
+		for _, other := range keys.prefixes {
+			if row != other && strings.HasPrefix(row.Name, other.Name) {
+				t.Errorf("%s* and %s* overlap", row.Name, other.Name)
+			}
+		}
 		used := false
 		for name := range options {
 			used = used || strings.HasPrefix(name, row.Name)
