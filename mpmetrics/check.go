@@ -65,7 +65,7 @@ func (w *Writer) keepLeaseLocked() error {
 		return err
 	}
 	if w.retrying != nil {
-		w.retrying.Reset(0)
+		w.shareKeptLocked()
 	}
 	return nil
 }

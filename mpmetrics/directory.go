@@ -52,6 +52,27 @@ func (d *Directory) Close() error {
 // memory.
 func (d *Directory) Wipe() error { return d.dir.Wipe(d.log) }
 
+// Reopen opens the directory at its path again, locks it and follows it as before, if the one that is open was removed or
+// replaced. It makes it if there is none. Otherwise it does nothing, in two system calls.
+func (d *Directory) Reopen() error {
+	if d.dir.IsAtPath() {
+		return nil
+	}
+	fresh, err := dir.ReopenWritable(d.dir.Path(), d.log)
+	if err != nil {
+		return err
+	}
+	if err := fresh.Lock(); err != nil {
+		return errors.Join(err, fresh.Close())
+	}
+	err = d.Close()
+	d.dir = fresh
+	if d.live != nil {
+		err = errors.Join(err, d.FollowLive())
+	}
+	return err
+}
+
 // FollowLive removes, until d is closed, the live gauges of other libraries' processes when these end, as prometheus_client's
 // mark_process_dead does. A process counts once it has been seen to have the file open; then neither its parent nor the id in the
 // file's name matters. It must be called once. With an error, new files are noticed at the next Sweep.

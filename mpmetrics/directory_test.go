@@ -280,6 +280,31 @@ func TestWipeForeignOwnDir(t *testing.T) {
 	}
 }
 
+// TestReopen: the directory at the path is locked, also after it was removed or replaced.
+func TestReopen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "metrics")
+	d := openDirectory(t, path, &logged{})
+	check(t, d.Wipe())
+	for name, disturb := range map[string]func() error{
+		"nothing":           func() error { return nil },
+		"removed":           func() error { return os.Remove(path) },
+		"renamed":           func() error { return os.Rename(path, path+".1") },
+		"renamed, and anew": func() error { return errors.Join(os.Rename(path, path+".2"), os.Mkdir(path, 0o700)) },
+	} {
+		check(t, disturb())
+		check(t, d.Reopen())
+		other := openDirectory(t, path, &logged{})
+		if err := other.Wipe(); !errors.Is(err, mpmetrics.ErrHeld) {
+			t.Errorf("%s: Wipe of the directory at the path: %v, want ErrHeld", name, err)
+		}
+	}
+	check(t, os.Remove(path))
+	check(t, os.Symlink("/nowhere", path))
+	if err := d.Reopen(); err == nil {
+		t.Error("a link was followed")
+	}
+}
+
 func TestWipeHeld(t *testing.T) {
 	dir := t.TempDir()
 	first, err := mpmetrics.OpenDirectory(dir, nil)
@@ -335,6 +360,7 @@ func TestWipeUnderWriter(t *testing.T) {
 			t.Errorf("%s is %v in the process, want %v", m.metric.Desc(), got, m.want)
 		}
 	}
+	w.Check()
 	if got := fileNames(t, dir); len(got) > 0 {
 		t.Errorf("%v appeared after the wipe", got)
 	}
@@ -366,6 +392,7 @@ func TestWipeUnderWriterWithSuccessor(t *testing.T) {
 	newCounter(t, old, "old_jobs_total").Add(100)
 	mpmetrics.Must(old.NewGauge(prometheus.GaugeOpts{Name: "peak", Help: "Help."}, mpmetrics.ModeMax)).Set(100)
 	mpmetrics.Must(old.NewSummary(prometheus.SummaryOpts{Name: "size", Help: "Help."})).Observe(100) // the first of its type
+	old.Check()
 	f("after the old process made metrics")
 
 	check(t, old.Close())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -199,6 +200,41 @@ func TestWriterOnFullDisk(t *testing.T) {
 	defer again.Close()
 	mpmetrics.Must(again.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."})).Add(1)
 	checkSamples(t, map[string]float64{"c_total{}": 1, unshared: 0}, pageOfDir(t, dir))
+}
+
+// TestTruncatedOnFullDisk: for a file that was truncated there is no room any more.
+func TestTruncatedOnFullDisk(t *testing.T) {
+	disk := mountSmallDisk(t)
+	dir := filepath.Join(disk, "metrics")
+	log := &proctest.Log{}
+	w := newWriterWith(t, dir, "w1", mpmetrics.WriterOptions{Logger: textLogger(log)})
+	c := newCounter(t, w, "jobs_total")
+	c.Inc()
+	file := filepath.Join(dir, "counter_w1.db")
+	check(t, errors.Join(os.Truncate(file, 0), os.Truncate(file, 1<<16)))
+	ballast := fillDisk(t, disk)
+	c.Inc() // into a hole without space behind it
+	w.Check()
+	c.Inc()
+	late := newCounter(t, w, "late_total")
+	late.Inc()
+	w.Check()
+	log.Wait(t, nil, keptLine)
+	checkSamples(t, map[string]float64{unshared: 2}, pageWithoutFaults(t, dir))
+	check(t, os.Remove(ballast))
+	w.Check()
+	c.Inc()
+	late.Inc()
+	want := map[string]float64{"jobs_total{}": 3, "late_total{}": 2, unshared: 0, "multiproc_metric_files_remade_total{}": 1}
+	checkSamples(t, want, pageOfDir(t, dir))
+}
+
+// pageWithoutFaults returns the page without the gauge of faulty files.
+func pageWithoutFaults(t *testing.T, dir string) page {
+	t.Helper()
+	p := pageOfDir(t, dir)
+	maps.DeleteFunc(p.Samples, func(name string, _ float64) bool { return strings.HasPrefix(name, "multiproc_metric_files_faulty") })
+	return p
 }
 
 // TestMaxSeries makes more series than a file can have.

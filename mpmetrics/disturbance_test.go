@@ -259,3 +259,60 @@ func disturbedChild(args []string) error {
 	fmt.Printf("%d disturbances, %d updates\n", rounds, m.done.Load())
 	return errors.Join(proctest.UntilStopped(), w.Close())
 }
+
+// TestLenientWriter: metrics whose directory cannot be used, or whose id is held, are in memory until that changes.
+func TestLenientWriter(t *testing.T) {
+	top := t.TempDir()
+	var holder *mpmetrics.Writer
+	for _, test := range []struct {
+		name           string
+		obstruct, mend func(dir string) error
+	}{
+		{
+			"a dead link",
+			func(dir string) error { return os.Symlink("/nowhere", dir) },
+			os.Remove,
+		},
+		{
+			"a file",
+			func(dir string) error { return os.WriteFile(dir, nil, 0o600) },
+			os.Remove,
+		},
+		{
+			"an id that is held",
+			func(dir string) (err error) {
+				holder, err = mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{})
+				return err
+			},
+			func(string) error { return holder.Close() },
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := filepath.Join(top, test.name)
+			check(t, test.obstruct(dir))
+			if w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{}); err == nil {
+				t.Errorf("a Writer that is not lenient was made, and %v on Close", w.Close())
+			}
+			log := &logged{}
+			w := newWriterWith(t, dir, "w1", mpmetrics.WriterOptions{Lenient: true, Logger: log.logger()})
+			c := newCounter(t, w, "jobs_total")
+			c.Inc()
+			for range 3 {
+				w.Check()
+			}
+			c.Inc()
+			if n := strings.Count(log.String(), keptLine); n != 1 {
+				t.Errorf("%d times %q in the log, want once:\n%s", n, keptLine, log)
+			}
+			check(t, test.mend(dir))
+			w.Check()
+			c.Inc()
+			checkSamples(t, map[string]float64{"jobs_total{}": 3, unshared: 0}, pageOfDir(t, dir))
+		})
+	}
+	for _, id := range []string{"", "a_b"} {
+		if w, err := mpmetrics.NewWriter(top, id, mpmetrics.WriterOptions{Lenient: true}); err == nil {
+			t.Errorf("a Writer was made under the id %q, and %v on Close", id, w.Close())
+		}
+	}
+}

@@ -3,8 +3,10 @@ package mpmetrics
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"strconv"
+
+	"multiproc/mpmetrics/internal/format"
+	"multiproc/mpmetrics/internal/mapped"
 )
 
 // Reason is the reason why a file, or part of it, could not be used. It is the label of the gauge
@@ -48,15 +50,13 @@ func (f *Fault) String() string {
 // errTruncated is returned if a file was truncated while its mapping was read.
 var errTruncated = errors.New("the file was truncated while it was read")
 
-// recoverFault turns the panic of a memory fault into errTruncated. Functions that read a mapping of another process's file
-// defer it, in a goroutine that has called debug.SetPanicOnFault.
-func recoverFault(err *error) {
-	switch r := recover().(type) {
-	case nil:
-	case interface {
-		runtime.Error
-		Addr() uintptr
-	}:
+// recoverFault turns the panic of a fault in a mapping into errTruncated. Functions that read the mapping of another process's
+// file defer it, in a goroutine that has called debug.SetPanicOnFault.
+func recoverFault(m format.Image, err *error) {
+	r := recover()
+	switch {
+	case r == nil:
+	case mapped.IsFaultIn(m, r):
 		*err = errTruncated
 	default:
 		panic(r)

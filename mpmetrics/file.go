@@ -72,7 +72,7 @@ func (f *File) AppendEntries(dst []Entry) []Entry {
 
 // readEntry reads an entry's value and time. The caller must have called debug.SetPanicOnFault.
 func (s *source) readEntry(e entry, into *Entry) (err error) {
-	defer recoverFault(&err)
+	defer recoverFault(s.image, &err)
 	into.Value = s.image.Float(int(e.value))
 	if s.layout == format.Layout16 {
 		into.Time = unixTime(s.image.Float(int(e.value) + 8))

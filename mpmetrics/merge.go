@@ -41,7 +41,7 @@ func (v *values) read(p *pageLayout) (truncated []*source) {
 
 // add merges one file's values into v.
 func (v *values) add(part filePart) (err error) {
-	defer recoverFault(&err)
+	defer recoverFault(part.source.image, &err)
 	m, numbers := part.source.image, v.numbers
 	mode := format.Sum
 	if part.source.Type == format.Gauge {

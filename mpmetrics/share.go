@@ -69,7 +69,7 @@ func (w *Writer) shareLocked(s *series) {
 func (w *Writer) shareKept() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.closed {
+	if !w.closed && w.retrying != nil {
 		w.shareKeptLocked()
 	}
 }
@@ -96,6 +96,7 @@ func (w *Writer) shareKeptLocked() {
 		w.retrying.Reset(w.retry)
 		return
 	}
+	w.retrying.Stop() // if it was not the timer that called
 	w.retrying = nil
 	if w.nLost > 0 {
 		return
@@ -108,7 +109,9 @@ func (w *Writer) shareKeptLocked() {
 
 func (w *Writer) failedLocked(s *series, err error) {
 	s.final = errors.Is(err, errFull) || errors.Is(err, dir.ErrWiped) || errors.Is(err, errClosed)
-	w.keptLocked(err)
+	if !errors.Is(err, dir.ErrLost) { // otherwise the next check restores the lease, or logs why it cannot
+		w.keptLocked(err)
+	}
 }
 
 // keptLocked logs once for each cause that metrics are kept in memory.

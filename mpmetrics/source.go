@@ -88,7 +88,7 @@ func (s *source) follow(known *samples, now time.Time) (p change) {
 			p = replaced
 		}
 	}()
-	defer recoverFault(&err)
+	defer recoverFault(s.image, &err)
 	switch used := s.image.Used(); {
 	case s.hasFault(ReasonDamaged):
 		if used == s.used && s.whole() && now.Sub(s.looked) < relook {

@@ -109,7 +109,7 @@ func (s *source) mapAndRead(fd int, known *samples, like []entry) *Fault {
 
 // read reads the table of the mapped file, up to the first damage.
 func (s *source) read(known *samples, like []entry) (err error) {
-	defer recoverFault(&err)
+	defer recoverFault(s.image, &err)
 	s.used, s.table = s.image.Used(), nil
 	if s.used == 0 {
 		return nil

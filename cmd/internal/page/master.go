@@ -42,6 +42,7 @@ type Master struct {
 	reloads    *prometheus.CounterVec
 
 	sweeps    cli.FaultLog
+	reopens   cli.FaultLog
 	slots     map[handoff.Slot]bool // with series
 	listeners map[string]bool       // with series
 	cpuSeen   map[int]time.Duration // by pid, of the workers that run
@@ -140,6 +141,7 @@ func (m *Master) reloaded(failed error) {
 }
 
 func (m *Master) status(s master.Status) {
+	m.reopens.Log(m.log, slog.LevelWarn, "cannot open the metrics directory again", m.directory.Reopen())
 	m.generation.Set(float64(s.Generation))
 	m.target.Set(float64(s.Target))
 	states := map[master.State]int{}

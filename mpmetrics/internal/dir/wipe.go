@@ -18,10 +18,8 @@ import (
 // It removes files whose whole name is a metric file's and that are empty or begin with a plausible header, and the
 // subdirectory Own. Everything else stays and is logged.
 func (d Dir) Wipe(log *slog.Logger) error {
-	if free, err := osfile.TryFlock(d.fd); err != nil {
-		return fmt.Errorf("lock metrics directory %s: %w", d.path, err)
-	} else if !free {
-		return fmt.Errorf("wipe metrics directory %s: %w", d.path, ErrHeld)
+	if err := d.Lock(); err != nil {
+		return err
 	}
 	if err := d.wipeOwn(); err != nil {
 		return err
@@ -54,6 +52,18 @@ func (d Dir) Wipe(log *slog.Logger) error {
 	}
 	if len(others) > 0 {
 		log.Warn("metrics directory keeps other files", "path", d.path, "files", others)
+	}
+	return nil
+}
+
+// Lock locks the directory for as long as it is open. It fails with ErrHeld if another process has locked it.
+func (d Dir) Lock() error {
+	free, err := osfile.TryFlock(d.fd)
+	if err == nil && !free {
+		err = ErrHeld
+	}
+	if err != nil {
+		return fmt.Errorf("lock metrics directory %s: %w", d.path, err)
 	}
 	return nil
 }

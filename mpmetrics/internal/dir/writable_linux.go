@@ -21,7 +21,9 @@ func OpenWritable(path string, log *slog.Logger) (Dir, error) { return openWrita
 
 // ReopenWritable is OpenWritable for a directory that was removed or replaced. It makes no parents: if they were removed, too,
 // that was no mistake.
-func ReopenWritable(path string, log *slog.Logger) (Dir, error) { return openWritable(path, false, log) }
+func ReopenWritable(path string, log *slog.Logger) (Dir, error) {
+	return openWritable(path, false, log)
+}
 
 func openWritable(path string, parents bool, log *slog.Logger) (Dir, error) {
 	fail := func(err error) (Dir, error) {

@@ -120,19 +120,21 @@ func (f *File) Grow(size int) error {
 
 // Holds reports whether a recovered value is that of a fault in this memory.
 func (f *File) Holds(recovered any) bool {
-	fault, ok := recovered.(interface {
-		runtime.Error
-		Addr() uintptr
-	})
-	if !ok {
-		return false
-	}
 	for _, p := range f.parts {
-		if fault.Addr()-uintptr(unsafe.Pointer(unsafe.SliceData(p.image))) < uintptr(len(p.image)) {
+		if IsFaultIn(p.image, recovered) {
 			return true
 		}
 	}
 	return false
+}
+
+// IsFaultIn reports whether a recovered value is that of a fault in a mapping.
+func IsFaultIn(mapping []byte, recovered any) bool {
+	fault, ok := recovered.(interface {
+		runtime.Error
+		Addr() uintptr
+	})
+	return ok && fault.Addr()-uintptr(unsafe.Pointer(unsafe.SliceData(mapping))) < uintptr(len(mapping))
 }
 
 // maxFaults bounds how often an access is repeated. Memory without a name cannot be truncated, so one fault is usual.
