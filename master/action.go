@@ -71,7 +71,9 @@ func (m *Master) perform(a fleet.Action) {
 func (m *Master) spawn(a fleet.Spawn) {
 	process, err := m.launches[a.Identity.Generation].startWorker(a.Identity)
 	if err != nil {
-		m.last = err
+		if !a.Identity.IsExporter() {
+			m.last = err
+		}
 		m.handle(fleet.Exited{Serial: a.Serial, Exit: fleet.Exit{Err: err}})
 		return
 	}
@@ -176,7 +178,7 @@ func (m *Master) sample() {
 	m.queues = nil
 	if !m.closing {
 		var err error
-		if m.queues, err = m.launches[m.fleet.Generation()].sockets.Queues(); err != nil {
+		if m.queues, err = m.launches[m.fleet.Generation()].queues(); err != nil {
 			m.log.Debug("cannot read queues", "error", err)
 		}
 	}

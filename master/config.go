@@ -48,10 +48,20 @@ type Plan struct {
 	// start or the reload.
 	Prestart []string
 
-	Settings []byte          // read by workers that are not foreign, as handoff.ConfigName
+	Settings []byte          // read by workers that are not foreign, as handoff.ConfigName, and by the exporter
 	Secrets  []byte          // the same, as handoff.SecretsName; nothing else gets them
 	Sockets  []listen.Socket // served by the workers
 	Watch    []string        // absolute paths of files; a change of one requests a reload
 
 	WatchContents []string // absolute paths of files and directories; a change of one, or of a file directly in it, does the same
+
+	// Exporter is a process beside the workers, which need not be there: it serves the metrics of workers that are another program.
+	// It is the same program with the same environment, directory, settings and secrets; nil: none.
+	Exporter *Exporter
+}
+
+// Exporter describes an exporter.
+type Exporter struct {
+	Args    []string        // as in Plan
+	Sockets []listen.Socket // that it serves
 }

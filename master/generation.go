@@ -14,6 +14,9 @@ type launch struct {
 	proc.Launch
 	plan    Plan
 	sockets *listen.Set
+
+	exporter        *proc.Launch // nil: none; what it shares with the workers' is theirs
+	exporterSockets *listen.Set
 }
 
 // newLaunch takes over the program; if it fails, it has closed it.
@@ -27,15 +30,23 @@ func newLaunch(plan Plan, program *proc.Program, sockets *listen.Sockets) (*laun
 		Notifies:  plan.Limits.Notifies,
 		Heartbeat: plan.Limits.Heartbeat,
 	}}
+	l.plan.Limits.Exporter = plan.Exporter != nil
 	var err error
-	if !plan.Foreign {
+	if ours := !plan.Foreign || plan.Exporter != nil; ours {
 		l.Settings, err = proc.SealedFile("multiproc-settings", plan.Settings)
-	}
-	if err == nil && !plan.Foreign && len(plan.Secrets) > 0 {
-		l.Secrets, err = proc.SealedFile("multiproc-secrets", plan.Secrets)
+		if err == nil && len(plan.Secrets) > 0 {
+			l.Secrets, err = proc.SealedFile("multiproc-secrets", plan.Secrets)
+		}
 	}
 	if err == nil {
 		l.sockets, err = sockets.Open(plan.Sockets)
+	}
+	if err == nil && plan.Exporter != nil {
+		l.exporter = new(l.Launch)
+		l.exporter.Args, l.exporter.Foreign, l.exporter.Notifies = plan.Exporter.Args, false, true
+		if l.exporterSockets, err = sockets.Open(plan.Exporter.Sockets); err != nil {
+			err = errors.Join(err, l.sockets.Close(true))
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -43,20 +54,43 @@ func newLaunch(plan Plan, program *proc.Program, sockets *listen.Sockets) (*laun
 	return l, nil
 }
 
-// startWorker starts a worker in its slot.
+// startWorker starts a worker in its slot, or the exporter, which has the sockets of the first slot.
 func (l *launch) startWorker(who handoff.Identity) (*proc.Process, error) {
-	fds, names, err := l.sockets.Descriptors(int(who.Slot))
+	from, sockets, slot := &l.Launch, l.sockets, int(who.Slot)
+	if who.IsExporter() {
+		from, sockets, slot = l.exporter, l.exporterSockets, 1
+	}
+	fds, names, err := sockets.Descriptors(slot)
 	if err != nil {
 		return nil, fmt.Errorf("start worker %s: %w", who.ID, err)
 	}
-	return l.Start(who, fds, names)
+	return from.Start(who, fds, names)
+}
+
+// sets returns the sockets of the workers and of the exporter.
+func (l *launch) sets() []*listen.Set {
+	if l.exporter == nil {
+		return []*listen.Set{l.sockets}
+	}
+	return []*listen.Set{l.sockets, l.exporterSockets}
+}
+
+// queues returns the queues of all sockets that can be read, and why others cannot.
+func (l *launch) queues() (queues []listen.Queue, err error) {
+	for _, set := range l.sets() {
+		more, failed := set.Queues()
+		queues, err = append(queues, more...), errors.Join(err, failed)
+	}
+	return queues, err
 }
 
 func (m *Master) logGeneration(g handoff.Generation) {
 	l := m.launches[g]
 	args := []any{"generation", int(g), "program", l.Program.Path, "workers", l.plan.Limits.Workers}
-	for _, address := range l.sockets.Addresses() {
-		args = append(args, "listening", address)
+	for _, set := range l.sets() {
+		for _, address := range set.Addresses() {
+			args = append(args, "listening", address)
+		}
 	}
 	m.log.Info("new generation", args...)
 }
@@ -68,7 +102,11 @@ func (m *Master) retire(g handoff.Generation) {
 		return // its settings were never read
 	}
 	delete(m.launches, g)
-	if err := errors.Join(l.sockets.Close(true), l.Close()); err != nil {
+	var errs []error
+	for _, set := range l.sets() {
+		errs = append(errs, set.Close(true))
+	}
+	if err := errors.Join(append(errs, l.Close())...); err != nil {
 		m.log.Warn("cannot release generation", "generation", int(g), "error", err)
 	}
 }

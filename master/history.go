@@ -36,8 +36,8 @@ type ExitStatus struct {
 
 // history records reloads, a bounded number of them, and the exits of each slot.
 type history struct {
-	reloads []ReloadStatus // the oldest first
-	slots   map[handoff.Slot]past
+	reloads []ReloadStatus        // the oldest first
+	slots   map[handoff.Slot]past // the exporter's, too
 }
 
 // past is the history of a slot.

@@ -97,7 +97,7 @@ func New(config Config) (*Master, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.fleet = fleet.New(config.Plan.Limits, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
+	m.fleet = fleet.New(first.plan.Limits, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
 	m.launches[m.fleet.Generation()] = first
 	return m, nil
 }
@@ -247,6 +247,9 @@ func (m *Master) finish(closeServers func()) error {
 	closeServers()
 	var errs []error
 	for _, l := range m.launches {
+		if l.exporter != nil { // its sockets were open to the last
+			errs = append(errs, l.exporterSockets.Close(m.config.Unlink))
+		}
 		errs = append(errs, l.Close())
 	}
 	if err := errors.Join(errs...); err != nil {

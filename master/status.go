@@ -19,8 +19,9 @@ type Status struct {
 	Stopping   bool               `json:"stopping"`   // it was asked to stop
 	Workers    []WorkerStatus     `json:"workers"`    // the oldest first
 	Waiting    []SlotStatus       `json:"waiting"`    // slots whose worker died and is restarted later
-	Listeners  []listen.Queue     `json:"listeners"`  // at most a second old
-	Reloads    []ReloadStatus     `json:"reloads"`    // the latest ones, the oldest first
+	Exporter   *ExporterStatus    `json:"exporter,omitempty"`
+	Listeners  []listen.Queue     `json:"listeners"` // at most a second old
+	Reloads    []ReloadStatus     `json:"reloads"`   // the latest ones, the oldest first
 }
 
 // WorkerStatus describes a worker's process.
@@ -38,6 +39,12 @@ type WorkerStatus struct {
 	Resident   uint64             `json:"resident_bytes"`      // see Usage; like the next two, at most a second old
 	Virtual    uint64             `json:"virtual_bytes"`       // see Usage
 	CPU        time.Duration      `json:"cpu_nanoseconds"`     // see Usage
+}
+
+// ExporterStatus describes the exporter, which is no worker.
+type ExporterStatus struct {
+	Processes []WorkerStatus `json:"processes"`         // the oldest first; one replaces the other
+	Waiting   *SlotStatus    `json:"waiting,omitempty"` // it died and is restarted later
 }
 
 // StateAndReason returns the state for people, with the reason if the worker is being replaced.
@@ -114,7 +121,7 @@ func (m *Master) status() Status {
 		if c == nil {
 			continue
 		}
-		s.Workers = append(s.Workers, WorkerStatus{
+		status := WorkerStatus{
 			Slot:       w.Identity.Slot,
 			ID:         w.Identity.ID,
 			PID:        c.PID,
@@ -128,15 +135,32 @@ func (m *Master) status() Status {
 			Resident:   c.usage.ResidentBytes,
 			Virtual:    c.usage.VirtualBytes,
 			CPU:        c.usage.CPU,
-		})
+		}
+		if w.Identity.IsExporter() {
+			s.exporter().Processes = append(s.exporter().Processes, status)
+		} else {
+			s.Workers = append(s.Workers, status)
+		}
 	}
 	for slot, from := range f.Vacancies() {
 		before := m.history.slots[slot]
-		s.Waiting = append(s.Waiting, SlotStatus{Slot: slot, Next: from, Restarts: before.starts, LastExit: before.last})
+		status := SlotStatus{Slot: slot, Next: from, Restarts: before.starts, LastExit: before.last}
+		if slot == handoff.ExporterSlot {
+			s.exporter().Waiting = &status
+		} else {
+			s.Waiting = append(s.Waiting, status)
+		}
 	}
 	if reloading {
 		s.Reloads = append(s.Reloads, ReloadStatus{Began: began, Took: time.Since(began), Generation: next})
 		s.Reloads = s.Reloads[max(0, len(s.Reloads)-maxReloads):]
 	}
 	return s
+}
+
+func (s *Status) exporter() *ExporterStatus {
+	if s.Exporter == nil {
+		s.Exporter = &ExporterStatus{Processes: []WorkerStatus{}}
+	}
+	return s.Exporter
 }

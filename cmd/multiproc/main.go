@@ -127,6 +127,7 @@ func newApp() *urfave.App {
 			helpCommand(),
 			versionCommand(),
 			server.WorkerCommand(),
+			server.ExporterCommand(),
 		},
 		Action:         cli.UnknownCommand,
 		OnUsageError:   cli.OnUsageError,

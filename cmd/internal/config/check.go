@@ -197,8 +197,12 @@ func (b *binder) checkOwners() {
 		case !b.isSet(k.Name):
 		case k.ownMaster && !b.config.Master:
 			b.note(b.origin(k.Name), "%s has no effect without a master", k.Name)
+		case k.exporter && len(b.config.MetricsSockets) > 0:
 		case k.ownWorker && b.config.Command != "":
 			b.note(b.origin(k.Name), "%s has no effect on command, only on multiproc's own workers", k.Name)
 		}
+	}
+	if b.isSet("metrics-socket") && b.config.Command != "" {
+		b.note(b.origin("metrics-socket"), "metrics-socket is served by the exporter, a process of multiproc's own: command does not get it")
 	}
 }

@@ -14,6 +14,7 @@ type Key struct {
 
 	adds       bool                 // on the command line it adds to the files' values instead of replacing them
 	ownWorker  bool                 // it has no effect on a command, only on multiproc's own workers
+	exporter   bool                 // of these: it has an effect on the exporter
 	ownMaster  bool                 // it has no effect without a master
 	template   bool                 // uWSGI's values are templates with %(…): they are ignored
 	afterChdir bool                 // uWSGI resolves a relative path after chdir
@@ -31,8 +32,8 @@ func Keys() []Key {
 			bind: func(c target) value { return addresses(&c.Sockets, c.sys.Dir) },
 		},
 		{
-			Name: "metrics-socket", Repeatable: true, ownWorker: true,
-			Help: "serve the metrics here instead of at socket",
+			Name: "metrics-socket", Repeatable: true,
+			Help: "serve the metrics here instead of at socket; with command, a process of multiproc's own does",
 			bind: func(c target) value { return addresses(&c.MetricsSockets, c.sys.Dir) },
 		},
 		{
@@ -113,17 +114,17 @@ func Keys() []Key {
 			bind: func(c target) value { return latePath(&c.MetricsDir) },
 		},
 		{
-			Name: "metrics-path", Default: "/metrics", ownWorker: true,
+			Name: "metrics-path", Default: "/metrics", ownWorker: true, exporter: true,
 			Help: "path of the metrics in URLs",
 			bind: func(c target) value { return text(&c.MetricsPath, checkMetricsPath) },
 		},
 		{
-			Name: "metrics-token-file", ownWorker: true,
+			Name: "metrics-token-file", ownWorker: true, exporter: true,
 			Help: "file with the bearer token that the metrics require; a reload reads it again",
 			bind: func(c target) value { return path(&c.MetricsTokenFile, c.sys.Dir) },
 		},
 		{
-			Name: "metrics-auth-file", ownWorker: true,
+			Name: "metrics-auth-file", ownWorker: true, exporter: true,
 			Help: "exporter-toolkit's web configuration for metrics-socket: TLS, users; must be readable by uid",
 			bind: func(c target) value { return path(&c.MetricsAuthFile, c.sys.Dir) },
 		},
@@ -134,7 +135,7 @@ func Keys() []Key {
 		},
 
 		{
-			Name: "database", Unchangeable: true, ownWorker: true,
+			Name: "database", Unchangeable: true, ownWorker: true, exporter: true,
 			Help: "database of transactions, relative to chdir: a path or sqlite://PATH; without it there is no API",
 			bind: func(c target) value { return databasePath(&c.Database) },
 		},
@@ -144,7 +145,7 @@ func Keys() []Key {
 			bind: func(c target) value { return choice(&c.DatabaseSynchronous, "full", "normal") },
 		},
 		{
-			Name: "database-timeout", Default: "5s", ownWorker: true,
+			Name: "database-timeout", Default: "5s", ownWorker: true, exporter: true,
 			Help: "time that a write waits for its turn before the client gets a 503",
 			bind: func(c target) value { return duration(&c.DatabaseTimeout, time.Millisecond) },
 		},
@@ -221,12 +222,12 @@ func Keys() []Key {
 			bind: func(c target) value { return choice(&c.LogFormat, "text", "json") },
 		},
 		{
-			Name: "disable-logging", Aliases: []string{"disable-request-logging"}, Default: "false", ownWorker: true,
+			Name: "disable-logging", Aliases: []string{"disable-request-logging"}, Default: "false", ownWorker: true, exporter: true,
 			Help: "do not log requests",
 			bind: func(c target) value { return boolean(&c.DisableLogging) },
 		},
 		{
-			Name: "procname-prefix", ownWorker: true, ownMaster: true,
+			Name: "procname-prefix", ownWorker: true, exporter: true, ownMaster: true,
 			Help: "prefix for the names of the processes in ps; a command keeps its own name",
 			bind: func(c target) value { return text(&c.ProcnamePrefix, nil) },
 		},
@@ -237,12 +238,12 @@ func Keys() []Key {
 		},
 
 		{
-			Name: "allowed-hosts", Repeatable: true, ownWorker: true,
+			Name: "allowed-hosts", Repeatable: true, ownWorker: true, exporter: true,
 			Help: "hosts that requests may name, separated by commas; .example.org includes subdomains; empty: all",
 			bind: func(c target) value { return hosts(&c.AllowedHosts) },
 		},
 		{
-			Name: "trusted-proxies", Repeatable: true, ownWorker: true,
+			Name: "trusted-proxies", Repeatable: true, ownWorker: true, exporter: true,
 			Help: "addresses and networks whose X-Forwarded-For and -Proto are believed; unix: clients of unix sockets",
 			bind: func(c target) value { return proxies(&c.TrustedProxies) },
 		},
@@ -252,7 +253,7 @@ func Keys() []Key {
 			bind: func(c target) value { return hsts(&c.HSTS) },
 		},
 		{
-			Name: "max-connections", Default: "10000", ownWorker: true,
+			Name: "max-connections", Default: "10000", ownWorker: true, exporter: true,
 			Help: "maximum number of connections per worker, at most 3/4 of its file descriptors; more wait in the queue",
 			bind: func(c target) value { return number(&c.MaxConnections, 1) },
 		},
@@ -262,7 +263,7 @@ func Keys() []Key {
 			bind: func(c target) value { return boolean(&c.Debug) },
 		},
 		{
-			Name: "buffer-size", Default: "64k", ownWorker: true,
+			Name: "buffer-size", Default: "64k", ownWorker: true, exporter: true,
 			Help: "maximum size of a request head in bytes",
 			bind: func(c target) value { return size(&c.BufferSize, kib, 1) },
 		},
@@ -272,13 +273,13 @@ func Keys() []Key {
 			bind: func(c target) value { return size(&c.LimitPost, 0, 1) },
 		},
 		{
-			Name: "http-timeout", Default: "60s", ownWorker: true,
+			Name: "http-timeout", Default: "60s", ownWorker: true, exporter: true,
 			differs: "does not limit the time for an answer here, which harakiri does",
 			Help:    "time for a TLS handshake, for a request head, and between requests; 0: no limit",
 			bind:    func(c target) value { return duration(&c.HTTPTimeout, 0) },
 		},
 		{
-			Name: "socket-timeout", Default: "60s", ownWorker: true,
+			Name: "socket-timeout", Default: "60s", ownWorker: true, exporter: true,
 			Help: "cut off a client that neither reads nor sends for this long (up to twice as long for an answer); 0: never",
 			bind: func(c target) value { return duration(&c.SocketTimeout, 0) },
 		},
@@ -337,7 +338,7 @@ func Keys() []Key {
 			bind: func(c target) value { return duration(&c.WorkerReloadMercy, 0) },
 		},
 		{
-			Name: "drain-idle", Default: "5s", ownWorker: true,
+			Name: "drain-idle", Default: "5s", ownWorker: true, exporter: true,
 			Help: "time that a draining worker keeps idle connections open; 0: closed at once",
 			bind: func(c target) value { return duration(&c.DrainIdle, 0) },
 		},

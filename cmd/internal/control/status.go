@@ -3,6 +3,8 @@ package control
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -43,14 +45,24 @@ func printStatus(to io.Writer, s master.Status, now time.Time) error {
 
 func printWorkers(w io.Writer, s master.Status, now time.Time) {
 	fmt.Fprintln(w, "\nWORKER\tPID\tGENERATION\tSTATE\tUP\tRESTARTS\tMEMORY\tCPU\tLAST EXIT\t")
-	for _, p := range s.Workers {
+	processes := s.Workers
+	if s.Exporter != nil {
+		processes = slices.Concat(processes, s.Exporter.Processes)
+	}
+	for _, p := range processes {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%d\t%.1f MiB\t%s\t%s\t%s\n", p.ID, p.PID, p.Generation, p.StateAndReason(),
 			seconds(now.Sub(p.Started)), p.Restarts, float64(p.Resident)/(1<<20), p.CPU.Round(10*time.Millisecond),
 			lastExit(p.LastExit, now), p.StatusText)
 	}
-	for _, slot := range s.Waiting {
-		fmt.Fprintf(w, "w%d\t-\t-\tstarts in %s\t-\t%d\t-\t-\t%s\t\n", slot.Slot, seconds(max(0, slot.Next.Sub(now))), slot.Restarts,
+	waiting := func(id string, slot master.SlotStatus) {
+		fmt.Fprintf(w, "%s\t-\t-\tstarts in %s\t-\t%d\t-\t-\t%s\t\n", id, seconds(max(0, slot.Next.Sub(now))), slot.Restarts,
 			lastExit(slot.LastExit, now))
+	}
+	for _, slot := range s.Waiting {
+		waiting("w"+strconv.Itoa(int(slot.Slot)), slot)
+	}
+	if s.Exporter != nil && s.Exporter.Waiting != nil {
+		waiting("exporter", *s.Exporter.Waiting)
 	}
 }
 

@@ -125,10 +125,16 @@ func (m *Master) Hooks() master.Hooks {
 	return master.Hooks{Started: m.started, Exited: m.directory.MarkDead, Ended: m.ended, Reloaded: m.reloaded, Status: m.status}
 }
 
-func (m *Master) started(handoff.Identity) { m.starts.Inc() }
+func (m *Master) started(who handoff.Identity) {
+	if !who.IsExporter() {
+		m.starts.Inc()
+	}
+}
 
-func (m *Master) ended(_ handoff.Identity, why string) {
-	m.exits.WithLabelValues(why).Inc()
+func (m *Master) ended(who handoff.Identity, why string) {
+	if !who.IsExporter() {
+		m.exits.WithLabelValues(why).Inc()
+	}
 	m.sweeps.Log(m.log, slog.LevelWarn, "cannot sweep the metrics directory", m.directory.Sweep())
 }
 

@@ -78,7 +78,7 @@ func (g *generations) plan(cfg *config.Config) (master.Plan, error) {
 		Dir:      cfg.Chdir,
 		Settings: settings,
 		Secrets:  packed,
-		Sockets:  sockets.workers,
+		Sockets:  append(sockets.workers, sockets.metrics...),
 		Watch:    cfg.TouchReload,
 
 		WatchContents: cfg.FSReload,
@@ -86,17 +86,25 @@ func (g *generations) plan(cfg *config.Config) (master.Plan, error) {
 	switch {
 	case strings.TrimSpace(cfg.Command) != "":
 		plan.Foreign = true
+		if len(sockets.metrics) > 0 {
+			plan.Sockets = sockets.workers
+			plan.Exporter = &master.Exporter{
+				Args:    []string{cfg.ProcnamePrefix + "multiproc", exporterVerb},
+				Sockets: sockets.metrics,
+			}
+		}
 		plan.Limits.StartHint = "a program that never sends READY=1 to NOTIFY_SOCKET needs notify = false"
 		plan.Args = append(append(plan.Args, "--"), programArgs(cfg.Command)...)
-	case hasDatabase(cfg) && cfg.Migrate:
+	}
+	if cfg.Database != "" && cfg.Migrate && (!plan.Foreign || plan.Exporter != nil) {
 		plan.Prestart = []string{"multiproc", "migrate", "--snapshot"}
 	}
 	return plan, nil
 }
 
-// hasDatabase reports whether workers open the database, which workers that are another program do not.
+// hasDatabase reports whether workers open the database or, if they are another program, the exporter does.
 func hasDatabase(cfg *config.Config) bool {
-	return cfg.Database != "" && strings.TrimSpace(cfg.Command) == ""
+	return cfg.Database != "" && (strings.TrimSpace(cfg.Command) == "" || len(cfg.MetricsSockets) > 0)
 }
 
 // environ returns the environment of workers, without what identifies each of them.

@@ -65,14 +65,14 @@ func TestFindSockets(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		cfg  config.Config
-		want string // name:socket of workers, health, stats; or an error
+		want string // name:socket of workers, metrics, health, stats; or an error
 	}{
-		{"no keys", config.Config{}, "http:web metrics:metrics http:admin | |"},
-		{"address", config.Config{Sockets: addresses{at[0]}}, "http:web metrics:metrics | |"},
-		{"all by address", config.Config{Sockets: addresses{at[0]}, MetricsSockets: addresses{at[2]}}, "http:web metrics:admin | |"},
-		{"twice", config.Config{Sockets: addresses{at[0], name("web"), number(0)}}, "http:web http:web http:web metrics:metrics | |"},
-		{"names", config.Config{Sockets: addresses{name("admin")}, MetricsSockets: addresses{name("web")}}, "http:admin metrics:web | |"},
-		{"no socket, health and stats", config.Config{Health: addresses{at[2]}, Stats: addresses{name("metrics")}}, "http:web | health:admin | stats:metrics"},
+		{"no keys", config.Config{}, "http:web http:admin | metrics:metrics | |"},
+		{"address", config.Config{Sockets: addresses{at[0]}}, "http:web | metrics:metrics | |"},
+		{"all by address", config.Config{Sockets: addresses{at[0]}, MetricsSockets: addresses{at[2]}}, "http:web | metrics:admin | |"},
+		{"twice", config.Config{Sockets: addresses{at[0], name("web"), number(0)}}, "http:web http:web http:web | metrics:metrics | |"},
+		{"names", config.Config{Sockets: addresses{name("admin")}, MetricsSockets: addresses{name("web")}}, "http:admin | metrics:web | |"},
+		{"no socket, health and stats", config.Config{Health: addresses{at[2]}, Stats: addresses{name("metrics")}}, "http:web | | health:admin | stats:metrics"},
 		{"two keys", config.Config{Sockets: addresses{at[0]}, Health: addresses{name("web")}}, "socket: " + at[0].Address + " is the same socket as that of health"},
 		{"no such name", config.Config{Sockets: addresses{name("no")}}, `socket: no socket "no" was passed, only web, metrics, admin`},
 		{"none is left", config.Config{Health: at[:1], Stats: at[2:], MetricsSockets: at[1:2]}, "socket is missing: other keys name all sockets that were passed"},
@@ -83,7 +83,7 @@ func TestFindSockets(t *testing.T) {
 			got := fmt.Sprint(err)
 			if err == nil {
 				var lists []string
-				for _, list := range [][]listen.Socket{found.workers, found.health, found.stats} {
+				for _, list := range [][]listen.Socket{found.workers, found.metrics, found.health, found.stats} {
 					var words []string
 					for _, s := range list {
 						i := slices.IndexFunc(files, func(f *os.File) bool { return strconv.Itoa(int(osfile.FD(f))) == s.Address })

@@ -157,7 +157,7 @@ func supervise(ctx context.Context, in *instance, call invocation) error {
 // firstSteps returns the commands that a new user can try next: those that fill a database which the server is about to create. The
 // flags name the configuration; other arguments of the server may be secret. There are no commands without flags.
 func firstSteps(cfg *config.Config, program string, flags ...string) []string {
-	if _, err := os.Stat(cfg.Database); len(flags) == 0 || !hasDatabase(cfg) || !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(cfg.Database); len(flags) == 0 || !hasDatabase(cfg) || cfg.Command != "" || !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if strings.Contains(program, "/go-build") {

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"multiproc/cmd/internal/config"
@@ -26,6 +25,7 @@ const (
 // sockets are all the sockets of a server, by their users.
 type sockets struct {
 	workers []listen.Socket
+	metrics []listen.Socket // of the workers, or of the exporter
 	health  []listen.Socket // of the master, or of a standalone process
 	stats   []listen.Socket // of the master
 	control []listen.Socket // of the master
@@ -43,17 +43,17 @@ func findSockets(cfg *config.Config, passed *listen.Sockets) (*sockets, error) {
 	s.health = f.find("health", healthListener, false, cfg.Health...)
 	s.stats = f.find("stats", statsListener, false, cfg.Stats...)
 	s.workers = f.find("socket", httpListener, true, cfg.Sockets...)
-	s.workers = append(s.workers, f.find("metrics-socket", metricsListener, true, cfg.MetricsSockets...)...)
+	s.metrics = f.find("metrics-socket", metricsListener, true, cfg.MetricsSockets...)
 	for _, socket := range passed.Activated() {
-		named, implied := f.keys[socket.Address] != "", len(cfg.Sockets) == 0
-		if socket.Name == metricsListener {
-			implied = len(cfg.MetricsSockets) == 0
-		}
-		if implied && !named {
+		switch metrics := socket.Name == metricsListener; {
+		case f.keys[socket.Address] != "":
+		case metrics && len(cfg.MetricsSockets) == 0:
+			s.metrics = append(s.metrics, socket)
+		case !metrics && len(cfg.Sockets) == 0:
 			s.workers = append(s.workers, socket)
 		}
 	}
-	if len(cfg.Sockets) == 0 && !slices.ContainsFunc(s.workers, func(s listen.Socket) bool { return s.Name == httpListener }) {
+	if len(cfg.Sockets) == 0 && len(s.workers) == 0 {
 		f.errs = append(f.errs, errors.New("socket is missing: other keys name all sockets that were passed"))
 	}
 	return s, errors.Join(f.errs...)

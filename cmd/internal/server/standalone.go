@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"multiproc/cmd/internal/cli"
@@ -24,7 +25,7 @@ func runStandalone(ctx context.Context, in *instance) error {
 	if err != nil {
 		return cli.Usage(err)
 	}
-	listeners, err := in.listen(append(sockets.workers, sockets.health...)...)
+	listeners, err := in.listen(slices.Concat(sockets.workers, sockets.metrics, sockets.health)...)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -39,6 +40,11 @@ func runWorker(c *urfave.Context) error {
 	if len(args) > 0 {
 		return cli.Usagef("worker: unexpected argument %q", args[0])
 	}
+	return runInherited(c, process.serve)
+}
+
+// runInherited serves as a process that a master has started.
+func runInherited(c *urfave.Context, serve func(process, context.Context) error) error {
 	if err := handoff.AdoptEnviron(); err != nil {
 		return err
 	}
@@ -47,7 +53,7 @@ func runWorker(c *urfave.Context) error {
 		return err
 	}
 	if in.Config == nil {
-		return errors.Join(cli.Usagef("worker: no settings: workers are started by a master"), in.Close())
+		return errors.Join(cli.Usagef("%s: no settings: it is started by a master", c.Command.Name), in.Close())
 	}
 	cfg, err := config.ParseSnapshot(in.Config)
 	if err != nil {
@@ -70,7 +76,7 @@ func runWorker(c *urfave.Context) error {
 		log:        cli.NewLogger(cfg.LogFormat, queue).With("worker", in.Identity.ID),
 		accessLog:  direct,
 	}
-	return p.serve(c.Context)
+	return serve(p, c.Context)
 }
 
 // setProcessName sets the name that ps and top show. The program was started through its descriptor, whose number they would
