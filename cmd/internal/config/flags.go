@@ -184,7 +184,7 @@ func (p *flagParser) key(name, value string, valued bool) {
 	k, ok := p.table.find(name)
 	alone := k.alone != ""
 	if !ok {
-		theirs, ok := p.table.uwsgi(name)
+		theirs, ok := p.table.theirs(name)
 		if !ok {
 			p.fault("unknown flag %s%s", printable("--"+name), p.table.suggestion(name, "--", slices.Sorted(maps.Keys(p.own))...))
 			return

@@ -291,7 +291,7 @@ func (r *reader) expand(a assignment) (string, bool) {
 	if hidden || len(x.files) > 0 {
 		r.contents.add(r.table.canonical(a.Key), a, x.files)
 	}
-	_, theirs := r.table.uwsgi(a.Key)
+	_, theirs := r.table.theirs(a.Key)
 	switch k, ok := r.table.find(a.Key); {
 	case err == nil:
 		r.noteReferences(a, x)

@@ -7,7 +7,7 @@ import (
 
 // verdict returns the row of a key of uWSGI's with this value, and whether there is one.
 func (t *table) verdict(key, value string) (UWSGIKey, bool) {
-	row, ok := t.uwsgi(key)
+	row, ok := t.theirs(key)
 	if !ok {
 		return row, false
 	}
@@ -18,16 +18,16 @@ func (t *table) verdict(key, value string) (UWSGIKey, bool) {
 		}
 	}
 	if (key == "protocol" || key == "socket-protocol") && !matches("http http11 uwsgi", strings.ToLower(value)) {
-		row, ok = t.uwsgi(strings.ToLower(value) + "-socket")
+		row, ok = t.theirs(strings.ToLower(value) + "-socket")
 		if !ok || !row.Refused {
-			row, ok = t.uwsgi("raw-socket")
+			row, ok = t.theirs("raw-socket")
 		}
 	}
 	if strings.HasPrefix(key, "hook-") {
 		action, argument, _ := strings.Cut(strings.TrimSpace(value), ":")
 		switch action {
 		case "mount", "umount":
-			row, ok = t.uwsgi(action + "-asap")
+			row, ok = t.theirs(action + "-asap")
 		case "unix_signal":
 			row.Reason = signalReason(argument)
 		}

@@ -12,38 +12,28 @@ import (
 type table struct {
 	keys     []Key
 	byName   map[string]int // index of a key, by its name and its aliases
-	exact    map[string]UWSGIKey
-	prefixes []UWSGIKey        // names without the star
-	names    []string          // for suggestions: names of keys, then of uWSGI's, then foreign ones
-	foreign  map[string]string // keys, by the names that they have elsewhere
+	uwsgi    []UWSGIKey
+	exact    map[string]int // index of a key of uWSGI's, by its name
+	prefixes []UWSGIKey     // names without the star
 }
 
 func newTable() *table {
-	t := &table{
-		keys:    Keys(),
-		byName:  map[string]int{},
-		exact:   map[string]UWSGIKey{},
-		foreign: foreignNames(),
-		names:   []string{"ini", "include", "set"}, // not keys: they take effect where they stand
-	}
+	t := &table{keys: Keys(), byName: map[string]int{}, uwsgi: UWSGIKeys()}
 	for i, k := range t.keys {
 		t.byName[k.Name] = i
-		t.names = append(t.names, k.Name)
 		for _, alias := range k.Aliases {
 			t.byName[alias] = i
-			t.names = append(t.names, alias)
 		}
 	}
-	for _, k := range UWSGIKeys() {
+	t.exact = make(map[string]int, len(t.uwsgi))
+	for i, k := range t.uwsgi {
 		if prefix, ok := strings.CutSuffix(k.Name, "*"); ok {
 			k.Name = prefix
 			t.prefixes = append(t.prefixes, k)
 		} else {
-			t.exact[k.Name] = k
-			t.names = append(t.names, k.Name)
+			t.exact[k.Name] = i
 		}
 	}
-	t.names = append(t.names, slices.Sorted(maps.Keys(t.foreign))...)
 	return t
 }
 
@@ -64,10 +54,10 @@ func (t *table) canonical(name string) string {
 	return name
 }
 
-// uwsgi returns the row of a key of uWSGI's that is no key here: its own, or that of its prefix.
-func (t *table) uwsgi(name string) (UWSGIKey, bool) {
-	if k, ok := t.exact[name]; ok {
-		return k, true
+// theirs returns the row of a key of uWSGI's that is no key here: its own, or that of its prefix.
+func (t *table) theirs(name string) (UWSGIKey, bool) {
+	if i, ok := t.exact[name]; ok {
+		return t.uwsgi[i], true
 	}
 	for _, k := range t.prefixes {
 		if strings.HasPrefix(name, k.Name) {
@@ -127,8 +117,20 @@ func oneMore(short, long []string) bool {
 
 // suggestion returns the end of a message about an unknown word, if there is a word like it among the names of keys and the others.
 func (t *table) suggestion(word, dashes string, others ...string) string {
-	best := nearest(word, slices.Concat(others, t.names))
-	if key := t.foreign[best]; key != "" {
+	names := slices.Concat(others, []string{"ini", "include", "set"}) // the last are not keys: they take effect where they stand
+	for _, k := range t.keys {
+		names = append(append(names, k.Name), k.Aliases...)
+	}
+	for _, k := range t.uwsgi {
+		if _, isName := t.exact[k.Name]; isName {
+			names = append(names, k.Name)
+		}
+	}
+	foreign := foreignNames()
+	names = append(names, slices.Sorted(maps.Keys(foreign))...)
+
+	best := nearest(word, names)
+	if key := foreign[best]; key != "" {
 		best = key
 	}
 	if best == "" {

@@ -14,7 +14,7 @@ type UWSGIKey struct {
 
 // UWSGIKeys returns the table of uWSGI's keys: the ignored ones, then the refused ones. What guards something is refused.
 func UWSGIKeys() []UWSGIKey {
-	var keys []UWSGIKey
+	keys := make([]UWSGIKey, 0, 1024)
 	for _, group := range []struct {
 		refused       bool
 		reason        string

@@ -32,7 +32,7 @@ func TestUWSGIOptions(t *testing.T) {
 		if _, ok := keys.find(name); ok || matches(directives, name) {
 			continue
 		}
-		if row, ok := keys.uwsgi(name); !ok {
+		if row, ok := keys.theirs(name); !ok {
 			t.Errorf("%s is unknown", name)
 		} else if !row.Refused && row.alone == valued {
 			t.Errorf("%s needs a value: %t", name, valued)
