@@ -2,9 +2,12 @@ package mpmetrics_test
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,7 +17,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 
 	"multiproc/internal/proctest"
 	"multiproc/mpmetrics"
@@ -249,4 +256,96 @@ func TestScrapesWhileFilesGrow(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestHistogramConsistent reads a histogram while others observe, as client_golang's own test does: in the process, and on the page as
+// text and in protobuf. The count is that of the buckets, and no count falls. The sum never has an observation that the count lacks.
+func TestHistogramConsistent(t *testing.T) {
+	t.Parallel()
+	for name, limit := range map[string]int{"in a file": 0, "in memory": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			w := newWriterWith(t, dir, "w1", mpmetrics.WriterOptions{MaxSeries: limit})
+			h := mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help.", Buckets: []float64{0.5, 10, 20}}))
+			c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{})
+			t.Cleanup(c.Close)
+			stop := make(chan struct{})
+			var observers sync.WaitGroup
+			var observed atomic.Int64
+			for range 3 {
+				observers.Go(func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+							h.Observe(1)
+							observed.Add(1)
+						}
+					}
+				})
+			}
+			before := map[string]uint64{}
+			consistent := func(how string, h *dto.Histogram) {
+				t.Helper()
+				count, b := h.GetSampleCount(), h.GetBucket()
+				if b[0].GetCumulativeCount() != 0 || b[1].GetCumulativeCount() != count || b[2].GetCumulativeCount() != count ||
+					h.GetSampleSum() > float64(count) || count < before[how] {
+					t.Errorf("%s: after a count of %d: %v", how, before[how], h)
+				}
+				before[how] = count
+			}
+			var text bytes.Buffer
+			for range proctest.Rounds(200, 5000) {
+				consistent("in the process", ownMetric(t, h).GetHistogram())
+				if limit > 0 {
+					continue // it is not on the page
+				}
+				families, err := c.Gather()
+				check(t, err)
+				consistent("in protobuf", families[0].GetMetric()[0].GetHistogram())
+				text.Reset()
+				check(t, c.Write(&text, expfmt.FmtText))
+				parser := expfmt.NewTextParser(model.UTF8Validation)
+				parsed, err := parser.TextToMetricFamilies(&text)
+				check(t, err)
+				consistent("in text", parsed["h"].GetMetric()[0].GetHistogram())
+			}
+			close(stop)
+			observers.Wait()
+			if got := ownMetric(t, h).GetHistogram(); got.GetSampleCount() != uint64(observed.Load()) || got.GetSampleSum() != float64(observed.Load()) {
+				t.Errorf("%d observations: %v", observed.Load(), got)
+			}
+		})
+	}
+}
+
+// TestHistogramEqualsClient has several goroutines observe the same values in a histogram of client_golang, as its own test does.
+func TestHistogramEqualsClient(t *testing.T) {
+	t.Parallel()
+	opts := prometheus.HistogramOpts{Name: "h", Help: "Help.", Buckets: []float64{-2, -1, -0.5, 0, 0.5, 1, 2, math.Inf(+1)}}
+	theirs, ours := prometheus.NewHistogram(opts), mpmetrics.Must(newWriter(t, t.TempDir(), "w1").NewHistogram(opts))
+	var observers sync.WaitGroup
+	for range 5 {
+		observers.Go(func() {
+			for range 2000 {
+				v := math.Round(rand.NormFloat64()*8) / 8 // sums are exact in any order
+				theirs.Observe(v)
+				ours.Observe(v)
+			}
+		})
+	}
+	observers.Wait()
+	numbers := func(m prometheus.Metric) []float64 {
+		h := ownMetric(t, m).GetHistogram()
+		numbers := []float64{h.GetSampleSum(), float64(h.GetSampleCount())}
+		for _, b := range h.GetBucket() {
+			numbers = append(numbers, b.GetUpperBound(), float64(b.GetCumulativeCount()))
+		}
+		return numbers
+	}
+	if diff := cmp.Diff(numbers(theirs), numbers(ours)); diff != "" {
+		t.Errorf("(-client_golang +mpmetrics):\n%s", diff)
+	}
 }

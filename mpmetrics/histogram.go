@@ -111,16 +111,17 @@ func (h *histogram) bucket(v float64) int {
 	return len(h.bounds)
 }
 
-// Write writes this process's own observations.
+// Write writes this process's own observations. The count is that of the buckets as they were read, so neither is ahead of the
+// other. The sum is read before and updated after them: it has no observation that the count lacks.
 func (h *histogram) Write(m *dto.Metric) error {
 	m.Label = prometheus.MakeLabelPairs(h.family.desc, h.labelValues)
 	m.Histogram = &dto.Histogram{SampleSum: new(h.get(histogramSum))}
-	count := uint64(0)
+	total := uint64(0)
 	for i, b := range h.bounds {
-		count += uint64(h.get(firstBucket + i))
-		m.Histogram.Bucket = append(m.Histogram.Bucket, &dto.Bucket{UpperBound: new(b), CumulativeCount: new(count)})
+		total += count(h.get(firstBucket + i))
+		m.Histogram.Bucket = append(m.Histogram.Bucket, &dto.Bucket{UpperBound: new(b), CumulativeCount: new(total)})
 	}
-	count += uint64(h.get(firstBucket + len(h.bounds)))
-	m.Histogram.SampleCount = new(count)
+	total += count(h.get(firstBucket + len(h.bounds)))
+	m.Histogram.SampleCount = new(total)
 	return nil
 }

@@ -26,12 +26,21 @@ type metricOpts struct {
 	mode    mpmetrics.Mode
 	unit    string
 	buckets []float64
+
+	native     float64             // factor of a native histogram
+	objectives map[float64]float64 // of a summary
+}
+
+func (o metricOpts) clientOpts() (prometheus.Opts, prometheus.HistogramOpts, prometheus.SummaryOpts) {
+	return prometheus.Opts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit},
+		prometheus.HistogramOpts{
+			Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit, Buckets: o.buckets, NativeHistogramBucketFactor: o.native,
+		},
+		prometheus.SummaryOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit, Objectives: o.objectives}
 }
 
 func (o metricOpts) make(w *mpmetrics.Writer) error {
-	opts := prometheus.Opts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit}
-	histogram := prometheus.HistogramOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit, Buckets: o.buckets}
-	summary := prometheus.SummaryOpts{Name: o.name, Help: o.help, ConstLabels: o.consts, Unit: o.unit}
+	opts, histogram, summary := o.clientOpts()
 	var err error
 	switch typ, single := o.typ, o.labels == nil; {
 	case typ == "counter" && single:

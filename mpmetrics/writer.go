@@ -57,14 +57,8 @@ type WriterOptions struct {
 // in multiproc_metric_files_remade_total, which exists once there was one. The values continue, but for those that truncation has
 // cleared, which begin at 0. What was put in the place of a file is moved into .mpm.
 //
-// Differences from metrics in memory:
-//
-//   - A process that takes the id of an earlier one continues its counters, histograms and summaries, and its gauges that
-//     are not live. A file that is damaged is set aside in the subdirectory .mpm, and its metrics begin at 0.
-//   - A gauge that was never set is not on the page; one in memory would be 0.
-//   - Delete, DeleteLabelValues, DeletePartialMatch and Reset of a vector drop the series in this process, but not in the
-//     file: it stays on the page, and continues from its value if it is made again. This is logged once.
-//   - Exemplars, native histograms, quantiles of summaries, units and created timestamps are not in the format.
+// A file that is damaged is set aside in the subdirectory .mpm, and its metrics begin at 0. The package comment lists all differences from
+// client_golang.
 type Writer struct {
 	path      string // absolute
 	id        string
