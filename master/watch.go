@@ -22,6 +22,9 @@ import (
 // and together with others.
 const settleTime = 100 * time.Millisecond
 
+// blindTime is the time between looks while a directory cannot be watched.
+const blindTime = time.Second
+
 // watcher reports changes of files and directories. File system events only trigger a look; stat shows what has changed.
 type watcher struct {
 	notify  *fsnotify.Watcher
@@ -87,31 +90,39 @@ func (w *watcher) run() {
 	settled.Stop()
 	armed := false
 	for {
-		again := true
+		next := settleTime
 		select {
 		case event, ok := <-w.notify.Events:
 			if !ok {
 				return
 			}
-			again = w.trail.leadsBy(filepath.Clean(event.Name))
+			if !w.trail.leadsBy(filepath.Clean(event.Name)) {
+				next = 0
+			}
 		case _, ok := <-w.notify.Errors: // events were lost
 			if !ok {
 				return
 			}
 		case <-settled.C:
 			armed = false
-			again = w.look()
+			next = w.look()
 		}
-		if again && !armed {
+		if next > 0 && !armed {
 			armed = true
-			settled.Reset(settleTime)
+			settled.Reset(next)
 		}
 	}
 }
 
-// look reports the files that have changed and are as they were at the look before. It returns true if another look must follow.
-func (w *watcher) look() (again bool) {
-	again, _ = w.follow() // a directory that cannot be watched now is tried again at the next look
+// look reports the files that have changed and are as they were at the look before. It returns the time to the next look, or 0 if none
+// must follow.
+func (w *watcher) look() (next time.Duration) {
+	switch changed, err := w.follow(); {
+	case changed:
+		next = settleTime
+	case err != nil:
+		next = blindTime
+	}
 	for _, f := range w.files {
 		now, err := f.snapshot()
 		if err != nil || now.same(f.reported) {
@@ -121,15 +132,15 @@ func (w *watcher) look() (again bool) {
 		f.seen = now
 		switch {
 		case !settled:
-			again = true
+			next = settleTime
 		case w.closed.Load():
-			return false
+			return 0
 		default:
 			f.reported = now
 			w.changed(f.path)
 		}
 	}
-	return again
+	return next
 }
 
 // snapshot returns an error if it cannot be told what is there.
@@ -230,31 +241,34 @@ func (t trail) add(path string, contents bool) {
 	for links := 0; len(rest) > 0 && links <= maxLinks; {
 		entry := filepath.Join(dir, rest[0]) // also for "", . and ..
 		rest = rest[1:]
-		t.entries[entry] = t.entries[entry]
+		mark(t.entries, entry, false)
 		target, err := os.Readlink(entry)
 		switch {
 		case err == nil:
 			links++
-			t.dirs[dir] = true
+			mark(t.dirs, dir, true)
 			if filepath.IsAbs(target) {
 				dir = "/"
 			}
 			rest = slices.Concat(strings.Split(target, "/"), rest)
 		case len(rest) == 0 || errors.Is(err, fs.ErrNotExist):
-			t.dirs[filepath.Dir(entry)] = true
+			mark(t.dirs, filepath.Dir(entry), true)
 			if info, err := os.Stat(entry); err == nil && info.IsDir() {
-				t.entries[entry] = true
-				t.dirs[entry] = t.dirs[entry] || contents
+				mark(t.entries, entry, true)
+				mark(t.dirs, entry, contents)
 			}
 			return
 		default:
 			dir = entry
 			if dir != "/" {
-				t.dirs[dir] = t.dirs[dir]
+				mark(t.dirs, dir, false)
 			}
 		}
 	}
 }
+
+// mark adds a key. A value stays true.
+func mark(set map[string]bool, key string, value bool) { set[key] = set[key] || value }
 
 // watch makes a change of one of the files of a plan request a reload.
 func (m *Master) watch(p Plan) {
