@@ -66,6 +66,8 @@ func parseAddress(text, dir string) (Address, error) {
 		return Address{}, fmt.Errorf("%s is not an address: use %s", quoted(text), quoted("@"+text[2:]))
 	case text[0] == '@':
 		return parseAbstract(text)
+	case strings.ContainsRune(text, '/') && strings.ContainsRune(text, ':') && text[0] != '/' && text[0] != '.':
+		return Address{}, fmt.Errorf("%s is not an address: use HOST:PORT and nothing else, or %s for a path", quoted(text), quoted("./"+text))
 	case strings.ContainsRune(text, '/') || strings.HasSuffix(text, ".sock"):
 		return parseUnix(text, dir)
 	}
@@ -153,7 +155,7 @@ func checkSocketPath(path string) error {
 // parseTCP refuses names of ports, which depend on the machine. Host names are looked up when the server listens.
 func parseTCP(text string) (Address, error) {
 	colon := strings.LastIndexByte(text, ':')
-	if from, to, _ := strings.Cut(text[colon+1:], "-"); isPort(from) && isPort(to) || colon >= 0 && strings.ContainsRune(text, ',') {
+	if isSeveral(text) {
 		return Address{}, fmt.Errorf("%s is not an address: use a line for each one", quoted(text))
 	}
 	if colon < 0 {
@@ -173,8 +175,10 @@ func parseTCP(text string) (Address, error) {
 		return Address{Network: "tcp", Address: text}, nil
 	}
 	switch {
-	case strings.ContainsRune(host, ':'):
+	case isIPv6(host):
 		return Address{}, fmt.Errorf("%s is not an address: use %s if it is IPv6", quoted(text), quoted("["+host+"]:"+port))
+	case isIPv6(text):
+		return Address{}, fmt.Errorf("%s has no port: use [%s]:PORT", quoted(text), text)
 	case strings.ContainsRune(host, '*'): // uWSGI takes the first interface whose address fits
 		return Address{}, fmt.Errorf("%s is not an address: use :%s for all interfaces, or the address of one", quoted(text), port)
 	case isIncompleteIPv4(host):
@@ -183,6 +187,24 @@ func parseTCP(text string) (Address, error) {
 		return Address{}, fmt.Errorf("%s has a host that cannot be looked up", quoted(text))
 	}
 	return Address{Network: "tcp", Address: text}, nil
+}
+
+func isIPv6(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Is6()
+}
+
+// isSeveral reports whether a text is a list of addresses or has a range of ports.
+func isSeveral(text string) bool {
+	from, to, _ := strings.Cut(text[strings.LastIndexByte(text, ':')+1:], "-")
+	if isPort(from) && isPort(to) {
+		return true
+	}
+	parts := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+	return len(parts) > 1 && !slices.ContainsFunc(parts, func(part string) bool {
+		_, err := parseTCP(part)
+		return err != nil
+	})
 }
 
 // isIncompleteIPv4 reports whether a host ends in a number, as no name does, but is no IPv4 address.

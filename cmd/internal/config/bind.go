@@ -111,8 +111,8 @@ func (b *binder) find(a assignment) (Key, bool) {
 		if a.uwsgi && a.Key == "socket" && !b.speaksHTTP {
 			b.note(a.Origin, "socket speaks HTTP, not uWSGI's protocol: use proxy_pass instead of uwsgi_pass in nginx")
 		}
-		if a.uwsgi && k.Kind == kindAddress && strings.HasPrefix(a.Value, ":") {
-			b.note(a.Origin, "%s: %s is on IPv6 too, in uWSGI on IPv4 only: use 0.0.0.0%[2]s for that", a.Key, a.Value)
+		if a.uwsgi && k.Kind == kindAddress {
+			b.noteAddress(a)
 		}
 		return k, true
 	}
@@ -150,6 +150,16 @@ func (b *binder) set(c *Config, k Key, a assignment) {
 	b.noteDifference(k, a)
 	if c == b.config {
 		b.origins[k.Name] = trace(b.origins[k.Name], a.Origin, before, v.texts())
+	}
+}
+
+// noteAddress reports an address that uWSGI takes for another one.
+func (b *binder) noteAddress(a assignment) {
+	switch colon := strings.ContainsRune(a.Value, ':'); {
+	case strings.HasPrefix(a.Value, ":"):
+		b.note(a.Origin, "%s: %s is on IPv6 too, in uWSGI on IPv4 only: use 0.0.0.0%[2]s for that", a.Key, a.Value)
+	case colon && (strings.HasPrefix(a.Value, "/") || strings.HasPrefix(a.Value, ".") || strings.HasPrefix(a.Value, "@")):
+		b.note(a.Origin, "%s: uWSGI takes a path with a colon for a TCP address", a.Key)
 	}
 }
 

@@ -207,7 +207,7 @@ func Keys() []Key {
 		},
 		{
 			Name: "fs-reload", Repeatable: true, ownMaster: true, afterChdir: true,
-			Help: "the same, and when the mode of the file, or a file directly in the directory, is changed",
+			Help: "like touch-reload, and also when a file directly in this directory is changed, or a mode",
 			bind: func(c target) value { return paths(&c.FSReload, c.sys.Dir) },
 		},
 

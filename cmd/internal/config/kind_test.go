@@ -59,6 +59,7 @@ func TestValues(t *testing.T) {
 		}},
 		{path(&s, "/srv"), map[string]string{"a": "/srv/a", "./a/../b/": "/srv/b", "/a//b": "/a/b", "..": "/"}},
 		{path(&s, ""), map[string]string{"/a": "/a", "a": ""}},
+		{path(&s, "/srv"), map[string]string{"~/a": "", "~": "", "~a/b": "/srv/~a/b", "./~": "/srv/~"}},
 		{socketPath(&s, "/srv"), map[string]string{"a.sock": "/srv/a.sock", strings.Repeat("x", 108): ""}},
 		{userID(&id, &s, sys), map[string]string{"0": "0", "1000": "1000", "exporter": "1001", "no-such-user": "", "-1": "", "4294967295": "", "": ""}},
 		{groupID(&id, sys), map[string]string{"0": "0", "www": "33", "exporter": "", "-1": "", "": ""}},

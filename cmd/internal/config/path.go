@@ -54,6 +54,8 @@ func resolve(dir, path string) (string, error) {
 		return "", nil
 	case filepath.IsAbs(path):
 		return filepath.Clean(path), nil
+	case path == "~" || strings.HasPrefix(path, "~/"):
+		return "", fmt.Errorf("%s would be a directory with that name: use $(HOME) or an absolute path", quoted("~"))
 	case dir == "":
 		return "", fmt.Errorf("%s is not absolute", quoted(path))
 	}
