@@ -11,6 +11,9 @@ func (t *table) verdict(key, value string) (UWSGIKey, bool) {
 	if !ok {
 		return row, false
 	}
+	if on, err := parseBool(value); row.alone && err == nil && !on {
+		row.Refused, row.Reason = false, "it is off"
+	}
 	if action, ok := routeAction(key, value); ok {
 		if name, _, _ := strings.Cut(action, ":"); !matches(harmlessActions, name) {
 			row.Refused = true

@@ -339,7 +339,8 @@ func UWSGIKeys() []UWSGIKey {
 		{
 			refused: true,
 			reason:  "certificates of clients are not verified: use a proxy in front that does",
-			alone:   "https-export-cert ssl-verify-depth",
+			valued:  "ssl-verify-depth",
+			alone:   "https-export-cert",
 		},
 		{
 			refused: true,

@@ -83,6 +83,9 @@ func TestUWSGIGuards(t *testing.T) {
 		ssl-verify-depth = 2
 		ssl-option = 1
 		enable-proxy-protocol
+		enable-proxy-protocol = true
+		enable-proxy-protocol = nonsense
+		ssl-verify-depth = 0
 		http-enable-proxy-protocol
 		chroot = /srv
 		cap = net_bind_service
@@ -122,6 +125,9 @@ func TestUWSGIGuards(t *testing.T) {
 		final-route = .* log:done
 		hook-as-root = chown:/run/app www www
 		master-as-root
+		enable-proxy-protocol = false
+		no-initgroups = off
+		drop-after-init = 0
 		protocol = http
 		socket-protocol = uwsgi
 		static-map = /s=/srv/s
