@@ -26,13 +26,15 @@ func TestAPIForm(t *testing.T) {
 		{"b", strings.Repeat(`{"a":`, 200) + "1" + strings.Repeat("}", 200), "has more than 100 nested levels"},
 		{"", "{}", "is empty"},
 		{"a", "{}", "is already in use"},
+		{" a", "{}", "begins with a space"},
+		{"a\u00a0", "{}", "ends with U+00A0, which is invisible"},
 		{strings.Repeat("x", 201), "{}", "has more than 200 characters"},
 	} {
-		got := s.want(http.StatusUnprocessableEntity, "/admin/apis/add", "name", test.name, "description", "what it is", "params", strings.ReplaceAll(test.params, "\n", "\r\n"))
+		got := s.want(http.StatusUnprocessableEntity, "/admin/apis/add", "name", test.name, "description", "\r\n what it is ", "params", strings.ReplaceAll(test.params, "\n", "\r\n"))
 		if texts := got.texts(t, "p"); !slices.Contains(texts, test.problem) {
 			t.Errorf("%.20q, %.20q: it says %q, want %q", test.name, test.params, texts, test.problem)
 		}
-		if got.input(t, "name") != test.name || got.input(t, "description") != "what it is" || got.input(t, "params") != test.params {
+		if got.input(t, "name") != test.name || got.input(t, "description") != "\n what it is " || got.input(t, "params") != test.params {
 			t.Errorf("what was typed is %q, %q, %.60q now", got.input(t, "name"), got.input(t, "description"), got.input(t, "params"))
 		}
 	}
@@ -41,11 +43,11 @@ func TestAPIForm(t *testing.T) {
 		`{"a": {"a": [{"a": 1}, {"a": "a"}, "a", "a"]}, "b": {"a": null}, "": "\ufeff"}`,
 	} {
 		name := fmt.Sprint("good ", i)
-		s.want(http.StatusSeeOther, "/admin/apis/add", "name", name, "description", "", "params", params)
+		s.want(http.StatusSeeOther, "/admin/apis/add", "name", name, "description", "\r\n\r\n what ", "params", params)
 		s.view(func(tx *store.Tx) error {
 			api, err := tx.NamedByName(store.KindAPI, name)
-			if string(api.Params) != params {
-				t.Errorf("the params are %s", api.Params)
+			if string(api.Params) != params || api.Description != "\n\n what " {
+				t.Errorf("%q, %s", api.Description, api.Params)
 			}
 			return err
 		})
