@@ -33,6 +33,7 @@ type expander struct {
 	size    int      // bytes inserted so far, including those dropped again
 	escaped bool     // $$(, @@( or %%( was read, which uWSGI does not take literally
 	located bool     // a part of the ini file's path was inserted
+	beside  bool     // a file in the ini file\'s directory was inserted, which is not the working directory
 	files   []string // the texts that @(file) has inserted
 }
 
@@ -200,6 +201,7 @@ func (x *expander) read(name string) (string, error) {
 	dir := x.sys.Dir
 	if x.ini != nil {
 		dir = filepath.Dir(x.ini.path)
+		x.beside = x.beside || dir != x.sys.Dir && !filepath.IsAbs(name)
 	}
 	path, err := resolve(dir, name)
 	if err != nil {

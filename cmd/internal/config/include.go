@@ -221,6 +221,9 @@ func (r *reader) include(spec string, origin Origin) {
 		to.name = name
 		if !filepath.IsAbs(name) {
 			to.name = filepath.Join(filepath.Dir(from.name), name)
+			if from.uwsgi && filepath.Dir(from.path) != r.sys.Dir {
+				r.note(origin, "%s is relative to this file's directory, in uWSGI to the working directory", printable(name))
+			}
 		}
 	}
 	same := func(i inclusion) bool { return i.path == to.path && i.section == to.section }
@@ -308,6 +311,9 @@ func (r *reader) expand(a assignment) (string, bool) {
 
 // noteReferences reports references that uWSGI replaces by another text.
 func (r *reader) noteReferences(a assignment, x expander) {
+	if x.beside && a.uwsgi {
+		r.note(a.Origin, "%s: the file in @() is relative to this file's directory, in uWSGI to the working directory", printable(a.Key))
+	}
 	if x.escaped && a.uwsgi {
 		r.note(a.Origin, "%s: a doubled sign before a parenthesis is a literal one here; uWSGI replaces the reference all the same", printable(a.Key))
 	}

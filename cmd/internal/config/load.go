@@ -73,6 +73,8 @@ func bind(args Arguments, sys *system) (*reader, *binder) {
 		r.top(spec)
 	}
 
+	r.noteEnvironment()
+
 	b := newBinder(sys, keys, r.used, r.broken)
 	b.assign(r.assignments, commandLine)
 	b.assignPresets(args.Presets)

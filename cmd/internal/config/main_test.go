@@ -28,6 +28,7 @@ func testSystem(files map[string]string, env ...string) *system {
 			}
 			return "", false
 		},
+		Environ: func() []string { return env },
 		LookupUser: func(name string) (*user.User, error) {
 			if name == "exporter" {
 				return &user.User{Uid: "1001", Gid: "1002", Username: name}, nil

@@ -6,6 +6,20 @@ import (
 	"strings"
 )
 
+// noteEnvironment reports variables that set options of uWSGI's.
+func (r *reader) noteEnvironment() {
+	for _, variable := range r.sys.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		option, ok := strings.CutPrefix(name, "UWSGI_")
+		option = strings.ReplaceAll(strings.ToLower(option), "_", "-")
+		_, own := r.table.find(option)
+		theirs, _ := r.table.theirs(option)
+		if ok && (own || theirs.Refused || option == "ini") {
+			r.note(Origin{Place: "$" + name}, "environment variables do not set keys, as they do in uWSGI: use the ini file or a flag")
+		}
+	}
+}
+
 // noteReading reports a value in uWSGI's section that uWSGI takes for another one.
 func (b *binder) noteReading(k Key, a assignment, text string) {
 	if !a.uwsgi || !isNumberOfUWSGI(k.Name) {

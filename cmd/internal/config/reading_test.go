@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestReadingOfUWSGI loads values that uWSGI accepts in uWSGI's section, most of which it takes for others.
@@ -62,6 +64,22 @@ func TestReferencesOfUWSGI(t *testing.T) {
 		if got := strings.Contains(notes, "; uWSGI "); got != (want != "") || !strings.Contains(notes, want) {
 			t.Errorf("%s: %s", text, notes)
 		}
+	}
+	sys.Open = testSystem(map[string]string{
+		"/srv/app/conf/a.ini": "[uwsgi]\nhttp-socket = 1.2.3.4:1\nenv = A=@(b)\nini = c.ini\nini = /srv/app/conf/c.ini\nenv = B=@(%db)\nini = %dc.ini",
+		"/srv/app/conf/b":     "b", "/srv/app/conf/c.ini": "[uwsgi]\n",
+	}).Open
+	beside, err := load(Arguments{Files: []string{"conf/a.ini"}}, sys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantBeside := []string{
+		"conf/a.ini:2: http-socket is another name of socket",
+		"conf/a.ini:3: env: the file in @() is relative to this file's directory, in uWSGI to the working directory",
+		"conf/a.ini:4: c.ini is relative to this file's directory, in uWSGI to the working directory",
+	}
+	if diff := cmp.Diff(wantBeside, notesOf(beside)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 	sys.Open = testSystem(map[string]string{"/srv/app/current/a.ini": "[uwsgi]\nhttp-socket = 1.2.3.4:1\npidfile = %drun.pid\nlogto = %D%n.log"}).Open
 	loaded, err := load(Arguments{Files: []string{"current/a.ini"}}, sys)

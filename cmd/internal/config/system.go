@@ -18,6 +18,7 @@ type system struct {
 	Getuid        func() int
 	Getgid        func() int
 	LookupEnv     func(name string) (string, bool)
+	Environ       func() []string
 	LookupUser    func(name string) (*user.User, error)
 	LookupUserID  func(id string) (*user.User, error)
 	LookupGroup   func(name string) (*user.Group, error)
@@ -38,6 +39,7 @@ func newSystem() *system {
 		Getuid:        os.Getuid,
 		Getgid:        os.Getgid,
 		LookupEnv:     os.LookupEnv,
+		Environ:       os.Environ,
 		LookupUser:    user.Lookup,
 		LookupUserID:  user.LookupId,
 		LookupGroup:   user.LookupGroup,
