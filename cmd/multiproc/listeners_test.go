@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -154,7 +155,14 @@ func TestManyListeners(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var ini strings.Builder
-			name := func(i int) string { return fmt.Sprintf("@%s-%d-%d", t.Name(), os.Getpid(), i) }
+			dir := t.TempDir()
+			name := func(i int) string {
+				if i%2 == 0 {
+					return fmt.Sprintf("@%s-%d-%d", t.Name(), os.Getpid(), i)
+				}
+				return filepath.Join(dir, strconv.Itoa(i))
+			}
+			ini.WriteString("chmod-socket = 600\n")
 			for i := range n {
 				ini.WriteString("socket = " + name(i) + "\n")
 			}

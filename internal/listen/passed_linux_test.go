@@ -145,7 +145,7 @@ func TestResolve(t *testing.T) {
 				if want != "" {
 					expected = nil
 				}
-				for _, n := range strings.Fields(want) {
+				for n := range strings.FieldsSeq(want) {
 					i, err := strconv.Atoi(n)
 					check(t, err)
 					expected = append(expected, Socket{Name: "http", Network: "fd", Address: numberOf(files[i]), Backlog: 3})

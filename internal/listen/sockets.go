@@ -151,7 +151,7 @@ func (set *Set) Descriptors(slot int) (fds []int, names []string, err error) {
 	for _, l := range set.listeners {
 		fd, err := l.descriptor(set, slot)
 		if err != nil {
-			return nil, nil, fmt.Errorf("listen on %s: %w", l.address, err)
+			return nil, nil, fmt.Errorf("listen on %s: %w", l.address, osfile.ExplainLimit(err))
 		}
 		cleared, err := setNonblocking(fd)
 		if err != nil {

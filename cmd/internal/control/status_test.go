@@ -21,6 +21,10 @@ func TestPrintStatus(t *testing.T) {
 			{ID: "w2", PID: 72, Generation: 1, State: "draining", Leaving: "reload", Started: now.Add(-time.Hour), CPU: 1234 * time.Millisecond},
 		},
 		Waiting:   []master.SlotStatus{{Slot: 3, Next: now.Add(2 * time.Second), Restarts: 4, LastExit: exit}},
+		Exporter: &master.ExporterStatus{
+			Processes: []master.WorkerStatus{{ID: "exporter", PID: 73, Generation: 1, State: "draining", Leaving: "reload", Started: now}},
+			Waiting:   &master.SlotStatus{Next: now.Add(time.Second), Restarts: 2},
+		},
 		Listeners: []listen.Queue{{Listener: "127.0.0.1:8000", Length: 1, Limit: 4096}},
 		Reloads: []master.ReloadStatus{
 			{Began: now, Generation: 2, Outcome: "committed", Took: 1500 * time.Microsecond},
@@ -39,7 +43,9 @@ func TestPrintStatus(t *testing.T) {
 		"WORKER PID GENERATION STATE UP RESTARTS MEMORY CPU LAST EXIT",
 		"w1 71 2 ready 1s 1 2.5 MiB 0s 1m0s ago: crash, killed by signal 9 warm",
 		"w2 72 1 draining (reload) 1h0m0s 0 0.0 MiB 1.23s -",
+		"exporter 73 1 draining (reload) 0s 0 0.0 MiB 0s -",
 		"w3 - - starts in 2s - 4 - - 1m0s ago: crash, killed by signal 9",
+		"exporter - - starts in 1s - 2 - - -",
 		"",
 		"LISTENER QUEUE LIMIT",
 		"127.0.0.1:8000 1 4096",

@@ -76,6 +76,18 @@ func TestExporterIsReplaced(t *testing.T) {
 	s.on(up(6), "TERM 3", "TERM 5", "retire g2", "reloaded g3") // no exporter any more
 }
 
+// Neither waits for the other: a worker that is recycled, and an exporter that is replaced, also in a reload.
+func TestExporterIsReplacedApart(t *testing.T) {
+	s := withExporter(t)
+	s.now = s.now.Add(servedWell)
+	s.on(stopping(2), "spawn 3 exporter-1 g1")
+	s.on(stopping(1), "spawn 4 w1-1 g1")
+	s.on(up(3), "TERM 2")
+	s.on(ReloadRequested{}, "prepare g2")
+	s.now = s.now.Add(servedWell)
+	s.on(stopping(3), "spawn 5 exporter-2 g1")
+}
+
 func TestExporterEndsLast(t *testing.T) {
 	s := withExporter(t)
 	s.on(StopRequested{}, "unready 1", "unready 2", "TERM 1")
