@@ -126,11 +126,11 @@ func TestKeysChangeFields(t *testing.T) {
 func TestSuggestion(t *testing.T) {
 	keys := newTable()
 	for key, words := range map[string]string{
-		"processes": "process proceses porcesses procceses prosesses processe worker_processes num-procs", "workers": "worker wokers wrokers woker",
+		"processes": "process proceses porcesses procceses prosesses processe worker_processes num-procs workers-count", "workers": "worker wokers wrokers woker",
 		"socket": "sokcet sockets scoket bind port", "http-socket": "http-sockets http_socket htttp-socket socket-http",
 		"listen": "lisen backlog", "uid": "user user-name uuid", "gid": "group gidd", "master": "mater masters maser",
 		"max-requests": "max_requests MAX-REQUESTS max-request maxrequests requests-max worker-max-requests",
-		"harakiri":     "harikiri harakari hara-kiri timeout harakiri_timeout", "harakiri-graceful-timeout": "harakiri-grateful-timeout",
+		"harakiri":     "harikiri harakari hara-kiri timeout harakiri_timeout harakiri-timout", "harakiri-graceful-timeout": "harakiri-grateful-timeout",
 		"chdir": "ch-dir chdirr working_dir cwd", "pidfile": "pid-file pid pidfiles", "logto": "log-to logfile log_file log",
 		"vacuum": "vacumm vacum vaccuum", "buffer-size": "buffersize buffer_size bufer-size buffer-sizes size-buffer",
 		"env": "environments environment environ raw_env", "touch-reload": "touchreload reload-touch touch-reloads",
@@ -140,6 +140,8 @@ func TestSuggestion(t *testing.T) {
 		"stats": "stat", "limit-post": "post-limit client_max_body_size", "tls-cert": "ssl-certificate certfile",
 		"enable-threads": "enable-thread enable_threads", "die-on-term": "die-on-terms", "lazy-apps": "lazy-app lazyapps",
 		"module": "modul modules", "thunder-lock": "thunderlock", "virtualenv": "virtual-env", "plugins": "plugns",
+		"metrics-socket": "metrics-port prometheus_port", "health": "health-check", "database": "db database_url", "allowed-hosts": "hosts allowed-host",
+		"socket-timeout": "idle_timeout scoket-timeout", "envdir": "env-file", "daemonize": "daemonise demonize daemon",
 		"": "nonsense x colour my-app-version",
 	} {
 		for word := range strings.FieldsSeq(words) {
@@ -150,6 +152,16 @@ func TestSuggestion(t *testing.T) {
 			if got := keys.suggestion(word, ""); got != want {
 				t.Errorf("%s%s; want%s", word, got, want)
 			}
+		}
+	}
+	known := func(name string) bool {
+		_, ours := keys.find(name)
+		_, theirs := keys.theirs(name)
+		return ours || theirs
+	}
+	for word, key := range foreignNames() {
+		if known(word) || !known(key) {
+			t.Errorf("%s stands for %s", word, key)
 		}
 	}
 }
