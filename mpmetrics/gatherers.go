@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 )
@@ -46,6 +47,38 @@ func (c *Collector) gatherOthers(p *pageLayout) ([]*dto.MetricFamily, error) {
 	}
 	slices.SortFunc(all, func(a, b *dto.MetricFamily) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	return all, errors.Join(errs...)
+}
+
+// hasFamily reports whether a family of this name is among those of gatherOthers.
+func hasFamily(others []*dto.MetricFamily, name string) bool {
+	_, found := slices.BinarySearchFunc(others, name, func(f *dto.MetricFamily, name string) int {
+		return cmp.Compare(f.GetName(), name)
+	})
+	return found
+}
+
+// otherName returns the name that a counter has in OpenMetrics besides its own: that of the family is without _total, that of the
+// samples with it. It is empty if f is no counter.
+func otherName(f *dto.MetricFamily) string {
+	if f.GetType() != dto.MetricType_COUNTER {
+		return ""
+	}
+	base, ok := strings.CutSuffix(f.GetName(), "_total")
+	if !ok {
+		base += "_total"
+	}
+	return base
+}
+
+// asUnknown returns a counter as a family without a type.
+func asUnknown(f *dto.MetricFamily) *dto.MetricFamily {
+	unknown := &dto.MetricFamily{Name: f.Name, Help: f.Help, Type: dto.MetricType_UNTYPED.Enum()}
+	for _, m := range f.GetMetric() {
+		unknown.Metric = append(unknown.Metric, &dto.Metric{
+			Label: m.GetLabel(), Untyped: &dto.Untyped{Value: new(m.GetCounter().GetValue())}, TimestampMs: m.TimestampMs,
+		})
+	}
+	return unknown
 }
 
 func (c *Collector) logDuplicate(name string) {

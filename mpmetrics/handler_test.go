@@ -411,6 +411,41 @@ func TestGathererExemplars(t *testing.T) {
 	}
 }
 
+// TestGathererNames: in OpenMetrics the family of a counter has no _total, and its samples have it. A family of another source that has
+// the other name makes the counter one of an unknown type.
+func TestGathererNames(t *testing.T) {
+	counter := func(name string) *dto.MetricFamily {
+		return &dto.MetricFamily{Name: &name, Type: dto.MetricType_COUNTER.Enum(), Metric: []*dto.Metric{{Counter: &dto.Counter{
+			Value: new(1.0), Exemplar: &dto.Exemplar{Label: []*dto.LabelPair{{Name: new("id"), Value: new("1")}}, Value: new(1.0)},
+		}}}}
+	}
+	dir := t.TempDir()
+	put(t, dir+"/counter_1.db", metricFile(with(`["a", "a_total", {}, ""]`, 2), with(`["b", "b_total", {}, ""]`, 2)))
+	put(t, dir+"/gauge_max_1.db", metricFile(with(`["c", "c", {}, ""]`, 2)))
+	others := &gatherer{families: []*dto.MetricFamily{
+		gaugeFamily("a", 1), counter("b"), counter("c_total"), gaugeFamily("d", 1), counter("d_total"), counter("e_total"),
+	}}
+	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Gatherers: []prometheus.Gatherer{others}})
+	defer c.Close()
+	var page bytes.Buffer
+	check(t, c.Write(&page, expfmt.FmtOpenMetrics_1_0_0))
+	want := strings.Join([]string{
+		"# HELP a Help.", "# TYPE a gauge", "a 1.0", "# HELP a_total ", "# TYPE a_total unknown", "a_total 2.0",
+		"# HELP b ", "# TYPE b unknown", "b 1.0", "# HELP b_total ", "# TYPE b_total unknown", "b_total 2.0",
+		"# HELP c ", "# TYPE c gauge", "c 2.0", "# HELP c_total ", "# TYPE c_total unknown", "c_total 1.0",
+		"# HELP d Help.", "# TYPE d gauge", "d 1.0", "# HELP d_total ", "# TYPE d_total unknown", "d_total 1.0",
+		"# HELP e ", "# TYPE e counter", `e_total 1.0 # {id="1"} 1.0`, "# EOF", "",
+	}, "\n")
+	if diff := cmp.Diff(want, page.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	page.Reset()
+	check(t, c.Write(&page, expfmt.FmtText))
+	if text := page.String(); strings.Count(text, " counter\n") != 6 {
+		t.Errorf("text:\n%s", text)
+	}
+}
+
 // TestUTF8NamesStayDistinct: escaping must not make two names equal, since a scraper would refuse the page.
 func TestUTF8NamesStayDistinct(t *testing.T) {
 	dir := t.TempDir()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
 	"multiproc/internal/proctest"
@@ -262,7 +263,8 @@ func TestParsers(t *testing.T) {
 	w := newWriter(t, dir, "w1")
 	mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "own_total", Help: "Own."})).Add(2)
 	mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "own_seconds", Help: "Own."})).Observe(2)
-	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Gatherers: []prometheus.Gatherer{exemplary(t)}})
+	beside := &gatherer{families: []*dto.MetricFamily{gaugeFamily("own", 1)}} // which own_total would be in OpenMetrics
+	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Gatherers: []prometheus.Gatherer{exemplary(t), beside}})
 	t.Cleanup(c.Close)
 	page := func(format expfmt.Format) string {
 		t.Helper()

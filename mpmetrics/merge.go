@@ -98,13 +98,9 @@ func (v *values) isSet(f *mergedFamily, index uint32) bool {
 }
 
 // appendFamily appends the text of the i-th family of the layout.
-func (v *values) appendFamily(dst []byte, t *template, i int, openMetrics bool) []byte {
+func (v *values) appendFamily(dst []byte, t *template, i int, header string) []byte {
 	f := v.layout.families[i]
-	if openMetrics {
-		dst = append(dst, t.headers[i].openMetrics...)
-	} else {
-		dst = append(dst, t.headers[i].text...)
-	}
+	dst = append(dst, header...)
 	if len(f.series) == 0 {
 		return dst
 	}

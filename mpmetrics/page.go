@@ -40,14 +40,27 @@ func (c *Collector) appendPage(dst []byte, format expfmt.Format, names []string)
 	dst = slices.Grow(dst, t.size())
 	v.layout.eachFamily(others,
 		func(i int) {
-			if f := v.layout.families[i]; wanted(names, f.name, dtoType(f.kind.Type)) {
-				dst = v.appendFamily(dst, t, i, openMetrics)
+			f, h := v.layout.families[i], t.headers[i]
+			if !wanted(names, f.name, dtoType(f.kind.Type)) {
+				return
+			}
+			switch {
+			case !openMetrics:
+				dst = v.appendFamily(dst, t, i, h.text)
+			case h.unknown != "" && hasFamily(others, strings.TrimSuffix(f.name, "_total")):
+				dst = v.appendFamily(dst, t, i, h.unknown)
+			default:
+				dst = v.appendFamily(dst, t, i, h.openMetrics)
 			}
 		},
 		func(f *dto.MetricFamily) {
-			if wanted(names, f.GetName(), f.GetType()) {
-				dst = appendFamilyText(dst, f, openMetrics, scheme)
+			if !wanted(names, f.GetName(), f.GetType()) {
+				return
 			}
+			if other := otherName(f); openMetrics && (v.layout.has(other) || hasFamily(others, other)) {
+				f = asUnknown(f)
+			}
+			dst = appendFamilyText(dst, f, openMetrics, scheme)
 		})
 	if openMetrics {
 		dst = append(dst, "# EOF\n"...)

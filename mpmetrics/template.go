@@ -25,9 +25,10 @@ func (t *template) size() int {
 	return size
 }
 
-// header has the lines before a family's samples in each format.
+// header has the lines before a family's samples in each format. For a counter, unknown is that of OpenMetrics beside a family whose
+// name it has without _total; OpenMetrics has no counters of other names.
 type header struct {
-	text, openMetrics string
+	text, openMetrics, unknown string
 }
 
 // templates are made on first use, one per way to escape names that older scrapers cannot read. If there are no such names,
@@ -70,11 +71,14 @@ func (p *pageLayout) makeTemplate(scheme model.EscapingScheme) *template {
 	escaped := escapeNames(len(p.families), func(i int) string { return p.families[i].name }, scheme)
 	for i, f := range p.families {
 		name := escaped[i]
-		t.headers[i] = headerOf(name, f.help, f.kind.Type.String())
-		if base, ok := strings.CutSuffix(f.name, "_total"); ok && f.kind.Type == format.Counter && p.has(base) {
-			// Without _total it would be another family in OpenMetrics, which has no counters of other names.
-			t.headers[i].openMetrics = string(appendHeadings(nil, name, f.help, "unknown", true))
+		h := headerOf(name, f.help, f.kind.Type.String())
+		if f.kind.Type == format.Counter {
+			h.unknown = string(appendHeadings(nil, name, f.help, "unknown", true))
+			if p.has(strings.TrimSuffix(f.name, "_total")) {
+				h.openMetrics = h.unknown
+			}
 		}
+		t.headers[i] = h
 		names := familyNames(name)
 		for j := range f.series {
 			t.addSeries(f, &f.series[j], names, scheme)
