@@ -2,7 +2,6 @@ package mpmetrics
 
 import (
 	"log/slog"
-	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
@@ -56,8 +55,9 @@ type Collector struct {
 	loggedFaults map[string]bool // by file and reason
 
 	valuesPool sync.Pool // of *values
-	pages      sync.Pool // of *[]byte
-	handler    http.Handler
+	buffers    sync.Pool // of *[]byte
+	pages      *pages
+	compressor compressor
 }
 
 // NewCollector makes a Collector of the directory at path. The directory is opened for each reading, so it can be created,
@@ -72,7 +72,7 @@ func NewCollector(path string, opts CollectorOptions) *Collector {
 		loggedDuplicates: map[string]bool{},
 		dirents:          make([]byte, 1<<15),
 	}
-	c.handler = compressed(c.servePage)
+	c.pages = newPages(c.render, func(buffer *[]byte) { c.buffers.Put(buffer) })
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}

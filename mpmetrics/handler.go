@@ -1,55 +1,83 @@
 package mpmetrics
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
-	"github.com/klauspost/compress/gzhttp"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/common/expfmt"
 )
 
 // ServeHTTP answers a scrape. The format is negotiated by Accept, as in promhttp, and the compression, gzip or zstd, by
 // Accept-Encoding. The query parameter name[], which can be repeated, selects families. If another Gatherer fails, its error
 // is logged when it changes, and the rest is served.
-func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
-
-// compressed returns a handler that compresses the response of another one, as fast as possible and in little memory.
-func compressed(h http.HandlerFunc) http.Handler {
-	wrap, err := gzhttp.NewWrapper(gzhttp.PreferZstd(false),
-		gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.ZstdCompressionLevel(int(zstd.SpeedFastest)))
-	if err != nil {
-		panic(fmt.Sprintf("BUG: options of the compressor: %v", err))
-	}
-	return wrap(h)
-}
-
-func (c *Collector) servePage(w http.ResponseWriter, r *http.Request) {
+//
+// Requests share a page that was begun after all of them. The memory for pages is bounded: while clients do not take theirs, further
+// requests wait for up to 5 s, or for half of X-Prometheus-Scrape-Timeout-Seconds, and are then answered with 503. To make room, a
+// client that takes nothing for 5 s is cut off, and so is one that has not taken its page after 10 s if there is no such client.
+func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "Method not allowed.", http.StatusMethodNotAllowed)
 		return
 	}
-	format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...)
-	buffer, _ := c.pages.Get().(*[]byte)
-	if buffer == nil {
-		buffer = new([]byte)
+	key := pageKey{
+		format:   expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...),
+		encoding: negotiateEncoding(r),
 	}
-	defer c.pages.Put(buffer)
-	page, gatherErr, err := c.appendPage((*buffer)[:0], format, r.URL.Query()["name[]"])
-	if err != nil {
-		c.log.Error("encoding metrics failed", "error", err)
+	if r.URL.RawQuery != "" {
+		key.names = joinNames(r.URL.Query()["name[]"])
+	}
+	header := w.Header()
+	header.Add("Vary", "Accept-Encoding")
+	header.Add("Vary", "Accept")
+	p := c.pages.await(key, r)
+	if p == nil {
+		header.Set("Retry-After", retryAfter)
+		http.Error(w, "Too many clients have not read their pages.", http.StatusServiceUnavailable)
+		return
+	}
+	defer c.pages.release(p)
+	if p.failure != nil {
+		panic(p.failure)
+	}
+	if p.err != nil {
 		http.Error(w, "Metrics could not be encoded.", http.StatusInternalServerError)
 		return
 	}
-	*buffer = page
+	header.Set("Content-Type", string(key.format))
+	header.Set("Content-Length", strconv.Itoa(len(p.content)))
+	if p.encoding != "" {
+		header.Set("Content-Encoding", p.encoding)
+	}
+	c.pages.write(p, w) // the scraper may have gone
+}
+
+// render makes a page.
+func (c *Collector) render(p *sharedPage) {
+	buffer := c.buffer()
+	text, gatherErr, err := c.appendPage((*buffer)[:0], p.key.format, splitNames(p.key.names))
+	if err != nil {
+		c.log.Error("encoding metrics failed", "error", err)
+		p.err = err
+		return
+	}
+	*buffer = text
 	c.logError(gatherErr)
-	w.Header().Set("Content-Type", string(format))
-	w.Header().Add("Vary", "Accept")
-	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
-	_, _ = w.Write(page) // the scraper may have gone
+	if p.key.encoding == "" || len(text) < minCompressed {
+		p.buffer, p.content = buffer, text
+		return
+	}
+	p.encoding = p.key.encoding
+	p.content = c.compressor.compress(text, p.encoding)
+	c.buffers.Put(buffer)
+}
+
+func (c *Collector) buffer() *[]byte {
+	if buffer, ok := c.buffers.Get().(*[]byte); ok {
+		return buffer
+	}
+	return new([]byte)
 }
 
 func (c *Collector) logError(err error) {
@@ -63,4 +91,15 @@ func (c *Collector) logError(err error) {
 		c.log.Error("gathering metrics failed", "error", err)
 	}
 	c.loggedError = text
+}
+
+// The names of a pageKey are one string, so that keys can be compared. Names that are not valid UTF-8 do not exist.
+
+func joinNames(names []string) string { return strings.Join(names, "\xff") }
+
+func splitNames(names string) []string {
+	if names == "" {
+		return nil
+	}
+	return strings.Split(names, "\xff")
 }

@@ -343,6 +343,7 @@ func (c *clientConn) SetWriteDeadline(t time.Time) error {
 		return nil
 	}
 	c.ownWriteDeadline = !t.IsZero()
+	c.socket.OwnWriteDeadline(c.ownWriteDeadline)
 	return c.Conn.SetWriteDeadline(t)
 }
 
@@ -356,6 +357,7 @@ func (c *clientConn) SetDeadline(t time.Time) error {
 	c.readingBody = false
 	c.readDeadline = t
 	c.ownWriteDeadline = !t.IsZero()
+	c.socket.OwnWriteDeadline(c.ownWriteDeadline)
 	return c.Conn.SetDeadline(t)
 }
 

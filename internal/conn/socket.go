@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,7 +25,8 @@ type Socket struct {
 	Timeout  time.Duration // 0: none
 	Limit    *Limit        // nil: never full
 
-	write write
+	write    write
+	deadline atomic.Bool // see OwnWriteDeadline
 
 	// Of the current body. One goroutine at a time reads it.
 	patience time.Duration // that is left for reads
@@ -37,6 +39,9 @@ func (s *Socket) full() bool { return s.Limit != nil && s.Limit.Full() }
 
 // tooSlow reports whether n bytes in the length of a Timeout are fewer than minRate allows.
 func (s *Socket) tooSlow(n int64) bool { return float64(n) < minRate*s.Timeout.Seconds() }
+
+// OwnWriteDeadline sets whether the connection has a write deadline of the caller's, which ends a write that is in progress.
+func (s *Socket) OwnWriteDeadline(own bool) { s.deadline.Store(own) }
 
 // StartBody resets the time that the client has for a body.
 func (s *Socket) StartBody() { s.patience, s.received = s.Timeout, 0 }
@@ -127,9 +132,12 @@ func (s *Socket) retry(attempt func() (n int64, err error)) error {
 			if err := s.SetWriteDeadline(now.Add(s.Timeout)); err != nil {
 				return err
 			}
+			if s.deadline.Load() { // set meanwhile, and replaced by that of this attempt
+				return os.ErrDeadlineExceeded
+			}
 		}
 		n, err := attempt()
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || s.deadline.Load() {
 			return err
 		}
 		before := queued
