@@ -22,14 +22,20 @@ func UWSGIKeys() []UWSGIKey {
 	}{
 		{
 			reason: "multiproc starts Go programs; command runs other programs",
-			valued: "app callable cgi cgi-* clojure-load dlopen dumbloop-* eval file gccgo-* gemset go-* home import " +
-				"ini-paste ini-paste-logged jvm-* jwsgi lua lua-* max-apps module mono-* mount need-plugin need-plugins " +
-				"optimize paste pecan perl-* php-* plugin plugin-dir plugins plugins-dir post-pymodule-alias pp psgi " +
-				"psgi-* pump py py-* pyargv pyhome pyimport pymodule-alias pypy-* pyrun python python-* pythonpath rack " +
-				"rails rb-* rbrequire require ring-* ruby-* rubyrequire rvm rvm-path shared-import shared-py-import " +
-				"shared-pyimport shared-python-import shared-rb-require shared-rbrequire shared-require " +
-				"shared-ruby-require shared-rubyrequire symcall symcall-* test v8-* venv virtualenv web3 worker-mount " +
-				"wsgi wsgi-* xslt-*",
+			valued: "app callable cgi cgi-* clojure-load dlopen dumbloop-code dumbloop-function dumbloop-modifier1 eval file " +
+				"gccgo-args gccgo-load gemset go-args go-load home import ini-paste ini-paste-logged jvm-class " +
+				"jvm-classpath jvm-main-class jvm-opt jwsgi lua lua-load max-apps module mono-app mono-assembly " +
+				"mono-config mono-exec mono-gc-freq mono-index mono-key mono-version mount need-plugin need-plugins " +
+				"optimize paste pecan perl-* php-* plugin plugin-dir plugins plugins-dir post-pymodule-alias pp psgi pump " +
+				"py py-auto-reload py-auto-reload-ignore py-autoreload py-executable py-import py-program-name " +
+				"py-programname py-sharedarea py-sys-executable pyargv pyhome pyimport pymodule-alias pypy-* pyrun python " +
+				"python-auto-reload python-autoreload python-import python-path python-raw python-worker-override " +
+				"pythonpath rack rails rb-gc-freq rb-lib rb-require rbrequire require ring-app ring-load ruby-gc-freq " +
+				"ruby-lib ruby-require rubyrequire rvm rvm-path shared-import shared-py-import shared-pyimport " +
+				"shared-python-import shared-rb-require shared-rbrequire shared-require shared-ruby-require " +
+				"shared-rubyrequire symcall symcall-post-fork symcall-register-rpc test v8-gc-freq v8-jsgi v8-load " +
+				"v8-module-path v8-preemptive venv virtualenv web3 worker-mount wsgi wsgi-env-behavior wsgi-env-behaviour " +
+				"wsgi-file wsgi-lite xslt-content-type xslt-docroot xslt-ext xslt-stylesheet xslt-var",
 			alone: "autoload catch-exceptions cgi-async-max-attempts cgi-close-stdin-on-eof cgi-do-not-kill-on-error " +
 				"cgi-from-docroot cgi-optimize cgi-optimized cgi-path-info ignore-script-name lua-gc-freq lua-shell " +
 				"luashell manage-script-name need-app no-default-app no-site paste-logger perl-no-die-catch perl-no-plack " +
@@ -41,7 +47,7 @@ func UWSGIKeys() []UWSGIKey {
 		},
 		{
 			reason: "every request has its own goroutine, on as many cores as threads allows",
-			valued: "async asyncio coroae gevent gevent-* goroutines loop offload-thread offload-threads thread-stack-size " +
+			valued: "async asyncio coroae gevent goroutines loop offload-thread offload-threads thread-stack-size " +
 				"thread-stacksize threads-stack-size threads-stacksize tornado ugreen-stacksize",
 			alone: "enable-threads fiber gevent-early-monkey-patch gevent-monkey-patch gevent-wait-for-hub greenlet " +
 				"no-threads-wait stackless ugreen",
@@ -141,14 +147,16 @@ func UWSGIKeys() []UWSGIKey {
 		},
 		{
 			reason: "every ini file has its own master: let systemd start them",
-			valued: "emperor emperor-* heartbeat vassal-* vassals-*",
+			valued: "emperor emperor-* heartbeat vassal-set vassal-sos vassal-sos-backlog vassals-include " +
+				"vassals-include-before vassals-inherit vassals-inherit-before vassals-set vassals-start-hook " +
+				"vassals-stop-hook",
 			alone: "early-emperor emperor-graceful-shutdown emperor-magic-exec emperor-no-blacklist emperor-nofollow " +
 				"imperial-monitor-list imperial-monitors-list",
 		},
 		{
 			reason: "the metrics are at metrics-path, and multiproc status shows the workers",
-			valued: "carbon carbon-* metric metric-* rrdtool rrdtool-* snmp-community stats-push stats-pusher-default-freq " +
-				"stats-pushers-default-freq",
+			valued: "carbon carbon-* metric rrdtool rrdtool-freq rrdtool-lib snmp-community stats-push " +
+				"stats-pusher-default-freq stats-pushers-default-freq",
 			alone: "carbon-name-resolve carbon-no-workers carbon-resolve-names carbon-use-metrics enable-metrics " +
 				"metrics-dir-restore metrics-no-cores snmp zabbix-template",
 		},
@@ -232,7 +240,8 @@ func UWSGIKeys() []UWSGIKey {
 		},
 		{
 			reason: "the program speaks WebSocket itself",
-			valued: "websocket-* websockets-*",
+			valued: "websocket-max-size websocket-ping-freq websocket-pong-tolerance websockets-max-size websockets-ping-freq " +
+				"websockets-pong-tolerance",
 		},
 		{
 			reason: "socket serves HTTP/1.1 as Go's library does",
@@ -242,30 +251,40 @@ func UWSGIKeys() []UWSGIKey {
 		},
 		{
 			reason: "workers serve HTTP themselves, without a router between",
-			valued: "http-* httprouter",
-			alone:  "force-gateway http-cheap http-use-cache http-use-socket",
+			valued: "http-events http-fallback http-gracetime http-harakiri http-processes http-quiet http-resubscribe " +
+				"http-server-name-as-http-host http-ss http-stats http-stats-server http-subscription-fallback-key " +
+				"http-subscription-server http-to http-use-base http-use-code-string http-use-pattern http-workers " +
+				"http-zerg httprouter",
+			alone: "force-gateway http-cheap http-use-cache http-use-socket",
 		},
 		{
 			reason: "HTTP has no modifiers",
-			valued: "allowed-modifiers fastcgi-modifier* http-modifier1 http-modifier2 http-socket-modifier1 " +
-				"http-socket-modifier2 https-socket-modifier* raw-modifier* remap-modifier scgi-modifier*",
+			valued: "allowed-modifiers fastcgi-modifier1 fastcgi-modifier2 http-modifier1 http-modifier2 " +
+				"http-socket-modifier1 http-socket-modifier2 https-socket-modifier1 https-socket-modifier2 raw-modifier1 " +
+				"raw-modifier2 remap-modifier scgi-modifier1 scgi-modifier2",
 		},
 		{
 			reason: "name the address in the configuration of the proxy in front",
-			valued: "auto-weight st subscribe subscribe-* subscribe2 subscription-* subscriptions-* weight",
-			alone:  "start-unsubscribed subscription-dotsplit subscriptions-use-credentials unsubscribe-on-graceful-reload",
+			valued: "auto-weight st subscribe subscribe-freq subscribe-to subscribe-with-modifier1 subscribe2 " +
+				"subscription-algo subscription-notify-socket subscription-tolerance subscriptions-credentials-check " +
+				"subscriptions-sign-check subscriptions-sign-check-tolerance subscriptions-sign-skip-uid weight",
+			alone: "start-unsubscribed subscription-dotsplit subscriptions-use-credentials unsubscribe-on-graceful-reload",
 		},
 		{
 			reason: "leave files, headers and routing to the program, or to a proxy in front of it",
-			valued: "add-header check-static collect-header del-header error-page-* error-route error-route-* file-serve-mode " +
-				"fileserve-mode final-route final-route-* geoip-* glusterfs-* gridfs-* http-var mime-file mimefile " +
-				"pull-header rados-* rem-header response-header-collect response-route response-route-* route route-* " +
-				"static-* webdav-*",
+			valued: "add-header check-static collect-header del-header error-page-403 error-page-404 error-page-500 " +
+				"error-route error-route-* file-serve-mode fileserve-mode final-route final-route-* geoip-city " +
+				"geoip-country glusterfs-mount glusterfs-timeout gridfs-mount http-var mime-file mimefile pull-header " +
+				"rados-mount rados-timeout rem-header response-header-collect response-route response-route-* route " +
+				"route-* static-cache-paths static-cache-paths-name static-check static-expires static-expires-mtime " +
+				"static-expires-path-info static-expires-path-info-mtime static-expires-type static-expires-type-mtime " +
+				"static-expires-uri static-expires-uri-mtime static-gzip static-gzip-dir static-gzip-ext " +
+				"static-gzip-prefix static-gzip-suffix static-index static-map static-map2 static-safe webdav-*",
 			alone: "check-static-docroot geoip-use-disk gridfs-debug honour-range http-auto-gzip static-gzip-all",
 		},
 		{
 			reason: "TLS is that of Go's library: 1.2 and 1.3, with session tickets",
-			valued: "ssl-session-* ssl-sessions-* ssl-tmp-dir",
+			valued: "ssl-session-timeout ssl-sessions-timeout ssl-tmp-dir",
 			alone:  "ssl-enable-sslv3 ssl-enable-tlsv1 ssl-enable3 ssl-session-use-cache ssl-sessions-use-cache ssl-verbose",
 		},
 		{
@@ -274,9 +293,10 @@ func UWSGIKeys() []UWSGIKey {
 		},
 		{
 			reason: "let systemd or the container run other programs",
-			valued: "attach-control-daemon attach-daemon attach-daemon2 binsh cron cron-* cron2 curl-cron curl-cron-legion " +
-				"farm legion legion-* mule-* mules smart-attach-daemon smart-attach-daemon2 spooler spooler-* touch-exec " +
-				"touch-mules-reload touch-spoolers-reload unique-cron unique-cron-legion unique-legion-cron",
+			valued: "attach-control-daemon attach-daemon attach-daemon2 binsh cron cron-curl cron-curl-legion cron-harakiri " +
+				"cron-legion cron2 curl-cron curl-cron-legion farm legion legion-* mule-harakiri mule-reload-mercy mules " +
+				"smart-attach-daemon smart-attach-daemon2 spooler spooler-* touch-exec touch-mules-reload " +
+				"touch-spoolers-reload unique-cron unique-cron-legion unique-legion-cron",
 			alone: "mule mule-msg-size reaper spooler-ordered spooler-quiet",
 		},
 		{
@@ -293,15 +313,17 @@ func UWSGIKeys() []UWSGIKey {
 		},
 		{
 			reason: "there is no such service",
-			valued: "add-cache-item cache cache-* cache2 fs-signal load-file-in-cache load-file-in-cache-gzip multicast " +
-				"multicast-* pty-* queue queue-* rbtimer rpc-max setns-socket setns-socket-skip sharedarea signal-bufsize " +
+			valued: "add-cache-item cache cache-blocksize cache-expire-freq cache-store cache-store-sync cache-sync " +
+				"cache-udp-node cache-udp-server cache2 fs-signal load-file-in-cache load-file-in-cache-gzip multicast " +
+				"multicast-loop multicast-ttl pty-connect pty-exec pty-socket pty-uconnect queue queue-blocksize " +
+				"queue-store queue-store-sync rbtimer rpc-max setns-socket setns-socket-skip sharedarea signal-bufsize " +
 				"signal-rbtimer signal-timer signals-bufsize timer touch-signal udp",
 			alone: "cache-no-expire cache-report-freed-items cache-use-last-modified check-cache nagios pty-input pty-log " +
 				"pty-no-isig",
 		},
 		{
 			reason: "every reload starts new workers before the old ones drain",
-			valued: "zerg zerg-* zergpool",
+			valued: "zerg zerg-pool zerg-server zergpool",
 			alone:  "zerg-fallback",
 		},
 		{
@@ -356,8 +378,10 @@ func UWSGIKeys() []UWSGIKey {
 		{
 			refused: true,
 			reason:  "use a proxy in front, such as nginx or HAProxy, as a router",
-			valued: "fastrouter fastrouter-* forkpty-* forkptyrouter forkptyrouter-* forkptyurouter rawrouter rawrouter-* " +
-				"sslrouter sslrouter-* sslrouter2 tuntap-*",
+			valued: "fastrouter fastrouter-* forkpty-router forkpty-router-cmd forkpty-router-command forkpty-urouter " +
+				"forkptyrouter forkptyrouter-* forkptyurouter rawrouter rawrouter-* sslrouter sslrouter-* sslrouter2 " +
+				"tuntap-device tuntap-device-rule tuntap-router tuntap-router-firewall-in tuntap-router-firewall-out " +
+				"tuntap-router-route tuntap-router-stats",
 			alone: "fastrouter-cheap fastrouter-fallback-on-no-key fastrouter-use-cache fastrouter-use-socket " +
 				"forkptyrouter-cheap rawrouter-cheap rawrouter-use-cache rawrouter-use-socket rawrouter-xclient " +
 				"sslrouter-cheap sslrouter-sni sslrouter-use-cache sslrouter-use-socket tuntap-use-credentials",
@@ -465,14 +489,15 @@ func UWSGIKeys() []UWSGIKey {
 		{
 			refused: true,
 			reason:  "use systemd's RootDirectory= or a container",
-			valued:  "chroot jail jail-* jail2 jid-file jidfile libjail pivot-root pivot_root re-fork-* refork-*",
+			valued:  "chroot jail jail-attach jail-ip4 jail-ip6 jail2 jid-file jidfile libjail pivot-root pivot_root",
 			alone:   "jailed re-fork re-fork-as-root re-fork-post-jail refork refork-as-root refork-post-jail",
 		},
 		{
 			refused: true,
 			reason:  "use systemd's PrivateNetwork=, PrivateTmp= and the like, or a container",
-			valued:  "emperor-use-clone namespace namespace-* ns ns-net setns setns-skip unshare unshare2",
-			alone:   "setns-preopen",
+			valued: "emperor-use-clone namespace namespace-keep-mount namespace-net ns ns-net setns setns-skip unshare " +
+				"unshare2",
+			alone: "setns-preopen",
 		},
 		{
 			refused: true,
