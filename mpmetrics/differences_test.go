@@ -116,7 +116,7 @@ func TestDifferences(t *testing.T) {
 	}
 	t.Run("2^53", func(t *testing.T) {
 		b := newBoth(t)
-		opts := prometheus.CounterOpts{Name: "c_total"}
+		opts := prometheus.CounterOpts{Name: "c_total", Help: "Help."}
 		theirs, ours := prometheus.NewCounter(opts), mpmetrics.Must(b.writer.NewCounter(opts))
 		for _, c := range []prometheus.Counter{theirs, ours} {
 			c.Add(1<<53 - 1)
@@ -134,15 +134,15 @@ func TestDifferences(t *testing.T) {
 	})
 	t.Run("a gauge that was not set", func(t *testing.T) {
 		b := newBoth(t)
-		b.registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "g"}))
-		mpmetrics.Must(b.writer.NewGauge(prometheus.GaugeOpts{Name: "g"}, mpmetrics.ModeMax))
+		b.registry.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "Help."}))
+		mpmetrics.Must(b.writer.NewGauge(prometheus.GaugeOpts{Name: "g", Help: "Help."}, mpmetrics.ModeMax))
 		theirs, ours := b.pages()
 		b.check("client_golang", map[string]float64{"g{}": 0}, theirs)
 		b.check("mpmetrics", map[string]float64{}, ours)
 	})
 	t.Run("removal", func(t *testing.T) {
 		b := newBoth(t)
-		opts := prometheus.CounterOpts{Name: "c_total"}
+		opts := prometheus.CounterOpts{Name: "c_total", Help: "Help."}
 		theirs, ours := prometheus.NewCounterVec(opts, []string{"l"}), mpmetrics.Must(b.writer.NewCounterVec(opts, []string{"l"}))
 		b.registry.MustRegister(theirs)
 		for _, v := range []*prometheus.CounterVec{theirs, ours} {
@@ -158,19 +158,19 @@ func TestDifferences(t *testing.T) {
 	t.Run("exemplars", func(t *testing.T) {
 		b := newBoth(t)
 		adder := func(c prometheus.Counter) bool { _, ok := c.(prometheus.ExemplarAdder); return ok }
-		if !adder(prometheus.NewCounter(prometheus.CounterOpts{Name: "c_total"})) ||
-			adder(mpmetrics.Must(b.writer.NewCounter(prometheus.CounterOpts{Name: "c_total"}))) {
+		if !adder(prometheus.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."})) ||
+			adder(mpmetrics.Must(b.writer.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."}))) {
 			t.Error("counters")
 		}
 		observer := func(o prometheus.Observer) bool { _, ok := o.(prometheus.ExemplarObserver); return ok }
-		if !observer(prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h"})) ||
-			observer(mpmetrics.Must(b.writer.NewHistogram(prometheus.HistogramOpts{Name: "h"}))) {
+		if !observer(prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help."})) ||
+			observer(mpmetrics.Must(b.writer.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help."}))) {
 			t.Error("histograms")
 		}
 	})
 	t.Run("exemplars by promhttp", func(t *testing.T) {
 		b := newBoth(t)
-		opts, labels := prometheus.CounterOpts{Name: "c_total"}, []string{"code"}
+		opts, labels := prometheus.CounterOpts{Name: "c_total", Help: "Help."}, []string{"code"}
 		exemplar := promhttp.WithExemplarFromContext(func(context.Context) prometheus.Labels { return prometheus.Labels{"trace_id": "1"} })
 		for i, v := range []*prometheus.CounterVec{prometheus.NewCounterVec(opts, labels), mpmetrics.Must(b.writer.NewCounterVec(opts, labels))} {
 			promhttp.InstrumentHandlerCounter(v, http.NotFoundHandler(), exemplar).
@@ -183,7 +183,7 @@ func TestDifferences(t *testing.T) {
 	})
 	t.Run("processes", func(t *testing.T) {
 		b := newBoth(t)
-		opts := prometheus.CounterOpts{Name: "c_total"}
+		opts := prometheus.CounterOpts{Name: "c_total", Help: "Help."}
 		for _, c := range []prometheus.Counter{
 			mpmetrics.Must(b.writer.NewCounter(opts)), mpmetrics.Must(newWriter(t, b.dir, "w2").NewCounter(opts)), prometheus.NewCounter(opts),
 		} {
@@ -204,15 +204,15 @@ func TestDifferences(t *testing.T) {
 		b := newBoth(t)
 		for name, pair := range map[string][2]prometheus.Metric{
 			"counter": {
-				prometheus.NewCounter(prometheus.CounterOpts{Name: "c_total"}),
-				mpmetrics.Must(b.writer.NewCounter(prometheus.CounterOpts{Name: "c_total"})),
+				prometheus.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."}),
+				mpmetrics.Must(b.writer.NewCounter(prometheus.CounterOpts{Name: "c_total", Help: "Help."})),
 			},
 			"histogram": {
-				prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h"}),
-				mpmetrics.Must(b.writer.NewHistogram(prometheus.HistogramOpts{Name: "h"})),
+				prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help."}),
+				mpmetrics.Must(b.writer.NewHistogram(prometheus.HistogramOpts{Name: "h", Help: "Help."})),
 			},
 			"summary": {
-				prometheus.NewSummary(prometheus.SummaryOpts{Name: "s"}), mpmetrics.Must(b.writer.NewSummary(prometheus.SummaryOpts{Name: "s"})),
+				prometheus.NewSummary(prometheus.SummaryOpts{Name: "s", Help: "Help."}), mpmetrics.Must(b.writer.NewSummary(prometheus.SummaryOpts{Name: "s", Help: "Help."})),
 			},
 		} {
 			created := func(m *dto.Metric) bool {
@@ -226,7 +226,7 @@ func TestDifferences(t *testing.T) {
 	})
 	t.Run("numbers", func(t *testing.T) {
 		b := newBoth(t)
-		opts := prometheus.HistogramOpts{Name: "h", Buckets: []float64{5}}
+		opts := prometheus.HistogramOpts{Name: "h", Help: "Help.", Buckets: []float64{5}}
 		theirs := prometheus.NewHistogram(opts)
 		b.registry.MustRegister(theirs)
 		for _, h := range []prometheus.Histogram{theirs, mpmetrics.Must(b.writer.NewHistogram(opts))} {

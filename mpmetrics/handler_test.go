@@ -305,7 +305,7 @@ func exemplary(t *testing.T) prometheus.Gatherer {
 	t.Helper()
 	registry := prometheus.NewRegistry()
 	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "sent_bytes_total", Help: "Sent.", Unit: "bytes"})
-	plain := prometheus.NewCounter(prometheus.CounterOpts{Name: "events", Help: "A counter without the suffix."})
+	plain := prometheus.NewCounter(prometheus.CounterOpts{Name: "events", Help: "A counter without the suffix."}) //nolint:promlinter // on purpose
 	histogram := prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "took_seconds", Help: "Durations.", Unit: "seconds", Buckets: []float64{1, 2}, ConstLabels: prometheus.Labels{"l": "v"},
 	})
@@ -376,7 +376,9 @@ func TestGathererExemplars(t *testing.T) {
 		}
 	}
 	for _, accept := range []string{"", "*/*", "text/plain", "text/plain;version=0.0.4;escaping=allow-utf-8", "text/plain;version=1.0.0"} {
-		text := body(t, get(t, c, "/metrics", "Accept", accept).Body)
+		r := get(t, c, "/metrics", "Accept", accept)
+		text := body(t, r.Body)
+		check(t, r.Body.Close())
 		if strings.Contains(text, " # {") || strings.Contains(text, "# UNIT") || strings.Contains(text, "# EOF") {
 			t.Errorf("%q: a page of text has an exemplar or a unit:\n%s", accept, text)
 		}
