@@ -227,3 +227,28 @@ func TestExporterFollowsTheSettings(t *testing.T) {
 	}
 	s.stop()
 }
+
+// TestIdleKeys has every key of multiproc's own workers, with values that would stop them from serving. check says that they have no effect
+// on a program.
+func TestIdleKeys(t *testing.T) {
+	t.Parallel()
+	keys := []string{
+		"metrics-path = /pid", "metrics-token-file = /nonexistent/token", "metrics-max-series = 1", "database = /nonexistent/a.db",
+		"database-synchronous = normal", "database-timeout = 1ms", "disable-logging = true", "allowed-hosts = nobody", "trusted-proxies = 127.0.0.1",
+		"max-connections = 1", "buffer-size = 1k", "limit-post = 1", "http-timeout = 1ms", "socket-timeout = 1ms", "harakiri = 1ms",
+		"harakiri-graceful-timeout = 1ms", "max-requests = 1", "max-requests-delta = 0", "drain-idle = 0",
+	}
+	s := startServer(t, appINI(t)+"socket = 127.0.0.1:0\n"+strings.Join(keys, "\n")+"\n")
+	_, notes, code := s.run("check", "--ini", s.ini)
+	if n := strings.Count(notes, "has no effect on command"); code != exitOK || n != len(keys) {
+		t.Errorf("%d keys have no effect, of %d; %d\n%s", n, len(keys), code, notes)
+	}
+	pid := s.workers()[0]
+	for range 3 {
+		if code, body := s.get("/pid"); code != http.StatusOK || body != fmt.Sprintln(pid) {
+			t.Errorf("%d %q", code, body)
+		}
+	}
+	s.reload()
+	s.stop()
+}

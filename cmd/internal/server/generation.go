@@ -86,7 +86,7 @@ func (g *generations) plan(cfg *config.Config) (master.Plan, error) {
 	switch {
 	case strings.TrimSpace(cfg.Command) != "":
 		plan.Foreign = true
-		if len(sockets.metrics) > 0 {
+		if ownProcess(cfg) {
 			plan.Sockets = sockets.workers
 			plan.Exporter = &master.Exporter{
 				Args:    []string{cfg.ProcnamePrefix + "multiproc", exporterVerb},
@@ -96,16 +96,19 @@ func (g *generations) plan(cfg *config.Config) (master.Plan, error) {
 		plan.Limits.StartHint = "a program that never sends READY=1 to NOTIFY_SOCKET needs notify = false"
 		plan.Args = append(append(plan.Args, "--"), programArgs(cfg.Command)...)
 	}
-	if cfg.Database != "" && cfg.Migrate && (!plan.Foreign || plan.Exporter != nil) {
+	if hasDatabase(cfg) && cfg.Migrate {
 		plan.Prestart = []string{"multiproc", "migrate", "--snapshot"}
 	}
 	return plan, nil
 }
 
-// hasDatabase reports whether workers open the database or, if they are another program, the exporter does.
-func hasDatabase(cfg *config.Config) bool {
-	return cfg.Database != "" && (strings.TrimSpace(cfg.Command) == "" || len(cfg.MetricsSockets) > 0)
+// ownProcess reports whether processes of our own serve: the workers, or the exporter if they are another program.
+func ownProcess(cfg *config.Config) bool {
+	return strings.TrimSpace(cfg.Command) == "" || len(cfg.MetricsSockets) > 0
 }
+
+// hasDatabase reports whether a process of our own opens the database.
+func hasDatabase(cfg *config.Config) bool { return cfg.Database != "" && ownProcess(cfg) }
 
 // environ returns the environment of workers, without what identifies each of them.
 func (g *generations) environ(cfg *config.Config) []string {

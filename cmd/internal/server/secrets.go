@@ -105,7 +105,7 @@ func (f *secretFiles) read(cfg *config.Config) (*secrets, error) {
 		return nil, err
 	}
 	f.warnOpen("tls-key", cfg.TLSKey)
-	if cfg.MetricsTokenFile == "" {
+	if cfg.MetricsTokenFile == "" || !ownProcess(cfg) {
 		return s, nil
 	}
 	content, err := f.content("metrics-token-file", cfg.MetricsTokenFile)
