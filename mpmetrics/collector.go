@@ -3,6 +3,7 @@ package mpmetrics
 import (
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type Collector struct {
 	gatherers []prometheus.Gatherer
 	now       func() time.Time
 	only      []string // names of the files to read; nil for all
+	maxFiles  int
 
 	mu               sync.Mutex
 	pending          *collection     // not begun yet
@@ -49,6 +51,8 @@ type Collector struct {
 	known        [format.Types]samples
 	layout       *pageLayout
 	listings     uint64
+	last         string // the last file by name that is read, if there are too many; otherwise empty
+	leftOut      int    // files that are not read because there are too many
 	dirents      []byte
 	id           osfile.ID       // of the directory
 	removed      int             // sources since the samples were last pruned
@@ -68,6 +72,7 @@ func NewCollector(path string, opts CollectorOptions) *Collector {
 		log:              opts.Logger,
 		gatherers:        opts.Gatherers,
 		now:              time.Now,
+		maxFiles:         maxFiles,
 		sources:          map[string]*source{},
 		loggedDuplicates: map[string]bool{},
 		dirents:          make([]byte, 1<<15),
@@ -80,6 +85,16 @@ func NewCollector(path string, opts CollectorOptions) *Collector {
 		c.known[t].typ = format.Type(t)
 	}
 	return c
+}
+
+// Faults returns the faults of the last reading.
+func (c *Collector) Faults() []*Fault {
+	c.directory.Lock()
+	defer c.directory.Unlock()
+	if c.layout == nil {
+		return nil
+	}
+	return slices.Clone(c.layout.faults)
 }
 
 // Close drops the mappings, once a reading in progress has ended. The Collector can still be used, and then starts over.
@@ -96,6 +111,7 @@ func (c *Collector) forget() {
 	}
 	clear(c.sources)
 	c.order, c.layout = nil, nil
+	c.last, c.leftOut = "", 0
 	c.id = osfile.ID{}
 	for t := range c.known {
 		c.known[t] = samples{typ: format.Type(t)}
@@ -120,16 +136,27 @@ func (c *Collector) prune() {
 	}
 }
 
+// maxFaultLines bounds the lines for new faults of one reason in one reading.
+const maxFaultLines = 10
+
 // logFaults logs the faults that are new.
 func (c *Collector) logFaults(faults []*Fault) {
 	now := map[string]bool{}
+	lines := map[Reason]int{}
 	for _, f := range faults {
 		once := f.File + " " + string(f.Reason)
 		if !now[once] && !c.loggedFaults[once] {
-			c.log.Warn("faulty metric file", "directory", c.path, "file", f.File, "offset", f.Offset,
-				"reason", string(f.Reason), "error", f.Err)
+			if lines[f.Reason]++; lines[f.Reason] <= maxFaultLines {
+				c.log.Warn("faulty metric file", "directory", c.path, "file", f.File, "offset", f.Offset,
+					"reason", string(f.Reason), "error", f.Err)
+			}
 		}
 		now[once] = true
+	}
+	for reason, n := range lines {
+		if n > maxFaultLines {
+			c.log.Warn("more faulty metric files", "directory", c.path, "reason", string(reason), "files", n-maxFaultLines)
+		}
 	}
 	c.loggedFaults = now
 }

@@ -123,6 +123,29 @@ func TestFaultyFile(t *testing.T) {
 			more:    map[string]float64{"shared_total{}": 7, `own_total{path="` + strings.Repeat("x", 1<<16) + `"}`: 8},
 		},
 
+		{
+			name: "a histogram of GitLab's", file: "histogram_4711-0.db", reason: mpmetrics.ReasonDialect,
+			content: metricFile(with8(`["duration","duration_sum",[],[]]`, 0.5), with8(`["duration","duration_count",[],[]]`, 1),
+				with8(`["duration","duration_bucket",["le"],["+Inf"]]`, 1), with8(`["duration","duration_bucket",["le"],["1"]]`, 1)),
+		},
+		{
+			name: "a counter of GitLab's", file: "counter_4711-0.db", reason: mpmetrics.ReasonDialect,
+			content: metricFile(with8(`["shared","shared",["code","ok","none"],[200,true,null]]`, 1)),
+		},
+		{
+			name: "a gauge of GitLab's", file: "gauge_all_4711-0.db", reason: mpmetrics.ReasonDialect,
+			content: metricFile(with8(`["g","g",["le"],["x"]]`, 1), with8(`["g","g",[],[]]`, 1)),
+		},
+		{
+			name: "a key of GitLab's among others", reason: mpmetrics.ReasonDialect,
+			content: metricFile(with8(sharedKey, 4), with8(`["x", "y_total", {}]`, 1), with8(`["own","own",[],[]]`, 8)),
+		},
+		{
+			name: "labels as prometheus_client once wrote them", file: "histogram_4711-0.db",
+			content: metricFile(with8(`["duration", "duration_bucket", ["le"], ["+Inf"]]`, 3), with8(`["duration", "duration_sum", [], []]`, 1)),
+			more:    map[string]float64{`duration_sum{}`: 8, `duration_count{}`: 8, `duration_bucket{le="+Inf"}`: 8},
+		},
+
 		{name: "SQLite", file: "x.db", content: sqlite, reason: mpmetrics.ReasonForeign},
 		{name: "unknown mode", file: "gauge_median_1.db", content: good, reason: mpmetrics.ReasonForeign},
 		{name: "unknown type", file: "untyped_1.db", content: good, reason: mpmetrics.ReasonForeign},

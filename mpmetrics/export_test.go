@@ -20,6 +20,9 @@ func (w *Writer) SetCheckInterval(d time.Duration) {
 	w.checking.Reset(d)
 }
 
+// SetMaxFiles sets the number of files that c reads at most.
+func (c *Collector) SetMaxFiles(n int) { c.maxFiles = n }
+
 // Check looks at the files now.
 func (w *Writer) Check() { w.check() }
 

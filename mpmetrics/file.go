@@ -26,6 +26,12 @@ type File struct {
 	source *source
 }
 
+// IsFileName reports whether a file with this name in a metrics directory is read.
+func IsFileName(name string) bool {
+	_, ok := format.ParseFileName(name)
+	return ok
+}
+
 func newFile(d dir.Dir, s *source) (*File, error) {
 	st, err := d.Stat(s.file)
 	if err != nil {

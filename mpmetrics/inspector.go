@@ -50,6 +50,7 @@ type Inspection struct {
 	Time      time.Time  // of the Look
 	Files     []*File    // by name, w2 before w10
 	Processes []*Process // by id, in the same order: all that have a metric file or a lock file
+	Faults    []*Fault   // of the directory as a whole
 
 	values *values
 }
@@ -73,7 +74,7 @@ func (i *Inspector) Look() (*Inspection, error) {
 	}
 	defer d.Close()
 	sources := i.collector.order
-	in := &Inspection{Time: now, Processes: i.processes(d, sources, now), values: i.held}
+	in := &Inspection{Time: now, Processes: i.processes(d, sources, now), Faults: faults[""], values: i.held}
 	byID := make(map[string]*Process, len(in.Processes))
 	for _, p := range in.Processes {
 		byID[p.ID] = p
@@ -112,7 +113,7 @@ func Verify(path string) ([]*Fault, error) {
 	}
 	for _, s := range c.order {
 		for _, e := range s.table {
-			if e.sample.err != nil {
+			if e.sample.err != nil && !s.hasFault(ReasonDialect) {
 				faults = append(faults, s.badKey(e))
 			}
 		}

@@ -70,7 +70,7 @@ func newPageLayout(sources []*source, directory *Fault) *pageLayout {
 	var all [][]step
 	for _, s := range sources {
 		out.faults = append(out.faults, s.faults...)
-		if !s.counts || len(s.table) == 0 {
+		if !s.counts || len(s.table) == 0 || s.hasFault(ReasonDialect) {
 			continue
 		}
 		alike := shared{s.Kind, &s.table[0], len(s.table)}

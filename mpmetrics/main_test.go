@@ -228,6 +228,12 @@ func with(key string, value float64) []byte {
 	return append(b, make([]byte, 8)...)
 }
 
+// with8 returns an entry in the 8-byte layout.
+func with8(key string, value float64) []byte {
+	entry := with(key, value)
+	return entry[:len(entry)-8]
+}
+
 // withTime returns the entry with a time, in Unix seconds.
 func withTime(entry []byte, at float64) []byte {
 	entry = bytes.Clone(entry)

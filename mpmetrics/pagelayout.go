@@ -1,6 +1,7 @@
 package mpmetrics
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -88,6 +89,9 @@ func (p *pageLayout) setInitial(last uint32) {
 func (p *pageLayout) faultyFiles(r Reason) int {
 	files := map[string]bool{}
 	for _, f := range p.faults {
+		if limit, ok := errors.AsType[limitError](f.Err); ok && r == ReasonLimit {
+			return limit.leftOut
+		}
 		if f.Reason == r {
 			files[f.File] = true
 		}

@@ -2,6 +2,7 @@ package mpmetrics
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"multiproc/internal/osfile"
@@ -41,28 +42,56 @@ func (c *Collector) refresh() (changed bool, fault *Fault) {
 			if len(s.table) > 0 {
 				*table = s.table
 			}
-			if s.image != nil {
-				sc.mapped++
-			}
 		}
 		if counts := !s.Live() || c.alive(d, s.ID, alive); counts != s.counts {
 			s.counts = counts
 			changed = true
 		}
 	}
-	return changed, nil
+	if c.leftOut > 0 {
+		fault = &Fault{"", -1, ReasonLimit, limitError{c.maxFiles, c.leftOut}}
+	}
+	return changed, fault
 }
 
-// list updates the sources from the directory's listing and reports whether it has changed.
+// maxFiles is the number of files that are read at most. Linux allows a process 65,530 mappings, including those of the Go runtime.
+const maxFiles = 1 << 15
+
+// limitError is the error of a fault for files that are not read because there are too many.
+type limitError struct{ max, leftOut int }
+
+func (e limitError) Error() string {
+	return fmt.Sprintf("has too many metric files: only the first %d by name are read, %d are left out", e.max, e.leftOut)
+}
+
+// list updates the sources from the directory's listing and reports whether they have changed. Of too many files it takes the
+// first by name, so that all readers of the directory take the same ones.
 func (c *Collector) list(d dir.Dir) (changed bool, err error) {
+	leftOut := c.leftOut
+	changed, err = c.listUpTo(d)
+	if err == nil && c.leftOut > 0 && len(c.order) < c.maxFiles {
+		// Files were removed: others follow the last one.
+		c.last = ""
+		changed, err = c.listUpTo(d)
+	}
+	return changed || c.leftOut != leftOut, err
+}
+
+// listUpTo is list for the files up to the last one by name, if there are too many.
+func (c *Collector) listUpTo(d dir.Dir) (changed bool, err error) {
 	c.listings++
 	before := len(c.sources)
 	seen := 0
+	c.leftOut = 0
 	err = d.List(c.dirents, func(name []byte, inode uint64, typ uint8) {
 		if len(name) < len(format.FileSuffix) || string(name[len(name)-len(format.FileSuffix):]) != format.FileSuffix {
 			return
 		}
 		if c.only != nil && !slices.Contains(c.only, string(name)) {
+			return
+		}
+		if c.last != "" && string(name) > c.last {
+			c.leftOut++
 			return
 		}
 		seen++
@@ -77,25 +106,54 @@ func (c *Collector) list(d dir.Dir) (changed bool, err error) {
 			changed = true
 		}
 		s.seen = c.listings
+		if seen >= 2*c.maxFiles { // before they fill the memory
+			c.takeListed()
+			seen = len(c.order)
+		}
 	})
 	if err != nil {
 		return false, err
 	}
 	if seen != before || changed {
 		changed = true
-		c.order = c.order[:0]
-		for name, s := range c.sources {
+		c.takeListed()
+		for _, s := range c.sources {
 			if s.seen != c.listings {
-				s.unmap()
-				delete(c.sources, name)
-				c.removed++
-				continue
+				c.drop(s)
 			}
-			c.order = append(c.order, s)
 		}
-		slices.SortFunc(c.order, func(a, b *source) int { return cmp.Compare(a.file, b.file) })
+	}
+	if c.leftOut == 0 {
+		c.last = ""
 	}
 	return changed, nil
+}
+
+// takeListed sets the order to the sources of the current listing, and drops those that are too many.
+func (c *Collector) takeListed() {
+	c.order = c.order[:0]
+	for _, s := range c.sources {
+		if s.seen == c.listings {
+			c.order = append(c.order, s)
+		}
+	}
+	slices.SortFunc(c.order, func(a, b *source) int { return cmp.Compare(a.file, b.file) })
+	if len(c.order) <= c.maxFiles {
+		return
+	}
+	for _, s := range c.order[c.maxFiles:] {
+		c.drop(s)
+		c.leftOut++
+	}
+	clear(c.order[c.maxFiles:])
+	c.order = c.order[:c.maxFiles]
+	c.last = c.order[len(c.order)-1].file
+}
+
+func (c *Collector) drop(s *source) {
+	s.unmap()
+	delete(c.sources, s.file)
+	c.removed++
 }
 
 // alive reports whether the process of an id is alive, as far as can be known. Ids without a lock file belong to other

@@ -2,6 +2,7 @@ package mpmetrics
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -116,16 +117,19 @@ func (s *source) whole() bool {
 	return len(s.table) == 0 || s.image[s.table[len(s.table)-1].value-1] == ' '
 }
 
-// checkKeys adds a fault for the first key that cannot be exposed.
+// checkKeys adds a fault for the first key that cannot be exposed, or for the whole file if it is in another format.
 func (s *source) checkKeys() {
-	if s.hasFault(ReasonKey) {
+	if s.hasFault(ReasonDialect) {
 		return
 	}
-	for _, e := range s.table {
-		if e.sample.err != nil {
-			s.faults = append(s.faults, s.badKey(e))
-			return
-		}
+	isGitLab := func(e entry) bool { return errors.Is(e.sample.err, format.ErrGitLab) }
+	if slices.ContainsFunc(s.table, isGitLab) {
+		s.faults = append(s.faults, s.fault(ReasonDialect, fmt.Errorf("has %w", format.ErrGitLab)))
+		return
+	}
+	bad := slices.IndexFunc(s.table, func(e entry) bool { return e.sample.err != nil })
+	if bad >= 0 && !s.hasFault(ReasonKey) {
+		s.faults = append(s.faults, s.badKey(s.table[bad]))
 	}
 }
 

@@ -14,12 +14,8 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-const (
-	// settling is the age from which a file without content is faulty.
-	settling = 10 * time.Second
-	// maxMapped limits the mappings. Linux allows a process 65,530, including those of the Go runtime.
-	maxMapped = 1 << 15
-)
+// settling is the age from which a file without content is faulty.
+const settling = 10 * time.Second
 
 // scan is the state of one reading of the directory that its files share.
 type scan struct {
@@ -27,7 +23,6 @@ type scan struct {
 	now    time.Time
 	strict bool   // other users can write to the directory
 	owner  uint32 // of the directory
-	mapped int    // files so far
 }
 
 // distrust returns the reason why a file in a directory to which other users can write is not trusted, or "".
@@ -64,9 +59,6 @@ func (s *source) load(sc *scan, known *samples, like []entry) *Fault {
 	}
 	if cause := sc.distrust(st); cause != "" {
 		return s.fault(ReasonForeign, errors.New(cause))
-	}
-	if sc.mapped >= maxMapped {
-		return s.fault(ReasonUnreadable, fmt.Errorf("there are more than %d files", maxMapped))
 	}
 	fault := s.mapAndRead(fd, known, like)
 	if fault != nil && fault.Reason == ReasonDamaged {

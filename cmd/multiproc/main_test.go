@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 //	exits CODE COMMAND...    run the command and expect its exit code
 //	poke FILE OFFSET BYTES   overwrite a part of the file; BYTES is the content of a Go string
 //	escape FILE              create a metric file with a control sequence in a label
+//	gitlab FILE              create a metric file with a histogram as GitLab's library does
 //	fraction FILE VALUE      create a metric file with a histogram whose only bucket has this value
 func TestScript(t *testing.T) {
 	golden, err := filepath.Abs("../../testdata")
@@ -48,7 +49,7 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "poke": poke, "escape": escape, "fraction": fraction,
+			"exits": exits, "poke": poke, "escape": escape, "fraction": fraction, "gitlab": gitlab,
 		},
 	})
 }
@@ -86,6 +87,17 @@ func fraction(ts *testscript.TestScript, _ bool, args []string) {
 	value, err := strconv.ParseFloat(args[1], 64)
 	ts.Check(err)
 	makeMetricFile(ts, args[0], `["h", "h_bucket", {"le": "+Inf"}, "Help."]`, value)
+}
+
+func gitlab(ts *testscript.TestScript, _ bool, args []string) {
+	var entries []byte
+	for _, key := range []string{
+		`["h","h_sum",[],[]]`, `["h","h_count",[],[]]`, `["h","h_bucket",["le"],["+Inf"]]`, `["h","h_bucket",["le"],["1"]]`,
+	} {
+		entries = appendSample(entries, key, 1)
+		entries = entries[:len(entries)-8] // there is no time
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), metricFile(entries), 0o600))
 }
 
 func makeMetricFile(ts *testscript.TestScript, path, key string, value float64) {

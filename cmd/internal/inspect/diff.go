@@ -71,7 +71,10 @@ func readSamples(path string, stderr io.Writer) (samples, error) {
 	if err != nil {
 		return nil, cli.Usage(err)
 	}
-	if err := faultsOf(in.Files); err != nil {
+	if err := checkHasFiles(path); err != nil {
+		fmt.Fprintln(stderr, "note:", err)
+	}
+	if err := errors.Join(faultsOf(in.Files), joinFaults(in.Faults)); err != nil {
 		fmt.Fprintf(stderr, "note: faults in %s:\n%v\n", path, err)
 	}
 	return samplesOf(in, func(string) bool { return true }), nil

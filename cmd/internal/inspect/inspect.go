@@ -86,6 +86,9 @@ func metricsPath(c *urfave.Context, arguments config.Arguments) (string, error) 
 		return path, err
 	case c.String("dir") != "":
 		return c.String("dir"), nil
+	case os.Getenv(config.OldMetricsDirVariable) != "":
+		fmt.Fprintf(c.App.ErrWriter, "note: %s is an old name: use %s\n", config.OldMetricsDirVariable, config.MetricsDirVariable)
+		return os.Getenv(config.OldMetricsDirVariable), nil
 	}
 	return "", fmt.Errorf("no metrics directory: give --dir or --ini, or set %s", config.MetricsDirVariable)
 }
@@ -119,9 +122,15 @@ func compileMatch(pattern string) (func(sample string) bool, error) {
 func faultsOf(files []*mpmetrics.File) error {
 	var errs []error
 	for _, f := range files {
-		for _, fault := range f.Faults {
-			errs = append(errs, errors.New(fault.String()))
-		}
+		errs = append(errs, joinFaults(f.Faults))
+	}
+	return errors.Join(errs...)
+}
+
+func joinFaults(faults []*mpmetrics.Fault) error {
+	var errs []error
+	for _, fault := range faults {
+		errs = append(errs, errors.New(fault.String()))
 	}
 	return errors.Join(errs...)
 }

@@ -100,7 +100,7 @@ func TestInspectionChangesNothing(t *testing.T) {
 		"show --dir DIR":         false,
 		"show DIR/counter_w1.db": true,
 		"show DIR/counter_w1.db DIR/counter_damaged.db": false,
-		"dump --dir DIR":   true,
+		"dump --dir DIR":   false,
 		"verify --dir DIR": false,
 		"watch --dir DIR --interval 100ms --count 3": true,
 		"top --dir DIR --once --interval 100ms":      true,

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -21,7 +22,7 @@ func lsCommand() *urfave.Command {
 		ArgsUsage: "[FILE[:SECTION]]",
 		Description: "STATE shows whether the process is alive: by its lock or, for files of other libraries, by whether a process writes to\n" +
 			"the file; unknown if that cannot be seen. CHANGED is the modification time, which tmpfs updates for new series only. Exits with\n" +
-			"1 if a file is faulty.",
+			"1 if a file is faulty, or there is none.",
 		Flags:           dirFlags(jsonFlag()),
 		SkipFlagParsing: true,
 		Action:          dirAction(0, list),
@@ -44,9 +45,9 @@ func list(c *urfave.Context, dir string, _ []string) error {
 		return err
 	}
 	if n := countFaulty(in.Files); n > 0 {
-		return fmt.Errorf("ls %s: faulty files: %d", dir, n)
+		err = fmt.Errorf("ls %s: faulty files: %d", dir, n)
 	}
-	return nil
+	return errors.Join(err, joinFaults(in.Faults), checkHasFiles(dir))
 }
 
 func countFaulty(files []*mpmetrics.File) int {
@@ -145,7 +146,7 @@ func newListing(dir string, in *mpmetrics.Inspection) listing {
 func verifyCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:            "verify",
-		Usage:           "print a line for each fault in the files, and exit with 1 if there are any",
+		Usage:           "print a line for each fault in the files, and exit with 1 if there are any, or no files",
 		ArgsUsage:       "[FILE[:SECTION]]",
 		Flags:           dirFlags(),
 		SkipFlagParsing: true,
@@ -162,7 +163,7 @@ func verify(c *urfave.Context, dir string, _ []string) error {
 		fmt.Fprintln(c.App.Writer, fault)
 	}
 	if n := len(faults); n > 0 {
-		return fmt.Errorf("verify %s: faults: %d", dir, n)
+		err = fmt.Errorf("verify %s: faults: %d", dir, n)
 	}
-	return nil
+	return errors.Join(err, checkHasFiles(dir))
 }

@@ -24,6 +24,7 @@ func dumpCommand() *urfave.Command {
 		Name:            "dump",
 		Usage:           "print what a scrape returns: the merged metrics of all processes",
 		ArgsUsage:       "[FILE[:SECTION]]",
+		Description:     "Faults are logged. Exits with 1 if there are any, or no metric files.",
 		Flags:           dirFlags(&urfave.StringFlag{Name: "format", Usage: "output `FORMAT`, text or openmetrics", Value: "text"}),
 		SkipFlagParsing: true,
 		Action:          dirAction(0, dump),
@@ -38,7 +39,14 @@ func dump(c *urfave.Context, dir string, _ []string) error {
 	}
 	collector := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Logger: cli.NewLogger("text", c.App.ErrWriter)})
 	defer collector.Close()
-	return collector.Write(c.App.Writer, format)
+	err := collector.Write(c.App.Writer, format)
+	if err != nil {
+		return err
+	}
+	if n := len(collector.Faults()); n > 0 { // which the collector has logged
+		err = fmt.Errorf("dump %s: faults: %d", dir, n)
+	}
+	return errors.Join(err, checkHasFiles(dir))
 }
 
 func serveCommand() *urfave.Command {
@@ -67,6 +75,9 @@ func serve(c *urfave.Context, dir string, _ []string) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.String("listen"))
 	if err != nil {
 		return err
+	}
+	if err := checkHasFiles(dir); err != nil {
+		log.Warn("nothing to serve yet", "error", err)
 	}
 	log.Info("serving metrics", "url", fmt.Sprintf("http://%s/metrics", listener.Addr()), "directory", dir)
 	return serveUntil(ctx, listener, routes, log)

@@ -161,7 +161,7 @@ func showDirectory(c *urfave.Context, arguments config.Arguments, wanted filter)
 			t.files[i] = append(t.files[i], f)
 		}
 	}
-	return errors.Join(t.print(c, in, wanted), faultsOf(in.Files))
+	return errors.Join(t.print(c, in, wanted), faultsOf(in.Files), joinFaults(in.Faults), checkHasFiles(dir))
 }
 
 func printEntries(to io.Writer, f *mpmetrics.File, wanted filter) error {

@@ -35,6 +35,7 @@ type topReading struct {
 	counters  map[string]float64         // by sample, merged; of histograms and summaries their counts
 	files     map[string]bool            // files with counters by name: whether they have no faults
 	faulty    int                        // files of any kind
+	faults    []string                   // of the directory as a whole
 }
 
 func (r *topReader) read() (*topReading, error) {
@@ -50,6 +51,12 @@ func (r *topReader) read() (*topReading, error) {
 		counters: map[string]float64{},
 		files:    map[string]bool{},
 		faulty:   countFaulty(in.Files),
+	}
+	for _, f := range in.Faults {
+		t.faults = append(t.faults, f.String())
+	}
+	if err := checkHasFiles(r.dir); err != nil {
+		t.faults = append(t.faults, err.Error())
 	}
 	for _, p := range in.Processes {
 		t.processes = append(t.processes, *p)

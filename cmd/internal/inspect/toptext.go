@@ -144,6 +144,9 @@ func headOf(v *topView) []line {
 		}
 		add(s, "listener %s: queue %d of %d", cli.Printable(l.Address), l.Queue, l.Limit)
 	}
+	for _, fault := range v.Faults {
+		add(trouble, "%s", cli.Printable(fault))
+	}
 	if v.Faulty > 0 {
 		add(trouble, "faulty files: %d; run metrics ls for details", v.Faulty)
 	}

@@ -17,7 +17,8 @@ type topView struct {
 	At        time.Time     `json:"at"`
 	Running   bool          `json:"running"` // a process is alive, as far as visible from here
 	Faulty    int           `json:"faulty_files"`
-	Master    *topMaster    `json:"master"` // null: there is no status file
+	Faults    []string      `json:"faults,omitempty"` // of the directory as a whole
+	Master    *topMaster    `json:"master"`           // null: there is no status file
 	Workers   []topWorker   `json:"workers"`
 	Total     topLoad       `json:"total"`
 	Listeners []topListener `json:"listeners"`
@@ -78,7 +79,7 @@ type topSeries struct {
 // directory.
 func newTopView(dir string, before, now *topReading) *topView {
 	v := &topView{
-		Directory: dir, At: now.at, Running: now.running(), Faulty: now.faulty,
+		Directory: dir, At: now.at, Running: now.running(), Faulty: now.faulty, Faults: now.faults,
 		Workers: []topWorker{}, Listeners: []topListener{}, Series: []topSeries{},
 	}
 	seen := map[string]bool{page.MasterID: true}

@@ -51,13 +51,18 @@ func runWatch(c *urfave.Context, dir string, operands []string) error {
 		fmt.Fprintln(c.App.ErrWriter, "note: new and removed files are not shown:", err)
 	}
 	defer w.unfollow()
-	switch {
-	case c.Bool("json"):
-		w.show = jsonLines(c.App.Writer)
-	case onTerminal():
+	if err := checkHasFiles(dir); err != nil {
+		w.note = err.Error()
+	}
+	if onTerminal() && !c.Bool("json") {
 		return w.runOnScreen(ctx)
-	default:
-		w.show = textLines(c.App.Writer)
+	}
+	if w.note != "" {
+		fmt.Fprintln(c.App.ErrWriter, "note:", w.note)
+	}
+	w.show = textLines(c.App.Writer)
+	if c.Bool("json") {
+		w.show = jsonLines(c.App.Writer)
 	}
 	return w.run(ctx)
 }
@@ -67,7 +72,8 @@ type watch struct {
 	dir   string
 	match func(sample string) bool
 	every time.Duration
-	count int // of readings; 0: unlimited
+	count int    // of readings; 0: unlimited
+	note  string // about the directory, at the start
 	show  func(observation) error
 
 	inspector  *mpmetrics.Inspector
@@ -102,7 +108,11 @@ func (o observation) fileText() string {
 func (w *watch) runOnScreen(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	screen := newScreen(&watchBoard{title: w.dir})
+	board := &watchBoard{title: w.dir}
+	if w.note != "" {
+		board.files = []string{time.Now().Format(time.TimeOnly) + " " + w.note}
+	}
+	screen := newScreen(board)
 	w.show = func(o observation) error {
 		screen.send(o)
 		return nil

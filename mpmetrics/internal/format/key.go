@@ -1,6 +1,7 @@
 package format
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,12 +69,19 @@ const (
 	shortEscapes = `bfnrt"\`
 )
 
+// ErrGitLab is returned for a key of GitLab's prometheus-client-mmap. Its files have the same names, but buckets of histograms are
+// cumulative there, values of labels keep their JSON type, and counters have no suffix.
+var ErrGitLab = errors.New("a key of GitLab's prometheus-client-mmap, which is another format")
+
 // DecodeKey parses a key in any form that prometheus_client has written: today's, [family, sample, labels] without
-// help, and [family, sample, [names], [values]]. Strings of the result may share the memory of text. The labels
+// help, and [family, sample, [names], [values]]. The last is GitLab's, too, but without spaces. Strings of the result may share the memory of text. The labels
 // are appended to room, which may be nil.
 func DecodeKey(text string, room []Label) (Key, error) {
 	p := keyParser{rest: text, labels: room}
 	k := p.key()
+	if errors.Is(p.err, ErrGitLab) {
+		return Key{}, ErrGitLab
+	}
 	if p.err != nil {
 		return Key{}, fmt.Errorf("byte %d of the key: %w", len(text)-len(p.rest), p.err)
 	}

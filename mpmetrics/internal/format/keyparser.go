@@ -25,9 +25,13 @@ func (p *keyParser) key() (k Key) {
 	p.expect('[')
 	k.Family = p.string()
 	p.expect(',')
+	compact := !strings.HasPrefix(p.rest, " ")
 	k.Sample = p.string()
 	p.expect(',')
 	if p.peek() == '[' {
+		if compact && p.err == nil {
+			p.err = ErrGitLab
+		}
 		p.parallelLabels()
 	} else {
 		p.namedLabels()
