@@ -302,7 +302,7 @@ func TestPassedAddresses(t *testing.T) {
 	s.awaitNoneDraining()
 	verify()
 	s.stop()
-	if n := s.log.Count("passed socket closed, no key names it", "name=other", "address="+other); n != 1 || s.log.Count("passed socket closed") != 1 {
+	if n := s.log.Count("passed socket not used, no key names it", "name=other", "address="+other); n != 1 || s.log.Count("passed socket not used") != 1 {
 		t.Errorf("an unused socket was logged %d times", n)
 	}
 	for path, before := range files {

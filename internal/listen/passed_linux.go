@@ -178,7 +178,8 @@ func (s *Sockets) passedNames() string {
 	return ", only " + strings.Join(slices.Compact(names), ", ")
 }
 
-// CloseUnused closes the passed descriptors that no set has, and reports the name and the address of each.
+// CloseUnused closes the passed sockets that no set has, and reports the name and the address of each. Other passed descriptors are
+// reported without an address and left open: those of a parent that announces more than it passes are this process's own by now.
 func (s *Sockets) CloseUnused(report func(name, address string)) error {
 	var errs []error
 	s.passed = slices.DeleteFunc(s.passed, func(p *passed) bool {
@@ -186,6 +187,10 @@ func (s *Sockets) CloseUnused(report func(name, address string)) error {
 			return false
 		}
 		report(p.file.Name(), p.address())
+		if p.bound == nil {
+			s.others = append(s.others, p.file)
+			return true
+		}
 		errs = append(errs, p.file.Close())
 		return true
 	})

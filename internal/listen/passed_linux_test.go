@@ -196,7 +196,8 @@ func TestCloseUnused(t *testing.T) {
 	unused := bound(t, "app", unix.SOCK_STREAM, &unix.SockaddrUnix{Name: path}, false)
 	udp := bound(t, "dns", unix.SOCK_DGRAM, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, false)
 	used := bound(t, "web", unix.SOCK_STREAM, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, false)
-	sockets := NewSockets([]*os.File{unused, used, udp, os.NewFile(uintptr(dup(t, null)), "null")})
+	nullFD, dnsFD := dup(t, null), int(osfile.FD(udp))
+	sockets := NewSockets([]*os.File{unused, used, udp, os.NewFile(uintptr(nullFD), "null")})
 	web := addrPort(sockets.passed[1].bound).String()
 	wantDNS := addrPort(sockets.passed[2].bound).String()
 	found, err := sockets.Resolve(Socket{Name: "http", Network: "tcp", Address: web})
@@ -210,6 +211,11 @@ func TestCloseUnused(t *testing.T) {
 		t.Errorf("closed (-want +got)\n%s", diff)
 	}
 	refuses(t, "unix", path)
+	for number, want := range map[int]error{sockets.open[address{"fd", numberOf(used), "", 0}].fd: nil, nullFD: nil, dnsFD: unix.EBADF} {
+		if _, err := unix.FcntlInt(uintptr(number), unix.F_GETFD, 0); !errors.Is(err, want) {
+			t.Errorf("descriptor %d: %v, want %v", number, err, want)
+		}
+	}
 	mustServe(t, descriptors(t, set, 1)[0], "tcp", web)
 	if _, err := os.Lstat(path); err != nil {
 		t.Errorf("the file of a passed socket was removed: %v", err)

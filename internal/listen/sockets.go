@@ -49,6 +49,7 @@ type Sockets struct {
 	Owner *osfile.User
 
 	passed []*passed
+	others []*os.File // passed, but not sockets; referenced, since a file that is not is closed
 	open   map[address]*listener
 }
 

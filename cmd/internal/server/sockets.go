@@ -132,7 +132,7 @@ func (in *instance) listenControl(sockets []listen.Socket) (net.Listener, error)
 // closeUnused closes the passed sockets that no key names.
 func (in *instance) closeUnused() {
 	err := in.sockets.CloseUnused(func(name, address string) {
-		in.log.Warn("passed socket closed, no key names it", "name", name, "address", address)
+		in.log.Warn("passed socket not used, no key names it", "name", name, "address", address)
 	})
 	if err != nil {
 		in.log.Warn("cannot close passed socket", "error", err)
