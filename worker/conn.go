@@ -103,6 +103,7 @@ func (c *clientConn) beginRequest(req *request, hasBody bool) {
 	c.bodyDeadline = time.Time{}
 	if c.readingBody = hasBody; hasBody {
 		c.socket.StartBody()
+		c.limitBodyLocked(c.server.limits.BodyTimeout)
 	}
 }
 
@@ -237,11 +238,12 @@ func (c *clientConn) stopWaiting() {
 	}
 }
 
-// LimitBody limits the time for a request, from the first byte of its head to the last one of its body, to d: for a handler that
-// does not know its client yet. 0 removes the limit, so that only Limits.SocketTimeout applies. ctx is the context of the request or
-// derived from it. When the time is over, reads of the body fail with [os.ErrDeadlineExceeded] and the connection is closed after
-// the answer. While clients wait for a connection, a body with such a limit is waited for no longer than a head. LimitBody does
-// nothing for a request that no worker serves.
+// LimitBody replaces Limits.BodyTimeout for a request, for a handler that knows its client by now; 0 removes the limit, so that only
+// Limits.SocketTimeout applies. ctx is the context of the request or derived from it. LimitBody does nothing for a request that no
+// worker serves.
+//
+// When the time is over, reads of the body fail with [os.ErrDeadlineExceeded], and the connection is closed after the answer. While
+// other clients wait for a connection, one whose body has such a limit is as silent as one whose head has not come.
 func LimitBody(ctx context.Context, d time.Duration) {
 	if c, ok := ctx.Value(connKey{}).(*clientConn); ok {
 		c.limitBody(d)
@@ -251,6 +253,10 @@ func LimitBody(ctx context.Context, d time.Duration) {
 func (c *clientConn) limitBody(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.limitBodyLocked(d)
+}
+
+func (c *clientConn) limitBodyLocked(d time.Duration) {
 	c.bodyDeadline = time.Time{}
 	if d > 0 {
 		c.bodyDeadline = c.began.Add(d)

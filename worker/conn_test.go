@@ -380,3 +380,100 @@ func TestMaxConnections(t *testing.T) {
 		t.Errorf("%d descriptors for %d clients, %d before", now, clients, before)
 	}
 }
+
+// TestBodyTimeout has clients that drip their bodies. Only the handler that knows its client waits for them.
+func TestBodyTimeout(t *testing.T) {
+	t.Parallel()
+	const limit = 300 * time.Millisecond
+	failed := make(chan error, 3)
+	w := start(t, limited(func(l *worker.Limits) { l.BodyTimeout = limit }), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/known" {
+			worker.LimitBody(r.Context(), 0)
+		}
+		if r.URL.Path == "/unread" {
+			return
+		}
+		_, err := io.ReadAll(r.Body)
+		failed <- err
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			w.WriteHeader(http.StatusRequestTimeout)
+		}
+	}))
+	for _, test := range []struct {
+		path, head string
+		code       int
+	}{
+		{"/", "Content-Length: 100", http.StatusRequestTimeout},
+		{"/", "Transfer-Encoding: chunked", http.StatusRequestTimeout},
+		{"/unread", "Content-Length: 100", http.StatusOK},
+		{"/known", "Content-Length: 100", http.StatusOK},
+	} {
+		t.Run(test.path+", "+test.head, func(t *testing.T) {
+			c := w.dial()
+			c.send(head("POST "+test.path, test.head))
+			piece, pieces := "x", 100
+			if strings.HasPrefix(test.head, "Transfer") {
+				piece = "1\r\nx\r\n"
+			}
+			start := time.Now()
+			go func() { _ = c.drip(piece, pieces, limit/20) }() // until it is cut
+			r := c.answer()
+			took := time.Since(start)
+			known := test.path == "/known"
+			if r.code != test.code || r.last == known || took < limit && test.path != "/unread" || took > proctest.Patience/2 {
+				t.Errorf("%d after %s, last %v", r.code, took, r.last)
+			}
+			if test.path != "/unread" {
+				if err := receive(t, "the end of the body", failed); errors.Is(err, os.ErrDeadlineExceeded) == known {
+					t.Errorf("read: %v", err)
+				}
+			}
+		})
+	}
+	t.Run("after a head that drips", func(t *testing.T) {
+		c := w.dial()
+		c.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\nX: ")
+		_ = c.drip("x", 10, limit/5)
+		c.send("\r\n\r\n")
+		if r := c.answer(); r.code != http.StatusRequestTimeout || !r.last {
+			t.Errorf("%d, last %v", r.code, r.last)
+		}
+		if err := receive(t, "the end of the body", failed); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("read: %v", err)
+		}
+	})
+	t.Run("in two requests at once", func(t *testing.T) {
+		c := w.dial()
+		c.send(head("POST /", "Content-Length: 1") + "x")
+		c.answer()
+		<-time.After(limit)
+		c.send(head("POST /", "Content-Length: 1") + "x" + head("POST /", "Content-Length: 1") + "x")
+		for range 2 {
+			if r := c.answer(); r.code != http.StatusOK {
+				t.Errorf("%d", r.code)
+			}
+		}
+		for range 3 {
+			if err := receive(t, "the end of the body", failed); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestWriteDeadline has a handler whose client takes nothing, and another goroutine that ends the write.
+func TestWriteDeadline(t *testing.T) {
+	failed := make(chan error, 1)
+	w := start(t, worker.Config{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		timer := time.AfterFunc(100*time.Millisecond, func() {
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0))
+		})
+		defer timer.Stop()
+		_, err := w.Write(make([]byte, 64<<20))
+		failed <- err
+	}))
+	w.dial().send(head("GET /"))
+	if err := receive(t, "the write", failed); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("write: %v", err)
+	}
+}

@@ -32,6 +32,9 @@ type Limits struct {
 	// reading; then it is cut off, for an answer after up to twice this time. While all connections are taken, a client is also
 	// cut off if it takes or sends less than 500 bytes per second on average over this time.
 	SocketTimeout time.Duration
+	// BodyTimeout limits the time for a request with a body, from the first byte of its head to the last one of its body, however
+	// steadily that comes: for clients that are not known yet. See LimitBody.
+	BodyTimeout time.Duration
 
 	// Harakiri limits the time for a request, see ExtendDeadline.
 	Harakiri time.Duration
@@ -53,8 +56,8 @@ type Limits struct {
 }
 
 // DefaultLimits returns the default limits: 10,000 connections, heads of 64 KiB, an HTTPTimeout and a SocketTimeout of 60 s, a
-// HarakiriGrace of 5 s, a DrainIdle of 5 s and a DrainTimeout of 60 s. Bodies and the duration and number of requests are not
-// limited.
+// HarakiriGrace of 5 s, a DrainIdle of 5 s and a DrainTimeout of 60 s. The size of bodies, the time for a whole one, and the
+// duration and number of requests are not limited.
 func DefaultLimits() Limits {
 	return Limits{
 		MaxConnections: 10_000,

@@ -26,6 +26,9 @@ var (
 	errNoPage      = &failure{status: http.StatusNotFound, detail: "This page does not exist. It may have been deleted."}
 	errForbidden   = &failure{status: http.StatusForbidden, detail: "Your role does not allow this."}
 	errCrossOrigin = &failure{status: http.StatusForbidden, detail: "This request came from another site and was refused."}
+	errSlowForm    = &failure{
+		status: http.StatusRequestTimeout, detail: "The form took too long to arrive.", undone: true, header: http.Header{"Connection": {"close"}},
+	}
 	errSessionGone = &failure{status: http.StatusForbidden, detail: "Your session has ended. Log in again.", undone: true}
 )
 
@@ -83,7 +86,7 @@ func (r *request) fail(err error) {
 		r.log(err)
 		panic(http.ErrAbortHandler)
 	}
-	if web.ClientGone(r.Request) {
+	if web.ClientGone(r.Request) && !errors.Is(err, errSlowForm) { // for net/http, a client that is too slow has gone
 		r.w.WriteHeader(web.StatusClientGone)
 		return
 	}

@@ -3,9 +3,9 @@ package admin
 import (
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -75,6 +75,7 @@ func (r *request) admit() error {
 	if !r.may(r.route.least) {
 		return errForbidden
 	}
+	worker.LimitBody(r.Context(), formTimeout)
 	if err := r.readForm(maxForm); err != nil {
 		return err
 	}
@@ -95,10 +96,10 @@ func (r *request) readForm(most int64) error {
 			return &failure{status: http.StatusUnsupportedMediaType, detail: "This page accepts forms only."}
 		}
 	}
-	r.Body = http.MaxBytesReader(r.w, &timedBody{r.Body, time.Now().Add(formTimeout)}, most)
+	r.Body = http.MaxBytesReader(r.w, r.Body, most)
 	if err := r.ParseForm(); err != nil {
-		if errors.Is(err, errSlowForm) {
-			return &failure{status: http.StatusRequestTimeout, detail: "The form took too long to arrive."}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return errSlowForm
 		}
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return &failure{status: http.StatusRequestEntityTooLarge, detail: "The form is too large."}
@@ -114,24 +115,8 @@ func (r *request) readForm(most int64) error {
 	return nil
 }
 
-// formTimeout bounds the time in which a form must arrive. The worker also limits the time between two pieces of it.
+// formTimeout limits the time for a form of a user. The worker has a shorter limit for everybody else.
 const formTimeout = 30 * time.Second
-
-// errSlowForm reports a form that takes longer.
-var errSlowForm = errors.New("the form took too long to arrive")
-
-// timedBody is a body that fails after a deadline, however steadily it arrives.
-type timedBody struct {
-	io.ReadCloser
-	until time.Time
-}
-
-func (b *timedBody) Read(p []byte) (int, error) {
-	if time.Now().After(b.until) {
-		return 0, errSlowForm
-	}
-	return b.ReadCloser.Read(p)
-}
 
 // view is the store's View.
 func (r *request) view(f func(*store.Tx) error) error { return r.admin.store.View(r.Context(), f) }

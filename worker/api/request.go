@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,11 @@ func (r *request) record(tx *store.Tx, action store.Action, kind store.Kind, id 
 // maxBody bounds a body, in bytes. The server may have a smaller limit of its own.
 const maxBody = 1 << 20
 
+// errSlowBody is the problem of a body that takes too long.
+var errSlowBody = &problemError{
+	Status: http.StatusRequestTimeout, Detail: "the body took too long to arrive", header: http.Header{"Connection": {"close"}},
+}
+
 // readBody reads a body of JSON.
 func (r *request) readBody() (value, error) {
 	if !isJSON(r.Header.Get("Content-Type")) || r.Header.Get("Content-Encoding") != "" {
@@ -55,6 +61,9 @@ func (r *request) readBody() (value, error) {
 			Detail: "the body has more than " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes",
 			header: http.Header{"Connection": {"close"}}, // the rest is not read
 		}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, errSlowBody
 	}
 	if err != nil {
 		return nil, &problemError{Status: http.StatusBadRequest, Detail: "the body could not be read"}

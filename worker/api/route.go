@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"multiproc/store"
+	"multiproc/worker"
 	"multiproc/worker/internal/web"
 )
 
@@ -68,13 +69,14 @@ func (a *API) answer(r *request) (result answer, err error) {
 	if err != nil || route.read != nil {
 		return result, err
 	}
+	worker.LimitBody(r.Context(), 0) // the client is known
 	return route.write(r)
 }
 
 // failed returns the answer to a request that failed, and logs a cause that is not the client's.
 func (a *API) failed(r *http.Request, err error) answer {
 	switch {
-	case web.ClientGone(r):
+	case web.ClientGone(r) && !errors.Is(err, errSlowBody): // for net/http, a client that is too slow has gone
 		return answer{status: web.StatusClientGone}
 	case web.Cancelled(r):
 		return unavailable("the request was cancelled").answer()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"multiproc/cmd/internal/config"
 	"multiproc/cmd/internal/page"
@@ -64,6 +65,9 @@ func (p process) serve(ctx context.Context) (err error) {
 	return err
 }
 
+// anonymousBodyTimeout limits the time for a request with a body until its client has logged in or shown its token.
+const anonymousBodyTimeout = 10 * time.Second
+
 // workerConfig translates the settings for package worker.
 func (p process) workerConfig() worker.Config {
 	cfg := p.cfg
@@ -90,6 +94,7 @@ func (p process) workerConfig() worker.Config {
 			MaxBody:          cfg.LimitPost,
 			HTTPTimeout:      cfg.HTTPTimeout,
 			SocketTimeout:    cfg.SocketTimeout,
+			BodyTimeout:      anonymousBodyTimeout,
 			Harakiri:         cfg.Harakiri,
 			HarakiriGrace:    cfg.HarakiriGracefulTimeout,
 			MaxRequests:      cfg.MaxRequests,
