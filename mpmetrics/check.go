@@ -2,7 +2,7 @@ package mpmetrics
 
 import (
 	"errors"
-	"path/filepath"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -32,9 +32,16 @@ func (w *Writer) restoreLocked() (remade int, again bool) {
 		return 0, false
 	}
 	lost := 0
+	var news []string
 	for _, f := range w.files {
-		if err == nil && w.restoreFileLocked(f) {
-			remade++
+		if err == nil {
+			if damage := w.restoreFileLocked(f); damage != "" {
+				remade++
+				if !w.loggedFiles[f.name] {
+					w.loggedFiles[f.name] = true
+					news = append(news, f.name+" "+damage)
+				}
+			}
 		}
 		if f.lost = f.lost || err != nil; f.lost {
 			lost += len(f.entries)
@@ -42,6 +49,10 @@ func (w *Writer) restoreLocked() (remade int, again bool) {
 	}
 	if err != nil {
 		w.keptLocked(err)
+	}
+	if len(news) > 0 {
+		slices.Sort(news)
+		w.log.Warn("metric files made anew", "id", w.id, "directory", w.path, "files", news)
 	}
 	if before := w.nLost; before != lost {
 		w.nLost = lost
@@ -70,23 +81,18 @@ func (w *Writer) keepLeaseLocked() error {
 	return nil
 }
 
-// restoreFileLocked reports whether it has made the file anew. Otherwise the file was undamaged, or f.lost is set.
-func (w *Writer) restoreFileLocked(f *sharedFile) bool {
+// restoreFileLocked returns what was wrong with a file that it has made anew, or "". If that failed f.lost is set.
+func (w *Writer) restoreFileLocked(f *sharedFile) (damage string) {
 	f.lost = false
-	damage := f.damage(w.lease.Dir)
-	if damage == "" {
-		return false
+	if damage = f.damage(w.lease.Dir); damage == "" {
+		return ""
 	}
 	if err := f.remake(w.lease); err != nil {
 		f.lost = true
 		w.keptLocked(err)
-		return false
+		return ""
 	}
-	if !w.loggedFiles[f.name] {
-		w.loggedFiles[f.name] = true
-		w.log.Warn("metric file made anew", "file", filepath.Join(w.path, f.name), "damage", damage)
-	}
-	return true
+	return damage
 }
 
 func (w *Writer) countRemade(n int) {

@@ -295,7 +295,7 @@ func isRestOf(b, whole []byte) bool {
 // damage returns what is wrong with the file in the directory, or "".
 func (f *sharedFile) damage(d dir.Dir) string {
 	if f.memory.InMemory() {
-		return "truncated"
+		return "truncated or without space"
 	}
 	id, size, err := f.memory.Identify()
 	if err != nil {

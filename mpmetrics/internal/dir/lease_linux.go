@@ -251,7 +251,11 @@ func (l *Lease) RemoveLive() error {
 		if !n.Live() {
 			continue
 		}
-		if err := l.Dir.Unlink(n.String()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := l.Dir.Unlink(n.String())
+		if errors.Is(err, unix.EISDIR) {
+			err = l.Dir.SetAside(n.String())
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
