@@ -27,7 +27,7 @@ import (
 
 // disturbedFiles are the files of the child of TestDisturbedWriter, with the beginning of the names of their samples.
 var disturbedFiles = map[string]string{
-	"counter_w1.db": "disturbed_total", "gauge_sum_w1.db": "disturbed_gauge",
+	"counter_w1.db": "disturbed_total", "gauge_sum_w1.db": "disturbed_level",
 	"histogram_w1.db": "disturbed_seconds", "summary_w1.db": "disturbed_size",
 }
 
@@ -165,7 +165,7 @@ func (m *disturbedMetrics) values(c *mpmetrics.Collector) (map[string]float64, e
 	h, s := own[2].GetHistogram(), own[3].GetSummary()
 	want := map[string]float64{
 		"disturbed_total{}":         own[0].GetCounter().GetValue(),
-		"disturbed_gauge{}":         own[1].GetGauge().GetValue(),
+		"disturbed_level{}":         own[1].GetGauge().GetValue(),
 		"disturbed_seconds_count{}": float64(h.GetSampleCount()),
 		"disturbed_seconds_sum{}":   h.GetSampleSum(),
 		"disturbed_size_count{}":    float64(s.GetSampleCount()),
@@ -197,7 +197,7 @@ func disturbedChild(args []string) error {
 	w.SetCheckInterval(1e6) // a millisecond, so that it looks while it updates
 	m := &disturbedMetrics{
 		counter:   mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "disturbed_total", Help: "Help."})),
-		gauge:     mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "disturbed_gauge", Help: "Help."}, mpmetrics.ModeSum)),
+		gauge:     mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "disturbed_level", Help: "Help."}, mpmetrics.ModeSum)),
 		histogram: mpmetrics.Must(w.NewHistogram(prometheus.HistogramOpts{Name: "disturbed_seconds", Help: "Help.", Buckets: []float64{1}})),
 		summary:   mpmetrics.Must(w.NewSummary(prometheus.SummaryOpts{Name: "disturbed_size", Help: "Help."})),
 	}
