@@ -90,6 +90,10 @@ func (d *Directory) MarkDead(pid int, id string) {
 	}
 }
 
+// Forget removes the lock of an id whose process is dead, and its live gauges. A process of another library may be about to take the
+// id, which has no lock and would count as dead.
+func (d *Directory) Forget(id string) error { return d.dir.Forget(id) }
+
 // Sweep removes the files of live gauges whose process is dead. They have not counted since its death, so this only keeps the
 // directory small. Ids without a lock file belong to other libraries and are left to FollowLive.
 func (d *Directory) Sweep() error {

@@ -179,6 +179,30 @@ func TestMarkDead(t *testing.T) {
 	d.await()
 }
 
+// TestForget gives the id of a dead Writer to another library.
+func TestForget(t *testing.T) {
+	t.Parallel()
+	d := newLiveDirectory(t)
+	w, err := mpmetrics.NewWriter(d.path, "w2", mpmetrics.WriterOptions{})
+	check(t, err)
+	mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "own", Help: "Help."}, mpmetrics.ModeLiveMax)).Set(2)
+	check(t, d.Forget("w2"))
+	check(t, d.Forget("none"))
+	d.await("gauge_livemax_w2.db", "gauge_livesum_w2.db") // it lives
+	check(t, w.Close())
+	check(t, d.Forget("w2"))
+	d.await()
+	c, names := d.start("gauge_livesum_w2.db")
+	d.noticed(c, 1)
+	check(t, d.Sweep())
+	d.await(names...)
+	if got := pageOfDir(t, d.path).Samples["alive{}"]; got != 1 {
+		t.Errorf("alive is %v", got)
+	}
+	c.Kill()
+	d.await()
+}
+
 // TestPIDIsReused has a process open the file of a dead one that had its pid, as prometheus_client does, at any moment while that
 // is being removed. It never has a file that is not in the directory.
 func TestPIDIsReused(t *testing.T) {

@@ -59,9 +59,10 @@ func (c *writerCache) find(files map[osfile.ID]string, now time.Time) dir.Writer
 }
 
 // identify sets the liveness and the pid of processes of other libraries, given their files. An id that is a number need not be a
-// pid: uWSGI users take the number of the worker. So a process is alive if it, or any other, has a file open, and dead only if the
-// number is no process's on a machine where that of everyone who could write to the files would be seen.
-func (c *writerCache) identify(processes map[*Process][]fileOwner, now time.Time) {
+// pid: uWSGI users take the number of the worker. So a process is alive if it, or any other, has a file open, and dead only if no
+// process has the number and all that could write to the files are seen: those of the whole machine, or of this pid namespace if
+// the directory belongs to it.
+func (c *writerCache) identify(processes map[*Process][]fileOwner, ours bool, now time.Time) {
 	search := map[osfile.ID]string{}
 	for p, files := range processes {
 		pid, err := strconv.Atoi(p.ID)
@@ -88,7 +89,7 @@ func (c *writerCache) identify(processes map[*Process][]fileOwner, now time.Time
 		complete := true
 		for _, f := range files {
 			pids = append(pids, writers.Of(f.id)...)
-			complete = complete && writers.Complete(f.user)
+			complete = complete && writers.Shown(f.user, ours)
 		}
 		slices.Sort(pids)
 		pids = slices.Compact(pids)

@@ -50,7 +50,9 @@ func (i *Inspector) processes(d dir.Dir, sources []*source, now time.Time) []*Pr
 			}
 		}
 	}
-	i.writers.identify(others, now)
+	// A lock that names a pid is of this pid namespace. Other libraries' processes are not in another one then, as a rule.
+	ours := slices.ContainsFunc(all, func(p *Process) bool { return p.PID != 0 })
+	i.writers.identify(others, ours, now)
 	slices.SortFunc(all, func(a, b *Process) int { return compareNatural(a.ID, b.ID) })
 	return all
 }

@@ -84,6 +84,26 @@ func TestLiveGaugesOfPython(t *testing.T) {
 	}
 }
 
+// TestLiveGaugesAfterGo reloads from own workers to another library's that have the same ids.
+func TestLiveGaugesAfterGo(t *testing.T) {
+	t.Parallel()
+	program := filepath.Join(t.TempDir(), "worker.py")
+	check(t, os.WriteFile(program, []byte(liveWorker), 0o600))
+	s := startServer(t, "socket = 127.0.0.1:0\nprocesses = 2\n")
+	s.writeINI(fmt.Sprintf("socket = 127.0.0.1:0\nprocesses = 2\ncommand = %s %s own ID\n", pythonPath(t), program))
+	for range 2 { // w1-1 and w2-1, then w1 and w2 again
+		before := s.workers()
+		s.reload()
+		s.awaitReplaced(before...)
+	}
+	s.mustLive(2)
+	victim := s.workers()[0]
+	proctest.Kill(t, victim, syscall.SIGKILL)
+	s.awaitReplaced(victim)
+	s.mustLive(2)
+	s.stop()
+}
+
 // mustLive waits until n processes count in the live gauge and no other has a file of one, besides the master.
 func (s *testServer) mustLive(n int) {
 	s.tb.Helper()

@@ -129,6 +129,8 @@ func (m *Master) started(who handoff.Identity) {
 	if !who.IsExporter() {
 		m.starts.Inc()
 	}
+	// It may be a program after a reload that has set command.
+	m.sweeps.Log(m.log, slog.LevelWarn, "cannot sweep the metrics directory", m.directory.Forget(who.ID))
 }
 
 func (m *Master) ended(who handoff.Identity, why string) {

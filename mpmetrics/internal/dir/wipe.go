@@ -136,6 +136,16 @@ func (d Dir) Sweep() error {
 }
 
 func (d Dir) sweep(id string) error {
+	return d.whileDead(id, func(l *Lease) error { return l.RemoveLive() })
+}
+
+// Forget removes the lock file and the live gauges of an id that nobody holds. Then the id may be another library's.
+func (d Dir) Forget(id string) error {
+	return d.whileDead(id, func(l *Lease) error { return errors.Join(l.RemoveLive(), d.Unlink(lockName(id))) })
+}
+
+// whileDead calls do if an id has a lock file that nobody holds. Nobody can take the id meanwhile.
+func (d Dir) whileDead(id string, do func(*Lease) error) error {
 	fd, err := d.OpenFile(lockName(id), unix.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -155,5 +165,5 @@ func (d Dir) sweep(id string) error {
 	if l.Check() != nil {
 		return nil // wiped in between: the files are those of a new process
 	}
-	return l.RemoveLive()
+	return do(l)
 }

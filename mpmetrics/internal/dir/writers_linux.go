@@ -124,8 +124,10 @@ func FindWriters(files map[osfile.ID]string) Writers {
 // Of returns the processes that write to a file.
 func (h Writers) Of(file osfile.ID) []int { return h.pids[file] }
 
-// Complete reports whether no other process of this machine can have a file mapped that belongs to a user.
-func (h Writers) Complete(owner uint32) bool { return h.all && !h.hidden[owner] }
+// Shown reports whether all processes of a user were looked through: all of the machine, or of this pid namespace.
+func (h Writers) Shown(owner uint32, namespace bool) bool {
+	return (h.all || namespace) && !h.hidden[owner]
+}
 
 // WrittenByAny reports whether any process can write to a file that it has open or mapped, as far as this process may see.
 func WrittenByAny(base string, file osfile.ID) bool {
