@@ -244,6 +244,7 @@ func TestWipe(t *testing.T) {
 	}
 	slices.Sort(logged)
 	checkEqual(t, want, logged, "files in the log")
+	checkEqual(t, float64(len(want)), records[0]["count"], "their number in the log")
 }
 
 // TestWipeForeignOwnDir: something else under the name of the library's subdirectory stays.

@@ -61,7 +61,7 @@ const maxFiles = 1 << 15
 type limitError struct{ max, leftOut int }
 
 func (e limitError) Error() string {
-	return fmt.Sprintf("has too many metric files: only the first %d by name are read, %d are left out", e.max, e.leftOut)
+	return fmt.Sprintf("too many metric files: the first %d by name are read, %d are left out", e.max, e.leftOut)
 }
 
 // list updates the sources from the directory's listing and reports whether they have changed. Of too many files it takes the

@@ -51,7 +51,8 @@ func (d Dir) Wipe(log *slog.Logger) error {
 		return err
 	}
 	if len(others) > 0 {
-		log.Warn("metrics directory keeps other files", "path", d.path, "files", others)
+		const named = 100 // there may be any number
+		log.Warn("metrics directory keeps other files", "path", d.path, "files", others[:min(named, len(others))], "count", len(others))
 	}
 	return nil
 }
