@@ -276,12 +276,11 @@ func (m *Master) watch(p Plan) {
 		return // a new watch would miss what has changed since the settings were read
 	}
 	m.watched, m.watchedContents = nil, nil
-	paths := slices.Concat(p.Watch, p.WatchContents)
 	if m.watcher != nil {
 		m.watcher.close()
 		m.watcher = nil
 	}
-	if len(paths) == 0 {
+	if len(p.Watch)+len(p.WatchContents) == 0 {
 		return
 	}
 	watcher, err := watchFiles(p.Watch, p.WatchContents, func(path string) {
@@ -294,9 +293,15 @@ func (m *Master) watch(p Plan) {
 		m.log.Error("cannot watch files", "error", err)
 		return
 	}
-	for _, path := range paths {
-		if _, err := os.Stat(filepath.Dir(path)); err != nil { // it may be created later, or the path is wrong
+	// What is missing may be created later, or the path is wrong.
+	for _, path := range p.Watch {
+		if _, err := os.Stat(filepath.Dir(path)); err != nil {
 			m.log.Warn("directory of watched file is missing", "path", path, "error", err)
+		}
+	}
+	for _, path := range p.WatchContents {
+		if _, err := os.Stat(path); err != nil {
+			m.log.Warn("watched directory is missing", "path", path, "error", err)
 		}
 	}
 	m.watcher, m.watched, m.watchedContents = watcher, p.Watch, p.WatchContents

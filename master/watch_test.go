@@ -288,8 +288,11 @@ func TestWatchMissingDirectory(t *testing.T) {
 	var log proctest.Log
 	m := &Master{log: slog.New(slog.NewTextHandler(&log, nil))}
 	path := t.TempDir() + "/missing/touch"
-	m.watch(Plan{Watch: []string{path}})
+	m.watch(Plan{Watch: []string{path}, WatchContents: []string{filepath.Dir(path)}})
 	defer m.watcher.close()
+	if log.Count("level=WARN", "watched directory is missing", "path="+filepath.Dir(path)) != 1 {
+		t.Errorf("the log is %q", log.String())
+	}
 	if log.Count("level=WARN", "directory of watched file is missing", "path="+path) != 1 {
 		t.Errorf("the log is %q", log.String())
 	}

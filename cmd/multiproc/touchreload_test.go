@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -92,6 +93,30 @@ func TestReloadOfDirectory(t *testing.T) {
 		check(t, change())
 		s.log.Wait(t, s.done, "reload committed", fmt.Sprintf("generation=%d", i+2))
 		s.awaitNoneDraining()
+	}
+	s.stop()
+}
+
+// TestTouchReloadHidden removes and restores a directory whose entries the server's user cannot list, so that it gets no events.
+func TestTouchReloadHidden(t *testing.T) {
+	t.Parallel()
+	proctest.Root(t)
+	hidden := t.TempDir()
+	check(t, os.Chmod(filepath.Dir(hidden), 0o755))
+	check(t, os.Chmod(hidden, 0o711))
+	app := filepath.Join(hidden, "app")
+	check(t, os.Mkdir(app, 0o755))
+	touch := filepath.Join(app, "touch")
+	check(t, os.WriteFile(touch, nil, 0o644))
+	s, _ := startDropping(t, fmt.Sprintf("uid = nobody\ntouch-reload = %s\n", touch))
+	s.awaitNoneDraining()
+	for i, change := range []func() error{
+		func() error { return os.Rename(app, app+".old") },
+		func() error { return os.Rename(app+".old", app) },
+		func() error { return os.WriteFile(touch, []byte("touched"), 0o600) },
+	} {
+		check(t, change())
+		s.await("a change", func(master.Status) bool { return s.log.Count("file changed", "path="+touch) > i })
 	}
 	s.stop()
 }

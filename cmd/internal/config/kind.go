@@ -39,6 +39,9 @@ type scalar[T any] struct {
 func (s scalar[T]) kind() string { return s.name }
 
 func (s scalar[T]) set(text string) error {
+	if text == "" && !s.optional {
+		return errEmpty
+	}
 	v, err := s.parse(text)
 	if err == nil {
 		*s.field = v
