@@ -37,7 +37,7 @@ func parseHSTS(text string) (string, error) {
 	case age < 0 || age%time.Second != 0:
 		return "", fmt.Errorf("%s is not a whole number of seconds", quoted(parts[0]))
 	}
-	words := []string{strconv.Itoa(int(age / time.Second))}
+	words := []string{strconv.FormatInt(int64(age/time.Second), 10)}
 	for _, known := range []string{includeSubDomains, preload} {
 		if slices.ContainsFunc(parts[1:], func(word string) bool { return strings.EqualFold(word, known) }) {
 			words = append(words, known)
