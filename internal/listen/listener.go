@@ -35,11 +35,14 @@ func (s *Sockets) listen(socket Socket) (*listener, error) {
 	case "tcp":
 		l, err := newTCPListener(socket)
 		if errors.Is(err, ErrInUse) {
-			err = s.explainInUse(err, socket.Address)
+			err = s.explainInUse(err, socket)
 		}
 		return l, err
 	case "unix":
 		fd, file, err := listenUnix(socket.Address, socket.Mode, s.Owner)
+		if errors.Is(err, ErrInUse) {
+			err = s.explainInUse(err, socket)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -77,10 +80,17 @@ func newTCPListener(socket Socket) (*listener, error) {
 	return l, nil
 }
 
-// explainInUse adds that this process itself has the port, if so: an address cannot change to one that overlaps while the old one
-// is open, or to one that overlaps with that of a passed socket.
-func (s *Sockets) explainInUse(err error, address string) error {
-	_, port, _ := net.SplitHostPort(address)
+// explainInUse adds that this process itself has the address, if so: an address cannot change to one that overlaps while the old one
+// is open, or to one that overlaps with that of a passed socket, or to that of one that was closed: its manager has it open.
+func (s *Sockets) explainInUse(err error, socket Socket) error {
+	if closed := namedBy(socket, s.unused); len(closed) > 0 {
+		return fmt.Errorf("%w, perhaps by the socket that was passed as %s: no key named it at the start, so a restart is needed",
+			err, closed[0].file.Name())
+	}
+	_, port, portErr := net.SplitHostPort(socket.Address)
+	if portErr != nil || socket.Network != "tcp" {
+		return err
+	}
 	for _, l := range s.open {
 		if _, ours, splitErr := net.SplitHostPort(l.address); splitErr == nil && ours == port {
 			return fmt.Errorf("%w, perhaps by this server itself, which listens on %s", err, l.address)

@@ -75,21 +75,11 @@ func addrPort(at unix.Sockaddr) netip.AddrPort {
 // Addresses are compared as the kernel has them. A wildcard address is that of both IPv4 and IPv6, which may be two sockets; a
 // socket that takes both is one for 0.0.0.0, too. The path of a unix socket may lead there by symbolic links.
 func (s *Sockets) Resolve(want Socket) ([]Socket, error) {
-	var names func(*passed) bool
-	switch want.Network {
-	case "fd":
-		if strings.Trim(want.Address, "0123456789") == "" {
-			return []Socket{want}, nil
-		}
-		names = func(p *passed) bool { return p.file.Name() == want.Address }
-	case "tcp":
-		names = s.namesTCP(want.Address)
-	case "unix":
-		names = func(p *passed) bool { return namesUnix(want.Address, p) }
-	default:
+	byNumber := want.Network == "fd" && strings.Trim(want.Address, "0123456789") == ""
+	if byNumber || len(s.passed) == 0 && want.Network != "fd" {
 		return []Socket{want}, nil
 	}
-	found := slices.DeleteFunc(slices.Clone(s.passed), func(p *passed) bool { return !names(p) })
+	found := namedBy(want, s.passed)
 	if want.Network == "fd" && len(found) == 0 {
 		return nil, fmt.Errorf("no socket %q was passed%s", want.Address, s.passedNames())
 	}
@@ -109,10 +99,26 @@ func (s *Sockets) Resolve(want Socket) ([]Socket, error) {
 	return sockets, nil
 }
 
+// namedBy returns the descriptors that an address or a name stands for.
+func namedBy(want Socket, all []*passed) []*passed {
+	var names func(*passed) bool
+	switch want.Network {
+	case "fd":
+		names = func(p *passed) bool { return p.file.Name() == want.Address }
+	case "tcp":
+		names = namesTCP(want.Address)
+	case "unix":
+		names = func(p *passed) bool { return namesUnix(want.Address, p) }
+	default:
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(p *passed) bool { return !names(p) })
+}
+
 // namesTCP returns a function that reports whether a passed socket is one for a TCP address.
-func (s *Sockets) namesTCP(address string) func(*passed) bool {
+func namesTCP(address string) func(*passed) bool {
 	host, port, err := net.SplitHostPort(address)
-	if err != nil || port == "0" || len(s.passed) == 0 {
+	if err != nil || port == "0" {
 		return func(*passed) bool { return false }
 	}
 	ips := hostAddresses(host)
@@ -187,11 +193,10 @@ func (s *Sockets) CloseUnused(report func(name, address string)) error {
 			return false
 		}
 		report(p.file.Name(), p.address())
-		if p.bound == nil {
-			s.others = append(s.others, p.file)
-			return true
+		if p.bound != nil {
+			errs = append(errs, p.file.Close())
 		}
-		errs = append(errs, p.file.Close())
+		s.unused = append(s.unused, p)
 		return true
 	})
 	return errors.Join(errs...)

@@ -49,7 +49,7 @@ type Sockets struct {
 	Owner *osfile.User
 
 	passed []*passed
-	others []*os.File // passed, but not sockets; referenced, since a file that is not is closed
+	unused []*passed // by CloseUnused; open files must be referenced, since others are closed
 	open   map[address]*listener
 }
 

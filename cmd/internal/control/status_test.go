@@ -20,7 +20,7 @@ func TestPrintStatus(t *testing.T) {
 			{ID: "w1", PID: 71, Generation: 2, State: "ready", Started: now.Add(-time.Second), Restarts: 1, Resident: 5 << 19, LastExit: exit, StatusText: "warm"},
 			{ID: "w2", PID: 72, Generation: 1, State: "draining", Leaving: "reload", Started: now.Add(-time.Hour), CPU: 1234 * time.Millisecond},
 		},
-		Waiting:   []master.SlotStatus{{Slot: 3, Next: now.Add(2 * time.Second), Restarts: 4, LastExit: exit}},
+		Waiting: []master.SlotStatus{{Slot: 3, Next: now.Add(2 * time.Second), Restarts: 4, LastExit: exit}},
 		Exporter: &master.ExporterStatus{
 			Processes: []master.WorkerStatus{{ID: "exporter", PID: 73, Generation: 1, State: "draining", Leaving: "reload", Started: now}},
 			Waiting:   &master.SlotStatus{Next: now.Add(time.Second), Restarts: 2},
