@@ -27,15 +27,14 @@ func UWSGIKeys() []UWSGIKey {
 				"jvm-classpath jvm-main-class jvm-opt jwsgi lua lua-load max-apps module mono-app mono-assembly " +
 				"mono-config mono-exec mono-gc-freq mono-index mono-key mono-version mount need-plugin need-plugins " +
 				"optimize paste pecan perl-* php-* plugin plugin-dir plugins plugins-dir post-pymodule-alias pp psgi pump " +
-				"py py-auto-reload py-auto-reload-ignore py-autoreload py-executable py-import py-program-name " +
-				"py-programname py-sharedarea py-sys-executable pyargv pyhome pyimport pymodule-alias pypy-* pyrun python " +
-				"python-auto-reload python-autoreload python-import python-path python-raw python-worker-override " +
-				"pythonpath rack rails rb-gc-freq rb-lib rb-require rbrequire require ring-app ring-load ruby-gc-freq " +
-				"ruby-lib ruby-require rubyrequire rvm rvm-path shared-import shared-py-import shared-pyimport " +
-				"shared-python-import shared-rb-require shared-rbrequire shared-require shared-ruby-require " +
-				"shared-rubyrequire symcall symcall-post-fork symcall-register-rpc test v8-gc-freq v8-jsgi v8-load " +
-				"v8-module-path v8-preemptive venv virtualenv web3 worker-mount wsgi wsgi-env-behavior wsgi-env-behaviour " +
-				"wsgi-file wsgi-lite xslt-content-type xslt-docroot xslt-ext xslt-stylesheet xslt-var",
+				"py py-auto-reload-ignore py-executable py-import py-program-name py-programname py-sharedarea " +
+				"py-sys-executable pyargv pyhome pyimport pymodule-alias pypy-* pyrun python python-import python-path " +
+				"python-raw python-worker-override pythonpath rack rails rb-gc-freq rb-lib rb-require rbrequire require " +
+				"ring-app ring-load ruby-gc-freq ruby-lib ruby-require rubyrequire rvm rvm-path shared-import " +
+				"shared-py-import shared-pyimport shared-python-import shared-rb-require shared-rbrequire shared-require " +
+				"shared-ruby-require shared-rubyrequire symcall symcall-post-fork symcall-register-rpc test v8-gc-freq " +
+				"v8-jsgi v8-load v8-module-path v8-preemptive venv virtualenv web3 worker-mount wsgi wsgi-env-behavior " +
+				"wsgi-env-behaviour wsgi-file wsgi-lite xslt-content-type xslt-docroot xslt-ext xslt-stylesheet xslt-var",
 			alone: "autoload catch-exceptions cgi-async-max-attempts cgi-close-stdin-on-eof cgi-do-not-kill-on-error " +
 				"cgi-from-docroot cgi-optimize cgi-optimized cgi-path-info ignore-script-name lua-gc-freq lua-shell " +
 				"luashell manage-script-name need-app no-default-app no-site paste-logger perl-no-die-catch perl-no-plack " +
@@ -137,9 +136,10 @@ func UWSGIKeys() []UWSGIKey {
 			valued: "master-fifo notify-socket",
 		},
 		{
-			reason: "a reload is requested by touch-reload, by SIGHUP or by multiproc reload",
-			valued: "brutal-reload-on-fd reload-on-fd",
-			alone:  "propagate-touch",
+			reason: "touch-reload, fs-reload, SIGHUP and multiproc reload request a reload",
+			valued: "brutal-reload-on-fd perl-auto-reload py-auto-reload py-autoreload python-auto-reload python-autoreload " +
+				"reload-on-fd",
+			alone: "propagate-touch",
 		},
 		{
 			reason: "multiproc check prints the settings",
