@@ -41,34 +41,55 @@ func (m *Master) startCheck(g handoff.Generation) error {
 	return nil
 }
 
-// checked continues with the prestart command when the settings have been read.
+// checked makes a plan of the settings that the program has printed. The files that they name may be on a file system that does not
+// answer: nothing waits for them but a goroutine of their own.
 func (m *Master) checked(r *runOnce) {
-	if err := m.addGeneration(r); err != nil {
-		m.handle(fleet.Prepared{Generation: r.generation, Err: err})
+	if err := r.Err(); err != nil {
+		m.planned(r.generation, r.Command.Program, Plan{}, err)
 		return
 	}
-	m.prestart(r.generation)
+	type result struct {
+		plan Plan
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		plan, err := m.config.Read(r.output)
+		read <- result{plan, err}
+	}()
+	go func() {
+		var made result
+		select {
+		case made = <-read:
+		case <-time.After(checkTimeout):
+			made.err = errors.New("the files that the settings name cannot be read in time")
+		}
+		m.send(func(m *Master) { m.planned(r.generation, r.Command.Program, made.plan, made.err) })
+	}()
 }
 
-// addGeneration makes a launch of the settings that the program has printed.
-func (m *Master) addGeneration(r *runOnce) error {
-	program := r.Command.Program
-	fail := func(err error) error { return errors.Join(err, program.Close()) }
-	if !m.fleet.Prepares(r.generation) {
-		return fail(fleet.ErrStopping)
+// planned continues with the prestart command when there is a plan, or none because of err.
+func (m *Master) planned(g handoff.Generation, program *proc.Program, plan Plan, err error) {
+	if err := m.addGeneration(g, program, plan, err); err != nil {
+		m.handle(fleet.Prepared{Generation: g, Err: err})
+		return
 	}
-	if err := r.Err(); err != nil {
-		return fail(fmt.Errorf("read settings: %w", err))
-	}
-	plan, err := m.config.Read(r.output)
-	if err != nil {
-		return fail(fmt.Errorf("read settings: %w", err))
+	m.prestart(g)
+}
+
+// addGeneration makes a launch of a plan.
+func (m *Master) addGeneration(g handoff.Generation, program *proc.Program, plan Plan, err error) error {
+	switch {
+	case !m.fleet.Prepares(g):
+		return errors.Join(fleet.ErrStopping, program.Close())
+	case err != nil:
+		return errors.Join(fmt.Errorf("read settings: %w", err), program.Close())
 	}
 	next, err := newLaunch(plan, program, m.config.Sockets)
 	if err != nil {
 		return err
 	}
-	m.launches[r.generation] = next
-	m.logGeneration(r.generation)
+	m.launches[g] = next
+	m.logGeneration(g)
 	return nil
 }

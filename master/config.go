@@ -15,8 +15,8 @@ type Config struct {
 	Sockets *listen.Sockets // may have sockets already; the master opens those of the plan and closes them
 
 	// Check is the command with which the program prints the settings of the next generation; the first element is the name. It
-	// runs in CheckDir, an absolute path, with the environment CheckEnv. Read makes a plan of what it has printed; the goroutine
-	// of Run calls it and waits for it.
+	// runs in CheckDir, an absolute path, with the environment CheckEnv. Read makes a plan of what it has printed, in
+	// a goroutine of its own; it may take as long as it likes, but then the reload fails.
 	Check    []string
 	CheckEnv []string
 	CheckDir string

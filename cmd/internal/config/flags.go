@@ -18,6 +18,7 @@ type Arguments struct {
 	Operands  []string  // the command's own arguments other than flags, in order
 	Presets   []Setting // keys that apply unless Files or Settings set them, not expanded; set by the caller
 	Activated bool      // the sockets came from systemd, so the key socket may be missing; set by the caller
+	Again     bool      // a server has read the files before, so that pipes are empty; set by the caller
 }
 
 // Setting is a key with its value, as given.

@@ -18,7 +18,13 @@ type Effective struct {
 
 // Load reads the files and binds every key. It returns all faults at once, as a *Faults. It opens ini files and the files that
 // they name by @(file), looks up users and groups, and does nothing else.
-func Load(args Arguments) (*Loaded, error) { return load(args, newSystem()) }
+func Load(args Arguments) (*Loaded, error) {
+	sys := newSystem()
+	if args.Again {
+		sys.Open = openAgain
+	}
+	return load(args, sys)
+}
 
 func load(args Arguments, sys *system) (*Loaded, error) {
 	r, b := bind(args, sys)

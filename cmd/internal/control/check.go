@@ -37,6 +37,7 @@ func check(c *urfave.Context, arguments config.Arguments, checkFiles CheckFiles)
 		return config.WriteKeys(c.App.Writer)
 	}
 	arguments.Activated = c.Bool("activated")
+	arguments.Again = c.Bool("snapshot") // for a reload
 	loaded, err := config.Load(arguments)
 	if err != nil {
 		return cli.Usage(err)

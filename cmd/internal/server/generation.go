@@ -1,11 +1,13 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"multiproc/cmd/internal/config"
 	"multiproc/internal/listen"
@@ -19,10 +21,17 @@ type generations struct {
 	metricsDir string
 	sockets    *listen.Sockets
 	secrets    *secretFiles
+	reading    sync.Mutex // held by read
 }
 
 // read returns the plan of the next generation, whose settings the new program has printed.
+//
+// It may take forever: a file system may hang. Then it fails until it has ended.
 func (g *generations) read(settings []byte) (master.Plan, error) {
+	if !g.reading.TryLock() {
+		return master.Plan{}, errors.New("files are still being read for an earlier reload")
+	}
+	defer g.reading.Unlock()
 	next, err := config.ParseSnapshot(settings)
 	if err != nil {
 		return master.Plan{}, err
