@@ -96,15 +96,14 @@ func (w *Writer) restoreFileLocked(f *sharedFile) (damage string) {
 }
 
 func (w *Writer) countRemade(n int) {
-	if w.remade == nil {
-		var err error
-		if w.remade, err = w.NewCounter(prometheus.CounterOpts{
+	w.makeRemade.Do(func() {
+		// It fails if a metric of the program has the name.
+		w.remade, _ = w.NewCounter(prometheus.CounterOpts{
 			Name: "multiproc_metric_files_remade_total",
 			Help: "Metric files made anew because they were truncated, removed or replaced.",
-		}); err != nil {
-			w.remade = nil
-			return // a metric of the program has the name
-		}
+		})
+	})
+	if w.remade != nil {
+		w.remade.Add(float64(n))
 	}
-	w.remade.Add(float64(n))
 }

@@ -35,8 +35,8 @@ type WriterOptions struct {
 	MaxSeries int
 	// Slot and Generation are written to the lock file, for inspection. Zero means none.
 	Slot, Generation int
-	// Lenient keeps the metrics in memory if the directory cannot be used or the id is held, until that changes, where
-	// NewWriter would otherwise fail. It is for processes that replace others.
+	// Lenient makes NewWriter succeed although the directory cannot be used or the id is held. The metrics are in memory until
+	// that changes. It is for processes that replace others, after the first one has checked the directory.
 	Lenient bool
 }
 
@@ -53,20 +53,21 @@ type WriterOptions struct {
 // has. If the disk was full, sharing is retried every minute.
 //
 // The same holds if others truncate, remove or replace a file, the subdirectory .mpm or something in it, or the whole directory:
-// no update panics, blocks or is lost, and within two seconds the file is made anew. That is logged once for each file and counted
-// in multiproc_metric_files_remade_total, which exists once there was one. The values continue, but for those that truncation has
-// cleared, which begin at 0. What was put in the place of a file is moved into .mpm.
+// no update panics or is lost, and within two seconds the file is made anew. That is logged once for each file and counted in
+// multiproc_metric_files_remade_total, which exists once there was one. Values that truncation has cleared begin at 0; the others
+// continue. What was put in the place of a file is moved into .mpm. The price is a deferred call in each update.
 //
 // A file that is damaged is set aside in the subdirectory .mpm, and its metrics begin at 0. The package comment lists all differences from
 // client_golang.
 type Writer struct {
-	path      string // absolute
-	id        string
-	holder    dir.Holder
-	log       *slog.Logger
-	maxSeries int
-	unshared  *series
-	remade    prometheus.Counter // nil until it is needed; only for check
+	path       string // absolute
+	id         string
+	holder     dir.Holder
+	log        *slog.Logger
+	maxSeries  int
+	unshared   *series
+	makeRemade sync.Once
+	remade     prometheus.Counter // after makeRemade; nil if the name is taken
 
 	mu           sync.Mutex // guards what follows
 	lease        *dir.Lease // nil if there was none yet; it may be void
