@@ -34,14 +34,14 @@ func TestGauge(t *testing.T) {
 		t.Errorf("%s", made)
 	}
 	k.must(http.StatusNoContent, "DELETE", transactionsPath+"/2", "")
-	const name = `"a\"b\\c\nd {é} \ud83d\ude42"` // in JSON's notation
+	const name = `"a\"b\\c d {é} \ud83d\ude42"` // in JSON's notation
 	k.must(http.StatusCreated, "POST", "/api/v1/apis", `{"name":`+name+`}`)
 	k.must(http.StatusCreated, "POST", transactionsPath, `{"api":`+name+`,"status":"Pending","amount":1}`)
 	k.mustShow(map[string]float64{
 		`{api="Mpesa Express",status="Pending"}`:                     3,
 		`{api="Mpesa Express",status="Processed"}`:                   1,
 		`{api="Mpesa B2C",status="Pending"}`:                         1,
-		`{api="a\"b\\c\nd {é} ` + "\U0001F642\",status=\"Pending\"}": 1,
+		`{api="a\"b\\c d {é} ` + "\U0001F642\",status=\"Pending\"}": 1,
 	})
 	_, page = k.get("/metrics")
 	k.mustBeLinted(page)
