@@ -37,6 +37,7 @@ type scraped struct {
 }
 
 func newScraped(t *testing.T, counters int) *scraped {
+	t.Helper()
 	dir := t.TempDir()
 	makeDirectory(t, dir, 1, counters, 0)
 	s := &scraped{t: t, l: make(pipeListener)}
@@ -72,6 +73,7 @@ func (s *scraped) scrape(headers ...string) (code int, took time.Duration) {
 	client := s.request(headers...)
 	r, err := http.ReadResponse(bufio.NewReader(client), nil)
 	check(s.t, err)
+	defer r.Body.Close()
 	content, err := io.ReadAll(r.Body)
 	check(s.t, err)
 	check(s.t, client.Close())
@@ -106,8 +108,10 @@ func TestUnreadPages(t *testing.T) {
 		"large":                 {5000, func(int) []string { return nil }, maxPageBytes},
 		"larger than the bound": {25_000, func(int) []string { return nil }, minPages * 4 << 20},
 		"of many kinds": {5000, func(i int) []string {
-			return []string{"Accept: " + []string{"text/plain", "application/openmetrics-text", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"}[i%3],
-				"Accept-Encoding: " + []string{"", "gzip", "zstd"}[i/3%3]}
+			return []string{
+				"Accept: " + []string{"text/plain", "application/openmetrics-text", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"}[i%3],
+				"Accept-Encoding: " + []string{"", "gzip", "zstd"}[i/3%3],
+			}
 		}, maxPageBytes},
 	} {
 		t.Run(name, func(t *testing.T) {

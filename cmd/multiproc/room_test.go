@@ -179,8 +179,10 @@ func TestReloadOfSlowFiles(t *testing.T) {
 		},
 	} {
 		check(t, create())
-		for _, line := range []string{"include = " + odd, "procname-prefix = @(" + odd + ")", "metrics-token-file = " + odd,
-			"tls-cert = " + odd + "\ntls-key = " + odd, "metrics-socket = 127.0.0.1:0\nmetrics-auth-file = " + odd} {
+		for _, line := range []string{
+			"include = " + odd, "procname-prefix = @(" + odd + ")", "metrics-token-file = " + odd,
+			"tls-cert = " + odd + "\ntls-key = " + odd, "metrics-socket = 127.0.0.1:0\nmetrics-auth-file = " + odd,
+		} {
 			s.writeINI("socket = 127.0.0.1:0\n" + line + "\n")
 			start := time.Now()
 			_, stderr, code := s.run("reload", "--control="+s.control())

@@ -129,9 +129,13 @@ func TestServe(t *testing.T) {
 		"no byte":     func(*testing.T, net.Conn) {},
 		"half a head": func(_ *testing.T, c net.Conn) { _, _ = io.WriteString(c, "GET / HT") },
 		"a head that drips": func(t *testing.T, c net.Conn) {
+			t.Helper()
 			go drip(t, c, get("/")+"X: "+strings.Repeat("x", 1000))
 		},
-		"kept alive": func(t *testing.T, c net.Conn) { answered(t, c, "/") },
+		"kept alive": func(t *testing.T, c net.Conn) {
+			t.Helper()
+			answered(t, c, "/")
+		},
 		"half a body": func(_ *testing.T, c net.Conn) {
 			_, _ = io.WriteString(c, get("/")+"Content-Length: 10\r\n\r\nx")
 		},
@@ -201,6 +205,7 @@ func awaitAnswer(c net.Conn) error {
 
 // drip sends a text byte by byte.
 func drip(t *testing.T, c net.Conn, text string) {
+	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for i := range text {

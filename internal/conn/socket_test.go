@@ -8,9 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"multiproc/internal/conn"
 	"multiproc/internal/proctest"
@@ -142,6 +145,51 @@ func TestSocketWrites(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestSocketSlowWhenFull has a client that takes a little all the time, but less than it must while others wait.
+func TestSocketSlowWhenFull(t *testing.T) {
+	t.Parallel()
+	for _, full := range []bool{true, false} {
+		t.Run(map[bool]string{true: "full", false: "not full"}[full], func(t *testing.T) {
+			t.Parallel()
+			l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			check(t, err)
+			defer l.Close()
+			// The least buffer: the kernel announces soon that something was read.
+			dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
+				return raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 1) })
+			}}
+			client, err := dialer.DialContext(t.Context(), "tcp", l.Addr().String())
+			check(t, err)
+			defer client.Close()
+			server, err := l.Accept()
+			check(t, err)
+			defer server.Close()
+			const timeout = 2 * time.Second
+			s := &conn.Socket{Conn: server, Timeout: timeout}
+			if full {
+				s.Limit = fullLimit(t)
+			}
+			result := make(chan error, 1)
+			go func() {
+				_, err := s.Write(make([]byte, 16<<20))
+				result <- err
+			}()
+			_, err = read(client, 40, 100*time.Millisecond, 5*timeout/2) // 400 bytes per second
+			check(t, err)
+			select {
+			case err := <-result:
+				if !full || !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("write: %v", err)
+				}
+			default:
+				if full {
+					t.Error("the client was not cut off")
+				}
+			}
+		})
 	}
 }
 
