@@ -33,7 +33,7 @@ func TestCommentBehindValue(t *testing.T) {
 			}
 		}
 	}
-	for _, line := range []string{"max-requests = 1000;c", "vacuum = true#c", "harakiri = $(NOPE:-#)", "socket = :80;"} {
+	for _, line := range []string{"max-requests = 1000;c", "vacuum = true#c", "harakiri = $(NOPE:-#)", "socket = :80;", "vacuum ; c", "master # a = b"} {
 		if _, err := loadText("socket = :1\n" + line); err == nil || !strings.Contains(err.Error(), hint) {
 			t.Errorf("%s: %v", line, err)
 		}

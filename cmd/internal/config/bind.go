@@ -204,14 +204,18 @@ func (b *binder) failed(key string) bool { return b.tried[key] && !b.isSet(key) 
 // reportUnknown reports unknown keys. It depends on strict, and on the keys that are used as placeholders.
 func (b *binder) reportUnknown() {
 	for _, a := range b.unknown {
+		hint := b.table.suggestion(a.Key, "")
+		if commentSign(a.Key) != 0 { // behind a key without a value
+			hint = ": " + ownLine
+		}
 		switch {
 		case b.used[a.Key] || a.Placeholder:
 			b.note(a.Origin, "%s is a placeholder", printable(a.Key))
 			b.noteComment(a)
 		case b.config.Strict:
-			b.fault(a.Origin, "unknown key %s%s", quoted(a.Key), b.table.suggestion(a.Key, ""))
+			b.fault(a.Origin, "unknown key %s%s", quoted(a.Key), hint)
 		default:
-			b.note(a.Origin, "unknown key %s is ignored because strict is false%s", quoted(a.Key), b.table.suggestion(a.Key, ""))
+			b.note(a.Origin, "unknown key %s is ignored because strict is false%s", quoted(a.Key), hint)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (b *binder) setMetricsDir() {
 			if b.isSet("metrics-dir") && dir != c.MetricsDir {
 				b.note(origin, "env %s is replaced by metrics-dir from %s", name, b.origin("metrics-dir"))
 			}
-		} else if dir, _ = b.sys.LookupEnv(name); dir != "" {
+		} else if dir, _ = b.sys.LookupEnv(name); dir != "" && !slices.Contains(c.Unenv, name) {
 			origin.Place = "$" + name
 		} else {
 			continue

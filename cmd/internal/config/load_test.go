@@ -56,6 +56,11 @@ func TestLoad(t *testing.T) {
 			want:  map[string]string{"metrics-dir": "/o"},
 			notes: []string{"a.ini:3: env prometheus_multiproc_dir is replaced by metrics-dir from a.ini:4"},
 		},
+		"metrics from no removed variable": {
+			lines: "unenv = PROMETHEUS_MULTIPROC_DIR\nunenv = prometheus_multiproc_dir",
+			env:   []string{"PROMETHEUS_MULTIPROC_DIR=/n", "prometheus_multiproc_dir=/n"},
+			want:  map[string]string{"metrics-dir": ""},
+		},
 		"metrics from nowhere":     {env: []string{"PROMETHEUS_MULTIPROC_DIR="}, want: map[string]string{"metrics-dir": ""}},
 		"a socket of one user":     {lines: "socket = a.sock\nsocket = @a", notes: []string{"a.ini:3: only the server's own user can connect to /srv/app/a.sock: set chmod-socket to let others connect"}},
 		"no metrics by the key":    {lines: "metrics-dir =", env: []string{"PROMETHEUS_MULTIPROC_DIR=/n/"}, want: map[string]string{"metrics-dir": ""}},
