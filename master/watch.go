@@ -201,6 +201,9 @@ func (w *watcher) follow() (changed bool, err error) {
 			continue
 		}
 		now, failed := os.Stat(dir)
+		if failed == nil && !required && now.Mode()&fs.ModeSticky != 0 {
+			continue // /tmp has many events, and is not renamed
+		}
 		if failed == nil {
 			failed = w.notify.Add(dir)
 		}
