@@ -32,6 +32,11 @@ func newPassed(file *os.File) *passed {
 	if p.bound, err = unix.Getsockname(p.fd); err != nil {
 		return p
 	}
+	if at, ok := p.bound.(*unix.SockaddrUnix); ok && at.Name != "" && !strings.HasPrefix(at.Name, "@") {
+		if path, err := filepath.Abs(at.Name); err == nil { // the working directory changes later
+			at.Name = path
+		}
+	}
 	p.stream = checkStream(p.fd) == nil
 	only, err := unix.GetsockoptInt(p.fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
 	p.v6only = err == nil && only != 0
@@ -158,11 +163,11 @@ func namesUnix(address string, p *passed) bool {
 	if !ok || at.Name == "" {
 		return false
 	}
-	if at.Name == address || filepath.IsAbs(at.Name) && filepath.Clean(at.Name) == filepath.Clean(address) {
-		return true
-	}
 	if strings.HasPrefix(at.Name, "@") || strings.HasPrefix(address, "@") {
-		return false
+		return at.Name == address
+	}
+	if at.Name == filepath.Clean(address) {
+		return true
 	}
 	bound, err := os.Stat(at.Name)
 	if err != nil {

@@ -62,6 +62,7 @@ func TestResolve(t *testing.T) {
 		check(t, l.Close())
 	}
 	dir := t.TempDir()
+	t.Chdir(dir)
 	check(t, os.Mkdir(filepath.Join(dir, "run"), 0o700))
 	check(t, os.Symlink("run", filepath.Join(dir, "var")))
 	v4 := func(a, b, c, d byte) unix.Sockaddr { return &unix.SockaddrInet4{Addr: [4]byte{a, b, c, d}} }
@@ -115,6 +116,9 @@ func TestResolve(t *testing.T) {
 		{"unix", []socket{stream(file("a")), stream(file("b"))}, map[string]string{
 			"DIR/run/a": "0", "DIR/run/b": "1", "DIR/var/b": "1", "DIR/run/../var/a": "0", "DIR/run/c": "", "@a": "",
 		}},
+		{"relative", []socket{stream(&unix.SockaddrUnix{Name: "run/r"})}, map[string]string{
+			"DIR/run/r": "0", "DIR/var/r": "0", "/run/r": "",
+		}},
 		{"abstract", []socket{stream(&unix.SockaddrUnix{Name: abstract}), stream(&unix.SockaddrUnix{})}, map[string]string{
 			abstract: "0", abstract + "x": "", "/" + abstract: "",
 		}},
@@ -132,6 +136,7 @@ func TestResolve(t *testing.T) {
 				files = append(files, bound(t, strconv.Itoa(i), s.kind, s.at, s.v6only))
 			}
 			sockets := NewSockets(files)
+			t.Chdir("/")
 			for address, want := range test.want {
 				address = strings.NewReplacer("PORT", strconv.Itoa(port), "DIR", dir).Replace(address)
 				network := "tcp"

@@ -46,7 +46,7 @@ func (l *Launch) Start(who handoff.Identity, sockets []int, names []string) (_ *
 	p := &Process{Identity: who}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("start worker %s: %w", who.ID, err), p.Close())
+			err = errors.Join(fmt.Errorf("start worker %s: %w", who.ID, osfile.ExplainLimit(err)), p.Close())
 		}
 	}()
 	if p.Mailbox, err = handoff.NewMailbox(); err != nil {
