@@ -11,31 +11,37 @@ func (t *table) verdict(key, value string) (UWSGIKey, bool) {
 	if !ok {
 		return row, false
 	}
-	if on, err := parseBool(value); row.alone && err == nil && !on {
+	switch action, isRoute := routeAction(key, value); {
+	case row.alone && isFalse(value):
 		row.Refused, row.Reason = false, "it is off"
-	}
-	if action, ok := routeAction(key, value); ok {
+	case isRoute:
 		if name, _, _ := strings.Cut(action, ":"); !matches(harmlessActions, name) {
 			row.Refused = true
 			row.Reason = fmt.Sprintf("%s can keep requests from the program: let a proxy in front do that, or the program itself", quoted(name))
 		}
-	}
-	if (key == "protocol" || key == "socket-protocol") && !matches("http http11 uwsgi", strings.ToLower(value)) {
-		row, ok = t.theirs(strings.ToLower(value) + "-socket")
-		if !ok || !row.Refused {
-			row, ok = t.theirs("raw-socket")
+	case key == "protocol" || key == "socket-protocol":
+		switch strings.ToLower(value) {
+		case "http", "http11", "uwsgi": // the last is the default, which is noted at socket
+		case "https":
+			return t.theirs("https-socket")
+		default:
+			return t.theirs("raw-socket")
 		}
-	}
-	if strings.HasPrefix(key, "hook-") {
-		action, argument, _ := strings.Cut(strings.TrimSpace(value), ":")
-		switch action {
+	case strings.HasPrefix(key, "hook-"):
+		switch name, argument, _ := strings.Cut(strings.TrimSpace(value), ":"); name {
 		case "mount", "umount":
-			row, ok = t.theirs(action + "-asap")
+			return t.theirs("mount-asap")
 		case "unix_signal":
 			row.Reason = signalReason(argument)
 		}
 	}
-	return row, ok
+	return row, true
+}
+
+// isFalse reports whether a value switches a key off.
+func isFalse(value string) bool {
+	on, err := parseBool(value)
+	return err == nil && !on
 }
 
 // harmlessActions are the actions of uWSGI's routes that leave access to the program as it is: requests that they answer from
