@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"multiproc/internal/proctest"
 )
 
@@ -70,5 +72,11 @@ func TestDisturbedMetrics(t *testing.T) {
 		}
 		s.mustHave(workers, test.name)
 	}
+	proctest.Eventually(t, "the master has locked the directory", func() bool {
+		fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		check(t, err)
+		defer unix.Close(fd)
+		return errors.Is(unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK)
+	})
 	s.stop()
 }
