@@ -69,7 +69,7 @@ func TestInspectionWithoutPermission(t *testing.T) {
 	f(1, "show --dir metrics", line, "counter_2.db: permission denied\n")
 	f(1, "show metrics/counter_1.db metrics/counter_2.db", line, "counter_2.db: permission denied\n")
 	f(1, "show metrics/counter_2.db", "counter_2.db: permission denied\n")
-	f(0, "dump --dir metrics", line, `multiproc_metric_files_faulty{reason="unreadable"} 1.0`)
+	f(1, "dump --dir metrics", line, `multiproc_metric_files_faulty{reason="unreadable"} 1.0`)
 	f(0, "top --once --dir metrics", "faulty files: 1")
 	f(0, "watch --count 1 --dir metrics")
 

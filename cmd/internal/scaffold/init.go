@@ -101,15 +101,6 @@ func initialFiles(u unit) ([]initialFile, error) {
 
 // writeNew creates all the files or none. It creates the directory, too, if that does not exist. For root see [osfile.Place].
 func writeNew(dir string, files []initialFile) (err error) {
-	var undo []func() error // in order
-	defer func() {
-		if err == nil {
-			return
-		}
-		for _, remove := range slices.Backward(undo) {
-			err = errors.Join(err, remove())
-		}
-	}()
 	place, err := osfile.Follow(dir, nil)
 	if err != nil {
 		return err
@@ -120,6 +111,15 @@ func writeNew(dir string, files []initialFile) (err error) {
 		return err
 	}
 	defer unix.Close(at)
+	var undo []func() error // in order
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, remove := range slices.Backward(undo) {
+			err = errors.Join(err, remove())
+		}
+	}()
 	if made {
 		undo = append(undo, func() error {
 			return place.Do(func(parent int, name string) error { return unix.Unlinkat(parent, name, unix.AT_REMOVEDIR) })
@@ -129,12 +129,13 @@ func writeNew(dir string, files []initialFile) (err error) {
 		return err
 	}
 	for _, f := range files {
+		path := filepath.Join(dir, f.name)
 		fd, err := osfile.OpenAt(at, f.name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o644)
 		if err != nil {
-			return err
+			return &fs.PathError{Op: "open", Path: path, Err: errors.Unwrap(err)}
 		}
 		undo = append(undo, func() error { return unix.Unlinkat(at, f.name, 0) })
-		file := os.NewFile(uintptr(fd), filepath.Join(dir, f.name))
+		file := os.NewFile(uintptr(fd), path)
 		_, err = file.Write(f.data)
 		if err := errors.Join(err, file.Close()); err != nil {
 			return err
