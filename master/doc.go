@@ -16,6 +16,11 @@
 // of them. Its prestart command runs, one worker must become ready, then the others; only then the old workers drain. A failure
 // before that leaves the old workers as they were. A generation keeps the program that it started with, which is held open.
 //
+// # Exporter
+//
+// Workers that are another program may have an exporter beside them (Plan.Exporter), which serves their metrics. It is supervised as
+// a worker is, but is none: readiness, reloads and the number of workers do not depend on it, and in a stop it ends last.
+//
 // # Signals
 //
 // TERM and QUIT stop gracefully, INT or a second TERM or QUIT stop fast; HUP reloads; USR1 reopens the log; TTIN and TTOU add

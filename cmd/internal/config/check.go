@@ -197,7 +197,8 @@ func (b *binder) checkOwners() {
 		case !b.isSet(k.Name):
 		case k.ownMaster && !b.config.Master:
 			b.note(b.origin(k.Name), "%s has no effect without a master", k.Name)
-		case k.exporter && len(b.config.MetricsSockets) > 0:
+		case k.exporter && b.config.Command != "" && len(b.config.MetricsSockets) > 0:
+			b.note(b.origin(k.Name), "%s has no effect on command, only on the exporter", k.Name)
 		case k.ownWorker && b.config.Command != "":
 			b.note(b.origin(k.Name), "%s has no effect on command, only on multiproc's own workers", k.Name)
 		}
