@@ -33,6 +33,7 @@ type expander struct {
 	size    int      // bytes inserted so far, including those dropped again
 	escaped bool     // $$(, @@( or %%( was read, which uWSGI does not take literally
 	located bool     // a part of the ini file's path was inserted
+	working bool     // the working directory was inserted
 	beside  bool     // a file in the ini file\'s directory was inserted, which is not the working directory
 	files   []string // the texts that @(file) has inserted
 }
@@ -240,6 +241,7 @@ func (x *expander) magic() (string, error) {
 		x.located = x.located || strings.IndexByte("snexo", letter) < 0
 	case 'v': // the working directory
 		text, known = x.sys.Dir, x.sys.Dir != ""
+		x.working = true
 	case 'h':
 		text, known = x.sys.Hostname, x.sys.Hostname != ""
 	case 'k':

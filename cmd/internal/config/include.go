@@ -91,7 +91,7 @@ type reader struct {
 	contents    contents
 	incomplete  bool // a file is missing, so any key may be
 	condition   condition
-	linked      map[string]bool // files in a directory with a symbolic link, which is noted
+	linked      map[string]bool // paths with a symbolic link that is noted
 }
 
 func newReader(sys *system, keys *table) *reader {
@@ -311,25 +311,37 @@ func (r *reader) expand(a assignment) (string, bool) {
 
 // noteReferences reports references that uWSGI replaces by another text.
 func (r *reader) noteReferences(a assignment, x expander) {
-	if x.beside && a.uwsgi {
+	if !a.uwsgi {
+		return
+	}
+	if x.beside {
 		r.note(a.Origin, "%s: the file in @() is relative to this file's directory, in uWSGI to the working directory", printable(a.Key))
 	}
-	if x.escaped && a.uwsgi {
+	if x.escaped {
 		r.note(a.Origin, "%s: a doubled sign before a parenthesis is a literal one here; uWSGI replaces the reference all the same", printable(a.Key))
 	}
-	for _, from := range []*inclusion{x.ini, x.first} {
-		if !x.located || r.linked[from.path] {
-			continue
-		}
-		dir := filepath.Dir(from.path)
-		file, errFile := r.sys.RealPath(from.path)
-		real, errDir := r.sys.RealPath(dir)
-		// uWSGI leaves the path alone if the file itself is a link.
-		if errFile == nil && errDir == nil && real != dir && file == filepath.Join(real, filepath.Base(from.path)) {
-			r.linked[from.path] = true
-			r.note(a.Origin, "%s: the ini file's directory is %s here; uWSGI follows links, to %s", printable(a.Key), printable(dir), printable(real))
-		}
+	if x.located {
+		r.noteLink(a, filepath.Dir(x.ini.path), x.ini.path)
+		r.noteLink(a, filepath.Dir(x.first.path), x.first.path)
 	}
+	if x.working {
+		r.noteLink(a, r.sys.Dir, r.sys.Dir)
+	}
+}
+
+// noteLink reports, once, a directory with a symbolic link in its path: uWSGI follows them. It leaves the path of an ini file alone if
+// the file itself is a link.
+func (r *reader) noteLink(a assignment, dir, path string) {
+	if r.linked[path] {
+		return
+	}
+	real, errDir := r.sys.RealPath(dir)
+	file, errFile := r.sys.RealPath(path)
+	if errDir != nil || errFile != nil || real == dir || path != dir && file != filepath.Join(real, filepath.Base(path)) {
+		return
+	}
+	r.linked[path] = true
+	r.note(a.Origin, "%s: the directory is %s here; uWSGI follows links, to %s", printable(a.Key), printable(dir), printable(real))
 }
 
 // errBroken means that the value uses a key with a fault, which is reported once.

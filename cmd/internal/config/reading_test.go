@@ -86,9 +86,15 @@ func TestReferencesOfUWSGI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "current/a.ini:3: pidfile: the ini file's directory is /srv/app/current here; uWSGI follows links, to /srv/app/releases/7"
+	want := "current/a.ini:3: pidfile: the directory is /srv/app/current here; uWSGI follows links, to /srv/app/releases/7"
 	if notes := strings.Join(notesOf(loaded), "\n"); strings.Count(notes, "follows links") != 1 || !strings.Contains(notes, want) {
 		t.Errorf("a linked directory: %s", notes)
+	}
+	sys.Dir = "/srv/app/current"
+	sys.Open = testSystem(map[string]string{"/srv/app/a.ini": "[uwsgi]\nhttp-socket = 1.2.3.4:1\npidfile = %v/run.pid"}).Open
+	working, err := load(Arguments{Files: []string{"../a.ini"}}, sys)
+	if err != nil || !strings.Contains(strings.Join(notesOf(working), "\n"), "pidfile: the directory is /srv/app/current here") {
+		t.Errorf("a linked working directory: %v, %v", notesOf(working), err)
 	}
 	if got := settingText(loaded, "logto"); got != "/srv/app/current/a.log current/a.ini:4" {
 		t.Error(got)
