@@ -52,14 +52,13 @@ func listenPath(path string, mode *fs.FileMode, owner *osfile.User) (fd int, fil
 		return -1, nil, err
 	}
 	defer dir.Close()
-	// The kernel takes a path, which somebody may change meanwhile, but not with more rights than the place allows.
 	bind := func(int, string) (err error) {
-		fd, err = bindUnix(path, mode)
+		fd, err = bindUnix(place.Path(), mode)
 		return err
 	}
 	err = place.Do(bind)
 	if errors.Is(err, ErrInUse) {
-		if err = removeStale(place, path); err == nil {
+		if err = removeStale(place); err == nil {
 			err = place.Do(bind)
 		}
 	}
@@ -109,7 +108,7 @@ func bindUnix(path string, mode *fs.FileMode) (int, error) {
 }
 
 // removeStale removes the file of a socket without a listener.
-func removeStale(place *osfile.Place, path string) error {
+func removeStale(place *osfile.Place) error {
 	st, err := place.Stat()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // removed by its owner
@@ -124,7 +123,7 @@ func removeStale(place *osfile.Place, path string) error {
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
-	err = place.Do(func(int, string) error { return unix.Connect(fd, &unix.SockaddrUnix{Name: path}) })
+	err = place.Do(func(int, string) error { return unix.Connect(fd, &unix.SockaddrUnix{Name: place.Path()}) })
 	_ = unix.Close(fd)
 	switch {
 	case errors.Is(err, unix.ECONNREFUSED):

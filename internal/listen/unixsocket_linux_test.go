@@ -206,3 +206,37 @@ func TestUnixLockedDirectory(t *testing.T) {
 	check(t, dir.Close())
 	open(t, NewSockets(nil), unixSocket(path+"/s"))
 }
+
+// TestUnixOfReplacedDirectory: root opens a socket in a directory that its owner swaps with a link all the time.
+func TestUnixOfReplacedDirectory(t *testing.T) {
+	proctest.Root(t)
+	root, others := t.TempDir(), t.TempDir()
+	run, link := filepath.Join(others, "run"), filepath.Join(others, "link")
+	check(t, errors.Join(os.Mkdir(run, 0o755), os.Symlink(root, link)))
+	for _, path := range []string{others, run, link} {
+		check(t, os.Lchown(path, 65534, 65534))
+	}
+	stopping, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stopping:
+				return
+			default:
+				_ = unix.Renameat2(unix.AT_FDCWD, run, unix.AT_FDCWD, link, unix.RENAME_EXCHANGE)
+			}
+		}
+	}()
+	for range proctest.Rounds(300, 5000) {
+		if fd, file, err := listenUnix(filepath.Join(run, "s"), nil, nil); err == nil {
+			_ = file.remove() // which it refuses while the link is there
+			check(t, unix.Close(fd))
+		}
+	}
+	close(stopping)
+	<-stopped
+	if entries, err := os.ReadDir(root); err != nil || len(entries) != 0 {
+		t.Errorf("root's directory has %v, %v", entries, err)
+	}
+}

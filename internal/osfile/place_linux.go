@@ -34,6 +34,7 @@ type Place struct {
 	owner *User
 
 	shared bool // others than root can change the path to it
+	moving bool // they can also replace its directory
 	group  bool // shared because a group can write to the directory, which is root's
 	magic  bool // a file that another process has open, in /proc
 	fd     int  // of this process, that the path stands for; -1: none
@@ -156,6 +157,15 @@ func (p *Place) Stat() (st unix.Stat_t, err error) {
 func (p *Place) Has(id ID) bool {
 	st, err := p.Stat()
 	return err == nil && IDFromStat(&st) == id
+}
+
+// Path returns a path to the file for system calls that take no directory, such as bind. If others can replace the directory of a
+// place at which root acts, it leads through the descriptor, and ends with the place.
+func (p *Place) Path() string {
+	if p.moving && p.acting() == 0 {
+		return fmt.Sprintf("/proc/self/fd/%d/%s", p.dir, p.name)
+	}
+	return p.path
 }
 
 // Remove removes the file if it is the one that id identifies. If there is none, or another one, it does nothing and returns nil.
@@ -358,7 +368,7 @@ func (w *walk) judge(st *unix.Stat_t, last bool) error {
 	case dir.Uid == 0 && dir.Mode&unix.S_ISVTX != 0 && step && st.Uid == 0:
 		return nil // which others cannot rename
 	}
-	w.place.shared, w.place.group = true, last && dir.Uid == 0 && !others
+	w.place.shared, w.place.moving, w.place.group = true, !last, last && dir.Uid == 0 && !others
 	if w.place.acting() != 0 {
 		return errShared
 	}
@@ -388,6 +398,6 @@ func (w *walk) followLink(name string, st *unix.Stat_t) error {
 	if err != nil {
 		return err
 	}
-	w.rest, w.place.group = w.rest[1:], false
+	w.rest, w.place.moving, w.place.group = w.rest[1:], w.place.shared, false
 	return w.start(string(text[:n]))
 }

@@ -248,26 +248,36 @@ func TestPlaceOwner(t *testing.T) {
 	}
 }
 
-// TestPlaceOfChangingPath swaps a directory and a link to root's all the time.
-func TestPlaceOfChangingPath(t *testing.T) {
-	y := newYard(t)
-	y.must(errors.Join(os.Mkdir(y.path("service/logs"), 0o700), os.Chown(y.path("service/logs"), service, service)))
-	y.link("service/other", "root/inner", service)
-	stop, stopped := make(chan struct{}), make(chan error, 1)
+// exchange swaps two entries all the time, until it is stopped.
+func (y yard) exchange(a, b string) (stop func()) {
+	stopping, stopped := make(chan struct{}), make(chan error, 1)
 	go func() {
 		for {
 			select {
-			case <-stop:
+			case <-stopping:
 				stopped <- nil
 				return
 			default:
 			}
-			if err := unix.Renameat2(unix.AT_FDCWD, y.path("service/logs"), unix.AT_FDCWD, y.path("service/other"), unix.RENAME_EXCHANGE); err != nil {
+			if err := unix.Renameat2(unix.AT_FDCWD, y.path(a), unix.AT_FDCWD, y.path(b), unix.RENAME_EXCHANGE); err != nil {
 				stopped <- err
 				return
 			}
 		}
 	}()
+	return func() {
+		y.t.Helper()
+		close(stopping)
+		y.must(<-stopped)
+	}
+}
+
+// TestPlaceOfChangingPath swaps a directory and a link to root's all the time.
+func TestPlaceOfChangingPath(t *testing.T) {
+	y := newYard(t)
+	y.must(errors.Join(os.Mkdir(y.path("service/logs"), 0o700), os.Chown(y.path("service/logs"), service, service)))
+	y.link("service/other", "root/inner", service)
+	stop := y.exchange("service/logs", "service/other")
 	results := map[bool]int{}
 	for i := range proctest.Rounds(500, 20000) {
 		place, err := osfile.Locate(y.path(fmt.Sprintf("service/logs/%d", i)), serviceUser)
@@ -284,10 +294,33 @@ func TestPlaceOfChangingPath(t *testing.T) {
 		}
 		y.must(errors.Join(err, place.Close()))
 	}
-	close(stop)
-	y.must(<-stopped)
+	stop()
 	if results[true] == 0 || results[false] == 0 {
 		t.Logf("the race was not close: %v", results)
+	}
+	y.mustBeUntouched()
+}
+
+// TestPlacePath: a path for the kernel leads to the directory, also after others have replaced that.
+func TestPlacePath(t *testing.T) {
+	y := newYard(t)
+	y.must(errors.Join(os.Mkdir(y.path("service/run"), 0o755), os.Chown(y.path("service/run"), service, service)))
+	for name, plain := range map[string]bool{"root/inner/s": true, "service/s": true, "sticky/s": true, "service/run/s": false} {
+		place, err := osfile.Locate(y.path(name), nil)
+		y.must(err)
+		defer place.Close()
+		if got := place.Path() == y.path(name); got != plain {
+			t.Errorf("%s: %s", name, place.Path())
+		}
+		if plain {
+			continue
+		}
+		y.must(os.Rename(y.path("service/run"), y.path("service/moved")))
+		y.link("service/run", "root", service)
+		y.must(os.Mkdir(place.Path(), 0o755))
+		if _, err := os.Lstat(y.path("service/moved/s")); err != nil {
+			t.Error(err)
+		}
 	}
 	y.mustBeUntouched()
 }
