@@ -168,6 +168,18 @@ func (p *Place) Path() string {
 	return p.path
 }
 
+// IsRoots reports whether only root can change the path, if the process is root.
+func (p *Place) IsRoots() bool { return !p.shared }
+
+// RemoveDir removes an empty directory.
+func (p *Place) RemoveDir() error {
+	err := p.Do(func(dir int, name string) error { return unix.Unlinkat(dir, name, unix.AT_REMOVEDIR) })
+	if err != nil {
+		return p.fail("rmdir", err)
+	}
+	return nil
+}
+
 // Remove removes the file if it is the one that id identifies. If there is none, or another one, it does nothing and returns nil.
 // The caller should have the file open, so that its ID cannot be reused.
 func (p *Place) Remove(id ID) error {

@@ -134,7 +134,10 @@ func (in *instance) close() {
 		if in.private {
 			// While its lock is held. Files that others have put there stay, and the directory with them.
 			errs = append(errs, in.directory.Wipe())
-			_ = os.Remove(in.metricsDir)
+			if place, err := osfile.Locate(in.metricsDir, nil); err == nil {
+				_ = place.RemoveDir()
+				_ = place.Close()
+			}
 		}
 		errs = append(errs, in.directory.Close())
 	}

@@ -25,36 +25,58 @@ func (in *instance) findMetricsDir() (string, error) {
 	if err := in.makeRuntimeDir(filepath.Dir(dir)); err != nil {
 		return "", err
 	}
-	place, err := osfile.Locate(dir, in.owner)
-	if err != nil {
+	if err := in.makePrivateDir(dir); err != nil {
 		return "", fmt.Errorf("make metrics directory: %w", err)
-	}
-	defer place.Close()
-	fd, made, err := place.Mkdir(0o755) // an existing one is ours from before, or is refused later
-	if err != nil {
-		return "", fmt.Errorf("make metrics directory: %w", err)
-	}
-	defer unix.Close(fd)
-	if made {
-		if err := place.Give(fd); err != nil {
-			return "", fmt.Errorf("make metrics directory: %w", err)
-		}
 	}
 	in.private = true
 	in.log.Info("using a private metrics directory", "path", dir)
 	return dir, nil
 }
 
-// makeRuntimeDir makes the directory of control sockets and private metrics directories. In /tmp, another user may have made it
-// first.
+// makePrivateDir makes the private metrics directory. An existing one of this server's user is left from before; one of another
+// user is empty if that server has stopped, but could not remove it.
+func (in *instance) makePrivateDir(path string) error {
+	place, err := osfile.Locate(path, in.owner)
+	if err != nil {
+		return err
+	}
+	defer place.Close()
+	if st, err := place.Stat(); err == nil && place.IsRoots() && int(st.Uid) != in.user() {
+		if err := place.RemoveDir(); err != nil {
+			return fmt.Errorf("%w, and belongs to user %d: stop that user's server, or remove it", err, st.Uid)
+		}
+	}
+	fd, made, err := place.Mkdir(0o755) // what belongs to others elsewhere is refused later
+	if err != nil {
+		return err
+	}
+	if made {
+		err = place.Give(fd)
+	}
+	return errors.Join(err, unix.Close(fd))
+}
+
+// user returns the user that the server continues as.
+func (in *instance) user() int {
+	if in.owner != nil {
+		return in.owner.UID
+	}
+	return os.Geteuid()
+}
+
+// makeRuntimeDir makes the directory of control sockets and private metrics directories.
 func (in *instance) makeRuntimeDir(path string) error {
 	fail := func(err error) error { return fmt.Errorf("make runtime directory: %w", err) }
-	place, err := osfile.Locate(path, in.owner)
+	locate, ours := osfile.Follow, path == config.RuntimeDir(os.Getuid(), os.Getenv)
+	if ours {
+		locate = osfile.Locate // in /tmp, another user may have put a link there
+	}
+	place, err := locate(path, in.owner)
 	if err != nil {
 		return fail(err)
 	}
 	defer place.Close()
-	fd, _, err := place.Mkdir(0o755)
+	fd, made, err := place.Mkdir(0o755)
 	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
 		return fmt.Errorf("runtime directory %s: is not a directory", path)
 	}
@@ -70,11 +92,15 @@ func (in *instance) makeRuntimeDir(path string) error {
 	if uid != 0 && uid != os.Geteuid() && (in.owner == nil || uid != in.owner.UID) {
 		return fmt.Errorf("runtime directory %s: is not a directory of this user", path)
 	}
-	if in.owner != nil && uid == 0 && st.Mode&passage != passage {
-		// Whatever the umask, root's directory is for the servers of all users, and this one must pass through it as another.
-		if err := place.Do(func(int, string) error { return unix.Fchmod(fd, st.Mode&0o7777|passage) }); err != nil {
-			return fmt.Errorf("open runtime directory: %w", os.NewSyscallError("fchmod", err))
-		}
+	if in.owner == nil || in.owner.Do(func() error { _, err := os.Stat(path + "/."); return err }) == nil {
+		return nil
+	}
+	if !made && !ours {
+		return fmt.Errorf("runtime directory %s: user %d cannot pass through it: set metrics-dir", path, in.owner.UID)
+	}
+	// Whatever the umask, root's directory is for the servers of all users.
+	if err := place.Do(func(int, string) error { return unix.Fchmod(fd, st.Mode&0o7777|passage) }); err != nil {
+		return fmt.Errorf("open runtime directory: %w", os.NewSyscallError("fchmod", err))
 	}
 	return nil
 }
