@@ -61,21 +61,28 @@ func WriteStatusFile(dir string, s StatusFile) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, statusFile)
-	temp := path + ".new"
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a master that was killed
-		return err
-	}
-	// Exclusively: others may be able to write to the directory, and a symbolic link must not lead to another file.
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	place, err := osfile.Locate(filepath.Join(dir, statusFile), nil)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(text)
-	if err = errors.Join(err, file.Close()); err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	return os.Rename(temp, path)
+	defer place.Close()
+	return place.Do(func(at int, name string) error {
+		temp := name + ".new"
+		if err := unix.Unlinkat(at, temp, 0); err != nil && !errors.Is(err, unix.ENOENT) { // of a master that was killed
+			return &fs.PathError{Op: "remove", Path: temp, Err: err}
+		}
+		// Exclusively: others may be able to write to the directory, and a symbolic link must not lead to another file.
+		fd, err := osfile.OpenAt(at, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		file := os.NewFile(uintptr(fd), temp)
+		_, err = file.Write(text)
+		if err = errors.Join(err, file.Close()); err != nil {
+			return errors.Join(err, unix.Unlinkat(at, temp, 0))
+		}
+		return os.NewSyscallError("rename", unix.Renameat(at, temp, at, name))
+	})
 }
 
 // statusWriter writes status files from a goroutine of its own: a master must not wait for a disk.

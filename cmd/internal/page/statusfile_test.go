@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"multiproc/internal/proctest"
 	"multiproc/master"
 )
 
@@ -60,6 +61,22 @@ func TestStatusFileFollowsNoLink(t *testing.T) {
 	}
 	if ReadStatusFile(dir) == nil {
 		t.Error("no status was written")
+	}
+}
+
+// TestStatusFileOfReplacedDirectory: root does not follow the links of a user who can replace the metrics directory.
+func TestStatusFileOfReplacedDirectory(t *testing.T) {
+	proctest.Root(t)
+	dir, root := t.TempDir(), t.TempDir()
+	own := filepath.Dir(filepath.Join(dir, statusFile))
+	for _, err := range []error{os.Symlink(root, own), os.Chown(dir, 65534, 65534), os.Lchown(own, 65534, 65534)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := WriteStatusFile(dir, StatusFile{At: time.Now()})
+	if entries, failed := os.ReadDir(root); err == nil || failed != nil || len(entries) > 0 {
+		t.Errorf("%v; root's directory has %v, %v", err, entries, failed)
 	}
 }
 
