@@ -30,10 +30,17 @@ func State(pid int) string {
 	return ""
 }
 
-// Alive reports whether there is such a process and it is no zombie.
+// Alive reports whether there is such a process and it is no zombie. A zombie whose other threads have not ended has still files
+// open.
 func Alive(pid int) bool {
-	state := State(pid)
-	return state != "" && state != "Z" && state != "X"
+	switch State(pid) {
+	case "", "X":
+		return false
+	case "Z":
+		threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+		return len(threads) > 1
+	}
+	return true
 }
 
 // AwaitGone waits until none of these processes runs.
