@@ -72,7 +72,11 @@ func (w *Writer) keepLeaseLocked() error {
 			return err
 		}
 	}
-	if err := w.takeLocked(dir.ReopenWritable); err != nil {
+	d, err := dir.ReopenWritable(w.path)
+	if err != nil {
+		return err
+	}
+	if err := w.takeLocked(d); err != nil {
 		return err
 	}
 	if w.retrying != nil {

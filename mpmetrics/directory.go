@@ -58,7 +58,7 @@ func (d *Directory) Reopen() error {
 	if d.dir.IsAtPath() {
 		return nil
 	}
-	fresh, err := dir.ReopenWritable(d.dir.Path(), d.log)
+	fresh, err := dir.ReopenWritable(d.dir.Path())
 	if err != nil {
 		return err
 	}

@@ -67,9 +67,12 @@ func disturbances() []disturbance {
 		"an empty file": func(path string) error { return file(path, nil) },
 		"another file":  func(path string) error { return file(path, sqlite) },
 		"a directory":   func(path string) error { return os.Mkdir(path, 0o755) },
-		"a dead link":   func(path string) error { return os.Symlink("/nowhere", path) },
-		"a link":        func(path string) error { return os.Symlink("/dev/null", path) },
-		"a FIFO":        func(path string) error { return unix.Mkfifo(path, 0o644) },
+		"a full directory": func(path string) error {
+			return errors.Join(os.Mkdir(path, 0o755), os.Mkdir(filepath.Join(path, "full"), 0o755))
+		},
+		"a dead link": func(path string) error { return os.Symlink("/nowhere", path) },
+		"a link":      func(path string) error { return os.Symlink("/dev/null", path) },
+		"a FIFO":      func(path string) error { return unix.Mkfifo(path, 0o644) },
 	}
 	var all []disturbance
 	for _, n := range cuts {
@@ -123,7 +126,7 @@ func TestDisturbedWriter(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector does atomic operations in C, where a fault kills the process")
 	}
-	rounds := proctest.Rounds(len(disturbances()), 1000)
+	rounds := proctest.Rounds(len(disturbances()), 500)
 	if os.Getenv(proctest.SoakVariable) != "" {
 		rounds = 10_000
 	}
@@ -184,6 +187,18 @@ func (m *disturbedMetrics) values(c *mpmetrics.Collector) (map[string]float64, e
 	return want, nil
 }
 
+// removeAside removes what the writer has moved away. Of full directories it keeps ten for a name.
+func removeAside(dir string) (err error) {
+	for _, pattern := range []string{".mpm.damaged*", ".mpm/*.damaged*"} {
+		paths, failed := filepath.Glob(filepath.Join(dir, pattern))
+		err = errors.Join(err, failed)
+		for _, path := range paths {
+			err = errors.Join(err, os.RemoveAll(path))
+		}
+	}
+	return err
+}
+
 func disturbedChild(args []string) error {
 	dir := args[0]
 	rounds, err := strconv.Atoi(args[1])
@@ -224,6 +239,11 @@ func disturbedChild(args []string) error {
 		d := all[i%len(all)]
 		if i >= len(all) {
 			d = all[rand.N(len(all))]
+		}
+		if i%5 == 0 {
+			if err := removeAside(dir); err != nil {
+				return err
+			}
 		}
 		file := slices.Sorted(maps.Keys(disturbedFiles))[rand.N(len(disturbedFiles))]
 		if err := d.do(dir, file); err != nil {

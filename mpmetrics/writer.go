@@ -117,7 +117,10 @@ func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 			return nil, err
 		}
 	}
-	err := w.takeLocked(dir.OpenWritable)
+	d, err := dir.OpenWritable(w.path, w.log)
+	if err == nil {
+		err = w.takeLocked(d)
+	}
 	switch {
 	case err == nil:
 	case opts.Lenient && w.path != "" && format.ValidID(id):
@@ -134,12 +137,8 @@ func NewWriter(path, id string, opts WriterOptions) (*Writer, error) {
 	return w, nil
 }
 
-// takeLocked opens the directory and takes the id in it, in place of a lease that is void.
-func (w *Writer) takeLocked(open func(path string, log *slog.Logger) (dir.Dir, error)) error {
-	d, err := open(w.path, w.log)
-	if err != nil {
-		return err
-	}
+// takeLocked takes the id in an open directory, in place of a lease that is void. It closes the directory if that fails.
+func (w *Writer) takeLocked(d dir.Dir) error {
 	lease, err := d.Take(w.id, w.holder)
 	if err != nil {
 		return errors.Join(err, d.Close())

@@ -107,15 +107,18 @@ func (d Dir) makeOwn() error {
 const asideSuffix = ".damaged"
 
 // SetAside moves what has a name, whatever it is, into the subdirectory Own, where no reader sees it. It replaces what was
-// moved there before.
+// moved there before, but never a directory with something in it.
 func (d Dir) SetAside(name string) error {
 	return d.moveAside(name, filepath.Join(Own, filepath.Base(name)+asideSuffix))
 }
 
+// maxAside bounds the number of directories that are kept aside for a name.
+const maxAside = 10
+
 func (d Dir) moveAside(name, aside string) error {
 	err := d.Rename(name, aside)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && (d.Unlink(aside) == nil || d.unlink(aside, unix.AT_REMOVEDIR) == nil) {
-		err = d.Rename(name, aside) // a directory and something else do not replace each other
+	for i := 1; i < maxAside && (errors.Is(err, unix.EISDIR) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ENOTEMPTY)); i++ {
+		err = d.Rename(name, fmt.Sprintf("%s.%d", aside, i))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -20,9 +20,9 @@ import (
 func OpenWritable(path string, log *slog.Logger) (Dir, error) { return openWritable(path, true, log) }
 
 // ReopenWritable is OpenWritable for a directory that was removed or replaced. It makes no parents: if they were removed, too,
-// that was no mistake.
-func ReopenWritable(path string, log *slog.Logger) (Dir, error) {
-	return openWritable(path, false, log)
+// that was no mistake. It logs nothing.
+func ReopenWritable(path string) (Dir, error) {
+	return openWritable(path, false, slog.New(slog.DiscardHandler))
 }
 
 func openWritable(path string, parents bool, log *slog.Logger) (Dir, error) {
