@@ -75,7 +75,7 @@ func (d *Directory) Reopen() error {
 
 // FollowLive removes, until d is closed, the live gauges of other libraries' processes when these end, as prometheus_client's
 // mark_process_dead does. A process counts once it has been seen to have the file open; then neither its parent nor the id in the
-// file's name matters. It must be called once. With an error, new files are noticed at the next Sweep.
+// file's name matters. It must be called once.
 func (d *Directory) FollowLive() error {
 	live, err := d.dir.FollowLive(d.log)
 	d.live = live
@@ -92,14 +92,15 @@ func (d *Directory) MarkDead(pid int, id string) {
 
 // Forget removes the lock of an id whose process is dead, and its live gauges. A process of another library may be about to take the
 // id, which has no lock and would count as dead.
-func (d *Directory) Forget(id string) error { return d.dir.Forget(id) }
+func (d *Directory) Forget(id string) error {
+	if d.live != nil {
+		d.live.Hurry()
+	}
+	return d.dir.Forget(id)
+}
 
 // Sweep removes the files of live gauges whose process is dead. They have not counted since its death, so this only keeps the
 // directory small. Ids without a lock file belong to other libraries and are left to FollowLive.
 func (d *Directory) Sweep() error {
-	err := d.dir.Sweep()
-	if d.live != nil && !d.live.Watching() {
-		err = errors.Join(err, d.live.Look())
-	}
-	return err
+	return d.dir.Sweep()
 }

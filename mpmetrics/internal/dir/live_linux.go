@@ -2,16 +2,15 @@ package dir
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sys/unix"
 
 	"multiproc/internal/osfile"
@@ -25,12 +24,15 @@ import (
 // reused the pid may; or if the caller knows that the process has ended. The id need not be a pid.
 type Live struct {
 	log     *slog.Logger
-	watcher *fsnotify.Watcher // of new files; nil: there is none
+	hurry   chan struct{} // processes have been started or have ended; with room for one
+	done    chan struct{}
 	running sync.WaitGroup
 
-	mu    sync.Mutex
-	dir   Dir                  // closed with Live
-	files map[string]*liveFile // by name; nil after Close
+	mu      sync.Mutex
+	dir     Dir                  // closed with Live
+	files   map[string]*liveFile // by name; nil after Close
+	missing map[string]osfile.ID // files of which no process is known, by name
+	listed  unix.Timespec        // when the directory had last changed before it was listed
 }
 
 // liveFile is a live gauge's file that a process has open.
@@ -45,35 +47,40 @@ type liveFile struct {
 // children that it has forked may have the file open, too, but do not write to it.
 func (f *liveFile) isPID() bool { return f.ID == strconv.Itoa(f.pid) }
 
-// FollowLive follows the files that are in the directory and those that are made later, until Close. With an error, new files
-// are not noticed before the next Look.
+// findByID reports whether the id is the pid of a process that has the file open.
+func (f *liveFile) findByID() bool {
+	f.pid, _ = strconv.Atoi(f.ID)
+	writes, _ := Writes(f.pid, f.String(), f.file)
+	return writes
+}
+
+// FollowLive follows the files that are in the directory and those that are made later, until Close.
 func (d Dir) FollowLive(log *slog.Logger) (*Live, error) {
 	fd, err := d.OpenFile(".", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
-	l := &Live{log: log, dir: Dir{fd, d.path}, files: map[string]*liveFile{}}
-	watcher, err := fsnotify.NewWatcher()
-	if err == nil {
-		if err = watcher.Add(d.path); err == nil {
-			l.watcher = watcher
-			l.running.Go(l.watch)
-		} else {
-			_ = watcher.Close()
-		}
+	l := &Live{
+		log:     log,
+		hurry:   make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		dir:     Dir{fd, d.path},
+		files:   map[string]*liveFile{},
+		missing: map[string]osfile.ID{},
 	}
-	if err != nil {
-		err = fmt.Errorf("watch metrics directory %s: %w", d.path, err)
-	}
-	return l, errors.Join(err, l.Look())
+	l.look()
+	l.running.Go(l.watch)
+	return l, nil
 }
 
-// Close stops following. It must be called once.
+// Close stops following. Closing it again is an error.
 func (l *Live) Close() error {
-	if l.watcher != nil {
-		_ = l.watcher.Close()
-	}
 	l.mu.Lock()
+	if l.files == nil {
+		l.mu.Unlock()
+		return os.ErrClosed
+	}
+	close(l.done)
 	for name := range l.files {
 		l.forgetLocked(name)
 	}
@@ -84,43 +91,73 @@ func (l *Live) Close() error {
 	return err
 }
 
-// Watching reports whether new files are noticed without a Look.
-func (l *Live) Watching() bool { return l.watcher != nil }
+// New files are noticed by the time of the directory's last change: often while processes start, and otherwise once per second.
+// inotify would tell at once, but a killed process that uses it takes longer to end, and its sockets with it.
+const (
+	hurried    = 50 * time.Millisecond
+	hurriedFor = 3 * time.Second
+	unhurried  = time.Second
+)
 
-// Look follows the files that have not been noticed.
-func (l *Live) Look() error {
+func (l *Live) watch() {
+	until := time.Now().Add(hurriedFor)
+	for {
+		wait := unhurried
+		if time.Now().Before(until) {
+			wait = hurried
+		}
+		select {
+		case <-l.done:
+			return
+		case <-l.hurry:
+			until = time.Now().Add(hurriedFor)
+		case <-time.After(wait):
+		}
+		l.look()
+	}
+}
+
+// Hurry makes Live notice new files sooner for some seconds.
+func (l *Live) Hurry() {
+	select {
+	case l.hurry <- struct{}{}:
+	default:
+	}
+}
+
+// look follows new files.
+func (l *Live) look() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.files == nil {
-		return nil
+		return
 	}
-	names, err := l.dir.names(func(name string) bool {
-		n, ok := format.ParseFileName(name)
-		return ok && n.Live()
-	})
-	l.followLocked(names, lastTry)
-	return err
-}
-
-func (l *Live) watch() {
-	for {
-		select {
-		case e, ok := <-l.watcher.Events:
-			if !ok {
-				return
-			}
-			if e.Has(fsnotify.Create) {
-				l.follow([]string{filepath.Base(e.Name)}, 0)
-			}
-		case _, ok := <-l.watcher.Errors: // events were lost
-			if !ok {
-				return
-			}
-			if err := l.Look(); err != nil {
-				l.log.Warn("cannot list metrics directory", "error", err)
+	st, err := l.dir.StatSelf()
+	if err != nil || st.Mtim == l.listed {
+		return
+	}
+	// A file that is made a moment after the listing may leave the same time.
+	l.listed = st.Mtim
+	if time.Since(time.Unix(st.Mtim.Unix())) < hurried {
+		l.listed = unix.Timespec{}
+	}
+	var names []string
+	seen := map[string]bool{}
+	_, err = l.dir.names(func(name string) bool {
+		if f, _, ok := l.identifyLocked(name); ok {
+			seen[name] = true
+			if l.missing[name] != f.file {
+				names = append(names, name)
 			}
 		}
+		return false
+	})
+	if err != nil {
+		l.log.Warn("cannot list metrics directory", "error", err)
+		return
 	}
+	maps.DeleteFunc(l.missing, func(name string, _ osfile.ID) bool { return !seen[name] })
+	l.followLocked(names, 0)
 }
 
 // A process that makes a file has it open a moment later. It is looked for lastTry more times, after firstWait and each time
@@ -149,7 +186,8 @@ func (l *Live) followLocked(names []string, try int) {
 			continue
 		}
 		l.forgetLocked(name)
-		if f.pid, _ = strconv.Atoi(f.ID); f.pid <= 0 || !l.awaitLocked(f) {
+		if !f.findByID() || !l.awaitLocked(f) {
+			l.missing[name] = f.file
 			unknown = append(unknown, f)
 			bases[f.file] = name
 		}
@@ -160,10 +198,11 @@ func (l *Live) followLocked(names []string, try int) {
 	writers := FindWriters(bases)
 	var again []string
 	for _, f := range unknown {
-		if pids := writers.Of(f.file); len(pids) > 0 {
+		pids := writers.Of(f.file)
+		if len(pids) > 0 {
 			f.pid = pids[0]
 		}
-		if f.pid <= 0 || !l.awaitLocked(f) {
+		if len(pids) == 0 || !l.awaitLocked(f) {
 			again = append(again, f.String())
 		}
 	}
@@ -191,37 +230,46 @@ func (l *Live) identifyLocked(name string) (f *liveFile, owner uint32, ok bool) 
 	return f, st.Uid, errors.Is(err, fs.ErrNotExist)
 }
 
-// awaitLocked waits for the end of the process in a goroutine. It reports false if the process does not have the file open.
+// awaitLocked waits in a goroutine for the end of the process, which has been seen to have the file open. It reports false if the
+// process does not have it open any more.
 func (l *Live) awaitLocked(f *liveFile) bool {
 	fd, err := unix.PidfdOpen(f.pid, unix.PIDFD_NONBLOCK)
+	if errors.Is(err, unix.ESRCH) {
+		l.removeLocked(f.String(), f.isPID()) // it has ended since
+		return true
+	}
 	if err != nil {
 		return false
 	}
 	f.process = os.NewFile(uintptr(fd), "pidfd")
-	// Only now: before, the pid may have become that of another process.
-	if writes, _ := Writes(f.pid, f.String(), f.file); !writes {
+	// Before, the pid may have become that of another process.
+	if writes, _ := Writes(f.pid, f.String(), f.file); !writes && !hasEnded(fd) {
 		_ = f.process.Close()
 		return false
 	}
 	l.files[f.String()] = f
+	delete(l.missing, f.String())
 	l.running.Go(func() {
-		if waitReadable(f.process) {
+		if awaitEnd(f.process) {
 			l.ended(f)
 		}
 	})
 	return true
 }
 
-// waitReadable reports false if the file was closed.
-func waitReadable(file *os.File) bool {
-	raw, err := file.SyscallConn()
+// hasEnded reports whether the process of a pidfd has ended.
+func hasEnded(pidfd int) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, 0)
+	return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
+}
+
+// awaitEnd waits for the end of the process of a pidfd. It reports false if the pidfd was closed.
+func awaitEnd(pidfd *os.File) bool {
+	raw, err := pidfd.SyscallConn()
 	if err != nil {
 		return false
 	}
-	return raw.Read(func(fd uintptr) bool {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
-	}) == nil
+	return raw.Read(func(fd uintptr) bool { return hasEnded(int(fd)) }) == nil
 }
 
 // ended deals with a file whose process has ended.
@@ -231,6 +279,7 @@ func (l *Live) ended(f *liveFile) {
 	if l.files[f.String()] != f {
 		return
 	}
+	l.Hurry() // a successor may be started
 	l.forgetLocked(f.String())
 	l.removeLocked(f.String(), f.isPID())
 	l.followLocked([]string{f.String()}, 0) // others may have it open
