@@ -104,7 +104,7 @@ func testKilledMaster(t *testing.T, command string) {
 	gone := time.Now()
 	next := startServer(t, ini, in(s.dir))
 	t.Logf("the next server is ready after %s", time.Since(gone).Round(time.Millisecond))
-	next.wantVisit(http.StatusOK, "/readyz", "")
+	next.wantVisit(http.StatusOK, "/livez", "")
 	next.mustHavePidfile(filepath.Join(next.dir, "multiproc.pid"))
 	next.stop()
 }
