@@ -247,7 +247,10 @@ func disturbedChild(args []string) error {
 		}
 		file := slices.Sorted(maps.Keys(disturbedFiles))[rand.N(len(disturbedFiles))]
 		if err := d.do(dir, file); err != nil {
-			if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) {
+			// The writer may have made the file anew in between.
+			if !slices.ContainsFunc([]error{fs.ErrExist, fs.ErrNotExist, unix.ENOTEMPTY, unix.ENOTDIR}, func(usual error) bool {
+				return errors.Is(err, usual)
+			}) {
 				return fmt.Errorf("%s: %w", d.name, err)
 			}
 		}
