@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"multiproc/internal/osfile"
 )
 
 // Path returns the path in a path or an sqlite:// URL: all that follows the scheme, as it stands.
@@ -23,9 +25,17 @@ func Path(database string) (string, error) {
 	return path, nil
 }
 
-// resolve returns the path of an existing file without symbolic links: all processes must use the same lock file.
+// resolve returns the path of an existing file without symbolic links: all processes must use the same lock file. Root follows no
+// links of other users, but uses their files, as in the commands for a server that was started as another user.
 func resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	place, err := osfile.Follow(path, nil)
+	if err == nil {
+		err = place.Close()
+	}
 	if err != nil {
 		return "", err
 	}

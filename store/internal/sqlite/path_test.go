@@ -1,6 +1,13 @@
 package sqlite
 
-import "testing"
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"multiproc/internal/proctest"
+)
 
 func TestPath(t *testing.T) {
 	for database, want := range map[string]string{
@@ -25,5 +32,23 @@ func TestPath(t *testing.T) {
 	} {
 		_, err := Path(database)
 		wantErr(t, err, nil, text)
+	}
+}
+
+// TestResolveForRoot: root uses the files of other users, but does not follow their links.
+func TestResolveForRoot(t *testing.T) {
+	proctest.Root(t)
+	root, others := t.TempDir(), t.TempDir()
+	link := filepath.Join(others, "link")
+	check(t, errors.Join(os.Symlink(root, link), os.Chown(others, 65534, 65534), os.Lchown(link, 65534, 65534)))
+	for path, refused := range map[string]bool{filepath.Join(others, "a.db"): false, filepath.Join(link, "b.db"): true} {
+		if _, err := create(path); (err != nil) != refused {
+			t.Errorf("%s: %v", path, err)
+		}
+		check(t, os.WriteFile(filepath.Join(root, "b.db"), nil, 0o600))
+		if _, err := resolve(path); (err != nil) != refused {
+			t.Errorf("%s: %v", path, err)
+		}
+		check(t, os.Remove(filepath.Join(root, "b.db")))
 	}
 }
