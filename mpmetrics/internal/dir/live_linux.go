@@ -27,6 +27,7 @@ type Live struct {
 	hurry   chan struct{} // processes have been started or have ended; with room for one
 	done    chan struct{}
 	running sync.WaitGroup
+	most    int // files that are followed at most: each takes a descriptor, and this process needs some for other things
 
 	mu      sync.Mutex
 	dir     Dir                  // closed with Live
@@ -67,6 +68,10 @@ func (d Dir) FollowLive(log *slog.Logger) (*Live, error) {
 		dir:     Dir{fd, d.path},
 		files:   map[string]*liveFile{},
 		missing: map[string]osfile.ID{},
+	}
+	var descriptors unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &descriptors) == nil {
+		l.most = int(min(descriptors.Cur, 1<<20) / 4)
 	}
 	l.look()
 	l.running.Go(l.watch)
@@ -233,6 +238,9 @@ func (l *Live) identifyLocked(name string) (f *liveFile, owner uint32, ok bool) 
 // awaitLocked waits in a goroutine for the end of the process, which has been seen to have the file open. It reports false if the
 // process does not have it open any more.
 func (l *Live) awaitLocked(f *liveFile) bool {
+	if len(l.files) >= l.most {
+		return false
+	}
 	fd, err := unix.PidfdOpen(f.pid, unix.PIDFD_NONBLOCK)
 	if errors.Is(err, unix.ESRCH) {
 		l.removeLocked(f.String(), f.isPID()) // it has ended since
