@@ -20,6 +20,7 @@ var (
 	errClosed = errors.New("the writer is closed")
 )
 
+// errNotRegular is returned if something else than a file has the name of a metric file.
 var errNotRegular = errors.New("not a regular file")
 
 // sharedFile is a metric file that this process writes. It is not safe for concurrent use. The cells that it returns stay
@@ -91,7 +92,7 @@ func openShared(lease *dir.Lease, k format.Kind) (f *sharedFile, setAside error,
 	return f, setAside, nil
 }
 
-// cannotContinue reports whether what is in the place of the file must be moved away, which no permission prevents.
+// cannotContinue reports whether opening the file failed because it is damaged, or because something else is in its place.
 func cannotContinue(err error) bool {
 	_, damaged := errors.AsType[*format.DamageError](err)
 	return damaged || errors.Is(err, errNotRegular) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EISDIR) || errors.Is(err, unix.ENXIO)
@@ -278,7 +279,7 @@ func (f *sharedFile) restore(content []byte) (used int) {
 	}
 	copy(content, format.AppendHeader(nil))
 	format.Image(content).Publish(f.used)
-	f.backed = 0
+	f.backed = 0 // in the new file, of which only the content is known
 	return f.used
 }
 
