@@ -104,7 +104,10 @@ func testKilledMaster(t *testing.T, command string) {
 	gone := time.Now()
 	next := startServer(t, ini, in(s.dir))
 	t.Logf("the next server is ready after %s", time.Since(gone).Round(time.Millisecond))
-	next.wantVisit(http.StatusOK, "/livez", "")
+	proctest.Eventually(t, "the readiness of its workers, which is later than that in the master's status", func() bool {
+		r, err := next.visit("/readyz", "", nil)
+		return err == nil && r.code == http.StatusOK
+	})
 	next.mustHavePidfile(filepath.Join(next.dir, "multiproc.pid"))
 	next.stop()
 }
