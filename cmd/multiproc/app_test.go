@@ -52,6 +52,7 @@ func app() error {
 	defer collector.Close()
 	routes := http.NewServeMux()
 	routes.Handle("GET /metrics", collector)
+	routes.HandleFunc("GET /livez", worker.Livez)
 	routes.HandleFunc("GET /readyz", worker.Readyz)
 	routes.HandleFunc("GET /pid", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, os.Getpid())
