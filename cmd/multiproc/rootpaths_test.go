@@ -68,11 +68,11 @@ func TestRootMakesNothingForOthers(t *testing.T) {
 func TestLogOfTheServiceUser(t *testing.T) {
 	t.Parallel()
 	dir, program := rootPaths(t)
-	check(t, errors.Join(os.Mkdir(filepath.Join(dir, "metrics"), 0o700), os.Chown(filepath.Join(dir, "metrics"), nobody, nobody)))
 	log, socket := filepath.Join(dir, "service", "app.log"), filepath.Join(dir, "service", "app.sock")
 	s := startServer(t, "socket = "+socket+"\nuid = nobody\nlogto = "+log+"\npidfile = "+filepath.Join(dir, "service", "app.pid")+"\n",
 		in(dir), at(socket), withProgram(program))
 	mustBeNobodys(t, filepath.Join(dir, "service"))
+	mustBeNobodys(t, s.metricsDir()) // made by root, in a directory where only root may do that
 	check(t, os.Rename(log, log+".1"))
 	proctest.Kill(t, s.cmd.Process.Pid, syscall.SIGUSR1)
 	proctest.Eventually(t, "a new log", func() bool { return logHas(log, "log reopened") })

@@ -102,6 +102,9 @@ func (in *instance) acquire(notes []config.Remark) error {
 
 // enter drops privileges, and opens and wipes the metrics directory.
 func (in *instance) enter() error {
+	if err := in.makeConfiguredDir(); err != nil {
+		return err
+	}
 	if p := in.privileges; p != nil {
 		if err := errors.Join(in.sockets.Chown(p.UID, p.GID), master.Drop(master.Privileges(*p))); err != nil {
 			return err

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -25,17 +26,36 @@ func (in *instance) findMetricsDir() (string, error) {
 	if err := in.makeRuntimeDir(filepath.Dir(dir)); err != nil {
 		return "", err
 	}
-	if err := in.makePrivateDir(dir); err != nil {
-		return "", fmt.Errorf("make metrics directory: %w", err)
+	if err := in.makeOwnDir(dir); err != nil {
+		return "", err
 	}
 	in.private = true
 	in.log.Info("using a private metrics directory", "path", dir)
 	return dir, nil
 }
 
-// makePrivateDir makes the private metrics directory. An existing one of this server's user is left from before; one of another
-// user is empty if that server has stopped, but could not remove it.
-func (in *instance) makePrivateDir(path string) error {
+// makeConfiguredDir makes the configured metrics directory if root has to do that for the user that the server continues as. What
+// fails otherwise is reported when the directory is opened.
+func (in *instance) makeConfiguredDir() error {
+	if in.owner == nil || in.private {
+		return nil
+	}
+	_, missing := os.Stat(in.metricsDir)
+	_, err := os.Stat(filepath.Dir(in.metricsDir))
+	if err != nil || !errors.Is(missing, fs.ErrNotExist) {
+		return nil
+	}
+	return in.makeOwnDir(in.metricsDir)
+}
+
+// makeOwnDir makes a metrics directory of the server's user. An existing one of that user is left from before; one of another user
+// is empty if its server has stopped, but could not remove it.
+func (in *instance) makeOwnDir(path string) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("make metrics directory: %w", err)
+		}
+	}()
 	place, err := osfile.Locate(path, in.owner)
 	if err != nil {
 		return err

@@ -62,14 +62,14 @@ func TestPrivateDirectoryOfAnotherUser(t *testing.T) {
 	path := filepath.Join(dir, "a.metrics")
 	for _, owner := range []*osfile.User{{UID: 65534, GID: 65534}, {UID: 65533, GID: 65533}, nil, {UID: 65534, GID: 65534}} {
 		in := &instance{owner: owner}
-		check(t, in.makePrivateDir(path))
+		check(t, in.makeOwnDir(path))
 		var st syscall.Stat_t
 		if check(t, syscall.Stat(path, &st)); int(st.Uid) != in.user() {
 			t.Errorf("it belongs to user %d, want %d", st.Uid, in.user())
 		}
 	}
 	check(t, os.Mkdir(filepath.Join(path, "full"), 0o755))
-	if err := new(instance).makePrivateDir(path); err == nil {
+	if err := new(instance).makeOwnDir(path); err == nil {
 		t.Error("the directory of a running server was taken over")
 	}
 }
