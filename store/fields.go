@@ -90,16 +90,19 @@ func visible(c rune) bool { return !invisible.Is(c) }
 
 // hiddenWithin returns the first character of a name, spaces aside, that leaves its look as it is.
 func hiddenWithin(name string) (hidden rune, found bool) {
-	joinable := false
-	for _, c := range name {
-		joins := joinable && invisible.Joins(c)
-		if !visible(c) && !unicode.Is(unicode.Zs, c) && !joins {
+	before := rune(0)
+	for i, c := range name {
+		if !visible(c) && !unicode.Is(unicode.Zs, c) && !invisible.Joins(before, c) && !isKeycap(before, name[i:]) {
 			return c, true
 		}
-		// Joiners, variation selectors and tags leave these as they are.
-		joinable = c >= utf8.RuneSelf && !unicode.In(c, unicode.Zs, unicode.Latin, unicode.Greek, unicode.Cyrillic)
+		before = c
 	}
 	return 0, false
+}
+
+// isKeycap reports whether the rest of a name after a character makes it an emoji of a key, as in 1️⃣.
+func isKeycap(before rune, rest string) bool {
+	return strings.ContainsRune("0123456789#*", before) && strings.HasPrefix(rest, "\ufe0f\u20e3")
 }
 
 // params checks that a text is a JSON object. Its depth is limited because parsers limit it, SQLite's to 1,000 levels.

@@ -177,6 +177,10 @@ func TestNames(t *testing.T) {
 			unicode.Variation_Selector, unicode.Noncharacter_Code_Point) && !strings.ContainsRune(blanks, c) {
 			continue
 		}
+		if unicode.Is(unicode.Prepended_Concatenation_Mark, c) {
+			f(string(c)+"١", "")
+			continue
+		}
 		seen++
 		invisible := fmt.Sprintf("U+%04X, which is invisible", c)
 		f(string(c)+"Visa", "begins with "+invisible)
@@ -194,6 +198,13 @@ func TestNames(t *testing.T) {
 	if seen < 4000 {
 		t.Errorf("only %d invisible characters", seen)
 	}
+	// A second one changes nothing.
+	f("می\u200c\u200cخواهم", "contains U+200C, which is invisible")
+	f("ه\u200d\u200cم", "contains U+200C, which is invisible")
+	f("👩\u200d\u200d💻 team", "contains U+200D, which is invisible")
+	f("👩\u200d\ufe0f💻 team", "contains U+FE0F, which is invisible")
+	f("❤\ufe0f\ufe0f love", "contains U+FE0F, which is invisible")
+	f("1\ufe0f2\u20e3", "contains U+FE0F, which is invisible")
 	const normal = "is not in Unicode's normal form NFC, in which an accented letter is one character"
 	f("cafe\u0301", normal)
 	f("\u1100\u1161", normal)
@@ -235,7 +246,8 @@ func TestNamesOfBefore(t *testing.T) {
 // hostile holds texts that a careless program would not take literally.
 var hostile = []string{
 	`' OR '1'='1`, `"; DROP TABLE apis; --`, `<script>alert(1)</script>`, "🏦 𝄞", "../../etc/passwd", "%s%n", "${HOME}", "é", "no\u00a0break",
-	"two  blanks", "楽天\u3000ペイ", "می\u200cخواهم", "क्\u200dष", "❤\ufe0f love", "👩\u200d💻 team", "\U0001fae9", "NULL", "0", "-", `\`, "?1", strings.Repeat("𝄞", maxName),
+	"two  blanks", "楽天\u3000ペイ", "می\u200cخواهم", "क्\u200dष", "❤\ufe0f love", "👩\u200d💻 team", "1\ufe0f\u20e3", "#\ufe0f\u20e3 shop",
+	"👩🏽\u200d⚕\ufe0f\u200d👩 x", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f shop", "\U0001fae9", "NULL", "0", "-", `\`, "?1", strings.Repeat("𝄞", maxName),
 }
 
 func TestHostileTexts(t *testing.T) {
