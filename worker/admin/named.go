@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -117,7 +118,7 @@ func (c collection) form(n store.Named) *form {
 	return f
 }
 
-// read returns n with what was typed. The form gets the faults of the params.
+// read returns n with what was typed. Params that are no object become a problem of the form, and are left out of n.
 func (c collection) read(r *request, f *form, n store.Named) store.Named {
 	f.fill(r)
 	n.Kind = c.kind
@@ -129,6 +130,8 @@ func (c collection) read(r *request, f *form, n store.Named) store.Named {
 	params := sentText(string(n.Params), r.PostForm.Get("params"))
 	if problem := objectProblem(params); problem != "" && (n.ID == 0 || params != string(n.Params)) {
 		f.problem("params", problem)
+		n.Params = nil
+		return n
 	}
 	n.Params = json.RawMessage(params)
 	return n
@@ -166,15 +169,12 @@ func (c collection) showAdd(r *request) error {
 func (c collection) add(r *request) error {
 	f := c.form(store.Named{})
 	n := c.read(r, f, store.Named{})
-	if n.Name == "" {
-		f.problem("name", "is empty") // at the same time as faults of the params
-	}
-	if f.Bad() {
-		return r.renderForm(http.StatusUnprocessableEntity, f)
-	}
 	err := r.change(func(ch *change) (err error) {
 		if n, err = ch.CreateNamed(n); err != nil {
 			return err
+		}
+		if f.Bad() {
+			return errFaulty
 		}
 		ch.setMessage("The %s “%s” was added.", c.one, n.Name)
 		return ch.record(store.ActionCreate, c.kind, n.ID, n.Name, store.Named{Name: n.Name}.Changes(n))
@@ -192,7 +192,7 @@ func (c collection) change(r *request) error {
 		f = c.form(before).versioned()
 		after := c.read(r, f, before)
 		if f.Bad() {
-			return nil
+			return cmp.Or(ch.UpdateNamed(after), errFaulty)
 		}
 		changes := before.Changes(after)
 		if len(changes) == 0 {

@@ -54,6 +54,28 @@ func TestAPIForm(t *testing.T) {
 	}
 }
 
+// TestAllFaultsAtOnce: a form that adds or changes an API names what is wrong with each of its fields.
+func TestAllFaultsAtOnce(t *testing.T) {
+	s := startData(t)
+	s.names("a", "b")
+	for path, fields := range map[string][]string{
+		"/admin/apis/add": nil,
+		"/admin/apis/1":   {"version", versionIn(s.want(http.StatusOK, "/admin/apis/1").body)},
+	} {
+		for name, problem := range map[string]string{" x": "begins with a space", "b": "is already in use", "": "is empty"} {
+			got := s.want(http.StatusUnprocessableEntity, path, append(fields, "name", name, "description", "", "params", "{")...)
+			for _, want := range []string{problem, "is not JSON: line 1, column 2: unexpected end of JSON input"} {
+				if texts := got.texts(t, "p"); !slices.Contains(texts, want) {
+					t.Errorf("%s, %q: it says %q, without %q", path, name, texts, want)
+				}
+			}
+			if got.input(t, "name") != name || got.input(t, "params") != "{" {
+				t.Errorf("%s, %q: what was typed is %q, %q now", path, name, got.input(t, "name"), got.input(t, "params"))
+			}
+		}
+	}
+}
+
 // TestListsCount: each row has the number of its transactions.
 func TestListsCount(t *testing.T) {
 	s := startData(t)
