@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"multiproc/store"
 )
@@ -290,9 +291,10 @@ func (r *request) checkDeletion(stored *form) error {
 // Browsers cannot send every text: the value of an input has no line breaks, and those of a textarea become CR LF. A text that
 // differs only in these is unchanged.
 
-// sentLine returns the text of an input, which had a text before.
+// sentLine returns the text of an input, which had a text before. Browsers also send U+FFFD for NUL and for bytes that are not UTF-8,
+// which names may have from a time with other rules.
 func sentLine(before, sent string) string {
-	if oneLine(before) == sent {
+	if rendered(oneLine(before)) == rendered(sent) {
 		return before
 	}
 	return sent
@@ -305,6 +307,13 @@ func sentText(before, sent string) string {
 		return before
 	}
 	return sent
+}
+
+// rendered returns a text as a browser takes it from a page. Browsers and Go differ in the number of U+FFFD for bytes that are not
+// UTF-8, so one stands for several.
+func rendered(text string) string {
+	runes := []rune(strings.ReplaceAll(text, "\x00", "\ufffd"))
+	return string(slices.CompactFunc(runes, func(a, b rune) bool { return a == utf8.RuneError && b == utf8.RuneError }))
 }
 
 func oneLine(text string) string { return strings.NewReplacer("\r", "", "\n", "").Replace(text) }

@@ -76,6 +76,26 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	}
 }
 
+// TestNamesThatBrowsersChange: a name that a browser cannot send is kept by a change of something else.
+func TestNamesThatBrowsersChange(t *testing.T) {
+	s := startData(t)
+	s.names("a")
+	for stored, sent := range map[string]string{
+		"old\x00name": "old\ufffdname", "old\xffname": "old\ufffdname", "old\xe2\x82name\r\n": "old\ufffdname", "\xed\xa0\x80": "\ufffd\ufffd\ufffd",
+	} {
+		s.exec("UPDATE apis SET name = ? WHERE id = 1", stored)
+		s.save(http.StatusSeeOther, "/admin/apis/1", "name", sent, "description", "", "params", `{"changed": 1}`)
+		s.view(func(tx *store.Tx) error {
+			api, err := tx.Named(store.KindAPI, 1)
+			if api.Name != stored || string(api.Params) != `{"changed": 1}` {
+				t.Errorf("%q was sent for %q, stored are %q, %s", sent, stored, api.Name, api.Params)
+			}
+			return err
+		})
+		s.exec("UPDATE apis SET params = '{}' WHERE id = 1")
+	}
+}
+
 // TestListsCount: each row has the number of its transactions.
 func TestListsCount(t *testing.T) {
 	s := startData(t)
