@@ -92,19 +92,21 @@ func (t *familyText) line(name sampleName, own string, ownValue, v float64, e *d
 	t.dst = append(t.dst, '\n')
 }
 
-// maxExemplar is the limit of OpenMetrics, in characters of all names and values of labels. Parsers refuse the page if one is longer.
+// maxExemplar is the limit of OpenMetrics, in characters of all names and values of labels.
 const maxExemplar = 128
 
+// exemplar appends an exemplar unless parsers would refuse the page for it: its labels are too long, or have a name twice.
 func (t *familyText) exemplar(e *dto.Exemplar) {
 	labels := labelsOf(e.GetLabel())
 	if t.scheme != model.NoEscaping {
 		labels = escapeLabels(labels, t.scheme)
 	}
-	length := 0
+	length, names := 0, map[string]bool{}
 	for _, l := range labels {
+		names[l.Name] = true
 		length += utf8.RuneCountInString(l.Name) + utf8.RuneCountInString(l.Value)
 	}
-	if length > maxExemplar {
+	if length > maxExemplar || len(names) < len(labels) {
 		return
 	}
 	t.dst = append(t.dst, " # {"...)

@@ -413,6 +413,28 @@ func TestGathererExemplars(t *testing.T) {
 	}
 }
 
+// TestExemplarNamesOnce: an exemplar that has the name of a label twice is left out. Escaping makes none twice.
+func TestExemplarNamesOnce(t *testing.T) {
+	pair := func(name string) *dto.LabelPair { return &dto.LabelPair{Name: &name, Value: new("v")} }
+	named := func(name string, labels ...*dto.LabelPair) *dto.MetricFamily {
+		return &dto.MetricFamily{Name: &name, Type: dto.MetricType_COUNTER.Enum(), Metric: []*dto.Metric{{Counter: &dto.Counter{
+			Value: new(1.0), Exemplar: &dto.Exemplar{Label: labels, Value: new(1.0)},
+		}}}}
+	}
+	families := &gatherer{families: []*dto.MetricFamily{named("dotted_total", pair("a.b"), pair("a_b")), named("twice_total", pair("a"), pair("a"))}}
+	c := mpmetrics.NewCollector(t.TempDir(), mpmetrics.CollectorOptions{Gatherers: []prometheus.Gatherer{families}})
+	defer c.Close()
+	for escaping, want := range map[expfmt.Format]string{"allow-utf-8": ` # {"a.b"="v",a_b="v"} 1.0`, "underscores": ` # {U__a_2e_b="v",a_b="v"} 1.0`} {
+		var page bytes.Buffer
+		check(t, c.Write(&page, expfmt.FmtOpenMetrics_1_0_0+"; escaping="+escaping))
+		for _, line := range []string{"dotted_total 1.0" + want + "\n", "twice_total 1.0\n"} {
+			if !strings.Contains(page.String(), line) {
+				t.Errorf("%s: no %q in:\n%s", escaping, line, &page)
+			}
+		}
+	}
+}
+
 // TestGathererNames: in OpenMetrics the family of a counter has no _total, and its samples have it. A family of another source that has
 // the other name makes the counter one of an unknown type.
 func TestGathererNames(t *testing.T) {
