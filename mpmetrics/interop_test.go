@@ -255,7 +255,6 @@ sys.stdout.buffer.write(generate_latest(registry))
 	return own
 }
 
-// requirePython skips a test unless there is a prometheus_client with the 16-byte layout, which came with 0.18.
 // TestParsers has prometheus_client's parsers, promtool and Prometheus read pages of gathered families with exemplars and units.
 func TestParsers(t *testing.T) {
 	t.Parallel()
@@ -359,6 +358,7 @@ for f in families:
 	})
 }
 
+// requirePython skips a test unless there is a prometheus_client with the 16-byte layout, which came with 0.18.
 func requirePython(t *testing.T) {
 	t.Helper()
 	proctest.Long(t)
