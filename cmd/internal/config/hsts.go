@@ -33,7 +33,7 @@ func parseHSTS(text string) (string, error) {
 	age, err := parseDuration(parts[0])
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("%s is not a time and words, such as 31536000, %s", quoted(text), includeSubDomains)
+		return "", fmt.Errorf("%s is not a duration and words separated by commas, such as 31536000, %s", quoted(text), includeSubDomains)
 	case age < 0 || age%time.Second != 0:
 		return "", fmt.Errorf("%s is not a whole number of seconds", quoted(parts[0]))
 	}

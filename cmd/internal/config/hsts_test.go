@@ -25,12 +25,12 @@ func TestHSTS(t *testing.T) {
 		}
 	}
 	for text, hint := range map[string]string{
-		"true":                                "such as 31536000, includeSubDomains",
-		"max-age=31536000; includeSubDomains": "such as 31536000, includeSubDomains",
-		"31536000; includeSubDomains":         "such as 31536000, includeSubDomains",
-		"includeSubDomains":                   "such as 31536000, includeSubDomains",
-		"1y":                                  "such as 31536000, includeSubDomains",
-		",":                                   "such as 31536000, includeSubDomains",
+		"true":                                "a duration and words separated by commas, such as 31536000, includeSubDomains",
+		"max-age=31536000; includeSubDomains": "a duration and words separated by commas, such as 31536000, includeSubDomains",
+		"31536000; includeSubDomains":         "a duration and words separated by commas, such as 31536000, includeSubDomains",
+		"includeSubDomains":                   "a duration and words separated by commas, such as 31536000, includeSubDomains",
+		"1y":                                  "a duration and words separated by commas, such as 31536000, includeSubDomains",
+		",":                                   "a duration and words separated by commas, such as 31536000, includeSubDomains",
 		"-1":                                  "not a whole number of seconds",
 		"1500ms":                              "not a whole number of seconds",
 		"99999999999999999999":                "such as",
