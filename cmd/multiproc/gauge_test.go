@@ -38,9 +38,9 @@ func TestGauge(t *testing.T) {
 	k.must(http.StatusCreated, "POST", "/api/v1/apis", `{"name":`+name+`}`)
 	k.must(http.StatusCreated, "POST", transactionsPath, `{"api":`+name+`,"status":"Pending","amount":1}`)
 	k.mustShow(map[string]float64{
-		`{api="Mpesa Express",status="Pending"}`:                     3,
-		`{api="Mpesa Express",status="Processed"}`:                   1,
-		`{api="Mpesa B2C",status="Pending"}`:                         1,
+		`{api="Mpesa Express",status="Pending"}`:                    3,
+		`{api="Mpesa Express",status="Processed"}`:                  1,
+		`{api="Mpesa B2C",status="Pending"}`:                        1,
 		`{api="a\"b\\c d {é} ` + "\U0001F642\",status=\"Pending\"}": 1,
 	})
 	_, page = k.get("/metrics")

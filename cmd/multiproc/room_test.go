@@ -153,6 +153,7 @@ func TestSlowForms(t *testing.T) {
 			check(t, err)
 			took := time.Since(start)
 			_, _ = io.Copy(io.Discard, r.Body)
+			check(t, r.Body.Close())
 			if r.StatusCode != test.code || !r.Close || took < 9*time.Second || took > 15*time.Second {
 				t.Errorf("%s after %s, last %v", r.Status, took, r.Close)
 			}

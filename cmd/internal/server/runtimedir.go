@@ -41,11 +41,10 @@ func (in *instance) makeConfiguredDir() error {
 		return nil
 	}
 	_, missing := os.Stat(in.metricsDir)
-	_, err := os.Stat(filepath.Dir(in.metricsDir))
-	if err != nil || !errors.Is(missing, fs.ErrNotExist) {
-		return nil
+	if _, err := os.Stat(filepath.Dir(in.metricsDir)); err == nil && errors.Is(missing, fs.ErrNotExist) {
+		return in.makeOwnDir(in.metricsDir)
 	}
-	return in.makeOwnDir(in.metricsDir)
+	return nil
 }
 
 // makeOwnDir makes a metrics directory of the server's user. An existing one of that user is left from before; one of another user
