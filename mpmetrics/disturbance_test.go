@@ -26,9 +26,11 @@ import (
 )
 
 // disturbedFiles are the files of the child of TestDisturbedWriter, with the beginning of the names of their samples.
-var disturbedFiles = map[string]string{
-	"counter_w1.db": "disturbed_total", "gauge_sum_w1.db": "disturbed_level",
-	"histogram_w1.db": "disturbed_seconds", "summary_w1.db": "disturbed_size",
+func disturbedFiles(id string) map[string]string {
+	return map[string]string{
+		"counter_" + id + ".db": "disturbed_total", "gauge_sum_" + id + ".db": "disturbed_level",
+		"histogram_" + id + ".db": "disturbed_seconds", "summary_" + id + ".db": "disturbed_size",
+	}
 }
 
 // disturbance is something that others do to a metrics directory that is in use.
@@ -41,7 +43,8 @@ type disturbance struct {
 // cuts are offsets within the first page of a file: in the header, at its end, in an entry; and in the second page.
 var cuts = []int64{0, 3, 8, 40, 200, 4096, 5000}
 
-func disturbances() []disturbance {
+func disturbances(id string) []disturbance {
+	lock := filepath.Join(".mpm", id+".lock")
 	size := func(path string, sizes ...int64) error {
 		for _, n := range sizes {
 			if err := os.Truncate(path, n); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -98,7 +101,7 @@ func disturbances() []disturbance {
 				return errors.Join(os.Rename(path, path+".old"), make(path))
 			}},
 			disturbance{"lock replaced by " + what, false, func(dir, _ string) error {
-				return replace(filepath.Join(dir, ".mpm", "w1.lock"), make)
+				return replace(filepath.Join(dir, lock), make)
 			}},
 			disturbance{".mpm replaced by " + what, false, func(dir, _ string) error {
 				return replace(filepath.Join(dir, ".mpm"), make)
@@ -108,7 +111,7 @@ func disturbances() []disturbance {
 			}})
 	}
 	return append(all,
-		disturbance{"lock truncated", false, func(dir, _ string) error { return size(dir+"/.mpm/w1.lock", 0) }},
+		disturbance{"lock truncated", false, func(dir, _ string) error { return size(filepath.Join(dir, lock), 0) }},
 		disturbance{"directory removed", false, func(dir, _ string) error { return os.RemoveAll(dir) }},
 		disturbance{"directory renamed", false, func(dir, _ string) error {
 			return errors.Join(os.RemoveAll(dir+".old"), os.Rename(dir, dir+".old"))
@@ -119,20 +122,26 @@ func disturbances() []disturbance {
 	)
 }
 
-// TestDisturbedWriter has a child disturb its own files while it updates metrics of all types. It must survive, no update that
-// began after a disturbance may be lost, and after the next check everything must be on the page.
+// TestDisturbedWriter has a worker, and a master that holds the directory, disturb their own files while they update metrics of all
+// types. They must survive, no update that began after a disturbance may be lost, and after the next check everything must be
+// on the page.
 func TestDisturbedWriter(t *testing.T) {
 	t.Parallel()
 	if raceDetector {
 		t.Skip("the race detector does atomic operations in C, where a fault kills the process")
 	}
-	rounds := proctest.Rounds(len(disturbances()), 500)
+	rounds := proctest.Rounds(len(disturbances("")), 500)
 	if os.Getenv(proctest.SoakVariable) != "" {
 		rounds = 10_000
 	}
-	c := proctest.Start(t, "disturbed", filepath.Join(t.TempDir(), "metrics"), strconv.Itoa(rounds))
-	t.Log(c.Line())
-	c.Stop()
+	for _, id := range []string{"w1", "master"} {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			c := proctest.Start(t, "disturbed", filepath.Join(t.TempDir(), "metrics"), id, strconv.Itoa(rounds))
+			t.Log(c.Line())
+			c.Stop()
+		})
+	}
 }
 
 // disturbedMetrics are metrics whose values each update increases by 1.
@@ -200,12 +209,22 @@ func removeAside(dir string) (err error) {
 }
 
 func disturbedChild(args []string) error {
-	dir := args[0]
-	rounds, err := strconv.Atoi(args[1])
+	dir, id := args[0], args[1]
+	rounds, err := strconv.Atoi(args[2])
 	if err != nil {
 		return err
 	}
-	w, err := mpmetrics.NewWriter(dir, "w1", mpmetrics.WriterOptions{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	look := func() error { return nil }
+	if id == "master" {
+		directory, err := mpmetrics.OpenDirectory(dir, log)
+		if err != nil {
+			return err
+		}
+		defer directory.Close()
+		look = directory.Reopen
+	}
+	w, err := mpmetrics.NewWriter(dir, id, mpmetrics.WriterOptions{Logger: log})
 	if err != nil {
 		return err
 	}
@@ -232,7 +251,7 @@ func disturbedChild(args []string) error {
 			}
 		})
 	}
-	all := disturbances()
+	all, files := disturbances(id), disturbedFiles(id)
 	var before int64
 	var last map[string]float64
 	for i := range rounds {
@@ -245,7 +264,7 @@ func disturbedChild(args []string) error {
 				return err
 			}
 		}
-		file := slices.Sorted(maps.Keys(disturbedFiles))[rand.N(len(disturbedFiles))]
+		file := slices.Sorted(maps.Keys(files))[rand.N(len(files))]
 		if err := d.do(dir, file); err != nil {
 			// The writer may have made the file anew in between.
 			if !slices.ContainsFunc([]error{fs.ErrExist, fs.ErrNotExist, unix.ENOTEMPTY, unix.ENOTDIR}, func(usual error) bool {
@@ -259,6 +278,9 @@ func disturbedChild(args []string) error {
 			runtime.Gosched()
 		}
 		m.pause.Lock()
+		if err := look(); err != nil {
+			return fmt.Errorf("round %d, %s: %w", i, d.name, err)
+		}
 		w.Check()
 		done := m.done.Load()
 		now, err := m.values(pages)
@@ -267,7 +289,7 @@ func disturbedChild(args []string) error {
 		}
 		for name, v := range now {
 			least, most := last[name]+float64(done-before), last[name]+float64(done-before)
-			if d.clears && strings.HasPrefix(name, disturbedFiles[file]) {
+			if d.clears && strings.HasPrefix(name, files[file]) {
 				least = float64(done - after)
 			}
 			if v < least || v > most {
