@@ -94,7 +94,7 @@ func (p *flagParser) parse() (Arguments, error) {
 		case strings.HasPrefix(arg, "--"):
 			p.flag(arg[2:])
 		case strings.HasPrefix(arg, "-") && (arg != "-" || p.operands == 0):
-			p.fault("unknown flag %s: flags begin with two dashes", quoted(arg))
+			p.fault("unknown flag %s: %s", quoted(arg), shortHint(arg))
 		default:
 			p.operand(arg)
 		}
@@ -107,6 +107,21 @@ func (p *flagParser) parse() (Arguments, error) {
 	}
 	return p.arguments, nil
 }
+
+// shortHint returns what to write instead of a flag with one dash, which may have its value behind it.
+func shortHint(arg string) string {
+	for pair := range strings.FieldsSeq(shortFlags) {
+		if letter, name, _ := strings.Cut(pair, "="); strings.HasPrefix(arg[1:], letter) {
+			return "use --" + name
+		}
+	}
+	return "flags begin with two dashes"
+}
+
+// shortFlags are uWSGI's flags of one letter, with their names.
+const shortFlags = "A=sharedarea C=chmod-socket H=home L=disable-logging M=master Q=spooler R=max-requests S=set T=enable-threads " +
+	"a=abstract-socket b=buffer-size c=cgi-mode d=daemonize i=single-interpreter j=json l=listen m=memory-report p=processes " +
+	"r=reaper s=socket t=harakiri v=max-vars w=module x=xml y=yaml z=socket-timeout"
 
 func (p *flagParser) fault(format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf(format, args...))

@@ -12,6 +12,19 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// TestShortFlags checks that the hints for flags of one letter name flags, or options of uWSGI's.
+func TestShortFlags(t *testing.T) {
+	keys := newTable()
+	for pair := range strings.FieldsSeq(shortFlags) {
+		letter, name, _ := strings.Cut(pair, "=")
+		_, own := keys.find(name)
+		_, theirs := keys.theirs(name)
+		if len(letter) != 1 || !own && !theirs && name != "set" {
+			t.Errorf("-%s: --%s is unknown", letter, name)
+		}
+	}
+}
+
 func TestParseServerFlags(t *testing.T) {
 	given := func(key, value string) Setting {
 		return Setting{Key: key, Value: value, Origin: Origin{Place: "--" + key}}
@@ -60,7 +73,10 @@ func TestParseServerFlags(t *testing.T) {
 		"--qqqqq":                             "unknown flag --qqqqq",
 		"--=x":                                "unknown flag --",
 		"--processes 4 --help":                "flag: help requested",
-		"-p 4":                                `unknown flag "-p": flags begin with two dashes`,
+		"-p 4":                                `unknown flag "-p": use --processes`,
+		"-s:8000 -Mx":                         `unknown flag "-s:8000": use --socket` + "\n" + `unknown flag "-Mx": use --master`,
+		"-processes 4":                        `unknown flag "-processes": use --processes`,
+		"-é":                                  `unknown flag "-é": flags begin with two dashes`,
 		"-":                                   `unknown flag "-": flags begin with two dashes`,
 		"--processes":                         "flag --processes needs a value",
 		"--processes --master":                "flag --processes needs a value",
