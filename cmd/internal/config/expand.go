@@ -191,11 +191,22 @@ func (x *expander) file() (string, error) {
 	}
 	text, err := x.read(name)
 	if err != nil {
-		return "", fmt.Errorf("%s cannot be read: %w", quoted("@("+name+")"), cause(err))
+		return "", fmt.Errorf("%s cannot be read: %w", quoted("@("+name+")"), unread(name, err))
 	}
 	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	x.files = append(x.files, text)
 	return text, nil
+}
+
+// unread returns the reason why a file with this name cannot be read. uWSGI reads from commands, URLs and descriptors too.
+func unread(name string, err error) error {
+	switch {
+	case strings.Contains(name, "://"):
+		return errors.New("commands and URLs are not supported: use a file")
+	case name == "-":
+		return errors.New("use /dev/stdin for standard input")
+	}
+	return cause(err)
 }
 
 func (x *expander) read(name string) (string, error) {

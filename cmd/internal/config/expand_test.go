@@ -98,6 +98,7 @@ func TestExpand(t *testing.T) {
 		"$(A:b)":           "cannot be the name",
 		"@()":              "needs the name",
 		"@(nope)":          "cannot be read: file does not exist",
+		"@(exec://nproc)":  "cannot be read: commands and URLs are not supported: use a file",
 		"@(large)":         "more than 65536 bytes",
 		"@(binary)":        "NUL",
 		"$(BAD)":           "not UTF-8",

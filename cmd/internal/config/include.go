@@ -133,7 +133,7 @@ func (r *reader) read(i inclusion, asked Origin) {
 	if !slices.Contains(r.shown, i.name) {
 		r.shown = append(r.shown, i.name)
 	}
-	if !r.choose(f, &i, asked) {
+	if f.lost && len(f.sections) == 0 || !r.choose(f, &i, asked) {
 		r.incomplete = true
 		return
 	}
@@ -152,7 +152,7 @@ func (r *reader) parse(i inclusion, asked Origin) *file {
 		if asked.Place != i.name || asked.Line != 0 {
 			name = printable(i.path) + " "
 		}
-		r.fault(asked, "%scannot be opened: %v", name, cause(err))
+		r.fault(asked, "%scannot be opened: %v", name, unread(i.written, err))
 		r.incomplete = true
 		return nil
 	}

@@ -16,6 +16,7 @@ func TestLoadSections(t *testing.T) {
 		"/srv/app/d:e.ini": "[uwsgi]\nsocket = :1\n",
 		"/srv/a:p/e.ini":   "[uwsgi]\nsocket = :1\n",
 		"/srv/app/f.ini":   "",
+		"/srv/app/g.ini":   "socket = :1\n",
 	})
 	for spec, want := range map[string]string{
 		"a.ini":                "1",
@@ -28,14 +29,19 @@ func TestLoadSections(t *testing.T) {
 		"c.ini":                "c.ini: no section [multiproc] or [uwsgi] in c.ini: the sections are [app], [App]",
 		"c.ini:none":           "c.ini: no section [none] in c.ini: the sections are [app], [App]",
 		"f.ini":                "f.ini: no section [multiproc] or [uwsgi] in f.ini: there are no sections",
+		"g.ini":                "g.ini:1: a key is before any section: begin the file with [multiproc]",
+		"g.ini:none":           "g.ini:1: a key is before any section: begin the file with [multiproc]",
 		"none.ini":             "none.ini: cannot be opened: file does not exist",
-		"":                     `"" is not an ini file`,
-		":x":                   `":x" is not an ini file`,
+		"http://x/a.ini":       "http://x/a.ini: cannot be opened: commands and URLs are not supported: use a file",
+		"exec://print:uwsgi":   "exec://print: cannot be opened: commands and URLs are not supported: use a file",
+		"-":                    "-: cannot be opened: use /dev/stdin for standard input",
+		"":                     `"" is not an ini file; socket is missing: add a line such as socket = 127.0.0.1:8000`,
+		":x":                   `":x" is not an ini file; socket is missing: add a line such as socket = 127.0.0.1:8000`,
 	} {
 		loaded, err := load(Arguments{Files: []string{spec}}, sys)
 		got := ""
 		if err != nil {
-			got = faultsOf(t, err)[0]
+			got = strings.Join(faultsOf(t, err), "; ")
 		} else {
 			values, _ := setting(loaded, "processes")
 			got = values[0]

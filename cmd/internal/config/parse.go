@@ -15,6 +15,7 @@ const maxFile = 1 << 20
 type file struct {
 	name     string
 	sections []section // in order; names may repeat
+	lost     bool      // a key before any section was reported
 }
 
 type section struct {
@@ -87,7 +88,6 @@ func parse(name string, r io.Reader) (*file, []Remark) {
 type parser struct {
 	file   *file
 	faults []Remark
-	lost   bool // a key before any section was reported
 }
 
 func (p *parser) fault(line int, format string, args ...any) {
@@ -130,10 +130,15 @@ func (p *parser) entry(line int, text string) {
 		return
 	}
 	if len(p.file.sections) == 0 {
-		if !p.lost {
-			p.lost = true
-			p.fault(line, "a key is before any section: begin the file with [multiproc]") // without the text: it may be another file
+		// Messages do not have the text: it may be another file.
+		switch {
+		case p.file.lost:
+		case text[0] == '<' || text[0] == '{' || text == "---" || strings.HasSuffix(text, ":"):
+			p.fault(line, "XML, JSON and YAML are not supported: write an ini file, with lines such as socket = 127.0.0.1:8000")
+		default:
+			p.fault(line, "a key is before any section: begin the file with [multiproc]")
 		}
+		p.file.lost = true
 		return
 	}
 	last := &p.file.sections[len(p.file.sections)-1]

@@ -30,6 +30,7 @@ func dump(f *file) string {
 }
 
 func TestParse(t *testing.T) {
+	const other = "x:1: XML, JSON and YAML are not supported: write an ini file, with lines such as socket = 127.0.0.1:8000\n"
 	for name, test := range map[string]struct{ text, want, faults string }{
 		"nothing":                {},
 		"one line":               {text: "[a]\nk = v\n", want: "1 [a]\n2 \"k\" = \"v\"\n"},
@@ -45,6 +46,10 @@ func TestParse(t *testing.T) {
 		"other than ASCII":       {text: "[ä]\nö = ü\n", want: "1 [ä]\n2 \"ö\" = \"ü\"\n"},
 		"replacement character":  {text: "[a]\nk = \ufffd\n", want: "1 [a]\n2 \"k\" = \"\ufffd\"\n"},
 		"before any section":     {text: "k = v\nl\n[a]\n", want: "3 [a]\n", faults: "x:1: a key is before any section: begin the file with [multiproc]\n"},
+		"XML":                    {text: "<uwsgi>\n<socket>:1</socket>\n", faults: other},
+		"JSON":                   {text: "{ \"uwsgi\": {\n", faults: other},
+		"YAML":                   {text: "uwsgi:\n  socket: :1\n", faults: other},
+		"YAML with a start":      {text: "---\nuwsgi: {}\n", faults: other},
 		"no key":                 {text: "[a]\n= v\n", want: "1 [a]\n", faults: "x:2: missing key\n"},
 		"section not closed":     {text: "[a\nk\n", want: "1 [a]\n2 \"k\"\n", faults: "x:1: \"[a\" is not a section: use [name] and nothing after it\n"},
 		"text after a section":   {text: "[a] ; b\n", want: "1 [a] ; b]\n", faults: "x:1: \"[a] ; b\" is not a section: use [name] and nothing after it\n"},
