@@ -42,8 +42,13 @@ func (a assignment) text() string {
 // fault returns the fault of the value. It names the key, unless the origin is a flag, which does.
 func (a assignment) fault(err error) Remark {
 	message := err.Error()
-	if a.Origin.Line != 0 && strings.ContainsAny(a.Value, ";#") {
+	switch {
+	case a.Origin.Line != 0 && strings.ContainsAny(a.Value, ";#"):
 		message += ": " + ownLine
+	case isQuoted(a.Value):
+		message += ": a value has no quotes"
+	case strings.Contains(a.Value, "$") && !strings.Contains(a.Value, "$("):
+		message += ": " + ownVariable
 	}
 	if a.Origin.Line != 0 {
 		message = printable(a.Key) + ": " + message
@@ -54,6 +59,15 @@ func (a assignment) fault(err error) Remark {
 // ownLine says how to write comments. uWSGI has no comments behind values, either: it reads numbers as far as they go, takes every
 // boolean with one for true, and has it in its texts.
 const ownLine = "a comment needs a line of its own"
+
+// ownVariable says how to write variables. Neither uWSGI nor this package replaces the shell's ${NAME}.
+const ownVariable = "an environment variable is $(NAME)"
+
+// isQuoted reports whether a value is in quotes, which would be a part of it, as in uWSGI.
+func isQuoted(value string) bool {
+	n := len(value)
+	return n > 1 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0]
+}
 
 // commentSign returns the sign that begins what looks like a comment behind a value, outside of quotes, or 0.
 func commentSign(value string) byte {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -131,20 +132,28 @@ func (b *binder) set(c *Config, k Key, a assignment) {
 	b.tried[k.Name] = true
 	text := a.Value
 	if a.Alone {
-		if text = k.alone; text == "" {
-			b.fault(a.Origin, "%s: missing value: use %s = %s", a.Key, a.Key, k.Kind)
-			return
-		}
+		text = k.alone
 	}
 	v := k.bind(target{c, b.sys})
 	before := v.texts()
-	if err := v.set(text); err != nil {
+	err := v.set(text)
+	if a.Origin.Line != 0 && (a.Alone && text == "" || errors.Is(err, errEmpty)) {
+		example := k.Kind
+		if example == kindBoolean {
+			example = "true"
+		}
+		err = fmt.Errorf("%w: use %s = %s", errEmpty, a.Key, example)
+	}
+	if err != nil {
 		b.faults = append(b.faults, a.fault(err))
 		return
 	}
 	b.noteComment(a)
-	if n := len(text); k.Name != "command" && n > 1 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
+	if k.Name != "command" && isQuoted(text) {
 		b.note(a.Origin, "%s: the quotes belong to the value", a.Key)
+	}
+	if k.Name != "command" && strings.Contains(text, "${") {
+		b.note(a.Origin, "%s: ${ belongs to the value: %s", a.Key, ownVariable)
 	}
 	b.noteReading(k, a, text)
 	b.noteDifference(k, a)
@@ -205,8 +214,14 @@ func (b *binder) failed(key string) bool { return b.tried[key] && !b.isSet(key) 
 func (b *binder) reportUnknown() {
 	for _, a := range b.unknown {
 		hint := b.table.suggestion(a.Key, "")
-		if commentSign(a.Key) != 0 { // behind a key without a value
+		word, value, _ := strings.Cut(a.Key, ":")
+		_, own := b.table.find(word)
+		_, theirs := b.table.theirs(word)
+		switch {
+		case commentSign(a.Key) != 0: // behind a key without a value
 			hint = ": " + ownLine
+		case a.Alone && (own || theirs):
+			hint = fmt.Sprintf(": write %s = %s", word, printable(strings.TrimSpace(value)))
 		}
 		switch {
 		case b.used[a.Key] || a.Placeholder:

@@ -43,8 +43,11 @@ func (s scalar[T]) set(text string) error {
 		return errEmpty
 	}
 	v, err := s.parse(text)
-	if err == nil {
+	switch {
+	case err == nil:
 		*s.field = v
+	case text == "":
+		err = errEmpty
 	}
 	return err
 }

@@ -87,6 +87,9 @@ func TestLoad(t *testing.T) {
 		"a value with signs": {lines: "command = a ; b # c = d", want: map[string]string{"command": "a ; b # c = d"}, notes: []string{
 			`a.ini:3: command: the text from " ;" on belongs to the value: a comment needs a line of its own`,
 		}},
+		"the shell's variables": {lines: "pidfile = ${RUN}/pid\ncommand = sh -c 'exec ${APP}'", notes: []string{
+			"a.ini:3: pidfile: ${ belongs to the value: an environment variable is $(NAME)",
+		}},
 		"hosts are cleared": {lines: "allowed-hosts =", want: map[string]string{"allowed-hosts": ""}},
 		"placeholder": {
 			lines: "base = /srv\npidfile = %(base)/%n.pid\nset-ph = unused = 1\nset = umask = 022",
@@ -276,7 +279,11 @@ func TestLoadFaults(t *testing.T) {
 		"unknown keys, strict unclear":    {"socket = :1\nabc\nstrict = no way", []string{`a.ini:3: unknown key "abc"`, `a.ini:4: strict: "no way" is neither true nor false`}},
 		"a key as a placeholder":          {"socket = :1\nset-ph = processes = 3", []string{"a.ini:3: processes is a key, so it cannot be a placeholder"}},
 		"no value":                        {"socket = :1\npidfile\nprocesses\nenv", []string{"a.ini:3: pidfile: missing value: use pidfile = path", "a.ini:4: processes: missing value: use processes = number or auto", "a.ini:5: env: missing value: use env = NAME=VALUE"}},
-		"an empty value":                  {"socket =\nmaster =\nprocesses =\ntouch-reload =", []string{"a.ini:2: socket: missing value", "a.ini:3: master: missing value", "a.ini:4: processes: missing value", "a.ini:5: touch-reload: missing value"}},
+		"an empty value":                  {"socket =\nmaster =\nprocesses =\ntouch-reload =", []string{"a.ini:2: socket: missing value: use socket = address", "a.ini:3: master: missing value: use master = true", "a.ini:4: processes: missing value: use processes = number or auto", "a.ini:5: touch-reload: missing value: use touch-reload = path"}},
+		"an empty user":                   {"socket = :1\nuid =\ngid =\nchmod-socket =", []string{"a.ini:3: uid: missing value: use uid = user", "a.ini:4: gid: missing value: use gid = group", "a.ini:5: chmod-socket: missing value: use chmod-socket = octal"}},
+		"quotes":                          {"socket = ':1'\nprocesses = \"4\"", []string{`a.ini:2: socket: "':1'" must have a port from 0 to 65535: a value has no quotes`, `a.ini:3: processes: "\"4\"" is not a number: a value has no quotes`}},
+		"the shell's variables":           {"socket = :1\nprocesses = ${WORKERS:-4}\nlisten = $BACKLOG", []string{`a.ini:3: processes: "${WORKERS:-4}" is not a number: an environment variable is $(NAME)`, `a.ini:4: listen: "$BACKLOG" is not a number: an environment variable is $(NAME)`}},
+		"colons":                          {"socket = :1\nprocesses: 4\nmodule:a\nnokey: 1", []string{`a.ini:3: unknown key "processes: 4": write processes = 4`, `a.ini:4: unknown key "module:a": write module = a`, `a.ini:5: unknown key "nokey: 1"`}},
 		"a bomb":                          {"socket = :1\na = " + strings.Repeat("x", 60000) + "\nb = %(a)%(a)\ncommand = %(b)", []string{"a.ini:4: b: the expanded value has more than 65536 bytes"}},
 		"another protocol":                {"fastcgi-socket = :9000", []string{"socket is missing: add a line such as socket = 127.0.0.1:8000"}},
 		"set without a key":               {"socket = :1\nset = x\nset\nset-placeholder = =1", []string{"a.ini:3: set: use set = KEY=VALUE", "a.ini:4: set: use set = KEY=VALUE", "a.ini:5: set-placeholder: use set-placeholder = KEY=VALUE"}},
