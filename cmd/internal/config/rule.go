@@ -17,6 +17,10 @@ func (t *table) verdict(key, value string) (UWSGIKey, bool) {
 	case isRoute:
 		if name, _, _ := strings.Cut(action, ":"); !matches(harmlessActions, name) {
 			row.Refused = true
+			if name == "" {
+				row.Reason = "it has no action: delete it"
+				break
+			}
 			row.Reason = fmt.Sprintf("%s can keep requests from the program: let a proxy in front do that, or the program itself", quoted(name))
 		}
 	case key == "protocol" || key == "socket-protocol":

@@ -147,7 +147,7 @@ func UWSGIKeys() []UWSGIKey {
 		},
 		{
 			reason: "every ini file has its own master: let systemd start them",
-			valued: "emperor emperor-* heartbeat vassal-set vassal-sos vassal-sos-backlog vassals-include " +
+			valued: "emperor-* heartbeat vassal-set vassal-sos vassal-sos-backlog vassals-include " +
 				"vassals-include-before vassals-inherit vassals-inherit-before vassals-set vassals-start-hook " +
 				"vassals-stop-hook",
 			alone: "early-emperor emperor-graceful-shutdown emperor-magic-exec emperor-no-blacklist emperor-nofollow " +
@@ -225,7 +225,7 @@ func UWSGIKeys() []UWSGIKey {
 		},
 		{
 			reason: "http-timeout limits the time for a request head, and between requests",
-			valued: "http-connect-timeout http-headers-timeout",
+			valued: "http-headers-timeout",
 			alone:  "http-keepalive",
 		},
 		{
@@ -251,7 +251,7 @@ func UWSGIKeys() []UWSGIKey {
 		},
 		{
 			reason: "workers serve HTTP themselves, without a router between",
-			valued: "http-events http-fallback http-gracetime http-harakiri http-processes http-quiet http-resubscribe " +
+			valued: "http-connect-timeout http-events http-fallback http-gracetime http-harakiri http-processes http-quiet http-resubscribe " +
 				"http-server-name-as-http-host http-ss http-stats http-stats-server http-subscription-fallback-key " +
 				"http-subscription-server http-to http-use-base http-use-code-string http-use-pattern http-workers " +
 				"http-zerg httprouter",
@@ -470,6 +470,11 @@ func UWSGIKeys() []UWSGIKey {
 			refused: true,
 			reason:  "use uid = NUMBER with gid, which has only that group",
 			alone:   "no-initgroups",
+		},
+		{
+			refused: true,
+			reason:  "every ini file has its own master: let systemd start them",
+			valued:  "emperor",
 		},
 		{
 			refused: true,

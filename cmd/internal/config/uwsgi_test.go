@@ -100,6 +100,7 @@ func TestUWSGIGuards(t *testing.T) {
 		no-initgroups
 		immediate-uid = www
 		http-uid = www
+		emperor = /etc/uwsgi/vassals
 		emperor-tyrant
 		flock = /run/lock
 		blacklist = socket
@@ -136,6 +137,7 @@ func TestUWSGIGuards(t *testing.T) {
 		pcre-jit
 		notify-socket = /run/n
 		propagate-touch
+		vassals-include = /etc/uwsgi/common.ini
 		reload-on-fd = 8 app
 		log-alarm = ops fatal`
 	for lines, refused := range map[string]bool{refused: true, ignored: false} {
