@@ -8,6 +8,8 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
+
+	"multiproc/mpmetrics/internal/format"
 )
 
 // familyText writes gathered families as those of the directory are written: expfmt would write 5 where the rest of the page
@@ -22,10 +24,9 @@ type familyText struct {
 	time   string // at the end of its lines, with a space before; empty: it has none
 }
 
-func appendFamilyText(dst []byte, f *dto.MetricFamily, openMetrics bool, scheme model.EscapingScheme) []byte {
-	f = model.EscapeMetricFamily(f, scheme)
+// appendFamilyText appends a family under its escaped name.
+func appendFamilyText(dst []byte, f *dto.MetricFamily, name string, openMetrics bool, scheme model.EscapingScheme) []byte {
 	t := familyText{dst: dst, openMetrics: openMetrics, scheme: scheme}
-	name := f.GetName()
 	t.dst = appendHeadings(t.dst, name, f.GetHelp(), typeName(f.GetType(), openMetrics), openMetrics)
 	if openMetrics {
 		base := name
@@ -40,7 +41,7 @@ func appendFamilyText(dst []byte, f *dto.MetricFamily, openMetrics bool, scheme 
 		t.names.sum, t.names.count = newSampleName(name+"_gsum"), newSampleName(name+"_gcount")
 	}
 	for _, m := range f.GetMetric() {
-		t.labels = string(appendLabels(nil, labelsOf(m.GetLabel())))
+		t.labels = string(appendLabels(nil, t.escaped(m.GetLabel())))
 		t.time = t.timeOf(m)
 		switch {
 		case m.Counter != nil:
@@ -70,6 +71,14 @@ func typeName(t dto.MetricType, openMetrics bool) string {
 	return strings.ToLower(t.String())
 }
 
+func (t *familyText) escaped(pairs []*dto.LabelPair) []format.Label {
+	labels := labelsOf(pairs)
+	if t.scheme == model.NoEscaping {
+		return labels
+	}
+	return escapeLabels(labels, t.scheme)
+}
+
 // timeOf returns the time of a metric, with a space before it. Times are in milliseconds, in OpenMetrics in seconds.
 func (t *familyText) timeOf(m *dto.Metric) string {
 	switch {
@@ -97,10 +106,7 @@ const maxExemplar = 128
 
 // exemplar appends an exemplar unless parsers would refuse the page for it: its labels are too long, or have a name twice.
 func (t *familyText) exemplar(e *dto.Exemplar) {
-	labels := labelsOf(e.GetLabel())
-	if t.scheme != model.NoEscaping {
-		labels = escapeLabels(labels, t.scheme)
-	}
+	labels := t.escaped(e.GetLabel())
 	length, names := 0, map[string]bool{}
 	for _, l := range labels {
 		names[l.Name] = true

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 )
 
 // duplicateFamilies is the name of the gauge that counts families with more than one source.
@@ -28,6 +29,8 @@ func (c *Collector) gatherOthers(p *pageLayout) ([]*dto.MetricFamily, error) {
 		for _, f := range families {
 			switch name := f.GetName(); {
 			case len(f.GetMetric()) == 0:
+			case name == "":
+				errs = append(errs, errors.New("gathered a metric family without a name"))
 			case taken[name] || p.has(name):
 				duplicates++
 				c.logDuplicate(name)
@@ -47,6 +50,25 @@ func (c *Collector) gatherOthers(p *pageLayout) ([]*dto.MetricFamily, error) {
 	}
 	slices.SortFunc(all, func(a, b *dto.MetricFamily) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	return all, errors.Join(errs...)
+}
+
+// escapeOthers returns the names of families of gatherOthers, escaped, by those that must be. No two families get the same name.
+func (p *pageLayout) escapeOthers(others []*dto.MetricFamily, scheme model.EscapingScheme) map[string]string {
+	escaped := map[string]string{}
+	if scheme == model.NoEscaping || !slices.ContainsFunc(others, func(f *dto.MetricFamily) bool { return !isLegacy(f.GetName()) }) {
+		return escaped
+	}
+	own := len(p.families)
+	name := func(i int) string {
+		if i < own {
+			return p.families[i].name
+		}
+		return others[i-own].GetName()
+	}
+	for i, to := range escapeNames(own+len(others), name, scheme) {
+		escaped[name(i)] = to
+	}
+	return escaped
 }
 
 // hasFamily reports whether a family of this name is among those of gatherOthers.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -431,6 +432,33 @@ func TestExemplarNamesOnce(t *testing.T) {
 			if !strings.Contains(page.String(), line) {
 				t.Errorf("%s: no %q in:\n%s", escaping, line, &page)
 			}
+		}
+	}
+}
+
+// TestGathererEscaping: names of gathered families and labels that would be the same once escaped stay distinct, and a family without
+// a name is an error that leaves the others as they are.
+func TestGathererEscaping(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir+"/gauge_max_1.db", metricFile(with(`["a_b", "a_b", {}, ""]`, 1), with(`["c.d", "c.d", {}, ""]`, 2)))
+	dotted := gaugeFamily("e_f", 6)
+	dotted.Metric[0].Label = []*dto.LabelPair{{Name: new("l.m"), Value: new("1")}, {Name: new("l_m"), Value: new("2")}}
+	families := &gatherer{families: []*dto.MetricFamily{gaugeFamily("a.b", 3), gaugeFamily("c-d", 4), gaugeFamily("e.f", 5), dotted, gaugeFamily("", 7)}}
+	c := mpmetrics.NewCollector(dir, mpmetrics.CollectorOptions{Gatherers: []prometheus.Gatherer{families}})
+	defer c.Close()
+	for _, format := range []expfmt.Format{expfmt.FmtOpenMetrics_1_0_0, expfmt.FmtText} {
+		var page bytes.Buffer
+		if err := c.Write(&page, format+"; escaping=underscores"); err == nil || !strings.Contains(err.Error(), "without a name") {
+			t.Errorf("%v, want an error about a family without a name", err)
+		}
+		got := slices.DeleteFunc(strings.Split(page.String(), "\n"), func(line string) bool {
+			return line == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "multiproc_")
+		})
+		want := []string{
+			"U__a_2e_b 3.0", "a_b 1.0", "U__c_2d_d 4.0", "c_d 2.0", "U__e_2e_f 5.0", `e_f{U__l_2e_m="1",l_m="2"} 6.0`,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", format, diff)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package mpmetrics
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -37,6 +38,7 @@ func (c *Collector) appendPage(dst []byte, format expfmt.Format, names []string)
 	defer c.release(v)
 	others, gatherErr := c.gatherOthers(v.layout)
 	t := v.layout.template(scheme)
+	escaped := v.layout.escapeOthers(others, scheme)
 	dst = slices.Grow(dst, t.size())
 	v.layout.eachFamily(others,
 		func(i int) {
@@ -60,7 +62,7 @@ func (c *Collector) appendPage(dst []byte, format expfmt.Format, names []string)
 			if other := otherName(f); openMetrics && (v.layout.has(other) || hasFamily(others, other)) {
 				f = asUnknown(f)
 			}
-			dst = appendFamilyText(dst, f, openMetrics, scheme)
+			dst = appendFamilyText(dst, f, cmp.Or(escaped[f.GetName()], f.GetName()), openMetrics, scheme)
 		})
 	if openMetrics {
 		dst = append(dst, "# EOF\n"...)

@@ -3,6 +3,7 @@ package mpmetrics
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,7 +62,7 @@ type sampleName struct {
 }
 
 func newSampleName(name string) sampleName {
-	if model.LegacyValidation.IsValidMetricName(name) {
+	if isLegacy(name) {
 		return sampleName{name, false}
 	}
 	return sampleName{string(appendName([]byte{'{'}, name)), true}
@@ -113,7 +114,7 @@ func appendLabels(dst []byte, labels []format.Label) []byte {
 
 // appendName appends the name of a metric, quoted if it must be.
 func appendName(dst []byte, name string) []byte {
-	if model.LegacyValidation.IsValidMetricName(name) {
+	if isLegacy(name) {
 		return append(dst, name...)
 	}
 	dst = append(dst, '"')
@@ -134,8 +135,14 @@ var (
 	escapeQuoted = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 )
 
+// isLegacy reports whether scrapers that cannot read UTF-8 names can read a name.
+func isLegacy(name string) bool { return model.LegacyValidation.IsValidMetricName(name) }
+
 // escapeLabels escapes the names of labels for scrapers that cannot read UTF-8 names.
 func escapeLabels(labels []format.Label, scheme model.EscapingScheme) []format.Label {
+	if !slices.ContainsFunc(labels, func(l format.Label) bool { return !isLegacy(l.Name) }) {
+		return labels
+	}
 	names := escapeNames(len(labels), func(i int) string { return labels[i].Name }, scheme)
 	escaped := make([]format.Label, len(labels))
 	for i, l := range labels {
@@ -149,14 +156,14 @@ func escapeLabels(labels []format.Label, scheme model.EscapingScheme) []format.L
 func escapeNames(n int, name func(i int) string, scheme model.EscapingScheme) []string {
 	taken := make(map[string]bool, n)
 	for i := range n {
-		if model.LegacyValidation.IsValidMetricName(name(i)) {
+		if isLegacy(name(i)) {
 			taken[name(i)] = true
 		}
 	}
 	names := make([]string, n)
 	for i := range n {
 		names[i] = name(i)
-		if model.LegacyValidation.IsValidMetricName(names[i]) {
+		if isLegacy(names[i]) {
 			continue
 		}
 		escaped := model.EscapeName(names[i], scheme)
