@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,17 @@ func TestFollowLive(t *testing.T) {
 			d.await()
 		})
 	}
+	t.Run("before the process was seen", func(t *testing.T) {
+		t.Parallel()
+		d := newLiveDirectory(t)
+		c, names := d.start("gauge_livesum_4000003.db", "gauge_livesum_w2.db")
+		d.noticed(c, 2)
+		for _, id := range []string{"4000001", "4000002", "id-1"} {
+			put(t, filepath.Join(d.path, "gauge_livesum_"+id+".db"), metricFile())
+			put(t, filepath.Join(d.path, "gauge_max_"+id+".db"), metricFile())
+		}
+		d.await(append(names, "gauge_livesum_id-1.db", "gauge_max_4000001.db", "gauge_max_4000002.db", "gauge_max_id-1.db")...)
+	})
 	t.Run("before the directory is followed", func(t *testing.T) {
 		t.Parallel()
 		d := newLiveDirectory(t)
@@ -162,12 +174,13 @@ func TestMarkDead(t *testing.T) {
 		put(t, filepath.Join(d.path, "gauge_liveall_"+id+".db"), metricFile())
 		put(t, filepath.Join(d.path, "gauge_max_"+id+".db"), metricFile())
 	}
-	closed("4000001")
+	own := strconv.Itoa(os.Getpid()) // the number of a process, so that the file stays until it is reported
+	closed(own)
 	closed("w2")
-	closed("4000002")
-	d.MarkDead(4000001, "w2")
+	closed("w3")
+	d.MarkDead(os.Getpid(), "w2")
 	d.MarkDead(4000003, "w1") // w1 is a Writer's
-	d.await("gauge_max_4000001.db", "gauge_max_w2.db", "gauge_max_4000002.db", "gauge_liveall_4000002.db")
+	d.await("gauge_max_"+own+".db", "gauge_max_w2.db", "gauge_max_w3.db", "gauge_liveall_w3.db")
 
 	d = newLiveDirectory(t)
 	c, names := d.start("gauge_liveall_PID.db", "gauge_livesum_4000001.db")

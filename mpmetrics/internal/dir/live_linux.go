@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -21,7 +22,8 @@ import (
 // every reader of the directory leave them out; prometheus_client's mark_process_dead does the same.
 //
 // It removes a file if it has seen a process have it open, that process has ended, and no other has it open, as one that has
-// reused the pid may; or if the caller knows that the process has ended. The id need not be a pid.
+// reused the pid may; or if the caller knows that the process has ended. The id need not be a pid. A process that has ended before
+// it was seen leaves a file that nobody has open and whose id is no process's number.
 type Live struct {
 	log     *slog.Logger
 	hurry   chan struct{} // processes have been started or have ended; with room for one
@@ -33,6 +35,7 @@ type Live struct {
 	dir     Dir                  // closed with Live
 	files   map[string]*liveFile // by name; nil after Close
 	missing map[string]osfile.ID // files of which no process is known, by name
+	tried   time.Time            // when processes were last looked for that have the missing files open
 	listed  unix.Timespec        // when the directory had last changed before it was listed
 }
 
@@ -102,6 +105,10 @@ const (
 	hurried    = 50 * time.Millisecond
 	hurriedFor = 3 * time.Second
 	unhurried  = time.Second
+
+	// Processes that have the missing files open are looked for as often: the files may have been opened since, or there were too
+	// many of them.
+	retryMissing = 30 * time.Second
 )
 
 func (l *Live) watch() {
@@ -136,6 +143,9 @@ func (l *Live) look() {
 	defer l.mu.Unlock()
 	if l.files == nil {
 		return
+	}
+	if len(l.missing) > 0 && time.Since(l.tried) >= retryMissing {
+		l.followLocked(slices.Collect(maps.Keys(l.missing)), lastTry)
 	}
 	st, err := l.dir.StatSelf()
 	if err != nil || st.Mtim == l.listed {
@@ -200,12 +210,16 @@ func (l *Live) followLocked(names []string, try int) {
 	if len(unknown) == 0 {
 		return
 	}
+	l.tried = time.Now()
 	writers := FindWriters(bases)
 	var again []string
 	for _, f := range unknown {
 		pids := writers.Of(f.file)
 		if len(pids) > 0 {
 			f.pid = pids[0]
+		} else if l.isAbandoned(f) {
+			l.removeLocked(f.String(), false)
+			continue
 		}
 		if len(pids) == 0 || !l.awaitLocked(f) {
 			again = append(again, f.String())
@@ -218,6 +232,13 @@ func (l *Live) followLocked(names []string, try int) {
 		}
 		time.AfterFunc(wait, func() { l.follow(again, try+1) })
 	}
+}
+
+// isAbandoned reports whether the process of a file must have ended before it was seen: its number is no process's, and no process
+// of the machine has the file open, not even one of another container.
+func (l *Live) isAbandoned(f *liveFile) bool {
+	pid, err := strconv.Atoi(f.ID)
+	return err == nil && pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH) && l.dir.isUnwritten(f.String())
 }
 
 // identifyLocked reports false unless the file is a live gauge's of another library.

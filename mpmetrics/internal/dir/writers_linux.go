@@ -137,6 +137,19 @@ func WrittenByAny(base string, file osfile.ID) bool {
 	})
 }
 
+// isUnwritten reports whether the kernel confirms that no process has a file open or mapped for writing, whether this process may see
+// it or not: only then does it grant a lease on the file, which ends when the file is closed. It grants none to users who do not own
+// the file.
+func (d Dir) isUnwritten(name string) bool {
+	fd, err := d.OpenFile(name, unix.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_RDLCK)
+	return err == nil
+}
+
 // processes returns the pids of all processes.
 func processes() (pids []int) {
 	proc, err := os.Open("/proc")
