@@ -18,7 +18,7 @@ func TestCell(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", " ", " x", "a=b", "Mpesa - Express", "a @ b", "x+y; z", "1-2", `{"a": -1, "b=": "+1"}`, "\xff", "a\u00a0b", "👩\u200d💻", "می\u200cخواهم", "it's", "'=1", ",;", `"`,
+		"", " ", " x", "a=b", "Mpesa - Express", "a @ b", "x+y; z", "1-2", `{"a": -1, "b=": "+1"}`, "a\u00a0b", "👩\u200d💻", "می\u200cخواهم", "it's", "'=1", ",;", `"`,
 	} {
 		f(text, text)
 	}
@@ -37,6 +37,8 @@ func TestCell(t *testing.T) {
 			f("x"+between+string(first)+"1", "x"+between+"'"+string(first)+"1")
 		}
 	}
+	f("\xff", "\ufffd")
+	f("a\xed\xa0\x80,=1\xff", "a\ufffd,'=1\ufffd")
 	f("\tx", "'\tx")
 	f("\rx", "'\rx")
 	f("\t=1", "'\t'=1")
