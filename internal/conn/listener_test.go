@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -71,6 +72,7 @@ func served(t *testing.T, dial func() net.Conn) net.Conn {
 
 // TestListen has clients that use all places. Another one waits until one of them leaves.
 func TestListen(t *testing.T) {
+	t.Parallel()
 	l, dial := listen(t, 3)
 	go echo(l)
 	var clients []net.Conn
@@ -98,6 +100,7 @@ func TestListen(t *testing.T) {
 
 // TestListenEvicts has silent clients on all places. Others are served, and one that has sent something stays.
 func TestListenEvicts(t *testing.T) {
+	t.Parallel()
 	l, dial := listen(t, 3)
 	go echo(l)
 	used := served(t, dial)
@@ -117,6 +120,7 @@ func TestListenEvicts(t *testing.T) {
 // TestServe has silent clients on all places but one, in different ways, and more of them in the queue. Those that send a request
 // are answered, and so is the one whose request is being handled all the while.
 func TestServe(t *testing.T) {
+	t.Parallel()
 	const places = 8
 	get := func(path string) string { return "GET " + path + " HTTP/1.1\r\nHost: test\r\n" }
 	answered := func(t *testing.T, c net.Conn, path string) {
@@ -125,6 +129,8 @@ func TestServe(t *testing.T) {
 		check(t, err)
 		check(t, awaitAnswer(c))
 	}
+	var tests sync.WaitGroup // which run side by side, whatever -parallel is: they wait most of the time
+	defer tests.Wait()
 	for name, silence := range map[string]func(t *testing.T, c net.Conn){
 		"no byte":     func(*testing.T, net.Conn) {},
 		"half a head": func(_ *testing.T, c net.Conn) { _, _ = io.WriteString(c, "GET / HT") },
@@ -141,55 +147,56 @@ func TestServe(t *testing.T) {
 		},
 		"an answer that is not read": func(_ *testing.T, c net.Conn) { _, _ = io.WriteString(c, get("/large")+"\r\n") },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-			check(t, err)
-			begun, release, large := make(chan struct{}), make(chan struct{}), make(chan struct{})
-			server := &http.Server{ReadHeaderTimeout: proctest.Patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				switch r.URL.Path {
-				case "/slow":
-					close(begun)
-					<-release
-				case "/large":
-					large <- struct{}{}
-					_, _ = w.Write(make([]byte, 32<<20))
-				}
-			})}
-			go func() { _ = conn.Serve(server, inner, places) }()
-			defer server.Close()
-			dial := func() net.Conn {
-				c, err := new(net.Dialer).DialContext(t.Context(), "tcp", inner.Addr().String())
+		tests.Go(func() {
+			t.Run(name, func(t *testing.T) {
+				inner, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 				check(t, err)
-				t.Cleanup(func() { _ = c.Close() })
-				check(t, c.SetDeadline(time.Now().Add(proctest.Patience)))
-				return c
-			}
-			slow := dial()
-			_, err = io.WriteString(slow, get("/slow")+"\r\n")
-			check(t, err)
-			<-begun
-			var silent []net.Conn
-			crowd, unread := 3*places, strings.Contains(name, "answer")
-			if unread { // each takes longer
-				crowd = places - 1
-			}
-			for range crowd {
-				c := dial()
-				silence(t, c)
-				if unread {
-					<-large
+				begun, release, large := make(chan struct{}), make(chan struct{}), make(chan struct{})
+				server := &http.Server{ReadHeaderTimeout: proctest.Patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					switch r.URL.Path {
+					case "/slow":
+						close(begun)
+						<-release
+					case "/large":
+						large <- struct{}{}
+						_, _ = w.Write(make([]byte, 32<<20))
+					}
+				})}
+				go func() { _ = conn.Serve(server, inner, places) }()
+				defer server.Close()
+				dial := func() net.Conn {
+					c, err := new(net.Dialer).DialContext(t.Context(), "tcp", inner.Addr().String())
+					check(t, err)
+					t.Cleanup(func() { _ = c.Close() })
+					check(t, c.SetDeadline(time.Now().Add(proctest.Patience)))
+					return c
 				}
-				silent = append(silent, c)
-			}
-			for range 2 * places {
-				answered(t, dial(), "/")
-			}
-			if !unread {
-				_, _ = io.Copy(io.Discard, silent[0]) // until the server ends it: the oldest goes first
-			}
-			close(release)
-			check(t, awaitAnswer(slow))
+				slow := dial()
+				_, err = io.WriteString(slow, get("/slow")+"\r\n")
+				check(t, err)
+				<-begun
+				var silent []net.Conn
+				crowd, visitors, unread := 3*places, places+2, strings.Contains(name, "answer")
+				if unread { // each takes longer
+					crowd, visitors = places-1, 2
+				}
+				for range crowd {
+					c := dial()
+					silence(t, c)
+					if unread {
+						<-large
+					}
+					silent = append(silent, c)
+				}
+				for range visitors {
+					answered(t, dial(), "/")
+				}
+				if !unread {
+					_, _ = io.Copy(io.Discard, silent[0]) // until the server ends it: the oldest goes first
+				}
+				close(release)
+				check(t, awaitAnswer(slow))
+			})
 		})
 	}
 }
@@ -222,6 +229,7 @@ func drip(t *testing.T, c net.Conn, text string) {
 
 // TestListenClose has a listener that waits for a place when it is closed.
 func TestListenClose(t *testing.T) {
+	t.Parallel()
 	l, dial := listen(t, 1)
 	dial()
 	if _, err := l.Accept(); err != nil {
@@ -242,6 +250,7 @@ func TestListenClose(t *testing.T) {
 
 // TestListenError has a listener whose errors must not use up the places.
 func TestListenError(t *testing.T) {
+	t.Parallel()
 	broken := errors.New("broken")
 	l := conn.Listen(failing{broken}, 1)
 	for range 3 {
@@ -258,6 +267,7 @@ func (f failing) Close() error              { return nil }
 func (f failing) Addr() net.Addr            { return nil }
 
 func TestLimitFull(t *testing.T) {
+	t.Parallel()
 	limit := conn.NewLimit(1)
 	limit.Acquire(nil, nil)
 	var queued atomic.Bool

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -75,11 +76,14 @@ func read(c io.Reader, part int, interval, while time.Duration) (data []byte, er
 
 // TestSocketWrites has clients that take an answer in different ways, over TCP and unix sockets, by Write and by SendFile.
 func TestSocketWrites(t *testing.T) {
+	t.Parallel()
 	content := bytes.Repeat([]byte("0123456789abcde\n"), 1<<19)
 	file := filepath.Join(t.TempDir(), "file")
 	check(t, os.WriteFile(file, content, 0o600))
 	const timeout = 300 * time.Millisecond
 	slow := func(c net.Conn) ([]byte, error) { return read(c, 4<<10, 20*time.Millisecond, 5*timeout/2) }
+	var tests sync.WaitGroup // which run side by side, whatever -parallel is: they wait most of the time
+	defer tests.Wait()
 	all := []string{"tcp write", "tcp file", "unix write"}
 	for name, test := range map[string]struct {
 		by              []string
@@ -100,49 +104,50 @@ func TestSocketWrites(t *testing.T) {
 		}},
 	} {
 		for _, how := range test.by {
-			t.Run(name+", "+how, func(t *testing.T) {
-				t.Parallel()
-				network, by, _ := strings.Cut(how, " ")
-				server, client := pair(t, network)
-				s := &conn.Socket{Conn: server, Timeout: timeout}
-				if test.unlimited {
-					s.Timeout = 0
-				}
-				if test.full {
-					s.Limit = fullLimit(t)
-				}
-				result := make(chan error, 1)
-				go func() {
-					if by == "write" {
-						_, err := s.Write(content)
+			tests.Go(func() {
+				t.Run(name+", "+how, func(t *testing.T) {
+					network, by, _ := strings.Cut(how, " ")
+					server, client := pair(t, network)
+					s := &conn.Socket{Conn: server, Timeout: timeout}
+					if test.unlimited {
+						s.Timeout = 0
+					}
+					if test.full {
+						s.Limit = fullLimit(t)
+					}
+					result := make(chan error, 1)
+					go func() {
+						if by == "write" {
+							_, err := s.Write(content)
+							result <- err
+							return
+						}
+						f, err := os.Open(file)
+						if err == nil {
+							defer f.Close()
+							_, err = s.SendFile(conn.RegularFile(f))
+						}
 						result <- err
+					}()
+					taken, err := test.take(client)
+					if test.cut {
+						if err := <-result; !errors.Is(err, os.ErrDeadlineExceeded) {
+							t.Errorf("write: %v", err)
+						}
 						return
 					}
-					f, err := os.Open(file)
 					if err == nil {
-						defer f.Close()
-						_, err = s.SendFile(conn.RegularFile(f))
+						var rest []byte
+						rest, err = readN(client, len(content)-len(taken))
+						taken = append(taken, rest...)
 					}
-					result <- err
-				}()
-				taken, err := test.take(client)
-				if test.cut {
-					if err := <-result; !errors.Is(err, os.ErrDeadlineExceeded) {
+					if err != nil || !bytes.Equal(taken, content) {
+						t.Errorf("%d bytes, %v", len(taken), err)
+					}
+					if err := <-result; err != nil {
 						t.Errorf("write: %v", err)
 					}
-					return
-				}
-				if err == nil {
-					var rest []byte
-					rest, err = readN(client, len(content)-len(taken))
-					taken = append(taken, rest...)
-				}
-				if err != nil || !bytes.Equal(taken, content) {
-					t.Errorf("%d bytes, %v", len(taken), err)
-				}
-				if err := <-result; err != nil {
-					t.Errorf("write: %v", err)
-				}
+				})
 			})
 		}
 	}
@@ -151,44 +156,47 @@ func TestSocketWrites(t *testing.T) {
 // TestSocketSlowWhenFull has a client that takes a little all the time, but less than it must while others wait.
 func TestSocketSlowWhenFull(t *testing.T) {
 	t.Parallel()
+	var tests sync.WaitGroup // which run side by side, whatever -parallel is: they wait most of the time
+	defer tests.Wait()
 	for _, full := range []bool{true, false} {
-		t.Run(map[bool]string{true: "full", false: "not full"}[full], func(t *testing.T) {
-			t.Parallel()
-			l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-			check(t, err)
-			defer l.Close()
-			// The least buffer: the kernel announces soon that something was read.
-			dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
-				return raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 1) })
-			}}
-			client, err := dialer.DialContext(t.Context(), "tcp", l.Addr().String())
-			check(t, err)
-			defer client.Close()
-			server, err := l.Accept()
-			check(t, err)
-			defer server.Close()
-			const timeout = 2 * time.Second
-			s := &conn.Socket{Conn: server, Timeout: timeout}
-			if full {
-				s.Limit = fullLimit(t)
-			}
-			result := make(chan error, 1)
-			go func() {
-				_, err := s.Write(make([]byte, 16<<20))
-				result <- err
-			}()
-			_, err = read(client, 40, 100*time.Millisecond, 5*timeout/2) // 400 bytes per second
-			check(t, err)
-			select {
-			case err := <-result:
-				if !full || !errors.Is(err, os.ErrDeadlineExceeded) {
-					t.Errorf("write: %v", err)
-				}
-			default:
+		tests.Go(func() {
+			t.Run(map[bool]string{true: "full", false: "not full"}[full], func(t *testing.T) {
+				l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+				check(t, err)
+				defer l.Close()
+				// The least buffer: the kernel announces soon that something was read.
+				dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
+					return raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 1) })
+				}}
+				client, err := dialer.DialContext(t.Context(), "tcp", l.Addr().String())
+				check(t, err)
+				defer client.Close()
+				server, err := l.Accept()
+				check(t, err)
+				defer server.Close()
+				const timeout = 2 * time.Second
+				s := &conn.Socket{Conn: server, Timeout: timeout}
 				if full {
-					t.Error("the client was not cut off")
+					s.Limit = fullLimit(t)
 				}
-			}
+				result := make(chan error, 1)
+				go func() {
+					_, err := s.Write(make([]byte, 16<<20))
+					result <- err
+				}()
+				_, err = read(client, 40, 100*time.Millisecond, 9*timeout/4) // 400 bytes per second
+				check(t, err)
+				select {
+				case err := <-result:
+					if !full || !errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Errorf("write: %v", err)
+					}
+				default:
+					if full {
+						t.Error("the client was not cut off")
+					}
+				}
+			})
 		})
 	}
 }
@@ -201,6 +209,7 @@ func readN(r io.Reader, n int) ([]byte, error) {
 
 // TestSocketReads checks the deadlines of the reads of a body.
 func TestSocketReads(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const timeout = 10 * time.Second
 		s := &conn.Socket{Timeout: timeout}
