@@ -26,7 +26,7 @@ const (
 	// roomInterval is the interval at which room is looked for while requests wait.
 	roomInterval = 50 * time.Millisecond
 	// chunk is what is written of a page at once, in bytes. A client that takes less in unreadTimeout takes nothing.
-	chunk = 256 << 10
+	chunk = 64 << 10
 )
 
 // pages shares pages among the requests that came before they were begun, and bounds the memory that unread ones take.

@@ -62,6 +62,25 @@ func (n *copyWatcher) ReadFrom(src io.Reader) (int64, error) {
 	return copied, err
 }
 
+// TestUnreadAnswer has a client that does not read. The kernel queues little for it.
+func TestUnreadAnswer(t *testing.T) {
+	t.Parallel()
+	written := make(chan int, 1)
+	w := start(t, limited(func(*worker.Limits) {}), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		err, n := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(soon)), 0
+		for err == nil {
+			var more int
+			more, err = w.Write(make([]byte, 64<<10))
+			n += more
+		}
+		written <- n
+	}))
+	w.dial().send(head("GET /"))
+	if n := receive(t, "the end of the answer", written); n > 1<<20 {
+		t.Errorf("wrote %d bytes", n)
+	}
+}
+
 // TestClientThatSendsNothing has a client that stops in the middle of its body, and goes on too late.
 func TestClientThatSendsNothing(t *testing.T) {
 	failed, late := make(chan error), make(chan struct{})

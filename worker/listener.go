@@ -62,6 +62,7 @@ func (l *listener) Accept() (net.Conn, error) {
 }
 
 func (l *listener) newConn(nc net.Conn, limit *conn.Limit) *clientConn {
+	conn.LimitQueue(nc)
 	socket := &conn.Socket{Conn: nc, Timeout: l.server.limits.SocketTimeout, Limit: limit}
 	c := &clientConn{
 		Conn: nc, socket: socket, server: l.server, handler: l.handler, limit: limit,

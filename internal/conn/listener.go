@@ -49,6 +49,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		l.limit.Release(nil)
 		return nil, err
 	}
+	LimitQueue(nc)
 	c := &limited{Conn: nc, limit: l.limit, http: l.http, silentSince: time.Now()}
 	l.limit.Add(c)
 	return c, nil

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -224,6 +225,20 @@ func drip(t *testing.T, c net.Conn, text string) {
 		case <-t.Context().Done():
 			return
 		}
+	}
+}
+
+// TestUnreadAnswer has a client that does not read. The kernel queues little for it.
+func TestUnreadAnswer(t *testing.T) {
+	t.Parallel()
+	l, dial := listen(t, 1)
+	dial()
+	c, err := l.Accept()
+	check(t, err)
+	defer c.Close()
+	check(t, c.SetWriteDeadline(time.Now().Add(200*time.Millisecond)))
+	if n, err := c.Write(make([]byte, 16<<20)); !errors.Is(err, os.ErrDeadlineExceeded) || n > 1<<20 {
+		t.Errorf("wrote %d bytes: %v", n, err)
 	}
 }
 

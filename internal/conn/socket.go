@@ -158,6 +158,22 @@ func (s *Socket) retry(attempt func() (n int64, err error)) error {
 // 5 s, or nothing is being written. It must be called from time to time.
 func (s *Socket) StalledSince() time.Time { return s.write.stalledSince(s.Conn) }
 
+// maxUnsent is the number of bytes of an answer that the kernel queues for a client that does not read. By itself, it would queue
+// 4 MiB for each.
+const maxUnsent = 256 << 10
+
+// LimitQueue makes writes to c wait for the client once the kernel has queued enough. It has no effect on unix sockets, whose queues
+// are small.
+func LimitQueue(c net.Conn) {
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, maxUnsent) })
+	}
+}
+
 // Queued reports whether a client waits to be accepted, or the listener cannot tell.
 func Queued(l net.Listener) bool {
 	socket, ok := l.(syscall.Conn)
