@@ -155,7 +155,7 @@ func (s *Socket) retry(attempt func() (n int64, err error)) error {
 }
 
 // StalledSince returns since when the client has taken nothing of what is being written; the zero time if that has not been so for
-// 5 s, or nothing is being written. It must be called from time to time.
+// 5 s, or nothing is being written. It must be called at least once a second in that time.
 func (s *Socket) StalledSince() time.Time { return s.write.stalledSince(s.Conn) }
 
 // maxUnsent is the number of bytes of an answer that the kernel queues for a client that does not read. By itself, it would queue

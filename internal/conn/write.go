@@ -12,11 +12,16 @@ import (
 // only from time to time that it has read something.
 const unreadTimeout = 5 * time.Second
 
+// lookInterval is the longest time between two looks that find a client stalled. After a longer time, a queue that is as long as
+// before may have been taken and filled again.
+const lookInterval = time.Second
+
 // write is the write to a connection that is in progress, if any. The kernel's queue shows whether the client takes something. The
 // times are Unix nanoseconds.
 type write struct {
 	since  atomic.Int64 // when it began, or the client was last seen to take something; 0: there is no write
-	looked atomic.Int64 // when the queue was first seen as long as it is
+	looked atomic.Int64 // since when each look has found the queue as long as it is
+	last   atomic.Int64 // when the queue was last seen
 	queued atomic.Int64 // bytes in the queue then; -1: unknown
 }
 
@@ -28,16 +33,18 @@ func (w *write) begin(now time.Time) {
 func (w *write) end() { w.since.Store(0) }
 
 // stalledSince returns since when the client has taken nothing, as far as it is known, or the zero time if that has not been so for
-// unreadTimeout. It must be called from time to time.
+// unreadTimeout, during which it must be called at least once in a lookInterval.
 func (w *write) stalledSince(c net.Conn) time.Time {
 	since := w.since.Load()
 	if since == 0 {
 		return time.Time{}
 	}
 	now, queued := time.Now(), int64(ioctl(c, unix.SIOCOUTQ))
-	if before := w.queued.Swap(queued); before != queued {
+	last := w.last.Swap(now.UnixNano())
+	before := w.queued.Swap(queued)
+	if before != queued || now.UnixNano()-last > int64(lookInterval) {
 		w.looked.Store(now.UnixNano())
-		if before >= 0 {
+		if before >= 0 && before != queued {
 			w.since.CompareAndSwap(since, now.UnixNano()) // unless the write has ended
 		}
 	}
