@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/csv"
 	"net/http"
 	"strconv"
@@ -26,23 +27,26 @@ func (r *request) export(name string, header []string, next func(tx *store.Tx, p
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	out := csv.NewWriter(r.w) // with LF, because CR LF would change line breaks in texts
+	var text bytes.Buffer       // of a batch: a client that does not read holds less than with the rows
+	out := csv.NewWriter(&text) // with LF, because CR LF would change line breaks in texts
 	for place, first := store.Cursor(""), true; first || place != ""; first = false {
 		r.progress()
-		var rows [][]string
-		err := r.view(func(tx *store.Tx) (err error) {
-			rows, place, err = next(tx, store.Page{After: place, Limit: exportBatch})
-			return err
+		err := r.view(func(tx *store.Tx) error {
+			rows, after, err := next(tx, store.Page{After: place, Limit: exportBatch})
+			if err != nil {
+				return err
+			}
+			place = after
+			text.Reset()
+			if first {
+				_ = out.Write(header) // a Buffer has no errors
+			}
+			return out.WriteAll(rows)
 		})
 		if err != nil {
 			return err
 		}
-		if first {
-			if err := out.Write(header); err != nil {
-				return nil //nolint:nilerr // the client is gone
-			}
-		}
-		if err := out.WriteAll(rows); err != nil {
+		if _, err := r.w.Write(text.Bytes()); err != nil {
 			return nil //nolint:nilerr // the client is gone
 		}
 	}

@@ -18,9 +18,11 @@ import (
 type interrupted struct {
 	*httptest.ResponseRecorder
 	meanwhile func()
+	writes    int
 }
 
 func (w *interrupted) Write(p []byte) (int, error) {
+	w.writes++
 	if happens := w.meanwhile; happens != nil {
 		w.meanwhile = nil
 		happens()
@@ -93,11 +95,14 @@ func TestExportWhileRowsChange(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/admin/transactions.csv"+test.query, http.NoBody)
 			request.AddCookie(&http.Cookie{Name: "multiproc_session", Value: s.browsers[s.role].secret})
-			w := &interrupted{httptest.NewRecorder(), func() { s.update(test.meanwhile) }}
+			w := &interrupted{ResponseRecorder: httptest.NewRecorder(), meanwhile: func() { s.update(test.meanwhile) }}
 			s.admin.ServeHTTP(w, request)
 			rows, err := csv.NewReader(w.Body).ReadAll()
 			if err != nil || w.Code != http.StatusOK {
 				t.Fatalf("%d, %v", w.Code, err)
+			}
+			if w.writes > (len(rows)+999)/1000 {
+				t.Errorf("%d writes: rows were held until the client took them", w.writes)
 			}
 			times, amounts := map[int64]int{}, map[int64]string{}
 			for _, row := range rows[1:] {
