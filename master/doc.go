@@ -5,8 +5,9 @@
 // by data (Plan); events are reported through Hooks. The protocol between master and workers is in package handoff, the
 // decisions are in internal/fleet, processes in internal/proc, sockets in internal/listen.
 //
-//	sockets := listen.NewSockets(activation.Files(true))
-//	m, err := master.New(master.Config{Plan: plan, Program: program, Sockets: sockets, Logger: log})
+//	files, err := listen.PassedFiles()
+//	...
+//	m, err := master.New(master.Config{Plan: plan, Program: program, Sockets: listen.NewSockets(files), Logger: log})
 //	...
 //	err = m.Run(ctx, master.Hooks{})
 //

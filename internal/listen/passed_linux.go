@@ -12,10 +12,30 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"golang.org/x/sys/unix"
 
 	"multiproc/internal/osfile"
 )
+
+// firstPassed is the number of the first descriptor that a service manager passes.
+const firstPassed = 3
+
+// PassedFiles returns the descriptors that the service manager has passed to this process, and unsets its variables, which must not
+// reach the workers. As sd_listen_fds(3), it fails if one of them is not open: the number would become that of another file.
+func PassedFiles() ([]*os.File, error) {
+	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	if err != nil || os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
+		n = 0
+	}
+	for i := range n {
+		fd := firstPassed + i
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
+			return nil, fmt.Errorf("LISTEN_FDS is %d, but descriptor %d is not open", n, fd)
+		}
+	}
+	return activation.Files(true), nil
+}
 
 // passed is a descriptor that the service manager has passed to this process, as in sd_listen_fds(3).
 type passed struct {

@@ -54,6 +54,25 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
+// TestPassedFilesRefuses has a parent that announces more descriptors than it has passed.
+func TestPassedFilesRefuses(t *testing.T) {
+	t.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
+	for _, n := range []string{"10000", "2147483647", "9223372036854775807"} {
+		t.Setenv("LISTEN_FDS", n)
+		files, err := PassedFiles()
+		if err == nil || !strings.HasPrefix(err.Error(), "LISTEN_FDS is "+n+", but descriptor ") {
+			t.Errorf("%s: %d files, %v", n, len(files), err)
+		}
+	}
+	for _, variables := range [][2]string{{"many", strconv.Itoa(os.Getpid())}, {"-1", strconv.Itoa(os.Getpid())}, {"10000", "1"}} {
+		t.Setenv("LISTEN_FDS", variables[0])
+		t.Setenv("LISTEN_PID", variables[1])
+		if files, err := PassedFiles(); len(files) > 0 || err != nil {
+			t.Errorf("LISTEN_FDS=%s: %d files, %v", variables[0], len(files), err)
+		}
+	}
+}
+
 // TestResolve passes sockets and has addresses that name some of them.
 func TestResolve(t *testing.T) {
 	if l, err := net.ListenTCP("tcp6", &net.TCPAddr{IP: net.IPv6loopback}); err != nil {

@@ -53,7 +53,7 @@ type Sockets struct {
 	open   map[address]*listener
 }
 
-// NewSockets takes over the descriptors that the service manager has passed to the process (activation.Files), if there are any.
+// NewSockets takes over the descriptors that the service manager has passed to the process (PassedFiles), if there are any.
 // They remain open for as long as the process runs, unless CloseUnused closes them.
 func NewSockets(activated []*os.File) *Sockets {
 	s := &Sockets{open: map[address]*listener{}}

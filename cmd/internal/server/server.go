@@ -14,8 +14,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/coreos/go-systemd/v22/activation"
-
 	"multiproc/cmd/internal/cli"
 	"multiproc/cmd/internal/config"
 	"multiproc/cmd/internal/page"
@@ -40,7 +38,10 @@ func Run(ctx context.Context, args []string) error {
 	if err != nil {
 		return cli.Usage(err)
 	}
-	activated := activation.Files(true) // and unset systemd's variables, which must not reach the workers
+	activated, err := listen.PassedFiles()
+	if err != nil {
+		return cli.Usage(err)
+	}
 	call.activated = len(activated) > 0
 	arguments.Activated = call.activated
 	call.files = arguments.Files
