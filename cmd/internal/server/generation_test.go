@@ -73,10 +73,13 @@ func TestFindSockets(t *testing.T) {
 		{"twice", config.Config{Sockets: addresses{at[0], name("web"), number(0)}}, "http:web http:web http:web | metrics:metrics | |"},
 		{"names", config.Config{Sockets: addresses{name("admin")}, MetricsSockets: addresses{name("web")}}, "http:admin | metrics:web | |"},
 		{"no socket, health and stats", config.Config{Health: addresses{at[2]}, Stats: addresses{name("metrics")}}, "http:web | | health:admin | stats:metrics"},
+		{"program, no keys", config.Config{Command: "app"}, "http:web http:admin | metrics:metrics | |"},
+		{"program, socket", config.Config{Command: "app", Sockets: at[:1]}, "http:web | | |"},
+		{"program, both", config.Config{Command: "app", Sockets: at[:1], MetricsSockets: at[1:2]}, "http:web | metrics:metrics | |"},
 		{"two keys", config.Config{Sockets: addresses{at[0]}, Health: addresses{name("web")}}, "socket: " + at[0].Address + " is the same socket as that of health"},
 		{"no such name", config.Config{Sockets: addresses{name("no")}}, `socket: no socket "no" was passed, only web, metrics, admin`},
-		{"none is left", config.Config{Health: at[:1], Stats: at[2:], MetricsSockets: at[1:2]}, "socket is missing: other keys name all sockets that were passed"},
-		{"none at all is left", config.Config{Health: at}, "socket is missing: other keys name all sockets that were passed"},
+		{"none is left", config.Config{Health: at[:1], Stats: at[2:], MetricsSockets: at[1:2]}, "socket is missing: all sockets that were passed are for other keys"},
+		{"none at all is left", config.Config{Health: at}, "socket is missing: all sockets that were passed are for other keys"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			found, err := findSockets(&test.cfg, passed)

@@ -32,8 +32,8 @@ type sockets struct {
 }
 
 // findSockets returns the sockets that the settings name: of those that the service manager has passed, the ones that are bound to
-// their addresses or have their names. Without the key socket, workers get all that no key names; without metrics-socket, one called
-// metrics is for the metrics.
+// their addresses or have their names. Without the key socket, workers get all that no key names. Without metrics-socket, one called
+// metrics is for the metrics; another program gets it only as one of all.
 func findSockets(cfg *config.Config, passed *listen.Sockets) (*sockets, error) {
 	f := finder{cfg: cfg, passed: passed, keys: map[string]string{}}
 	s := new(sockets)
@@ -47,14 +47,14 @@ func findSockets(cfg *config.Config, passed *listen.Sockets) (*sockets, error) {
 	for _, socket := range passed.Activated() {
 		switch metrics := socket.Name == metricsListener; {
 		case f.keys[socket.Address] != "":
-		case metrics && len(cfg.MetricsSockets) == 0:
+		case metrics && len(cfg.MetricsSockets) == 0 && (ownProcess(cfg) || len(cfg.Sockets) == 0):
 			s.metrics = append(s.metrics, socket)
 		case !metrics && len(cfg.Sockets) == 0:
 			s.workers = append(s.workers, socket)
 		}
 	}
 	if len(cfg.Sockets) == 0 && len(s.workers) == 0 {
-		f.errs = append(f.errs, errors.New("socket is missing: other keys name all sockets that were passed"))
+		f.errs = append(f.errs, errors.New("socket is missing: all sockets that were passed are for other keys"))
 	}
 	return s, errors.Join(f.errs...)
 }
