@@ -48,7 +48,8 @@ func diff(c *urfave.Context, arguments config.Arguments) error {
 	return printDiff(c.App.Writer, found)
 }
 
-// readSamples reads a directory or a saved page; - is standard input. Faults in the files of a directory are notes on stderr.
+// readSamples reads a directory or a saved page; - is standard input. Faults in the files of a directory are notes on stderr. A
+// directory without metric files is an error: compared with itself it would show no difference, as if it were the right one.
 func readSamples(path string, stderr io.Writer) (samples, error) {
 	if path == "-" {
 		return parsePage("stdin", os.Stdin)
@@ -72,7 +73,7 @@ func readSamples(path string, stderr io.Writer) (samples, error) {
 		return nil, cli.Usage(err)
 	}
 	if err := checkHasFiles(path); err != nil {
-		fmt.Fprintln(stderr, "note:", err)
+		return nil, err
 	}
 	if err := errors.Join(faultsOf(in.Files), joinFaults(in.Faults)); err != nil {
 		fmt.Fprintf(stderr, "note: faults in %s:\n%v\n", path, err)

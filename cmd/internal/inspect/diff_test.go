@@ -2,8 +2,10 @@ package inspect
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,5 +36,15 @@ func TestDiffOfDump(t *testing.T) {
 				t.Errorf("%s in %s: %v%s\n%s", dir, format, err, stderr, &out)
 			}
 		}
+	}
+}
+
+// TestDiffWithoutFiles compares directories without metric files, which are likely the wrong ones.
+func TestDiffWithoutFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	_, err := runMetrics(t.Context(), io.Discard, "diff", dir, dir)
+	if err == nil || !strings.Contains(err.Error(), "no metric files in "+dir+": it is empty") {
+		t.Errorf("error %v", err)
 	}
 }
