@@ -20,8 +20,8 @@ const DefaultMaxSeries = 10_000
 const (
 	// retryInterval is the time between attempts to share the series that found the disk full.
 	retryInterval = time.Minute
-	// checkInterval is the time between looks at the files. A file that was truncated, removed or replaced is off the page for
-	// as long.
+	// checkInterval is the time between looks at the files. The values of a file that was truncated, removed or replaced are
+	// off the page for as long.
 	checkInterval = 2 * time.Second
 )
 
