@@ -47,7 +47,7 @@ func TestConcurrentProcesses(t *testing.T) {
 	for i := range concurrentProcesses {
 		children = append(children, proctest.Start(t, "concurrency", dir, fmt.Sprint("w", i+1)))
 	}
-	chunks := proctest.Rounds(20, 200)
+	chunks := proctest.Rounds(8, 200)
 	t.Run("scrapers", func(t *testing.T) {
 		for i := range 2 {
 			t.Run(strconv.Itoa(i), func(t *testing.T) {

@@ -222,12 +222,12 @@ func TestPIDIsReused(t *testing.T) {
 	t.Parallel()
 	d := newLiveDirectory(t)
 	next := proctest.Start(t, "live", d.path)
-	for round := range proctest.Rounds(10, 100) {
+	for round := range proctest.Rounds(5, 100) {
 		name := fmt.Sprintf("gauge_livesum_%d.db", 5000000+round)
 		last, _ := d.start(name)
 		d.noticed(last, 1)
 		check(t, last.Cmd.Process.Kill())
-		time.AfterFunc(time.Duration(round%10)*500*time.Microsecond, func() { next.Send(name) })
+		time.AfterFunc(time.Duration(round%5)*time.Millisecond, func() { next.Send(name) })
 		next.Line()
 		d.stay = append(d.stay, name)
 	}
