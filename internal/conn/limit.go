@@ -37,6 +37,9 @@ const (
 	// evictionInterval is the interval at which a listener without a place looks for clients that wait and for silent
 	// connections, unless it finds both at once.
 	evictionInterval = 50 * time.Millisecond
+	// minSilence is the time that each client has for its first byte, or for the next one: if many come at once, none that is about
+	// to send makes room.
+	minSilence = 20 * time.Millisecond
 	// evictionShare is the share of the places that is cleared at once, as 1/n: finding silent connections costs more than
 	// closing them.
 	evictionShare = 64
@@ -109,9 +112,10 @@ func (l *Limit) evict() {
 		unread bool
 	}
 	var silent []candidate
+	latest := time.Now().Add(-minSilence)
 	l.mu.Lock()
 	for m := range l.members {
-		if since, unread := m.SilentSince(); !since.IsZero() {
+		if since, unread := m.SilentSince(); !since.IsZero() && !since.After(latest) {
 			silent = append(silent, candidate{m, since, unread})
 		}
 	}

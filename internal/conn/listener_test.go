@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"multiproc/internal/conn"
@@ -280,6 +281,34 @@ type failing struct{ err error }
 func (f failing) Accept() (net.Conn, error) { return nil, f.err }
 func (f failing) Close() error              { return nil }
 func (f failing) Addr() net.Addr            { return nil }
+
+// TestLimitLeavesTime has a client on the only place that has only just connected, while another one waits.
+func TestLimitLeavesTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		limit := conn.NewLimit(1)
+		limit.Acquire(nil, nil)
+		m := &connected{limit: limit, since: time.Now()}
+		limit.Add(m)
+		limit.Acquire(nil, func() bool { return true })
+		if took := time.Since(m.since); took < 20*time.Millisecond || took > 100*time.Millisecond {
+			t.Errorf("it made room after %v", took)
+		}
+	})
+}
+
+// connected is a client that has sent nothing.
+type connected struct {
+	limit *conn.Limit
+	since time.Time
+}
+
+func (c *connected) SilentSince() (time.Time, bool) { return c.since, false }
+
+func (c *connected) Evict() bool {
+	go c.limit.Release(c)
+	return true
+}
 
 func TestLimitFull(t *testing.T) {
 	t.Parallel()
