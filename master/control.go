@@ -8,17 +8,29 @@ import (
 	"multiproc/master/internal/fleet"
 )
 
+// maxReloadClients bounds the clients that wait for a reload. The other places are for status and stop.
+const maxReloadClients = maxServerConns / 2
+
 // control serves the control socket by HTTP:
 //
 //	GET /status    Status as JSON
-//	POST /reload   reloads and answers with an Outcome: 200 if it was committed, 409 if it was rolled back
+//	POST /reload   reloads and answers with an Outcome: 200 if it was committed, 409 if it was rolled back, 503 if too many wait
 //	POST /stop     stops, with ?fast=1 at once; the answer is 202, and its body ends when the master does
 //
 // Access is by the mode of the socket alone.
 func (m *Master) control() http.Handler {
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /status", m.serveStatus)
-	routes.HandleFunc("POST /reload", m.serveReload)
+	waiting := make(chan struct{}, maxReloadClients)
+	routes.HandleFunc("POST /reload", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case waiting <- struct{}{}:
+			defer func() { <-waiting }()
+			m.serveReload(w, r)
+		default:
+			writeJSON(w, http.StatusServiceUnavailable, Outcome{Error: "too many clients wait for a reload"})
+		}
+	})
 	routes.HandleFunc("POST /stop", m.serveStop)
 	return routes
 }
