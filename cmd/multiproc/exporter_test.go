@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -167,6 +170,29 @@ func TestExporterEndsLast(t *testing.T) {
 	}
 	if _, err := os.Lstat(e.metrics); err == nil {
 		t.Error("the file of metrics-socket remains")
+	}
+}
+
+// TestExporterEndsScrapersConnection has a scraper that keeps its connection open, as Prometheus does, for longer than the exporter may
+// drain in a stop.
+func TestExporterEndsScrapersConnection(t *testing.T) {
+	t.Parallel()
+	e := startExported(t, "drain-idle = 60\n")
+	e.exporter()
+	conn, err := net.Dial("unix", e.metrics) //nolint:noctx // it does not wait
+	check(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: server\r\n\r\n")
+	check(t, err)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	check(t, err)
+	_, err = io.Copy(io.Discard, response.Body)
+	check(t, errors.Join(err, response.Body.Close()))
+	e.signal(syscall.SIGTERM)
+	e.mustExit(0)
+	e.log.Wait(t, e.done, "worker exited", "worker=exporter", `how="exited with code 0"`)
+	if n := e.log.Count("killing worker"); n > 0 {
+		t.Error("the exporter was killed")
 	}
 }
 

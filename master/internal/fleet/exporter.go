@@ -10,7 +10,7 @@ import (
 // does not count as one: no readiness, reload or stop depends on it. A reload replaces it after the commit, as a worker is recycled,
 // and it is the last to end in a stop.
 
-// exporterMercy bounds the drain of the exporter when the master stops.
+// exporterMercy bounds the drain of the exporter when the master stops, before it is cut.
 const exporterMercy = time.Second
 
 func (w *Worker) isExporter() bool { return w.Identity.IsExporter() }

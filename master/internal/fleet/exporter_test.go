@@ -92,7 +92,8 @@ func TestExporterEndsLast(t *testing.T) {
 	s := withExporter(t)
 	s.on(StopRequested{}, "unready 1", "unready 2", "TERM 1")
 	s.on(done(1), "ended w1 stop", "TERM 2")
-	s.passes(exporterMercy, "KILL 2")
+	s.passes(exporterMercy, "cut 2")
+	s.passes(fastMercy, "KILL 2")
 	s.on(Exited{2, Exit{Status: syscall.WaitStatus(syscall.SIGKILL)}}, "ended exporter stop", "finish: "+ErrStopping.Error())
 	if line := s.mustLog("stopped"); line.Args[1] != 1 || line.Args[3] != 0 {
 		t.Errorf("stopped: %v", line.Args)
@@ -100,4 +101,6 @@ func TestExporterEndsLast(t *testing.T) {
 
 	s = withExporter(t)
 	s.on(StopRequested{Fast: true}, "unready 1", "unready 2", "cut 1", "TERM 1", "cut 2", "TERM 2")
+	s.on(done(1), "ended w1 stop")
+	s.passes(fastMercy, "KILL 2")
 }

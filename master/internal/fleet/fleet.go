@@ -208,6 +208,9 @@ func (f *Fleet) checkDeadlines(now time.Time, w *Worker) {
 	case w.Phase == Ready && due(w.replaceAt):
 		w.replaceAt = time.Time{}
 		f.markForReplacement(now, w, ReasonLifetime)
+	case w.Phase == Draining && due(w.deadline) && f.stop != nil && f.unreaped() == 0 && !w.cut:
+		w.deadline = now.Add(fastMercy)
+		f.cut(w) // it is the exporter, and a scraper keeps its connection open
 	case w.Phase >= Draining && due(w.deadline):
 		w.Phase, w.deadline = Ending, time.Time{}
 		f.log(slog.LevelWarn, "killing worker", w.attrs("reason", w.Leaving)...)

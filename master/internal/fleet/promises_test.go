@@ -94,7 +94,8 @@ func (w *world) do(a Action, e Event) {
 			w.must(w.stopped && !who.unready, "%s: Unready is sent again, or without a stop", who.identity.ID)
 			who.unready = true
 		case handoff.Cut:
-			w.must(w.fast && !who.killed, "%s: Cut is sent without a fast stop", who.identity.ID)
+			last := w.stopped && who.exporter() && w.workers() == 0
+			w.must((w.fast || last) && !who.killed, "%s: Cut is sent without a fast stop", who.identity.ID)
 		default:
 			w.must(false, "unknown word: %c", a.Word)
 		}

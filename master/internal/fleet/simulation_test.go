@@ -124,7 +124,7 @@ func (w *world) stopAll() {
 	}
 	if w.stopped {
 		limits := w.fleet.current.limits
-		latest := w.asked.Add(limits.ShutdownDelay + max(limits.StopMercy, fastMercy) + exporterMercy + w.late + time.Second)
+		latest := w.asked.Add(limits.ShutdownDelay + max(limits.StopMercy, fastMercy) + exporterMercy + fastMercy + w.late + time.Second)
 		w.must(!w.now.After(latest), "the stop took %v", w.now.Sub(w.asked))
 	}
 	w.must(w.fleet.Wake().IsZero(), "woken after the end")

@@ -62,12 +62,18 @@ func (f *Fleet) stopFast(now time.Time) {
 		if w.Phase == Ending {
 			continue
 		}
-		f.emit(Send{w.Serial, handoff.Cut})
+		f.cut(w)
 		if w.active() {
 			f.drain(now, w, ReasonStop, fastMercy)
 		}
 		w.hurry(now.Add(fastMercy))
 	}
+}
+
+// cut makes a worker cancel its requests.
+func (f *Fleet) cut(w *Worker) {
+	w.cut = true
+	f.emit(Send{w.Serial, handoff.Cut})
 }
 
 // advanceStop continues the stop as far as possible.
