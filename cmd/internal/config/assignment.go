@@ -13,6 +13,13 @@ type assignment struct {
 	conditional bool // within a condition, so it is checked but not applied
 }
 
+// spaced reports whether unwrap strips spaces around an equals sign.
+func (a *assignment) spaced() bool {
+	key, value, ok := strings.Cut(a.Value, "=")
+	isSet := a.Key == "set" || a.Key == "set-placeholder" || a.Key == "set-ph"
+	return isSet && ok && strings.TrimSpace(key)+"="+strings.TrimSpace(value) != a.Value
+}
+
 // unwrap turns set = key=value into key = value.
 func (a *assignment) unwrap() error {
 	switch a.Key {

@@ -27,6 +27,9 @@ func TestDifferencesFromUWSGI(t *testing.T) {
 		"chdir = data\nstats = @s":               "",
 		"chdir = data\npidfile = p":              "",
 		"stats = run/s":                          "",
+		"set-ph = x = 1\npidfile = %(x)":         "set-ph: uWSGI takes the spaces around the second equals sign for parts of name and value",
+		"set = harakiri= 3":                      "set: uWSGI takes the spaces",
+		"set = env=A = 3":                        "",
 	} {
 		said := func(section string) string {
 			loaded, err := load(Arguments{Files: []string{"a.ini"}}, testSystem(map[string]string{"/srv/app/a.ini": section + "\nhttp-socket = 1.2.3.4:1\n" + lines}))

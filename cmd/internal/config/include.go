@@ -176,6 +176,9 @@ func (r *reader) entry(e entry) {
 		commented:   commentSign(e.value),
 		conditional: conditional,
 	}
+	if in.uwsgi && a.spaced() {
+		r.note(a.Origin, "%s: uWSGI takes the spaces around the second equals sign for parts of name and value", a.Key)
+	}
 	if err := a.unwrap(); err != nil {
 		r.fault(a.Origin, "%v", err)
 		return
@@ -358,9 +361,16 @@ func (r *reader) lookup(key string, a assignment) (string, error) {
 		return "", errBroken
 	}
 	if value, ok := r.above[name]; ok {
-		if first, ok := r.first[key]; ok && first.text() != value {
+		switch first, ok := r.first[key]; {
+		case ok && first.text() != value:
 			r.note(a.Origin, "%s: %%(%s) is its last value above, from %s; uWSGI takes the first one, from %s",
 				printable(a.Key), printable(key), r.last[name], first.Origin)
+		case !a.uwsgi:
+		case !ok:
+			r.note(a.Origin, "%s: %%(%s) is the value of its other name, from %s; uWSGI does not replace it",
+				printable(a.Key), printable(key), r.last[name])
+		case first.Alone:
+			r.note(a.Origin, "%s: %%(%s) is true; uWSGI replaces it by nothing, since %s has no value", printable(a.Key), printable(key), first.Origin)
 		}
 		return value, nil
 	}

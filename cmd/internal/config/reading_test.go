@@ -50,6 +50,10 @@ func TestReferencesOfUWSGI(t *testing.T) {
 		"x = 1\nx = 1\npidfile = %(x)":               "",
 		"x = 1\nx = 2\npidfile = %(x)":               "pidfile: %(x) is its last value above, from a.ini:4; uWSGI takes the first one, from a.ini:3",
 		"umask = 077\numask = 022\nenv = A=%(umask)": "env: %(umask) is its last value above, from a.ini:4; uWSGI takes the first one, from a.ini:3",
+		"workers = 3\nenv = A=%(processes)":          "env: %(processes) is the value of its other name, from a.ini:3; uWSGI does not replace it",
+		"workers = 3\nenv = A=%(workers)":            "",
+		"vacuum\nenv = A=%(vacuum)":                  "env: %(vacuum) is true; uWSGI replaces it by nothing, since a.ini:3 has no value",
+		"set-ph = x=1\nenv = A=%(x)":                 "",
 		"set-ph = x=1\nenv = A=%%(x)":                "env: a doubled sign before a parenthesis is a literal one here; uWSGI replaces the reference all the same",
 		"env = A=$$(HOME)":                           "env: a doubled sign",
 		"env = A=@@(b)":                              "env: a doubled sign",
@@ -61,6 +65,9 @@ func TestReferencesOfUWSGI(t *testing.T) {
 			t.Fatal(err)
 		}
 		notes := strings.Join(notesOf(loaded), "\n")
+		if own, err := loadText("socket = :1\n"+text, "HOME=/home"); err != nil || !strings.Contains(want, "first one") && strings.Contains(strings.Join(notesOf(own), ""), "; uWSGI") {
+			t.Errorf("%s in multiproc's own section: %v %v", text, notesOf(own), err)
+		}
 		if got := strings.Contains(notes, "; uWSGI "); got != (want != "") || !strings.Contains(notes, want) {
 			t.Errorf("%s: %s", text, notes)
 		}
