@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -360,4 +362,20 @@ func TestLenientWriter(t *testing.T) {
 			t.Errorf("a Writer was made under the id %q, and %v on Close", id, w.Close())
 		}
 	}
+}
+
+// TestRemadeSoon removes a file and looks for it again less than a second later: while it is missing, the sum of a counter is smaller.
+func TestRemadeSoon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		w := newWriter(t, dir, "w1")
+		newCounter(t, w, "jobs_total").Inc()
+		check(t, os.Remove(filepath.Join(dir, "counter_w1.db")))
+		time.Sleep(600 * time.Millisecond) //nolint:forbidigo // the bubble's clock
+		synctest.Wait()
+		if got := pageOfDir(t, dir).Samples["jobs_total{}"]; got != 1 {
+			t.Errorf("jobs_total is %v after 600 ms, want 1", got)
+		}
+	})
 }

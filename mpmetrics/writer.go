@@ -21,8 +21,8 @@ const (
 	// retryInterval is the time between attempts to share the series that found the disk full.
 	retryInterval = time.Minute
 	// checkInterval is the time between looks at the files. The values of a file that was truncated, removed or replaced are
-	// off the page for as long.
-	checkInterval = 2 * time.Second
+	// off the page for as long. A look takes a dozen system calls.
+	checkInterval = time.Second / 2
 )
 
 // WriterOptions configure a Writer. The zero value is ready to use.
