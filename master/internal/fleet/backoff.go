@@ -23,6 +23,14 @@ func (f *Fleet) backoff(slot handoff.Slot) *backoff {
 	return f.backoffs[slot]
 }
 
+// recordDeath records the death of a worker in its slot, unless it has served and was being replaced: then its successors' early
+// deaths are what counts. See markForReplacement.
+func (f *Fleet) recordDeath(now time.Time, w *Worker) {
+	if served := w.served(now); w.Leaving == "" || served < servedWell {
+		f.backoff(w.Identity.Slot).died(now, served)
+	}
+}
+
 // died records the death of a worker: after the first early death the next worker starts at once, after the n-th in a row it
 // waits 1 s * 1.5^(n-2).
 func (b *backoff) died(now time.Time, served time.Duration) {

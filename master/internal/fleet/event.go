@@ -119,7 +119,7 @@ func (e Exited) apply(f *Fleet, now time.Time) {
 	case f.isNext(w):
 		f.failReload(now, w, fmt.Errorf("worker %s %s", w.Identity.ID, e.Exit))
 	case w.Identity.Generation == f.current.number:
-		f.backoff(w.Identity.Slot).died(now, w.served(now))
+		f.recordDeath(now, w)
 	}
 }
 

@@ -249,7 +249,7 @@ func (f *Fleet) end(now time.Time, w *Worker, why Reason) {
 	if f.isNext(w) {
 		f.failReload(now, w, fmt.Errorf("worker %s: %s", w.Identity.ID, f.limits(w).explain(why)))
 	} else if w.Identity.Generation == f.current.number {
-		f.backoff(w.Identity.Slot).died(now, w.served(now))
+		f.recordDeath(now, w)
 	}
 	w.Phase, w.Leaving, w.deadline = Ending, why, now.Add(dumpTime)
 	f.emit(Kill{w.Serial, syscall.SIGQUIT})
