@@ -248,6 +248,22 @@ func TestSocketActivation(t *testing.T) {
 	s.stop()
 }
 
+// TestPassedToAnother is a server that a shell has started in the process that systemd has passed the sockets to.
+func TestPassedToAnother(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "socket = 127.0.0.1:0\n", withEnv("LISTEN_PID=1", "LISTEN_FDS=1"))
+	s.stop()
+	if s.log.Count("passed sockets ignored", "listen_pid=1") != 1 {
+		t.Error("the log does not say that sockets of another process are ignored")
+	}
+	// A file for systemd has no key for the sockets.
+	ini := filepath.Join(s.dir, "activated.ini")
+	check(t, os.WriteFile(ini, []byte("[multiproc]\nprocesses = 2\n"), 0o600))
+	if out := runIn(t, s.dir, "", "check", "--activated", "--ini", ini); !strings.Contains(out, "\nprocesses ") {
+		t.Errorf("check:\n%s", out)
+	}
+}
+
 // TestPassedAddresses inherits sockets whose addresses the keys name, in other words, and one that no key names.
 func TestPassedAddresses(t *testing.T) {
 	t.Parallel()

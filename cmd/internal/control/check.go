@@ -23,7 +23,7 @@ func CheckCommand(checkFiles CheckFiles) *urfave.Command {
 		Flags: config.Flags(
 			&urfave.BoolFlag{Name: "keys", Usage: "list all keys instead"},
 			&urfave.BoolFlag{Name: "snapshot", Usage: "print the settings as JSON, as workers get them"},
-			&urfave.BoolFlag{Name: "activated", Usage: "sockets come from systemd", Hidden: true},
+			&urfave.BoolFlag{Name: "activated", Usage: "the sockets come from systemd, so the key socket may be missing"},
 		),
 		SkipFlagParsing: true,
 		Action: cli.Action(0, func(c *urfave.Context, arguments config.Arguments) error {

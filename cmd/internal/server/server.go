@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"multiproc/cmd/internal/cli"
@@ -38,6 +39,7 @@ func Run(ctx context.Context, args []string) error {
 	if err != nil {
 		return cli.Usage(err)
 	}
+	passedTo := os.Getenv("LISTEN_PID")
 	activated, err := listen.PassedFiles()
 	if err != nil {
 		return cli.Usage(err)
@@ -50,6 +52,10 @@ func Run(ctx context.Context, args []string) error {
 		return cli.Usage(err)
 	}
 	return withInstance(loaded, listen.NewSockets(activated), func(in *instance) error {
+		if passedTo != "" && passedTo != strconv.Itoa(os.Getpid()) {
+			in.log.Warn("passed sockets ignored, they are for another process", "listen_pid", passedTo,
+				"hint", "a shell must start the server with exec")
+		}
 		if loaded.Config.Master {
 			return supervise(ctx, in, call)
 		}
