@@ -101,6 +101,16 @@ func TestInheritedRefuses(t *testing.T) {
 	f(numberOf(inherited(t, "", unix.AF_UNIX, unix.SOCK_SEQPACKET, true)), "not a stream socket")
 	own := open(t, s, loopback("http"))
 	f(strconv.Itoa(descriptors(t, own, 1)[0]), "own sockets")
+	copied := func(fd int) string {
+		t.Helper()
+		fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		check(t, err)
+		t.Cleanup(func() { check(t, unix.Close(fd)) })
+		return strconv.Itoa(fd)
+	}
+	f(copied(descriptors(t, own, 1)[0]), "own sockets")
+	other := open(t, s, Socket{Name: "health", Network: "fd", Address: numberOf(inherited(t, "", unix.AF_INET, unix.SOCK_STREAM, true))})
+	f(copied(descriptors(t, other, 1)[0]), "own sockets")
 
 	// A refused descriptor is left unchanged.
 	packets := inherited(t, "", unix.AF_UNIX, unix.SOCK_SEQPACKET, true)

@@ -114,14 +114,25 @@ func (s *Sockets) explainPassed(err error, fd int) error {
 	return err
 }
 
-// holds reports whether a descriptor is a socket that was opened here.
+// holds reports whether a descriptor that was not passed is a socket that is open here, or a copy of it: a listener that this process
+// serves itself has a descriptor of its own.
 func (s *Sockets) holds(fd int) bool {
+	if slices.ContainsFunc(s.passed, func(p *passed) bool { return p.fd == fd }) {
+		return false
+	}
 	for _, l := range s.open {
-		if !l.inherited && slices.Contains(l.descriptors(), fd) {
-			return true
+		for _, own := range l.descriptors() {
+			if own == fd && !l.inherited || own != fd && sameFile(own, fd) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+func sameFile(fd1, fd2 int) bool {
+	var a, b unix.Stat_t
+	return unix.Fstat(fd1, &a) == nil && unix.Fstat(fd2, &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
 }
 
 // chown changes the owner of a unix socket's file, and of sockets that share a port: the kernel allows that only to sockets of the
