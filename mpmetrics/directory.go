@@ -75,7 +75,7 @@ func (d *Directory) Reopen() error {
 
 // FollowLive removes, until d is closed, the live gauges of other libraries' processes when these end, as prometheus_client's
 // mark_process_dead does. A process counts once it has been seen to have the file open; then neither its parent nor the id in the
-// file's name matters. It must be called once.
+// file's name matters. If it ended before, the id must be its pid. It must be called once.
 func (d *Directory) FollowLive() error {
 	live, err := d.dir.FollowLive(d.log)
 	d.live = live

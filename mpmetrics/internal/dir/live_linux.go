@@ -219,6 +219,7 @@ func (l *Live) followLocked(names []string, try int) {
 			f.pid = pids[0]
 		} else if l.isAbandoned(f) {
 			l.removeLocked(f.String(), false)
+			delete(l.missing, f.String()) // a new file may get the same inode
 			continue
 		}
 		if len(pids) == 0 || !l.awaitLocked(f) {

@@ -1,7 +1,9 @@
 package dir
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -47,5 +49,34 @@ func TestRetryMissing(t *testing.T) {
 	l.look()
 	if !followed() {
 		t.Error("the file is not followed after the retry")
+	}
+}
+
+// TestForgetAbandoned removes the file of a process that has ended unseen. A process that reuses the pid may make a file with the same
+// inode, which must not be taken for the one that was missed.
+func TestForgetAbandoned(t *testing.T) {
+	t.Parallel()
+	d, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	l, err := d.FollowLive(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	const name = "gauge_livesum_4000001.db"
+	if err := os.WriteFile(filepath.Join(d.Path(), name), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.follow([]string{name}, lastTry)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, err := d.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("error %v, want that the file was removed", err)
+	}
+	if id, ok := l.missing[name]; ok {
+		t.Errorf("%v is still missed", id)
 	}
 }
