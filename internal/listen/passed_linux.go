@@ -44,6 +44,7 @@ type passed struct {
 	bound  unix.Sockaddr // nil: it is not a socket
 	stream bool          // it is a listening stream socket
 	v6only bool          // at [::], it does not take IPv4 connections
+	paths  []string      // other paths that have led to it
 }
 
 func newPassed(file *os.File) *passed {
@@ -99,6 +100,8 @@ func addrPort(at unix.Sockaddr) netip.AddrPort {
 //
 // Addresses are compared as the kernel has them. A wildcard address is that of both IPv4 and IPv6, which may be two sockets; a
 // socket that takes both is one for 0.0.0.0, too. The path of a unix socket may lead there by symbolic links.
+//
+// After CloseUnused it may run beside the other methods, but not beside itself.
 func (s *Sockets) Resolve(want Socket) ([]Socket, error) {
 	byNumber := want.Network == "fd" && strings.Trim(want.Address, "0123456789") == ""
 	if byNumber || len(s.passed) == 0 && want.Network != "fd" {
@@ -189,12 +192,17 @@ func namesUnix(address string, p *passed) bool {
 	if at.Name == filepath.Clean(address) {
 		return true
 	}
-	bound, err := os.Stat(at.Name)
-	if err != nil {
-		return false
+	bound, err1 := os.Stat(at.Name)
+	named, err2 := os.Stat(address)
+	known := slices.Contains(p.paths, address)
+	if err1 != nil || err2 != nil {
+		return known // the file was removed, or root's privileges have been dropped since
 	}
-	named, err := os.Stat(address)
-	return err == nil && os.SameFile(bound, named)
+	same := os.SameFile(bound, named)
+	if same && !known {
+		p.paths = append(p.paths, address)
+	}
+	return same
 }
 
 // passedNames lists the names of the passed descriptors for an error.

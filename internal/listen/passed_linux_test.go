@@ -213,6 +213,30 @@ func TestResolveNames(t *testing.T) {
 	}
 }
 
+// TestResolveUnreachable finds a socket by a link while that can be followed, and remembers it.
+func TestResolveUnreachable(t *testing.T) {
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "s"), filepath.Join(dir, "link")
+	sockets := NewSockets([]*os.File{bound(t, "app", unix.SOCK_STREAM, &unix.SockaddrUnix{Name: path}, false)})
+	f := func(address, network string) {
+		t.Helper()
+		found, err := sockets.Resolve(Socket{Network: "unix", Address: address})
+		if err != nil || len(found) != 1 || found[0].Network != network {
+			t.Errorf("%s: %v, %v, want %s", address, found, err, network)
+		}
+	}
+	f(link, "unix")
+	check(t, os.Symlink(path, link))
+	f(link, "fd")
+	check(t, os.Remove(path))
+	f(link, "fd")
+	f(link+"2", "unix")
+	check(t, os.WriteFile(path, nil, 0o600))
+	check(t, os.Remove(link))
+	check(t, os.WriteFile(link, nil, 0o600))
+	f(link, "unix") // it leads elsewhere
+}
+
 func TestCloseUnused(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	check(t, err)
