@@ -56,6 +56,7 @@ func openAt(tb testing.TB, path string, options ...Options) *DB {
 	check(tb, makeAt(tb.Context(), path, options...))
 	db, err := Open(tb.Context(), path, defaults(options...))
 	check(tb, err)
+	db.writer.turn = time.Minute // however slow the machine is
 	tb.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			tb.Errorf("close: %v", err)

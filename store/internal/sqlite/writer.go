@@ -19,9 +19,10 @@ type writer struct {
 	conn    *sql.Conn // nil: lost; the next commit opens another
 	lock    *fairLock
 	files   atomic.Pointer[openFiles]
-	log     int       // descriptor of the log, for logSize; -1: none
-	minute  int64     // in which maintenance was done, since 1970
-	walNext time.Time // when the length of the log is checked again
+	log     int           // descriptor of the log, for logSize; -1: none
+	minute  int64         // in which maintenance was done, since 1970
+	turn    time.Duration // maxTurn, but for tests
+	walNext time.Time     // when the length of the log is checked again
 
 	queue       chan *request
 	closing     context.Context // done once close was called
@@ -43,7 +44,7 @@ func openWriter(ctx context.Context, file file, options Options, logReplaced fun
 	closing, stop := context.WithCancel(context.Background())
 	w := &writer{
 		options: options, file: file, db: openPool(file, forWriting, options), lock: newFairLock(file.path),
-		log: -1, logReplaced: logReplaced, queue: make(chan *request, maxBatch), closing: closing, stop: stop, ended: make(chan struct{}),
+		turn: maxTurn, log: -1, logReplaced: logReplaced, queue: make(chan *request, maxBatch), closing: closing, stop: stop, ended: make(chan struct{}),
 	}
 	if err := w.connect(ctx); err != nil {
 		stop()
@@ -162,7 +163,7 @@ func (w *writer) beginImmediate() error {
 // transact runs requests and commits them. After an error nothing is stored, and the transaction may still be open.
 func (w *writer) transact(first *request) (batch []*request, err error) {
 	tx := Tx{Ctx: context.Background(), Conn: w.conn, Now: w.options.now()}
-	end := time.Now().Add(maxTurn)
+	end := time.Now().Add(w.turn)
 	err = w.maintain(tx)
 	for next := first; next != nil; next = w.next(len(batch), end) {
 		if !next.taken.CompareAndSwap(false, true) {

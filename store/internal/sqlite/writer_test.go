@@ -43,7 +43,7 @@ func together(tb testing.TB, db *DB, writes ...func(Tx) error) []any {
 	<-begun
 	for i, f := range writes[1:] {
 		ask(i+1, f)
-		for len(db.writer.queue) <= i { // all of it must be done within maxTurn
+		for len(db.writer.queue) <= i {
 			runtime.Gosched()
 		}
 	}
@@ -197,6 +197,7 @@ func TestUpdateTurns(t *testing.T) {
 	}
 
 	commits.Store(0)
+	db.writer.turn = maxTurn
 	slow := func(Tx) error {
 		<-time.After(maxTurn + time.Millisecond)
 		return nil
