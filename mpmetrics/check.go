@@ -9,7 +9,7 @@ import (
 	"multiproc/mpmetrics/internal/dir"
 )
 
-// check makes files anew that were truncated, removed or replaced since the last time.
+// check recreates files that were truncated, removed or replaced since the last time.
 func (w *Writer) check() {
 	w.mu.Lock()
 	n, again := 0, false
@@ -20,13 +20,13 @@ func (w *Writer) check() {
 	}
 	w.mu.Unlock()
 	if n > 0 {
-		w.countRemade(n)
+		w.countRecreated(n)
 	}
 }
 
-// restoreLocked brings the files back into the directory and returns the number of those that were made anew. After a wipe the
+// restoreLocked brings the files back into the directory and returns the number of those that were recreated. After a wipe the
 // directory belongs to others, so there is no use in looking again.
-func (w *Writer) restoreLocked() (remade int, again bool) {
+func (w *Writer) restoreLocked() (recreated int, again bool) {
 	err := w.keepLeaseLocked()
 	if errors.Is(err, dir.ErrWiped) {
 		return 0, false
@@ -36,7 +36,7 @@ func (w *Writer) restoreLocked() (remade int, again bool) {
 	for _, f := range w.files {
 		if err == nil {
 			if damage := w.restoreFileLocked(f); damage != "" {
-				remade++
+				recreated++
 				if !w.loggedFiles[f.name] {
 					w.loggedFiles[f.name] = true
 					news = append(news, f.name+" "+damage)
@@ -52,7 +52,7 @@ func (w *Writer) restoreLocked() (remade int, again bool) {
 	}
 	if len(news) > 0 {
 		slices.Sort(news)
-		w.log.Warn("metric files made anew", "id", w.id, "directory", w.path, "files", news)
+		w.log.Warn("metric files recreated", "id", w.id, "directory", w.path, "files", news)
 	}
 	if before := w.nLost; before != lost {
 		w.nLost = lost
@@ -62,7 +62,7 @@ func (w *Writer) restoreLocked() (remade int, again bool) {
 			w.log.Info("metrics shared again", "id", w.id, "still_unshared", w.nKept)
 		}
 	}
-	return remade, true
+	return recreated, true
 }
 
 // keepLeaseLocked takes the id again if the lease was lost.
@@ -85,13 +85,13 @@ func (w *Writer) keepLeaseLocked() error {
 	return nil
 }
 
-// restoreFileLocked returns what was wrong with a file that it has made anew, or "". If that failed f.lost is set.
+// restoreFileLocked returns what was wrong with a file that it has recreated, or "". If that failed f.lost is set.
 func (w *Writer) restoreFileLocked(f *sharedFile) (damage string) {
 	f.lost = false
 	if damage = f.damage(w.lease.Dir); damage == "" {
 		return ""
 	}
-	if err := f.remake(w.lease); err != nil {
+	if err := f.recreate(w.lease); err != nil {
 		f.lost = true
 		w.keptLocked(err)
 		return ""
@@ -99,15 +99,15 @@ func (w *Writer) restoreFileLocked(f *sharedFile) (damage string) {
 	return damage
 }
 
-func (w *Writer) countRemade(n int) {
-	w.makeRemade.Do(func() {
+func (w *Writer) countRecreated(n int) {
+	w.recreatedOnce.Do(func() {
 		// It fails if a metric of the program has the name.
-		w.remade, _ = w.NewCounter(prometheus.CounterOpts{
-			Name: "multiproc_metric_files_remade_total",
-			Help: "Metric files made anew because they were truncated, removed or replaced.",
+		w.recreated, _ = w.NewCounter(prometheus.CounterOpts{
+			Name: "multiproc_metric_files_recreated_total",
+			Help: "Metric files recreated because they were truncated, removed or replaced.",
 		})
 	})
-	if w.remade != nil {
-		w.remade.Add(float64(n))
+	if w.recreated != nil {
+		w.recreated.Add(float64(n))
 	}
 }

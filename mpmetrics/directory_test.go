@@ -290,7 +290,7 @@ func TestReopen(t *testing.T) {
 		"nothing":           func() error { return nil },
 		"removed":           func() error { return os.Remove(path) },
 		"renamed":           func() error { return os.Rename(path, path+".1") },
-		"renamed, and anew": func() error { return errors.Join(os.Rename(path, path+".2"), os.Mkdir(path, 0o700)) },
+		"renamed and recreated": func() error { return errors.Join(os.Rename(path, path+".2"), os.Mkdir(path, 0o700)) },
 	} {
 		check(t, disturb())
 		check(t, d.Reopen())

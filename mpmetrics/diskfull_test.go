@@ -225,7 +225,7 @@ func TestTruncatedOnFullDisk(t *testing.T) {
 	w.Check()
 	c.Inc()
 	late.Inc()
-	want := map[string]float64{"jobs_total{}": 3, "late_total{}": 2, unshared: 0, "multiproc_metric_files_remade_total{}": 1}
+	want := map[string]float64{"jobs_total{}": 3, "late_total{}": 2, unshared: 0, "multiproc_metric_files_recreated_total{}": 1}
 	checkSamples(t, want, pageOfDir(t, dir))
 }
 

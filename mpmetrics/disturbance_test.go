@@ -58,7 +58,7 @@ func disturbances(id string) []disturbance {
 	replace := func(path string, make func(path string) error) error {
 		return errors.Join(os.RemoveAll(path), make(path))
 	}
-	// The writer may have made the file anew already, which must not be overwritten.
+	// The writer may have recreated the file already, which must not be overwritten.
 	file := func(path string, content []byte) error {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
@@ -118,7 +118,7 @@ func disturbances(id string) []disturbance {
 		disturbance{"directory renamed", false, func(dir, _ string) error {
 			return errors.Join(os.RemoveAll(dir+".old"), os.Rename(dir, dir+".old"))
 		}},
-		disturbance{"directory renamed and made anew", false, func(dir, _ string) error {
+		disturbance{"directory renamed and recreated", false, func(dir, _ string) error {
 			return errors.Join(os.RemoveAll(dir+".old"), os.Rename(dir, dir+".old"), os.Mkdir(dir, 0o755))
 		}},
 	)
@@ -268,7 +268,7 @@ func disturbedChild(args []string) error {
 		}
 		file := slices.Sorted(maps.Keys(files))[rand.N(len(files))]
 		if err := d.do(dir, file); err != nil {
-			// The writer may have made the file anew in between.
+			// The writer may have recreated the file in between.
 			if !slices.ContainsFunc([]error{fs.ErrExist, fs.ErrNotExist, unix.ENOTEMPTY, unix.ENOTDIR}, func(usual error) bool {
 				return errors.Is(err, usual)
 			}) {
@@ -364,8 +364,8 @@ func TestLenientWriter(t *testing.T) {
 	}
 }
 
-// TestRemadeSoon removes a file and looks for it again less than a second later: while it is missing, the sum of a counter is smaller.
-func TestRemadeSoon(t *testing.T) {
+// TestRecreatedSoon removes a file and looks for it again less than a second later: while it is missing, the sum of a counter is smaller.
+func TestRecreatedSoon(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()

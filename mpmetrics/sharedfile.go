@@ -25,7 +25,7 @@ var errNotRegular = errors.New("not a regular file")
 
 // sharedFile is a metric file that this process writes. It is not safe for concurrent use. The cells that it returns stay
 // valid until the process ends, whatever becomes of the file, and need no lock. If the file is truncated, removed or replaced
-// they are in memory until remake has made it anew.
+// they are in memory until recreate succeeds.
 //
 // The space of the values on the disk is allocated first, so that a full disk is an error rather than a fault. Copy-on-write
 // file systems (btrfs, ZFS) may still find none.
@@ -36,7 +36,7 @@ type sharedFile struct {
 	last    int                // offset of the last value; 0 if there is none
 	backed  int                // bytes whose space is allocated, whole pages
 	entries map[string]located // by key
-	lost    bool               // it is not in the directory, and could not be made anew
+	lost    bool               // it is not in the directory, and could not be recreated
 	buf     []byte
 }
 
@@ -324,8 +324,8 @@ func (f *sharedFile) damage(d dir.Dir) string {
 	return ""
 }
 
-// remake makes the file anew, with its values. On failure they stay where they are.
-func (f *sharedFile) remake(lease *dir.Lease) error {
+// recreate makes the file again, with its values. On failure they stay where they are.
+func (f *sharedFile) recreate(lease *dir.Lease) error {
 	if err := lease.Dir.Unlink(f.tempName()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

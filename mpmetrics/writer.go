@@ -53,21 +53,21 @@ type WriterOptions struct {
 // has. If the disk was full, sharing is retried every minute.
 //
 // The same holds if others truncate, remove or replace a file, the subdirectory .mpm or something in it, or the whole directory:
-// no update panics or is lost, and within two seconds the file is made anew. That is logged once for each file and counted in
-// multiproc_metric_files_remade_total, which exists once there was one. Values that truncation has cleared begin at 0; the others
+// no update panics or is lost, and within two seconds the file is recreated. That is logged once for each file and counted in
+// multiproc_metric_files_recreated_total, which exists once there was one. Values that truncation has cleared begin at 0; the others
 // continue. What was put in the place of a file is moved into .mpm. The price is a deferred call in each update.
 //
 // A file that is damaged is set aside in the subdirectory .mpm, and its metrics begin at 0. The package comment lists all differences from
 // client_golang.
 type Writer struct {
-	path       string // absolute
-	id         string
-	holder     dir.Holder
-	log        *slog.Logger
-	maxSeries  int
-	unshared   *series
-	makeRemade sync.Once
-	remade     prometheus.Counter // after makeRemade; nil if the name is taken
+	path          string // absolute
+	id            string
+	holder        dir.Holder
+	log           *slog.Logger
+	maxSeries     int
+	unshared      *series
+	recreatedOnce sync.Once
+	recreated     prometheus.Counter // after recreatedOnce; nil if the name is taken
 
 	mu           sync.Mutex // guards what follows
 	lease        *dir.Lease // nil if there was none yet; it may be void
@@ -77,7 +77,7 @@ type Writer struct {
 	nKept        int                // values kept in memory
 	nLost        int                // values in files that are not in the directory
 	loggedCauses map[string]bool    // causes of keeping series in memory
-	loggedFiles  map[string]bool    // names of files made anew
+	loggedFiles  map[string]bool    // names of files recreated
 	closed       bool
 
 	loggedRemade  bool

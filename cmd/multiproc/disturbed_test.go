@@ -40,7 +40,7 @@ func TestDisturbedMetrics(t *testing.T) {
 		{".mpm replaced by a dead link", func() error {
 			return errors.Join(os.Rename(own, dir+"/.gone"), os.Symlink("/nowhere", own))
 		}, true},
-		{"directory renamed and made anew", func() error {
+		{"directory renamed and recreated", func() error {
 			return errors.Join(os.Rename(dir, dir+".gone"), os.Mkdir(dir, 0o700))
 		}, false},
 	} {

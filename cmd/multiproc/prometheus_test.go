@@ -42,7 +42,7 @@ func startEventful(t *testing.T) *testServer {
 	// Metrics that appear only when something is wrong: a file that was removed, a file of another kind, and a family that another
 	// source already has.
 	check(t, os.Remove(filepath.Join(s.metricsDir(), "counter_master.db")))
-	proctest.Eventually(t, "the removed file is counted", func() bool { return s.valueOf("multiproc_metric_files_remade_total") == 1 })
+	proctest.Eventually(t, "the removed file is counted", func() bool { return s.valueOf("multiproc_metric_files_recreated_total") == 1 })
 	check(t, os.WriteFile(filepath.Join(s.metricsDir(), "other.db"), []byte("not a metric file"), 0o600))
 	w, err := mpmetrics.NewWriter(s.metricsDir(), "other", mpmetrics.WriterOptions{})
 	check(t, err)
