@@ -287,9 +287,9 @@ func TestReopen(t *testing.T) {
 	d := openDirectory(t, path, &logged{})
 	check(t, d.Wipe())
 	for name, disturb := range map[string]func() error{
-		"nothing":           func() error { return nil },
-		"removed":           func() error { return os.Remove(path) },
-		"renamed":           func() error { return os.Rename(path, path+".1") },
+		"nothing":               func() error { return nil },
+		"removed":               func() error { return os.Remove(path) },
+		"renamed":               func() error { return os.Rename(path, path+".1") },
 		"renamed and recreated": func() error { return errors.Join(os.Rename(path, path+".2"), os.Mkdir(path, 0o700)) },
 	} {
 		check(t, disturb())

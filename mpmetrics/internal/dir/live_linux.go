@@ -21,8 +21,8 @@ import (
 // Live removes the live gauges of other libraries' processes that have ended: those of ids without a lock file. Only so does
 // every reader of the directory leave them out; prometheus_client's mark_process_dead does the same.
 //
-// It removes a file if it has seen a process have it open, that process has ended, and no other has it open, as one that has
-// reused the pid may; or if the caller knows that the process has ended. The id need not be a pid. A process that has ended before
+// It removes a file some time after it has seen a process have it open, if that process has ended, and no other has it open, as one
+// that has reused the pid may; or at once if the caller knows that the process has ended. The id need not be a pid. A process that has ended before
 // it was seen leaves a file that nobody has open and whose id is no process's number.
 type Live struct {
 	log     *slog.Logger
@@ -34,7 +34,7 @@ type Live struct {
 	mu      sync.Mutex
 	dir     Dir                  // closed with Live
 	files   map[string]*liveFile // by name; nil after Close
-	missing map[string]osfile.ID // files of which no process is known, by name
+	missing map[string]missing   // files of which no process is known, by name
 	tried   time.Time            // when processes were last looked for that have the missing files open
 	listed  unix.Timespec        // when the directory had last changed before it was listed
 }
@@ -45,6 +45,12 @@ type liveFile struct {
 	file    osfile.ID
 	pid     int
 	process *os.File // a pidfd: readable once the process has ended
+}
+
+// missing is a file of which no process is known.
+type missing struct {
+	file  osfile.ID
+	since time.Time
 }
 
 // isPID reports whether the file is named by the pid of the process that has it open. Then only that process counts: the
@@ -70,7 +76,7 @@ func (d Dir) FollowLive(log *slog.Logger) (*Live, error) {
 		done:    make(chan struct{}),
 		dir:     Dir{fd, d.path},
 		files:   map[string]*liveFile{},
-		missing: map[string]osfile.ID{},
+		missing: map[string]missing{},
 	}
 	var descriptors unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &descriptors) == nil {
@@ -105,6 +111,10 @@ const (
 	hurried    = 50 * time.Millisecond
 	hurriedFor = 3 * time.Second
 	unhurried  = time.Second
+
+	// The parent of a process that has ended may call mark_process_dead, as gunicorn's child_exit does. It fails, and gunicorn ends, if
+	// a file is removed at the same moment. So it has time to do that first.
+	grace = 2 * time.Second
 
 	// Processes that have the missing files open are looked for as often: the files may have been opened since, or there were too
 	// many of them.
@@ -161,7 +171,7 @@ func (l *Live) look() {
 	_, err = l.dir.names(func(name string) bool {
 		if f, _, ok := l.identifyLocked(name); ok {
 			seen[name] = true
-			if l.missing[name] != f.file {
+			if l.missing[name].file != f.file {
 				names = append(names, name)
 			}
 		}
@@ -171,7 +181,7 @@ func (l *Live) look() {
 		l.log.Warn("cannot list metrics directory", "error", err)
 		return
 	}
-	maps.DeleteFunc(l.missing, func(name string, _ osfile.ID) bool { return !seen[name] })
+	maps.DeleteFunc(l.missing, func(name string, _ missing) bool { return !seen[name] })
 	l.followLocked(names, 0)
 }
 
@@ -202,7 +212,9 @@ func (l *Live) followLocked(names []string, try int) {
 		}
 		l.forgetLocked(name)
 		if !f.findByID() || !l.awaitLocked(f) {
-			l.missing[name] = f.file
+			if l.missing[name].file != f.file {
+				l.missing[name] = missing{f.file, time.Now()}
+			}
 			unknown = append(unknown, f)
 			bases[f.file] = name
 		}
@@ -239,7 +251,7 @@ func (l *Live) followLocked(names []string, try int) {
 // of the machine has the file open, not even one of another container.
 func (l *Live) isAbandoned(f *liveFile) bool {
 	pid, err := strconv.Atoi(f.ID)
-	return err == nil && pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH) && l.dir.isUnwritten(f.String())
+	return time.Since(l.missing[f.String()].since) >= grace && err == nil && pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH) && l.dir.isUnwritten(f.String())
 }
 
 // identifyLocked reports false unless the file is a live gauge's of another library.
@@ -264,12 +276,8 @@ func (l *Live) awaitLocked(f *liveFile) bool {
 		return false
 	}
 	fd, err := unix.PidfdOpen(f.pid, unix.PIDFD_NONBLOCK)
-	if errors.Is(err, unix.ESRCH) {
-		l.removeLocked(f.String(), f.isPID()) // it has ended since
-		return true
-	}
 	if err != nil {
-		return false
+		return false // it may have ended since
 	}
 	f.process = os.NewFile(uintptr(fd), "pidfd")
 	// Before, the pid may have become that of another process.
@@ -280,8 +288,14 @@ func (l *Live) awaitLocked(f *liveFile) bool {
 	l.files[f.String()] = f
 	delete(l.missing, f.String())
 	l.running.Go(func() {
-		if awaitEnd(f.process) {
+		if !awaitEnd(f.process) {
+			return
+		}
+		l.Hurry() // a successor may be started
+		select {
+		case <-time.After(grace):
 			l.ended(f)
+		case <-l.done:
 		}
 	})
 	return true
@@ -302,14 +316,13 @@ func awaitEnd(pidfd *os.File) bool {
 	return raw.Read(func(fd uintptr) bool { return hasEnded(int(fd)) }) == nil
 }
 
-// ended deals with a file whose process has ended.
+// ended deals with a file whose process has ended a while ago.
 func (l *Live) ended(f *liveFile) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.files[f.String()] != f {
 		return
 	}
-	l.Hurry() // a successor may be started
 	l.forgetLocked(f.String())
 	l.removeLocked(f.String(), f.isPID())
 	l.followLocked([]string{f.String()}, 0) // others may have it open
