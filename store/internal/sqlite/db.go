@@ -155,10 +155,11 @@ func (db *DB) view(ctx context.Context, semaphore chan struct{}, f func(Tx) erro
 		return ErrClosed
 	}
 	files := db.writer.files.Load()
-	if err := files.check(); err != nil && !files.lacksLog() {
-		return err
-	} else if err != nil {
-		if err := db.writer.update(ctx, nothing); err != nil { // which restores it
+	if err := files.check(); err != nil {
+		if !files.lacksLog() {
+			return err
+		}
+		if err := db.writer.update(ctx, nothing); err != nil { // which restores the log
 			return err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"multiproc/internal/osfile"
 )
 
 // openFiles are the files that the writer's connection has open. They are not changed once they are published.
@@ -77,16 +79,22 @@ func (w *writer) saveLog(ctx context.Context) error {
 	return err
 }
 
-// keepLog keeps a descriptor of the log that the connection has just opened.
-func (w *writer) keepLog() error {
+// keepLog keeps a descriptor of the log that the connection has just opened, and returns its identity: both must be of the same file,
+// however often it is replaced.
+func (w *writer) keepLog() (file, error) {
 	path := w.file.path + "-wal"
-	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0) // closing such a one drops no locks
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0) // closing such a descriptor drops no locks
 	if err != nil {
-		return &fs.PathError{Op: "open", Path: path, Err: err}
+		return file{}, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	id, err := osfile.IdentifyFD(fd)
+	if err != nil {
+		_ = unix.Close(fd)
+		return file{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	w.closeLog()
 	w.log = fd
-	return nil
+	return file{path, id}, nil
 }
 
 func (w *writer) closeLog() {

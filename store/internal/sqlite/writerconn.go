@@ -22,7 +22,7 @@ func (w *writer) connect(ctx context.Context) error {
 	}
 	files, err := prepare(ctx, conn, w.file)
 	if err == nil {
-		err = w.keepLog()
+		files.log, err = w.keepLog()
 	}
 	if err != nil {
 		discard(conn) // the log may have been replaced by the next time
@@ -38,7 +38,7 @@ func (w *writer) connect(ctx context.Context) error {
 // discard closes a connection that the pool must not keep.
 func discard(conn *sql.Conn) { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) }
 
-// prepare makes a connection the writer's, and returns the files that it has open.
+// prepare makes a connection the writer's, and returns the files that it has open, but for the log.
 func prepare(ctx context.Context, conn *sql.Conn, database file) (*openFiles, error) {
 	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = "+foreignTimeout); err != nil {
 		return nil, err
@@ -50,15 +50,11 @@ func prepare(ctx context.Context, conn *sql.Conn, database file) (*openFiles, er
 	if mode != "wal" {
 		return nil, errors.New(`another program has ended its WAL mode: run "multiproc migrate"`)
 	}
-	log, err := identify(database.path + "-wal")
-	if err != nil {
-		return nil, err
-	}
 	index, err := identify(database.path + "-shm")
 	if err != nil {
 		return nil, err
 	}
-	return &openFiles{database: database, index: index, log: log}, nil
+	return &openFiles{database: database, index: index}, nil
 }
 
 func (w *writer) exec(query string) error {
