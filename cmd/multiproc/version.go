@@ -11,7 +11,7 @@ import (
 	"multiproc/cmd/internal/cli"
 )
 
-// asksVersion reports whether the first argument asks for the version, as that of other servers does.
+// asksVersion reports whether the first argument is one of the flags by which other servers print their version.
 func asksVersion(args []string) bool {
 	return len(args) > 0 && (args[0] == "--version" || args[0] == "-v" || args[0] == "-V")
 }
