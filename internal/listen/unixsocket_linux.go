@@ -151,7 +151,10 @@ func lockDir(place *osfile.Place, path string) (dir *os.File, err error) {
 		return err
 	})
 	if err != nil {
-		return nil, &fs.PathError{Op: "lock", Path: path, Err: errors.Unwrap(err)}
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			err = failed.Err
+		}
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: err}
 	}
 	for deadline := time.Now().Add(lockTimeout); ; time.Sleep(5 * time.Millisecond) {
 		locked, err := osfile.TryFlock(int(osfile.FD(dir)))

@@ -187,6 +187,21 @@ func TestUnixCloseAfterDrop(t *testing.T) {
 	open(t, NewSockets(nil), unixSocket(path))
 }
 
+// TestUnixUnreadableDirectory opens a socket in a directory that its owner can write to but not read, so it cannot be locked.
+func TestUnixUnreadableDirectory(t *testing.T) {
+	proctest.Root(t)
+	const service = 65534
+	dir := t.TempDir()
+	check(t, os.Chmod(dir, 0o300))
+	check(t, os.Chown(dir, service, service))
+	s := NewSockets(nil)
+	s.Owner = &osfile.User{UID: service, GID: service}
+	_, err := s.Open([]Socket{unixSocket(dir + "/s")})
+	if want := "lock " + dir + ": permission denied"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 func TestUnixConcurrentMasters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	contend(t, "open unix "+path, "unix", path)
