@@ -22,7 +22,7 @@ import (
 // and together with others.
 const settleTime = 100 * time.Millisecond
 
-// blindTime is the time between looks while a directory cannot be watched.
+// blindTime is the time between two looks while a directory cannot be watched.
 const blindTime = time.Second
 
 // watcher reports changes of files and directories. File system events only trigger a look; stat shows what has changed.
@@ -33,25 +33,25 @@ type watcher struct {
 
 	// The rest belongs to the goroutine of run.
 	files []*watchedFile
-	trail trail                  // watched
-	dirs  map[string]fs.FileInfo // of the directories of trail when their watch began
+	trail trail                  // watched now
+	dirs  map[string]fs.FileInfo // the directories of trail as they were when their watch began
 }
 
 type watchedFile struct {
 	path           string
-	contents       bool     // what is directly in this directory counts, too
+	contents       bool     // changes of the entries of this directory count, too
 	seen, reported snapshot // at the latest look, and at the latest report
 }
 
-// snapshot is what a path led to at some moment.
+// snapshot is the state of the file at a path at one moment.
 type snapshot struct {
-	info    fs.FileInfo   // nil: nothing
-	details []fs.FileInfo // of the path and what is directly in it, by name, if its contents count
+	info    fs.FileInfo   // nil: there was no file
+	details []fs.FileInfo // of the file and, by name, the entries of a directory; only if its contents count
 }
 
 // watchFiles watches files and directories, by absolute paths; they need not exist. A goroutine of its own calls changed for each
-// file that was created, touched, written, replaced or removed. A directory changes when an entry is created, renamed or removed;
-// one of contents also when a file in it is written, touched or gets another mode, but not for what is in its subdirectories.
+// file that was created, touched, written, replaced or removed. A directory changes when an entry is created, renamed or removed; a
+// directory of contents changes also when a file in it is written, touched or gets another mode. Subdirectories are not searched.
 func watchFiles(paths, contents []string, changed func(path string)) (*watcher, error) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -143,7 +143,7 @@ func (w *watcher) look() (next time.Duration) {
 	return next
 }
 
-// snapshot returns an error if it cannot be told what is there.
+// snapshot returns the state now, or an error if it cannot be determined.
 func (f *watchedFile) snapshot() (snapshot, error) {
 	info, err := os.Stat(f.path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -220,13 +220,13 @@ func (w *watcher) follow() (changed bool, err error) {
 	return changed, err
 }
 
-// trail is the way that paths lead by, free of symbolic links.
+// trail is the set of directories and entries that paths lead through, with symbolic links resolved.
 type trail struct {
-	// The directories to watch. Those that are required have an entry that decides where a path leads: each symbolic link on the
-	// way, and the last entry or the first one that is missing. The others are on the way, and may be renamed; a process need not
-	// be able to read them.
+	// The directories to watch. A required one (true) has an entry that decides where a path leads: a symbolic link on the way, the
+	// last entry, or the first one that is missing. The others are only passed through: they may be renamed, and the process need
+	// not be able to read them.
 	dirs    map[string]bool
-	entries map[string]bool // the paths of the entries on the way; true: what is in it counts
+	entries map[string]bool // the paths of the entries on the way; true: a directory whose entries matter
 }
 
 func newTrail() trail { return trail{map[string]bool{}, map[string]bool{}} }
@@ -237,7 +237,7 @@ func (t trail) leadsBy(path string) bool {
 	return on || t.entries[filepath.Dir(path)]
 }
 
-// add follows a path. A deployment changes a link to its current release; Kubernetes changes ..data.
+// add adds what a path leads through. A deployment changes a link to its current release; Kubernetes changes ..data.
 func (t trail) add(path string, contents bool) {
 	const maxLinks = 40 // the kernel's limit
 	dir, rest := "/", strings.Split(path, "/")

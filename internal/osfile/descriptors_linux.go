@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CloseOnExec keeps all descriptors of this process from first on from the programs that it starts: those that its parent has
-// passed on by mistake, too.
+// CloseOnExec sets close-on-exec on all open descriptors of this process from first on, including those that its parent has left
+// open by mistake.
 func CloseOnExec(first int) error {
 	err := unix.CloseRange(uint(first), math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	if err == nil {
@@ -32,7 +32,7 @@ func markListed(first int) error {
 			continue
 		}
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC)
-		if !errors.Is(err, unix.EBADF) { // that of the list
+		if !errors.Is(err, unix.EBADF) { // the descriptor of ReadDir itself
 			errs = append(errs, os.NewSyscallError("fcntl", err))
 		}
 	}

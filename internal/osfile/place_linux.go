@@ -13,20 +13,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Place is where a file is, or will be: an open directory and a name in it. What is done there does not depend on what becomes of
-// the path meanwhile.
+// Place is the location of a file, which need not exist: an open directory and a name in it. Later changes of the path do not affect
+// operations on the place.
 //
 // Root must not do for other users what they may not do themselves. So, if the process is root:
 //
 //   - A place is root's if only root can change the path to it: each directory belongs to root and nobody else can write to it. A
-//     sticky directory such as /tmp only counts as a step to a directory of root's. Symbolic links on such a path are root's, and
-//     followed. Root does there what is to be done, and gives the file to the owner.
-//   - At every other place, and from there on along the path, it is done with the owner's rights; see [User.Do]. Links and files
-//     of other users than root and the owner are refused.
-//   - Without an owner root does it itself, refuses links and files of other users there, and files with a second name, which
-//     anybody may have made.
+//     sticky directory such as /tmp counts only if the next step is a directory of root's. Symbolic links on such a path are root's,
+//     and are followed. Operations there run as root, and files are given to the owner.
+//   - At every other place, and from there on along the path, operations run with the owner's rights; see [User.Do]. Links and
+//     files of users other than root and the owner are refused.
+//   - Without an owner, they run as root there, too. Links and files of other users are refused, and so are files with a second
+//     name, which any user may have made.
 //
-// The rights of a process that is not root are for the kernel to judge.
+// If the process is not root, only the kernel's checks apply.
 type Place struct {
 	path  string
 	dir   int // O_PATH
@@ -36,11 +36,11 @@ type Place struct {
 	shared bool // others than root can change the path to it
 	moving bool // they can also replace its directory
 	group  bool // shared because a group can write to the directory, which is root's
-	magic  bool // a file that another process has open, in /proc
-	fd     int  // of this process, that the path stands for; -1: none
+	magic  bool // a link in /proc to a file that another process has open
+	fd     int  // descriptor of this process that the path stands for; -1: none
 }
 
-// Errors of places that root does not use.
+// Reasons for which a place is refused.
 var (
 	errLinks = errors.New("too many symbolic links")
 	errNames = errors.New("it has a second name (a hard link), which any user may have made")
@@ -50,7 +50,7 @@ var (
 // is. A symbolic link at the path itself is not followed, and refused by Open.
 func Locate(path string, owner *User) (*Place, error) { return locate(path, owner, false) }
 
-// Follow is Locate for a path that may be a symbolic link, or stand for a descriptor.
+// Follow is like Locate for a path that may be a symbolic link or stand for a descriptor.
 func Follow(path string, owner *User) (*Place, error) { return locate(path, owner, true) }
 
 func locate(path string, owner *User, follow bool) (*Place, error) {
@@ -160,7 +160,7 @@ func (p *Place) Has(id ID) bool {
 }
 
 // Path returns a path to the file for system calls that take no directory, such as bind. If others can replace the directory of a
-// place at which root acts, it leads through the descriptor, and ends with the place.
+// place at which root acts, it leads through the descriptor and is valid until Close.
 func (p *Place) Path() string {
 	if p.moving && p.acting() == 0 {
 		return fmt.Sprintf("/proc/self/fd/%d/%s", p.dir, p.name)
@@ -196,7 +196,7 @@ func (p *Place) Remove(id ID) error {
 	return p.fail("remove", err)
 }
 
-// Give makes the owner the owner of an open file or directory of root's. Devices remain what they are for everybody.
+// Give transfers an open file or directory of root's to the owner. Other files, such as devices, keep their owner.
 func (p *Place) Give(fd int) error {
 	if p.owner == nil || os.Geteuid() != 0 || p.shared && p.owner.UID != 0 {
 		return nil
@@ -229,7 +229,7 @@ func (p *Place) check(fd int) error {
 	return nil
 }
 
-// acting returns the user that does what is done at a shared place.
+// acting returns the user whose rights apply at a shared place.
 func (p *Place) acting() int {
 	if p.owner != nil {
 		return p.owner.UID
@@ -237,10 +237,10 @@ func (p *Place) acting() int {
 	return 0
 }
 
-// trusts reports whether a file at a shared place is one of root or the owner.
+// trusts reports whether a file at a shared place belongs to root or the owner.
 func (p *Place) trusts(st *unix.Stat_t) bool { return st.Uid == 0 || int(st.Uid) == p.acting() }
 
-// fail adds the path to an error, and as whom it was tried where that explains it.
+// fail adds the path to an error, and the user whose rights applied if that explains it.
 func (p *Place) fail(op string, err error) error {
 	if failed, ok := errors.AsType[*fs.PathError](err); ok {
 		err = failed.Err
@@ -294,7 +294,7 @@ func (w *walk) start(path string) error {
 	return w.enter(unix.AT_FDCWD, base)
 }
 
-// ownDescriptor reports whether a path is the name of a descriptor of this process, whatever that is.
+// ownDescriptor reports whether a path is the name of a descriptor of this process, open or not.
 func ownDescriptor(path string) (fd int, ok bool) {
 	path = filepath.Clean(path)
 	switch path {
@@ -313,7 +313,7 @@ func ownDescriptor(path string) (fd int, ok bool) {
 	return fd, err == nil
 }
 
-// enter goes on to a directory.
+// enter makes a directory the current one.
 func (w *walk) enter(dir int, name string) error {
 	fd, err := OpenAt(dir, name, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
@@ -326,7 +326,7 @@ func (w *walk) enter(dir int, name string) error {
 	return nil
 }
 
-// run goes on to the directory of the file.
+// run follows the rest of the path to the directory of the file.
 func (w *walk) run() error {
 	for w.place.fd < 0 {
 		name, last := w.rest[0], len(w.rest) == 1
@@ -363,7 +363,7 @@ func (w *walk) run() error {
 	return nil
 }
 
-// judge notes when the way leaves what only root can change. st is the state of the next step.
+// judge marks the place as shared once others than root can change the path. st is the state of the next step.
 func (w *walk) judge(st *unix.Stat_t, last bool) error {
 	if !w.root || w.place.shared {
 		return nil
@@ -378,7 +378,7 @@ func (w *walk) judge(st *unix.Stat_t, last bool) error {
 	case dir.Uid == 0 && !others && !group:
 		return nil
 	case dir.Uid == 0 && dir.Mode&unix.S_ISVTX != 0 && step && st.Uid == 0:
-		return nil // which others cannot rename
+		return nil // others cannot rename the next directory
 	}
 	w.place.shared, w.place.moving, w.place.group = true, !last, last && dir.Uid == 0 && !others
 	if w.place.acting() != 0 {
@@ -397,7 +397,7 @@ func (w *walk) isMagic(name string) bool {
 	return w.follow && err == nil
 }
 
-// followLink puts the text of a symbolic link in the place of its name.
+// followLink replaces the name of a symbolic link by its target.
 func (w *walk) followLink(name string, st *unix.Stat_t) error {
 	if w.place.shared && !w.place.trusts(st) {
 		return fmt.Errorf("behind a symbolic link of user %d", st.Uid)

@@ -15,9 +15,8 @@ type User struct {
 	Groups   []int // supplementary
 }
 
-// Do calls do on this goroutine with the user's rights to files, which are those of a thread: new files belong to the user, and
-// what the user may not do fails. It only calls do if u is nil or root, or if the process is not root, as after it has dropped
-// its privileges.
+// Do calls do on this goroutine with the user's rights to files, which the kernel keeps per thread: new files belong to the user,
+// and operations that the user may not do fail. If u is nil or root, or the process is not root (any more), it just calls do.
 func (u *User) Do(do func() error) (err error) {
 	if u == nil || u.UID == 0 || os.Geteuid() != 0 {
 		return do()
@@ -42,8 +41,8 @@ func (u *User) Do(do func() error) (err error) {
 	return do()
 }
 
-// setThread sets the ids that the kernel checks when this thread accesses files. The user is the first to be gained and the last
-// to be given up: it permits the others.
+// setThread sets the ids that the kernel checks when this thread accesses files. Root is the first id to
+// be gained and the last to be given up: it permits the other changes.
 func setThread(uid, gid int, groups []int) error {
 	if uid == 0 {
 		_ = unix.Setfsuid(uid) // it reports no errors: see below
@@ -53,7 +52,7 @@ func setThread(uid, gid int, groups []int) error {
 	}
 	_ = unix.Setfsgid(gid)
 	_ = unix.Setfsuid(uid)
-	// An invalid id changes nothing, and the answer is the present one.
+	// An invalid id changes nothing, and the result is the current one.
 	nowUID, _ := unix.SetfsuidRetUid(-1)
 	nowGID, _ := unix.SetfsgidRetGid(-1)
 	if nowUID != uid || nowGID != gid {

@@ -115,12 +115,12 @@ func (p *Program) makeWay(files []uintptr) error {
 	return os.NewSyscallError("close", unix.Close(old))
 }
 
-// manyFiles is the number of descriptors with which a process must not get the soft limit that this process was started with. A
-// program that is linked dynamically cannot be loaded when there is no free number below the limit.
+// manyFiles is the number of descriptors above which a new process gets the current soft limit, not the one that this process was
+// started with. A dynamically linked program cannot be loaded without a free number below the limit.
 const manyFiles = 100
 
-// keepLimit makes the processes that are started from now on have the soft limit of open files of this process. Go raises that at the
-// start, and gives processes the one from before.
+// keepLimit passes the current soft limit of open files on to processes that are started from now on. Go raises the limit at the
+// start, but restores the original one in new processes.
 func keepLimit() error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
