@@ -1,16 +1,16 @@
 #!/bin/sh
 # prometheus_client for Python 0.16.0 (Debian 12's python3-prometheus-client 0.16.0-0.1; Debian 13's 0.21.1 does the same)
 #
-# Its parser of OpenMetrics refuses each page that the library itself writes of a histogram with a negative bound. By itself the library
-# leaves out _sum, since that may fall, but writes _count, and the parser wants both or none. In multiprocess mode the library writes
-# both, and the parser refuses _sum beside negative buckets. Prometheus reads both pages.
+# The library's OpenMetrics parser rejects the library's own output for a histogram with a negative bucket bound. Without multiprocess
+# mode, the library omits _sum, which could decrease, but writes _count, and the parser requires both or neither. In multiprocess mode
+# it writes both, and the parser rejects _sum beside negative buckets. Prometheus reads both pages.
 #
 # Seen:
 #
 #     alone:        _sum/_gsum must be present if _count is present: t
 #     multiprocess: Cannot have _sum with negative buckets: t
 #
-# It needs Python 3 and Debian 12's package sources.
+# The script needs Python 3 and Debian 12's package sources.
 set -eu
 
 version=0.16.0-0.1

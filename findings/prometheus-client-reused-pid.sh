@@ -1,16 +1,16 @@
 #!/bin/sh
 # prometheus_client for Python 0.16.0 (Debian 12's python3-prometheus-client 0.16.0-0.1; Debian 13's 0.21.1 does the same)
 #
-# In multiprocess mode a new process that has the pid of a dead one goes on with its files, live gauges included: a gauge that was
-# at 2 when the first process was killed is 3 after the first inc() of the second, though nothing else is in progress. The modes
-# live… leave out dead processes only if somebody calls mark_process_dead; here nobody can tell any more that one has died. In
-# containers the same pids come back at each start, so a metrics directory that outlives the container must be wiped before.
+# In multiprocess mode, a new process with the pid of a dead one continues that process's files, live gauges included: a gauge that
+# was 2 when the first process was killed is 3 after the first inc() of the second, though only one request is in progress. The live…
+# modes leave out a dead process only after a call of mark_process_dead, and once its pid is reused, that would remove the values of
+# the new process. Containers get the same pids at every start, so a metrics directory that outlives them must be wiped at the start.
 #
 # Seen:
 #
 #     livesum after one inc() of the new process: busy 3.0
 #
-# It needs Python 3 and Debian 12's package sources. The number 7 stands for the pid, which is the same in each container.
+# The script needs Python 3 and Debian 12's package sources. It uses 7 as the pid of both processes.
 set -eu
 
 version=0.16.0-0.1

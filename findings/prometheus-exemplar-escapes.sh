@@ -1,15 +1,15 @@
 #!/bin/bash
 # Prometheus 3.16 (github.com/prometheus/prometheus v0.316.0; 2.53.3 does the same in a scrape)
 #
-# In OpenMetrics, label values of exemplars are escaped as those of samples are. Prometheus unescapes the values of samples, but not
-# those of exemplars: it stores {id="x\"y"} of an exemplar with the backslash, so /api/v1/query_exemplars has an id that no
-# trace has. prometheus_client 0.21 parses x"y. In protobuf values have no escapes.
+# OpenMetrics escapes the label values of exemplars like those of samples. Prometheus unescapes the values of samples, but not those
+# of exemplars: it stores the exemplar label {id="x\"y"} with the backslash, so /api/v1/query_exemplars returns an id that matches no
+# trace. prometheus_client 0.21 parses x"y. Protobuf is not affected, since it has no escapes.
 #
-# Seen, with both of the same text on one line:
+# Seen, with the same label on a sample and its exemplar:
 #
 #     sample x"y, exemplar x\"y
 #
-# It needs Go and a module proxy.
+# The script needs Go and a module proxy.
 set -euo pipefail
 version=v0.316.0
 dir=$(mktemp -d)

@@ -1,10 +1,10 @@
 #!/bin/sh
 # uWSGI 2.0.21 (Debian 12's uwsgi-core 2.0.21-5.1; 2.0.28 and 2.0.31 do the same)
 #
-# Under a systemd socket unit uWSGI recognizes its own address by the text, and it writes the address of a socket on 0.0.0.0 without
-# a host. So "http-socket = 0.0.0.0:8000" with "ListenStream=0.0.0.0:8000" attaches the socket that was passed, then binds the same
-# address again, and ends; ":8000" in the ini file works. The same holds for a host name (localhost:8000) and for 0.0.0.0:8000 with
-# "ListenStream=8000", which is [::]:8000.
+# To match a socket passed by systemd with an address in its ini file, uWSGI compares text, and its text for a socket on 0.0.0.0 has
+# no host. So with "ListenStream=0.0.0.0:8000" and "http-socket = 0.0.0.0:8000" it attaches the passed socket, then binds the same
+# address again, and exits; ":8000" in the ini file works. The same happens with a host name (localhost:8000), and with 0.0.0.0:8000
+# and "ListenStream=8000", which is [::]:8000.
 #
 # Seen:
 #
@@ -12,7 +12,7 @@
 #     0.0.0.0: bind(): Address already in use [core/socket.c line 769]
 #     no host: uwsgi socket 1 attached to INET address :18311 fd 3
 #
-# It needs Debian 12's package sources, and Python to pass a socket as systemd does.
+# The script needs Debian 12's package sources, and Python to pass a socket as systemd does.
 set -eu
 
 version=2.0.21-5.1

@@ -1,16 +1,16 @@
 #!/bin/sh
 # uWSGI 2.0.21 (Debian 12's uwsgi-core 2.0.21-5.1; 2.0.28 and 2.0.31 do the same)
 #
-# A value that ends in a percent sign takes the next line of the ini file with it: uWSGI replaces % and the byte after it in the
-# whole file before it looks for lines, and of bytes without a meaning, which the newline is, nothing remains. The option of the
-# next line is not set, without a word in the log. It must be written as %%.
+# A value that ends in a percent sign swallows the next line of the ini file: uWSGI expands % and the byte after it in the whole file
+# before it splits the file into lines, and drops both if the byte has no meaning, such as a newline. The option on the next line is
+# silently not set. A literal percent sign must be written as %%.
 #
 # Seen, with --show-config:
 #
 #     limit = 50%                  limit = 50processes = 4
 #     processes = 4
 #
-# It needs Debian 12's package sources.
+# The script needs Debian 12's package sources.
 set -eu
 
 version=2.0.21-5.1

@@ -1,16 +1,16 @@
 #!/bin/sh
 # uWSGI 2.0.21 (Debian 12's uwsgi-core 2.0.21-5.1; 2.0.28 and 2.0.31 do the same)
 #
-# An ini file may have spaces around the equals sign, "harakiri = 30", but not around the second one of set, set-placeholder and set-ph:
-# "set = harakiri = 30" sets an option with the name "harakiri " to " 30". No option has that name, so it has no effect, and a
-# placeholder that is set in this way is not replaced. Only "strict = true" reports the option; nothing reports the placeholder.
+# uWSGI trims the spaces around the first equals sign of a line ("harakiri = 30"), but not around the second one, which set,
+# set-placeholder and set-ph need: "set = harakiri = 30" sets an option named "harakiri " to " 30". No such option exists, so the line
+# has no effect, and a placeholder set in this way is not replaced. "strict = true" reports the option; nothing reports the placeholder.
 #
 # Seen:
 #
 #     env = A=%(with)
 #     env = B=/srv
 #
-# It needs Debian 12's package sources.
+# The script needs Debian 12's package sources.
 set -eu
 
 version=2.0.21-5.1

@@ -1,17 +1,17 @@
 #!/bin/sh
 # uWSGI 2.0.21 (Debian 12's uwsgi-core 2.0.21-5.1; 2.0.28 and 2.0.31 do the same)
 #
-# A host in socket or http-socket that cannot be looked up is no error: uWSGI binds the port on 255.255.255.255, logs "bound to TCP
-# address NAME:PORT" and serves there, where no client can connect. It is what inet_addr() returns for "no address". So a name that
-# is not in DNS yet, a typing error, or an address as nginx and gunicorn have it (unix:/run/app.sock) gives a server that is up and
-# unreachable; with exit codes and logs nobody sees it.
+# A host in socket or http-socket that cannot be resolved is not an error: uWSGI binds the port on 255.255.255.255, the value that
+# inet_addr() returns for an invalid address, logs "bound to TCP address NAME:PORT" and serves where no client can connect. So a name
+# that is not in DNS yet, a typo, or an address in the form of nginx and gunicorn (unix:/run/app.sock) results in a server that is up
+# but unreachable, and neither its log nor its exit code shows it.
 #
 # Seen, with http-socket = app.invalid:0 and exec-pre-app = cat /proc/net/tcp (the address is in hexadecimal, 0A is LISTEN):
 #
 #     uwsgi socket 0 bound to TCP address app.invalid:36305 (port auto-assigned) fd 3
 #     1: FFFFFFFF:8DD1 00000000:0000 0A
 #
-# It needs Debian 12's package sources.
+# The script needs Debian 12's package sources.
 set -eu
 
 version=2.0.21-5.1
