@@ -41,8 +41,8 @@ func (m *Master) startCheck(g handoff.Generation) error {
 	return nil
 }
 
-// checked makes a plan of the settings that the program has printed. The files that they name may be on a file system that does not
-// answer: nothing waits for them but a goroutine of their own.
+// checked makes a plan of the settings that the program has printed. Reading the files that they name may hang, as on a network
+// file system, so it happens in a goroutine of its own.
 func (m *Master) checked(r *runOnce) {
 	if err := r.Err(); err != nil {
 		m.planned(r.generation, r.Command.Program, Plan{}, err)
@@ -68,7 +68,7 @@ func (m *Master) checked(r *runOnce) {
 	}()
 }
 
-// planned continues with the prestart command when there is a plan, or none because of err.
+// planned continues with the prestart command, or fails the reload if err is not nil.
 func (m *Master) planned(g handoff.Generation, program *proc.Program, plan Plan, err error) {
 	if err := m.addGeneration(g, program, plan, err); err != nil {
 		m.handle(fleet.Prepared{Generation: g, Err: err})

@@ -16,7 +16,7 @@ type Config struct {
 
 	// Check is the command with which the program prints the settings of the next generation; the first element is the name. It
 	// runs in CheckDir, an absolute path, with the environment CheckEnv. Read makes a plan of what it has printed, in
-	// a goroutine of its own; it may take as long as it likes, but then the reload fails.
+	// a goroutine of its own; if that takes longer than 30 s, the reload fails.
 	Check    []string
 	CheckEnv []string
 	CheckDir string
@@ -53,15 +53,15 @@ type Plan struct {
 	Sockets  []listen.Socket // served by the workers
 	Watch    []string        // absolute paths of files; a change of one requests a reload
 
-	WatchContents []string // absolute paths of files and directories; a change of one, or of a file directly in it, does the same
+	WatchContents []string // absolute paths of files and directories; a change of one, or of a file directly in it, requests a reload too
 
-	// Exporter is a process beside the workers, which need not be there: it serves the metrics of workers that are another program.
-	// It is the same program with the same environment, directory, settings and secrets; nil: none.
+	// Exporter is an optional process beside the workers, which serves the metrics of workers that are another program. It runs
+	// this program with the same environment, directory, settings and secrets; nil: none.
 	Exporter *Exporter
 }
 
 // Exporter describes an exporter.
 type Exporter struct {
 	Args    []string        // as in Plan
-	Sockets []listen.Socket // that it serves
+	Sockets []listen.Socket // served by the exporter
 }

@@ -19,8 +19,8 @@
 //
 // # Exporter
 //
-// Workers that are another program may have an exporter beside them (Plan.Exporter), which serves their metrics. It is supervised as
-// a worker is, but is none: readiness, reloads and the number of workers do not depend on it, and in a stop it ends last.
+// Workers that are another program may have an exporter beside them (Plan.Exporter), which serves their metrics. It is supervised
+// like a worker, but does not count as one: readiness and reloads do not depend on it, and in a stop it ends last.
 //
 // # Signals
 //

@@ -15,7 +15,7 @@ type launch struct {
 	plan    Plan
 	sockets *listen.Set
 
-	exporter        *proc.Launch // nil: none; what it shares with the workers' is theirs
+	exporter        *proc.Launch // nil: none; the workers' launch owns the files that both share
 	exporterSockets *listen.Set
 }
 
@@ -54,7 +54,7 @@ func newLaunch(plan Plan, program *proc.Program, sockets *listen.Sockets) (*laun
 	return l, nil
 }
 
-// startWorker starts a worker in its slot, or the exporter, which has the sockets of the first slot.
+// startWorker starts a worker in its slot, or the exporter, which uses the first slot of its own sockets.
 func (l *launch) startWorker(who handoff.Identity) (*proc.Process, error) {
 	from, sockets, slot := &l.Launch, l.sockets, int(who.Slot)
 	if who.IsExporter() {
@@ -75,7 +75,7 @@ func (l *launch) sets() []*listen.Set {
 	return []*listen.Set{l.sockets, l.exporterSockets}
 }
 
-// queues returns the queues of all sockets that can be read, and why others cannot.
+// queues returns the queues of all sockets that can be read, and the errors of the others.
 func (l *launch) queues() (queues []listen.Queue, err error) {
 	for _, set := range l.sets() {
 		more, failed := set.Queues()

@@ -116,8 +116,8 @@ const pauseNoticed = 500 * time.Millisecond
 // Run starts the workers and keeps them running until a signal, the control socket or the end of ctx stops the master. Its error
 // is an ErrNoneReady with the output of a worker if none became ready. It must be called once.
 //
-// It reaps all children of the process, so nothing else in the process may start any. The signals that it handles stay caught when
-// it returns, and have no effect then: one that arrives between the end of Run and the exit would change the exit code.
+// It reaps all children of the process, so nothing else in the process may start any. The signals that it handles stay caught after
+// it returns, without effect: otherwise one that arrives before the exit would change the exit code.
 func (m *Master) Run(ctx context.Context, hooks Hooks) error {
 	m.hooks = hooks.complete()
 	// The kernel kills foreign workers with the thread that started them.
@@ -247,7 +247,7 @@ func (m *Master) finish(closeServers func()) error {
 	closeServers()
 	var errs []error
 	for _, l := range m.launches {
-		if l.exporter != nil { // its sockets were open to the last
+		if l.exporter != nil { // closeSockets leaves its sockets open
 			errs = append(errs, l.exporterSockets.Close(m.config.Unlink))
 		}
 		errs = append(errs, l.Close())

@@ -63,7 +63,7 @@ func (m *Master) release(pid int, s fleet.Serial, exit fleet.Exit) {
 	if w := m.fleet.Find(s); w != nil && w.Leaving == fleet.ReasonStartTimeout {
 		timeout = m.fleet.WhyLeaving(w)
 	}
-	if !c.Identity.IsExporter() { // which is never the reason for the end of the master or of a reload
+	if !c.Identity.IsExporter() { // an exporter's exit never ends the master or a reload
 		m.keepExit(exited{s, exit, timeout, c.Stderr})
 	}
 	m.handle(fleet.Exited{Serial: s, Exit: exit})

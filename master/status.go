@@ -41,9 +41,9 @@ type WorkerStatus struct {
 	CPU        time.Duration      `json:"cpu_nanoseconds"`     // see Usage
 }
 
-// ExporterStatus describes the exporter, which is no worker.
+// ExporterStatus describes the exporter, which does not count as a worker.
 type ExporterStatus struct {
-	Processes []WorkerStatus `json:"processes"`         // the oldest first; one replaces the other
+	Processes []WorkerStatus `json:"processes"`         // the oldest first; two during a replacement
 	Waiting   *SlotStatus    `json:"waiting,omitempty"` // it died and is restarted later
 }
 

@@ -23,8 +23,8 @@ func (f *Fleet) backoff(slot handoff.Slot) *backoff {
 	return f.backoffs[slot]
 }
 
-// recordDeath records the death of a worker in its slot, unless it has served and was being replaced: then its successors' early
-// deaths are what counts. See markForReplacement.
+// recordDeath records the death of a worker in its slot. The death of one that has served and was being replaced does not count:
+// it must not reset the backoff of its successors. See markForReplacement.
 func (f *Fleet) recordDeath(now time.Time, w *Worker) {
 	if served := w.served(now); w.Leaving == "" || served < servedWell {
 		f.backoff(w.Identity.Slot).died(now, served)

@@ -15,8 +15,8 @@ const exporterMercy = time.Second
 
 func (w *Worker) isExporter() bool { return w.Identity.IsExporter() }
 
-// forExporter returns the limits of the exporter. Those that the settings have for workers do not apply to it: it notifies, and it is
-// not replaced for its age or its memory.
+// forExporter returns the limits of the exporter. It always notifies, and it is not replaced for its age or its memory, whatever
+// the limits of workers.
 func (l Limits) forExporter() Limits {
 	return Limits{Notifies: true, StartTimeout: l.StartTimeout, Heartbeat: l.Heartbeat, ReloadMercy: l.ReloadMercy}
 }
@@ -33,7 +33,7 @@ func (f *Fleet) slots() []handoff.Slot {
 	return slots
 }
 
-// replaceExporter makes the exporter of an older generation be replaced, if the current generation has one; else it drains.
+// replaceExporter marks the exporter of an older generation for replacement, or drains it if the current generation has none.
 func (f *Fleet) replaceExporter(now time.Time) {
 	for _, w := range f.exporters() {
 		switch {

@@ -35,7 +35,7 @@ type Worker struct {
 
 	readyAt   time.Time // zero before it was ready
 	deadline  time.Time // of the phase; zero: none
-	cut       bool      // it cancels its requests
+	cut       bool      // it was sent Cut
 	lastSeen  time.Time // its latest notice; zero before the first heartbeat
 	replaceAt time.Time // when it reaches its maximum age; zero: never
 }
