@@ -49,7 +49,7 @@ func diff(c *urfave.Context, arguments config.Arguments) error {
 }
 
 // readSamples reads a directory or a saved page; - is standard input. Faults in the files of a directory are notes on stderr. A
-// directory without metric files is an error: compared with itself it would show no difference, as if it were the right one.
+// directory without metric files is an error: it is likely the wrong one, and would compare as equal to another empty one.
 func readSamples(path string, stderr io.Writer) (samples, error) {
 	if path == "-" {
 		return parsePage("stdin", os.Stdin)

@@ -17,8 +17,8 @@ import (
 // clientRuby matches the files of client_ruby's DirectFileStore.
 var clientRuby = regexp.MustCompile(`^metric_.+___.+\.bin$`)
 
-// checkHasFiles returns an error unless a directory has files with the names of metric files. It names what is there instead: the
-// path may be wrong, or the library another one.
+// checkHasFiles returns an error unless a directory has files with the names of metric files. The error lists
+// other files there: the path may be wrong, or the files another library's.
 func checkHasFiles(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

@@ -129,7 +129,7 @@ func (m *Master) started(who handoff.Identity) {
 	if !who.IsExporter() {
 		m.starts.Inc()
 	}
-	// It may be a program after a reload that has set command.
+	// After a reload that has set command, the process may be another library's, which takes no lock.
 	m.sweeps.Log(m.log, slog.LevelWarn, "cannot sweep the metrics directory", m.directory.Forget(who.ID))
 }
 

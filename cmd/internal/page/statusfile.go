@@ -26,7 +26,7 @@ const (
 // StatusFile is the content of the file in which the master leaves its status in the metrics directory, about once a second.
 // It can still be read when the master hangs or is dead, and in a copy of the directory.
 //
-// The file is as readable as the metric files: the umask decides. It has what /proc shows to everybody and the status texts
+// Its mode depends on the umask, like that of the metric files. It has what /proc shows to everybody and the status texts
 // of the workers. The errors of reloads are left out: they are output of programs that failed, and may contain anything.
 type StatusFile struct {
 	At     time.Time     `json:"at"`
