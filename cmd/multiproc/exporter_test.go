@@ -33,7 +33,7 @@ func startExported(t *testing.T, ini string, options ...func(*serverOptions)) *e
 	return &exported{s, metrics, dialingClient("unix", metrics, false)}
 }
 
-// exporter waits until there is one exporter, which is ready, other than those with these pids.
+// exporter waits until the only exporter is a ready one with none of these pids.
 func (e *exported) exporter(others ...int) master.WorkerStatus {
 	e.tb.Helper()
 	s := e.await("an exporter", func(s master.Status) bool {
@@ -196,8 +196,8 @@ func TestExporterEndsScrapersConnection(t *testing.T) {
 	}
 }
 
-// TestExporterFails has an exporter that cannot start: the program serves all the same, also after a reload, and so does the exporter when
-// the reason is gone.
+// TestExporterFails has an exporter that cannot start: the program serves nevertheless, even after a reload. Once the cause is gone, the
+// exporter serves, too.
 func TestExporterFails(t *testing.T) {
 	t.Parallel()
 	e := startExported(t, "database = a.db\nmigrate = false\n")
@@ -215,7 +215,7 @@ func TestExporterFails(t *testing.T) {
 	e.stop()
 }
 
-// TestExporterFollowsTheSettings adds and removes it by reloads, with the rules of metrics-socket.
+// TestExporterFollowsTheSettings adds and removes the exporter by reloads; it applies the keys of metrics-socket.
 func TestExporterFollowsTheSettings(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

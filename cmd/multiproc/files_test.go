@@ -132,8 +132,8 @@ func openTo(tb testing.TB, dir string) {
 	}
 }
 
-// TestDescriptorsOfTheParent has a parent that leaves descriptors open, as careless service managers and shells do: they end with
-// the master.
+// TestDescriptorsOfTheParent has a parent that leaves descriptors open, as careless service managers and shells do. The master's
+// children must not inherit them.
 func TestDescriptorsOfTheParent(t *testing.T) {
 	t.Parallel()
 	left, err := os.Create(filepath.Join(t.TempDir(), "left open"))

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestHSTS: all answers over HTTPS have Strict-Transport-Security, and no others. A trusted proxy says what its client uses.
+// TestHSTS: all answers over HTTPS have Strict-Transport-Security, and no others. For a client of a trusted proxy, X-Forwarded-Proto decides.
 func TestHSTS(t *testing.T) {
 	t.Parallel()
 	header := func(by http.RoundTripper, url string, headers http.Header) string {

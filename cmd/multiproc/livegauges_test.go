@@ -14,8 +14,7 @@ import (
 )
 
 // liveWorker writes one live gauge as prometheus_client does, in a child that it restarts if the argument is "child". The file is
-// named by the second argument, in which PID and ID stand for the pid and
-// MULTIPROC_ID.
+// named by the second argument, in which PID and ID stand for the pid and MULTIPROC_ID.
 const liveWorker = `
 import json, mmap, os, signal, socket, struct, sys, time
 
@@ -50,8 +49,8 @@ while True:
     time.sleep(0.1)
 `
 
-// TestLiveGaugesOfPython ends workers that are another library's in every way. Only living ones count in a live gauge, whatever
-// their files are named by.
+// TestLiveGaugesOfPython ends workers of another library in every way. Only living ones count in a live gauge, whatever the names
+// of their files.
 func TestLiveGaugesOfPython(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "worker.py")
@@ -84,7 +83,7 @@ func TestLiveGaugesOfPython(t *testing.T) {
 	}
 }
 
-// TestLiveGaugesAfterGo reloads from own workers to another library's that have the same ids.
+// TestLiveGaugesAfterGo reloads from multiproc's own workers to another library's with the same ids.
 func TestLiveGaugesAfterGo(t *testing.T) {
 	t.Parallel()
 	program := filepath.Join(t.TempDir(), "worker.py")

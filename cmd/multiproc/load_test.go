@@ -45,10 +45,10 @@ type death struct {
 	stopped  bool // before, since clients have waited for it
 }
 
-// lostByKill is the number of requests that a killed worker may have had, for each of many: they take a few milliseconds.
+// lostByKill is the number of requests that may be lost per killed worker, on average: a request takes a few milliseconds.
 const lostByKill = 3
 
-// deathSlack is the time after a worker's death in which a client that keeps a connection may still write to it.
+// deathSlack is how long after a worker's death a client may still write to a kept connection.
 const deathSlack = 100 * time.Millisecond
 
 // client is one source of a load.
@@ -59,8 +59,8 @@ type client struct {
 	keepAlive bool
 }
 
-// startLoad starts clients, which run until stop or the end of the test. Its pace is moderate: at full speed the load would take
-// the processors from the reloads and starts that it is to meet, and so meet fewer.
+// startLoad starts clients, which run until stop or the end of the test. The pace is moderate: at full speed the load would slow down
+// the reloads and starts that it is meant to coincide with.
 func startLoad(s *testServer, clients ...client) *load {
 	l := &load{server: s, stopping: make(chan struct{})}
 	for _, c := range clients {

@@ -13,8 +13,8 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// TestLogToDescriptor names a descriptor as the log that cannot be opened by its name: it is a socket, as under systemd. Reopening
-// the log leaves it what it is.
+// TestLogToDescriptor logs to descriptors that cannot be opened by name because they are sockets, as under systemd. Reopening the log
+// leaves them as they are.
 func TestLogToDescriptor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -162,8 +162,8 @@ func TestSlowForms(t *testing.T) {
 	t.Cleanup(s.stop)
 }
 
-// TestReloadOfSlowFiles has files that never end or never begin in place of those that a reload reads. It is refused at once, and the
-// master goes on.
+// TestReloadOfSlowFiles replaces files that a reload reads by FIFOs, directories, endless and huge files. The reload is refused at once,
+// and the master continues.
 func TestReloadOfSlowFiles(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "socket = 127.0.0.1:0\n")

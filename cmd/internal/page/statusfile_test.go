@@ -43,8 +43,8 @@ func TestStatusFile(t *testing.T) {
 	}
 }
 
-// TestStatusFileFollowsNoLink has a symbolic link in the place of the temporary file, as another user could put it into a
-// directory that others can write to.
+// TestStatusFileFollowsNoLink puts a symbolic link in the place of the temporary file, as another user could in a shared
+// directory.
 func TestStatusFileFollowsNoLink(t *testing.T) {
 	dir := t.TempDir()
 	victim, path := filepath.Join(dir, "victim"), filepath.Join(dir, statusFile)

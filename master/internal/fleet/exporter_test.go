@@ -76,7 +76,7 @@ func TestExporterIsReplaced(t *testing.T) {
 	s.on(up(6), "TERM 3", "TERM 5", "retire g2", "reloaded g3") // no exporter any more
 }
 
-// Neither waits for the other: a worker that is recycled, and an exporter that is replaced, also in a reload.
+// Recycling a worker and replacing the exporter do not wait for each other, even in a reload.
 func TestExporterIsReplacedApart(t *testing.T) {
 	s := withExporter(t)
 	s.now = s.now.Add(servedWell)

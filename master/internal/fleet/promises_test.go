@@ -150,7 +150,7 @@ func (w *world) spawn(a Spawn) {
 	w.enliven(actor)
 }
 
-// mayEnd checks that a worker may be asked to end: a serving one only if others do its work, or if it is not wanted any more.
+// mayEnd checks that a worker may be asked to end: a serving one only if others serve in its place, or it is no longer needed.
 func (w *world) mayEnd(a *actor) {
 	if a.exporter() {
 		w.mayEndExporter(a)
