@@ -1,8 +1,11 @@
 package config
 
-import "strings"
+import (
+	"path/filepath"
+	"strings"
+)
 
-// noteDifference reports a key in uWSGI's section that has another meaning there, or its value has.
+// noteDifference reports a key or a value in uWSGI's section that has another meaning in uWSGI.
 func (b *binder) noteDifference(k Key, a assignment) {
 	switch {
 	case !a.uwsgi:
@@ -37,5 +40,5 @@ func isRelative(k Key, value string, sys *system) bool {
 		return false
 	}
 	path := v.texts()[0]
-	return strings.HasPrefix(path, sys.Dir+"/") && !strings.Contains(value, path)
+	return filepath.IsAbs(path) && !filepath.IsAbs(value)
 }

@@ -47,3 +47,19 @@ func TestDifferencesFromUWSGI(t *testing.T) {
 		}
 	}
 }
+
+// TestRelativeToRoot checks the notes on relative paths if the working directory is the root.
+func TestRelativeToRoot(t *testing.T) {
+	for value, want := range map[string]bool{"run/s": true, "./run/s": true, "/run/s": false, "/run//s": false, "127.0.0.1:1": false, "@s": false} {
+		sys := testSystem(map[string]string{"/a.ini": "[uwsgi]\nhttp-socket = 1.2.3.4:1\nchdir = data\nstats = " + value})
+		sys.Dir = "/"
+		loaded, err := load(Arguments{Files: []string{"a.ini"}}, sys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		notes := strings.Join(notesOf(loaded), "\n")
+		if got := strings.Contains(notes, "is relative to the working directory here"); got != want {
+			t.Errorf("stats = %s: noted: %t\n%s", value, got, notes)
+		}
+	}
+}
