@@ -14,8 +14,8 @@ type Address struct {
 	Network string // "tcp", "unix" or "fd"
 	Address string // as for net.Listen: "127.0.0.1:8000", "[::1]:8000", ":8000", "/absolute/path", "@abstract"
 
-	// For the network "fd": a listening socket that the process inherited, by its number, or by the name in Address that a
-	// service manager has given to it and perhaps to others.
+	// For the network "fd": an inherited listening socket, by its number, or by the name in Address, which a service manager can
+	// give to several sockets.
 	FD int
 }
 
@@ -74,7 +74,7 @@ func parseAddress(text, dir string) (Address, error) {
 	return parseTCP(text)
 }
 
-// hasScheme reports whether a text is an address as URLs, nginx or gunicorn have it.
+// hasScheme reports whether a text has a scheme, like an address in a URL, nginx or gunicorn.
 func hasScheme(text string) bool {
 	scheme, rest, ok := strings.Cut(text, ":")
 	if strings.HasPrefix(rest, "//") {
@@ -83,7 +83,7 @@ func hasScheme(text string) bool {
 	return ok && slices.Contains([]string{"unix", "tcp", "tcp4", "tcp6", "http", "https", "uwsgi"}, scheme) && !isPort(rest)
 }
 
-// withoutScheme says what to write instead of an address with a scheme.
+// withoutScheme returns what to write instead of an address with a scheme.
 func withoutScheme(text string) string {
 	scheme, rest, _ := strings.Cut(text, ":")
 	rest = strings.TrimPrefix(rest, "//")
@@ -112,7 +112,7 @@ func parseFD(text string) (Address, error) {
 	return Address{Network: "fd", FD: int(fd)}, nil
 }
 
-// isFDName reports whether a text is a name of a descriptor and no number; see sd_listen_fds_with_names(3).
+// isFDName reports whether a text is the name of a descriptor, not a number; see sd_listen_fds_with_names(3).
 func isFDName(text string) bool {
 	const longest = 255
 	unfit := func(r rune) bool { return r <= ' ' || r > '~' || r == ':' || r == '/' }

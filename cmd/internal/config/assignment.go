@@ -9,7 +9,7 @@ import (
 type assignment struct {
 	Setting
 	uwsgi       bool // from uWSGI's section
-	commented   byte // the sign of what looks like a comment behind the value; 0: there is none
+	commented   byte // the sign of an apparent comment after the value; 0: none
 	conditional bool // within a condition, so it is checked but not applied
 }
 
@@ -63,8 +63,8 @@ func (a assignment) fault(err error) Remark {
 	return Remark{a.Origin, message}
 }
 
-// ownLine says how to write comments. uWSGI has no comments behind values, either: it reads numbers as far as they go, takes every
-// boolean with one for true, and has it in its texts.
+// ownLine says how to write comments. uWSGI has no comments after values, either: it reads the leading digits of a number, takes
+// every boolean with a comment for true, and keeps the comment in a text.
 const ownLine = "a comment needs a line of its own"
 
 // ownVariable says how to write variables. Neither uWSGI nor this package replaces the shell's ${NAME}.
@@ -76,7 +76,7 @@ func isQuoted(value string) bool {
 	return n > 1 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0]
 }
 
-// commentSign returns the sign that begins what looks like a comment behind a value, outside of quotes, or 0.
+// commentSign returns the sign that begins an apparent comment after a value, outside of quotes, or 0.
 func commentSign(value string) byte {
 	for i, c := range []byte(value) {
 		if c != ';' && c != '#' || i > 0 && value[i-1] != ' ' && value[i-1] != '\t' {

@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestCommentBehindValue checks that no value takes a comment without a word on it.
-func TestCommentBehindValue(t *testing.T) {
+// TestCommentAfterValue checks that every comment after a value is refused or noted.
+func TestCommentAfterValue(t *testing.T) {
 	const hint = "a comment needs a line of its own"
 	for _, sign := range []string{" ; c", "\t# c", "   ;c", " #"} {
 		for key, value := range map[string]string{

@@ -20,7 +20,7 @@ type binder struct {
 	used    map[string]bool     // keys used by a %(key)
 	unknown []assignment
 
-	speaksHTTP bool // also in uWSGI, at socket
+	speaksHTTP bool // uWSGI speaks it at socket, too
 }
 
 func newBinder(sys *system, keys *table, used, tried map[string]bool) *binder {
@@ -162,7 +162,7 @@ func (b *binder) set(c *Config, k Key, a assignment) {
 	}
 }
 
-// noteAddress reports an address that uWSGI takes for another one.
+// noteAddress reports an address that uWSGI reads differently.
 func (b *binder) noteAddress(a assignment) {
 	switch colon := strings.ContainsRune(a.Value, ':'); {
 	case strings.HasPrefix(a.Value, ":"):
@@ -172,7 +172,7 @@ func (b *binder) noteAddress(a assignment) {
 	}
 }
 
-// noteComment reports a text that has what was meant as a comment.
+// noteComment reports a text with an apparent comment in it.
 func (b *binder) noteComment(a assignment) {
 	if a.commented != 0 {
 		b.note(a.Origin, `%s: the text from " %c" on belongs to the value: %s`, printable(a.Key), a.commented, ownLine)

@@ -6,11 +6,11 @@ import (
 	"unicode"
 )
 
-// contents are the texts of files in @(file). They may be secret, and a path may be that of another file, so no fault, no note and
+// contents are the texts of files in @(file). They may be secret, and a path may be a mistake, so no fault, no note and
 // no list of settings shows them.
 type contents struct {
 	texts []string
-	keys  map[string]bool   // whose value has one, by the name of the key
+	keys  map[string]bool   // names of the keys whose value has one
 	in    map[Origin]string // the keys of these values, by their places
 }
 
@@ -49,12 +49,12 @@ func (c *contents) conceal(e Effective) Effective {
 		}
 	}
 	if e.Value == before || c.quotes(e.Value) {
-		e.Value = concealed // numbers and paths are written in another way
+		e.Value = concealed // numbers and paths are formatted
 	}
 	return e
 }
 
-// replace replaces the texts in a message about something else, except short ones, which are there by chance.
+// replace replaces the texts in a message about something else, except short ones, which can match by chance.
 func (c *contents) replace(message string) string {
 	const long = 8
 	for _, text := range c.texts {

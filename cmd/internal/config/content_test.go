@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestContentsAreNotShown gives every key the text of a file that is something else: neither faults nor notes nor the list of
-// settings may quote it.
+// TestContentsAreNotShown gives every key the text of an unrelated file, which neither faults nor notes nor the list of
+// settings may quote.
 func TestContentsAreNotShown(t *testing.T) {
 	names := []string{"ini", "include", "placeholder", "plugins", "route", "hook-as-root", "chmod", "http-socket", "logformat", "mount"}
 	for _, k := range Keys() {

@@ -26,5 +26,5 @@
 //
 // Differences from uWSGI: paths of included files are relative to the including file, not to the working directory; %(key)
 // needs the key above it, is the last value and not the first, and does no arithmetic; there are no conditions and loops; and
-// environment variables do not set keys. Values in [uwsgi] that uWSGI takes for others are noted.
+// environment variables do not set keys. Values in [uwsgi] that uWSGI reads differently are noted.
 package config

@@ -26,7 +26,7 @@ const maxExpanded = 64 << 10
 // A doubled sign stands for itself: %%, $$( and @@(. References in other and in file are replaced too.
 type expander struct {
 	sys     *system
-	ini     *inclusion                       // what is being read; nil on the command line
+	ini     *inclusion                       // the file being read; nil on the command line
 	first   *inclusion                       // the file that the command line names
 	lookup  func(key string) (string, error) // the value of a key that is set above
 	rest    string
@@ -34,7 +34,7 @@ type expander struct {
 	escaped bool     // $$(, @@( or %%( was read, which uWSGI does not take literally
 	located bool     // a part of the ini file's path was inserted
 	working bool     // the working directory was inserted
-	beside  bool     // a file in the ini file\'s directory was inserted, which is not the working directory
+	beside  bool     // a file in the ini file's directory was inserted, which is not the working directory
 	files   []string // the texts that @(file) has inserted
 }
 

@@ -14,7 +14,7 @@ const (
 	preload           = "preload"
 )
 
-// preloadAge is the shortest time with which browsers take a host into their preload lists.
+// preloadAge is the shortest time that the preload lists of browsers accept.
 const preloadAge = 365 * 24 * time.Hour
 
 // hsts is the value of Strict-Transport-Security, with commas: a time in seconds, and directives.

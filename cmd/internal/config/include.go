@@ -86,7 +86,7 @@ type reader struct {
 	last        map[string]Origin     // of the values in above
 	broken      map[string]bool       // keys whose value has a reported fault
 	used        map[string]bool       // keys used by a %(key)
-	chain       []inclusion           // what is being read, the first file first
+	chain       []inclusion           // the files being read, the first one first
 	included    int
 	contents    contents
 	incomplete  bool // a file is missing, so any key may be

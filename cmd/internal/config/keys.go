@@ -14,7 +14,7 @@ type Key struct {
 
 	adds       bool                 // on the command line it adds to the files' values instead of replacing them
 	ownWorker  bool                 // it has no effect on a command, only on multiproc's own workers
-	exporter   bool                 // of these: it has an effect on the exporter
+	exporter   bool                 // with ownWorker: it has an effect on the exporter, too
 	ownMaster  bool                 // it has no effect without a master
 	template   bool                 // uWSGI's values are templates with %(…): they are ignored
 	afterChdir bool                 // uWSGI resolves a relative path after chdir
@@ -207,7 +207,7 @@ func Keys() []Key {
 		},
 		{
 			Name: "fs-reload", Repeatable: true, ownMaster: true, afterChdir: true,
-			Help: "like touch-reload, and also when a file directly in this directory is changed, or a mode",
+			Help: "like touch-reload, and also when the content or mode of a file directly in this directory changes",
 			bind: func(c target) value { return paths(&c.FSReload, c.sys.Dir) },
 		},
 

@@ -122,7 +122,7 @@ func TestKeysChangeFields(t *testing.T) {
 	}
 }
 
-// TestSuggestion makes mistakes that people make.
+// TestSuggestion checks the suggestions for common mistakes.
 func TestSuggestion(t *testing.T) {
 	keys := newTable()
 	known := func(name string) bool {

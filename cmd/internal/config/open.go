@@ -9,10 +9,10 @@ import (
 	"syscall"
 )
 
-// errReadOnce is the error of a file that had what was in it when the server started.
+// errReadOnce is the error of a pipe or a device that was read when the server started.
 var errReadOnce = errors.New("cannot be read again, since it is no regular file: restart the server instead")
 
-// openAgain opens a file that a server has read before. What a pipe had is gone, and to wait for more could take forever.
+// openAgain opens a file that a server has read before. The content of a pipe is gone, and waiting for more could block forever.
 func openAgain(path string) (io.ReadCloser, error) {
 	refuse := func(err error) (io.ReadCloser, error) { return nil, &fs.PathError{Op: "open", Path: path, Err: err} }
 	if inherited(path) {
@@ -35,7 +35,7 @@ func openAgain(path string) (io.ReadCloser, error) {
 	return nil, errors.Join(err, file.Close())
 }
 
-// inherited reports whether a path is that of a descriptor, which another process has for something else, if at all.
+// inherited reports whether a path names a descriptor, which is another file in another process, or closed.
 func inherited(path string) bool {
 	descriptor := strings.HasPrefix(path, "/dev/fd/") || path == "/dev/stdin"
 	return descriptor || strings.HasPrefix(path, "/proc/") && strings.Contains(path, "/fd/")

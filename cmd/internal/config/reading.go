@@ -20,7 +20,7 @@ func (r *reader) noteEnvironment() {
 	}
 }
 
-// noteReading reports a value in uWSGI's section that uWSGI takes for another one.
+// noteReading reports a value in uWSGI's section that uWSGI reads differently.
 func (b *binder) noteReading(k Key, a assignment, text string) {
 	if !a.uwsgi || !isNumberOfUWSGI(k.Name) {
 		return
@@ -44,7 +44,7 @@ func isNumberOfUWSGI(key string) bool {
 	return false
 }
 
-// uwsgiNumber returns the number that uWSGI makes of a text: it ends before the first character that is no digit, and a umask has
+// uwsgiNumber returns the number that uWSGI reads from a text: it stops at the first character that is not a digit, and a umask has
 // three digits.
 func uwsgiNumber(key, text string) string {
 	if key == "umask" && len(text) < len("022") {

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestReadingOfUWSGI loads values that uWSGI accepts in uWSGI's section, most of which it takes for others.
+// TestReadingOfUWSGI loads values that uWSGI accepts in uWSGI's section, most of which it reads differently.
 func TestReadingOfUWSGI(t *testing.T) {
 	for line, want := range map[string]string{ // the number in the note; empty: none
 		"harakiri = 60": "", "harakiri = 60s": "", "harakiri = +60": "", "harakiri = 060": "",

@@ -67,7 +67,7 @@ func matches(list, name string) bool {
 	return false
 }
 
-// routeAction returns the action of one of uWSGI's routes: the value of route-run, and what is behind the first space of the
+// routeAction returns the action of one of uWSGI's routes: the value of route-run, and the text after the first space of the
 // others. Labels have none.
 func routeAction(key, value string) (action string, ok bool) {
 	for _, phase := range []string{"error-", "response-", "final-"} {

@@ -139,7 +139,7 @@ func (t *table) suggestion(word, dashes string, others ...string) string {
 	return ": did you mean " + dashes + best + "?"
 }
 
-// foreignNames returns the keys for words of systemd, gunicorn and nginx, and for some that come to mind.
+// foreignNames returns the keys for words of systemd, gunicorn and nginx, and for other likely guesses.
 func foreignNames() map[string]string {
 	names := map[string]string{}
 	for key, words := range map[string]string{

@@ -6,13 +6,13 @@ import "strings"
 // their own.
 type UWSGIKey struct {
 	Name    string
-	Refused bool   // it is a fault, since the server would be another one without it; other keys are ignored
+	Refused bool   // it is a fault, since ignoring it would change what the server does; other keys are ignored
 	Reason  string // what to use instead, or why nothing has to be
 
 	alone bool // it takes no value, so the next argument on a command line is not its value
 }
 
-// UWSGIKeys returns the table of uWSGI's keys: the ignored ones, then the refused ones. What guards something is refused.
+// UWSGIKeys returns the table of uWSGI's keys: the ignored ones, then the refused ones. Keys that guard something are refused.
 func UWSGIKeys() []UWSGIKey {
 	keys := make([]UWSGIKey, 0, 1024)
 	for _, group := range []struct {

@@ -25,7 +25,7 @@ func newUWSGI(t *testing.T) uwsgi {
 }
 
 // run runs uWSGI in a new directory with lines in its section. It has no program to serve, so it ends when it has read everything
-// and bound its socket. The result is its log, with what a hook sees then, and with the directory as testSystem has it.
+// and bound its socket. The result is its log and the output of a hook, with the directory replaced by that of testSystem.
 func (u uwsgi) run(t *testing.T, lines string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -72,8 +72,8 @@ func TestUWSGIHelp(t *testing.T) {
 	}
 }
 
-// TestUWSGIValues gives the same lines to uWSGI and to the product: each value must mean the same, be refused or be noted. What is
-// compared is what can be seen of a value from outside.
+// TestUWSGIValues gives the same lines to uWSGI and to the product: each value must mean the same, be refused or be noted. It compares
+// the effects of a value that are visible from outside.
 func TestUWSGIValues(t *testing.T) {
 	theirs := newUWSGI(t)
 	const numbers = "3|3 ; three|3 # three|2m|4k|+3|03|3.7|0x10|1e1|3,4|-1|auto|\"3\"|"
@@ -170,7 +170,7 @@ func valuesOf(loaded *Loaded, key string) []string {
 	return values
 }
 
-// TestUWSGIReferences compares what uWSGI and the product make of references: each must be replaced by the same text, be refused or
+// TestUWSGIReferences compares how uWSGI and the product replace references: each must be replaced by the same text, be refused or
 // be noted. $(NAME-other) is the product's own.
 func TestUWSGIReferences(t *testing.T) {
 	theirs := newUWSGI(t)
