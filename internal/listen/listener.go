@@ -80,8 +80,8 @@ func newTCPListener(socket Socket) (*listener, error) {
 	return l, nil
 }
 
-// explainInUse adds that this process itself has the address, if so: an address cannot change to one that overlaps while the old one
-// is open, or to one that overlaps with that of a passed socket, or to that of one that was closed: its manager has it open.
+// explainInUse adds the cause if this server itself occupies the address. A reload cannot change an address to one that overlaps
+// with an open one or with that of a passed socket, even if it was closed here: the service manager still has it open.
 func (s *Sockets) explainInUse(err error, socket Socket) error {
 	if closed := namedBy(socket, s.unused); len(closed) > 0 {
 		return fmt.Errorf("%w, perhaps by the socket that was passed as %s: no key named it at the start, so a restart is needed",
@@ -104,7 +104,7 @@ func (s *Sockets) explainInUse(err error, socket Socket) error {
 	return err
 }
 
-// explainPassed adds the name and the address of a passed descriptor, by which its user knows it.
+// explainPassed adds the name and the address of a passed descriptor, since its number means little to the user.
 func (s *Sockets) explainPassed(err error, fd int) error {
 	for _, p := range s.passed {
 		if p.fd == fd {

@@ -22,7 +22,7 @@ import (
 const firstPassed = 3
 
 // PassedFiles returns the descriptors that the service manager has passed to this process, and unsets its variables, which must not
-// reach the workers. As sd_listen_fds(3), it fails if one of them is not open: the number would become that of another file.
+// reach the workers. Like sd_listen_fds(3), it fails if one of them is not open: another file would get the number.
 func PassedFiles() ([]*os.File, error) {
 	n, err := strconv.Atoi(os.Getenv("LISTEN_FDS"))
 	if err != nil || os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
@@ -44,7 +44,7 @@ type passed struct {
 	bound  unix.Sockaddr // nil: it is not a socket
 	stream bool          // it is a listening stream socket
 	v6only bool          // at [::], it does not take IPv4 connections
-	paths  []string      // other paths that have led to it
+	paths  []string      // other paths that have led to its file
 }
 
 func newPassed(file *os.File) *passed {
@@ -69,7 +69,7 @@ func (p *passed) socket(name string) Socket {
 	return Socket{Name: name, Network: "fd", Address: strconv.Itoa(p.fd)}
 }
 
-// address returns where it is bound, for people.
+// address returns the address it is bound to, for messages.
 func (p *passed) address() string {
 	switch at := p.bound.(type) {
 	case *unix.SockaddrUnix:
@@ -98,10 +98,10 @@ func addrPort(at unix.Sockaddr) netip.AddrPort {
 // Resolve returns the sockets to open for an address: the passed ones that are bound there, or else the address itself. For the
 // network "fd", an address that is not a number is a name that the service manager has given to one or more descriptors.
 //
-// Addresses are compared as the kernel has them. A wildcard address is that of both IPv4 and IPv6, which may be two sockets; a
-// socket that takes both is one for 0.0.0.0, too. The path of a unix socket may lead there by symbolic links.
+// Addresses are compared as the kernel reports them. A wildcard address stands for both IPv4 and IPv6, which may be two sockets; a
+// socket that accepts both matches 0.0.0.0, too. The path of a unix socket may lead there by symbolic links.
 //
-// After CloseUnused it may run beside the other methods, but not beside itself.
+// After CloseUnused it may run concurrently with the other methods, but not with itself.
 func (s *Sockets) Resolve(want Socket) ([]Socket, error) {
 	byNumber := want.Network == "fd" && strings.Trim(want.Address, "0123456789") == ""
 	if byNumber || len(s.passed) == 0 && want.Network != "fd" {
@@ -111,7 +111,7 @@ func (s *Sockets) Resolve(want Socket) ([]Socket, error) {
 	if want.Network == "fd" && len(found) == 0 {
 		return nil, fmt.Errorf("no socket %q was passed%s", want.Address, s.passedNames())
 	}
-	// Another kind of socket can have the same address. If it is the only one, it is meant, and opening it shows what is wrong.
+	// Another kind of socket can have the same address. If there is no other, return it: opening it fails with the reason.
 	if want.Network != "fd" && slices.ContainsFunc(found, func(p *passed) bool { return p.stream }) {
 		found = slices.DeleteFunc(found, func(p *passed) bool { return !p.stream })
 	}
@@ -160,7 +160,8 @@ func namesTCP(address string) func(*passed) bool {
 	}
 }
 
-// hostAddresses returns the addresses of a host, none if it is not known. Without a host, and for ::, they are all addresses.
+// hostAddresses returns the addresses of a host, or none if it cannot be resolved. An empty host, like ::, means both wildcard
+// addresses.
 func hostAddresses(host string) []netip.Addr {
 	if host == "" {
 		host = "::"
@@ -217,8 +218,9 @@ func (s *Sockets) passedNames() string {
 	return ", only " + strings.Join(slices.Compact(names), ", ")
 }
 
-// CloseUnused closes the passed sockets that no set has, and reports the name and the address of each. Other passed descriptors are
-// reported without an address and left open: those of a parent that announces more than it passes are this process's own by now.
+// CloseUnused closes the passed sockets that are in no set, and reports the name and the address of each. Passed descriptors that
+// are not sockets are reported without an address and left open: if the parent announced more than it passed, they are this
+// process's own.
 func (s *Sockets) CloseUnused(report func(name, address string)) error {
 	var errs []error
 	s.passed = slices.DeleteFunc(s.passed, func(p *passed) bool {
@@ -235,7 +237,7 @@ func (s *Sockets) CloseUnused(report func(name, address string)) error {
 	return errors.Join(errs...)
 }
 
-// has reports whether a set has an inherited descriptor.
+// has reports whether an inherited descriptor is in a set.
 func (s *Sockets) has(fd int) bool {
 	for _, l := range s.open {
 		if l.inherited && l.fd == fd {

@@ -16,7 +16,7 @@ type Queue struct {
 }
 
 // Queues returns the queues of all listeners; that of a reuse-port listener is the sum over its sockets. Queues that cannot be read
-// are missing, and the error has the reason. It does not block.
+// are omitted, and the error has the reason. It does not block.
 func (set *Set) Queues() ([]Queue, error) {
 	var queues []Queue
 	var errs []error

@@ -222,7 +222,7 @@ func TestUnixLockedDirectory(t *testing.T) {
 	open(t, NewSockets(nil), unixSocket(path+"/s"))
 }
 
-// TestUnixOfReplacedDirectory: root opens a socket in a directory that its owner swaps with a link all the time.
+// TestUnixOfReplacedDirectory opens sockets as root in a directory that its owner keeps swapping with a link.
 func TestUnixOfReplacedDirectory(t *testing.T) {
 	proctest.Root(t)
 	root, others := t.TempDir(), t.TempDir()

@@ -17,7 +17,7 @@ import (
 
 // Users of these tests, besides root.
 const (
-	service  = 65534 // which the process continues as
+	service  = 65534 // the user that the process continues as
 	stranger = 65533
 )
 
@@ -124,7 +124,7 @@ func appendTo(path string, owner *osfile.User) error {
 
 var serviceUser = &osfile.User{UID: service, GID: service, Groups: []int{service}}
 
-// TestPlaceRefuses: root makes and changes nothing for a user who might not do so, wherever that user has the path lead.
+// TestPlaceRefuses checks that root makes and changes nothing that the user may not, wherever that user's links lead.
 func TestPlaceRefuses(t *testing.T) {
 	for name, row := range map[string]struct {
 		prepare func(y yard)
@@ -203,7 +203,7 @@ func TestPlaceRefuses(t *testing.T) {
 	}
 }
 
-// TestPlaceOwner: what is made belongs to the user who shall have it.
+// TestPlaceOwner checks the owners of files that are opened, new and existing ones.
 func TestPlaceOwner(t *testing.T) {
 	y := newYard(t)
 	y.file("service/old", service, 0o600)
@@ -301,7 +301,7 @@ func TestPlaceOfChangingPath(t *testing.T) {
 	y.mustBeUntouched()
 }
 
-// TestPlacePath: a path for the kernel leads to the directory, also after others have replaced that.
+// TestPlacePath checks that Path leads to the opened directory even after others have replaced it.
 func TestPlacePath(t *testing.T) {
 	y := newYard(t)
 	y.must(errors.Join(os.Mkdir(y.path("service/run"), 0o755), os.Chown(y.path("service/run"), service, service)))
@@ -325,7 +325,7 @@ func TestPlacePath(t *testing.T) {
 	y.mustBeUntouched()
 }
 
-// TestPlaceRemoves only what it has made, as the user who may.
+// TestPlaceRemoves removes a file after its directory was moved and replaced by a link.
 func TestPlaceRemoves(t *testing.T) {
 	y := newYard(t)
 	y.must(errors.Join(os.Mkdir(y.path("service/run"), 0o755), os.Chown(y.path("service/run"), service, service)))
@@ -347,7 +347,7 @@ func TestPlaceRemoves(t *testing.T) {
 	y.must(place.Remove(id)) // there is none
 }
 
-// TestDescriptors: some paths stand for a descriptor of this process, also through links.
+// TestDescriptors checks the paths that stand for a descriptor of this process, directly or through links.
 func TestDescriptors(t *testing.T) {
 	dir := t.TempDir()
 	link := filepath.Join(dir, "log")

@@ -16,8 +16,8 @@ import (
 // exporterVerb is the name of ExporterCommand.
 const exporterVerb = "exporter"
 
-// ExporterCommand returns the verb with which a master starts the exporter, which serves the metrics of workers that are another
-// program.
+// ExporterCommand returns the verb with which a master starts the exporter. If the workers are another program, the exporter serves
+// their metrics.
 func ExporterCommand() *urfave.Command {
 	return &urfave.Command{
 		Name:            exporterVerb,
@@ -33,7 +33,7 @@ func ExporterCommand() *urfave.Command {
 	}
 }
 
-// serveExporter serves the metrics until it is asked to stop. It has none of its own: the page is the program's. It closes what was
+// serveExporter serves the metrics of the program until the process must stop. It has no metrics of its own. It closes what was
 // inherited.
 func (p process) serveExporter(ctx context.Context) (err error) {
 	var db *store.Store
@@ -50,7 +50,7 @@ func (p process) serveExporter(ctx context.Context) (err error) {
 
 	routes := &routes{cfg: p.cfg, metrics: requireToken(p.secrets.MetricsToken, collector)}
 	conf := p.workerConfig()
-	conf.Limits.Harakiri, conf.Limits.MaxRequests = 0, 0 // they are about the requests of users
+	conf.Limits.Harakiri, conf.Limits.MaxRequests = 0, 0 // limits for the requests of users
 	if conf.Named, conf.NamedTLS, err = routes.named(p.log); err != nil {
 		return errors.Join(err, p.inherited.Close())
 	}

@@ -26,7 +26,7 @@ type generations struct {
 
 // read returns the plan of the next generation, whose settings the new program has printed.
 //
-// It may take forever: a file system may hang. Then it fails until it has ended.
+// It may hang with a file system. Until it has returned, further calls fail.
 func (g *generations) read(settings []byte) (master.Plan, error) {
 	if !g.reading.TryLock() {
 		return master.Plan{}, errors.New("files are still being read for an earlier reload")
@@ -111,12 +111,12 @@ func (g *generations) plan(cfg *config.Config) (master.Plan, error) {
 	return plan, nil
 }
 
-// ownProcess reports whether processes of our own serve: the workers, or the exporter if they are another program.
+// ownProcess reports whether any serving process runs this program: a worker, or the exporter of workers that are another program.
 func ownProcess(cfg *config.Config) bool {
 	return strings.TrimSpace(cfg.Command) == "" || len(cfg.MetricsSockets) > 0
 }
 
-// hasDatabase reports whether a process of our own opens the database.
+// hasDatabase reports whether a serving process that runs this program opens the database.
 func hasDatabase(cfg *config.Config) bool { return cfg.Database != "" && ownProcess(cfg) }
 
 // environ returns the environment of workers, without what identifies each of them.

@@ -7,14 +7,14 @@ import (
 	"multiproc/worker"
 )
 
-// strictTransport tells browsers to use only HTTPS for this host from now on. Over HTTP, where anybody on the way could say so, it
-// says nothing.
+// strictTransport sets Strict-Transport-Security, which makes browsers use only HTTPS for this host, on responses over HTTPS. Over
+// HTTP browsers ignore it, since anybody on the way could have added it.
 type strictTransport struct {
 	value  string // of Strict-Transport-Security
 	routes *http.ServeMux
 }
 
-// newStrictTransport returns routes with the header that the key hsts asks for.
+// newStrictTransport returns routes with the header that the key hsts describes, if it is set.
 func newStrictTransport(hsts string, routes *http.ServeMux) http.Handler {
 	if hsts == "" {
 		return routes

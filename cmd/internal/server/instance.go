@@ -24,7 +24,7 @@ import (
 type instance struct {
 	cfg        *config.Config
 	privileges *config.Privileges // to continue with; nil: those of the start
-	owner      *osfile.User       // of the files that are made before; the same, or nil
+	owner      *osfile.User       // the same user, as the owner of files that are made before; or nil
 	log        *slog.Logger
 	pidfile    *master.Pidfile // nil: none
 	sockets    *listen.Sockets
@@ -57,7 +57,7 @@ func withInstance(loaded *config.Loaded, sockets *listen.Sockets, run func(*inst
 
 func (in *instance) acquire(notes []config.Remark) error {
 	cfg := in.cfg
-	// Workers get what the master passes on, not what its own parent has left open.
+	// Workers inherit only what the master passes on, not what its own parent has left open.
 	if err := osfile.CloseOnExec(3); err != nil {
 		return err
 	}

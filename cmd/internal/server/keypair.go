@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// loadPair makes a certificate of the contents of two files in PEM. Its error says which file is wrong, what it is and what is
-// wanted, and never quotes the content: the path may be that of another file.
+// loadPair parses a certificate and its key, the contents of two PEM files. Its error names the faulty file, the kind of its content
+// and the kind that is needed, and never quotes the content: the path may be that of another file.
 func loadPair(certName string, cert []byte, keyName string, key []byte) (tls.Certificate, error) {
 	pair, err := tls.X509KeyPair(cert, key)
 	if err == nil {
@@ -30,7 +30,7 @@ func loadPair(certName string, cert []byte, keyName string, key []byte) (tls.Cer
 	return pair, fmt.Errorf("%s: the key belongs to another certificate than the one in %s", keyName, certName)
 }
 
-// matchesLater reports whether the key belongs to a certificate behind the first one.
+// matchesLater reports whether the key belongs to a certificate after the first one.
 func matchesLater(cert, key []byte) bool {
 	for {
 		block, rest := pem.Decode(cert)
@@ -45,7 +45,7 @@ func matchesLater(cert, key []byte) bool {
 	}
 }
 
-// certificateFault returns why a file has no usable certificate, or nothing.
+// certificateFault returns the reason why a file has no usable certificate, or "" if it has one.
 func certificateFault(content []byte) string {
 	const want = "a certificate in PEM is needed"
 	types, _ := pemTypes(content)
@@ -69,7 +69,7 @@ func certificateFault(content []byte) string {
 	return "it is not PEM: " + want
 }
 
-// keyFault returns why a file has no usable key, or nothing.
+// keyFault returns the reason why a file has no usable key, or "" if it has one.
 func keyFault(content []byte) string {
 	const want = "a private key in PEM without a passphrase is needed"
 	types, encrypted := pemTypes(content)
@@ -94,7 +94,7 @@ func isPrivate(typ string) bool {
 	return typ == "PRIVATE KEY" || strings.HasSuffix(typ, " PRIVATE KEY")
 }
 
-// damagedKey returns why the first private key cannot be read, or nothing if it can.
+// damagedKey returns the reason why the first private key cannot be parsed, or "" if it can.
 func damagedKey(content []byte) string {
 	for rest := content; ; {
 		block, after := pem.Decode(rest)
@@ -135,7 +135,7 @@ func pemTypes(content []byte) (types []string, encrypted []bool) {
 	}
 }
 
-// kindOf describes a file that is known but not what was wanted; empty: it is not known.
+// kindOf describes the content of a file of the wrong kind; empty: the kind is unknown.
 func kindOf(content []byte) string {
 	names := map[string]string{
 		"CERTIFICATE":         "a certificate",

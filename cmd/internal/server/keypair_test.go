@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// TestPairFaults: a file that is not what was wanted is called what it is, and its content is not shown.
+// TestPairFaults checks that errors name the kind of a wrong file and do not show its content.
 func TestPairFaults(t *testing.T) {
 	cert, key := newPair(t, 1)
 	otherCert, otherKey := newPair(t, 2)
@@ -85,7 +85,7 @@ func TestPairFaults(t *testing.T) {
 	}
 }
 
-// newPair returns a certificate that is signed by itself, and its key, as PEM.
+// newPair returns a self-signed certificate and its key, as PEM.
 func newPair(t *testing.T, serial int64) (cert, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -56,7 +56,7 @@ func requireToken(token string, metrics http.Handler) http.Handler {
 }
 
 // metricsAuth authenticates requests by the web configuration of Prometheus's exporter-toolkit in a file: TLS, client
-// certificates, users with passwords, headers, a rate limit. HTTP/2 is not served, whatever the file says.
+// certificates, users with passwords, headers, a rate limit. HTTP/2 is never served, even if the file enables it.
 //
 // The file is read again when it has changed, so the user that the server runs as must be able to read it. Users, headers and
 // the rate take effect at once, certificates for new connections. All requests are refused while the file cannot be used or
@@ -69,7 +69,7 @@ type metricsAuth struct {
 
 	mu     sync.Mutex // guards what follows
 	state  fileState  // of the file when it was read last
-	read   time.Time  // the time of that
+	read   time.Time  // when that was
 	policy *authPolicy
 	fault  error // if policy is nil
 	faults cli.FaultLog
@@ -191,7 +191,7 @@ func readAuthPolicy(path string) (*authPolicy, error) {
 	return policy, nil
 }
 
-// parseAuthPolicy returns errors that do not quote the content: it has secrets, and the path may be that of another file.
+// parseAuthPolicy returns errors that do not quote the content: it contains secrets, and the path may be that of another file.
 func parseAuthPolicy(path string) (*authPolicy, error) {
 	file, err := readSecret(path)
 	if err != nil {
@@ -327,13 +327,13 @@ func authTLS(c *web.TLSConfig) (*tls.Config, error) {
 		return nil, err
 	}
 	settings, err := web.ConfigToTLSConfig(c)
-	if err != nil { // all else is right
+	if err != nil { // everything else has been checked
 		return nil, errors.New("client_auth_type is unknown, or missing beside a client CA")
 	}
 	return settings, nil
 }
 
-// yamlError returns where a YAML file is wrong, without its content.
+// yamlError returns the lines and kinds of the faults in a YAML file, without its content.
 func yamlError(err error) error {
 	faults := []string{strings.TrimPrefix(err.Error(), "yaml: ")}
 	if list, ok := errors.AsType[*yaml.TypeError](err); ok {

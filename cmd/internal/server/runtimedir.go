@@ -34,8 +34,8 @@ func (in *instance) findMetricsDir() (string, error) {
 	return dir, nil
 }
 
-// makeConfiguredDir makes the configured metrics directory if root has to do that for the user that the server continues as. What
-// fails otherwise is reported when the directory is opened.
+// makeConfiguredDir makes the configured metrics directory if root must do that for the user that the server continues as. All other
+// faults are reported when the directory is opened.
 func (in *instance) makeConfiguredDir() error {
 	if in.owner == nil || in.private {
 		return nil
@@ -47,8 +47,8 @@ func (in *instance) makeConfiguredDir() error {
 	return nil
 }
 
-// makeOwnDir makes a metrics directory of the server's user. An existing one of that user is left from before; one of another user
-// is empty if its server has stopped, but could not remove it.
+// makeOwnDir makes a metrics directory of the server's user. An existing one of that user is kept. One of another user is
+// replaced if it is empty: its server has stopped, but could not remove it.
 func (in *instance) makeOwnDir(path string) (err error) {
 	defer func() {
 		if err != nil {
@@ -65,7 +65,7 @@ func (in *instance) makeOwnDir(path string) (err error) {
 			return fmt.Errorf("%w, and belongs to user %d: stop that user's server, or remove it", err, st.Uid)
 		}
 	}
-	fd, made, err := place.Mkdir(0o755) // what belongs to others elsewhere is refused later
+	fd, made, err := place.Mkdir(0o755) // a directory of another user elsewhere is refused later
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func TestRuntimeDirectoryFollowsTheUmask(t *testing.T) {
 	}
 }
 
-// TestRuntimeDirectoryBehindLink: /var/run is one.
+// TestRuntimeDirectoryBehindLink has a path through a symbolic link, such as /var/run.
 func TestRuntimeDirectoryBehindLink(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "run")
 	check(t, os.Symlink(t.TempDir(), link))
@@ -54,7 +54,7 @@ func TestRuntimeDirectoryBehindLink(t *testing.T) {
 	}
 }
 
-// TestPrivateDirectoryOfAnotherUser: a server could not remove its directory from root's when it stopped, and uid was changed.
+// TestPrivateDirectoryOfAnotherUser starts a server after a change of uid: the last one could not remove its directory from root's.
 func TestPrivateDirectoryOfAnotherUser(t *testing.T) {
 	proctest.Root(t)
 	dir := t.TempDir()

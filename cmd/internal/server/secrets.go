@@ -119,7 +119,7 @@ func (f *secretFiles) read(cfg *config.Config) (*secrets, error) {
 	return s, nil
 }
 
-// warnUnreadable logs which files a reload cannot read again.
+// warnUnreadable logs the files that a reload will not be able to read.
 func (f *secretFiles) warnUnreadable(cfg *config.Config) {
 	for _, file := range [][2]string{
 		{"tls-cert", cfg.TLSCert}, {"tls-key", cfg.TLSKey}, {"metrics-token-file", cfg.MetricsTokenFile},

@@ -22,7 +22,7 @@ const (
 	statsListener   = "stats"  // of a master
 )
 
-// sockets are all the sockets of a server, by their users.
+// sockets has all sockets of a server, by the processes that serve them.
 type sockets struct {
 	workers []listen.Socket
 	metrics []listen.Socket // of the workers, or of the exporter
@@ -31,9 +31,9 @@ type sockets struct {
 	control []listen.Socket // of the master
 }
 
-// findSockets returns the sockets that the settings name: of those that the service manager has passed, the ones that are bound to
-// their addresses or have their names. Without the key socket, workers get all that no key names. Without metrics-socket, one called
-// metrics is for the metrics; another program gets it only as one of all.
+// findSockets returns the sockets that the settings name. Those that the service manager has passed are used if they are bound to a
+// configured address or have a configured name. Without the key socket, workers get all that no key names. Without
+// metrics-socket, a passed socket with the name metrics serves the metrics; another program gets it only without the key socket.
 func findSockets(cfg *config.Config, passed *listen.Sockets) (*sockets, error) {
 	f := finder{cfg: cfg, passed: passed, keys: map[string]string{}}
 	s := new(sockets)
@@ -116,7 +116,7 @@ func (in *instance) listenControl(sockets []listen.Socket) (net.Listener, error)
 	}
 	const mode = fs.FileMode(0o600)
 	if socket.Network == "fd" {
-		// Whoever can connect can stop the server.
+		// A process that can connect can stop the server.
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&^mode != 0 {
 			return nil, fmt.Errorf("control: the passed socket %s must have the mode %#o (SocketMode= in a socket unit)", path, mode)
 		}
