@@ -32,14 +32,14 @@ func (w *Writer) restoreLocked() (recreated int, again bool) {
 		return 0, false
 	}
 	lost := 0
-	var news []string
+	var unlogged []string
 	for _, f := range w.files {
 		if err == nil {
 			if damage := w.restoreFileLocked(f); damage != "" {
 				recreated++
 				if !w.loggedFiles[f.name] {
 					w.loggedFiles[f.name] = true
-					news = append(news, f.name+" "+damage)
+					unlogged = append(unlogged, f.name+" "+damage)
 				}
 			}
 		}
@@ -50,9 +50,9 @@ func (w *Writer) restoreLocked() (recreated int, again bool) {
 	if err != nil {
 		w.keptLocked(err)
 	}
-	if len(news) > 0 {
-		slices.Sort(news)
-		w.log.Warn("metric files recreated", "id", w.id, "directory", w.path, "files", news)
+	if len(unlogged) > 0 {
+		slices.Sort(unlogged)
+		w.log.Warn("metric files recreated", "id", w.id, "directory", w.path, "files", unlogged)
 	}
 	if before := w.nLost; before != lost {
 		w.nLost = lost
@@ -85,7 +85,7 @@ func (w *Writer) keepLeaseLocked() error {
 	return nil
 }
 
-// restoreFileLocked returns what was wrong with a file that it has recreated, or "". If that failed f.lost is set.
+// restoreFileLocked recreates a damaged file and returns the damage, or "" if there was none. On failure it sets f.lost.
 func (w *Writer) restoreFileLocked(f *sharedFile) (damage string) {
 	f.lost = false
 	if damage = f.damage(w.lease.Dir); damage == "" {
@@ -101,7 +101,7 @@ func (w *Writer) restoreFileLocked(f *sharedFile) (damage string) {
 
 func (w *Writer) countRecreated(n int) {
 	w.recreatedOnce.Do(func() {
-		// It fails if a metric of the program has the name.
+		// NewCounter fails if the program has a metric of this name.
 		w.recreated, _ = w.NewCounter(prometheus.CounterOpts{
 			Name: "multiproc_metric_files_recreated_total",
 			Help: "Metric files recreated because they were truncated, removed or replaced.",

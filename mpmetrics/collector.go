@@ -18,8 +18,8 @@ type CollectorOptions struct {
 	// Logger gets one line for each faulty file. Nil discards.
 	Logger *slog.Logger
 	// Gatherers add families to the page. If several have a family, the directory's comes first, then that of the
-	// first Gatherer. They must not gather from this Collector. OpenMetrics and protobuf have their exemplars, and their
-	// units: in OpenMetrics only if the name of the family ends in it. Text 0.0.4 has a place for neither.
+	// first Gatherer. They must not gather from this Collector. Their exemplars and units are written in OpenMetrics and
+	// protobuf, a unit in OpenMetrics only if the name of the family ends in it. Text 0.0.4 has neither.
 	Gatherers []prometheus.Gatherer
 }
 

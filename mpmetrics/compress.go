@@ -15,7 +15,7 @@ import (
 // minCompressed is the size from which on a page is compressed, in bytes: less would not save a packet.
 const minCompressed = 1024
 
-// negotiateEncoding returns the encoding that a client prefers: gzip, zstd, or none.
+// negotiateEncoding returns the encoding that a client prefers, gzip or zstd, or "" for none.
 func negotiateEncoding(r *http.Request) string {
 	accepted := r.Header.Get("Accept-Encoding")
 	if accepted == "" || r.Method == http.MethodHead {

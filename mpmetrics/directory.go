@@ -52,8 +52,8 @@ func (d *Directory) Close() error {
 // memory.
 func (d *Directory) Wipe() error { return d.dir.Wipe(d.log) }
 
-// Reopen opens the directory at its path again, locks it and follows it as before, if the one that is open was removed or
-// replaced. It makes it if there is none. Otherwise it does nothing, in two system calls.
+// Reopen opens, locks and follows the directory at the path if the one that is open was removed or replaced, and makes it if
+// there is none. If nothing has changed, it costs two system calls.
 func (d *Directory) Reopen() error {
 	if d.dir.IsAtPath() {
 		return nil
@@ -73,9 +73,9 @@ func (d *Directory) Reopen() error {
 	return err
 }
 
-// FollowLive removes, until d is closed, the live gauges of other libraries' processes when these end, as prometheus_client's
-// mark_process_dead does. A process counts once it has been seen to have the file open; then neither its parent nor the id in the
-// file's name matters. If it ended before, the id must be its pid. It must be called once.
+// FollowLive removes the live gauges of other libraries' processes when these exit, until d is closed, as prometheus_client's
+// mark_process_dead does. Once a process has been seen with the file open, neither its parent nor the id in the file's name
+// matters. If it exited before that, the id must be its pid. FollowLive must be called at most once.
 func (d *Directory) FollowLive() error {
 	live, err := d.dir.FollowLive(d.log)
 	d.live = live
@@ -90,8 +90,8 @@ func (d *Directory) MarkDead(pid int, id string) {
 	}
 }
 
-// Forget removes the lock of an id whose process is dead, and its live gauges. A process of another library may be about to take the
-// id, which has no lock and would count as dead.
+// Forget removes the lock of an id whose process is dead, and its live gauges. Otherwise a process of another
+// library, which takes no lock, would count as dead if it used the id.
 func (d *Directory) Forget(id string) error {
 	if d.live != nil {
 		d.live.Hurry()

@@ -21,7 +21,7 @@ type familyText struct {
 
 	names  sampleNames
 	labels string // of the current metric
-	time   string // at the end of its lines, with a space before; empty: it has none
+	time   string // ends its lines, with a space before; empty if it has none
 }
 
 // appendFamilyText appends a family under its escaped name.

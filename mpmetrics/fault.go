@@ -18,11 +18,11 @@ const (
 	ReasonEmpty      Reason = "empty"      // it has no content, and is not just being created
 	ReasonDamaged    Reason = "damaged"    // from some offset on it does not follow the format: the entries before it count
 	ReasonKey        Reason = "key"        // it has entries whose key is not a sample of its type: the others count
-	ReasonDialect    Reason = "dialect"    // it is of GitLab's prometheus-client-mmap: none of it counts
+	ReasonDialect    Reason = "dialect"    // it was written by GitLab's prometheus-client-mmap: none of it counts
 	ReasonConflict   Reason = "conflict"   // it has a family that another file has with another type or mode
 	ReasonForeign    Reason = "foreign"    // it ends in .db but is not named like a metric file, or is not a regular file
 	ReasonUnreadable Reason = "unreadable" // the system refuses to open, read or map it
-	ReasonLimit      Reason = "limit"      // it is beyond the first files, by name, that are read at most; one fault is for all of them
+	ReasonLimit      Reason = "limit"      // it exceeds the number of files that are read, the first by name; one fault covers all of these
 	ReasonDirectory  Reason = "directory"  // the directory itself cannot be read
 )
 

@@ -52,7 +52,8 @@ func (c *Collector) gatherOthers(p *pageLayout) ([]*dto.MetricFamily, error) {
 	return all, errors.Join(errs...)
 }
 
-// escapeOthers returns the names of families of gatherOthers, escaped, by those that must be. No two families get the same name.
+// escapeOthers maps the names of all families to their escaped forms, or is empty if no name of gatherOthers must be escaped.
+// No two families get the same name.
 func (p *pageLayout) escapeOthers(others []*dto.MetricFamily, scheme model.EscapingScheme) map[string]string {
 	escaped := map[string]string{}
 	if scheme == model.NoEscaping || !slices.ContainsFunc(others, func(f *dto.MetricFamily) bool { return !isLegacy(f.GetName()) }) {
@@ -92,7 +93,7 @@ func otherName(f *dto.MetricFamily) string {
 	return base
 }
 
-// asUnknown returns a counter as a family without a type.
+// asUnknown converts a counter to a family of unknown type.
 func asUnknown(f *dto.MetricFamily) *dto.MetricFamily {
 	unknown := &dto.MetricFamily{Name: f.Name, Help: f.Help, Type: dto.MetricType_UNTYPED.Enum()}
 	for _, m := range f.GetMetric() {

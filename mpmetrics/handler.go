@@ -12,9 +12,9 @@ import (
 // Accept-Encoding. The query parameter name[], which can be repeated, selects families. If another Gatherer fails, its error
 // is logged when it changes, and the rest is served.
 //
-// Requests share a page that was begun after all of them. The memory for pages is bounded: while clients do not take theirs, further
-// requests wait for up to 5 s, or for half of X-Prometheus-Scrape-Timeout-Seconds, and are then answered with 503. To make room, a
-// client that takes nothing for 5 s is cut off, and so is one that has not taken its page after 10 s if there is no such client.
+// Requests share a page that was begun after all of them. The memory for pages is bounded: while clients do not read theirs, further
+// requests wait for up to 5 s, or for half of X-Prometheus-Scrape-Timeout-Seconds, and are then answered with 503. To make room,
+// clients that have read nothing for 5 s are cut off or, if there are none, those still reading the oldest page after 10 s.
 func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")

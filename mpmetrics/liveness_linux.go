@@ -28,8 +28,8 @@ func (l Liveness) String() string { return [...]string{"unknown", "alive", "dead
 // MarshalText returns the word of String, for JSON.
 func (l Liveness) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
-// fileOwner is a file of another library, which has no lock.
-type fileOwner struct {
+// unlockedFile is a file of another library, whose processes hold no lock.
+type unlockedFile struct {
 	name string
 	id   osfile.ID
 	user uint32
@@ -42,7 +42,7 @@ type writerCache struct {
 	found dir.Writers
 }
 
-// find returns the writers of files. Writers that have appeared since are missing for some seconds; what is returned is true.
+// find returns the writers of files. Writers that have appeared since are missing for some seconds; those that it returns are current.
 func (c *writerCache) find(files map[osfile.ID]string, now time.Time) dir.Writers {
 	stale := now.Sub(c.at) >= relook
 	for id, name := range files {
@@ -62,11 +62,11 @@ func (c *writerCache) find(files map[osfile.ID]string, now time.Time) dir.Writer
 // pid: uWSGI users take the number of the worker. So a process is alive if it, or any other, has a file open, and dead only if no
 // process has the number and all that could write to the files are seen: those of the whole machine, or of this pid namespace if
 // the directory belongs to it.
-func (c *writerCache) identify(processes map[*Process][]fileOwner, ours bool, now time.Time) {
+func (c *writerCache) identify(processes map[*Process][]unlockedFile, ours bool, now time.Time) {
 	search := map[osfile.ID]string{}
 	for p, files := range processes {
 		pid, err := strconv.Atoi(p.ID)
-		if err == nil && pid > 0 && slices.ContainsFunc(files, func(f fileOwner) bool {
+		if err == nil && pid > 0 && slices.ContainsFunc(files, func(f unlockedFile) bool {
 			writes, _ := dir.Writes(pid, f.name, f.id)
 			return writes
 		}) {

@@ -19,13 +19,13 @@ const (
 	// roomTimeout bounds the wait for a page to begin.
 	roomTimeout = 5 * time.Second
 	retryAfter  = "5" // in seconds
-	// unreadTimeout is the time after which a client that takes nothing makes room for others, and pageTimeout the time after
-	// which the clients of the oldest page do.
+	// While requests wait, clients that have read nothing for unreadTimeout are cut off or, if there are none, those of the
+	// oldest page once it is older than pageTimeout.
 	unreadTimeout = 5 * time.Second
 	pageTimeout   = 10 * time.Second
 	// roomInterval is the interval at which room is looked for while requests wait.
 	roomInterval = 50 * time.Millisecond
-	// chunk is what is written of a page at once, in bytes. A client that takes less in unreadTimeout takes nothing.
+	// chunk is the size of a single write, in bytes. A client that reads less than this in unreadTimeout counts as reading nothing.
 	chunk = 64 << 10
 )
 
@@ -43,9 +43,9 @@ type pages struct {
 	begun   []*sharedPage            // not released by all, the oldest first
 	size    int                      // of the largest page lately, in bytes
 	latest  time.Time                // when the last page began
-	making  int                      // pages
-	seeking bool                     // makeRoom runs
-	readers map[*pageReader]struct{} // that are being written to
+	making  int                      // pages being rendered
+	seeking bool                     // seekRoom is running
+	readers map[*pageReader]struct{} // being written to
 }
 
 // pageKey identifies pages that are the same if they are begun at the same time.

@@ -37,7 +37,7 @@ func (i *Inspector) processes(d dir.Dir, sources []*source, now time.Time) []*Pr
 		files[id] = append(files[id], "")
 	}
 	all := make([]*Process, 0, len(files))
-	others := map[*Process][]fileOwner{}
+	others := map[*Process][]unlockedFile{}
 	for id, names := range files {
 		p, locked := newProcess(d, id)
 		all = append(all, p)
@@ -46,7 +46,7 @@ func (i *Inspector) processes(d dir.Dir, sources []*source, now time.Time) []*Pr
 		}
 		for _, name := range names {
 			if st, err := d.Stat(name); err == nil {
-				others[p] = append(others[p], fileOwner{name, osfile.IDFromStat(&st), st.Uid})
+				others[p] = append(others[p], unlockedFile{name, osfile.IDFromStat(&st), st.Uid})
 			}
 		}
 	}
@@ -57,10 +57,10 @@ func (i *Inspector) processes(d dir.Dir, sources []*source, now time.Time) []*Pr
 	return all
 }
 
-// newProcess returns what is known by the lock of an id. It reports false if there is none.
+// newProcess returns the process that the lock of an id describes, and reports whether there is a lock.
 func newProcess(d dir.Dir, id string) (p *Process, locked bool) {
 	p = &Process{ID: id}
-	who, held, err := d.ReadLock(id)
+	holder, held, err := d.ReadLock(id)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return p, false
@@ -71,7 +71,7 @@ func newProcess(d dir.Dir, id string) (p *Process, locked bool) {
 	default:
 		p.Liveness = Dead
 	}
-	p.PID, p.Slot, p.Generation, p.Start, p.Program = who.PID, who.Slot, who.Generation, who.Start, who.Program
+	p.PID, p.Slot, p.Generation, p.Start, p.Program = holder.PID, holder.Slot, holder.Generation, holder.Start, holder.Program
 	return p, true
 }
 

@@ -36,8 +36,8 @@ type seriesValue struct {
 }
 
 // The memory of a shared value faults if its file is truncated, for example. Each update recovers that fault itself, so that it
-// never unwinds the caller, and then repeats what was not done under the writer's lock; see mapped.File. On the way without a
-// fault that costs a deferred call and two that set a flag of the goroutine.
+// never unwinds the caller, and then repeats what was not done under the writer's lock; see mapped.File. Without a fault
+// that costs a deferred call and two that set a flag of the goroutine.
 
 // add adds to the only value. It is the hot path: one compare-and-swap if the value is in a file.
 func (s *series) add(v float64) {
@@ -151,8 +151,8 @@ func (s *series) try(i int, access func(*format.Cell)) (done bool) {
 	return done
 }
 
-// recovered panics again unless a recovered value is that of a fault in the file. before is whether the goroutine panics on
-// faults anyway.
+// recovered panics again unless a recovered value is that of a fault in the file. before is the
+// goroutine's setting of debug.SetPanicOnFault, which it restores.
 func (s *series) recovered(before bool, fault any) {
 	debug.SetPanicOnFault(before)
 	s.w.mu.Lock()

@@ -20,7 +20,7 @@ var (
 	errClosed = errors.New("the writer is closed")
 )
 
-// errNotRegular is returned if something else than a file has the name of a metric file.
+// errNotRegular is returned if something other than a regular file has the name of a metric file.
 var errNotRegular = errors.New("not a regular file")
 
 // sharedFile is a metric file that this process writes. It is not safe for concurrent use. The cells that it returns stay
@@ -47,7 +47,7 @@ type located struct {
 }
 
 // openShared opens or makes the file of a kind. A file that cannot be continued, because it is damaged or of the 8-byte
-// layout or something else than a file, is moved into the library's own subdirectory, where no reader sees it, and setAside is
+// layout or not a regular file, is moved into the library's own subdirectory, where no reader sees it, and setAside is
 // the reason. A new file begins at 0, which Prometheus treats as a restart of the process.
 func openShared(lease *dir.Lease, k format.Kind) (f *sharedFile, setAside error, err error) {
 	// After a wipe the name may be that of a file which another process has made under the same id. A wipe removes the lock
@@ -283,7 +283,7 @@ func (f *sharedFile) restore(content []byte) (used int) {
 	return f.used
 }
 
-// isRestOf reports whether b is what truncation can have left of whole.
+// isRestOf reports whether truncation can have turned whole into b.
 func isRestOf(b, whole []byte) bool {
 	for i := range b {
 		if b[i] != whole[i] && b[i] != 0 {
@@ -293,7 +293,7 @@ func isRestOf(b, whole []byte) bool {
 	return true
 }
 
-// damage returns what is wrong with the file in the directory, or "".
+// damage returns a description of the damage to the file in the directory, or "" if it is intact.
 func (f *sharedFile) damage(d dir.Dir) string {
 	if f.memory.InMemory() {
 		return "truncated or without space"

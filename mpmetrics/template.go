@@ -25,8 +25,8 @@ func (t *template) size() int {
 	return size
 }
 
-// header has the lines before a family's samples in each format. For a counter, unknown is that of OpenMetrics beside a family whose
-// name it has without _total; OpenMetrics has no counters of other names.
+// header has the lines before a family's samples in each format. A counter has unknown in OpenMetrics if there is
+// also a family of its name without _total: OpenMetrics would give both the same name.
 type header struct {
 	text, openMetrics, unknown string
 }

@@ -20,8 +20,8 @@ const DefaultMaxSeries = 10_000
 const (
 	// retryInterval is the time between attempts to share the series that found the disk full.
 	retryInterval = time.Minute
-	// checkInterval is the time between looks at the files. The values of a file that was truncated, removed or replaced are
-	// off the page for as long. A look takes a dozen system calls.
+	// checkInterval is the time between checks of the files. The values of a file that was truncated, removed or replaced are
+	// missing from the page until the next one. A check takes a dozen system calls.
 	checkInterval = time.Second / 2
 )
 
@@ -54,7 +54,7 @@ type WriterOptions struct {
 //
 // The same holds if others truncate, remove or replace a file, the subdirectory .mpm or something in it, or the whole directory:
 // no update panics or is lost, and within two seconds the file is recreated. That is logged once for each file and counted in
-// multiproc_metric_files_recreated_total, which exists once there was one. Values that truncation has cleared begin at 0; the others
+// multiproc_metric_files_recreated_total, which is made with the first one. Values that truncation has cleared begin at 0; the others
 // continue. What was put in the place of a file is moved into .mpm. The price is a deferred call in each update.
 //
 // A file that is damaged is set aside in the subdirectory .mpm, and its metrics begin at 0. The package comment lists all differences from

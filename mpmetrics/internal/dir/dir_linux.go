@@ -83,7 +83,7 @@ func (d Dir) openOwn() (Dir, error) {
 	return Dir{fd, d.Join(Own)}, err
 }
 
-// makeOwn makes the subdirectory Own. It moves away what else is in its place, but for another user's directory.
+// makeOwn makes the subdirectory Own. Anything in its place that is not a directory is moved aside.
 func (d Dir) makeOwn() error {
 	if st, err := d.Stat(Own); err == nil && st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		if err := d.moveAside(Own, Own+asideSuffix); err != nil {
@@ -103,11 +103,11 @@ func (d Dir) makeOwn() error {
 	return nil
 }
 
-// asideSuffix ends the name of what was moved away.
+// asideSuffix is appended to the names of files that are moved aside.
 const asideSuffix = ".damaged"
 
-// SetAside moves what has a name, whatever it is, into the subdirectory Own, where no reader sees it. It replaces what was
-// moved there before, but never a directory with something in it.
+// SetAside moves a file of any type into the subdirectory Own, where no reader sees it. It replaces one that was moved there
+// before, but never a directory that is not empty.
 func (d Dir) SetAside(name string) error {
 	return d.moveAside(name, filepath.Join(Own, filepath.Base(name)+asideSuffix))
 }

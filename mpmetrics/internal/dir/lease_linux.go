@@ -69,17 +69,17 @@ const takeTries = 100
 // sweepPatience bounds how long to wait for a sweeper, which needs only a moment.
 const sweepPatience = 5 * time.Second
 
-// Take takes an id for this process, whose PID and namespace it adds to who. It fails with ErrHeld if a live process has the
+// Take takes an id for this process, whose PID and namespace it adds to holder. It fails with ErrHeld if a live process has the
 // id. Live gauges of the id's last holder are removed: they would count again.
-func (d Dir) Take(id string, who Holder) (*Lease, error) {
+func (d Dir) Take(id string, holder Holder) (*Lease, error) {
 	if !format.ValidID(id) {
 		return nil, fmt.Errorf("take metrics id %q: want letters, digits, dots and dashes", id)
 	}
-	who.PID, who.PIDNamespace = os.Getpid(), pidNamespace()
+	holder.PID, holder.PIDNamespace = os.Getpid(), pidNamespace()
 	fail := func(err error) (*Lease, error) {
 		return nil, fmt.Errorf("take metrics id %s in %s: %w", id, d.path, err)
 	}
-	line, err := json.Marshal(who)
+	line, err := json.Marshal(holder)
 	if err != nil {
 		return fail(err)
 	}
@@ -113,8 +113,8 @@ func (d Dir) Take(id string, who Holder) (*Lease, error) {
 	return fail(err)
 }
 
-// clearLock moves away what is in the place of an id's lock file unless it is one, or a file of another user. It may be a
-// second name of some other file, whose content would be lost.
+// clearLock moves aside anything in the place of an id's lock file that is not a regular file with one link. It may be a second
+// name of some other file, whose content would be lost.
 func (d Dir) clearLock(id string) error {
 	st, err := d.Stat(lockName(id))
 	if errors.Is(err, fs.ErrNotExist) || err == nil && osfile.IsRegular(&st) && st.Nlink == 1 {
@@ -208,8 +208,8 @@ func (l *Lease) Check() error {
 	return ErrLost
 }
 
-// Keep is Check, and besides checks that the directory is still the one at its path. It writes the lock file's content again
-// if that was truncated.
+// Keep calls Check and also checks that the directory is still the one at its path. It rewrites the lock file's content if that
+// was truncated.
 func (l *Lease) Keep() error {
 	if err := l.Check(); err != nil {
 		return err
@@ -227,7 +227,7 @@ func (l *Lease) Keep() error {
 	return nil
 }
 
-// markWiped marks a lock file that is about to be removed for the process that holds it.
+// markWiped marks a lock file before it is removed, so that its holder can see the reason.
 func (d Dir) markWiped(name string) {
 	fd, err := d.OpenFile(name, unix.O_RDWR)
 	if err != nil {
@@ -292,7 +292,7 @@ func (d Dir) IsHeld(id string) (bool, error) {
 
 // ReadLock returns the last holder of an id and whether it still holds it. The PID is 0 if it belongs to another pid
 // namespace, where it means another process. A lock file without content, as on a full disk, is a lock all the same.
-func (d Dir) ReadLock(id string) (who Holder, held bool, err error) {
+func (d Dir) ReadLock(id string) (holder Holder, held bool, err error) {
 	fd, err := d.OpenFile(lockName(id), unix.O_RDONLY)
 	if err != nil {
 		return Holder{}, false, err
@@ -307,14 +307,14 @@ func (d Dir) ReadLock(id string) (who Holder, held bool, err error) {
 	}
 	const longest = 16 << 10
 	line := make([]byte, min(st.Size, longest))
-	if ReadStart(fd, line) != nil || json.Unmarshal(line, &who) != nil {
-		who = Holder{}
+	if ReadStart(fd, line) != nil || json.Unmarshal(line, &holder) != nil {
+		holder = Holder{}
 	}
-	if who.PIDNamespace != 0 && who.PIDNamespace != pidNamespace() {
-		who.PID = 0
+	if holder.PIDNamespace != 0 && holder.PIDNamespace != pidNamespace() {
+		holder.PID = 0
 	}
 	held, err = osfile.IsLocked(fd, lifeByte)
-	return who, held, err
+	return holder, held, err
 }
 
 // pidNamespace returns the inode of this process's pid namespace, or 0 if it cannot be known.

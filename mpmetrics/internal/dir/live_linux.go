@@ -18,18 +18,18 @@ import (
 	"multiproc/mpmetrics/internal/format"
 )
 
-// Live removes the live gauges of other libraries' processes that have ended: those of ids without a lock file. Only so does
-// every reader of the directory leave them out; prometheus_client's mark_process_dead does the same.
+// Live removes the live gauges of other libraries' processes that have exited: those of ids without a lock file. Nothing else
+// makes every reader of the directory leave them out; prometheus_client's mark_process_dead does the same.
 //
-// It removes a file some time after it has seen a process have it open, if that process has ended, and no other has it open, as one
-// that has reused the pid may; or at once if the caller knows that the process has ended. The id need not be a pid. A process that has ended before
-// it was seen leaves a file that nobody has open and whose id is no process's number.
+// It removes a file some time after a process that was seen with the file open has exited, unless another process has it open,
+// as one that has reused the pid may; or at once if the caller knows that the process has exited. The id need not be a pid. If a
+// process exited before it was seen, its file goes once no process has it open and none has the id as its pid.
 type Live struct {
 	log     *slog.Logger
 	hurry   chan struct{} // processes have been started or have ended; with room for one
 	done    chan struct{}
 	running sync.WaitGroup
-	most    int // files that are followed at most: each takes a descriptor, and this process needs some for other things
+	most    int // limit of followed files: each takes a descriptor, and this process needs some for other things
 
 	mu      sync.Mutex
 	dir     Dir                  // closed with Live
@@ -106,18 +106,18 @@ func (l *Live) Close() error {
 }
 
 // New files are noticed by the time of the directory's last change: often while processes start, and otherwise once per second.
-// inotify would tell at once, but a killed process that uses it takes longer to end, and its sockets with it.
+// inotify would report them at once, but a killed process that uses it exits later, and its sockets close later.
 const (
 	hurried    = 50 * time.Millisecond
 	hurriedFor = 3 * time.Second
 	unhurried  = time.Second
 
-	// The parent of a process that has ended may call mark_process_dead, as gunicorn's child_exit does. It fails, and gunicorn ends, if
-	// a file is removed at the same moment. So it has time to do that first.
+	// The parent of a process that has ended may call mark_process_dead, as gunicorn's child_exit does. It fails, and gunicorn exits,
+	// if a file is removed at the same moment. The grace period lets it finish first.
 	grace = 2 * time.Second
 
-	// Processes that have the missing files open are looked for as often: the files may have been opened since, or there were too
-	// many of them.
+	// retryMissing is the interval between searches for the processes of missing files: these may have been opened since, or
+	// there were too many of them.
 	retryMissing = 30 * time.Second
 )
 
@@ -247,8 +247,8 @@ func (l *Live) followLocked(names []string, try int) {
 	}
 }
 
-// isAbandoned reports whether the process of a file must have ended before it was seen: its number is no process's, and no process
-// of the machine has the file open, not even one of another container.
+// isAbandoned reports whether the process of a file must have exited before it was seen: no process has the id as its pid, and
+// none on the machine has the file open, not even in another container.
 func (l *Live) isAbandoned(f *liveFile) bool {
 	pid, err := strconv.Atoi(f.ID)
 	return time.Since(l.missing[f.String()].since) >= grace && err == nil && pid > 0 && errors.Is(unix.Kill(pid, 0), unix.ESRCH) && l.dir.isUnwritten(f.String())

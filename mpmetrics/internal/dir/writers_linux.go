@@ -16,7 +16,7 @@ import (
 )
 
 // Writes reports whether a process can write to a file that it has open or mapped, given the base of the file's name. Processes that
-// only read it do not count: scrapes do that. The pid alone says nothing: it may have been reused, or be that of another machine
+// only read it do not count: scrapes do that. The pid alone proves nothing: it may have been reused, or be that of another machine
 // or pid namespace. The error is fs.ErrNotExist if there is no such process, and fs.ErrPermission if this process may not look.
 func Writes(pid int, base string, file osfile.ID) (bool, error) {
 	if open, err := hasOpen(pid, base, file); open || err != nil {
@@ -90,11 +90,11 @@ func eachMapping(pid int, visit func(mapping)) error {
 	return nil
 }
 
-// Writers are the processes that have files mapped and write to them, as far as this process may see.
+// Writers are the processes that have files mapped for writing, as far as this process can see.
 type Writers struct {
 	pids   map[osfile.ID][]int
-	hidden map[uint32]bool // users of which there are processes whose mappings are not shown
-	all    bool            // the processes of all pid namespaces of the machine are shown
+	hidden map[uint32]bool // users with processes whose mappings this process may not read
+	all    bool            // /proc shows the processes of all pid namespaces of the machine
 }
 
 // FindWriters looks through all processes for those that write to the files, which are given with the base of their names.

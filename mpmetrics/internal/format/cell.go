@@ -56,8 +56,8 @@ const (
 	lastSpin  = 2048
 )
 
-// AddContended is Add after a TryAdd that failed. It spins before each try: the core that has the cache line gets more done than two that keep taking it from each
-// other.
+// AddContended is Add after a TryAdd that failed. It spins before each try: the core that has the cache line gets more done than
+// two that keep taking it from each other.
 func (c *Cell) AddContended(v float64) {
 	for spin := firstSpin; ; spin = min(2*spin, lastSpin) {
 		for range spin {

@@ -74,8 +74,8 @@ const (
 var ErrGitLab = errors.New("a key of GitLab's prometheus-client-mmap, which is another format")
 
 // DecodeKey parses a key in any form that prometheus_client has written: today's, [family, sample, labels] without
-// help, and [family, sample, [names], [values]]. The last is GitLab's, too, but without spaces. Strings of the result may share the memory of text. The labels
-// are appended to room, which may be nil.
+// help, and [family, sample, [names], [values]]. The last is also GitLab's form, but without spaces.
+// Strings of the result may share the memory of text. The labels are appended to room, which may be nil.
 func DecodeKey(text string, room []Label) (Key, error) {
 	p := keyParser{rest: text, labels: room}
 	k := p.key()

@@ -18,8 +18,8 @@ import (
 // unmapped, while the file behind it can be exchanged; see MoveTo.
 //
 // An access to the memory faults if the file was truncated, if there is no space for a hole in it, on an input or output error,
-// and while the file is being exchanged. Every access must therefore be one of Do, or set debug.SetPanicOnFault, recover the
-// panic and repeat itself in Do.
+// and while the file is being exchanged. Every access must therefore go through Do, or set debug.SetPanicOnFault, recover the
+// panic and be repeated in Do.
 //
 // The methods are not safe for concurrent use. The memory is: faulting accesses wait for whatever lock the caller of Do holds.
 type File struct {
