@@ -18,7 +18,7 @@ import (
 	"multiproc/mpmetrics"
 )
 
-// both is a pair of a registry of client_golang and a Writer, to which a test does the same.
+// both is a registry of client_golang and a Writer, to which a test applies the same operations.
 type both struct {
 	t        *testing.T
 	registry *prometheus.Registry
@@ -32,7 +32,8 @@ func newBoth(t *testing.T) *both {
 	return &both{t, prometheus.NewRegistry(), newWriter(t, dir, "w1"), dir}
 }
 
-// register makes a metric of client_golang and returns the error of its constructor, which panics, or of its registration.
+// register makes and registers a metric of client_golang. It returns the value of the constructor's panic or the error of the
+// registry.
 func (b *both) register(o metricOpts) (err error) {
 	defer func() {
 		if failure := recover(); failure != nil {

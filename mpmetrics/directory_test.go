@@ -281,7 +281,7 @@ func TestWipeForeignOwnDir(t *testing.T) {
 	}
 }
 
-// TestReopen: the directory at the path is locked, also after it was removed or replaced.
+// TestReopen: the directory at the path is locked even after it was removed or replaced.
 func TestReopen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "metrics")
 	d := openDirectory(t, path, &logged{})

@@ -202,7 +202,7 @@ func TestWriterOnFullDisk(t *testing.T) {
 	checkSamples(t, map[string]float64{"c_total{}": 1, unshared: 0}, pageOfDir(t, dir))
 }
 
-// TestTruncatedOnFullDisk: for a file that was truncated there is no room any more.
+// TestTruncatedOnFullDisk truncates a file when the disk has no room to restore it.
 func TestTruncatedOnFullDisk(t *testing.T) {
 	disk := mountSmallDisk(t)
 	dir := filepath.Join(disk, "metrics")

@@ -35,7 +35,7 @@ func disturbedFiles(id string) map[string]string {
 	}
 }
 
-// disturbance is something that others do to a metrics directory that is in use.
+// disturbance is a change that others make to a metrics directory in use.
 type disturbance struct {
 	name   string
 	clears bool // part of the values, which then begin at 0
@@ -198,7 +198,7 @@ func (m *disturbedMetrics) values(c *mpmetrics.Collector) (map[string]float64, e
 	return want, nil
 }
 
-// removeAside removes what the writer has moved away. Of full directories it keeps ten for a name.
+// removeAside removes the files that the writer has moved aside. The writer keeps at most ten non-empty directories per name.
 func removeAside(dir string) (err error) {
 	for _, pattern := range []string{".mpm.damaged*", ".mpm/*.damaged*"} {
 		paths, failed := filepath.Glob(filepath.Join(dir, pattern))
@@ -230,7 +230,7 @@ func disturbedChild(args []string) error {
 	if err != nil {
 		return err
 	}
-	w.SetCheckInterval(1e6) // a millisecond, so that it looks while it updates
+	w.SetCheckInterval(1e6) // a millisecond, so that it checks while it updates
 	m := &disturbedMetrics{
 		counter:   mpmetrics.Must(w.NewCounter(prometheus.CounterOpts{Name: "disturbed_total", Help: "Help."})),
 		gauge:     mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "disturbed_level", Help: "Help."}, mpmetrics.ModeSum)),

@@ -12,7 +12,7 @@ func (w *Writer) SetRetry(d time.Duration) {
 	w.retry = d
 }
 
-// SetCheckInterval sets how long w waits before it looks at its files again.
+// SetCheckInterval sets the time between w's checks of its files.
 func (w *Writer) SetCheckInterval(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -20,10 +20,10 @@ func (w *Writer) SetCheckInterval(d time.Duration) {
 	w.checking.Reset(d)
 }
 
-// SetMaxFiles sets the number of files that c reads at most.
+// SetMaxFiles sets the maximum number of files that c reads.
 func (c *Collector) SetMaxFiles(n int) { c.maxFiles = n }
 
-// Check looks at the files now.
+// Check checks the files now.
 func (w *Writer) Check() { w.check() }
 
 func check(tb testing.TB, err error) {

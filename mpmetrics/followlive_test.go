@@ -81,8 +81,8 @@ func (d *liveDirectory) await(want ...string) {
 	proctest.Eventually(d.T, "the files", func() bool { return slices.Equal(want, fileNames(d.T, d.path)) })
 }
 
-// TestFollowLive ends processes of another library, which are children of nobody who follows. The files of their live gauges
-// disappear, whatever they are named by, unless another process writes to them.
+// TestFollowLive ends processes of another library that are not children of the process that follows them. The files of their
+// live gauges disappear, whatever their ids, unless another process writes to them.
 func TestFollowLive(t *testing.T) {
 	t.Parallel()
 	t.Run("named by the pid", func(t *testing.T) {
@@ -171,7 +171,7 @@ func (d *liveDirectory) noticed(c *proctest.Child, n int) {
 	})
 }
 
-// TestMarkDead reports the ends of processes. Files that a process has open stay, as those of one that has got the pid of another.
+// TestMarkDead reports that processes have exited. Files that a process has open stay, such as those of one that reused a pid.
 func TestMarkDead(t *testing.T) {
 	t.Parallel()
 	d := newLiveDirectory(t)
@@ -206,7 +206,7 @@ func TestForget(t *testing.T) {
 	mpmetrics.Must(w.NewGauge(prometheus.GaugeOpts{Name: "own", Help: "Help."}, mpmetrics.ModeLiveMax)).Set(2)
 	check(t, d.Forget("w2"))
 	check(t, d.Forget("none"))
-	d.await("gauge_livemax_w2.db", "gauge_livesum_w2.db") // it lives
+	d.await("gauge_livemax_w2.db", "gauge_livesum_w2.db") // its process is alive
 	check(t, w.Close())
 	check(t, d.Forget("w2"))
 	d.await()

@@ -414,7 +414,7 @@ func TestGathererExemplars(t *testing.T) {
 	}
 }
 
-// TestExemplarNamesOnce: an exemplar that has the name of a label twice is left out. Escaping makes none twice.
+// TestExemplarNamesOnce: an exemplar with a duplicate label name is left out. Escaping creates no duplicates.
 func TestExemplarNamesOnce(t *testing.T) {
 	pair := func(name string) *dto.LabelPair { return &dto.LabelPair{Name: &name, Value: new("v")} }
 	named := func(name string, labels ...*dto.LabelPair) *dto.MetricFamily {

@@ -59,7 +59,7 @@ func TestTooManyFiles(t *testing.T) {
 	}
 }
 
-// TestFaultsAreFewLines has many files with faults. Each is counted, but only some are named.
+// TestFaultsAreFewLines has many faulty files. All are counted, but only some are logged by name.
 func TestFaultsAreFewLines(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 100 {
@@ -93,7 +93,7 @@ func TestManyFiles(t *testing.T) {
 		c.wantPage(t, mpmetrics.ReasonLimit, more, map[string]float64{"shared_total{}": read})
 	}
 	other := newWatched(t, dir)
-	other.page(t) // both together have more than a process may map: the rest is a fault
+	other.page(t) // both together exceed the mappings of a process: the rest is a fault
 	if faults := other.Faults(); faults[len(faults)-1].Reason != mpmetrics.ReasonUnreadable {
 		t.Errorf("the last fault of a second reader is %v", faults[len(faults)-1])
 	}

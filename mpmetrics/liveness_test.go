@@ -29,7 +29,7 @@ func TestLiveness(t *testing.T) {
 		others.Ask("counter_" + id + ".db")
 		want[id] = "alive"
 	}
-	// Files of which nobody knows who has made them. 999999999 is no process's pid, which proves something only where all
+	// Files whose writers are unknown. 999999999 is no process's pid, which proves that the writer is dead only where all
 	// processes would be seen.
 	nobody := "unknown"
 	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns == "pid:[4026531836]" && os.Geteuid() == 0 {

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// pipeListener accepts the ends of pipes, which have no buffer: a client that does not read takes nothing.
+// pipeListener accepts ends of pipes, which have no buffer: nothing can be written to a client that does not read.
 type pipeListener chan net.Conn
 
 func (l pipeListener) Accept() (net.Conn, error) {
@@ -55,7 +55,7 @@ func newScraped(t *testing.T, counters int) *scraped {
 	return s
 }
 
-// request sends a request, the answer to which is not read.
+// request sends a request and does not read the response.
 func (s *scraped) request(headers ...string) net.Conn {
 	client, server := net.Pipe()
 	s.l <- server
@@ -66,7 +66,7 @@ func (s *scraped) request(headers ...string) net.Conn {
 	return client
 }
 
-// scrape returns the code of the answer to a request, and how long it took. A page must be whole and newer than the request.
+// scrape returns the status code of a request and its duration. A page must be whole and newer than the request.
 func (s *scraped) scrape(headers ...string) (code int, took time.Duration) {
 	s.t.Helper()
 	value, start := s.value.Add(1), time.Now()
@@ -87,7 +87,7 @@ func (s *scraped) scrape(headers ...string) (code int, took time.Duration) {
 	return r.StatusCode, time.Since(start)
 }
 
-// held returns how many pages are in memory, and their size.
+// held returns the number of pages in memory and their size.
 func (s *scraped) held() (n, bytes int) {
 	s.c.pages.mu.Lock()
 	defer s.c.pages.mu.Unlock()
@@ -149,8 +149,8 @@ func TestUnreadPages(t *testing.T) {
 	}
 }
 
-// TestNoRoomForPages has clients that do not take their pages, or take them too slowly. Others wait for half of the time that they
-// have, or until the clients of the oldest page are cut off.
+// TestNoRoomForPages has clients that do not read their pages, or read them too slowly. Others wait for half of their scrape
+// timeout, or until the clients of the oldest page are cut off.
 func TestNoRoomForPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScraped(t, 25_000)

@@ -27,7 +27,7 @@ func newLogged(t *testing.T, dir string) (*Writer, *bytes.Buffer) {
 	return w, log
 }
 
-// block prevents that a metric file is made, until unblock is called.
+// block prevents a metric file from being made until unblock is called.
 func block(t *testing.T, dir, name string) (unblock func()) {
 	t.Helper()
 	path := filepath.Join(dir, ".mpm", name+".new")

@@ -47,7 +47,7 @@ func TestNewWriterRefusesID(t *testing.T) {
 	}
 }
 
-// TestNewWriterForeignOwnDir: something else in the place of the library's subdirectory is moved away as it is.
+// TestNewWriterForeignOwnDir: a file in the place of the library's subdirectory is moved aside unchanged.
 func TestNewWriterForeignOwnDir(t *testing.T) {
 	other := t.TempDir()
 	for name, make := range map[string]func(path string) error{
@@ -74,7 +74,7 @@ func TestNewWriterForeignOwnDir(t *testing.T) {
 	}
 }
 
-// TestNewWriterForeignLock: a lock file that is a second name of another file is moved away, and the file keeps its content.
+// TestNewWriterForeignLock: a lock file that is a second name of another file is moved aside, and the file keeps its content.
 func TestNewWriterForeignLock(t *testing.T) {
 	dir := t.TempDir()
 	check(t, newWriter(t, dir, "w1").Close())

@@ -52,7 +52,7 @@ func TestRetryMissing(t *testing.T) {
 	}
 }
 
-// TestForgetAbandoned removes the file of a process that has ended unseen. A process that reuses the pid may make a file with the same
+// TestForgetAbandoned removes the file of a process that exited unseen. A process that reuses the pid may make a file with the same
 // inode, which must not be taken for the one that was missed.
 func TestForgetAbandoned(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,7 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// TestRootStaysOnItsPath: another user has the path of a metrics directory lead to one of root's.
+// TestRootStaysOnItsPath: another user redirects the path of a metrics directory to a directory of root's.
 func TestRootStaysOnItsPath(t *testing.T) {
 	proctest.Root(t)
 	const stranger = 65533

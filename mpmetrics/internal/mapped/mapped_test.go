@@ -48,7 +48,7 @@ func mustNewFile(t *testing.T) (f *mapped.File, path string) {
 	return f, path
 }
 
-// TestDo: after a fault the access is repeated in memory, which has what was left of the file.
+// TestDo: after a fault the access is repeated in memory, which has the rest of the file's content.
 func TestDo(t *testing.T) {
 	f, path := mustNewFile(t)
 	f.Do(func() { f.Cell(8).Add(2) })
@@ -127,7 +127,7 @@ func TestMoveToFails(t *testing.T) {
 	}
 }
 
-// TestDoWithoutDescriptors: a process that can open no file continues, too.
+// TestDoWithoutDescriptors: a process that has no descriptors left continues, too.
 func TestDoWithoutDescriptors(t *testing.T) {
 	c := proctest.Start(t, "descriptors", filepath.Join(t.TempDir(), "file"))
 	if got := c.Line(); got != "7" {
