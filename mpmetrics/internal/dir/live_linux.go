@@ -280,7 +280,7 @@ func (l *Live) awaitLocked(f *liveFile) bool {
 		return false // it may have ended since
 	}
 	f.process = os.NewFile(uintptr(fd), "pidfd")
-	// Before, the pid may have become that of another process.
+	// Before PidfdOpen the pid may have been reused.
 	if writes, _ := Writes(f.pid, f.String(), f.file); !writes && !hasEnded(fd) {
 		_ = f.process.Close()
 		return false
@@ -316,7 +316,7 @@ func awaitEnd(pidfd *os.File) bool {
 	return raw.Read(func(fd uintptr) bool { return hasEnded(int(fd)) }) == nil
 }
 
-// ended deals with a file whose process has ended a while ago.
+// ended removes a file whose process exited a grace period ago, unless another has it open.
 func (l *Live) ended(f *liveFile) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -342,7 +342,7 @@ func (l *Live) MarkDead(pid int, id string) {
 			continue
 		}
 		name := n.String()
-		if f := l.files[name]; f == nil || f.pid == pid { // otherwise the id is another process's, and no pid
+		if f := l.files[name]; f == nil || f.pid == pid { // otherwise the id is not a pid, and another process has the file open
 			l.forgetLocked(name)
 			l.removeLocked(name, f != nil)
 			l.followLocked([]string{name}, 0)
