@@ -94,6 +94,9 @@ func withoutScheme(text string) string {
 	default:
 		rest, _, _ = strings.Cut(rest, "/") // the path of a URL
 	}
+	if hasScheme(rest) { // another one: parsing it would come back here, once for each
+		return "leave out the scheme, as in :8000"
+	}
 	if _, err := parseAddress(rest, "/"); err != nil {
 		return "leave out the scheme, as in :8000"
 	}

@@ -91,6 +91,7 @@ func TestParseAddress(t *testing.T) {
 		"bücher:80":                    "looked up",
 		"fd://":                        "fd://3",
 		"fd://-1":                      "fd://3",
+		"unix:unix:/run/a.sock":        "as in :8000",
 		"fd://a b":                     "FileDescriptorName=",
 		"fd://a:b":                     "fd://3",
 		"fd:///run/a":                  "fd://3",
