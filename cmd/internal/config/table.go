@@ -70,6 +70,10 @@ func (t *table) theirs(name string) (UWSGIKey, bool) {
 // nearest returns the candidate that word most likely stands for, or nothing: one that differs by a few letters, or else by a
 // word. Words may have another order.
 func nearest(word string, candidates []string) string {
+	const longest = 64 // more than any name has; the time grows with the square of a word
+	if len(word) > longest {
+		return ""
+	}
 	word = strings.ReplaceAll(strings.ToLower(word), "_", "-")
 	// Two letters or a quarter may be wrong; of a short word, less than half.
 	best, least := "", min((len(word)+1)/2, 1+max(2, len(word)/4))
