@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strconv"
 	"syscall"
@@ -69,7 +68,7 @@ var errRemoved = errors.New("removed by another process")
 func openPidfile(path string, owner *osfile.User) (*Pidfile, error) {
 	place, err := osfile.Locate(path, owner)
 	if err != nil {
-		return nil, withoutPath(err)
+		return nil, osfile.Cause(err)
 	}
 	fd, err := place.Open(unix.O_RDWR|unix.O_CREAT, 0o644)
 	if err == nil {
@@ -78,14 +77,7 @@ func openPidfile(path string, owner *osfile.User) (*Pidfile, error) {
 	if errors.Is(err, unix.ELOOP) {
 		err = errors.New("it is a symbolic link")
 	}
-	return nil, errors.Join(withoutPath(err), place.Close())
-}
-
-func withoutPath(err error) error {
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		return failed.Err
-	}
-	return err
+	return nil, errors.Join(osfile.Cause(err), place.Close())
 }
 
 // lock locks the file, or closes it.

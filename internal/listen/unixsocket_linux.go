@@ -151,10 +151,7 @@ func lockDir(place *osfile.Place, path string) (dir *os.File, err error) {
 		return err
 	})
 	if err != nil {
-		if failed, ok := errors.AsType[*fs.PathError](err); ok {
-			err = failed.Err
-		}
-		return nil, &fs.PathError{Op: "lock", Path: path, Err: err}
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: osfile.Cause(err)}
 	}
 	for deadline := time.Now().Add(lockTimeout); ; time.Sleep(5 * time.Millisecond) {
 		locked, err := osfile.TryFlock(int(osfile.FD(dir)))

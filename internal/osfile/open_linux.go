@@ -28,6 +28,14 @@ func OpenAt(dir int, path string, flags int, mode uint32) (int, error) {
 	return fd, nil
 }
 
+// Cause returns an error without its operation and path, for a caller that adds its own.
+func Cause(err error) error {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return failed.Err
+	}
+	return err
+}
+
 // FD returns the descriptor of a file or socket like [os.File.Fd], but never makes it blocking, which would affect everyone that
 // shares it. It must stay open while the descriptor is in use; the descriptor of a closed file is ^uintptr(0).
 func FD(file syscall.Conn) uintptr {

@@ -242,9 +242,7 @@ func (p *Place) trusts(st *unix.Stat_t) bool { return st.Uid == 0 || int(st.Uid)
 
 // fail adds the path to an error, and the user whose rights applied if that explains it.
 func (p *Place) fail(op string, err error) error {
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		err = failed.Err
-	}
+	err = Cause(err)
 	if p.shared && p.acting() != 0 && errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w for user %d, whose rights apply because others than root can change the path", err, p.acting())
 	}

@@ -49,15 +49,7 @@ func logError(path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &os.PathError{Op: "open log", Path: path, Err: cause(err)}
-}
-
-// cause strips operation and path from an error, since the caller names them.
-func cause(err error) error {
-	if failed, ok := errors.AsType[*os.PathError](err); ok {
-		return failed.Err
-	}
-	return err
+	return &os.PathError{Op: "open log", Path: path, Err: osfile.Cause(err)}
 }
 
 func openLogAt(place *osfile.Place) error {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"multiproc/cmd/internal/cli"
+	"multiproc/internal/osfile"
 
 	"github.com/prometheus/exporter-toolkit/web"
 	"go.yaml.in/yaml/v2"
@@ -195,7 +196,7 @@ func readAuthPolicy(path string) (*authPolicy, error) {
 func parseAuthPolicy(path string) (*authPolicy, error) {
 	file, err := readSecret(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, osfile.Cause(err)
 	}
 	p := &authPolicy{verified: map[string][sha256.Size]byte{}}
 	p.config.TLSConfig.MinVersion, p.config.TLSConfig.MaxVersion = tls.VersionTLS12, tls.VersionTLS13 // the toolkit's defaults
