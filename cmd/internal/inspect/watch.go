@@ -73,7 +73,7 @@ type watch struct {
 	match func(sample string) bool
 	every time.Duration
 	count int    // of readings; 0: unlimited
-	note  string // about the directory, at the start
+	note  string // shown at the start; empty: none
 	show  func(observation) error
 
 	inspector  *mpmetrics.Inspector

@@ -71,7 +71,7 @@ func WriteStatusFile(dir string, s StatusFile) error {
 		if err := unix.Unlinkat(at, temp, 0); err != nil && !errors.Is(err, unix.ENOENT) { // of a master that was killed
 			return &fs.PathError{Op: "remove", Path: temp, Err: err}
 		}
-		// Exclusively: others may be able to write to the directory, and a symbolic link must not lead to another file.
+		// O_EXCL: others may be able to write to the directory, and a symbolic link of theirs must not be followed.
 		fd, err := osfile.OpenAt(at, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o644)
 		if err != nil {
 			return err

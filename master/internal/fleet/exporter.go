@@ -6,7 +6,7 @@ import (
 	"multiproc/worker/handoff"
 )
 
-// The exporter is a process beside the workers, in a slot of its own. It is started, judged and restarted as a worker is, but it
+// The exporter is a process beside the workers, in a slot of its own. It is started, supervised and restarted like a worker, but it
 // does not count as one: no readiness, reload or stop depends on it. A reload replaces it after the commit, as a worker is recycled,
 // and it is the last to end in a stop.
 
