@@ -147,7 +147,7 @@ func TestSuggestion(t *testing.T) {
 		"module": "modul modules", "thunder-lock": "thunderlock", "virtualenv": "virtual-env", "plugins": "plugns",
 		"metrics-socket": "metrics-port prometheus_port", "health": "health-check", "database": "db database_url", "allowed-hosts": "hosts allowed-host",
 		"socket-timeout": "idle_timeout scoket-timeout", "envdir": "env-file", "daemonize": "daemonise demonize daemon",
-		"": "nonsense x colour my-app-version harakiri-" + strings.Repeat("x", 64),
+		"": "nonsense x colour my-app-version disable-logging-" + strings.Repeat("x", 64),
 	} {
 		for word := range strings.FieldsSeq(words) {
 			want := ""
