@@ -218,7 +218,7 @@ func (b *binder) reportUnknown() {
 		_, own := b.table.find(word)
 		_, theirs := b.table.theirs(word)
 		switch {
-		case commentSign(a.Key) != 0: // behind a key without a value
+		case commentSign(a.Key) != 0: // after a key without a value
 			hint = ": " + ownLine
 		case a.Alone && (own || theirs):
 			hint = fmt.Sprintf(": write %s = %s", word, printable(strings.TrimSpace(value)))

@@ -108,7 +108,7 @@ func (p *flagParser) parse() (Arguments, error) {
 	return p.arguments, nil
 }
 
-// shortHint returns what to write instead of a flag with one dash, which may have its value behind it.
+// shortHint returns what to write instead of a flag with one dash, which may be followed by its value.
 func shortHint(arg string) string {
 	for pair := range strings.FieldsSeq(shortFlags) {
 		if letter, name, _ := strings.Cut(pair, "="); strings.HasPrefix(arg[1:], letter) {

@@ -91,7 +91,7 @@ type reader struct {
 	contents    contents
 	incomplete  bool // a file is missing, so any key may be
 	condition   condition
-	linked      map[string]bool // paths with a symbolic link that is noted
+	linked      map[string]bool // paths whose symbolic link is noted already
 }
 
 func newReader(sys *system, keys *table) *reader {
@@ -194,7 +194,7 @@ func (r *reader) entry(e entry) {
 	a.Value = value
 	if a.Key == "ini" || a.Key == "include" {
 		if a.commented != 0 {
-			r.faults = append(r.faults, a.fault(fmt.Errorf("%s is no file", quoted(a.Value))))
+			r.faults = append(r.faults, a.fault(fmt.Errorf("%s is not a file", quoted(a.Value))))
 			return
 		}
 		r.include(a.Value, a.Origin)
@@ -242,7 +242,7 @@ func (r *reader) include(spec string, origin Origin) {
 	}
 }
 
-// chainTo lists what is being read, the first file first, and the next one.
+// chainTo lists the files being read, the first one first, and the next one.
 func (r *reader) chainTo(to inclusion) string {
 	var names []string
 	for _, i := range r.chain {

@@ -10,7 +10,7 @@ import (
 )
 
 // errReadOnce is the error of a pipe or a device that was read when the server started.
-var errReadOnce = errors.New("cannot be read again, since it is no regular file: restart the server instead")
+var errReadOnce = errors.New("cannot be read again, since it is not a regular file: restart the server instead")
 
 // openAgain opens a file that a server has read before. The content of a pipe is gone, and waiting for more could block forever.
 func openAgain(path string) (io.ReadCloser, error) {

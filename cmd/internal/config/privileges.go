@@ -12,7 +12,7 @@ type Privileges struct {
 	Groups   []int // supplementary, with GID
 }
 
-// Privileges returns what the server runs with, or nil if the configuration names neither a user nor a group. It looks up
+// Privileges returns the ids that the server runs with, or nil if the configuration names neither a user nor a group. It looks up
 // the supplementary groups of a user given by name.
 func (c *Config) Privileges() (*Privileges, error) {
 	if c.UID == nil && c.GID == nil {

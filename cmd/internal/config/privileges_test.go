@@ -36,6 +36,6 @@ func TestPrivileges(t *testing.T) {
 		t.Errorf("by name: %v, %v; the user's groups are %v", p, err, ids)
 	}
 	if p, err := (&Config{UID: &uid, UserName: "no such user"}).Privileges(); err == nil {
-		t.Errorf("of a user who is gone: %v", p)
+		t.Errorf("of an unknown user: %v", p)
 	}
 }

@@ -54,7 +54,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// TestUWSGIHelp compares the list of uWSGI's options with what uWSGI prints.
+// TestUWSGIHelp compares the list of uWSGI's options with the output of uWSGI.
 func TestUWSGIHelp(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), newUWSGI(t).program, "--help").CombinedOutput()
 	if err != nil {
