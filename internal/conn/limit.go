@@ -1,5 +1,5 @@
 // Package conn holds the rules that every listener of the module applies to its connections: at most so many are open at a time,
-// those whose clients say nothing make room for new ones, and a client that stalls is cut off.
+// silent ones make room for new ones, and a client that stalls is cut off.
 package conn
 
 import (

@@ -154,8 +154,8 @@ func (s *Socket) retry(attempt func() (n int64, err error)) error {
 	}
 }
 
-// StalledSince returns since when the client has taken nothing of what is being written; the zero time if that has not been so for
-// 5 s, or nothing is being written. It must be called at least once a second in that time.
+// StalledSince returns the time since which the client has taken nothing of the write in progress. It returns the zero time if there
+// is no write, or until the client has been stalled for 5 s, during which it must be called at least once a second.
 func (s *Socket) StalledSince() time.Time { return s.write.stalledSince(s.Conn) }
 
 // maxUnsent is the number of bytes of an answer that the kernel queues for a client that does not read. By itself, it would queue

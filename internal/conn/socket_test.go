@@ -164,7 +164,7 @@ func TestSocketSlowWhenFull(t *testing.T) {
 				l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 				check(t, err)
 				defer l.Close()
-				// The least buffer: the kernel announces soon that something was read.
+				// The smallest buffer: the kernel announces soon that something was read.
 				dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
 					return raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 1) })
 				}}

@@ -12,16 +12,16 @@ import (
 // only from time to time that it has read something.
 const unreadTimeout = 5 * time.Second
 
-// lookInterval is the longest time between two looks that find a client stalled. After a longer time, a queue that is as long as
-// before may have been taken and filled again.
+// lookInterval is the maximum time between two looks that find a client stalled. In a longer time, a queue of unchanged length may
+// have been drained and refilled.
 const lookInterval = time.Second
 
-// write is the write to a connection that is in progress, if any. The kernel's queue shows whether the client takes something. The
-// times are Unix nanoseconds.
+// write tracks the write to a connection that is in progress, if any. The length of the kernel's queue shows whether the client
+// takes something. The times are in Unix nanoseconds.
 type write struct {
 	since  atomic.Int64 // when it began, or the client was last seen to take something; 0: there is no write
-	looked atomic.Int64 // since when each look has found the queue as long as it is
-	last   atomic.Int64 // when the queue was last seen
+	looked atomic.Int64 // since when the queue has had the same length at each look
+	last   atomic.Int64 // when the last look was
 	queued atomic.Int64 // bytes in the queue then; -1: unknown
 }
 
@@ -32,8 +32,8 @@ func (w *write) begin(now time.Time) {
 
 func (w *write) end() { w.since.Store(0) }
 
-// stalledSince returns since when the client has taken nothing, as far as it is known, or the zero time if that has not been so for
-// unreadTimeout, during which it must be called at least once in a lookInterval.
+// stalledSince returns the time since which the client has taken nothing, as far as is known. It returns the zero time if there is no
+// write, or until the client has been stalled for unreadTimeout, during which it must be called at least once in a lookInterval.
 func (w *write) stalledSince(c net.Conn) time.Time {
 	since := w.since.Load()
 	if since == 0 {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestStalledSince looks at a queue that is as long at each look. The client is stalled only if the looks follow each other closely.
+// TestStalledSince looks at a queue of the same length at each look. The client is stalled only if the looks follow each other closely.
 func TestStalledSince(t *testing.T) {
 	t.Parallel()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
