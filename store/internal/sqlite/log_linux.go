@@ -12,13 +12,13 @@ import (
 	"multiproc/internal/osfile"
 )
 
-// openFiles are the files that the writer's connection has open. They are not changed once they are published.
+// openFiles are the files that the writer's connection has open. An openFiles is not changed once it is published.
 type openFiles struct {
 	database   file
 	index, log file // the zero file before there is a connection
 }
 
-// check fails with ErrUnavailable unless all files are still at their paths. A commit to others would be lost.
+// check fails with ErrUnavailable unless all files are still at their paths. A commit to other files would be lost.
 func (o *openFiles) check() error {
 	if err := o.database.check(); err != nil || o.log.path == "" {
 		return err
@@ -29,17 +29,16 @@ func (o *openFiles) check() error {
 	return o.log.check()
 }
 
-// lacksLog reports whether only the log is not at its path.
+// lacksLog reports whether the log, and no other file, is missing from its path.
 func (o *openFiles) lacksLog() bool {
 	return o.log.path != "" && o.log.check() != nil && o.index.check() == nil && o.database.check() == nil
 }
 
-// restoreLog gives the writer a connection to the log at its path, if there is another one or none. It is called with the lock
-// held and no transaction begun.
+// restoreLog reconnects the writer if its log is no longer at its path. It is called with the lock held and no transaction begun.
 //
-// The processes that have a database open share the index of its log. They would go on with a log that was removed, and what is
-// in it would be lost once the last of them has ended. So the first process that misses the log moves its changes into the
-// database and truncates it; each process, also one that finds its log truncated, then opens the one at the path.
+// The processes that have a database open share the index of its log. They would go on with a log that was removed, and its
+// changes would be lost once the last of them has ended. So the first process that misses the log moves its changes into the
+// database and truncates it. Then each process opens the log at the path, including those that find theirs already truncated.
 func (w *writer) restoreLog(ctx context.Context) error {
 	if w.conn == nil || !w.files.Load().lacksLog() {
 		return nil
@@ -104,7 +103,7 @@ func (w *writer) closeLog() {
 	}
 }
 
-// logSize returns the size in bytes of the log that the connection has open, wherever that is.
+// logSize returns the size in bytes of the log that the connection has open, even if it was removed.
 func (w *writer) logSize() int64 {
 	var stat unix.Stat_t
 	_ = unix.Fstat(w.log, &stat) // it is open
@@ -140,8 +139,8 @@ func logMissing(path string) bool {
 const (
 	longWAL     = 16 << 20    // bytes
 	walInterval = time.Second // between two looks at its length
-	logInterval = time.Second // between two looks whether the log is at its path
-	walTimeout  = "250"       // for which readers are waited for, in milliseconds
+	logInterval = time.Second // between two checks that the log is at its path
+	walTimeout  = "250"       // for readers to end, in milliseconds
 )
 
 // truncateWAL truncates a long log, in the lock, so that no process appends to it. Readers that begin meanwhile are not in the

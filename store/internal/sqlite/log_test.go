@@ -15,7 +15,7 @@ import (
 	"multiproc/internal/proctest"
 )
 
-// TestLogRemoved: a log that is removed, or put elsewhere, while processes have the database open costs no change and no update.
+// TestLogRemoved: a log that is removed, or put elsewhere, while processes have the database open loses no change and fails no update.
 func TestLogRemoved(t *testing.T) {
 	for name, remove := range map[string]func(path string) error{
 		"removed":  os.Remove,

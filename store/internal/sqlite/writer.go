@@ -27,7 +27,7 @@ type writer struct {
 	queue       chan *request
 	closing     context.Context // done once close was called
 	stop        context.CancelFunc
-	logReplaced func()        // called when the connection has another log than the one before it
+	logReplaced func()        // called when a connection has another log than the previous one
 	ended       chan struct{} // closed when the goroutine has ended
 	once        sync.Once     // closes the connection and the lock
 }
