@@ -68,8 +68,8 @@ func newAttempt(c Credentials) attempt {
 	return a
 }
 
-// known returns the row that says that the user has logged in at the address. It is in the table of attempts until it expires,
-// but has the name and address of none.
+// known returns the row that records that the user has logged in at the address. It is in the table of attempts until it expires,
+// but no attempt has its name and address.
 func (a attempt) known() attempt {
 	name := sha256.Sum256(slices.Concat(a.name, []byte(a.address)))
 	return attempt{name: name[:], address: "known"}

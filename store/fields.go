@@ -48,7 +48,7 @@ func (f *faults) text(field, value string, most int) {
 }
 
 // name checks a name as it was given, before anything is trimmed. Two names that look alike would be confused in lists, in metrics and
-// in exports, so a name neither begins nor ends with a character that is not seen, and within it such a character must change how
+// in exports, so a name neither begins nor ends with an invisible character, and within it such a character must change how
 // its neighbours look.
 func (f *faults) name(field, value string) {
 	const unseen = "U+%04X, which is invisible"
@@ -88,7 +88,7 @@ func (f *faults) normal(field, value string) {
 
 func visible(c rune) bool { return !invisible.Is(c) }
 
-// hiddenWithin returns the first character of a name, spaces aside, that leaves its look as it is.
+// hiddenWithin returns the first invisible character of a name, apart from spaces, that does not change how the name looks.
 func hiddenWithin(name string) (hidden rune, found bool) {
 	before := rune(0)
 	for i, c := range name {
@@ -100,7 +100,7 @@ func hiddenWithin(name string) (hidden rune, found bool) {
 	return 0, false
 }
 
-// isKeycap reports whether the rest of a name after a character makes it an emoji of a key, as in 1️⃣.
+// isKeycap reports whether a character and the rest of the name after it begin with a keycap emoji, such as 1️⃣.
 func isKeycap(before rune, rest string) bool {
 	return strings.ContainsRune("0123456789#*", before) && strings.HasPrefix(rest, "\ufe0f\u20e3")
 }

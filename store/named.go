@@ -21,7 +21,7 @@ const (
 type Named struct {
 	Kind        Kind // KindAPI or KindStatus; methods that take another one panic
 	ID          int64
-	Name        string          // unique among those of its kind, at most 200 characters, in NFC, none at an end that is not seen
+	Name        string          // unique among those of its kind, at most 200 characters, in NFC; its first and last characters are visible
 	Description string          // at most 10,000 characters
 	Params      json.RawMessage // of an API: a JSON object of at most 64 KiB, kept as given; nil: {}
 }
@@ -63,8 +63,8 @@ func (t namedTable) scan(r row) (Named, error) {
 	return n, err
 }
 
-// valid checks an API or status whose name was before, empty for a new one. It accepts that name, which may come from a time with
-// other rules. It also sets the params of an API without any.
+// valid checks an API or status. before is its stored name, or empty for a new one: an unchanged name is valid, since earlier rules
+// may have allowed it. valid also sets the params of an API without any.
 func (n *Named) valid(before string) error {
 	var f faults
 	if n.Name != before || n.Name == "" {

@@ -146,7 +146,7 @@ func TestNamedInvalid(t *testing.T) {
 	}
 }
 
-// TestNames: a name is refused if one looks like it that differs only in characters that are not seen.
+// TestNames: a name is refused if one looks like it that differs only in invisible characters.
 func TestNames(t *testing.T) {
 	f := func(name, want string) {
 		t.Helper()
@@ -208,13 +208,13 @@ func TestNames(t *testing.T) {
 	const normal = "is not in Unicode's normal form NFC, in which an accented letter is one character"
 	f("cafe\u0301", normal)
 	f("\u1100\u1161", normal)
-	f("\u212a", normal) // the sign of Kelvin
+	f("\u212a", normal) // the Kelvin sign
 	for _, name := range hostile {
 		f(name, "")
 	}
 }
 
-// TestNamesOfBefore: a name from a time with other rules is found, shown, kept by a change of something else, and renamed.
+// TestNamesOfBefore: a name that only earlier rules allowed is found, shown, kept by a change of something else, and renamed.
 func TestNamesOfBefore(t *testing.T) {
 	for _, old := range []string{" Visa", "Visa\u200b", "\x01Visa\n", "\u202eVisa", "cafe\u0301", "\xff", "\u3164", strings.Repeat("x", 300)} {
 		for _, kind := range []Kind{KindAPI, KindStatus} {

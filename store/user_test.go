@@ -106,7 +106,7 @@ func TestUserName(t *testing.T) {
 		"ada\u00a0":              characters,
 		"\u200bada":              characters,
 		"ada\u00ad":              characters,
-		"\u212aate":              "is not in Unicode's normal form NFC, in which an accented letter is one character", // the sign of Kelvin
+		"\u212aate":              "is not in Unicode's normal form NFC, in which an accented letter is one character", // the Kelvin sign
 		"аda":                    alphabets,                                                                           // the first letter is Cyrillic
 		"adο":                    alphabets,                                                                           // the last one is Greek
 		"Ада":                    "",
