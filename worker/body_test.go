@@ -72,7 +72,7 @@ func TestBodyTooLarge(t *testing.T) {
 }
 
 // TestUncertainEnd: a connection ends after a request whose end another server might see elsewhere. Here all see it at the same
-// place: the length is that of the chunks.
+// place: the length equals that of the chunks.
 func TestUncertainEnd(t *testing.T) {
 	t.Parallel()
 	mux := http.NewServeMux()

@@ -11,7 +11,7 @@ import (
 
 // Config configures Run. The zero value is ready to use: it serves with DefaultLimits, without TLS, logs or metrics.
 type Config struct {
-	// Inherited has the sockets and the identity that the process was started with. Run closes it. If nil, Run calls handoff.Inherit.
+	// Inherited holds the sockets and the identity that the process was started with. Run closes it. If nil, Run calls handoff.Inherit.
 	Inherited *handoff.Inherited
 	// Named holds, by name, the handlers of listeners that do not serve the main handler, such as "metrics".
 	Named map[string]http.Handler

@@ -47,9 +47,9 @@ type clientConn struct {
 	readingBody bool
 	// inBodyRead is set during such a read.
 	inBodyRead bool
-	// bodyDeadline is that of the whole body; see LimitBody. Zero: none.
+	// bodyDeadline is the deadline for the whole body; see LimitBody. Zero: none.
 	bodyDeadline time.Time
-	// stalled is set once such a deadline has passed. It stays set, because the position in the body is unknown from then on.
+	// stalled is set once a deadline of the body has passed. It stays set, because the position in the body is unknown from then on.
 	stalled bool
 	// ownWriteDeadline is set while a deadline of the handler's replaces those of the writes.
 	ownWriteDeadline bool
@@ -238,9 +238,9 @@ func (c *clientConn) stopWaiting() {
 	}
 }
 
-// LimitBody replaces Limits.BodyTimeout for a request, for a handler that knows its client by now; 0 removes the limit, so that only
-// Limits.SocketTimeout applies. ctx is the context of the request or derived from it. LimitBody does nothing for a request that no
-// worker serves.
+// LimitBody replaces Limits.BodyTimeout for a request, once its handler has authenticated the client. 0 removes the limit;
+// Limits.SocketTimeout still applies. ctx is the context of the request or derived from it. LimitBody does nothing for a request
+// that no worker serves.
 //
 // When the time is over, reads of the body fail with [os.ErrDeadlineExceeded], and the connection is closed after the answer. While
 // other clients wait for a connection, one whose body has such a limit is as silent as one whose head has not come.
@@ -278,7 +278,7 @@ func (c *clientConn) SilentSince() (t time.Time, unread bool) {
 	return c.socket.StalledSince(), true
 }
 
-// awaitsBodyLocked reports whether a body is being waited for whose time is limited.
+// awaitsBodyLocked reports whether a body whose time is limited is being waited for.
 func (c *clientConn) awaitsBodyLocked() bool { return c.inBodyRead && !c.bodyDeadline.IsZero() }
 
 // Evict makes room for another connection: it closes the socket, and net/http the connection. If the body is being waited for, the

@@ -33,7 +33,7 @@ type Limits struct {
 	// cut off if it takes or sends less than 500 bytes per second on average over this time.
 	SocketTimeout time.Duration
 	// BodyTimeout limits the time for a request with a body, from the first byte of its head to the last one of its body, however
-	// steadily that comes: for clients that are not known yet. See LimitBody.
+	// steadily that comes. A handler that has authenticated its client can replace it with LimitBody.
 	BodyTimeout time.Duration
 
 	// Harakiri limits the time for a request, see ExtendDeadline.
@@ -84,7 +84,7 @@ func (l *Limits) validate() error {
 	return errors.Join(faults...)
 }
 
-// connections returns how many connections the main listeners may have, and those of each of a number of names.
+// connections returns the maximum number of connections of the main listeners together, and of the listeners of each name.
 func (l *Limits) connections(names, listeners int) (main, named int) {
 	total := maxDescriptors(listeners)
 	main = cmp.Or(l.MaxConnections, total)

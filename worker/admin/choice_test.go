@@ -48,7 +48,7 @@ func TestManyNamesInForm(t *testing.T) {
 	}
 	s.want(http.StatusSeeOther, "/admin/transactions/add", "api_name", "name 1234", "api", "", "status_name", "name 0001", "amount", "1")
 
-	// A name from a time with other rules, which cannot be typed, stays unchanged.
+	// A name that only earlier rules allowed, and that cannot be typed, stays unchanged.
 	s.exec("UPDATE transaction_statuses SET name = ? WHERE id = 7", "two\nlines")
 	s.save(http.StatusSeeOther, path, "api", "1500", "api_name", "name 1500", "status", "7", "status_name", "twolines", "amount", "3")
 	if got := s.transaction(1); got.Status != "two\nlines" || got.Amount != 30_000 {

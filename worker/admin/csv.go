@@ -55,7 +55,7 @@ func (r *request) export(name string, header []string, next func(tx *store.Tx, p
 
 // cell returns a text as a cell of an export. An apostrophe, as OWASP advises, precedes what a spreadsheet would take for a formula:
 // at the beginning of the text, and wherever a cell would begin for a program that splits lines at other characters or does not
-// heed quotes. Spreadsheets skip characters that are not seen. Our numbers and times need no apostrophe. As in the API, U+FFFD stands for
+// heed quotes. Spreadsheets skip invisible characters. Our numbers and times need no apostrophe. As in the API, U+FFFD stands for
 // bytes that are not UTF-8, for which programs would refuse the whole export.
 func cell(text string) string {
 	const formula = "=+-@" + "＝＋－＠" + "﹦﹢﹣﹫"

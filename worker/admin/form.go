@@ -292,7 +292,7 @@ func (r *request) checkDeletion(stored *form) error {
 // differs only in these is unchanged.
 
 // sentLine returns the text of an input, which had a text before. Browsers also send U+FFFD for NUL and for bytes that are not UTF-8,
-// which names may have from a time with other rules.
+// which earlier rules allowed in names.
 func sentLine(before, sent string) string {
 	if rendered(oneLine(before)) == rendered(sent) {
 		return before

@@ -16,7 +16,7 @@ var hostileNames = []string{
 	"＝1", "a;=1", `"=1"`, "../../etc/passwd", `..\..\x`, "%2e%2e%2f", "a/b?c#d&e=f", `quo"te`, "back`tick", "javascript:alert(1)", "two  blanks", "%_", `\`,
 }
 
-// refusedNames are names that look like others. The database may have them from a time with other rules.
+// refusedNames are names that look like others. Earlier rules allowed them, so the database may have some.
 var refusedNames = []string{
 	" blanks ", " Visa", "Visa ", "\u00a0Visa", "Visa\u3000", "\tVisa", "Visa\r", "\nVisa", "\u200bVisa", "Visa\ufeff", "Visa\u00ad", "\u3164Visa", "Visa\u2800",
 	"Visa\ufe0f", "Visa\U000e0041", "Vi\u200bsa", "Vi\u200dsa", "read \u202eright to left", "line\nbreak", "CR\r\nLF", "tab\t=1", "cafe\u0301",
